@@ -1,0 +1,43 @@
+"""The families of failure, for everyone who raises or judges one; one question settles the family: what next?
+
+    SaldoError
+      Transient       try again later, bounded            connection cut, record locked, 5xx
+      Refused         the other side said no: a fact      closed posting period, declined card
+      Unreadable      park this record, go on with others undecodable bytes, a missing field
+      ContractBroken  park and stop at once               wrong schema, login rejected, unknown table
+
+The edges (connectors) raise leaves of this tree and the task layer judges by family alone, so neither knows the other.
+Messages are shown to operators and stored in dead letters: they name field, value (masked) and remedy.
+"""
+
+
+class SaldoError(Exception):
+    """Root of everything that Saldo raises on purpose."""
+
+
+class Transient(SaldoError):
+    """May succeed when tried again: bounded retry, then park and stop.
+
+    Units: retry_after_s is what the other side asked for, in seconds; None when it said nothing.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(SaldoError):
+    """The other side understood and said no; becomes an outcome event and is never retried blindly."""
+
+    def __init__(self, message: str, *, code: str, field_name: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field_name = field_name
+
+
+class Unreadable(SaldoError):
+    """This record makes no sense to us: park it, carry on with other keys."""
+
+
+class ContractBroken(SaldoError):
+    """What we agreed on no longer holds (schema, credentials, mapping profile): park and stop at once."""
