@@ -6,7 +6,8 @@
       Unreadable      park this record, go on with others undecodable bytes, a missing field
       ContractBroken  park and stop at once               wrong schema, login rejected, unknown table
 
-The edges (connectors) raise leaves of this tree and the task layer judges by family alone, so neither knows the other.
+The edges (connectors) raise leaves of this tree and the task layer judges by family alone, so neither knows
+the other.
 Messages are shown to operators and stored in dead letters: they name field, value (masked) and remedy.
 """
 

@@ -1,7 +1,7 @@
 """Records of the payments context: sightings of PayTrace transactions and what they prove.
 
 Field for field like schemas/avro/payments/*.avsc; tests/catalog holds the two together.
-What each field means, its unit and its source stand in the .avsc, so that every language reads the same words.
+Meaning, unit and source of each field stand in the .avsc, so that every language reads the same words.
 """
 
 from __future__ import annotations
