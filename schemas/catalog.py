@@ -1,0 +1,180 @@
+"""Which record types and topics there are: reads schemas/avro and schemas/topics once and answers by name.
+
+For everyone who encodes, decodes, creates topics or documents them. A file that contradicts another one is found by
+tests/catalog and by `saldo schemas check`, long before a record meets it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+
+ROOT = Path(__file__).parent
+CONTEXTS = ("payments", "identification", "receivables", "erp", "tasks", "sources")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVersion:
+    """One published version of one record type: schema as written, parsed schema, and its Avro fingerprint."""
+
+    context: str
+    name: str
+    version: int
+    path: Path
+    schema: Mapping[str, Any]
+    parsed: Any
+    fingerprint: bytes
+
+    @property
+    def subject(self) -> str:
+        """Subject in a schema registry (record name strategy, so a topic may carry several types)."""
+        return f"saldo.{self.context}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRecord:
+    """A record type that a topic may carry, and the field that is its key there."""
+
+    name: str
+    key_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as its YAML states it. Units: retention_ms is milliseconds, -1 keeps for ever."""
+
+    name: str
+    purpose: str
+    owner: str
+    role: str
+    partitions: int
+    retention_ms: int
+    cleanup_policy: str
+    records: tuple[TopicRecord, ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    dlq: str | None
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Broker settings that `saldo topics apply` holds the topic to."""
+        return {
+            "cleanup.policy": self.cleanup_policy,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
+        }
+
+    def key_field_of(self, record_name: str) -> str:
+        """The field that keys this record on this topic; LookupError when the topic does not carry it."""
+        for record in self.records:
+            if record.name == record_name:
+                return record.key_field
+        raise LookupError(f"topic {self.name} does not carry {record_name}; see schemas/topics/{self.name}.yaml")
+
+
+# A dead letter holds a whole record and its headers besides our words, so it must fit where the record did.
+MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "dlq": 3 << 20}
+
+
+@cache
+def record_versions() -> Mapping[str, tuple[RecordVersion, ...]]:
+    """Every record type by name with its versions, oldest first. Names are unique over all contexts."""
+    found: dict[str, list[RecordVersion]] = {}
+    for path in sorted((ROOT / "avro").glob("*/*.avsc")):
+        name, version = _name_and_version(path)
+        schema = json.loads(path.read_text("utf-8"))
+        parsed = parse_schema(schema, named_schemas={})
+        crc = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
+        found.setdefault(name, []).append(
+            RecordVersion(path.parent.name, name, version, path, schema, parsed, bytes.fromhex(crc))
+        )
+    return MappingProxyType(
+        {name: tuple(sorted(versions, key=lambda v: v.version)) for name, versions in found.items()}
+    )
+
+
+@cache
+def latest(name: str) -> RecordVersion:
+    """Newest version of a record type; LookupError names the types when there is none of that name."""
+    versions = record_versions().get(name)
+    if not versions:
+        raise LookupError(f"no record type {name!r}; known: {', '.join(sorted(record_versions()))}")
+    return versions[-1]
+
+
+@cache
+def record_classes() -> Mapping[str, type[Any]]:
+    """The dataclass of each record type, by name."""
+    classes: dict[str, type[Any]] = {}
+    for name, versions in record_versions().items():
+        module = importlib.import_module(f"schemas.records.{versions[-1].context}")
+        classes[name] = getattr(module, name)
+    return MappingProxyType(classes)
+
+
+@cache
+def topics() -> Mapping[str, TopicSpec]:
+    """Every topic by name, dead-letter topics included (each inbox's own comes from its `dlq`)."""
+    specs: dict[str, TopicSpec] = {}
+    for path in sorted((ROOT / "topics").glob("*.yaml")):
+        spec = _topic(path)
+        specs[spec.name] = spec
+        if spec.dlq is not None:
+            specs[spec.dlq] = _dead_letter_topic(spec)
+    return MappingProxyType(specs)
+
+
+def topic(name: str) -> TopicSpec:
+    """One topic; LookupError names the topics when there is none of that name."""
+    spec = topics().get(name)
+    if spec is None:
+        raise LookupError(f"no topic {name!r} in schemas/topics; known: {', '.join(sorted(topics()))}")
+    return spec
+
+
+def _name_and_version(path: Path) -> tuple[str, int]:
+    name, version, _ = path.name.split(".")
+    return name, int(version.removeprefix("v"))
+
+
+def _topic(path: Path) -> TopicSpec:
+    data = yaml.safe_load(path.read_text("utf-8"))
+    return TopicSpec(
+        name=data["name"],
+        purpose=data["purpose"],
+        owner=data["owner"],
+        role=data["role"],
+        partitions=data["partitions"],
+        retention_ms=data["retention_ms"],
+        cleanup_policy=data["cleanup_policy"],
+        records=tuple(TopicRecord(name, key) for name, key in data["records"].items()),
+        producers=tuple(data["producers"]),
+        consumers=tuple(data["consumers"]),
+        dlq=data.get("dlq"),
+    )
+
+
+def _dead_letter_topic(inbox: TopicSpec) -> TopicSpec:
+    assert inbox.dlq is not None
+    return TopicSpec(
+        name=inbox.dlq,
+        purpose=f"Records of {inbox.name} that could not be decided, and those parked behind them.",
+        owner=inbox.owner,
+        role="dlq",
+        partitions=inbox.partitions,
+        retention_ms=-1,
+        cleanup_policy="delete",
+        records=(TopicRecord("DeadLetter", "record_key"),),
+        producers=inbox.consumers,
+        consumers=("saldo dlq", "projector"),
+        dlq=None,
+    )

@@ -1,0 +1,281 @@
+"""Records to bytes and back: Avro always, in either of two framings told apart by the first byte.
+
+    0xC3 0x01 + 8 bytes   Avro single-object encoding: CRC-64 fingerprint of the writer's schema (needs no registry)
+    0x00 + 4 bytes        Confluent framing: schema id in a registry
+
+Writes Confluent frames when a registry is given, else single-object with the repository's own schemas. An old version
+is read with its own schema, lifted by the upcasters and by Avro's defaults, and arrives as today's dataclass.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Protocol, get_args, get_type_hints
+
+from fastavro import schemaless_reader, schemaless_writer
+from fastavro.schema import parse_schema
+
+from schemas import catalog
+from schemas.failures import Unreadable
+from schemas.upcasters import STEPS, upcast
+
+SINGLE_OBJECT_MARK = b"\xc3\x01"
+CONFLUENT_MARK = b"\x00"
+
+Record = Any  # any dataclass of schemas.records; the catalogue knows them all
+
+
+class SchemaIds(Protocol):
+    """What the codec needs of a schema registry: ids for our schemas, schemas for foreign ids."""
+
+    def id_of(self, subject: str, schema: str) -> int:
+        """Id of a schema below a subject, registering it when it is new."""
+        ...
+
+    def schema_of(self, schema_id: int) -> str:
+        """Schema text for an id; raises Unreadable when the registry has none."""
+        ...
+
+
+class Codec:
+    """Encodes and decodes records; safe to share between threads."""
+
+    def __init__(self, registry: SchemaIds | None = None) -> None:
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._prefixes: dict[str, bytes] = {}
+        self._foreign: dict[int, tuple[str, int, Any]] = {}
+
+    def encode(self, record: Record) -> bytes:
+        """One record as framed Avro bytes, always in the newest version of its type.
+
+        Raises: Unreadable naming the record type when a field does not fit the schema.
+        """
+        name = type(record).__name__
+        version = catalog.latest(name)
+        out = io.BytesIO()
+        out.write(self._prefix(version))
+        try:
+            schemaless_writer(out, version.parsed, _to_fields(record))
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            raise Unreadable(f"{name} does not fit {version.path.name}: {error}") from error
+        return out.getvalue()
+
+    def decode(self, value: bytes | None) -> Record:
+        """One record from framed Avro bytes, as the dataclass of its newest version.
+
+        Raises: Unreadable when the framing, the schema or the bytes make no sense; it says which.
+        """
+        name, version, decoded = self.decode_fields(value)
+        newest = catalog.latest(name)
+        lifted = upcast(name, version, decoded, to_version=newest.version)
+        return _from_fields(name, lifted)
+
+    def decode_fields(self, value: bytes | None) -> tuple[str, int, dict[str, Any]]:
+        """Record name, version written, and plain fields as the writer's schema gives them."""
+        if not value:
+            raise Unreadable("record has no value (a tombstone or an empty message), so there is nothing to decode")
+        if value[:2] == SINGLE_OBJECT_MARK and len(value) >= 10:
+            version = _by_fingerprint().get(value[2:10])
+            if version is None:
+                raise Unreadable(
+                    f"no schema has fingerprint {value[2:10].hex()}; the writer is newer than this Saldo, or foreign"
+                )
+            name, number, parsed = version.name, version.version, version.parsed
+            body = value[10:]
+        elif value[:1] == CONFLUENT_MARK and len(value) >= 5:
+            name, number, parsed = self._foreign_schema(int.from_bytes(value[1:5], "big"))
+            body = value[5:]
+        else:
+            raise Unreadable(
+                f"framing must begin with 00 (Confluent) or c301 (Avro single-object), got {value[:2].hex()}"
+            )
+        stream = io.BytesIO(body)
+        try:
+            decoded = schemaless_reader(stream, parsed, _reader_schema(name, number, parsed))
+        except Exception as error:  # fastavro raises a dozen kinds on hostile bytes, none of them ours
+            raise Unreadable(f"bytes do not decode as {name}.v{number}: {type(error).__name__}: {error}") from error
+        if stream.tell() != len(body):
+            raise Unreadable(f"{len(body) - stream.tell()} bytes left over after {name}.v{number}")
+        if not isinstance(decoded, dict):
+            raise Unreadable(f"{name}.v{number} is not a record")
+        return name, number, decoded
+
+    def _prefix(self, version: catalog.RecordVersion) -> bytes:
+        prefix = self._prefixes.get(version.name)
+        if prefix is None:
+            if self._registry is None:
+                prefix = SINGLE_OBJECT_MARK + version.fingerprint
+            else:
+                schema_id = self._registry.id_of(version.subject, json.dumps(version.schema))
+                prefix = CONFLUENT_MARK + schema_id.to_bytes(4, "big")
+            self._prefixes[version.name] = prefix
+        return prefix
+
+    def _foreign_schema(self, schema_id: int) -> tuple[str, int, Any]:
+        known = self._foreign.get(schema_id)
+        if known is not None:
+            return known
+        if self._registry is None:
+            raise Unreadable(
+                f"record has Confluent framing (schema id {schema_id}) and no registry is configured; "
+                "set SALDO_SCHEMA_REGISTRY_URL"
+            )
+        with self._lock:
+            schema = json.loads(self._registry.schema_of(schema_id))
+            name = schema["name"]
+            if name not in catalog.record_versions():
+                raise Unreadable(f"schema id {schema_id} is {name!r}, which is no record type of Saldo")
+            parsed = parse_schema(schema, named_schemas={})
+            version = next((v for v in catalog.record_versions()[name] if v.schema == schema), catalog.latest(name))
+            self._foreign[schema_id] = (name, version.version, parsed)
+        return self._foreign[schema_id]
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON-ready fields: instants as RFC 3339, dates as ISO, bytes as base64, enums as text."""
+    return {name: _jsonable(value) for name, value in _to_fields(record).items()}
+
+
+def from_json(name: str, data: Mapping[str, Any]) -> Record:
+    """A record from JSON fields, as `to_json` writes them.
+
+    Raises: Unreadable naming the field that is missing, unknown or of the wrong shape.
+    """
+    hints = _hints(name)
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise Unreadable(f"{name} has no field {unknown[0]!r}; it has {', '.join(hints)}")
+    values: dict[str, Any] = {}
+    for field in fields(catalog.record_classes()[name]):
+        if field.name not in data:
+            if not _optional(hints[field.name]):
+                raise Unreadable(f"{name}.{field.name} is missing")
+            values[field.name] = None
+            continue
+        try:
+            values[field.name] = _from_jsonable(hints[field.name], data[field.name])
+        except (ValueError, TypeError) as error:
+            raise Unreadable(f"{name}.{field.name} cannot be read: {error}") from error
+    return catalog.record_classes()[name](**values)
+
+
+@cache
+def _by_fingerprint() -> Mapping[bytes, catalog.RecordVersion]:
+    return {version.fingerprint: version for versions in catalog.record_versions().values() for version in versions}
+
+
+def _reader_schema(name: str, number: int, parsed: Any) -> Any:
+    newest = catalog.latest(name)
+    if (name, number) not in _stepped() and parsed is not newest.parsed:
+        return newest.parsed
+    return None
+
+
+@cache
+def _stepped() -> frozenset[tuple[str, int]]:
+    """Versions that an upcaster lifts: they are read with the writer's schema alone, and lifted by the step."""
+    return frozenset(STEPS)
+
+
+@cache
+def _hints(name: str) -> Mapping[str, Any]:
+    return get_type_hints(catalog.record_classes()[name])
+
+
+@cache
+def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Only the fields that Avro does not already give in our own types."""
+    converters: list[tuple[str, Callable[[Any], Any]]] = []
+    for field, hint in _hints(name).items():
+        if isinstance(hint, type) and issubclass(hint, StrEnum):
+            converters.append((field, hint))
+        elif getattr(hint, "__origin__", None) is tuple:
+            converters.append((field, tuple))
+    return tuple(converters)
+
+
+def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
+    try:
+        for field, convert in _converters(name):
+            decoded[field] = convert(decoded[field])
+        return catalog.record_classes()[name](**decoded)
+    except (TypeError, ValueError, KeyError) as error:
+        raise Unreadable(f"{name} was decoded but does not fit its record: {error}") from error
+
+
+def _to_fields(record: Record) -> dict[str, Any]:
+    if not is_dataclass(record):
+        raise Unreadable(f"only record dataclasses can be encoded, got {type(record).__name__}")
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value
+
+
+def _optional(hint: Any) -> bool:
+    return type(None) in get_args(hint)
+
+
+def _from_jsonable(hint: Any, value: Any) -> Any:
+    if _optional(hint):
+        if value is None:
+            return None
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    origin = getattr(hint, "__origin__", None)
+    if origin is tuple:
+        return tuple(_from_jsonable(str, item) for item in value)
+    if origin is not None:
+        return {str(key): _from_jsonable(bytes, item) for key, item in value.items()}
+    return _SCALARS.get(hint, hint)(value)
+
+
+def _instant(value: Any) -> datetime:
+    instant = datetime.fromisoformat(str(value))
+    if instant.tzinfo is None:
+        raise ValueError(f"instant needs a zone, got {value!r}")
+    return instant.astimezone(UTC)
+
+
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__} {str(value)[:40]!r}")
+        return value
+
+    return check
+
+
+def _base64(value: Any) -> bytes:
+    return base64.b64decode(str(value), validate=True)
+
+
+_SCALARS: Mapping[Any, Callable[[Any], Any]] = {
+    datetime: _instant,
+    date: lambda value: date.fromisoformat(str(value)),
+    bytes: _base64,
+    str: _exactly(str),
+    int: _exactly(int),
+    bool: _exactly(bool),
+}
