@@ -18,6 +18,8 @@ from typing import Any
 import yaml
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
+from schemas.failures import Unreadable
+
 ROOT = Path(__file__).parent
 CONTEXTS = ("payments", "identification", "receivables", "erp", "tasks", "sources")
 
@@ -42,7 +44,7 @@ class RecordVersion:
 
 @dataclass(frozen=True, slots=True)
 class TopicRecord:
-    """A record type that a topic may carry, and the field that is its key there."""
+    """A record type that a topic may carry, and the field that is its key there (of a list, its first element)."""
 
     name: str
     key_field: str
@@ -73,12 +75,22 @@ class TopicSpec:
             "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
         }
 
-    def key_field_of(self, record_name: str) -> str:
-        """The field that keys this record on this topic; LookupError when the topic does not carry it."""
-        for record in self.records:
-            if record.name == record_name:
-                return record.key_field
-        raise LookupError(f"topic {self.name} does not carry {record_name}; see schemas/topics/{self.name}.yaml")
+    def key_of(self, record: Any) -> bytes:
+        """The Kafka key of a record on this topic.
+
+        Raises: Unreadable when the topic does not carry this type, or the key is empty.
+        """
+        name = type(record).__name__
+        field = next((known.key_field for known in self.records if known.name == name), None)
+        if field is None:
+            raise Unreadable(f"topic {self.name} does not carry {name}; see schemas/topics/{self.name}.yaml")
+        value = getattr(record, field)
+        if isinstance(value, tuple):
+            value = value[0] if value else ""
+        key = value if isinstance(value, bytes) else str(value).encode()
+        if not key:
+            raise Unreadable(f"{name}.{field} is the key on {self.name} and must not be empty")
+        return key
 
 
 # A dead letter holds a whole record and its headers besides our words, so it must fit where the record did.

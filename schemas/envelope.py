@@ -2,7 +2,7 @@
 
 A reader that wants each record once needs two headers:
 
-- `ce_id`, the event id: derived from content by a source, from the causing inbox record by a task. Equal id, equal event.
+- `ce_id`, the event id: a source derives it from content, a task from the causing inbox record. Equal id, equal event.
 - `saldo-source`, `topic/partition/offset/index`: the inbox record that caused this one, and the how-manieth it is.
   Per source partition it only rises, so whoever remembers the highest one accepted can drop every repeat.
 """

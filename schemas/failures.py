@@ -1,10 +1,12 @@
 """The families of failure, for everyone who raises or judges one; one question settles the family: what next?
 
     SaldoError
-      Transient       try again later, bounded            connection cut, record locked, 5xx
+      Transient       try again, bounded, then park        record locked, too many requests
+        Unavailable   stop, the position stays: no record   connection refused, 503, login service away
+                      is at fault
       Refused         the other side said no: a fact      closed posting period, declined card
       Unreadable      park this record, go on with others undecodable bytes, a missing field
-      ContractBroken  park and stop at once               wrong schema, login rejected, unknown table
+      ContractBroken  stop at once, the position stays    login rejected, unknown table, profile does not fit
 
 The edges (connectors) raise leaves of this tree and the task layer judges by family alone, so neither knows
 the other.
@@ -17,7 +19,7 @@ class SaldoError(Exception):
 
 
 class Transient(SaldoError):
-    """May succeed when tried again: bounded retry, then park and stop.
+    """May succeed when tried again: bounded retry, then park.
 
     Units: retry_after_s is what the other side asked for, in seconds; None when it said nothing.
     """
@@ -25,6 +27,10 @@ class Transient(SaldoError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Unavailable(Transient):
+    """The whole other side is away, so parking one record after the other would help nobody: stop and stay."""
 
 
 class Refused(SaldoError):
@@ -41,4 +47,4 @@ class Unreadable(SaldoError):
 
 
 class ContractBroken(SaldoError):
-    """What we agreed on no longer holds (schema, credentials, mapping profile): park and stop at once."""
+    """What we agreed on no longer holds (schema, credentials, mapping profile): stop at once, the position stays."""

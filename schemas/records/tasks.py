@@ -91,4 +91,4 @@ class DeadLetter:
     error_type: str
     message: str
     stack_digest: str
-    parked_at: datetime
+    received_at: datetime
