@@ -1,0 +1,240 @@
+"""A real Apache Kafka broker for one machine: single node, KRaft, loopback only, durable.
+
+It keeps every record for ever and creates no topic by itself, like the production cluster that Saldo asks for;
+what differs is one replica. Its log is `<data_dir>/logs/kafka.log`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.embedded import jars
+from streams.embedded.errors import ServerFailed
+from streams.embedded.jars import ProgressListener
+from streams.embedded.server import Command, EmbeddedServer
+
+_FORMAT_TIMEOUT_S = 60.0
+_PROBE_TIMEOUT_S = 1.0
+
+
+class EmbeddedKafka(EmbeddedServer):
+    """One broker (and its controller) for one data directory.
+
+    with EmbeddedKafka(Path(".saldo")) as broker:
+        Producer({"bootstrap.servers": broker.bootstrap_servers})
+    """
+
+    name: ClassVar[str] = "kafka"
+    port_names: ClassVar[tuple[str, ...]] = ("client", "controller")
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        heap_mb: int = 384,
+        die_with_parent: bool = False,
+        ready_timeout_s: float = 60.0,
+        cache_dir: Path | None = None,
+        on_progress: ProgressListener | None = None,
+    ) -> None:
+        """Describe the broker; see EmbeddedServer for what the arguments promise."""
+        super().__init__(
+            data_dir,
+            port=port,
+            heap_mb=heap_mb,
+            die_with_parent=die_with_parent,
+            ready_timeout_s=ready_timeout_s,
+            cache_dir=cache_dir,
+            on_progress=on_progress,
+        )
+        self._log_dir = self.home / "data"
+        self._probe: AdminClient | None = None
+
+    @classmethod
+    def address_at(cls, port: int) -> str:
+        """Return the bootstrap string for a port."""
+        return f"127.0.0.1:{port}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What clients put into `bootstrap.servers`."""
+        return self.address
+
+    def prepare(self) -> Command:
+        """Prove the jars, write the configuration, and format the storage when it is new.
+
+        Raises: EmbeddedError.
+        """
+        directory = jars.provide("kafka", cache_dir=self.cache_dir, on_progress=self.on_progress)
+        java = self._java_command(directory)
+        self._write_configuration()
+        if not (self._log_dir / "meta.properties").exists():
+            self._format(java)
+        return Command(argv=(*java, "kafka.Kafka", str(self._properties_path)), env=dict(os.environ), cwd=self.home)
+
+    def answers(self) -> bool:
+        """Tell whether this cluster's broker answers a metadata request and takes part in the cluster."""
+        if self._probe is None:
+            self._probe = AdminClient(
+                {
+                    "bootstrap.servers": self.bootstrap_servers,
+                    "reconnect.backoff.ms": 20,
+                    "reconnect.backoff.max.ms": 50,
+                    "log_level": 0,  # refused connections are what we expect while waiting
+                }
+            )
+        try:
+            metadata = self._probe.list_topics(timeout=_PROBE_TIMEOUT_S)
+        except KafkaException:
+            return False
+        if not metadata.brokers or str(metadata.cluster_id) != self._cluster_id():
+            return False
+        self._probe = None
+        return True
+
+    @property
+    def _properties_path(self) -> Path:
+        return self.home / "server.properties"
+
+    def _java_command(self, jar_directory: Path) -> tuple[str, ...]:
+        return (
+            str(jars.java()),
+            f"-Xmx{self.heap_mb}m",
+            # One broker on a shared machine: the quickest start and the smallest footprint win over throughput.
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-UsePerfData",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            # The compression libraries unpack themselves here, and a killed JVM leaves them.
+            f"-Djava.io.tmpdir={self.home / 'tmp'}",
+            f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}",
+            "-cp",
+            os.pathsep.join(str(path) for path in sorted(jar_directory.glob("*.jar"))),
+        )
+
+    def _write_configuration(self) -> None:
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        (self.home / "tmp").mkdir(parents=True)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        ports = self.ports()
+        self._properties_path.write_text(
+            _SERVER_PROPERTIES.format(
+                client=ports["client"], controller=ports["controller"], log_dir=_escaped(self._log_dir)
+            )
+        )
+        (self.home / "log4j2.properties").write_text(_LOG4J_PROPERTIES.format(log=_escaped(self.log_path)))
+
+    def _format(self, java: tuple[str, ...]) -> None:
+        # Kafka's own form of a cluster id: 16 random bytes in URL-safe base64 without padding.
+        # One in 64 begins with a dash, hence the form with "=".
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        done = subprocess.run(  # noqa: S603
+            [
+                *java,
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={cluster_id}",
+                "-c",
+                str(self._properties_path),
+            ],
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            reason = f"formatting {self._log_dir} ended with code {done.returncode}"
+            raise ServerFailed(self.name, reason, self.log_path, (done.stdout + done.stderr).strip())
+
+    def _cluster_id(self) -> str:
+        for line in (self._log_dir / "meta.properties").read_text().splitlines():
+            if line.startswith("cluster.id="):
+                return line.removeprefix("cluster.id=")
+        return ""
+
+
+def _escaped(path: Path) -> str:
+    """A path as a value of a Java properties file."""
+    return str(path).replace("\\", "\\\\")
+
+
+_SERVER_PROPERTIES = """\
+# Written by Saldo at each start; changes made here do not last.
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={log_dir}
+
+# Topics come from schemas/topics, never from a typing error.
+auto.create.topics.enable=false
+num.partitions=4
+
+# Kafka is the system of record: nothing expires unless its topic says so.
+log.retention.ms=-1
+log.retention.bytes=-1
+# 10 years in minutes, so a stopped worker's group keeps its offsets.
+offsets.retention.minutes=5256000
+# 8 MiB: eight times the clients' default, so a dead letter has room for its record and the reason.
+message.max.bytes=8388608
+
+# One node is all there is.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+
+# A group starts at once. After kill -9 a new broker waits until the old one's session ends: 4 s instead of 9.
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+
+# Fewer threads and a 16 MiB cleaner buffer (128 by default) keep it small.
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=16777216
+"""
+
+_LOG4J_PROPERTIES = """\
+status=error
+# Its own hook would close the log before the broker has finished its goodbye.
+shutdownHook=disable
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName={log}
+appender.file.filePattern={log}.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{{yyyy-MM-dd'T'HH:mm:ss.SSSX}}{{UTC}} %-5p %c{{1}} %m%n
+appender.file.policies.type=Policies
+appender.file.policies.size.type=SizeBasedTriggeringPolicy
+appender.file.policies.size.size=10MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=3
+rootLogger.level=info
+rootLogger.appenderRef.file.ref=file
+# Kafka prints its whole configuration at info, some 400 lines a start.
+logger.config.name=org.apache.kafka.common.config.AbstractConfig
+logger.config.level=warn
+logger.serverconfig.name=kafka.server.KafkaConfig
+logger.serverconfig.level=warn
+"""

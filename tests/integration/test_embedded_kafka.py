@@ -1,0 +1,161 @@
+"""The embedded broker is a real one: it keeps what it acknowledged through kill -9, and is found again."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.embedded import process
+from streams.embedded.errors import AlreadyRunning, ServerFailed
+from streams.embedded.kafka import EmbeddedKafka
+from tests.support.kafka import make_topics, unique
+
+
+def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
+    failures: list[KafkaError] = []
+
+    def acknowledged(error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            failures.append(error)
+
+    for value in values:
+        producer.produce(topic, value, partition=0, on_delivery=acknowledged)
+    assert producer.flush(30) == 0
+    assert failures == []
+
+
+def read_all(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": unique("reader"), "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        values: list[bytes | None] = []
+        deadline = time.monotonic() + 30
+        while len(values) < count and time.monotonic() < deadline:
+            message = consumer.poll(0.5)
+            if message is not None and message.error() is None:
+                values.append(message.value())
+        assert consumer.poll(0.2) is None, "more records than were acknowledged"
+        return values
+    finally:
+        consumer.close()
+
+
+def test_records_and_port_survive_kill_9(tmp_path: Path) -> None:
+    values = [b"%d" % number for number in range(500)]
+    with EmbeddedKafka(tmp_path, die_with_parent=True) as broker:
+        make_topics(broker.bootstrap_servers, {"facts.v1": 1})
+        produce(broker.bootstrap_servers, "facts.v1", values[:250])
+        broker.kill()
+        assert EmbeddedKafka.running(tmp_path) is None, "the stale state file was believed"
+
+    with EmbeddedKafka(tmp_path, die_with_parent=True) as again:
+        assert again.port == broker.port
+        produce(again.bootstrap_servers, "facts.v1", values[250:])
+        assert read_all(again.bootstrap_servers, "facts.v1", 500) == values
+
+
+def test_a_clean_stop_leaves_nothing_running_and_a_log_for_the_operator(tmp_path: Path) -> None:
+    broker = EmbeddedKafka(tmp_path, die_with_parent=True).start()
+    pid = broker.pid
+    assert pid is not None
+    broker.stop()
+    assert process.birth_of(pid) is None
+    assert EmbeddedKafka.running(tmp_path) is None
+    assert (tmp_path / "kafka" / "data" / ".kafka_cleanshutdown").exists()
+    log = (tmp_path / "logs" / "kafka.log").read_text()
+    assert "Kafka Server started" in log
+    assert "kafka.server for 1 unregistered" in log, "the log ends before the broker did"
+
+
+def test_a_cluster_id_that_begins_with_a_dash_is_formatted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 0xf8 is a dash in URL-safe base64, and the storage tool took such an id for an option.
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
+    EmbeddedKafka(tmp_path).prepare()
+    assert "cluster.id=-" in (tmp_path / "kafka" / "data" / "meta.properties").read_text()
+
+
+def test_another_command_finds_the_running_broker_and_may_stop_it(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path, die_with_parent=True) as broker:
+        found = EmbeddedKafka.running(tmp_path)
+        assert found is not None
+        assert (found.pid, found.address) == (broker.pid, broker.bootstrap_servers)
+        with pytest.raises(AlreadyRunning, match=str(broker.pid)):
+            EmbeddedKafka(tmp_path).start()
+        assert found.stop()
+        assert EmbeddedKafka.running(tmp_path) is None
+
+
+def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path, die_with_parent=True):
+        pass
+    meta = tmp_path / "kafka" / "data" / "meta.properties"
+    meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
+    broker = EmbeddedKafka(tmp_path, die_with_parent=True)
+    with pytest.raises(ServerFailed, match=r"ended with code 1(.|\n)*Stored node id 7"):
+        broker.start()
+    assert broker.pid is None
+
+
+def test_a_broker_dies_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from streams.embedded.kafka import EmbeddedKafka
+        EmbeddedKafka(Path(sys.argv[1]), die_with_parent=True).start()
+        print("up", flush=True)
+        time.sleep(600)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        found = EmbeddedKafka.running(tmp_path)
+        assert found is not None
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while process.birth_of(found.pid) == found.birth and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert EmbeddedKafka.running(tmp_path) is None
+
+
+def test_an_occupied_port_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    earlier = EmbeddedKafka(tmp_path).ports()
+    with socket.create_server(("127.0.0.1", earlier["client"])):
+        ports = EmbeddedKafka(tmp_path).ports()
+    assert ports["client"] != earlier["client"]
+    assert ports["controller"] == earlier["controller"]
+    assert json.loads((tmp_path / "kafka" / "server.json").read_text())["ports"] == ports
+
+
+def test_a_topic_must_be_created_by_somebody(kafka: str) -> None:
+    topic = unique("never-created")
+    producer = Producer({"bootstrap.servers": kafka, "topic.metadata.propagation.max.ms": 100})
+    errors: list[object] = []
+    producer.produce(topic, b"x", on_delivery=lambda error, _message: errors.append(error and error.code()))
+    producer.flush(30)
+    assert errors == [KafkaError.UNKNOWN_TOPIC_OR_PART] or errors == [KafkaError._UNKNOWN_TOPIC]
+    assert topic not in AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics
+
+
+def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) -> None:
+    topic = unique("compressed.v1")
+    make_topics(kafka, {topic: 1}, {"compression.type": "zstd"})
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        producer = Producer({"bootstrap.servers": kafka, "compression.type": codec})
+        producer.produce(topic, codec.encode() * 1000)
+        assert producer.flush(30) == 0
+    assert read_all(kafka, topic, 5) == [c * 1000 for c in (b"none", b"gzip", b"snappy", b"lz4", b"zstd")]
+    with pytest.raises(KafkaException):
+        make_topics(kafka, {topic: 1})

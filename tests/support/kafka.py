@@ -1,0 +1,43 @@
+"""One real broker for a whole test session, and topics on it.
+
+`tests/conftest.py` loads this module as a plugin. Each test makes its own topics (names from `unique`), so tests
+share the broker without sharing records.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.embedded.kafka import EmbeddedKafka
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap string of a broker that starts with the first test that asks for it and ends with the session."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("saldo"), die_with_parent=True) as broker:
+        yield broker.bootstrap_servers
+
+
+def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:
+    """Create topics (name -> partition count) and return when the broker has them.
+
+    Raises: KafkaException when one exists already or is refused.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    futures = admin.create_topics(
+        [NewTopic(name, count, 1, config=dict(config or {})) for name, count in partitions.items()]
+    )
+    for future in futures.values():
+        future.result(timeout=30)
+
+
+def unique(name: str) -> str:
+    """Return a topic or group name that no other test of this machine uses: name-<pid>-<n>."""
+    return f"{name}-{os.getpid()}-{next(_NUMBERS)}"
