@@ -1,0 +1,137 @@
+"""The matching engine: two lists of lines in, one explained answer out. No clock, no dice, no IO.
+
+`match` separates currencies, learns what the data says about itself, and runs the rules in three sweeps: first only
+what is sure, then what is likely though tied, then whatever deserves a suggestion. So no guess ever takes a line away
+from a certainty that a later rule would have found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from streams.domain.matching import groups, one_sided, one_to_one
+from streams.domain.matching.bridge import bridge
+from streams.domain.matching.learn import Model, learn, learn_from
+from streams.domain.matching.lines import Line, Orientation, Side
+from streams.domain.matching.prepare import Book, book, orientation, settle_words, shared_ids
+from streams.domain.matching.reasons import unmatched
+from streams.domain.matching.results import Match, OneSided, Outcome, Unmatched
+from streams.domain.matching.rules import Rule, RuleSet, Shape
+from streams.domain.matching.work import Work
+
+Pass = Callable[[Work, Rule, bool, float], None]
+Progress = Callable[[str, int, int], None]
+
+PASSES: Mapping[Shape, Pass] = {
+    Shape.ONE_TO_ONE: one_to_one.run,
+    Shape.GROUP: groups.run,
+    Shape.MANY_TO_MANY: groups.run_many,
+    Shape.OFFSET: one_sided.run,
+    Shape.RETURN: one_sided.run,
+    Shape.DUPLICATE: one_sided.run,
+}
+ROUNDS_OF_SURE = 2  # what the first round closes may make a tie of the first round certain
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What one data set taught: sign reading, whether ids count, and one model a currency. Frozen once made."""
+
+    orientation: Orientation
+    ids_count: bool
+    models: Mapping[str, Model]
+
+
+def match(
+    left: Sequence[Line],
+    right: Sequence[Line],
+    rules: RuleSet,
+    learned: Learned | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Explain every line of two sides.
+
+    Shapes:  left is (n,), right is (m,), any order, any mix of currencies; ids are unique within a side.
+    Units:   minor units; the outcome's amounts and differences are in the left side's sign.
+    Ensures: the same lines in any order give the same outcome; each line is explained once or listed as unmatched;
+             left total - right total = the bridge's rows, residual 0, per currency; ties are suggestions.
+    """
+    signs = learned.orientation if learned else orientation(left, right)
+    ids_count = learned.ids_count if learned else shared_ids(left, right)
+    matches: list[Match] = []
+    findings: list[OneSided] = []
+    still_open: list[Unmatched] = []
+    uses: Counter[str] = Counter()
+    limits: set[str] = set()
+    for currency in sorted({line.currency for line in (*left, *right)}):
+        work = _desk(left, right, currency, signs, ids_count, rules, learned)
+        _run_rules(work, progress)
+        matches += work.matches
+        findings += work.one_sided
+        still_open += unmatched(work)
+        uses += work.uses
+        limits |= work.limits_hit
+    rows, totals = bridge(left, right, signs, matches, findings, still_open)
+    return Outcome(
+        matches=tuple(sorted(matches, key=lambda one: (one.left_ids, one.right_ids))),
+        one_sided=tuple(sorted(findings, key=lambda one: (one.side, one.id))),
+        unmatched=tuple(sorted(still_open, key=lambda one: (one.side, one.id))),
+        bridge=rows,
+        totals=totals,
+        orientation=signs,
+        rules_version=rules.version,
+        rule_uses={rule.name: uses.get(rule.name, 0) for rule in rules.rules},
+        limits_hit=tuple(sorted(limits)),
+    )
+
+
+def learn_all(left: Sequence[Line], right: Sequence[Line], rules: RuleSet) -> Learned:
+    """Learn from a data set once, to match many later states of it with the same frozen numbers."""
+    signs = orientation(left, right)
+    ids_count = shared_ids(left, right)
+    models = {}
+    for currency in sorted({line.currency for line in (*left, *right)}):
+        models[currency] = _desk(left, right, currency, signs, ids_count, rules, None).model
+    return Learned(signs, ids_count, models)
+
+
+def _desk(
+    left: Sequence[Line],
+    right: Sequence[Line],
+    currency: str,
+    signs: Orientation,
+    ids_count: bool,
+    rules: RuleSet,
+    learned: Learned | None,
+) -> Work:
+    lefts = book(Side.LEFT, [line for line in left if line.currency == currency], signs, ids_count)
+    rights = book(Side.RIGHT, [line for line in right if line.currency == currency], signs, ids_count)
+    settle_words(lefts, rights)
+    if learned and currency in learned.models:
+        return _work(lefts, rights, learned.models[currency], rules)
+    model = learn(lefts, rights)
+    work = _work(lefts, rights, model, rules)
+    # Once more, from what the first reading is sure of: more anchors, and not only odd amounts.
+    sure = one_to_one.sure_pairs(work)
+    if len(sure) > model.anchors:
+        learn_from(model, lefts, rights, sure)
+        work = _work(lefts, rights, model, rules)
+    return work
+
+
+def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet) -> Work:
+    work = Work(left=lefts, right=rights, model=model, rules=rules)
+    work.compare_equal()
+    return work
+
+
+def _run_rules(work: Work, progress: Progress | None) -> None:
+    steps = [(rule, True, rule.confirm_score) for _ in range(ROUNDS_OF_SURE) for rule in work.rules.rules]
+    steps += [(rule, False, rule.confirm_score) for rule in work.rules.rules]
+    steps += [(rule, False, rule.suggest_score) for rule in work.rules.rules]
+    for at, (rule, sure_only, floor) in enumerate(steps):
+        if progress:
+            progress(rule.name, at, len(steps))
+        PASSES[rule.shape](work, rule, sure_only, floor)

@@ -1,0 +1,371 @@
+"""Passes that explain one line by several of the other side: deposits, lump payments, instalments; and small n:m.
+
+A group is only worth something if chance would hardly produce it, so each one is weighed by how many subsets were
+there to try, and groups that want the same line are packed for the best total.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from streams.domain.matching.learn import AMOUNT_CAP, TextEvidence, roundness
+from streams.domain.matching.lines import Side
+from streams.domain.matching.results import RunnerUp, Status
+from streams.domain.matching.rules import Need, Rule
+from streams.domain.matching.subset import subset_sums
+from streams.domain.matching.work import Work
+
+GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
+NAME_WEIGHT = 1.5
+POOL = 30  # lines of one counterparty in one window; past it no subset is telling
+KEY_LINES = 400
+NAME_REACH = 200
+DAY_POOL = 22
+CONTRADICTION = -1.0
+EXACT_PACKING = 14  # options that compete; 2^14 choices take 20 ms
+LAG_SLACK = 4
+UNIT_GRIDS = (1, 100, 1_000, 10_000, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to explain a line by several."""
+
+    side: Side  # of the single line
+    single: int
+    members: tuple[int, ...]
+    score: float
+    margin: float
+    evidence: TextEvidence
+    runner_up: tuple[int, ...] = ()
+
+    def claims(self) -> set[tuple[Side, int]]:
+        """The lines that this option closes."""
+        return {(self.side, self.single), *((self.side.other, at) for at in self.members)}
+
+
+def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+    """Explain open lines by groups, by one rule."""
+    options: list[Option] = []
+    for side in (Side.RIGHT, Side.LEFT):
+        if Need.BATCH_KEY in rule.needs:
+            options.extend(_by_key(work, rule, side))
+        elif Need.SAME_DAY in rule.needs:
+            options.extend(_by_day(work, rule, side))
+        else:
+            options.extend(_by_counterparty(work, rule, side))
+    options = [option for option in options if option.score >= max(floor, 0.0)]
+    for option, margin in _pack(options):
+        sure = option.score >= rule.confirm_score and min(margin, option.margin) >= rule.confirm_margin
+        if sure or not sure_only:
+            _lay_down(work, rule, option, margin, sure)
+
+
+def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool) -> None:
+    book, others = work.book(option.side), work.book(option.side.other)
+    single, members = (option.single,), option.members
+    lefts, rights = (single, members) if option.side is Side.LEFT else (members, single)
+    runner_up = None
+    if option.runner_up:
+        ids = tuple(others.lines[at].id for at in option.runner_up)
+        mine = (book.lines[option.single].id,)
+        runner_up = RunnerUp(*((mine, ids) if option.side is Side.LEFT else (ids, mine)), round(option.margin, 3))
+    work.join(
+        rule,
+        lefts,
+        rights,
+        Status.CONFIRMED if sure else Status.SUGGESTED,
+        option.score,
+        min(margin, option.margin),
+        option.evidence,
+        "",
+        runner_up,
+    )
+
+
+# -- where groups come from -------------------------------------------------------------------------------------------
+
+
+def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
+    """Lines that carry the single line's batch key or number; or that share a key of their own and add up to it."""
+    book, others = work.book(side), work.book(side.other)
+    by_word: dict[str, list[int]] = {}
+    by_batch: dict[str, list[int]] = {}
+    for at, is_open in enumerate(work.open(side.other)):
+        if is_open:
+            for word in others.words[at]:
+                if not word.isalpha():
+                    by_word.setdefault(word, []).append(at)
+            if others.lines[at].batch_key:
+                by_batch.setdefault(others.lines[at].batch_key, []).append(at)
+    for at, is_open in enumerate(work.open(side)):
+        if is_open:
+            for word in book.words[at]:
+                sharers = by_word.get(word, ())
+                if not word.isalpha() and 2 <= len(sharers) <= KEY_LINES:
+                    yield from _explain(work, rule, side, at, sharers, keyed=True)
+    totals: dict[int, list[list[int]]] = {}
+    for members in by_batch.values():
+        if len(members) >= 2:
+            totals.setdefault(sum(others.amounts[member] for member in members), []).append(members)
+    for at, is_open in enumerate(work.open(side)):
+        for members in totals.get(book.amounts[at], ()) if is_open else ():
+            if _all_within(work, rule, side, at, members):
+                yield _option(work, side, at, tuple(members), 1.0, keyed=True)
+
+
+def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
+    book, others = work.book(side), work.book(side.other)
+    names = work.names(side.other)
+    for at, is_open in enumerate(work.open(side)):
+        if not is_open:
+            continue
+        amount = book.amounts[at]
+        pool = [
+            member
+            for member in names.near(book.words[at], *_window(work, side, at), NAME_REACH)
+            if work.open(side.other)[member] and _smaller(others.amounts[member], amount)
+        ]
+        if len(pool) < 2 or abs(sum(others.amounts[member] for member in pool)) < abs(amount):
+            continue
+        named = []
+        for member in pool:
+            evidence = _text(work, side, at, member)
+            if evidence.strongest >= NAME_WEIGHT and evidence.score >= NAME_WEIGHT:
+                named.append(member)
+        yield from _explain(work, rule, side, at, named, keyed=False)
+
+
+def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
+    """Whole days, runs of up to four days (a weekend and a holiday), and parts of one day that add up."""
+    book, others = work.book(side), work.book(side.other)
+    days: dict[tuple[int, bool], list[int]] = {}
+    for at, is_open in enumerate(work.open(side.other)):
+        day = others.days[at]
+        if is_open and day is not None:
+            days.setdefault((day, others.amounts[at] > 0), []).append(at)
+    for at, is_open in enumerate(work.open(side)):
+        day = book.days[at]
+        if not is_open or day is None:
+            continue
+        amount = book.amounts[at]
+        first, last = _window(work, side, at)
+        for start in range(first, last + 1):
+            run_of_days: list[int] = []
+            for length in range(1, 5):
+                run_of_days = run_of_days + days.get((start + length - 1, amount > 0), [])
+                if length > 1 and not days.get((start + length - 1, amount > 0)):
+                    continue
+                if len(run_of_days) >= 2 and sum(others.amounts[member] for member in run_of_days) == amount:
+                    if _no_contradiction(work, side, at, run_of_days):
+                        yield _option(work, side, at, tuple(run_of_days), 20.0, keyed=False)
+            pool = [
+                member
+                for member in days.get((start, amount > 0), ())
+                if _smaller(others.amounts[member], amount)
+            ]
+            if 2 <= len(pool) <= DAY_POOL:
+                pool = [member for member in pool if _text(work, side, at, member).score >= CONTRADICTION]
+                yield from _explain(work, rule, side, at, pool, keyed=False)
+
+
+def _window(work: Work, side: Side, at: int) -> tuple[int, int]:
+    """Day numbers between which the members of a line's group may lie, from the learned date distances."""
+    day = work.book(side).days[at]
+    if day is None:
+        return 0, 10**9
+    first, last = work.model.lag_core
+    if side is Side.RIGHT:
+        return day - last - LAG_SLACK, day - first + LAG_SLACK
+    return day + first - LAG_SLACK, day + last + LAG_SLACK
+
+
+def _smaller(amount: int, total: int) -> bool:
+    return (amount < 0) == (total < 0) and 0 < abs(amount) < abs(total)
+
+
+def _text(work: Work, side: Side, at: int, member: int) -> TextEvidence:
+    return work.text(at, member) if side is Side.LEFT else work.text(member, at)
+
+
+def _lag(work: Work, side: Side, at: int, member: int) -> float:
+    return work.lag(at, member) if side is Side.LEFT else work.lag(member, at)
+
+
+def _all_within(work: Work, rule: Rule, side: Side, at: int, members: Sequence[int]) -> bool:
+    return all(
+        work.within(at, member, rule) if side is Side.LEFT else work.within(member, at, rule) for member in members
+    )
+
+
+def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -> bool:
+    return all(_text(work, side, at, member).score >= CONTRADICTION for member in members[:20])
+
+
+# -- what a group is worth --------------------------------------------------------------------------------------------
+
+
+def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], keyed: bool) -> Iterator[Option]:
+    """The best way to reach a line's amount from a pool, if there is one."""
+    book, others = work.book(side), work.book(side.other)
+    amount = book.amounts[at]
+    pool = [member for member in pool if _all_within(work, rule, side, at, (member,))]
+    if len(pool) < 2:
+        return
+    if sum(others.amounts[member] for member in pool) == amount:
+        yield _option(work, side, at, tuple(pool), 2.0, keyed)
+        if keyed or len(pool) > POOL:
+            return
+    if len(pool) > POOL:
+        work.limits_hit.add(f"{rule.name}: more than {POOL} open lines for one sum: only whole sets were tried")
+        return
+    factor = -1 if amount < 0 else 1
+    amounts = [factor * others.amounts[member] for member in pool]
+    found = subset_sums(amounts, factor * amount, rule.max_lines)
+    if not found.complete:
+        work.limits_hit.add(f"{rule.name}: large pool, subsets of up to {rule.max_lines} lines not all tried")
+    grid = UNIT_GRIDS[min(roundness(value) for value in amounts)]
+    spread = max(1.0, 2.0 * math.sqrt(sum(float(value) ** 2 for value in amounts) / 4.0) / grid)
+    ways = [
+        _weigh(work, side, at, tuple(pool[index] for index in way), found.tried / spread, keyed)
+        for way in found.ways
+    ]
+    ways.sort(key=lambda option: (-option.score, option.members))
+    if ways:
+        best = ways[0]
+        margin = best.score - ways[1].score if len(ways) > 1 else best.score
+        if not found.complete:
+            margin = min(margin, 1.0)  # a larger subset might do as well: never sure
+        second = ways[1].members if len(ways) > 1 else ()
+        yield Option(side, at, best.members, best.score, margin, best.evidence, second)
+
+
+def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: float, keyed: bool) -> Option:
+    """A whole set that adds up: the chance is that of one amount met in a few tries."""
+    return _weigh(work, side, at, members, tries * 1e-3, keyed)
+
+
+def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: float, keyed: bool) -> Option:
+    texts = [_text(work, side, at, member) for member in members[:40]]
+    mean_text = sum(text.score for text in texts) / len(texts)
+    mean_lag = sum(_lag(work, side, at, member) for member in members) / len(members)
+    worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+    score = GROUP_PRIOR + worth + min(mean_text, 8.0) + mean_lag + (2.0 if keyed else 0.0)
+    best = max(texts, key=lambda text: text.score)
+    return Option(side, at, tuple(sorted(members)), score, score, best)
+
+
+# -- which groups go together -----------------------------------------------------------------------------------------
+
+
+def _pack(options: list[Option]) -> Iterator[tuple[Option, float]]:
+    """The options with the best total that don't share a line, each with what its loss would cost."""
+    unique: dict[tuple[Side, int, tuple[int, ...]], Option] = {}
+    for option in options:
+        key = (option.side, option.single, option.members)
+        if key not in unique or option.score > unique[key].score:
+            unique[key] = option
+    ordered = sorted(unique.values(), key=lambda one: (-one.score, one.side, one.single, one.members))
+    claimed: dict[tuple[Side, int], list[int]] = {}
+    for at, option in enumerate(ordered):
+        for claim in option.claims():
+            claimed.setdefault(claim, []).append(at)
+    seen: set[int] = set()
+    for at in range(len(ordered)):
+        if at in seen:
+            continue
+        cluster = {at}
+        todo = [at]
+        while todo:
+            for claim in ordered[todo.pop()].claims():
+                for other in claimed[claim]:
+                    if other not in cluster:
+                        cluster.add(other)
+                        todo.append(other)
+        seen |= cluster
+        yield from _pack_cluster([ordered[index] for index in sorted(cluster)])
+
+
+def _pack_cluster(cluster: list[Option]) -> Iterator[tuple[Option, float]]:
+    if len(cluster) == 1:
+        yield cluster[0], cluster[0].margin
+        return
+    if len(cluster) > EXACT_PACKING:
+        taken: set[tuple[Side, int]] = set()
+        for option in cluster:
+            if not taken & option.claims():
+                taken |= option.claims()
+                yield option, 0.0  # not proven best: a suggestion
+        return
+    claims = [option.claims() for option in cluster]
+    scores = [option.score for option in cluster]
+    best, chosen = _best_packing(claims, scores, None)
+    for at in chosen:
+        without, _ = _best_packing(claims, scores, at)
+        yield cluster[at], best - without
+
+
+def _best_packing(
+    claims: list[set[tuple[Side, int]]], scores: list[float], forbidden: int | None
+) -> tuple[float, list[int]]:
+    best: tuple[float, list[int]] = (0.0, [])
+
+    def extend(at: int, taken: set[tuple[Side, int]], total: float, chosen: list[int]) -> None:
+        nonlocal best
+        if total > best[0]:
+            best = (total, chosen)
+        for index in range(at, len(claims)):
+            if index != forbidden and not taken & claims[index]:
+                extend(index + 1, taken | claims[index], total + scores[index], [*chosen, index])
+
+    extend(0, set(), 0.0, [])
+    return best
+
+
+# -- several to several -----------------------------------------------------------------------------------------------
+
+
+def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+    """Two or three lines of one side against two or three of the other, same counterparty, same total."""
+    names_right = work.names(Side.RIGHT)
+    names_left = work.names(Side.LEFT)
+    left, right = work.left, work.right
+    for at, is_open in enumerate(list(work.open_right)):
+        if not is_open or not work.open_right[at]:
+            continue
+        day = right.days[at]
+        first, last = (day - 15, day + 15) if day is not None else (0, 10**9)
+        partners = [
+            other
+            for other in names_right.near(right.words[at], first, last, 30)
+            if other > at and work.open_right[other] and (right.amounts[other] < 0) == (right.amounts[at] < 0)
+        ]
+        pool = [
+            member
+            for member in names_left.near(right.words[at], *_window(work, Side.RIGHT, at), 30)
+            if work.open_left[member]
+            and (left.amounts[member] < 0) == (right.amounts[at] < 0)
+            and work.text(member, at).strongest >= NAME_WEIGHT
+        ]
+        for other in partners[:30]:
+            total = right.amounts[at] + right.amounts[other]
+            factor = -1 if total < 0 else 1
+            if len(pool) < 2 or len(pool) > 12:
+                break
+            found = subset_sums([factor * left.amounts[member] for member in pool], factor * total, 3)
+            ways = [tuple(pool[index] for index in way) for way in found.ways]
+            ways = [
+                way for way in ways if all(work.text(member, other).strongest >= NAME_WEIGHT for member in way)
+            ]
+            if len(ways) != 1:
+                continue
+            evidence = work.text(ways[0][0], at)
+            lag = sum(work.lag(member, one) for member in ways[0] for one in (at, other)) / (2 * len(ways[0]))
+            score = 2 * GROUP_PRIOR + AMOUNT_CAP - 2.0 + evidence.score + lag
+            sure = score >= rule.confirm_score
+            if score >= floor and (sure or not sure_only):
+                status = Status.CONFIRMED if sure else Status.SUGGESTED
+                work.join(rule, ways[0], (at, other), status, score, score, evidence, "")
+                break

@@ -1,0 +1,368 @@
+"""What the data says about itself: how telling a word, an amount and a date distance are in these two books.
+
+A model is a set of frozen numbers. `learn` reads them off the pairs that can hardly be wrong (an odd amount that
+occurs once on each side, "anchors"), against what chance would give. `match` then only compares. The incremental
+engine keeps one model until it is told to learn again, so that one more line can't shift old answers.
+
+All scores are natural logarithms of odds: +4.6 means a hundred times likelier for two records of the same event
+than for two lines that meet by chance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from rapidfuzz.distance import OSA
+
+from streams.domain.matching.lines import Side
+from streams.domain.matching.prepare import Book
+from streams.domain.matching.text import kind
+
+LAG_REACH = 400  # days; beyond it a distance says no more than "far"
+AMOUNT_CAP = 8.0  # odds of 3,000 to 1: past this, an amount alone convinces nobody
+WORD_FLOOR = -3.0
+PRIOR_WEIGHT = 4.0
+DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
+ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
+TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4}
+
+
+@dataclass(frozen=True, slots=True)
+class WordWeight:
+    """What it says when a word of the short text is (agrees) or isn't (differs) in the long one."""
+
+    agrees: float
+    differs: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextEvidence:
+    """The comparison of two texts: its score, and the words behind it."""
+
+    score: float
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+    strongest: float  # weight of the best agreeing word
+    reference: bool  # whether a number, code or whole reference is among the agreeing words
+
+
+@dataclass(slots=True)
+class Model:
+    """Frozen numbers of one currency's two books; see the module's docstring."""
+
+    terse: Side
+    lines: int
+    transfer: dict[tuple[str, ...], tuple[int, int]]  # class or word -> (anchors with it, of them carried over)
+    known: frozenset[str]  # words of the long side
+    frequency: dict[str, int]  # lines of the long side with the word
+    long_count: int
+    lag_scores: dict[int, float]
+    lag_far: float
+    lag_core: tuple[int, int]  # the lags of all but 1 % of the anchors
+    sizes: list[np.ndarray]  # sorted amounts of both sides, by roundness
+    anchors: int
+    open_share: float  # of all lines, those whose amount the other side doesn't have
+    _weights: dict[tuple[str, str], WordWeight] = field(default_factory=dict)
+    _alike: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    # -- dates ----------------------------------------------------------------------------------------------------
+
+    def lag_score(self, left_day: int | None, right_day: int | None) -> float:
+        """How likely this distance in days is for one event, against two lines that meet by chance."""
+        if left_day is None or right_day is None:
+            return 0.0
+        return self.lag_scores.get(right_day - left_day, self.lag_far)
+
+    # -- amounts --------------------------------------------------------------------------------------------------
+
+    def chance_equal(self, amount: int) -> float:
+        """How many of the other side's lines have exactly this amount by chance, from its neighbourhood."""
+        size = abs(amount)
+        grid = roundness(size)
+        near = max(int(size * 0.05), 200 * GRIDS[grid])
+        values = self.sizes[grid]
+        low, high = np.searchsorted(values, (size - near, size + near + 1))
+        return float(high - low + 0.5) / (2.0 * near / GRIDS[grid] + 1.0) / 2.0
+
+    def chance_between(self, low: int, high: int) -> float:
+        """How many of the other side's lines lie between two sizes, by chance."""
+        values = self.sizes[0]
+        first, last = np.searchsorted(values, (low, high + 1))
+        return float(last - first) / 2.0
+
+    def amount_score(self, amount: int, others: int) -> float:
+        """What an equal amount is worth: much if odd and rare, little if round or common.
+
+        Units: others is the number of further lines on the other side that have it too.
+        """
+        chance = max(self.chance_equal(amount), 0.5 * others)
+        return min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+
+    # -- words ----------------------------------------------------------------------------------------------------
+
+    def text(
+        self, short_words: tuple[str, ...], short_squash: str, long_bag: frozenset[str], long_squash: str
+    ) -> TextEvidence:
+        """Compare the texts of two lines, the short side's words against the long side's."""
+        agrees: list[tuple[float, str]] = []
+        differs: list[tuple[float, str]] = []
+        reference = False
+        before = ""
+        for at, word in enumerate(short_words):
+            weight = self._weight(word, before)
+            before = word
+            if word in long_bag:
+                if weight.agrees > 0.0:
+                    agrees.append((weight.agrees, word))
+                    reference = reference or (not word.isalpha() and weight.agrees > 2.0)
+            elif carried(word, at == len(short_words) - 1, long_bag, long_squash, self._alike):
+                if weight.agrees > 0.0:
+                    agrees.append((0.8 * weight.agrees, word))
+            elif weight.differs < 0.0:
+                differs.append((weight.differs, word))
+        if not agrees:
+            for word in long_bag:
+                if len(word) >= 8 and word not in self.known and word.isalpha() and word in short_squash:
+                    agrees.append((3.0, word))
+        agrees.sort(reverse=True)
+        differs.sort()
+        score = damped(agrees) + damped(differs)
+        return TextEvidence(
+            score=score,
+            agrees=tuple(word for _, word in agrees),
+            differs=tuple(word for _, word in differs),
+            strongest=agrees[0][0] if agrees else 0.0,
+            reference=reference,
+        )
+
+    def _weight(self, word: str, before: str) -> WordWeight:
+        key = (word, before if not word.isalpha() else "")
+        found = self._weights.get(key)
+        if found is None:
+            found = self._weights[key] = self._weigh(word, before)
+        return found
+
+    def _weigh(self, word: str, before: str) -> WordWeight:
+        rate = TRANSFER_PRIOR[kind(word)[0]]
+        for key in classes(word, before, self.known):
+            seen, carried_over = self.transfer.get(key, (0, 0))
+            rate = (carried_over + PRIOR_WEIGHT * rate) / (seen + PRIOR_WEIGHT)
+        chance = (self.frequency.get(word, 0) + 0.5) / (self.long_count + 1.0)
+        rate = min(max(rate, 0.001), 0.995)
+        chance = min(chance, 0.995)
+        return WordWeight(
+            agrees=math.log(rate / chance),
+            differs=max(WORD_FLOOR, math.log((1.0 - rate) / (1.0 - chance))),
+        )
+
+
+GRIDS = (1, 100, 1_000, 10_000, 100_000)  # cents; a round amount meets another one far more easily than an odd one
+
+
+def roundness(size: int) -> int:
+    """Index of the coarsest grid that an amount lies on: 0 for odd cents, 4 for full thousands."""
+    for index in range(len(GRIDS) - 1, 0, -1):
+        if size and size % GRIDS[index] == 0:
+            return index
+    return 0
+
+
+def damped(weights: list[tuple[float, str]]) -> float:
+    """Sum of weights, strongest first, each further one counting less."""
+    total = 0.0
+    for at, (weight, _) in enumerate(weights):
+        total += weight * (DAMPING[at] if at < len(DAMPING) else 0.15)
+    return total
+
+
+def classes(word: str, before: str, known: frozenset[str]) -> list[tuple[str, ...]]:
+    """The groups whose record a word inherits, widest first, ending with its own."""
+    family = kind(word)
+    if family[0] == "name":
+        return [("name", "known" if word in known else "foreign"), (word,)]
+    keys = [family[:1], family]
+    if before and family[0] in ("number", "code"):
+        keys.append((*family, before))
+    return keys
+
+
+def carried(
+    word: str, is_last: bool, long_bag: frozenset[str], long_squash: str, alike: dict[tuple[str, str], bool]
+) -> bool:
+    """Whether the long text has this word in another spelling: a slip, a cut, an acronym, or without spaces."""
+    if not word.isalpha():
+        return False
+    length = len(word)
+    if length <= 5 and "~" + word in long_bag:
+        return True
+    if length < 3 and not (is_last and length == 2):
+        return False
+    for other in long_bag:
+        if other[0] == word[0] or length >= 6:
+            pair = (word, other)
+            same = alike.get(pair)
+            if same is None:
+                same = alike[pair] = _alike(word, other)
+            if same:
+                return True
+    return length >= 7 and word in long_squash
+
+
+def _alike(word: str, other: str) -> bool:
+    if not other.isalpha():
+        return False
+    shorter, longer = sorted((len(word), len(other)))
+    if shorter >= 3 and longer > shorter and (other.startswith(word) or word.startswith(other)):
+        return True
+    if shorter < 4:
+        return False
+    allowed = 1 if shorter < 8 else 2
+    return bool(OSA.distance(word, other, score_cutoff=allowed) <= allowed)
+
+
+def learn(left: Book, right: Book) -> Model:
+    """Read a model off two books.
+
+    Ensures: the same lines in any order give the same model; books of a few lines get the priors written above.
+    """
+    terse = Side.LEFT if _mean_words(left) < _mean_words(right) else Side.RIGHT
+    long_book = right if terse is Side.LEFT else left
+    model = Model(
+        terse=terse,
+        lines=max(len(left), len(right)),
+        transfer={},
+        known=frozenset(long_book.frequency),
+        frequency=dict(long_book.frequency),
+        long_count=len(long_book),
+        lag_scores={},
+        lag_far=-6.0,
+        lag_core=(-7, 7),
+        sizes=_sizes(left, right),
+        anchors=0,
+        open_share=_open_share(left, right),
+    )
+    anchors = _anchors(left, right, model)
+    learn_from(model, left, right, anchors)
+    return model
+
+
+def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, int]]) -> None:
+    """Set a model's transfer rates and date distances from pairs taken as true."""
+    short, long = (left, right) if model.terse is Side.LEFT else (right, left)
+    transfer: dict[tuple[str, ...], tuple[int, int]] = {}
+    alike: dict[tuple[str, str], bool] = {}
+    for left_at, right_at in anchors:
+        short_at, long_at = (left_at, right_at) if model.terse is Side.LEFT else (right_at, left_at)
+        bag, squash = long.bags[long_at], long.squashes[long_at]
+        before = ""
+        line = short.words[short_at]
+        for at, word in enumerate(line):
+            hit = word in bag or carried(word, at == len(line) - 1, bag, squash, alike)
+            for key in classes(word, before, model.known):
+                seen, carried_over = transfer.get(key, (0, 0))
+                transfer[key] = (seen + 1, carried_over + hit)
+            before = word
+    model.transfer = transfer
+    model.anchors = len(anchors)
+    model._weights.clear()
+    _learn_lags(model, left, right, anchors)
+
+
+def _open_share(left: Book, right: Book) -> float:
+    met = (Counter(left.amounts) & Counter(right.amounts)).total()
+    lines = max(1, len(left), len(right))
+    return max(0.02, (lines - met) / lines)
+
+
+def _mean_words(side: Book) -> float:
+    return sum(len(bag) for bag in side.words) / max(1, len(side))
+
+
+def _sizes(left: Book, right: Book) -> list[np.ndarray]:
+    sizes = [abs(amount) for side in (left, right) for amount in side.amounts]
+    return [np.array(sorted(size for size in sizes if size % grid == 0), dtype=np.int64) for grid in GRIDS]
+
+
+def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
+    """Pairs whose amount occurs once on each side and would hardly do so by chance; the rarest if there are few."""
+    at_left = _once(left)
+    at_right = _once(right)
+    pairs = [
+        (model.chance_equal(amount), at_left[amount], at_right[amount])
+        for amount in at_left.keys() & at_right.keys()
+        if amount
+    ]
+    pairs.sort()
+    good = [(left_at, right_at) for chance, left_at, right_at in pairs if chance <= ANCHOR_CHANCE]
+    if len(good) < 30:
+        good = [(left_at, right_at) for _, left_at, right_at in pairs[: max(30, len(good))]]
+    return good
+
+
+def _once(side: Book) -> dict[int, int]:
+    counts = Counter(side.amounts)
+    return {amount: at for at, amount in enumerate(side.amounts) if counts[amount] == 1}
+
+
+def _learn_lags(model: Model, left: Book, right: Book, anchors: list[tuple[int, int]]) -> None:
+    lags: Counter[int] = Counter()
+    for left_at, right_at in anchors:
+        left_day, right_day = left.days[left_at], right.days[right_at]
+        if left_day is not None and right_day is not None and abs(right_day - left_day) <= LAG_REACH:
+            lags[right_day - left_day] += 1
+    chance = _lag_chances(left, right)
+    if not chance:
+        return
+    count = lags.total()
+    centre = _median(lags)
+    pseudo = 3.0 + 0.02 * count
+    norm = sum(1.0 / (1.0 + abs(lag)) ** 2 for lag in range(-LAG_REACH, LAG_REACH + 1))
+    scores: dict[int, float] = {}
+    floor_chance = 1.0 / (2 * LAG_REACH)
+    for lag in range(-LAG_REACH, LAG_REACH + 1):
+        smooth = 0.9 * lags[lag] + 0.05 * (lags[lag - 1] + lags[lag + 1])
+        prior = 1.0 / (1.0 + abs(lag - centre)) ** 2 / norm
+        likely = (smooth + pseudo * prior) / (count + pseudo)
+        scores[lag] = max(-8.0, min(6.0, math.log(likely / max(chance.get(lag, 0.0), floor_chance))))
+    model.lag_scores = scores
+    model.lag_far = min(-6.0, scores[LAG_REACH], scores[-LAG_REACH])
+    model.lag_core = _core(lags, centre)
+
+
+def _median(lags: Counter[int]) -> int:
+    if not lags:
+        return 0
+    ordered = sorted(lags.elements())
+    return ordered[len(ordered) // 2]
+
+
+def _core(lags: Counter[int], centre: int) -> tuple[int, int]:
+    ordered = sorted(lags.elements())
+    if len(ordered) < 20:
+        return (centre - 7, centre + 7)
+    cut = len(ordered) // 100
+    return (min(ordered[cut], centre - 1), max(ordered[-1 - cut], centre + 1))
+
+
+def _lag_chances(left: Book, right: Book) -> dict[int, float]:
+    """Share of all cross pairs at each date distance: what two unrelated lines show."""
+    left_days = [day for day in left.days if day is not None]
+    right_days = [day for day in right.days if day is not None]
+    if not left_days or not right_days:
+        return {}
+    first = min(left_days[0], right_days[0], *left_days, *right_days)
+    last = max(*left_days, *right_days, first)
+    if last - first > 40_000:  # dates a century apart are errors of one line, not a span worth an array
+        return {lag: 1.0 / 60.0 for lag in range(-LAG_REACH, LAG_REACH + 1)}
+    span = last - first + 1
+    left_counts = np.bincount(np.array(left_days) - first, minlength=span).astype(np.float64)
+    right_counts = np.bincount(np.array(right_days) - first, minlength=span).astype(np.float64)
+    size = 1 << (2 * span - 1).bit_length()
+    product = np.fft.irfft(np.fft.rfft(right_counts, size) * np.conj(np.fft.rfft(left_counts, size)), size)
+    total = float(len(left_days)) * len(right_days)
+    return {
+        lag: max(0.0, float(product[lag % size])) / total for lag in range(-LAG_REACH, LAG_REACH + 1) if abs(lag) < span
+    }

@@ -1,0 +1,201 @@
+"""Passes that look at one side only: entries that cancel each other, returned payments, lines entered twice.
+
+Both lines of an offset leave the game. A return or a duplicate is one extra line that points at its original, which
+may well be matched across.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+from streams.domain.matching.assign import assign
+from streams.domain.matching.learn import AMOUNT_CAP, damped
+from streams.domain.matching.lines import Side
+from streams.domain.matching.prepare import Book
+from streams.domain.matching.results import OneSided, OneSidedKind, Status
+from streams.domain.matching.rules import Need, Rule, Shape
+from streams.domain.matching.text import words
+from streams.domain.matching.work import Work
+
+KEYWORD_WORTH = 2.0
+PRIOR = -1.0
+DAY_COST = 0.03
+BLOCK = 60  # lines of one size and sign that are compared with each other
+TWIN_SHARE = 0.75  # of the second line's words (by weight) that its twin must have
+SHARED_NEED = 2.5  # without a keyword, the shared words must be worth this much before anything is confirmed
+
+
+def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+    """Explain open lines of each side by other lines of the same side, by one rule."""
+    for side in (Side.LEFT, Side.RIGHT):
+        if rule.shape is Shape.DUPLICATE:
+            _duplicates(work, rule, side, sure_only, floor)
+        else:
+            _opposites(work, rule, side, sure_only, floor)
+
+
+def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
+    book, is_open = work.book(side), work.open(side)
+    keywords = frozenset(word for keyword in rule.keywords for word in words(keyword))
+    taken = {one.other_id for one in work.one_sided if one.side is side} if rule.shape is Shape.RETURN else set()
+    met = {pair[0 if side is Side.LEFT else 1] for pair in work.equal} if rule.keywords else set()
+    by_size: dict[int, tuple[list[int], list[int]]] = {}
+    for at, amount in enumerate(book.amounts):
+        signed = book.lines[at].amount_minor
+        if signed and (is_open[at] or rule.shape is Shape.RETURN):
+            by_size.setdefault(abs(amount), ([], []))[signed > 0].append(at)
+    edges: dict[tuple[int, int], float] = {}
+    shared: dict[tuple[int, int], tuple[str, ...]] = {}
+    for size, (debits, credits) in by_size.items():
+        if not debits or not credits:
+            continue
+        if len(debits) * len(credits) > BLOCK * BLOCK:
+            work.limits_hit.add(f"{rule.name}: too many lines of size {size} to look for counter-entries")
+            continue
+        chance = max(work.model.chance_equal(size), 0.5 * (min(len(debits), len(credits)) - 1))
+        worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+        for debit in debits:
+            for credit in credits:
+                first, later = _by_date(book, debit, credit, keywords)
+                if not is_open[later] or (rule.shape is not Shape.RETURN and not is_open[first]):
+                    continue
+                if book.lines[first].id in taken:
+                    continue
+                marked = bool(keywords & book.bags[later])
+                if Need.KEYWORD in rule.needs and (not marked or later in met):
+                    continue
+                days = _days(book, first, later)
+                if rule.first_day is not None and rule.last_day is not None:
+                    if not rule.first_day <= days <= rule.last_day:
+                        continue
+                common, weight = _shared(book, first, later, keywords)
+                if weight < (0.0 if marked else SHARED_NEED):
+                    continue
+                score = PRIOR + worth + weight + KEYWORD_WORTH * marked - DAY_COST * abs(days)
+                if score > 0.0:
+                    edges[(debit, credit)] = score
+                    shared[(debit, credit)] = common
+    kind = OneSidedKind.RETURN if rule.shape is Shape.RETURN else OneSidedKind.OFFSET
+    for pairing in assign(edges):
+        sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
+        if pairing.score < floor or (sure_only and not sure):
+            continue
+        first, later = _by_date(book, pairing.left, pairing.right, keywords)
+        both = is_open[first]
+        line, other = book.lines[later], book.lines[first]
+        work.explain(
+            OneSided(
+                side=side,
+                id=line.id,
+                other_id=other.id,
+                kind=kind,
+                status=Status.CONFIRMED if sure else Status.SUGGESTED,
+                rule=rule.name,
+                rules_version=work.rules.version,
+                score=round(pairing.score, 3),
+                amount_minor=0 if both else line.amount_minor,
+                currency=line.currency,
+                agrees=("amount: opposite", f"text: {' '.join(shared[(pairing.left, pairing.right)])}"),
+                differs=(f"date: {_days(book, first, later)} days apart",),
+                closes_other=both,
+            ),
+            (first, later) if both else (later,),
+        )
+
+
+def _by_date(book: Book, one: int, other: int, keywords: frozenset[str]) -> tuple[int, int]:
+    """The original and its counter-entry: by date; on one day the line that says so is the counter-entry."""
+    first, later = (one, other) if (book.days[one] or 0, one) <= (book.days[other] or 0, other) else (other, one)
+    if book.days[one] == book.days[other] and keywords & book.bags[first] and not keywords & book.bags[later]:
+        return later, first
+    return first, later
+
+
+def _days(book: Book, first: int, later: int) -> int:
+    first_day, later_day = book.days[first], book.days[later]
+    return later_day - first_day if first_day is not None and later_day is not None else 0
+
+
+def _shared(book: Book, first: int, later: int, keywords: frozenset[str]) -> tuple[tuple[str, ...], float]:
+    """The words two lines of one book share, and what that is worth: a word in few lines says much."""
+    count = len(book)
+    found = sorted(
+        (
+            (math.log(count / max(1, book.frequency[word] - 1)), word)
+            for word in book.bags[first] & book.bags[later]
+            if not word.startswith("~") and word not in keywords
+        ),
+        reverse=True,
+    )
+    return tuple(word for _, word in found), min(10.0, damped(found))
+
+
+def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
+    book, is_open = work.book(side), work.open(side)
+    by_amount: dict[int, list[tuple[int, int]]] = {}
+    for at, amount in enumerate(book.amounts):
+        by_amount.setdefault(amount, []).append((book.days[at] or 0, at))
+    originals = {one.other_id for one in work.one_sided if one.side is side and one.closes_other}
+    for at in range(len(book)):
+        if not is_open[at]:
+            continue
+        alike = by_amount[book.amounts[at]]
+        reach = rule.last_day if rule.last_day is not None else 10
+        low = bisect_left(alike, ((book.days[at] or 0) - reach, -1))
+        best: tuple[float, int] | None = None
+        for day, other in alike[low : low + BLOCK]:
+            if day > (book.days[at] or 0) + reach:
+                break
+            if other == at or (is_open[other] and other > at) or book.lines[other].id in originals:
+                continue
+            score = _twin_score(book, other, at, not is_open[other])
+            if score is not None and (best is None or score > best[0]):
+                best = (score, other)
+        if best is None or best[0] < floor:
+            continue
+        sure = best[0] >= rule.confirm_score
+        if sure_only and not sure:
+            continue
+        line = book.lines[at]
+        work.explain(
+            OneSided(
+                side=side,
+                id=line.id,
+                other_id=book.lines[best[1]].id,
+                kind=OneSidedKind.DUPLICATE,
+                status=Status.CONFIRMED if sure else Status.SUGGESTED,
+                rule=rule.name,
+                rules_version=work.rules.version,
+                score=round(best[0], 3),
+                amount_minor=line.amount_minor,
+                currency=line.currency,
+                agrees=("amount", "text"),
+                differs=(f"date: {_days(book, best[1], at)} days apart",),
+            ),
+            (at,),
+        )
+
+
+def _twin_score(book: Book, first: int, second: int, first_is_matched: bool) -> float | None:
+    """How alike two lines of one amount are; None if they are not twins.
+
+    The numbers of both must agree where both have some: two cheques have two numbers, one entry typed twice has one.
+    A number that only these two lines have is what lets it be confirmed.
+    """
+    count = len(book)
+    one, other = set(book.words[first]), set(book.words[second])
+    weights = {word: math.log(count / max(1, book.frequency[word] - 1)) + 0.1 for word in one | other}
+    total = sum(weights[word] for word in other)
+    share = sum(weights[word] for word in other & one) / total if total else 0.0
+    numbers_one = {word for word in one if not word.isalpha()}
+    numbers_other = {word for word in other if not word.isalpha()}
+    common_number = any(book.frequency[word] == 2 for word in numbers_one & numbers_other)
+    same_day = book.days[first] == book.days[second]
+    if share < TWIN_SHARE and not common_number:
+        return None
+    if numbers_one != numbers_other and not common_number:
+        return None
+    if not common_number and not (same_day and one == other):
+        return None
+    return 4.0 + 6.0 * common_number + 2.0 * same_day + 2.0 * first_is_matched + (1.0 if one == other else 0.0)

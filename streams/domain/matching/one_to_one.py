@@ -1,0 +1,183 @@
+"""Passes that pair one line with one line: equal amounts, swapped digits, and amounts a fee or a discount apart."""
+
+from __future__ import annotations
+
+import math
+
+from streams.domain.matching.assign import Pairing, assign
+from streams.domain.matching.lines import Side
+from streams.domain.matching.results import RunnerUp, Status
+from streams.domain.matching.rules import AmountGate, Need, Rule
+from streams.domain.matching.work import Work
+
+NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
+NAME_REACH = 400  # lines of one name beginning that a near-amount pass looks at
+CONTRADICTION = -1.5  # the amount says yes and the text says no: a person decides
+LAG_SLACK = 10  # days beyond the learned dates that it still looks at
+LEARN_SCORE = 6.0
+LEARN_MARGIN = 4.0
+
+
+def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+    """Pair open lines by one rule.
+
+    sure_only leaves everything to a later sweep that isn't confirmed; floor is the lowest score worth a suggestion.
+    """
+    if rule.amount is AmountGate.EQUAL:
+        edges = {
+            pair: score
+            for pair, score in work.equal.items()
+            if work.open_left[pair[0]]
+            and work.open_right[pair[1]]
+            and (Need.REFERENCE not in rule.needs or pair in work.with_reference)
+            and work.within(*pair, rule)
+        }
+    else:
+        edges = _near_edges(work, rule)
+    rivals = _Rivals(edges)
+    for pairing in assign(edges):
+        _lay_down(work, rule, pairing, rivals, sure_only, floor)
+
+
+class _Rivals:
+    """The scored pairs of a pass, found by either line."""
+
+    def __init__(self, edges: dict[tuple[int, int], float]):
+        self.edges = edges
+        self.by_left: dict[int, list[tuple[int, int]]] = {}
+        self.by_right: dict[int, list[tuple[int, int]]] = {}
+        for pair in edges:
+            self.by_left.setdefault(pair[0], []).append(pair)
+            self.by_right.setdefault(pair[1], []).append(pair)
+
+    def of(self, left: int, right: int, limit: int) -> list[tuple[int, int]]:
+        """The best other pairs of two lines, best first."""
+        rivals = {*self.by_left[left], *self.by_right[right]} - {(left, right)}
+        return sorted(rivals, key=lambda pair: (-self.edges[pair], pair))[:limit]
+
+
+def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_only: bool, floor: float) -> None:
+    if pairing.score < floor:
+        return
+    sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
+    if sure_only and not sure:
+        return
+    evidence = work.text(pairing.left, pairing.right)
+    if sure and evidence.score < CONTRADICTION and not evidence.agrees:
+        sure = False
+        if sure_only:
+            return
+    runner_up = None
+    if pairing.runner_up is not None:
+        runner_up = RunnerUp(
+            (work.left.lines[pairing.runner_up[0]].id,),
+            (work.right.lines[pairing.runner_up[1]].id,),
+            round(pairing.score - rivals.edges[pairing.runner_up], 3),
+        )
+    candidates: tuple[tuple[str, str], ...] = ()
+    if not sure:
+        candidates = tuple(
+            (work.left.lines[left].id, work.right.lines[right].id)
+            for left, right in rivals.of(pairing.left, pairing.right, 8)
+        )
+    amount = work.left.amounts[pairing.left]
+    difference = amount - work.right.amounts[pairing.right]
+    work.join(
+        rule,
+        (pairing.left,),
+        (pairing.right,),
+        Status.CONFIRMED if sure else Status.SUGGESTED,
+        pairing.score,
+        pairing.margin,
+        evidence,
+        difference_kind(rule.kind, difference, amount),
+        runner_up,
+        candidates,
+    )
+
+
+def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
+    """Pairs of the same counterparty whose amounts differ in the way the rule allows, with their scores."""
+    edges: dict[tuple[int, int], float] = {}
+    names = work.names(Side.RIGHT)
+    first, last = work.model.lag_core
+    for left, is_open in enumerate(work.open_left):
+        if not is_open:
+            continue
+        amount = work.left.amounts[left]
+        day = work.left.days[left]
+        low, high = (day + first - LAG_SLACK, day + last + LAG_SLACK) if day is not None else (0, 10**9)
+        tolerance = rule.tolerance(work.left.lines[left].currency, work.left.lines[left].counterparty)
+        for right in names.near(work.left.words[left], low, high, NAME_REACH):
+            other = work.right.amounts[right]
+            if not work.open_right[right] or other == amount or (other < 0) != (amount < 0):
+                continue
+            if rule.amount is AmountGate.TRANSPOSED:
+                if not transposed(amount, other):
+                    continue
+                chance = 10.0 * max(work.model.chance_equal(other), 1e-4)  # about ten amounts are one swap away
+            else:
+                if not tolerance.allows(amount - other, max(abs(amount), abs(other))):
+                    continue
+                reach = abs(amount - other)
+                chance = work.model.chance_between(abs(amount) - reach, abs(amount) + reach)
+                chance = max(chance * work.model.open_share, 1e-3)
+            if not work.within(left, right, rule):
+                continue
+            evidence = work.text(left, right)
+            if evidence.strongest < NAME_WEIGHT or evidence.score < NAME_WEIGHT:
+                continue
+            score = rule.prior - math.log(chance) + evidence.score + work.lag(left, right)
+            if score > 0.0:
+                edges[(left, right)] = score
+    return edges
+
+
+def transposed(one: int, other: int) -> bool:
+    """Whether two amounts differ by exactly one swap of neighbouring digits."""
+    if one == other or (one - other) % 9:
+        return False
+    first, second = str(abs(one)), str(abs(other))
+    if len(first) != len(second):
+        return False
+    unequal = [at for at in range(len(first)) if first[at] != second[at]]
+    if len(unequal) != 2 or unequal[1] != unequal[0] + 1:
+        return False
+    at = unequal[0]
+    return first[at] == second[at + 1] and first[at + 1] == second[at]
+
+
+def difference_kind(kind: str, difference: int, amount: int) -> str:
+    """The name of a difference in the bridge; "near" becomes what its size and direction say.
+
+    A whole or half percent to the cent, at most 5 %, is a cash discount (Skonto); a smaller receipt is a fee or short
+    payment; a larger one an over payment.
+    """
+    if not difference:
+        return ""
+    if kind != "near":
+        return kind or "difference"
+    short = difference if amount > 0 else -difference
+    if short < 0:
+        return "over_payment"
+    for half_percents in range(1, 11):
+        if abs(abs(amount) * half_percents / 200 - short) <= 1 and short > 100:
+            return "cash_discount"
+    return "fee" if short <= 10_000 else "short_payment"
+
+
+def sure_pairs(work: Work) -> list[tuple[int, int]]:
+    """Pairs of equal amount that beat every rival of both lines clearly: good enough to learn from."""
+    best_left: dict[int, list[float]] = {}
+    best_right: dict[int, list[float]] = {}
+    for (left, right), score in work.equal.items():
+        best_left.setdefault(left, []).append(score)
+        best_right.setdefault(right, []).append(score)
+    found = []
+    for (left, right), score in work.equal.items():
+        if score < LEARN_SCORE:
+            continue
+        rivals = sorted(best_left[left], reverse=True)[1:2] + sorted(best_right[right], reverse=True)[1:2]
+        if score == max(best_left[left]) == max(best_right[right]) and score - max(rivals, default=0.0) >= LEARN_MARGIN:
+            found.append((left, right))
+    return found

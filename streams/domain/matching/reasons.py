@@ -1,0 +1,81 @@
+"""Why a line stays open, in words a clerk can act on, and the line that came closest."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from streams.domain.matching.lines import Side
+from streams.domain.matching.results import Unmatched
+from streams.domain.matching.text import words
+from streams.domain.matching.work import Work
+
+# Words by which banks name their own charges. They only choose the wording of a reason, never a match.
+CHARGES = frozenset(
+    word
+    for text in (
+        "fee fees charge charges interest commission entgelt entgelte gebuehr gebuehren zinsen provision spesen "
+        "kontofuehrung overdraft maintenance frais commissions interets comision intereses"
+    ).split()
+    for word in words(text)
+)
+
+
+def unmatched(work: Work) -> list[Unmatched]:
+    """All lines that no rule has explained, each with its reason and nearest line."""
+    found: list[Unmatched] = []
+    for side in (Side.LEFT, Side.RIGHT):
+        book, others = work.book(side), work.book(side.other)
+        by_amount: dict[int, list[int]] = {}
+        for at, amount in enumerate(others.amounts):
+            by_amount.setdefault(amount, []).append(at)
+        sizes = sorted((amount, at) for at, amount in enumerate(others.amounts))
+        for at, is_open in enumerate(work.open(side)):
+            if not is_open:
+                continue
+            line = book.lines[at]
+            reason, nearest = _reason(work, side, at, by_amount, sizes)
+            found.append(
+                Unmatched(
+                    side, line.id, line.amount_minor, line.currency, reason, others.lines[nearest].id if nearest >= 0 else ""
+                )
+            )
+    return found
+
+
+def _reason(
+    work: Work, side: Side, at: int, by_amount: dict[int, list[int]], sizes: list[tuple[int, int]]
+) -> tuple[str, int]:
+    book, others = work.book(side), work.book(side.other)
+    if not others.lines:
+        return "the other side has no lines in this currency", -1
+    if book.amounts[at] == 0:
+        return "amount is zero", -1
+    same = by_amount.get(book.amounts[at], [])
+    if same:
+        nearest = min(same[:200], key=lambda other: (abs((others.days[other] or 0) - (book.days[at] or 0)), other))
+        is_open = [other for other in same if work.open(side.other)[other]]
+        if not is_open:
+            return "every line of this amount is explained by a better partner", nearest
+        if len(same) > 200:
+            return f"{len(same)} lines share this amount and nothing tells them apart", nearest
+        return "same amount, but date or text speak against it", is_open[0]
+    nearest = _closest_amount(book.amounts[at], sizes)
+    if CHARGES & book.bags[at]:
+        return "looks like a charge or interest that the other side has not booked", nearest
+    if _outside(work, side, at):
+        return "dated outside the other side's period", nearest
+    return "no line or group of this amount on the other side", nearest
+
+
+def _closest_amount(amount: int, sizes: list[tuple[int, int]]) -> int:
+    position = bisect_left(sizes, (amount, -1))
+    around = sizes[max(0, position - 1) : position + 1]
+    return min(around, key=lambda one: (abs(one[0] - amount), one[1]))[1]
+
+
+def _outside(work: Work, side: Side, at: int) -> bool:
+    day = work.book(side).days[at]
+    days = [other for other in work.book(side.other).days if other is not None] if day is not None else []
+    if day is None or not days:
+        return False
+    return day < days[0] or day > max(days[-1], days[0])

@@ -1,0 +1,272 @@
+"""The desk on which the passes of one currency work: both books, what is still open, and what was found.
+
+A pass reads `work.open`, compares lines with `work.score_equal`, `work.text` and `work.lag`, and lays its findings down
+with `join` or `explain`. Nothing here chooses; choosing is the passes' and `assign.py`'s part.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from streams.domain.matching.learn import Model, TextEvidence
+from streams.domain.matching.lines import Side
+from streams.domain.matching.prepare import Book
+from streams.domain.matching.results import Match, OneSided, RunnerUp, Status
+from streams.domain.matching.rules import Rule, RuleSet
+
+BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second thought (50 x 50)
+BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
+BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
+BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
+PREFIX = 5  # letters by which names meet although a bank has cut them
+
+
+@dataclass(slots=True)
+class Work:
+    """State of one run over one currency; see the module's docstring."""
+
+    left: Book
+    right: Book
+    model: Model
+    rules: RuleSet
+    open_left: list[bool] = field(default_factory=list)
+    open_right: list[bool] = field(default_factory=list)
+    matches: list[Match] = field(default_factory=list)
+    one_sided: list[OneSided] = field(default_factory=list)
+    uses: Counter[str] = field(default_factory=Counter)
+    limits_hit: set[str] = field(default_factory=set)
+    equal: dict[tuple[int, int], float] = field(default_factory=dict)
+    with_reference: set[tuple[int, int]] = field(default_factory=set)
+    _names: dict[Side, NameIndex] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.open_left = [True] * len(self.left)
+        self.open_right = [True] * len(self.right)
+
+    def book(self, side: Side) -> Book:
+        """The book of a side."""
+        return self.left if side is Side.LEFT else self.right
+
+    def open(self, side: Side) -> list[bool]:
+        """Which lines of a side nothing has explained yet."""
+        return self.open_left if side is Side.LEFT else self.open_right
+
+    def text(self, left: int, right: int) -> TextEvidence:
+        """Compare the texts of a left and a right line."""
+        short, long = (self.left, self.right) if self.model.terse is Side.LEFT else (self.right, self.left)
+        at_short, at_long = (left, right) if self.model.terse is Side.LEFT else (right, left)
+        return self.model.text(
+            short.words[at_short], short.squashes[at_short], long.bags[at_long], long.squashes[at_long]
+        )
+
+    def lag(self, left: int, right: int) -> float:
+        """Score of the days between a left and a right line."""
+        return self.model.lag_score(self.left.days[left], self.right.days[right])
+
+    def within(self, left: int, right: int, rule: Rule) -> bool:
+        """Whether a rule's date window allows two lines; a line without a date is allowed."""
+        left_day, right_day = self.left.days[left], self.right.days[right]
+        if rule.first_day is None or rule.last_day is None or left_day is None or right_day is None:
+            return True
+        return rule.first_day <= right_day - left_day <= rule.last_day
+
+    def names(self, side: Side) -> NameIndex:
+        """Lines of a side by the beginnings of their names."""
+        if side not in self._names:
+            self._names[side] = NameIndex(self.book(side))
+        return self._names[side]
+
+    # -- laying findings down -------------------------------------------------------------------------------------
+
+    def join(
+        self,
+        rule: Rule,
+        lefts: tuple[int, ...],
+        rights: tuple[int, ...],
+        status: Status,
+        score: float,
+        margin: float,
+        evidence: TextEvidence,
+        kind: str,
+        runner_up: RunnerUp | None = None,
+        candidates: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Close lines of both sides as one match."""
+        left_lines = [self.left.lines[at] for at in lefts]
+        right_lines = [self.right.lines[at] for at in rights]
+        difference = sum(self.left.amounts[at] for at in lefts) - sum(self.right.amounts[at] for at in rights)
+        agrees = [f"text: {' '.join(evidence.agrees)}"] if evidence.agrees else []
+        differs = [f"text: {' '.join(evidence.differs)}"] if evidence.differs else []
+        (differs if difference else agrees).append(f"amount: {difference} minor units apart" if difference else "amount")
+        lag = self._lag_words(lefts, rights)
+        if lag is not None:
+            (differs if lag else agrees).append(f"date: {lag} days apart" if lag else "date")
+        self.matches.append(
+            Match(
+                left_ids=tuple(line.id for line in left_lines),
+                right_ids=tuple(line.id for line in right_lines),
+                parts=_parts(self.left, self.right, lefts, rights),
+                currency=left_lines[0].currency,
+                status=status,
+                rule=rule.name,
+                rules_version=self.rules.version,
+                score=round(score, 3),
+                margin=round(margin, 3),
+                difference_minor=difference,
+                kind=kind,
+                agrees=tuple(agrees),
+                differs=tuple(differs),
+                runner_up=runner_up,
+                candidates=candidates,
+            )
+        )
+        self.uses[rule.name] += 1
+        for at in lefts:
+            self.open_left[at] = False
+        for at in rights:
+            self.open_right[at] = False
+
+    def _lag_words(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> int | None:
+        lags = [
+            right_day - left_day
+            for left in lefts
+            for right in rights
+            if (left_day := self.left.days[left]) is not None and (right_day := self.right.days[right]) is not None
+        ]
+        return max(lags, key=abs) if lags else None
+
+    def explain(self, finding: OneSided, closes: Iterable[int]) -> None:
+        """Close lines of one side as explained by their own side."""
+        self.one_sided.append(finding)
+        self.uses[finding.rule] += 1
+        for at in closes:
+            self.open(finding.side)[at] = False
+
+    # -- pairs of equal amount ------------------------------------------------------------------------------------
+
+    def compare_equal(self) -> None:
+        """Score all pairs of equal amount once; passes then choose among them.
+
+        Ensures: time and memory are bounded for any number of lines of one amount; limits_hit names such amounts.
+        """
+        at_left = _by_amount(self.left)
+        at_right = _by_amount(self.right)
+        for amount, lefts in at_left.items():
+            rights = at_right.get(amount)
+            if rights is None or amount == 0:
+                continue
+            others = max(len(lefts), len(rights)) - 1
+            worth = self.model.amount_score(amount, others)
+            for left, right in self._block(amount, lefts, rights):
+                lag = self.lag(left, right)
+                if worth + lag < -9.0:
+                    continue
+                evidence = self.text(left, right)
+                score = worth + lag + evidence.score
+                if score > 0.0:
+                    self.equal[(left, right)] = score
+                    if evidence.reference:
+                        self.with_reference.add((left, right))
+
+    def _block(self, amount: int, lefts: list[int], rights: list[int]) -> Iterator[tuple[int, int]]:
+        if len(lefts) * len(rights) <= BLOCK_PAIRS:
+            for left in lefts:
+                for right in rights:
+                    yield left, right
+            return
+        pairs: set[tuple[int, int]] = set()
+        by_word: dict[str, list[int]] = {}
+        for right in rights:
+            for word in self.right.words[right]:
+                by_word.setdefault(word, []).append(right)
+        for left in lefts:
+            for word in self.left.words[left]:
+                sharers = by_word.get(word)
+                if sharers is not None and len(sharers) <= BLOCK_WORD_LINES:
+                    pairs.update((left, right) for right in sharers)
+        if max(len(lefts), len(rights)) > BLOCK_LINES:
+            self.limits_hit.add(
+                f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: told apart by shared words only"
+            )
+        else:
+            pairs.update(self._nearest(lefts, rights))
+        yield from sorted(pairs)
+
+    def _nearest(self, lefts: list[int], rights: list[int]) -> Iterator[tuple[int, int]]:
+        ordered = sorted(rights, key=lambda at: (self.right.days[at] or 0, at))
+        days = [self.right.days[at] or 0 for at in ordered]
+        centre = sum(self.model.lag_core) // 2
+        for left in lefts:
+            day = (self.left.days[left] or 0) + centre
+            first = max(0, bisect_left(days, day) - BLOCK_NEAREST)
+            last = bisect_right(days, day) + BLOCK_NEAREST
+            middle = ordered[first:last]
+            if len(middle) > 4 * BLOCK_NEAREST:  # many on the very day: those at the like rank come first
+                self.limits_hit.add("many lines of one amount on one day: compared with some of them only")
+                middle = middle[: 4 * BLOCK_NEAREST]
+            for right in middle:
+                yield left, right
+
+
+class NameIndex:
+    """Lines of one book by the first letters of their rarer words, each list by day."""
+
+    def __init__(self, side: Book):
+        self.book = side
+        self.common = max(25, len(side) // 25)
+        found: dict[str, list[tuple[int, int]]] = {}
+        for at, bag in enumerate(side.words):
+            for key in {key for word in bag if (key := self.key(word))}:
+                found.setdefault(key, []).append((side.days[at] or 0, at))
+        self.lists = {key: sorted(lines) for key, lines in found.items()}
+
+    def key(self, word: str) -> str:
+        """The key under which a word is filed; none for a common or meaningless one."""
+        if self.book.frequency.get(word, 0) > self.common or len(word) < 3:
+            return ""
+        return word[:PREFIX] if word.isalpha() else word
+
+    def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
+        """Lines within two days that share the beginning of a word, in order of position; at most about limit."""
+        found: set[int] = set()
+        for key in {key for word in bag if (key := self.key(word))}:
+            lines = self.lists.get(key, [])
+            low = bisect_left(lines, (first_day, -1))
+            high = bisect_left(lines, (last_day + 1, -1))
+            found.update(at for _, at in lines[low : min(high, low + limit)])
+        return sorted(found)
+
+
+def _by_amount(side: Book) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for at, amount in enumerate(side.amounts):
+        found.setdefault(amount, []).append(at)
+    return found
+
+
+def _parts(left: Book, right: Book, lefts: tuple[int, ...], rights: tuple[int, ...]) -> tuple[tuple[str, str, int], ...]:
+    """The amount on each (left, right) pair: the many side's own amounts; for n:m in order, as far as they reach."""
+    if len(rights) == 1:
+        only = right.lines[rights[0]]
+        if len(lefts) == 1:
+            return ((left.lines[lefts[0]].id, only.id, right.amounts[rights[0]]),)
+        return tuple((left.lines[at].id, only.id, left.amounts[at]) for at in lefts)
+    if len(lefts) == 1:
+        return tuple((left.lines[lefts[0]].id, right.lines[at].id, right.amounts[at]) for at in rights)
+    parts: list[tuple[str, str, int]] = []
+    waiting = [(at, right.amounts[at]) for at in rights]
+    for at in lefts:
+        rest = left.amounts[at]
+        while rest and waiting:
+            other, amount = waiting[0]
+            part = min(rest, amount, key=abs)
+            parts.append((left.lines[at].id, right.lines[other].id, part))
+            rest -= part
+            if amount == part:
+                waiting.pop(0)
+            else:
+                waiting[0] = (other, amount - part)
+    return tuple(parts)
