@@ -6,6 +6,7 @@ never changes a partition count, since a key would then live on two partitions a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from schemas.failures import ContractBroken, Unavailable
 
 _TIMEOUT_S = 20.0
 _ANSWER_S = 10.0
+_POLL_S = 0.05
 # Three copies outlive the loss of one broker while another is down for maintenance.
 _MOST_REPLICAS = 3
 
@@ -160,8 +162,9 @@ def compare(admin: AdminClient, wanted: Iterable[TopicSpec], *, replication_fact
 def apply(admin: AdminClient, steps: Plan) -> None:
     """Carry out a plan's creations and alterations; somebody else's creation of the same topic meanwhile is fine.
 
-    Ensures: on return the brokers have confirmed every step, so a producer may begin.
-    Raises:  ContractBroken naming each topic that the cluster refused to create or alter, after trying all.
+    Ensures: on return the cluster shows every step, so a producer may begin and a comparison finds nothing.
+    Raises:  ContractBroken naming each topic that the cluster refused to create or alter, after trying all;
+             Unavailable when it accepted the steps and does not show them in time.
     """
     problems: list[str] = []
     if steps.creations:
@@ -182,6 +185,27 @@ def apply(admin: AdminClient, steps: Plan) -> None:
         problems += _problems("alter", admin.incremental_alter_configs(resources, request_timeout=_TIMEOUT_S))
     if problems:
         raise ContractBroken("; ".join(problems))
+    _wait_until_visible(admin, steps)
+
+
+def _wait_until_visible(admin: AdminClient, steps: Plan) -> None:
+    # The controller confirms, and the brokers that clients ask learn of it a moment later.
+    created = {step.spec.name for step in steps.creations}
+    names = created | {step.topic for step in steps.alterations}
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        found = observe(admin, names)
+        hidden = {name for name in names if name not in found}
+        hidden |= {
+            step.topic
+            for step in steps.alterations
+            if step.topic in found and found[step.topic].config.get(step.setting) != step.wanted
+        }
+        if not hidden:
+            return
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the cluster accepted the plan and does not show it yet on {', '.join(sorted(hidden))}")
+        time.sleep(_POLL_S)
 
 
 def _config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:

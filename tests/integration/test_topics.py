@@ -1,0 +1,101 @@
+"""`saldo topics` against a real broker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from schemas import catalog
+from schemas.failures import ContractBroken
+from streams import topics
+from tests.support.cli import Outcome, saldo
+from tests.support.kafka import unique
+
+
+@pytest.fixture
+def specs(monkeypatch: pytest.MonkeyPatch) -> dict[str, catalog.TopicSpec]:
+    """The whole catalogue below names of this test's own, since the broker is shared."""
+    suffix = unique("topics")
+    renamed = {f"{name}.{suffix}": replace(spec, name=f"{name}.{suffix}") for name, spec in catalog.topics().items()}
+    monkeypatch.setattr(catalog, "topics", lambda: renamed)
+    return renamed
+
+
+def run(kafka: str, *arguments: str) -> Outcome:
+    return saldo("topics", *arguments, "--bootstrap-servers", kafka)
+
+
+def test_apply_brings_an_empty_cluster_to_the_catalogue(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    before = run(kafka, "diff")
+    assert before.exit_code == 1
+    assert before.out.count("create") == len(specs)
+
+    rehearsed = run(kafka, "apply", "--dry-run")
+    assert rehearsed.exit_code == 0
+    assert run(kafka, "diff").out == before.out, "a dry run changed something"
+
+    applied = run(kafka, "apply")
+    assert (applied.exit_code, applied.err) == (0, "")
+    after = run(kafka, "diff")
+    assert (after.exit_code, after.err) == (0, "")
+
+    admin = AdminClient({"bootstrap.servers": kafka})
+    state = topics.observe(admin, specs)
+    assert state.keys() == specs.keys()
+    for name, spec in specs.items():
+        assert state[name].partitions == spec.partitions
+        assert {setting: state[name].config[setting] for setting in spec.config} == spec.config
+
+    again = run(kafka, "apply")
+    assert "created 0, altered 0" in again.out
+
+
+def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    assert run(kafka, "apply").exit_code == 0
+    name = next(iter(specs))
+    admin = AdminClient({"bootstrap.servers": kafka})
+    entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(20)
+    deadline = time.monotonic() + 20
+    while topics.observe(admin, [name])[name].config["retention.ms"] != "1000":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    drift = run(kafka, "diff")
+    assert drift.exit_code == 1
+    assert f"{name}  retention.ms: 1000 -> -1" in drift.out
+    assert run(kafka, "apply").exit_code == 0
+    assert run(kafka, "diff").exit_code == 0
+
+
+def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    name = next(iter(specs))
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for future in admin.create_topics([NewTopic(name, 2, 1)]).values():
+        future.result(20)
+    applied = run(kafka, "apply")
+    assert applied.exit_code == 1
+    assert f"refuse  {name}" in applied.out
+    state = topics.observe(admin, specs)
+    assert state[name].partitions == 2
+    assert state.keys() == specs.keys(), "the other topics are created all the same"
+    assert state[name].config["max.message.bytes"] == specs[name].config["max.message.bytes"]
+
+
+def test_a_creation_that_the_cluster_refuses_is_named(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    steps = topics.compare(admin, specs.values(), replication_factor=3)  # one broker can't hold three copies
+    with pytest.raises(ContractBroken, match=next(iter(specs))):
+        topics.apply(admin, steps)
+
+
+def test_two_deployments_may_apply_at_once(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    steps = topics.compare(admin, specs.values())
+    topics.apply(admin, steps)
+    topics.apply(admin, steps)
+    assert not topics.compare(admin, specs.values())
