@@ -110,9 +110,9 @@ def header_text(headers: KafkaHeaders | None, name: str) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
 
 
-def derived_event_id(position: SourcePosition) -> str:
-    """Event id of what a task writes: a digest of its source position, so a repeat carries the same id."""
-    return hashlib.sha256(str(position).encode()).hexdigest()[:32]
+def derived_event_id(position: SourcePosition, destination: str) -> str:
+    """Event id of what a task writes to a topic: a digest of both, so a repeat carries the same id."""
+    return hashlib.sha256(f"{position}>{destination}".encode()).hexdigest()[:32]
 
 
 def content_event_id(kind: str, content: bytes) -> str:

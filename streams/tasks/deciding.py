@@ -1,0 +1,434 @@
+"""From a batch of inbox records to what must be appended because of it; changes nothing in the world by itself.
+
+Records of one key are decided one after the other; keys are independent, so an effect may work on several at once.
+What cannot be decided is parked with its reason, and parks its key: later records of that key follow it, in order,
+until an operator replays or discards. Nothing is thrown out of here but what stops the whole task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Generic, TypeVar
+
+from schemas import catalog
+from schemas.codec import Codec
+from schemas.envelope import header_map, source_position
+from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
+from schemas.highwater import HighWater
+from schemas.records.tasks import (
+    DeadLetter,
+    ParkedDiscardRequested,
+    ParkedRecordDiscarded,
+    ParkedRecordReleased,
+    ParkedReplayRequested,
+    PositionMarked,
+    RecordParked,
+)
+from schemas.sensitive import mask_card_numbers
+from streams.tasks.journal import JournalEntry, caused_envelope, journal_headers, note
+from streams.tasks.processor import Processor
+from streams.tasks.progress import Progress
+from streams.tasks.records import Inbound, Outbound, partition_for
+
+S = TypeVar("S")
+LONGEST_MESSAGE = 2_000
+POSITION_KEY = b"position"
+
+
+class Stop(Exception):
+    """The task cannot go on at this record; no record is at fault, so nothing is parked and the position stays."""
+
+
+@dataclass(slots=True)
+class Batch(Generic[S]):
+    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged."""
+
+    progress: Progress
+    outputs: list[Outbound] = field(default_factory=list)
+    journal: list[Outbound] = field(default_factory=list)
+    states: dict[bytes, S] = field(default_factory=dict)
+    decided: int = 0
+    dropped: int = 0
+    parked: int = 0
+    silent: int = 0
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings(Generic[S]):
+    """What deciding needs to know besides the records."""
+
+    processor: Processor[S]
+    partition: int
+    partition_count: Callable[[str], int]
+    state_of: Callable[[bytes], S]
+    reread: Callable[[int], Awaitable[Inbound]]
+    codec: Codec
+    failures_allowed: int
+
+
+async def decide_batch(around: Surroundings[S], records: Sequence[Inbound], progress: Progress) -> Batch[S]:
+    """Decide consecutive inbox records.
+
+    Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
+             the result takes over.
+    Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
+             belongs to the records before it.
+    """
+    steps = [_read(around, record) for record in records]
+    outcomes, stop_at, stop = await _run_chains(around, steps, progress)
+    return _assemble(around, steps, outcomes, progress, stop_at, stop)
+
+
+def mark_position(around: Surroundings[S], last: Inbound, progress: Progress) -> Outbound:
+    """A journal record that says no more than how far silence reaches; `last` is a record without events.
+
+    It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same bytes
+    wherever markers happen to fall.
+    """
+    event = PositionMarked(position=last.offset + 1)
+    envelope = caused_envelope(
+        last, event, task=around.processor.name, destination=around.processor.journal, index=0, origin=last
+    )
+    assert envelope.position is not None
+    accepted = tuple(sorted(progress.unjournaled.values()))
+    note(progress, [JournalEntry(b"", event, envelope.position, 1, accepted)])
+    return Outbound(
+        topic=around.processor.journal,
+        partition=around.partition,
+        key=POSITION_KEY,
+        value=around.codec.encode(event),
+        headers=journal_headers(envelope, 1, accepted),
+    )
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    record: Inbound
+    key: bytes
+    value: Any = None
+    failure: Exception | None = None
+
+
+def _read(around: Surroundings[S], record: Inbound) -> _Step:
+    """Decode a record and hold its key against its content."""
+    given = record.key or f"{record.topic}/{record.partition}/{record.offset}".encode()
+    try:
+        source_position(record.headers)
+        value = around.codec.decode(record.value)
+        key = catalog.topic(around.processor.inbox).key_of(value)
+        if record.key is not None and record.key != key:
+            raise Unreadable(
+                f"the Kafka key is {_shown(record.key)} and the record says {_shown(key)}; "
+                f"write {type(value).__name__} with the key that schemas/topics/{around.processor.inbox}.yaml names"
+            )
+    except (SaldoError, ValueError) as error:
+        return _Step(record, given, failure=error)
+    return _Step(record, key, value)
+
+
+# -- chains --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Outcome(Generic[S]):
+    """What one record leads to. `events` come with the record that they are about, for lineage."""
+
+    state: S | None = None
+    events: list[tuple[Inbound, Any]] = field(default_factory=list)
+    outputs: list[_Output] = field(default_factory=list)
+    parked: bool = False
+    head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    topic: str
+    origin: Inbound
+    record: Any
+
+
+async def _run_chains(
+    around: Surroundings[S], steps: Sequence[_Step], progress: Progress
+) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
+    fresh = HighWater(progress.upstream.marks.values())
+    chains: dict[bytes, list[_Step]] = {}
+    for step in steps:
+        if _is_new(fresh, step.record) and not _misplaced(around, step):
+            chains.setdefault(step.key, []).append(step)
+    outcomes: dict[int, _Outcome[S]] = {}
+    stops: list[tuple[int, Stop]] = []
+    gate = asyncio.Semaphore(around.processor.concurrency)
+
+    async def run(key: bytes, chain: list[_Step]) -> None:
+        async with gate:
+            state, parked = around.state_of(key), list(progress.parked.get(key, ()))
+            for step in chain:
+                try:
+                    outcome = await _decide(around, step, state, parked)
+                except Stop as stop:
+                    stops.append((step.record.offset, stop))
+                    return
+                outcomes[step.record.offset] = outcome
+                state = state if outcome.state is None else outcome.state
+
+    await asyncio.gather(*(run(key, chain) for key, chain in chains.items()))
+    stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
+    return outcomes, stop_at, stop
+
+
+async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[int]) -> _Outcome[S]:
+    """One record in the state of its key; `parked` is the key's queue of parked offsets, kept up to date here."""
+    if isinstance(step.value, ParkedReplayRequested):
+        return await _replay(around, step.value, state, parked)
+    if isinstance(step.value, ParkedDiscardRequested):
+        return _discard(around, step, step.value, parked)
+    outcome: _Outcome[S] = _Outcome()
+    if parked:
+        _park(
+            around, step, outcome, behind=parked[0], error=Unreadable(f"follows parked record {parked[0]} of its key")
+        )
+    elif step.failure is not None:
+        _park(around, step, outcome, behind=None, error=step.failure)
+    else:
+        error = await _apply(around, step, state, outcome)
+        if error is not None:
+            outcome = _Outcome()
+            _park(around, step, outcome, behind=None, error=error)
+    if outcome.parked:
+        parked.append(step.record.offset)
+    return outcome
+
+
+async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S]) -> Exception | None:
+    """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
+    processor = around.processor
+    try:
+        events = await processor.events(state, step.value)
+        for event in events:
+            state = processor.evolve(state, event)
+            outcome.events.append((step.record, event))
+            outcome.outputs += [
+                _Output(routed.topic, step.record, routed.record) for routed in processor.route(state, event)
+            ]
+        if events:
+            outcome.state = state
+    except (Unavailable, ContractBroken) as error:
+        raise Stop(f"{type(error).__name__}: {mask_card_numbers(str(error))}") from error
+    except Exception as error:
+        return error
+    return None
+
+
+async def _replay(around: Surroundings[S], request: ParkedReplayRequested, state: S, parked: list[int]) -> _Outcome[S]:
+    """Decide the key's parked records again, oldest first, up to the first that still fails."""
+    outcome: _Outcome[S] = _Outcome()
+    while parked:
+        step = _read(around, await around.reread(parked[0]))
+        if step.failure is not None:
+            break
+        attempt: _Outcome[S] = _Outcome()
+        if await _apply(around, step, state, attempt) is not None:
+            break
+        state = state if attempt.state is None else attempt.state
+        outcome.state = state
+        outcome.events += attempt.events
+        outcome.outputs += attempt.outputs
+        outcome.events.append(
+            (
+                step.record,
+                ParkedRecordReleased(
+                    topic=step.record.topic,
+                    partition=step.record.partition,
+                    offset=parked.pop(0),
+                    record_key=request.record_key,
+                    requested_by=request.requested_by,
+                ),
+            )
+        )
+    return outcome
+
+
+def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, parked: list[int]) -> _Outcome[S]:
+    """Give up one parked record; a request for one that is not parked changes nothing."""
+    outcome: _Outcome[S] = _Outcome()
+    if request.offset in parked:
+        parked.remove(request.offset)
+        event = ParkedRecordDiscarded(
+            topic=step.record.topic,
+            partition=step.record.partition,
+            offset=request.offset,
+            record_key=request.record_key,
+            requested_by=request.requested_by,
+            reason=request.reason,
+        )
+        outcome.events.append((step.record, event))
+    return outcome
+
+
+def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
+    record = step.record
+    details: dict[str, Any] = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "record_key": step.key,
+        "behind": behind,
+        "error_type": type(error).__name__,
+        "message": mask_card_numbers(str(error))[:LONGEST_MESSAGE],
+        "stack_digest": _stack_digest(error),
+    }
+    letter = DeadLetter(
+        **details,
+        task=around.processor.name,
+        record_value=record.value or b"",
+        record_headers=dict(header_map(record.headers)),
+        received_at=record.entered_at,
+    )
+    dlq = catalog.topic(around.processor.inbox).dlq
+    assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
+    outcome.parked, outcome.head = True, behind is None
+    outcome.events.append((record, RecordParked(**details)))
+    outcome.outputs.append(_Output(dlq, record, letter))
+
+
+# -- assembling ----------------------------------------------------------------------------------------------------
+
+
+def _assemble(
+    around: Surroundings[S],
+    steps: Sequence[_Step],
+    outcomes: dict[int, _Outcome[S]],
+    progress: Progress,
+    stop_at: int | None,
+    stop: Stop | None,
+) -> Batch[S]:
+    batch: Batch[S] = Batch(progress, stop=stop)
+    for step in steps:
+        record = step.record
+        if stop_at is not None and record.offset >= stop_at:
+            break
+        if not _accept(progress, record):
+            batch.dropped += 1
+        elif _misplaced(around, step):
+            batch.outputs.append(_rerouted(around, step))
+        else:
+            outcome = outcomes[record.offset]
+            if outcome.head and progress.failures >= around.failures_allowed:
+                batch.stop = Stop(
+                    f"{progress.failures} records in a row could not be decided, and "
+                    f"{record.topic}/{record.partition}/{record.offset} would be the next ({_first_error(outcome)}); "
+                    "mend the cause, the task goes on by itself"
+                )
+                break
+            _write(around, record, step.key, outcome, progress, batch)
+            if outcome.state is not None:
+                batch.states[step.key] = outcome.state
+            batch.parked += outcome.parked
+            batch.silent = 0 if outcome.events else batch.silent + 1
+        progress.position = record.offset + 1
+        batch.decided += 1
+    return batch
+
+
+def _write(
+    around: Surroundings[S], record: Inbound, key: bytes, outcome: _Outcome[S], progress: Progress, batch: Batch[S]
+) -> None:
+    """Journal records and outputs of one inbox record, and the progress that goes with them."""
+    processor = around.processor
+    entries: list[JournalEntry] = []
+    for index, (origin, event) in enumerate(outcome.events):
+        envelope = caused_envelope(
+            record, event, task=processor.name, destination=processor.journal, index=index, origin=origin
+        )
+        assert envelope.position is not None
+        accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
+        entries.append(JournalEntry(key, event, envelope.position, len(outcome.events), accepted))
+        batch.journal.append(
+            Outbound(
+                topic=processor.journal,
+                partition=around.partition,
+                key=key,
+                value=around.codec.encode(event),
+                headers=journal_headers(envelope, len(outcome.events), accepted),
+            )
+        )
+    if entries:
+        note(progress, entries)
+    for index, output in enumerate(outcome.outputs):
+        spec = catalog.topic(output.topic)
+        output_key = spec.key_of(output.record)
+        envelope = caused_envelope(
+            record, output.record, task=processor.name, destination=output.topic, index=index, origin=output.origin
+        )
+        batch.outputs.append(
+            Outbound(
+                topic=output.topic,
+                partition=partition_for(output_key, around.partition_count(output.topic)),
+                key=output_key,
+                value=around.codec.encode(output.record),
+                headers=envelope.to_headers(),
+            )
+        )
+
+
+def _misplaced(around: Surroundings[S], step: _Step) -> bool:
+    """A readable record on a partition that is not its key's: a producer chose by another rule, or gave no key."""
+    if step.failure is not None:
+        return False
+    return partition_for(step.key, around.partition_count(around.processor.inbox)) != around.partition
+
+
+def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
+    """The same record once more, on the partition where all records of its key are decided."""
+    record, inbox = step.record, around.processor.inbox
+    envelope = caused_envelope(
+        record, step.value, task=around.processor.name, destination=inbox, index=0, origin=record
+    )
+    own = dict(envelope.to_headers())
+    kept = {name: value for name, value in header_map(record.headers).items() if name.startswith("ce_")}
+    return Outbound(
+        topic=inbox,
+        partition=partition_for(step.key, around.partition_count(inbox)),
+        key=step.key,
+        value=record.value or b"",
+        headers=list({**own, **kept}.items()),
+    )
+
+
+def _is_new(marks: HighWater, record: Inbound) -> bool:
+    try:
+        return marks.accept(source_position(record.headers))
+    except ValueError:
+        return True
+
+
+def _accept(progress: Progress, record: Inbound) -> bool:
+    try:
+        return progress.accept(source_position(record.headers))
+    except ValueError:
+        return True
+
+
+def _first_error(outcome: _Outcome[Any]) -> str:
+    return next(
+        f"{event.error_type}: {event.message}" for _, event in outcome.events if isinstance(event, RecordParked)
+    )
+
+
+def _stack_digest(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [type(error).__name__, *(f"{PurePath(frame.filename).name}:{frame.name}" for frame in frames)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _shown(key: bytes) -> str:
+    return repr(mask_card_numbers(key[:60].decode("utf-8", "replace")))

@@ -1,0 +1,166 @@
+"""Journal records: how a task writes down what it decided, and how it reads that back.
+
+Each journal record carries, besides the envelope of schemas.envelope:
+
+    saldo-source     the inbox record that caused it, and its index among the events of that record
+    saldo-events     how many events that record caused: a crash between two of them shows as an incomplete group,
+                     and the inbox record is decided again
+    saldo-accepted   upstream marks accepted since the event before, so that silence is remembered too
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.codec import Codec
+from schemas.envelope import (
+    Envelope,
+    SourcePosition,
+    child_traceparent,
+    derived_event_id,
+    header_map,
+    header_text,
+    source_position,
+)
+from schemas.failures import ContractBroken
+from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
+from streams.tasks.progress import Progress
+from streams.tasks.records import Inbound
+
+EVENTS_HEADER = "saldo-events"
+ACCEPTED_HEADER = "saldo-accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One event as the journal holds it."""
+
+    key: bytes
+    event: Any
+    source: SourcePosition
+    group_size: int
+    accepted: tuple[SourcePosition, ...]
+
+
+BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded)
+
+
+def caused_envelope(
+    cause: Inbound, event: Any, *, task: str, destination: str, index: int, origin: Inbound
+) -> Envelope:
+    """Identity of what a task writes because of an inbox record; the same at each attempt, to the byte.
+
+    `origin` is the record that it is about: the cause itself, or, in a replay of parked records, the parked one.
+    """
+    position = SourcePosition(cause.topic, cause.partition, cause.offset, index)
+    event_id = derived_event_id(position, destination)
+    when = getattr(event, "occurred_at", None)
+    return Envelope(
+        event_id=event_id,
+        type=type(event).__name__,
+        source=f"saldo/{task}",
+        time=when if isinstance(when, datetime) else origin.entered_at,
+        position=position,
+        correlation_id=header_text(origin.headers, "saldo-correlation-id") or origin.event_id,
+        causation_id=origin.event_id,
+        traceparent=child_traceparent(header_text(origin.headers, "traceparent"), event_id),
+    )
+
+
+def journal_headers(envelope: Envelope, group_size: int, accepted: Sequence[SourcePosition]) -> list[tuple[str, bytes]]:
+    """Headers of a journal record."""
+    headers = envelope.to_headers()
+    headers.append((EVENTS_HEADER, str(group_size).encode()))
+    if accepted:
+        headers.append((ACCEPTED_HEADER, ";".join(map(str, sorted(accepted))).encode()))
+    return headers
+
+
+class JournalReader:
+    """Turns journal records into whole groups, each exactly once, in order.
+
+    A group is what one inbox record caused. Repeats lie at or below the last rank and are dropped; a group that a
+    crash cut short is not given out, and its inbox record will be decided again.
+    """
+
+    def __init__(self, codec: Codec, last_rank: tuple[int, int]) -> None:
+        self._codec = codec
+        self._last_rank = last_rank
+        self._open: list[JournalEntry] = []
+
+    def feed(self, record: Inbound) -> Sequence[JournalEntry]:
+        """The group that this record completes; empty when it completes none.
+
+        Raises: ContractBroken for a record that no task can have written: the journal has one owner.
+        """
+        try:
+            source = source_position(record.headers)
+            group_size = int(header_text(record.headers, EVENTS_HEADER) or "")
+            accepted = _accepted(record)
+        except ValueError as error:
+            raise ContractBroken(
+                f"journal {record.topic}/{record.partition}/{record.offset} was not written by its task: {error}"
+            ) from error
+        if source is None:
+            raise ContractBroken(
+                f"journal {record.topic}/{record.partition}/{record.offset} has no saldo-source; "
+                "only its own task may write to a journal"
+            )
+        if source.rank <= self._last_rank:
+            return ()
+        if self._open and source.offset != self._open[0].source.offset:
+            self._open.clear()
+        expected = len(self._open)
+        if source.index < expected:
+            return ()
+        if source.index > expected:
+            raise ContractBroken(
+                f"journal {record.topic}/{record.partition}/{record.offset} skips event {expected} of {source}"
+            )
+        event = self._codec.decode(record.value)
+        self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted))
+        if len(self._open) < group_size:
+            return ()
+        group, self._open = self._open, []
+        self._last_rank = group[-1].source.rank
+        return group
+
+
+def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
+    """Move progress past one group of journal entries; what happens to keys and states is the caller's."""
+    last = entries[-1]
+    progress.position = last.source.offset + 1
+    progress.last_rank = last.source.rank
+    marker = isinstance(last.event, PositionMarked)
+    for entry in entries:
+        progress.accepted(entry.accepted)
+        match entry.event:
+            case RecordParked(record_key=key, offset=offset, behind=behind):
+                progress.park(key, offset)
+                progress.failures += behind is None
+            case (
+                ParkedRecordReleased(record_key=key, offset=offset)
+                | ParkedRecordDiscarded(record_key=key, offset=offset)
+            ):
+                progress.unpark(key, offset)
+                progress.failures = 0
+            case PositionMarked():
+                pass
+            case _:
+                progress.failures = 0
+    if marker:
+        # A marker tells what silence accepted without ending the stretch, so that events stay the same bytes
+        # wherever a batch happened to end.
+        progress.unjournaled.update({mark.lane: mark for mark in last.accepted})
+    else:
+        progress.unjournaled.clear()
+
+
+def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:
+    value = header_map(record.headers).get(ACCEPTED_HEADER)
+    if not value:
+        return ()
+    return tuple(SourcePosition.parse(mark) for mark in value.decode("utf-8", "replace").split(";"))

@@ -1,0 +1,233 @@
+"""The log of a task on a real broker: confluent-kafka beside Faust's own clients.
+
+Faust's consumer brings records in; what a task must be sure of (reading a missing range, knowing that an append is
+durable) goes through here. Appends are idempotent and gapless: a record that fails can't be overtaken by a later one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.tasks.ports import DeliveryFailed
+from streams.tasks.records import Inbound, Outbound
+
+READ_BATCH = 2_000
+REQUEST_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 60.0
+DELIVERY_TIMEOUT_MS = 60_000
+
+
+class KafkaLog:
+    """Reads ranges and appends with proof; one per process, shared by all its tasks."""
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        """Describe the connection; `connection` is librdkafka configuration (bootstrap.servers, TLS, SASL)."""
+        self._connection = dict(connection)
+        self._producer = Producer(
+            {
+                **self._connection,
+                "acks": "all",
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "linger.ms": 2,
+                "compression.type": "lz4",
+                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+                "queue.buffering.max.messages": 500_000,
+            }
+        )
+        self._admin = AdminClient(self._connection)
+        self._readers: queue.SimpleQueue[Consumer] = queue.SimpleQueue()
+        self._counts: dict[str, int] = {}
+        self._closing = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="saldo-producer", daemon=True)
+        self._poller.start()
+
+    def partition_count(self, topic: str) -> int:
+        """Number of partitions of a topic; asked of the broker once."""
+        count = self._counts.get(topic)
+        if count is None:
+            metadata = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+            if metadata.error is not None:
+                raise KafkaException(metadata.error)
+            count = self._counts[topic] = len(metadata.partitions)
+        return count
+
+    async def topic_id(self, topic: str) -> str:
+        """The broker's own id of the topic."""
+        return await asyncio.to_thread(self._topic_id, topic)
+
+    async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        """First offset kept, and the next one to be given."""
+        return await asyncio.to_thread(self._watermarks, topic, partition)
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
+        """The records of start <= offset < end; raises KafkaException when the broker does not answer in time."""
+        if start >= end:
+            return
+        with self._reader() as consumer:
+            await asyncio.to_thread(consumer.assign, [TopicPartition(topic, partition, start)])
+            while start < end:
+                batch, start = await asyncio.to_thread(self._read_batch, consumer, topic, partition, start, end)
+                if batch:
+                    yield batch
+
+    async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+        """Append and wait for every acknowledgement."""
+        if not records:
+            return ()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        offsets = [-1] * len(records)
+        left = len(records)
+        lock = threading.Lock()
+
+        def finish(error: KafkaError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(DeliveryFailed(str(error)))
+
+        def acknowledged(number: int, error: KafkaError | None, message: Message) -> None:
+            nonlocal left
+            if error is None:
+                offsets[number] = _offset(message)
+            with lock:
+                left -= 1
+                last = left == 0
+            if error is not None or last:
+                loop.call_soon_threadsafe(finish, error)
+
+        for number, record in enumerate(records):
+            await self._produce(record, number, acknowledged)
+        await done
+        return offsets
+
+    def close(self) -> None:
+        """Let go of connections; what was appended is already durable."""
+        self._closing.set()
+        self._poller.join(timeout=5)
+        self._producer.flush(5)
+        while True:
+            try:
+                self._readers.get_nowait().close()
+            except queue.Empty:
+                return
+
+    async def _produce(self, record: Outbound, number: int, acknowledged: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    headers=list(record.headers),
+                    on_delivery=lambda error, message: acknowledged(number, error, message),
+                )
+                return
+            except BufferError:
+                await asyncio.sleep(0.01)
+            except KafkaException as error:
+                raise DeliveryFailed(str(error)) from error
+
+    def _poll(self) -> None:
+        while not self._closing.is_set():
+            self._producer.poll(0.1)
+
+    def _topic_id(self, topic: str) -> str:
+        described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)
+        return str(described[topic].result().topic_id)
+
+    def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        with self._reader() as consumer:
+            low, high = consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=REQUEST_TIMEOUT_S, cached=False
+            )
+            return low, high
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[Consumer]:
+        try:
+            consumer = self._readers.get_nowait()
+        except queue.Empty:
+            consumer = Consumer(
+                {
+                    **self._connection,
+                    "group.id": "saldo-direct",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "error",
+                    "enable.partition.eof": True,
+                    "isolation.level": "read_committed",
+                    "fetch.wait.max.ms": 50,
+                }
+            )
+        try:
+            yield consumer
+        except BaseException:
+            consumer.close()
+            raise
+        else:
+            consumer.unassign()
+            self._readers.put(consumer)
+
+    @staticmethod
+    def _read_batch(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> tuple[list[Inbound], int]:
+        """One batch, and the offset to go on with; gaps left by other people's transactions are stepped over."""
+        batch: list[Inbound] = []
+        waited = 0.0
+        while not batch:
+            for message in consumer.consume(READ_BATCH, timeout=0.5):
+                error = message.error()
+                if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    return batch, end
+                if error is not None:
+                    raise KafkaException(error)
+                if _offset(message) >= end:
+                    return batch, end
+                batch.append(inbound(message))
+            waited += 0.5
+            if waited >= READ_TIMEOUT_S:
+                raise KafkaException(
+                    KafkaError(
+                        KafkaError._TIMED_OUT,
+                        f"no answer for {topic}/{partition} from offset {start} in {waited:.0f} s",
+                    )
+                )
+        return batch, batch[-1].offset + 1
+
+
+def inbound(message: Message) -> Inbound:
+    """A confluent-kafka message as the task layer sees it."""
+    topic, partition = message.topic(), message.partition()
+    assert topic is not None
+    assert partition is not None
+    headers: Any = message.headers()
+    return Inbound(
+        topic=topic,
+        partition=partition,
+        offset=_offset(message),
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=headers or (),
+        timestamp_ms=message.timestamp()[1],
+    )
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None
+    return offset
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

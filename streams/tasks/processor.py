@@ -1,0 +1,69 @@
+"""What a task computes: a decider (pure) or an effect (acts on the outside), bound to one inbox and one journal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+S = TypeVar("S")
+Record = Any  # a dataclass of schemas.records
+Events = tuple[Record, ...]
+
+
+class RoutedRecord(Protocol):
+    """A record for another inbox, as `route` names it; the key follows from the topic's YAML."""
+
+    @property
+    def topic(self) -> str:
+        """Inbox that it is for."""
+        ...
+
+    @property
+    def record(self) -> Record:
+        """The record itself."""
+        ...
+
+
+def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
+    """The route of a processor whose journal is its only output."""
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor(Generic[S]):
+    """One agent's work, per key: decide(state, record) -> events, evolve(state, event) -> state, route -> outputs.
+
+    `decide` is pure and gives the same events for the same state and record, so a replay writes the same journal.
+    An effect gives `perform` instead: it acts on another system, looks up before it acts, and returns what it found
+    as events. `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
+    """
+
+    name: str
+    inbox: str
+    journal: str
+    state_type: type[S]
+    initial: S
+    evolve: Callable[[S, Record], S]
+    decide: Callable[[S, Record], Events] | None = None
+    perform: Callable[[S, Record], Awaitable[Events]] | None = None
+    route: Callable[[S, Record], tuple[RoutedRecord, ...]] = no_routes
+    version: int = 1
+    batch_size: int = 500
+    concurrency: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.decide is None) == (self.perform is None):
+            raise ValueError(f"processor {self.name} needs either decide (pure) or perform (effect)")
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it acts on another system, so a replay must not run it again."""
+        return self.perform is not None
+
+    async def events(self, state: S, record: Record) -> Events:
+        """What follows from one record in this state."""
+        if self.decide is not None:
+            return self.decide(state, record)
+        assert self.perform is not None
+        return await self.perform(state, record)

@@ -1,0 +1,112 @@
+"""How far a task has come: position, what it accepted of each upstream, and which keys are parked.
+
+All of it follows from the journal alone. A local snapshot holds a copy and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.envelope import SourcePosition
+from schemas.highwater import HighWater, Lane
+
+
+@dataclass(slots=True)
+class Progress:
+    """Mutable while a batch is decided on a copy; the copy replaces the original once the journal is acknowledged.
+
+    position     next inbox offset to decide
+    journal_end  next journal offset to read
+    last_rank    (offset, index) of the last journal record taken
+    upstream     highest saldo-source accepted per upstream partition
+    unjournaled  marks of `upstream` that moved since the last event, to be told with the next one
+    parked       key -> inbox offsets that wait for an operator, oldest first
+    failures     records parked in a row, without a decided one between
+    """
+
+    position: int = 0
+    journal_end: int = 0
+    last_rank: tuple[int, int] = (-1, -1)
+    upstream: HighWater = field(default_factory=HighWater)
+    unjournaled: dict[Lane, SourcePosition] = field(default_factory=dict)
+    parked: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
+    failures: int = 0
+
+    def copy(self) -> Progress:
+        """A copy to decide a batch on."""
+        return Progress(
+            position=self.position,
+            journal_end=self.journal_end,
+            last_rank=self.last_rank,
+            upstream=HighWater(self.upstream.marks.values()),
+            unjournaled=dict(self.unjournaled),
+            parked=dict(self.parked),
+            failures=self.failures,
+        )
+
+    def accept(self, source: SourcePosition | None) -> bool:
+        """Whether an inbox record is new, by its upstream's mark; remembers it for the next journal record."""
+        if not self.upstream.accept(source):
+            return False
+        if source is not None:
+            self.unjournaled[source.lane] = source
+        return True
+
+    def accepted(self, marks: Iterable[SourcePosition]) -> None:
+        """Take over marks that a journal record tells."""
+        for mark in marks:
+            self.upstream.accept(mark)
+
+    def park(self, key: bytes, offset: int) -> None:
+        """One more record of this key waits for an operator."""
+        self.parked[key] = (*self.parked.get(key, ()), offset)
+
+    def unpark(self, key: bytes, offset: int) -> None:
+        """A parked record was decided or given up; the key goes free with its last one."""
+        rest = tuple(waiting for waiting in self.parked.get(key, ()) if waiting != offset)
+        if rest:
+            self.parked[key] = rest
+        else:
+            self.parked.pop(key, None)
+
+    def to_bytes(self) -> bytes:
+        """For the snapshot."""
+        return msgspec.msgpack.encode(
+            _Stored(
+                position=self.position,
+                journal_end=self.journal_end,
+                last_rank=self.last_rank,
+                upstream=[str(mark) for mark in self.upstream.marks.values()],
+                unjournaled=[str(mark) for mark in self.unjournaled.values()],
+                parked=list(self.parked.items()),
+                failures=self.failures,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Progress:
+        """From the snapshot; raises msgspec.MsgspecError or ValueError when it is none of ours."""
+        stored = msgspec.msgpack.decode(data, type=_Stored)
+        unjournaled = [SourcePosition.parse(mark) for mark in stored.unjournaled]
+        return cls(
+            position=stored.position,
+            journal_end=stored.journal_end,
+            last_rank=stored.last_rank,
+            upstream=HighWater(SourcePosition.parse(mark) for mark in stored.upstream),
+            unjournaled={mark.lane: mark for mark in unjournaled},
+            parked=dict(stored.parked),
+            failures=stored.failures,
+        )
+
+
+class _Stored(msgspec.Struct, kw_only=True):
+    position: int
+    journal_end: int
+    last_rank: tuple[int, int]
+    upstream: list[str]
+    unjournaled: list[str]
+    parked: list[tuple[bytes, tuple[int, ...]]]
+    failures: int

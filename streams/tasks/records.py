@@ -1,0 +1,58 @@
+"""Records as the task layer moves them: bytes with coordinates, not yet or no longer a dataclass."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from schemas.envelope import KafkaHeaders, header_text
+
+REROUTED_KEY = "saldo-rerouted-from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A record as read from the broker. Units: timestamp_ms is the broker's, milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: KafkaHeaders
+    timestamp_ms: int
+
+    @property
+    def event_id(self) -> str:
+        """The event id that it carries, or one derived from its coordinates when a foreign producer gave none."""
+        given = header_text(self.headers, "ce_id")
+        if given:
+            return given
+        return hashlib.sha256(f"{self.topic}/{self.partition}/{self.offset}".encode()).hexdigest()[:32]
+
+    @property
+    def entered_at(self) -> datetime:
+        """When the broker took it, an aware UTC instant; the same at each reading."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """A record to append, its partition already chosen."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: KafkaHeaders
+
+
+def partition_for(key: bytes, partitions: int) -> int:
+    """The partition of a key: CRC-32 modulo their number.
+
+    The same as librdkafka's `consistent` partitioner, hence of every plain confluent-kafka producer (Python, Go, C#,
+    Node). A Java producer chooses otherwise; its records are moved to the right partition by the task that meets them.
+    """
+    return zlib.crc32(key) % partitions

@@ -1,0 +1,316 @@
+"""One task: one processor on one partition of its inbox. Design: docs/adr/0002-task-layer.md.
+
+The life of a batch:
+
+    own?  ->  restore (once)  ->  close gaps  ->  decide on a copy  ->  append outputs, wait
+          ->  append journal, wait  ->  nobody else wrote?  ->  keep the copy, move the position
+
+Whatever breaks before the last step leaves state and position as they were, and the batch is decided again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from schemas.codec import Codec
+from schemas.failures import ContractBroken
+from streams.tasks.deciding import Batch, Stop, Surroundings, decide_batch, mark_position
+from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
+from streams.tasks.ports import Log, Membership, Observer
+from streams.tasks.processor import Processor
+from streams.tasks.progress import Progress
+from streams.tasks.records import Inbound
+from streams.tasks.stores import StateStore
+
+logger = logging.getLogger(__name__)
+S = TypeVar("S")
+
+READ_AT_ONCE = 10_000
+RESTORE_CHUNK = 5_000
+FIRST_STALL_S = 1.0
+LONGEST_STALL_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRules:
+    """The numbers of the task layer.
+
+    failures_in_a_row  parked records without a decided one between that stop the task: a bad deploy must not pour a
+                       topic into the dead letters
+    marker_every       inbox records without an event after which a position marker is written, so that silence does
+                       not cost a long re-read
+    """
+
+    failures_in_a_row: int = 20
+    marker_every: int = 1_000
+
+
+class Task(Generic[S]):
+    """Decides the records of one partition, each once and in order."""
+
+    def __init__(
+        self,
+        processor: Processor[S],
+        partition: int,
+        *,
+        log: Log,
+        store: StateStore[S],
+        codec: Codec,
+        membership: Membership,
+        observer: Observer,
+        rules: TaskRules,
+    ) -> None:
+        self.processor = processor
+        self.partition = partition
+        self._log = log
+        self._store = store
+        self._codec = codec
+        self._membership = membership
+        self._observer = observer
+        self._rules = rules
+        self._around: Surroundings[S] = Surroundings(
+            processor=processor,
+            partition=partition,
+            partition_count=log.partition_count,
+            state_of=self._state,
+            reread=self._reread,
+            codec=codec,
+            failures_allowed=rules.failures_in_a_row,
+        )
+        self._lock = asyncio.Lock()
+        self._progress: Progress | None = None
+        self._silent = 0
+        self._stalled_until = 0.0
+        self._stall_s = FIRST_STALL_S
+        self.stalled_because: str | None = None
+        self.moved_at = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """For people: agent and partition."""
+        return f"{self.processor.name}/{self.partition}"
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is; None before the first use."""
+        return self._progress
+
+    async def advance(self, records: Sequence[Inbound]) -> None:
+        """Decide these records, and whatever lies between the position and the last of them.
+
+        Ensures: on return, every consequence of the records decided is durable. While the task waits (stalled) or
+                 another process owns the partition, nothing is decided; the records are read again later.
+        Raises:  DeliveryFailed when the broker does not acknowledge; the process must end then.
+        """
+        async with self._lock:
+            if not records or time.monotonic() < self._stalled_until or not await self._owned():
+                return
+            progress = await self._restored()
+            last = max(record.offset for record in records)
+            if last < progress.position:
+                return
+            await self._advance_through(sorted(records, key=lambda record: record.offset), last + 1)
+
+    async def catch_up(self) -> int:
+        """Read what lies between the position and the end of the inbox straight from the broker, and decide it.
+
+        Shapes: the result is the number of records still ahead when it returns.
+        """
+        async with self._lock:
+            if time.monotonic() < self._stalled_until or not await self._owned():
+                return 0
+            progress = await self._restored()
+            _, end = await self._log.watermarks(self.processor.inbox, self.partition)
+            if progress.position < end:
+                await self._advance_through((), min(end, progress.position + READ_AT_ONCE))
+            return max(0, end - (self._progress or progress).position)
+
+    async def restore(self) -> Progress:
+        """Fold the journal, if that is not done yet, and say how far the task is."""
+        async with self._lock:
+            return await self._restored()
+
+    async def settle(self) -> None:
+        """Wait for the batch in hand, then forget everything: the partition goes to somebody else."""
+        async with self._lock:
+            self._forget()
+
+    # -- restore ---------------------------------------------------------------------------------------------------
+
+    async def _owned(self) -> bool:
+        if await self._membership.holds(self.processor.inbox, self.partition):
+            return True
+        if self._progress is not None:
+            logger.warning("task left to its new owner", extra={"task": self.name})
+            self._forget()
+        return False
+
+    def _forget(self) -> None:
+        self._progress = None
+        self._silent = 0
+
+    async def _restored(self) -> Progress:
+        if self._progress is None:
+            self._progress = await self._read_journal()
+        return self._progress
+
+    async def _read_journal(self) -> Progress:
+        began = time.monotonic()
+        journal = self.processor.journal
+        identity = "/".join(
+            (
+                self.processor.name,
+                str(self.processor.version),
+                await self._log.topic_id(self.processor.inbox),
+                await self._log.topic_id(journal),
+            )
+        )
+        progress = self._store.load(identity) or Progress()
+        snapshot_at = progress.position
+        start, end = await self._log.watermarks(journal, self.partition)
+        if progress.journal_end > end:
+            raise ContractBroken(
+                f"{self.name}: the snapshot is ahead of its journal ({progress.journal_end} > {end}); "
+                "the journal was cut, which loses events: restore the topic from backup"
+            )
+        reader = JournalReader(self._codec, progress.last_rank)
+        changed: dict[bytes, S] = {}
+        async for batch in self._log.read(journal, self.partition, max(start, progress.journal_end), end):
+            for record in batch:
+                if group := reader.feed(record):
+                    self._fold(group, changed)
+                    note(progress, group)
+                    progress.journal_end = record.offset + 1
+            if len(changed) >= RESTORE_CHUNK:
+                self._store.commit(changed, progress)
+                changed.clear()
+        # Records behind the last whole group are repeats or a group cut short; both may be read again.
+        self._store.commit(changed, progress)
+        progress.journal_end = end
+        logger.info(
+            "task restored",
+            extra={
+                "task": self.name,
+                "position": progress.position,
+                "snapshot": snapshot_at,
+                "journal_end": end,
+                "seconds": round(time.monotonic() - began, 3),
+            },
+        )
+        return progress
+
+    def _fold(self, group: Sequence[JournalEntry], changed: dict[bytes, S]) -> None:
+        for entry in group:
+            if isinstance(entry.event, BOOKKEEPING):
+                continue
+            state = changed[entry.key] if entry.key in changed else self._state(entry.key)
+            changed[entry.key] = self.processor.evolve(state, entry.event)
+
+    def _state(self, key: bytes) -> S:
+        state = self._store.get(key)
+        return self.processor.initial if state is None else state
+
+    # -- one stretch of the inbox ----------------------------------------------------------------------------------
+
+    async def _advance_through(self, given: Sequence[Inbound], end: int) -> None:
+        """Decide everything from the position up to `end`; what is not given is read from the broker."""
+        expected = self._require().position
+        batch: list[Inbound] = []
+        for record in given:
+            if record.offset < expected:
+                continue
+            if record.offset > expected and not await self._advance_missing(batch, expected, record.offset):
+                return
+            batch.append(record)
+            expected = record.offset + 1
+        if expected < end and not await self._advance_missing(batch, expected, end):
+            return
+        await self._advance_in_batches(batch)
+
+    async def _advance_missing(self, batch: list[Inbound], start: int, end: int) -> bool:
+        """Records were never delivered to us: read them ourselves, first things first."""
+        if not await self._advance_in_batches(batch):
+            return False
+        batch.clear()
+        kept_from, _ = await self._log.watermarks(self.processor.inbox, self.partition)
+        if start < kept_from:
+            self._stall(
+                f"inbox records {start} to {kept_from - 1} of {self.processor.inbox}/{self.partition} are gone before "
+                "they were decided; restore them or move the position by hand (docs/runbooks/lost-inbox.md)"
+            )
+            return False
+        healed = 0
+        async for records in self._log.read(self.processor.inbox, self.partition, start, end):
+            healed += len(records)
+            if not await self._advance_in_batches(records):
+                return False
+        self._observer.healed(self.name, healed)
+        return True
+
+    async def _advance_in_batches(self, records: Sequence[Inbound]) -> bool:
+        size = self.processor.batch_size
+        for first in range(0, len(records), size):
+            if not await self._advance_batch(records[first : first + size]):
+                return False
+        return True
+
+    async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
+        """The delivery rule itself. True when the whole batch is decided."""
+        progress = self._require()
+        batch = await decide_batch(self._around, records, progress.copy())
+        self._silent = self._silent + batch.decided if batch.silent == batch.decided else batch.silent
+        if batch.silent and self._silent >= self._rules.marker_every:
+            batch.journal.append(mark_position(self._around, records[batch.decided - 1], batch.progress))
+            self._silent = 0
+        if not await self._owned():
+            return False
+        await self._log.append(batch.outputs)
+        offsets = await self._log.append(batch.journal)
+        if list(offsets) != list(range(progress.journal_end, progress.journal_end + len(offsets))):
+            # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
+            logger.warning("journal has another writer; task restores", extra={"task": self.name})
+            self._forget()
+            return False
+        batch.progress.journal_end = progress.journal_end + len(offsets)
+        self._store.commit(batch.states, batch.progress)
+        self._progress = batch.progress
+        self._report(batch)
+        return batch.stop is None
+
+    def _report(self, batch: Batch[S]) -> None:
+        self.moved_at = time.monotonic()
+        self._observer.decided(self.name, batch.decided)
+        self._observer.dropped(self.name, batch.dropped)
+        self._observer.parked(self.name, batch.parked)
+        if batch.stop is not None:
+            self._stall(str(batch.stop))
+        elif self.stalled_because is not None:
+            logger.info("task goes on", extra={"task": self.name})
+            self._observer.stalled(self.name, None)
+            self.stalled_because, self._stall_s = None, FIRST_STALL_S
+
+    def _stall(self, reason: str) -> None:
+        """Wait before the next attempt, longer each time; other tasks go on."""
+        logger.error("task waits", extra={"task": self.name, "reason": reason, "seconds": self._stall_s})
+        self._observer.stalled(self.name, reason)
+        self.stalled_because = reason
+        self._stalled_until = time.monotonic() + self._stall_s
+        self._stall_s = min(2 * self._stall_s, LONGEST_STALL_S)
+
+    async def _reread(self, offset: int) -> Inbound:
+        async for records in self._log.read(self.processor.inbox, self.partition, offset, offset + 1):
+            for record in records:
+                return record
+        raise Stop(
+            f"parked record {self.processor.inbox}/{self.partition}/{offset} is gone from the inbox; "
+            "its bytes are in the dead letters"
+        )
+
+    def _require(self) -> Progress:
+        assert self._progress is not None, "a batch is decided only after the restore"
+        return self._progress
