@@ -99,6 +99,7 @@ class PaymentPassedOn:
     invoice_number: str | None = None
     vault_customer_id: str | None = None
     next_token: str
+    later_tokens: tuple[str, ...] = ()
     occurred_at: datetime
 
 

@@ -173,6 +173,17 @@ class CaptureAmountChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSighted:
+    """The captured amount of a later sighting, moving no money; so an older one cannot win by arriving late."""
+
+    paytrace_transaction_id: str
+    status: TransactionStatus
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSettled:
     """The payment is in a settlement batch."""
 
@@ -182,6 +193,7 @@ class PaymentSettled:
     currency: str
     batch_number: int | None = None
     settled_at: datetime
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from schemas.records.identification import WaitingReason
+from schemas.records.identification import Movement, WaitingReason
+from schemas.records.payments import PaymentMethod
 
 
 class EntryDirection(StrEnum):
@@ -49,6 +50,21 @@ class OpenItemRecorded:
     currency: str
     due_on: date | None = None
     is_open: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovementRecorded:
+    """A movement of an identified payment entered this customer's entries, once."""
+
+    movement_id: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    movement: Movement
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    invoice_number: str | None = None
     occurred_at: datetime
 
 
