@@ -1,0 +1,225 @@
+"""One door to ClickHouse, whether it is a server or the same engine inside our process (chDB).
+
+clickhouse-connect speaks to both, so every SQL file runs on both. The embedded store belongs to one process at a time,
+which the engine itself does not enforce; a lock file beside it does. For the projector, which writes, and for readers,
+which can't.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from projections.errors import QueryRefused, StoreBusy
+
+Parameters = Mapping[str, Any]
+
+EMBEDDED_DATABASE = "saldo"
+_FORMAT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
+_DATABASE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+# Strings, quoted names and comments: what must not be mistaken for a keyword.
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# A read-only session forbids every change but this one: the embedded engine still writes the file.
+_WRITES_A_FILE = re.compile(r"\bINTO\s+OUTFILE\b", re.IGNORECASE)
+# A format named in the statement would quarrel with the one that is asked for beside it.
+_NAMES_A_FORMAT = re.compile(r"\bFORMAT\s+\w+\s*;?\s*$", re.IGNORECASE)
+
+
+class SqlReader(Protocol):
+    """Where SQL can be asked, whoever holds the store; it can change nothing."""
+
+    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
+        """Answer of one statement in a ClickHouse output format; raises QueryRefused in the engine's own words."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class Store:
+    """One session on a store, for one thread at a time.
+
+    Ensures: an insert is atomic (one block, one part) and on disk when it returns, on both kinds of store.
+    """
+
+    def __init__(self, client: Client, lock: _StoreLock | None = None) -> None:
+        self._client = client
+        self._lock = lock
+        self._types: dict[str, Mapping[str, str]] = {}
+
+    def execute(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Run one statement that answers nothing."""
+        with _refusals():
+            self._client.command(sql, parameters=dict(parameters or {}))
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """Rows of one query as Python values; instants are aware."""
+        with _refusals():
+            return [tuple(row) for row in self._client.query(sql, parameters=dict(parameters or {})).result_rows]
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+        """Insert one block.
+
+        Shapes: columns is (c,); values is (c, n), one sequence for each column. n == 0 does nothing.
+        """
+        if not values or not values[0]:
+            return
+        types = self._column_types(table)
+        with _refusals():
+            self._client.insert(
+                table,
+                values,
+                column_names=list(columns),
+                column_type_names=[types[column] for column in columns],
+                column_oriented=True,
+            )
+
+    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
+        """Answer of one statement in a ClickHouse output format."""
+        statement = _one_statement(sql)
+        if not _FORMAT_NAME.match(output_format):
+            raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
+        with _refusals():
+            return self._client.raw_query(statement, parameters=dict(parameters or {}), fmt=output_format)
+
+    def close(self) -> None:
+        """Let go of the store, and of its lock when this session took it."""
+        self._client.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _column_types(self, table: str) -> Mapping[str, str]:
+        known = self._types.get(table)
+        if known is None:
+            found = self.rows(
+                "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+                {"table": table},
+            )
+            known = self._types[table] = {str(name): str(kind) for name, kind in found}
+        return known
+
+
+def open_store(dsn: str) -> Store:
+    """Open a store for writing, making its database when it is new.
+
+    Raises: StoreBusy when another process holds the embedded store; QueryRefused when the server says no.
+    """
+    if not dsn.startswith("chdb:"):
+        return Store(_server_client(dsn, read_only=False))
+    path = embedded_path(dsn)
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _StoreLock(path)
+    try:
+        return Store(_embedded_client(path), lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
+    """Open a store for reading only: the engine refuses every change in this session.
+
+    beside_writer is for a second session inside the process that already holds the embedded store.
+    Raises: StoreBusy when another process holds the embedded store.
+    """
+    if not dsn.startswith("chdb:"):
+        return Store(_server_client(dsn, read_only=True))
+    path = embedded_path(dsn)
+    if not beside_writer:
+        path.mkdir(parents=True, exist_ok=True)
+    lock = None if beside_writer else _StoreLock(path)
+    try:
+        client = _embedded_client(path)
+        client.command("SET readonly = 1")
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    return Store(client, lock)
+
+
+def embedded_path(dsn: str) -> Path:
+    """Directory of a chdb:// store; raises ValueError when it is not an absolute path."""
+    parts = urlsplit(dsn)
+    if parts.netloc or not parts.path.startswith("/"):
+        raise ValueError(f"the embedded store needs an absolute path, chdb:///path/to/dir, got {dsn!r}")
+    return Path(unquote(parts.path))
+
+
+class _StoreLock:
+    """Exclusive hold on an embedded store's directory; ends with the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise StoreBusy(
+                f"another process holds the embedded store {path}; ask through the running projector",
+                retry_after_s=1.0,
+            ) from None
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def _embedded_client(path: Path) -> Client:
+    client = clickhouse_connect.get_client(interface="chdb", path=str(path), tz_mode="aware")
+    client.command(f"CREATE DATABASE IF NOT EXISTS {EMBEDDED_DATABASE}")
+    client.database = EMBEDDED_DATABASE
+    return client
+
+
+def _server_client(dsn: str, *, read_only: bool) -> Client:
+    parts = urlsplit(dsn)
+    database = unquote(parts.path.strip("/")) or "default"
+    if not _DATABASE_NAME.match(database):
+        raise ValueError(f"database name must be letters, digits and underscores, got {database!r}")
+    secure = parts.scheme in ("clickhouses", "https")
+    with _refusals():
+        client = clickhouse_connect.get_client(
+            host=parts.hostname or "127.0.0.1",
+            port=parts.port or (8443 if secure else 8123),
+            username=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            secure=secure,
+            tz_mode="aware",
+        )
+        if not read_only:
+            client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+        client.database = database
+        if read_only:
+            # Each request of a server session carries the setting; the server then refuses every change.
+            client.set_client_setting("readonly", "1")
+    return client
+
+
+def _one_statement(sql: str) -> str:
+    statement = sql.strip().rstrip(";").strip()
+    bare = _QUOTED.sub(" ", statement)
+    if _WRITES_A_FILE.search(bare):
+        raise QueryRefused("INTO OUTFILE writes a file, and this session only reads", code="READONLY")
+    if _NAMES_A_FORMAT.search(bare):
+        raise QueryRefused("leave FORMAT out of the statement; ask for it beside it", code="FORMAT")
+    return statement
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        code = getattr(error, "name", None) or getattr(error, "code", None) or type(error).__name__
+        raise QueryRefused(str(error), code=str(code)) from error

@@ -1,0 +1,145 @@
+"""The projector's own door on loopback: read-only SQL, lag and health, because the embedded store is one process's.
+
+Whoever may read projector.json (its owner) finds the address and the token there. SQL needs the token; the Host header
+must name loopback, so a web page in the owner's browser can't reach in through a name that it points at us.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from projections.client import SqlReader
+from projections.errors import QueryRefused
+from projections.lag import ProjectorStatus
+from projections.settings import ProjectionSettings
+
+_START_TIMEOUT_S = 20.0
+_LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+
+
+def endpoint_file(data_dir: Path) -> Path:
+    """Where the running projector writes its address and token."""
+    return data_dir / "projector.json"
+
+
+def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str) -> Starlette:
+    """The projector's HTTP interface.
+
+    POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
+                  400 {"error", "code"} in the engine's own words.
+    GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
+    GET  /lag     {"total": n, "topics": {topic: n}}.
+    """
+    expected = f"Bearer {token}"
+
+    async def sql(request: Request) -> Response:
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
+            return JSONResponse({"error": "token missing or wrong; see projector.json", "code": "TOKEN"}, 401)
+        body = await request.json()
+        return await run_in_threadpool(_answer, reader, body)
+
+    def health(_request: Request) -> Response:
+        return JSONResponse({"reading": status.is_reading, "tally": status.tally()})
+
+    def lag(_request: Request) -> Response:
+        behind = status.lag()
+        return JSONResponse({"total": behind.total, "topics": dict(behind.by_topic)})
+
+    return Starlette(
+        routes=[Route("/sql", sql, methods=["POST"]), Route("/health", health), Route("/lag", lag)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
+    )
+
+
+@contextmanager
+def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: ProjectorStatus) -> Iterator[str]:
+    """Serve until the block ends, from a thread of its own; gives the base URL.
+
+    Ensures: projector.json names an address that already answers, and is gone after a clean stop.
+    """
+    token = secrets.token_urlsafe(32)
+    listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            endpoint_app(reader, status, token),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=5,
+        )
+    )
+    thread = threading.Thread(target=server.run, args=([listener],), name="projector-endpoint", daemon=True)
+    thread.start()
+    address = endpoint_file(settings.data_dir)
+    try:
+        _wait_for_start(server, thread)
+        url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
+        _write_private(address, {"url": url, "token": token, "pid": os.getpid()})
+        yield url
+    finally:
+        address.unlink(missing_ok=True)
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _answer(reader: SqlReader, body: dict[str, object]) -> Response:
+    parameters = body.get("parameters")
+    try:
+        answer = reader.query(
+            str(body["sql"]),
+            parameters if isinstance(parameters, dict) else None,
+            output_format=str(body.get("format") or "JSONCompact"),
+        )
+    except KeyError as error:
+        return JSONResponse({"error": f"the request lacks {error.args[0]!r}", "code": "REQUEST"}, 400)
+    except QueryRefused as error:
+        return JSONResponse({"error": str(error), "code": error.code}, 400)
+    return Response(answer, media_type="application/octet-stream")
+
+
+def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    waited = threading.Event()
+    for _ in range(int(_START_TIMEOUT_S / 0.01)):
+        if server.started:
+            return
+        if not thread.is_alive():
+            break
+        waited.wait(0.01)
+    raise RuntimeError("the projector's endpoint did not start")
+
+
+def _write_private(path: Path, content: dict[str, object]) -> None:
+    """Write for the owner's eyes only, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    draft.replace(path)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,649 @@
+CREATE TABLE IF NOT EXISTS fct_records
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    upstream_topic LowCardinality(String),
+    upstream_partition Int32,
+    upstream_offset Int64,
+    upstream_index Int32,
+    correlation_id String,
+    causation_id String,
+    record_type LowCardinality(String),
+    record_key String,
+    paytrace_transaction_id String,
+    refund_transaction_id String,
+    posting_reference String,
+    abas_customer_id String,
+    currency LowCardinality(String),
+    amount_minor Int64,
+    occurred_at DateTime64(6, 'UTC'),
+    body String CODEC(ZSTD)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Every accepted record, one row each; repeats of a row are absorbed by its coordinates'
+;
+
+CREATE TABLE IF NOT EXISTS fct_observations
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    kind LowCardinality(String),
+    raw_kind LowCardinality(String),
+    status LowCardinality(String),
+    raw_status LowCardinality(String),
+    raw_response_code LowCardinality(String),
+    method LowCardinality(String),
+    amount_minor Int64,
+    currency LowCardinality(String),
+    approval_code String,
+    invoice_number String,
+    vault_customer_id String,
+    description String,
+    card_last_four String,
+    avs_response LowCardinality(String),
+    csc_response LowCardinality(String),
+    batch_number Nullable(Int32),
+    return_code LowCardinality(String),
+    created_at DateTime64(6, 'UTC'),
+    settled_at Nullable(DateTime64(6, 'UTC')),
+    observed_at DateTime64(6, 'UTC'),
+    observed_by LowCardinality(String),
+    raw String CODEC(ZSTD)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Sightings of PayTrace transactions, our reading beside the words of the source'
+;
+
+CREATE TABLE IF NOT EXISTS fct_payment_events
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    method LowCardinality(String),
+    term LowCardinality(String),
+    term_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    card_last_four String,
+    refund_transaction_id String,
+    batch_number Nullable(Int32),
+    detail String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What happened to each payment; term and term_minor say what it adds to the bridge'
+;
+
+CREATE TABLE IF NOT EXISTS fct_identification
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    stage UInt8,
+    movement_id String,
+    paytrace_transaction_id String,
+    movement LowCardinality(String),
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    method LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    token String,
+    abas_customer_id String,
+    reason LowCardinality(String),
+    detail String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (movement_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The way of each money movement to its payer'
+;
+
+CREATE TABLE IF NOT EXISTS fct_open_items
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    abas_open_item_id String,
+    abas_customer_id String,
+    invoice_number String,
+    amount_minor Int64,
+    open_minor Int64,
+    currency LowCardinality(String),
+    due_on Nullable(Date32),
+    is_open Bool,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (abas_open_item_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Changes of open items as receivables recorded them'
+;
+
+CREATE TABLE IF NOT EXISTS fct_entries
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    direction LowCardinality(String),
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    invoice_number String,
+    abas_open_item_id String,
+    refund_transaction_id String,
+    rule LowCardinality(String),
+    evidence Array(String),
+    reason LowCardinality(String),
+    detail String,
+    netted_with String,
+    abas_document_id String,
+    abas_document_number String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The life of each receivables entry, event by event'
+;
+
+CREATE TABLE IF NOT EXISTS fct_postings
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    reverses_reference String,
+    abas_document_id String,
+    abas_document_number String,
+    code LowCardinality(String),
+    message String,
+    field_name LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What abas made of each command'
+;
+
+CREATE TABLE IF NOT EXISTS fct_parking
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    change LowCardinality(String),
+    inbox_topic LowCardinality(String),
+    inbox_partition Int32,
+    inbox_offset Int64,
+    record_key String,
+    behind Nullable(Int64),
+    error_type LowCardinality(String),
+    message String,
+    stack_digest String,
+    requested_by String,
+    reason String
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What the journals say about parked records: PARKED, RELEASED, DISCARDED'
+;
+
+CREATE TABLE IF NOT EXISTS fct_dead_letters
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    inbox_topic LowCardinality(String),
+    inbox_partition Int32,
+    inbox_offset Int64,
+    task LowCardinality(String),
+    record_key String,
+    record_type LowCardinality(String),
+    record_event_id String,
+    paytrace_transaction_id String,
+    movement_id String,
+    posting_reference String,
+    abas_customer_id String,
+    signed_minor Int64,
+    currency LowCardinality(String),
+    occurred_at Nullable(DateTime64(6, 'UTC')),
+    behind Nullable(Int64),
+    error_type LowCardinality(String),
+    message String,
+    stack_digest String,
+    received_at DateTime64(6, 'UTC'),
+    value_bytes Int64
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What each dead letter holds, and how much money is in it'
+;
+
+CREATE TABLE IF NOT EXISTS fct_unreadable
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    error_type LowCardinality(String),
+    message String,
+    value_bytes Int64,
+    value_sha256 String
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Records that the projector could not make sense of; the bytes stay in the topic'
+;
+
+CREATE TABLE IF NOT EXISTS saldo_positions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    next_offset Int64,
+    high_water Array(String)
+)
+ENGINE = ReplacingMergeTree(next_offset)
+ORDER BY (source_topic, source_partition)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Next offset of each partition, and the highest saldo-source accepted from each lane: one row, so both move together'
+;
+
+CREATE VIEW IF NOT EXISTS fct_payments AS
+WITH events AS
+(
+    -- A higher rank wins whatever the order of the sightings: a void seen first still outranks the capture seen later.
+    SELECT
+        *,
+        transform(
+            record_type,
+            ['AchPaymentReturned', 'RefundReversed', 'PaymentVoided', 'PaymentSettled', 'PaymentCaptured', 'RefundIssued',
+             'AchPaymentFailed', 'PaymentDeclined', 'AchPaymentInitiated', 'PaymentAuthorized', 'PaymentStatusUnrecognized'],
+            [100, 90, 80, 70, 60, 50, 40, 30, 20, 10, 5],
+            0
+        ) AS rank
+    FROM fct_payment_events FINAL
+)
+SELECT
+    paytrace_transaction_id,
+    if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
+    multiIf(
+        max(rank) = 100, 'ACH_RETURNED',
+        max(rank) = 90, 'REFUND_VOIDED',
+        max(rank) = 80, 'VOIDED',
+        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor >= captured_minor, 'REFUNDED',
+        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor > 0, 'PARTLY_REFUNDED',
+        max(rank) = 70, 'SETTLED',
+        max(rank) = 60, 'CAPTURED',
+        max(rank) = 50, 'REFUND_ISSUED',
+        max(rank) = 40, 'ACH_FAILED',
+        max(rank) = 30, 'DECLINED',
+        max(rank) = 20, 'ACH_PENDING',
+        max(rank) = 10, 'AUTHORIZED',
+        'UNRECOGNIZED'
+    ) AS state,
+    argMinIf(method, source_offset, method NOT IN ('', 'UNKNOWN')) AS method,
+    argMinIf(merchant, source_offset, merchant != '') AS merchant,
+    argMinIf(currency, source_offset, currency != '') AS currency,
+    multiIf(
+        kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
+        countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
+        argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined'))
+    ) AS amount_minor,
+    sumIf(term_minor, term = 'captured') AS captured_minor,
+    sumIf(events.amount_minor, record_type = 'RefundApplied') AS refunded_minor,
+    sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+    argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
+    argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
+    argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
+    countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+    min(occurred_at) AS opened_at,
+    max(occurred_at) AS changed_at,
+    count() AS event_count
+FROM events
+GROUP BY paytrace_transaction_id
+COMMENT 'Where each PayTrace transaction stands now, folded from its events'
+;
+
+CREATE VIEW IF NOT EXISTS rpt_movements_now AS
+SELECT
+    *,
+    min(occurred_at) OVER (PARTITION BY movement_id) AS first_at
+FROM fct_identification FINAL
+ORDER BY movement_id, stage DESC, source_offset DESC, row_index DESC
+LIMIT 1 BY movement_id
+COMMENT 'Each money movement by its furthest record in identification'
+;
+
+CREATE VIEW IF NOT EXISTS rpt_entries_now AS
+SELECT
+    *,
+    min(occurred_at) OVER (PARTITION BY posting_reference) AS first_at
+FROM fct_entries FINAL
+ORDER BY posting_reference, source_offset DESC, row_index DESC
+LIMIT 1 BY posting_reference
+COMMENT 'Each receivables entry by its latest event; an entry lives on one partition, so offsets order it'
+;
+
+CREATE VIEW IF NOT EXISTS rpt_open_items_now AS
+SELECT *
+FROM fct_open_items FINAL
+ORDER BY abas_open_item_id, source_offset DESC, row_index DESC
+LIMIT 1 BY abas_open_item_id
+COMMENT 'Each open item as last recorded'
+;
+
+CREATE VIEW IF NOT EXISTS fct_parked AS
+WITH
+parking AS
+(
+    SELECT
+        inbox_topic,
+        inbox_partition,
+        inbox_offset,
+        multiIf(countIf(change = 'DISCARDED') > 0, 'DISCARDED', countIf(change = 'RELEASED') > 0, 'RELEASED', 'PARKED') AS state,
+        argMin(journal.record_key, journal.source_offset) AS record_key,
+        argMinIf(journal.behind, journal.source_offset, change = 'PARKED') AS behind,
+        argMinIf(journal.error_type, journal.source_offset, change = 'PARKED') AS error_type,
+        argMinIf(journal.message, journal.source_offset, change = 'PARKED') AS message,
+        argMaxIf(journal.requested_by, journal.source_offset, change != 'PARKED') AS requested_by,
+        argMaxIf(journal.reason, journal.source_offset, change = 'DISCARDED') AS reason,
+        min(journal.recorded_at) AS parked_at,
+        argMin(journal.source_topic, journal.source_offset) AS source_topic,
+        argMin(journal.source_partition, journal.source_offset) AS source_partition,
+        min(journal.source_offset) AS source_offset
+    FROM fct_parking AS journal FINAL
+    GROUP BY inbox_topic, inbox_partition, inbox_offset
+),
+letters AS
+(
+    SELECT *
+    FROM fct_dead_letters FINAL
+    ORDER BY source_offset
+    LIMIT 1 BY inbox_topic, inbox_partition, inbox_offset
+)
+SELECT
+    parking.inbox_topic AS inbox_topic,
+    parking.inbox_partition AS inbox_partition,
+    parking.inbox_offset AS inbox_offset,
+    parking.state AS state,
+    letters.task AS task,
+    parking.record_key AS record_key,
+    letters.record_type AS record_type,
+    letters.paytrace_transaction_id AS paytrace_transaction_id,
+    letters.movement_id AS movement_id,
+    letters.posting_reference AS posting_reference,
+    letters.abas_customer_id AS abas_customer_id,
+    letters.signed_minor AS signed_minor,
+    letters.currency AS currency,
+    ifNull(letters.occurred_at, parking.parked_at) AS occurred_at,
+    parking.behind AS behind,
+    parking.error_type AS error_type,
+    parking.message AS message,
+    parking.requested_by AS requested_by,
+    parking.reason AS reason,
+    parking.parked_at AS parked_at,
+    parking.source_topic AS source_topic,
+    parking.source_partition AS source_partition,
+    parking.source_offset AS source_offset
+FROM parking
+LEFT JOIN letters USING (inbox_topic, inbox_partition, inbox_offset)
+COMMENT 'Each record that was ever parked, its state now, and the money in it as its dead letter tells'
+;
+
+CREATE VIEW IF NOT EXISTS fct_waiting AS
+WITH
+posted AS
+(
+    SELECT posting_reference
+    FROM fct_postings FINAL
+    WHERE record_type IN ('CashReceiptPosted', 'CashReceiptReversed')
+),
+-- A parked command is counted as parked, a discarded one as discarded; its entry must not be counted a second time.
+stopped AS
+(
+    SELECT posting_reference
+    FROM fct_parked
+    WHERE inbox_topic = 'erp.commands.v1' AND state IN ('PARKED', 'DISCARDED') AND posting_reference != ''
+)
+SELECT
+    'identification' AS waits_in,
+    reason,
+    detail,
+    paytrace_transaction_id,
+    '' AS posting_reference,
+    '' AS abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at AS waiting_since,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_movements_now
+WHERE record_type = 'PaymentAwaitsReference'
+UNION ALL
+SELECT
+    'receivables',
+    reason,
+    detail,
+    paytrace_transaction_id,
+    posting_reference,
+    abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_entries_now
+WHERE record_type = 'EntryWaiting' AND posting_reference NOT IN stopped
+UNION ALL
+SELECT
+    'posting',
+    'POSTING_IN_PROGRESS',
+    concat('asked of abas for open item ', abas_open_item_id),
+    paytrace_transaction_id,
+    posting_reference,
+    abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_entries_now
+WHERE record_type IN ('PaymentMatched', 'RefundMatched', 'PostingRequested')
+    AND posting_reference NOT IN posted
+    AND posting_reference NOT IN stopped
+COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'
+;
+
+CREATE VIEW IF NOT EXISTS rpt_money AS
+WITH
+facts AS
+(
+    SELECT *, if(record_type IN ('CaptureReversed', 'RefundIssued'), -1, 1) AS side
+    FROM fct_payment_events FINAL
+    WHERE term != ''
+),
+-- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
+-- was posted a week later. A changed amount is a correction of its capture.
+moments AS
+(
+    SELECT
+        paytrace_transaction_id,
+        minIf(occurred_at, record_type IN ('PaymentCaptured', 'RefundReversed')) AS in_at,
+        countIf(record_type IN ('PaymentCaptured', 'RefundReversed')) AS ins,
+        minIf(occurred_at, side = -1) AS out_at,
+        countIf(side = -1) AS outs
+    FROM facts
+    GROUP BY paytrace_transaction_id
+),
+documents AS
+(
+    -- A look-up that finds the document again says so again; it is one document.
+    SELECT *
+    FROM fct_postings FINAL
+    WHERE record_type IN ('CashReceiptPosted', 'CashReceiptReversed')
+    ORDER BY source_offset
+    LIMIT 1 BY posting_reference, abas_document_id
+),
+identified AS
+(
+    SELECT paytrace_transaction_id, currency, sum(signed_minor) AS signed_minor, max(rpt_movements_now.occurred_at) AS occurred_at
+    FROM rpt_movements_now
+    WHERE record_type = 'PaymentIdentified'
+    GROUP BY paytrace_transaction_id, currency
+),
+arrived AS
+(
+    SELECT paytrace_transaction_id, currency, sum(signed_minor) AS signed_minor
+    FROM
+    (
+        SELECT paytrace_transaction_id, currency, signed_minor FROM rpt_entries_now
+        UNION ALL
+        SELECT paytrace_transaction_id, currency, signed_minor
+        FROM fct_parked
+        WHERE inbox_topic = 'receivables.inbox.v1' AND state != 'RELEASED' AND signed_minor != 0
+    )
+    GROUP BY paytrace_transaction_id, currency
+),
+lines AS
+(
+    SELECT
+        toString(term) AS term, term_minor AS minor, toInt8(side) AS side, toString(currency) AS currency,
+        paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
+        occurred_at, toString(source_topic) AS source_topic, source_partition, source_offset
+    FROM facts
+    UNION ALL
+    SELECT
+        'posted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
+        occurred_at, toString(source_topic), source_partition, source_offset
+    FROM documents
+    UNION ALL
+    SELECT
+        'waiting', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(reason), detail,
+        occurred_at, toString(source_topic), source_partition, source_offset
+    FROM fct_waiting
+    UNION ALL
+    SELECT
+        lower(state), signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), message,
+        occurred_at, toString(source_topic), source_partition, source_offset
+    FROM fct_parked
+    WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
+    UNION ALL
+    SELECT
+        'netted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
+        occurred_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_entries_now
+    WHERE record_type = 'EntryNetted'
+    UNION ALL
+    SELECT
+        'on_the_way', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        paytrace_transaction_id, '', toString(record_type), concat('asked for ', token),
+        occurred_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_movements_now
+    WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn')
+        AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
+    UNION ALL
+    SELECT
+        'on_the_way', identified.signed_minor - arrived.signed_minor, toInt8(sign(identified.signed_minor - arrived.signed_minor)), toString(identified.currency),
+        identified.paytrace_transaction_id, '', 'PaymentIdentified', 'identified, not yet an entry',
+        identified.occurred_at, 'receivables.inbox.v1', toInt32(-1), toInt64(-1)
+    FROM identified
+    LEFT JOIN arrived USING (paytrace_transaction_id, currency)
+    WHERE identified.signed_minor != arrived.signed_minor
+)
+SELECT
+    lines.term AS term,
+    lines.minor AS minor,
+    lines.currency AS currency,
+    lines.paytrace_transaction_id AS paytrace_transaction_id,
+    lines.posting_reference AS posting_reference,
+    lines.told_by AS told_by,
+    lines.detail AS detail,
+    multiIf(
+        lines.side >= 0 AND moments.ins > 0, moments.in_at,
+        lines.side < 0 AND moments.outs > 0, moments.out_at,
+        moments.ins > 0, moments.in_at,
+        moments.outs > 0, moments.out_at,
+        lines.occurred_at
+    ) AS money_at,
+    lines.occurred_at AS occurred_at,
+    lines.source_topic AS source_topic,
+    lines.source_partition AS source_partition,
+    lines.source_offset AS source_offset
+FROM lines
+LEFT JOIN moments USING (paytrace_transaction_id)
+COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'
+;

@@ -1,0 +1,78 @@
+"""From a Kafka message to a record at its coordinates; what can't be read becomes a record that says so.
+
+For the projection, which never stops at one bad record: it goes to fct_unreadable with where and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from projections.coordinates import Coordinates
+from projections.dead_letters import open_dead_letter
+from projections.tables.fct_unreadable.row import UnreadableRecord
+from schemas.codec import Codec
+from schemas.envelope import SourcePosition, header_map
+from schemas.failures import SaldoError, Unreadable
+from schemas.records.tasks import DeadLetter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message as Kafka gives it. Units: timestamp_ms is milliseconds since 1970, UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp_ms: int
+
+
+def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
+    """Coordinates and record of one message; never raises for what a message holds.
+
+    The record is a dataclass of schemas.records, an OpenedDeadLetter, or an UnreadableRecord. An unreadable value keeps
+    its `saldo-source`, so a repeat of it is still known as one.
+    """
+    headers = header_map(message.headers)
+    upstream, trouble = _upstream(headers.get("saldo-source"))
+    at = Coordinates(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        # A foreign producer may send no headers at all; its coordinates then tell the record apart.
+        event_id=_text(headers.get("ce_id")) or f"{message.topic}/{message.partition}/{message.offset}",
+        recorded_at=datetime.fromtimestamp(message.timestamp_ms / 1000, UTC),
+        upstream=upstream,
+        correlation_id=_text(headers.get("saldo-correlation-id")),
+        causation_id=_text(headers.get("saldo-causation-id")),
+    )
+    if trouble is not None:
+        return at, _unreadable(message, trouble)
+    try:
+        record = codec.decode(message.value)
+    except SaldoError as error:
+        return at, _unreadable(message, error)
+    return at, open_dead_letter(record, codec) if isinstance(record, DeadLetter) else record
+
+
+def _upstream(header: bytes | None) -> tuple[SourcePosition | None, Exception | None]:
+    if header is None:
+        return None, None
+    try:
+        return SourcePosition.parse(_text(header)), None
+    except ValueError as error:
+        return None, Unreadable(str(error))
+
+
+def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
+    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=str(error))
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("utf-8", "replace")

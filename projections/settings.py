@@ -1,0 +1,51 @@
+"""What the read side needs to know: which store, which broker, whose days, how large a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class ProjectionSettings(BaseModel):
+    """Settings of projector and reports; gathered in streams/settings.py.
+
+    Units: *_s are seconds, batch_rows counts records per insert.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    # chdb:///absolute/path (embedded, one process at a time) or clickhouse://user:password@host:port/database.
+    clickhouse_dsn: str
+    bootstrap_servers: str
+    # Where the projector tells its own machine how to reach it (projector.json, readable by its owner only).
+    data_dir: Path
+    # Days in reports are days of this zone: the zone in which PayTrace cuts its day (docs/reports.md).
+    day_zone: str = "America/Los_Angeles"
+    kafka_options: dict[str, str] = Field(default_factory=dict)
+    # Large batches make few parts, which is what ClickHouse likes; the linger bounds how old a report can be.
+    batch_rows: int = Field(default=20_000, ge=1)
+    linger_s: float = Field(default=0.5, gt=0)
+    # A topic that `saldo topics apply` has not made yet is looked for this often.
+    topic_wait_s: float = Field(default=0.5, gt=0)
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535)
+
+    @field_validator("day_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @field_validator("http_host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(f"the projector listens on loopback only, got {value!r}")
+        return value
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the store lives inside one process (chDB) rather than in a server."""
+        return self.clickhouse_dsn.startswith("chdb:")

@@ -1,0 +1,54 @@
+"""Every table and view of the read side, listed where a reader can count them, in the order of their creation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
+from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
+from projections.tables.fct_identification.row import TABLE as FCT_IDENTIFICATION
+from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
+from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
+from projections.tables.fct_parking.row import TABLE as FCT_PARKING
+from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
+from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
+from projections.tables.fct_records.row import TABLE as FCT_RECORDS
+from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
+from projections.tables.table import Table
+
+ROOT = Path(__file__).parent
+
+FACT_TABLES: tuple[Table, ...] = (
+    FCT_RECORDS,
+    FCT_OBSERVATIONS,
+    FCT_PAYMENT_EVENTS,
+    FCT_IDENTIFICATION,
+    FCT_OPEN_ITEMS,
+    FCT_ENTRIES,
+    FCT_POSTINGS,
+    FCT_PARKING,
+    FCT_DEAD_LETTERS,
+    FCT_UNREADABLE,
+)
+POSITIONS = "saldo_positions"
+
+# Each view stands below the ones that it reads.
+VIEWS: tuple[str, ...] = (
+    "fct_payments",
+    "rpt_movements_now",
+    "rpt_entries_now",
+    "rpt_open_items_now",
+    "fct_parked",
+    "fct_waiting",
+    "rpt_money",
+)
+
+
+def relations() -> tuple[str, ...]:
+    """Names of all tables, then all views, in creation order."""
+    return (*(table.name for table in FACT_TABLES), POSITIONS, *VIEWS)
+
+
+def ddl(name: str) -> str:
+    """Today's shape of one table or view, as its table.sql states it."""
+    return (ROOT / name / "table.sql").read_text("utf-8")

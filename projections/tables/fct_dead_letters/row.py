@@ -1,0 +1,72 @@
+"""fct_dead_letters: what each dead letter holds: where its record stands, why it was parked, how much money is in it.
+
+The parked bytes themselves stay in the topic; here are their size and the fields that a report needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.coordinates import Coordinates
+from projections.dead_letters import OpenedDeadLetter
+from projections.tables.money import parked_money
+from projections.tables.table import Row, Table
+
+
+def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+    """One row for each dead letter, opened or not."""
+    if not isinstance(record, OpenedDeadLetter):
+        return ()
+    letter, inner = record.letter, record.record
+    return (
+        {
+            "inbox_topic": letter.topic,
+            "inbox_partition": letter.partition,
+            "inbox_offset": letter.offset,
+            "task": letter.task,
+            "record_key": letter.record_key.decode("utf-8", "replace"),
+            "record_type": type(inner).__name__ if inner is not None else "",
+            "record_event_id": record.event_id,
+            "paytrace_transaction_id": getattr(inner, "paytrace_transaction_id", ""),
+            "movement_id": getattr(inner, "movement_id", ""),
+            "posting_reference": getattr(inner, "posting_reference", ""),
+            "abas_customer_id": getattr(inner, "abas_customer_id", ""),
+            "signed_minor": parked_money(letter.topic, inner),
+            "currency": getattr(inner, "currency", ""),
+            "occurred_at": getattr(inner, "occurred_at", None),
+            "behind": letter.behind,
+            "error_type": letter.error_type,
+            "message": letter.message,
+            "stack_digest": letter.stack_digest,
+            "received_at": letter.received_at,
+            "value_bytes": len(letter.record_value),
+        },
+    )
+
+
+TABLE = Table(
+    name="fct_dead_letters",
+    own_columns=(
+        "inbox_topic",
+        "inbox_partition",
+        "inbox_offset",
+        "task",
+        "record_key",
+        "record_type",
+        "record_event_id",
+        "paytrace_transaction_id",
+        "movement_id",
+        "posting_reference",
+        "abas_customer_id",
+        "signed_minor",
+        "currency",
+        "occurred_at",
+        "behind",
+        "error_type",
+        "message",
+        "stack_digest",
+        "received_at",
+        "value_bytes",
+    ),
+    project=project,
+)

@@ -1,0 +1,88 @@
+"""fct_entries: the life of each receivables entry (one document to be in abas), event by event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.coordinates import Coordinates
+from projections.tables.money import direction_sign
+from projections.tables.table import Row, Table
+from schemas.records.receivables import (
+    EntryDirection,
+    EntryNetted,
+    EntryPosted,
+    EntryWaiting,
+    PaymentMatched,
+    PostingRequested,
+    RefundMatched,
+)
+
+ENTRY_EVENTS = (EntryWaiting, PaymentMatched, PostingRequested, EntryPosted, EntryNetted, RefundMatched)
+
+
+def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+    """One row for each event of an entry."""
+    if not isinstance(record, ENTRY_EVENTS):
+        return ()
+    direction = _direction(record)
+    return (
+        {
+            "record_type": type(record).__name__,
+            "posting_reference": record.posting_reference,
+            "paytrace_transaction_id": record.paytrace_transaction_id,
+            "abas_customer_id": record.abas_customer_id,
+            "direction": direction.value,
+            "signed_minor": direction_sign(direction) * record.amount_minor,
+            "amount_minor": record.amount_minor,
+            "currency": record.currency,
+            "invoice_number": getattr(record, "invoice_number", None) or "",
+            "abas_open_item_id": getattr(record, "abas_open_item_id", None) or "",
+            "refund_transaction_id": getattr(record, "refund_transaction_id", ""),
+            "rule": getattr(record, "rule", ""),
+            "evidence": list(getattr(record, "evidence", ())),
+            "reason": record.reason.value if isinstance(record, EntryWaiting) else "",
+            "detail": record.detail if isinstance(record, EntryWaiting) else "",
+            "netted_with": getattr(record, "netted_with", ""),
+            "abas_document_id": getattr(record, "abas_document_id", ""),
+            "abas_document_number": getattr(record, "abas_document_number", ""),
+            "occurred_at": record.occurred_at,
+        },
+    )
+
+
+def _direction(record: Any) -> EntryDirection:
+    """A match names its direction by its own name: a payment is a receipt, a refund a reversal."""
+    match record:
+        case PaymentMatched():
+            return EntryDirection.RECEIPT
+        case RefundMatched():
+            return EntryDirection.REVERSAL
+        case _:
+            return EntryDirection(record.direction)
+
+
+TABLE = Table(
+    name="fct_entries",
+    own_columns=(
+        "record_type",
+        "posting_reference",
+        "paytrace_transaction_id",
+        "abas_customer_id",
+        "direction",
+        "signed_minor",
+        "amount_minor",
+        "currency",
+        "invoice_number",
+        "abas_open_item_id",
+        "refund_transaction_id",
+        "rule",
+        "evidence",
+        "reason",
+        "detail",
+        "netted_with",
+        "abas_document_id",
+        "abas_document_number",
+        "occurred_at",
+    ),
+    project=project,
+)

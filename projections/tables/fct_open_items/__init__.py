@@ -1,0 +1,1 @@
+"""fct_open_items: its shape in SQL and the function that fills it."""

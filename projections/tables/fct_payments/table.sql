@@ -1,0 +1,54 @@
+CREATE VIEW IF NOT EXISTS fct_payments AS
+WITH events AS
+(
+    -- A higher rank wins whatever the order of the sightings: a void seen first still outranks the capture seen later.
+    SELECT
+        *,
+        transform(
+            record_type,
+            ['AchPaymentReturned', 'RefundReversed', 'PaymentVoided', 'PaymentSettled', 'PaymentCaptured', 'RefundIssued',
+             'AchPaymentFailed', 'PaymentDeclined', 'AchPaymentInitiated', 'PaymentAuthorized', 'PaymentStatusUnrecognized'],
+            [100, 90, 80, 70, 60, 50, 40, 30, 20, 10, 5],
+            0
+        ) AS rank
+    FROM fct_payment_events FINAL
+)
+SELECT
+    paytrace_transaction_id,
+    if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
+    multiIf(
+        max(rank) = 100, 'ACH_RETURNED',
+        max(rank) = 90, 'REFUND_VOIDED',
+        max(rank) = 80, 'VOIDED',
+        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor >= captured_minor, 'REFUNDED',
+        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor > 0, 'PARTLY_REFUNDED',
+        max(rank) = 70, 'SETTLED',
+        max(rank) = 60, 'CAPTURED',
+        max(rank) = 50, 'REFUND_ISSUED',
+        max(rank) = 40, 'ACH_FAILED',
+        max(rank) = 30, 'DECLINED',
+        max(rank) = 20, 'ACH_PENDING',
+        max(rank) = 10, 'AUTHORIZED',
+        'UNRECOGNIZED'
+    ) AS state,
+    argMinIf(method, source_offset, method NOT IN ('', 'UNKNOWN')) AS method,
+    argMinIf(merchant, source_offset, merchant != '') AS merchant,
+    argMinIf(currency, source_offset, currency != '') AS currency,
+    multiIf(
+        kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
+        countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
+        argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined'))
+    ) AS amount_minor,
+    sumIf(term_minor, term = 'captured') AS captured_minor,
+    sumIf(events.amount_minor, record_type = 'RefundApplied') AS refunded_minor,
+    sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+    argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
+    argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
+    argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
+    countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+    min(occurred_at) AS opened_at,
+    max(occurred_at) AS changed_at,
+    count() AS event_count
+FROM events
+GROUP BY paytrace_transaction_id
+COMMENT 'Where each PayTrace transaction stands now, folded from its events'

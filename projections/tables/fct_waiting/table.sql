@@ -1,0 +1,71 @@
+CREATE VIEW IF NOT EXISTS fct_waiting AS
+WITH
+posted AS
+(
+    SELECT posting_reference
+    FROM fct_postings FINAL
+    WHERE record_type IN ('CashReceiptPosted', 'CashReceiptReversed')
+),
+-- A parked command is counted as parked, a discarded one as discarded; its entry must not be counted a second time.
+stopped AS
+(
+    SELECT posting_reference
+    FROM fct_parked
+    WHERE inbox_topic = 'erp.commands.v1' AND state IN ('PARKED', 'DISCARDED') AND posting_reference != ''
+)
+SELECT
+    'identification' AS waits_in,
+    reason,
+    detail,
+    paytrace_transaction_id,
+    '' AS posting_reference,
+    '' AS abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at AS waiting_since,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_movements_now
+WHERE record_type = 'PaymentAwaitsReference'
+UNION ALL
+SELECT
+    'receivables',
+    reason,
+    detail,
+    paytrace_transaction_id,
+    posting_reference,
+    abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_entries_now
+WHERE record_type = 'EntryWaiting' AND posting_reference NOT IN stopped
+UNION ALL
+SELECT
+    'posting',
+    'POSTING_IN_PROGRESS',
+    concat('asked of abas for open item ', abas_open_item_id),
+    paytrace_transaction_id,
+    posting_reference,
+    abas_customer_id,
+    invoice_number,
+    signed_minor,
+    currency,
+    first_at,
+    occurred_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM rpt_entries_now
+WHERE record_type IN ('PaymentMatched', 'RefundMatched', 'PostingRequested')
+    AND posting_reference NOT IN posted
+    AND posting_reference NOT IN stopped
+COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'

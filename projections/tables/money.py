@@ -1,0 +1,55 @@
+"""Which way a record moves money, as the bridge counts it: plus is money that abas must come to hold."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from projections.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
+from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
+from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
+from schemas.records.receivables import EntryDirection
+
+
+def movement_sign(movement: Movement) -> int:
+    """+1 for money in, -1 for money out; 0 for a movement this version has no word for, so it never counts."""
+    match movement:
+        case Movement.CAPTURED | Movement.AMOUNT_INCREASED | Movement.REFUND_VOIDED:
+            return 1
+        case Movement.AMOUNT_DECREASED | Movement.VOIDED | Movement.RETURNED | Movement.REFUNDED:
+            return -1
+        case Movement.UNKNOWN:
+            return 0
+        case _:
+            assert_never(movement)
+
+
+def direction_sign(direction: EntryDirection) -> int:
+    """+1 for a receipt, -1 for a reversal; 0 for a direction this version has no word for."""
+    match direction:
+        case EntryDirection.RECEIPT:
+            return 1
+        case EntryDirection.REVERSAL:
+            return -1
+        case EntryDirection.UNKNOWN:
+            return 0
+        case _:
+            assert_never(direction)
+
+
+def parked_money(inbox: str, record: Any) -> int:
+    """Signed minor units that stand still while this record is parked in this inbox; 0 when it carries no money.
+
+    Only the records that bring money to a context count. An outcome parked on its way back to receivables does not:
+    its money is already counted as posted or as a posting in progress.
+    """
+    match inbox, record:
+        case (str(topic), PaymentToIdentify()) if topic == IDENTIFICATION_INBOX:
+            return movement_sign(record.movement) * record.amount_minor
+        case (str(topic), PaymentIdentified()) if topic == RECEIVABLES_INBOX:
+            return movement_sign(record.movement) * record.amount_minor
+        case (str(topic), PostCashReceipt()) if topic == ERP_COMMANDS:
+            return int(record.amount_minor)
+        case (str(topic), ReverseCashReceipt()) if topic == ERP_COMMANDS:
+            return -int(record.amount_minor)
+        case _:
+            return 0
