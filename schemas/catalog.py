@@ -84,6 +84,8 @@ class TopicSpec:
         field = next((known.key_field for known in self.records if known.name == name), None)
         if field is None:
             raise Unreadable(f"topic {self.name} does not carry {name}; see schemas/topics/{self.name}.yaml")
+        if not field:
+            raise Unreadable(f"{name} has no key on {self.name}; it belongs to a partition, not to an aggregate")
         value = getattr(record, field)
         if isinstance(value, tuple):
             value = value[0] if value else ""
@@ -151,6 +153,23 @@ def topic(name: str) -> TopicSpec:
     if spec is None:
         raise LookupError(f"no topic {name!r} in schemas/topics; known: {', '.join(sorted(topics()))}")
     return spec
+
+
+@cache
+def inbox_of(record_name: str, *, producer: str) -> TopicSpec:
+    """The inbox to which this producer writes this record type; LookupError when there is not exactly one."""
+    found = [
+        spec
+        for spec in topics().values()
+        if spec.role == "inbox"
+        and producer in spec.producers
+        and any(record.name == record_name for record in spec.records)
+    ]
+    if len(found) != 1:
+        raise LookupError(
+            f"{producer} has {len(found)} inboxes for {record_name}; state it as producer of one in schemas/topics"
+        )
+    return found[0]
 
 
 def _name_and_version(path: Path) -> tuple[str, int]:

@@ -14,7 +14,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -59,12 +59,14 @@ class Codec:
 
         Raises: Unreadable naming the record type when a field does not fit the schema.
         """
-        name = type(record).__name__
-        version = catalog.latest(name)
+        version = _version_of(record)
+        name = version.name
+        values = _to_fields(record)
+        _refuse_lossy(name, values)
         out = io.BytesIO()
         out.write(self._prefix(version))
         try:
-            schemaless_writer(out, version.parsed, _to_fields(record))
+            schemaless_writer(out, version.parsed, values)
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
             raise Unreadable(f"{name} does not fit {version.path.name}: {error}") from error
         return out.getvalue()
@@ -130,13 +132,18 @@ class Codec:
                 "set SALDO_SCHEMA_REGISTRY_URL"
             )
         with self._lock:
-            schema = json.loads(self._registry.schema_of(schema_id))
-            name = schema["name"]
-            if name not in catalog.record_versions():
-                raise Unreadable(f"schema id {schema_id} is {name!r}, which is no record type of Saldo")
-            parsed = parse_schema(schema, named_schemas={})
-            version = next((v for v in catalog.record_versions()[name] if v.schema == schema), catalog.latest(name))
-            self._foreign[schema_id] = (name, version.version, parsed)
+            text = self._registry.schema_of(schema_id)
+            try:
+                schema = json.loads(text)
+                full_name = f"{schema['namespace']}.{schema['name']}"
+                parsed = parse_schema(schema, named_schemas={})
+            except Exception as error:  # a registry may hold anything, and fastavro raises many kinds on it
+                raise Unreadable(f"schema id {schema_id} is no Avro record: {type(error).__name__}: {error}") from error
+            versions = catalog.record_versions().get(schema["name"], ())
+            if not versions or versions[-1].subject != full_name:
+                raise Unreadable(f"schema id {schema_id} is {full_name!r}, which is no record type of Saldo")
+            version = next((known for known in versions if known.schema == schema), versions[-1])
+            self._foreign[schema_id] = (version.name, version.version, parsed)
         return self._foreign[schema_id]
 
 
@@ -203,6 +210,33 @@ def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     return tuple(converters)
 
 
+def _version_of(record: Record) -> catalog.RecordVersion:
+    try:
+        return catalog.latest(type(record).__name__)
+    except LookupError as error:
+        raise Unreadable(f"only record dataclasses can be encoded: {error}") from error
+
+
+@cache
+def _exact_fields(name: str) -> tuple[tuple[str, type, bool], ...]:
+    """Fields whose type must fit exactly: name, type, whether None is fine."""
+    exact: list[tuple[str, type, bool]] = []
+    for field, hint in _hints(name).items():
+        kinds = [kind for kind in _alternatives(hint) if kind in (int, bool, datetime, date)]
+        exact += [(field, kind, _optional(hint)) for kind in kinds]
+    return tuple(exact)
+
+
+def _refuse_lossy(name: str, values: Mapping[str, Any]) -> None:
+    """Refuse what fastavro would bend: it would cut 1.5 to 1 and read a naive instant in the machine's zone."""
+    for field, kind, optional in _exact_fields(name):
+        value = values[field]
+        if type(value) is not kind and not (optional and value is None):
+            raise Unreadable(f"{name}.{field} must be {kind.__name__}, got {type(value).__name__} {str(value)[:40]!r}")
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise Unreadable(f"{name}.{field} must be an aware instant, got naive {value}")
+
+
 def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
     try:
         for field, convert in _converters(name):
@@ -213,8 +247,6 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
 
 
 def _to_fields(record: Record) -> dict[str, Any]:
-    if not is_dataclass(record):
-        raise Unreadable(f"only record dataclasses can be encoded, got {type(record).__name__}")
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
@@ -234,6 +266,10 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if _optional(hint) else (hint,)
+
+
 def _optional(hint: Any) -> bool:
     return type(None) in get_args(hint)
 
@@ -242,12 +278,16 @@ def _from_jsonable(hint: Any, value: Any) -> Any:
     if _optional(hint):
         if value is None:
             return None
-        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+        hint = next(kind for kind in _alternatives(hint) if kind is not type(None))
     origin = getattr(hint, "__origin__", None)
     if origin is tuple:
-        return tuple(_from_jsonable(str, item) for item in value)
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"expected a list, got {type(value).__name__} {str(value)[:40]!r}")
+        return tuple(_from_jsonable(get_args(hint)[0], item) for item in value)
     if origin is not None:
-        return {str(key): _from_jsonable(bytes, item) for key, item in value.items()}
+        if not isinstance(value, Mapping):
+            raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
+        return {str(key): _from_jsonable(get_args(hint)[1], item) for key, item in value.items()}
     return _SCALARS.get(hint, hint)(value)
 
 

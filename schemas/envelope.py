@@ -19,7 +19,7 @@ KafkaHeaders = Sequence[tuple[str, bytes]]
 
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/avro"
-_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,7 +122,7 @@ def content_event_id(kind: str, content: bytes) -> str:
 
 def child_traceparent(parent: str | None, event_id: str) -> str | None:
     """W3C trace context for what was caused: same trace, a span id derived from the event id (deterministic)."""
-    if parent is None or not _TRACEPARENT.match(parent):
+    if parent is None or not _TRACEPARENT.fullmatch(parent):
         return None
     version, trace_id, _, flags = parent.split("-")
     return f"{version}-{trace_id}-{hashlib.sha256(event_id.encode()).hexdigest()[:16]}-{flags}"

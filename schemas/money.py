@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from babel.numbers import get_currency_precision
-
-_CURRENCY = re.compile(r"^[A-Z]{3}$")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LARGEST_MINOR = (1 << 63) - 1  # what an Avro long holds
+# ISO 4217 minor units where they are not 2. CLDR is no source for these: it rounds to what is paid in cash, and says 0
+# for RSD, IQD or LBP, whose amounts arrive with decimals.
+_DIGITS: dict[str, int] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
+    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 
 
 class CurrencyMismatch(ValueError):
@@ -24,7 +31,7 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if not _CURRENCY.match(self.currency):
+        if not _CURRENCY.fullmatch(self.currency):
             raise ValueError(f"currency must be three capital letters (ISO 4217), got {self.currency!r}")
 
     def __add__(self, other: Money) -> Money:
@@ -45,8 +52,9 @@ class Money:
 
     @property
     def major(self) -> Decimal:
-        """Exact amount in major units, with the currency's number of digits (ISO 4217 by CLDR)."""
-        return Decimal(self.minor).scaleb(-exponent(self.currency))
+        """Exact amount in major units, with the currency's number of digits (ISO 4217)."""
+        sign, digits, _ = Decimal(self.minor).as_tuple()
+        return Decimal((sign, digits, -exponent(self.currency)))
 
     def split(self, weights: Sequence[int]) -> tuple[Money, ...]:
         """Divide by weights, largest remainder first.
@@ -71,23 +79,37 @@ class Money:
 
 
 def exponent(currency: str) -> int:
-    """Digits after the decimal point of this currency: 2 for USD, 0 for JPY, 3 for KWD (source: CLDR)."""
-    return int(get_currency_precision(currency))
+    """Digits after the decimal point of this currency: 2 for USD, 0 for JPY, 3 for KWD (source: ISO 4217)."""
+    return _DIGITS.get(currency, 2)
 
 
 def from_major(text: str | int | Decimal, currency: str) -> Money:
     """Read an amount in major units, exactly.
 
     Units:   text is major units with a decimal point ("125.00"); the result is minor units.
-    Raises:  ValueError for what is not a number, not finite, or finer than the currency's smallest unit.
+    Raises:  ValueError for what is not a number, not finite, finer than the currency's smallest unit, or too large.
     """
+    shown = repr(str(text)[:40])
     try:
-        amount = Decimal(str(text).strip())
+        amount = Decimal(str(text).strip().replace("_", "?"))  # Decimal would read 1_000; no system of record writes it
     except InvalidOperation:
-        raise ValueError(f"amount must be a decimal number, got {str(text)[:40]!r}") from None
+        raise ValueError(f"amount must be a decimal number, got {shown}") from None
     if not amount.is_finite():
-        raise ValueError(f"amount must be finite, got {str(text)[:40]!r}")
-    minor = amount.scaleb(exponent(currency))
-    if minor != minor.to_integral_value():
-        raise ValueError(f"amount {str(text)[:40]!r} is finer than the smallest unit of {currency}")
-    return Money(int(minor), currency)
+        raise ValueError(f"amount must be finite, got {shown}")
+    # On integers, since Decimal arithmetic rounds what has more digits than its context.
+    sign, digits, power = amount.as_tuple()
+    assert isinstance(power, int)
+    if not any(digits):
+        return Money(0, currency)
+    shift = power + exponent(currency)
+    if len(digits) + shift > len(str(_LARGEST_MINOR)):
+        raise ValueError(f"amount {shown} is larger than any ledger holds")
+    coefficient = int("".join(map(str, digits)))
+    minor, rest = (
+        (coefficient * 10**shift, 0) if shift >= 0 else divmod(coefficient, 10 ** min(-shift, len(digits) + 1))
+    )
+    if rest:
+        raise ValueError(f"amount {shown} is finer than the smallest unit of {currency}")
+    if minor > _LARGEST_MINOR:
+        raise ValueError(f"amount {shown} is larger than any ledger holds")
+    return Money(-minor if sign else minor, currency)
