@@ -6,6 +6,7 @@ EmbeddedError
   FetchFailed       a file could not be fetched (network, wrong coordinate); trying again may help
   FilesNotAsLocked  files on disk differ from the lock; nothing is started
   AlreadyRunning    this data directory has a living server
+  PortTaken         the port that was asked for is somebody else's
   ServerFailed      the server ended or never answered; carries the end of its log
 """
 
@@ -57,6 +58,14 @@ class AlreadyRunning(EmbeddedError):
         super().__init__(f"{name} is already running for this data directory: pid {pid}, {address}")
         self.pid = pid
         self.address = address
+
+
+class PortTaken(EmbeddedError):
+    """Somebody listens on the port that was asked for."""
+
+    def __init__(self, name: str, port: int) -> None:
+        super().__init__(f"{name} was asked to use port {port}, but somebody listens there; choose another")
+        self.port = port
 
 
 class ServerFailed(EmbeddedError):

@@ -70,11 +70,8 @@ class EmbeddedKafka(EmbeddedServer):
         """What clients put into `bootstrap.servers`."""
         return self.address
 
-    def prepare(self) -> Command:
-        """Prove the jars, write the configuration, and format the storage when it is new.
-
-        Raises: EmbeddedError.
-        """
+    def _prepare(self) -> Command:
+        """Prove the jars, write the configuration, and format the storage when it is new."""
         directory = jars.provide("kafka", cache_dir=self.cache_dir, on_progress=self.on_progress)
         java = self._java_command(directory)
         self._write_configuration()

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from streams.embedded import process
-from streams.embedded.errors import AlreadyRunning, ServerFailed
+from streams.embedded.errors import AlreadyRunning, PortTaken, ServerFailed
 from streams.embedded.jars import ProgressListener
 
 STATE_FILE = "server.json"
@@ -109,13 +109,19 @@ class EmbeddedServer(ABC):
         self._child: subprocess.Popen[bytes] | None = None
         self._birth = ""
 
-    @abstractmethod
     def prepare(self) -> Command:
         """Write what the server needs and return how to start it: for `start`, or for a supervisor with `ready`.
 
         Ensures: every file that the command runs was proved against the lock in this call.
-        Raises:  EmbeddedError.
+        Raises:  AlreadyRunning, PortTaken, FilesNotAsLocked, FetchFailed, PartMissing, ServerFailed.
         """
+        if found := self.running(self.data_dir):
+            raise AlreadyRunning(self.name, found.pid, found.address)
+        return self._prepare()
+
+    @abstractmethod
+    def _prepare(self) -> Command:
+        """Do what `prepare` promises, on a directory without a living server."""
 
     @abstractmethod
     def answers(self) -> bool:
@@ -147,8 +153,6 @@ class EmbeddedServer(ABC):
         Raises: AlreadyRunning, ServerFailed (with the end of the log), or what `prepare` raises. In each case no
                 process is left behind.
         """
-        if found := self.running(self.data_dir):
-            raise AlreadyRunning(self.name, found.pid, found.address)
         command = self.prepare()
         self.console_path.parent.mkdir(parents=True, exist_ok=True)
         with self.console_path.open("wb") as console:
@@ -205,12 +209,19 @@ class EmbeddedServer(ABC):
         return RunningServer(cls.name, state.pid, state.birth, cls.address_at(state.ports[cls.port_names[0]]))
 
     def ports(self) -> Mapping[str, int]:
-        """Choose the ports once per object and remember them in the data directory."""
+        """Choose the ports once per object and remember them in the data directory; a living server has chosen.
+
+        Raises: PortTaken.
+        """
+        if not self._ports and self.running(self.data_dir):
+            self._ports = dict(_State.read(self.home).ports)
         if not self._ports:
             earlier = _State.read(self.home).ports
             chosen: dict[str, int] = {}
             for name in self.port_names:
                 wanted = self._wanted_port if name == self.port_names[0] else 0
+                if wanted and not process.is_free(wanted):
+                    raise PortTaken(self.name, wanted)
                 kept = earlier.get(name, 0)
                 chosen[name] = wanted or (kept if kept and process.is_free(kept) else process.free_port())
             self._ports = chosen

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -16,8 +17,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import process
-from streams.embedded.errors import AlreadyRunning, ServerFailed
+from streams.embedded.errors import AlreadyRunning, PortTaken, ServerFailed
 from streams.embedded.kafka import EmbeddedKafka
+from streams.embedded.server import RunningServer
+from streams.embedded.supervisor import ProcessSpec, Supervisor
 from tests.support.kafka import make_topics, unique
 
 
@@ -65,19 +68,6 @@ def test_records_and_port_survive_kill_9(tmp_path: Path) -> None:
         assert read_all(again.bootstrap_servers, "facts.v1", 500) == values
 
 
-def test_a_clean_stop_leaves_nothing_running_and_a_log_for_the_operator(tmp_path: Path) -> None:
-    broker = EmbeddedKafka(tmp_path, die_with_parent=True).start()
-    pid = broker.pid
-    assert pid is not None
-    broker.stop()
-    assert process.birth_of(pid) is None
-    assert EmbeddedKafka.running(tmp_path) is None
-    assert (tmp_path / "kafka" / "data" / ".kafka_cleanshutdown").exists()
-    log = (tmp_path / "logs" / "kafka.log").read_text()
-    assert "Kafka Server started" in log
-    assert "kafka.server for 1 unregistered" in log, "the log ends before the broker did"
-
-
 def test_a_cluster_id_that_begins_with_a_dash_is_formatted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 0xf8 is a dash in URL-safe base64, and the storage tool took such an id for an option.
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
@@ -85,23 +75,29 @@ def test_a_cluster_id_that_begins_with_a_dash_is_formatted_too(tmp_path: Path, m
     assert "cluster.id=-" in (tmp_path / "kafka" / "data" / "meta.properties").read_text()
 
 
-def test_another_command_finds_the_running_broker_and_may_stop_it(tmp_path: Path) -> None:
+def test_another_command_finds_the_running_broker_and_stops_it_cleanly(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path, die_with_parent=True) as broker:
         found = EmbeddedKafka.running(tmp_path)
         assert found is not None
         assert (found.pid, found.address) == (broker.pid, broker.bootstrap_servers)
+        assert EmbeddedKafka(tmp_path).bootstrap_servers == broker.bootstrap_servers
         with pytest.raises(AlreadyRunning, match=str(broker.pid)):
             EmbeddedKafka(tmp_path).start()
-        assert found.stop()
+
+        assert found.stop(), "force was needed"
+        assert process.birth_of(found.pid) is None
         assert EmbeddedKafka.running(tmp_path) is None
+    assert (tmp_path / "kafka" / "data" / ".kafka_cleanshutdown").exists()
+    log = (tmp_path / "logs" / "kafka.log").read_text()
+    assert "Kafka Server started" in log
+    assert "kafka.server for 1 unregistered" in log, "the log ends before the broker did"
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path, die_with_parent=True):
-        pass
+    broker = EmbeddedKafka(tmp_path, die_with_parent=True)
+    broker.prepare()
     meta = tmp_path / "kafka" / "data" / "meta.properties"
     meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
-    broker = EmbeddedKafka(tmp_path, die_with_parent=True)
     with pytest.raises(ServerFailed, match=r"ended with code 1(.|\n)*Stored node id 7"):
         broker.start()
     assert broker.pid is None
@@ -139,6 +135,13 @@ def test_an_occupied_port_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "kafka" / "server.json").read_text())["ports"] == ports
 
 
+def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        with pytest.raises(PortTaken, match=str(port)):
+            EmbeddedKafka(tmp_path, port=port).start()
+
+
 def test_a_topic_must_be_created_by_somebody(kafka: str) -> None:
     topic = unique("never-created")
     producer = Producer({"bootstrap.servers": kafka, "topic.metadata.propagation.max.ms": 100})
@@ -159,3 +162,33 @@ def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) 
     assert read_all(kafka, topic, 5) == [c * 1000 for c in (b"none", b"gzip", b"snappy", b"lz4", b"zstd")]
     with pytest.raises(KafkaException):
         make_topics(kafka, {topic: 1})
+
+
+def test_a_supervised_broker_is_started_again_and_found_by_clients(tmp_path: Path) -> None:
+    broker = EmbeddedKafka(tmp_path)
+    command = broker.prepare()
+    spec = ProcessSpec(broker.name, command.argv, env=command.env, cwd=command.cwd, ready=broker.ready)
+    supervisor = Supervisor([spec], log_dir=tmp_path / "logs", status_path=tmp_path / "status.json")
+    seen: list[RunningServer] = []
+
+    def operator() -> None:
+        try:
+            for _ in range(2):
+                deadline = time.monotonic() + 60
+                while (found := EmbeddedKafka.running(tmp_path)) is None and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                assert found is not None
+                seen.append(found)
+                if len(seen) == 1:
+                    process.kill(found.pid, found.birth)
+        finally:
+            supervisor.request_stop()
+
+    thread = threading.Thread(target=operator)
+    thread.start()
+    assert supervisor.run() == 0
+    thread.join()
+    assert len(seen) == 2
+    assert seen[0].pid != seen[1].pid
+    assert seen[0].address == seen[1].address
+    assert EmbeddedKafka.running(tmp_path) is None

@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator, Mapping
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from streams.embedded.kafka import EmbeddedKafka
 
