@@ -1,0 +1,429 @@
+"""A scripted pipeline: writes what sources, tasks and the ERP sink would write, so the read side can be tested alone.
+
+Each `Script` method is one station of a payment's way. `saldo-source` rises along each lane as the task layer makes it
+rise; a repeat carries the position that it had before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from projections.reading import Incoming
+from schemas.codec import Codec
+from schemas.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
+from schemas.records.identification import (
+    Movement,
+    PaymentAwaitsReference,
+    PaymentIdentified,
+    PaymentToIdentify,
+    WaitingReason,
+)
+from schemas.records.payments import (
+    CaptureReversalReason,
+    CaptureReversed,
+    ObservedBy,
+    PaymentCaptured,
+    PaymentMethod,
+    RefundIssued,
+    TransactionKind,
+    TransactionObserved,
+    TransactionStatus,
+)
+from schemas.records.receivables import (
+    EntryDirection,
+    EntryNetted,
+    EntryPosted,
+    EntryWaiting,
+    OpenItemRecorded,
+    PaymentMatched,
+    PostingRequested,
+)
+from schemas.records.tasks import (
+    DeadLetter,
+    ParkedRecordDiscarded,
+    ParkedRecordReleased,
+    PositionMarked,
+    RecordParked,
+)
+
+OBSERVATIONS = "payments.observations.v1"
+PAYMENTS = "payments.events.v1"
+IDENTIFICATION_INBOX = "identification.inbox.v1"
+IDENTIFICATION = "identification.events.v1"
+RECEIVABLES_INBOX = "receivables.inbox.v1"
+RECEIVABLES = "receivables.events.v1"
+COMMANDS = "erp.commands.v1"
+OUTCOMES = "erp.outcomes.v1"
+
+NOON = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
+PARTITIONS = 4
+_CODEC = Codec()
+_DIRECTIONS = {1: EntryDirection.RECEIPT, -1: EntryDirection.REVERSAL}
+
+
+@dataclass
+class Script:
+    """Messages in the order in which they were written."""
+
+    currency: str = "USD"
+    now: datetime = NOON
+    messages: list[Incoming] = field(default_factory=list)
+    _offsets: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+
+    def write(
+        self, topic: str, record: Any, *, caused_by: SourcePosition | None = None, partition: int = 0
+    ) -> Incoming:
+        """Append one record to a topic and say where it stands."""
+        value = _CODEC.encode(record)
+        kind = type(record).__name__
+        event_id = derived_event_id(caused_by, topic) if caused_by else content_event_id(kind, value)
+        envelope = Envelope(event_id=event_id, type=kind, source="test", time=self.now, position=caused_by)
+        return self.write_bytes(topic, value, headers=dict(envelope.to_headers()), partition=partition)
+
+    def write_bytes(
+        self, topic: str, value: bytes | None, *, headers: Mapping[str, bytes], partition: int = 0
+    ) -> Incoming:
+        """Append bytes as they are, as a foreign producer would."""
+        offset = self._offsets[topic, partition]
+        self._offsets[topic, partition] = offset + 1
+        message = Incoming(
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            key=b"key",
+            value=value,
+            headers=tuple(headers.items()),
+            timestamp_ms=int(self.now.timestamp() * 1000) + len(self.messages),
+        )
+        self.messages.append(message)
+        return message
+
+    def write_again(self, message: Incoming) -> Incoming:
+        """The same record once more, at a later offset: a crash between writing and moving, or a late worker."""
+        offset = self._offsets[message.topic, message.partition]
+        self._offsets[message.topic, message.partition] = offset + 1
+        again = replace(message, offset=offset, timestamp_ms=message.timestamp_ms + 60_000)
+        self.messages.append(again)
+        return again
+
+    def wait(self, **duration: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**duration)
+
+    # --- payments
+
+    def observed(self, payment: str, amount_minor: int, status: TransactionStatus) -> Incoming:
+        partition = _partition(payment)
+        return self.write(
+            OBSERVATIONS,
+            TransactionObserved(
+                paytrace_transaction_id=payment,
+                merchant="main",
+                kind=TransactionKind.SALE,
+                raw_kind="SALE",
+                status=status,
+                raw_status=status.value.lower(),
+                method=PaymentMethod.CARD,
+                amount_minor=amount_minor,
+                currency=self.currency,
+                approval_code="TAS123",
+                invoice_number=f"RE-{payment}",
+                description="",
+                card_last_four="1111",
+                avs_response="",
+                csc_response="",
+                created_at=self.now,
+                raw_created="11/20/2026 12:00:00 PM",
+                raw_settled="",
+                observed_at=self.now,
+                observed_by=ObservedBy.POLL,
+                raw="{}",
+            ),
+            partition=partition,
+        )
+
+    def captured(self, payment: str, amount_minor: int) -> Incoming:
+        """Observed, captured, and on its way to identification."""
+        cause = self.observed(payment, amount_minor, TransactionStatus.PENDING_SETTLEMENT)
+        self.to_identify(payment, amount_minor, Movement.CAPTURED, cause)
+        return self.write(
+            PAYMENTS,
+            PaymentCaptured(amount_minor=amount_minor, **self._payment(payment)),
+            caused_by=self._after(cause),
+            partition=cause.partition,
+        )
+
+    def voided(self, payment: str, amount_minor: int) -> Incoming:
+        """Captured money voided before settlement."""
+        cause = self.observed(payment, amount_minor, TransactionStatus.VOIDED)
+        self.to_identify(payment, amount_minor, Movement.VOIDED, cause)
+        return self.write(
+            PAYMENTS,
+            CaptureReversed(amount_minor=amount_minor, reason=CaptureReversalReason.VOID, **self._payment(payment)),
+            caused_by=self._after(cause),
+            partition=cause.partition,
+        )
+
+    def refunded(self, refund: str, amount_minor: int) -> Incoming:
+        """A refund transaction of its own."""
+        cause = self.observed(refund, amount_minor, TransactionStatus.PENDING_SETTLEMENT)
+        self.to_identify(refund, amount_minor, Movement.REFUNDED, cause)
+        return self.write(
+            PAYMENTS,
+            RefundIssued(amount_minor=amount_minor, **self._payment(refund)),
+            caused_by=self._after(cause),
+            partition=cause.partition,
+        )
+
+    # --- identification
+
+    def to_identify(self, payment: str, amount_minor: int, movement: Movement, cause: Incoming) -> Incoming:
+        return self.write(
+            IDENTIFICATION_INBOX,
+            PaymentToIdentify(tokens=(f"invoice:RE-{payment}",), **self._movement(payment, amount_minor, movement)),
+            caused_by=self._after(cause),
+            partition=_partition(f"RE-{payment}"),
+        )
+
+    def awaits_reference(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+        return self.write(
+            IDENTIFICATION,
+            PaymentAwaitsReference(
+                token=f"invoice:RE-{payment}",
+                reason=WaitingReason.REFERENCE_UNKNOWN,
+                detail=f"no open item carries invoice RE-{payment}",
+                **self._movement(payment, amount_minor, movement),
+            ),
+            caused_by=self._inbox_position(IDENTIFICATION_INBOX, _partition(f"RE-{payment}")),
+            partition=_partition(f"RE-{payment}"),
+        )
+
+    def identified(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+        """Payer known: in the journal, and in the inbox of receivables, which this gives."""
+        partition = _partition(f"RE-{payment}")
+        cause = self._inbox_position(IDENTIFICATION_INBOX, partition)
+        record = PaymentIdentified(
+            abas_customer_id="70001",
+            identified_by=f"invoice:RE-{payment}",
+            **self._movement(payment, amount_minor, movement),
+        )
+        arrived = self.write(RECEIVABLES_INBOX, record, caused_by=cause)
+        self.write(IDENTIFICATION, record, caused_by=cause, partition=partition)
+        return arrived
+
+    # --- receivables (one customer, so one partition)
+
+    def open_item(self, payment: str, amount_minor: int, *, open_minor: int | None = None) -> Incoming:
+        left = amount_minor if open_minor is None else open_minor
+        return self._journal(
+            OpenItemRecorded(
+                abas_open_item_id=f"OI-{payment}",
+                abas_customer_id="70001",
+                invoice_number=f"RE-{payment}",
+                amount_minor=amount_minor,
+                open_minor=left,
+                currency=self.currency,
+                due_on=date(2026, 12, 1),
+                is_open=left > 0,
+                occurred_at=self.now,
+            )
+        )
+
+    def waiting(self, payment: str, signed_minor: int, reason: WaitingReason = WaitingReason.NO_OPEN_ITEM) -> Incoming:
+        return self._journal(
+            EntryWaiting(
+                reason=reason,
+                detail="no open item fits",
+                invoice_number=f"RE-{payment}",
+                **self._entry(payment, signed_minor),
+            )
+        )
+
+    def matched(self, payment: str, amount_minor: int) -> Incoming:
+        fields = self._entry(payment, amount_minor)
+        del fields["direction"]
+        return self._journal(
+            PaymentMatched(
+                abas_open_item_id=f"OI-{payment}",
+                invoice_number=f"RE-{payment}",
+                rule="exact-invoice",
+                rule_version=1,
+                evidence=(f"invoice RE-{payment}",),
+                **fields,
+            )
+        )
+
+    def requested(self, payment: str, signed_minor: int) -> Incoming:
+        return self._journal(PostingRequested(abas_open_item_id=f"OI-{payment}", **self._entry(payment, signed_minor)))
+
+    def entry_posted(self, payment: str, signed_minor: int) -> Incoming:
+        return self._journal(
+            EntryPosted(
+                abas_document_id=f"D-{payment}", abas_document_number="ZE-1", **self._entry(payment, signed_minor)
+            )
+        )
+
+    def netted(self, payment: str, signed_minor: int, netted_with: str) -> Incoming:
+        return self._journal(EntryNetted(netted_with=netted_with, **self._entry(payment, signed_minor)))
+
+    # --- the ERP sink
+
+    def command(self, payment: str, amount_minor: int) -> Incoming:
+        fields = self._entry(payment, amount_minor)
+        del fields["direction"]
+        return self.write(
+            COMMANDS,
+            PostCashReceipt(
+                abas_open_item_id=f"OI-{payment}",
+                invoice_number=f"RE-{payment}",
+                method=PaymentMethod.CARD,
+                value_on=self.now.date(),
+                **fields,
+            ),
+            caused_by=self._inbox_position(RECEIVABLES_INBOX, 0),
+        )
+
+    def posted(self, payment: str, signed_minor: int, *, document: str | None = None) -> Incoming:
+        fields = self._entry(payment, signed_minor)
+        del fields["direction"]
+        found = {"abas_document_id": document or f"D-{payment}", "abas_document_number": "ZE-1"}
+        if signed_minor < 0:
+            return self._outcome(CashReceiptReversed(reverses_reference=f"PT{payment}", **found, **fields))
+        return self._outcome(CashReceiptPosted(**found, **fields))
+
+    def refused(self, payment: str, amount_minor: int) -> Incoming:
+        fields = self._entry(payment, amount_minor)
+        del fields["direction"]
+        return self._outcome(PostingRefused(code="OTHER/1147", message="Posting period 10/2026 is closed", **fields))
+
+    # --- the task layer
+
+    def dead_letter(self, message: Incoming, *, behind: int | None = None) -> Incoming:
+        """A dead letter alone, as a task leaves it that crashed before its journal."""
+        return self.write(
+            f"{message.topic}.dlq",
+            DeadLetter(
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                task="task",
+                record_key=message.key or b"",
+                record_value=message.value or b"",
+                record_headers=dict(message.headers),
+                behind=behind,
+                error_type="Boom",
+                message="cannot decide",
+                stack_digest="abc",
+                received_at=self.now,
+            ),
+            caused_by=self._after(message),
+            partition=message.partition,
+        )
+
+    def parked(self, journal: str, message: Incoming, *, behind: int | None = None) -> Incoming:
+        """Dead letter first, then the journal's word."""
+        self.dead_letter(message, behind=behind)
+        return self.write(
+            journal,
+            RecordParked(
+                behind=behind,
+                error_type="Boom",
+                message="cannot decide",
+                stack_digest="abc",
+                **_parked_at(message),
+            ),
+            caused_by=self._after(message),
+            partition=message.partition,
+        )
+
+    def released(self, journal: str, message: Incoming) -> Incoming:
+        return self.write(
+            journal,
+            ParkedRecordReleased(requested_by="dana", **_parked_at(message)),
+            caused_by=self._inbox_position(message.topic, message.partition),
+            partition=message.partition,
+        )
+
+    def discarded(self, journal: str, message: Incoming) -> Incoming:
+        return self.write(
+            journal,
+            ParkedRecordDiscarded(requested_by="dana", reason="a test record", **_parked_at(message)),
+            caused_by=self._inbox_position(message.topic, message.partition),
+            partition=message.partition,
+        )
+
+    def marked(self, journal: str, position: int) -> Incoming:
+        return self.write(
+            journal,
+            PositionMarked(position=position),
+            caused_by=self._inbox_position(OBSERVATIONS, 0),
+        )
+
+    # --- what is common
+
+    def _payment(self, payment: str) -> dict[str, Any]:
+        return {
+            "paytrace_transaction_id": payment,
+            "merchant": "main",
+            "method": PaymentMethod.CARD,
+            "currency": self.currency,
+            "invoice_number": f"RE-{payment}",
+            "card_last_four": "1111",
+            "occurred_at": self.now,
+        }
+
+    def _movement(self, payment: str, amount_minor: int, movement: Movement) -> dict[str, Any]:
+        return {
+            "movement_id": f"{payment}:{movement.value}",
+            "paytrace_transaction_id": payment,
+            "movement": movement,
+            "amount_minor": amount_minor,
+            "currency": self.currency,
+            "method": PaymentMethod.CARD,
+            "invoice_number": f"RE-{payment}",
+            "occurred_at": self.now,
+        }
+
+    def _entry(self, payment: str, signed_minor: int) -> dict[str, Any]:
+        return {
+            "posting_reference": f"PT{payment}" + ("" if signed_minor > 0 else "R"),
+            "paytrace_transaction_id": payment,
+            "abas_customer_id": "70001",
+            "direction": _DIRECTIONS[1 if signed_minor > 0 else -1],
+            "amount_minor": abs(signed_minor),
+            "currency": self.currency,
+            "occurred_at": self.now,
+        }
+
+    def _journal(self, record: Any) -> Incoming:
+        return self.write(RECEIVABLES, record, caused_by=self._inbox_position(RECEIVABLES_INBOX, 0))
+
+    def _outcome(self, record: Any) -> Incoming:
+        position = self._inbox_position(COMMANDS, 0)
+        self.write(RECEIVABLES_INBOX, record, caused_by=position)
+        return self.write(OUTCOMES, record, caused_by=position)
+
+    def _inbox_position(self, inbox: str, partition: int) -> SourcePosition:
+        """A position of its own for each caused record: the inbox is taken to be as long as the script."""
+        return SourcePosition(inbox, partition, 1_000 + len(self.messages), 0)
+
+    def _after(self, message: Incoming) -> SourcePosition:
+        return self._inbox_position(message.topic, message.partition)
+
+
+def _partition(key: str) -> int:
+    return sum(key.encode()) % PARTITIONS
+
+
+def _parked_at(message: Incoming) -> dict[str, Any]:
+    return {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "record_key": message.key or b"",
+    }
