@@ -1,0 +1,387 @@
+"""The abas REST facade, typed: queries, metadata, infosystems, one-shot editors, working sets. For source and sink.
+
+Raises only what errors.py draws. Reads are repeated with jitter here; a call that may write is sent exactly once,
+and when its answer doesn't come the caller gets AbasOutcomeUnknown and must look before it acts again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+import stamina
+
+from connectors.abas.auth import login_for
+from connectors.abas.criteria import Selection
+from connectors.abas.errors import (
+    AbasOutcomeUnknown,
+    AbasRefused,
+    AbasUnavailable,
+    error_from_answer,
+    error_without_body,
+)
+from connectors.abas.settings import AbasSettings
+from connectors.abas.wire import (
+    Answer,
+    ErpObject,
+    WireError,
+    parse_answer,
+    parse_object,
+    parse_objects,
+)
+from schemas.failures import Transient
+
+Action = Mapping[str, Any]
+ShapeT = TypeVar("ShapeT")
+
+COMMIT: Action = {"_type": "Commit"}
+
+# The request never reached abas, so even a write may be called "had no effect".
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+
+def set_field(name: str, value: str | bool, *, row: str | None = None) -> Action:
+    """Build the action that sets a field; values travel as strings, as the schema types them."""
+    action: dict[str, Any] = {"_type": "SetFieldValue", "fieldName": name, "value": value}
+    return action if row is None else {**action, "rowSpec": row}
+
+
+def press(button: str) -> Action:
+    """Build the action that presses a button: a SetFieldValue without a value."""
+    return {"_type": "SetFieldValue", "fieldName": button}
+
+
+class AbasClient:
+    """One login to one abas client. Use as an async context manager; safe for concurrent calls.
+
+    Ensures: at most settings.concurrency requests run at once, because each takes an ERP licence.
+    """
+
+    def __init__(self, settings: AbasSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._http = httpx2.AsyncClient(
+            auth=login_for(settings),
+            timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s, pool=None),
+            headers={
+                "Accept": settings.dialect,
+                "Accept-Language": settings.accept_language,
+                "X-abas-mw-ws-label": settings.working_set_label,
+            },
+            follow_redirects=True,
+            transport=transport,
+        )
+        self._root = f"{settings.base_url.rstrip('/')}/r"
+        self._base = f"{self._root}/{quote(settings.client, safe='@')}"
+        self._language = {"variableLanguage": settings.variable_language}
+        self._editing = {**self._language, "maxWaitOnLock": str(settings.lock_wait_s)}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; working sets are closed where they were opened."""
+        await self._http.aclose()
+
+    async def about(self) -> Mapping[str, Any]:
+        """Tell version, time zone, clock and licence mode of the ERP.
+
+        Raises: Transient, LoginRejected, AbasAccessDenied.
+        """
+        answer = await self._read("GET", f"{self._base}/about")
+        return answer.data if isinstance(answer.data, dict) else {}
+
+    async def user_info(self) -> Mapping[str, Any]:
+        """Tell whom the login stands for."""
+        answer = await self._read("GET", f"{self._base}/userInfo")
+        return answer.data if isinstance(answer.data, dict) else {}
+
+    async def query(
+        self, table: str, selection: Selection, head_fields: Sequence[str], *, order_option: str
+    ) -> AsyncIterator[ErpObject]:
+        """Read all records of a selection, page by page in the selection's order.
+
+        Ensures: ends at the first page that isn't full, because abas tells no total.
+        Raises:  Transient after bounded retries; ContractBroken families at once.
+        """
+        offset = 0
+        while True:
+            page = await self.query_page(table, selection, head_fields, order_option=order_option, offset=offset)
+            for record in page:
+                yield record
+            if len(page) < self._settings.page_size:
+                return
+            offset += len(page)
+
+    async def query_page(
+        self,
+        table: str,
+        selection: Selection,
+        head_fields: Sequence[str],
+        *,
+        order_option: str,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[ErpObject, ...]:
+        """Read one page of a selection.
+
+        Shapes: the result is (n,), n <= limit, which is the page size when None.
+        """
+        body = {
+            "criteria": list(selection.parts(order_option)),
+            "headFields": ",".join(head_fields),
+            "tableFields": "-",
+            "offset": offset,
+            "limit": limit or self._settings.page_size,
+        }
+        answer = await self._read("POST", f"{self._base}/obj/data/{table}/query", params=self._language, body=body)
+        return _read_shape(parse_objects, answer)
+
+    async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:
+        """Read one record by id, number or search word.
+
+        Raises: AbasRefused with category MISSING_OBJECT when there is none.
+        """
+        params = {**self._language, "headFields": ",".join(head_fields), "tableFields": "-"}
+        path = f"{self._base}/obj/data/{table}/{quote(record, safe='')}"
+        return _read_shape(parse_object, await self._read("GET", path, params=params))
+
+    async def tables(self) -> tuple[Mapping[str, Any], ...]:
+        """List every table: name, dbId, tableSpec."""
+        answer = await self._read("GET", f"{self._base}/obj/meta", params=self._language)
+        return _entries(answer, "groups")
+
+    async def table_fields(self, table: str) -> tuple[Mapping[str, Any], ...]:
+        """List a table's fields: name, germanName, englishName, type, tableColumn."""
+        params = {**self._language, "selHeadFields": "*", "selTableFields": "*"}
+        return _entries(await self._read("GET", f"{self._base}/obj/meta/{table}", params=params), "fields")
+
+    async def table_commands(self, table: str) -> tuple[Mapping[str, Any], ...]:
+        """List the edit actions that a table allows."""
+        answer = await self._read("GET", f"{self._base}/obj/meta/{table}/commands", params=self._language)
+        return _entries(answer, "commands")
+
+    async def infosystems(self, workspace: str) -> tuple[Mapping[str, Any], ...]:
+        """List a workspace's infosystems: className, searchWord."""
+        path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}"
+        return _entries(await self._read("GET", path, params=self._language), "infosystems")
+
+    async def infosystem_fields(self, workspace: str, search_word: str) -> tuple[Mapping[str, Any], ...]:
+        """List an infosystem's fields."""
+        path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
+        return _entries(await self._read("GET", path, params=self._language), "fields")
+
+    async def run_infosystem(
+        self,
+        workspace: str,
+        search_word: str,
+        actions: Sequence[Action],
+        *,
+        head_fields: Sequence[str],
+        table_fields: Sequence[str] = ("-",),
+        writes: bool,
+    ) -> ErpObject:
+        """Run an infosystem in one request: set fields, press, read the result.
+
+        Ensures: with writes=True the request is sent exactly once.
+        Raises:  AbasOutcomeUnknown when it may have run and no answer came; AbasRefused for a business refusal.
+        """
+        path = f"{self._base}/infosys/data/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
+        body = {
+            "actions": list(actions),
+            "headFields": ",".join(head_fields),
+            "tableFields": ",".join(table_fields),
+        }
+        if writes:
+            return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
+        return _read_shape(parse_object, await self._read("POST", path, params=self._language, body=body))
+
+    async def execute(
+        self, init_action: Action, actions: Sequence[Action], *, close_action: Action, head_fields: Sequence[str]
+    ) -> ErpObject:
+        """Open an editor, act and close it in one request. Without a closeAction abas would save nothing."""
+        body = {
+            "initAction": init_action,
+            "actions": list(actions),
+            "closeAction": close_action,
+            "headFields": ",".join(head_fields),
+            "tableFields": "-",
+        }
+        return self._shape_of_write(await self._write("POST", f"{self._base}/exec", params=self._editing, body=body))
+
+    @asynccontextmanager
+    async def working_set(self) -> AsyncIterator["WorkingSet"]:
+        """Collect editors that live and die together.
+
+        Ensures: closed on every path, so no lock outlives us longer than the server's expiry.
+        """
+        working_set = WorkingSet(self)
+        try:
+            yield working_set
+        finally:
+            await working_set.close()
+
+    async def open_editor(
+        self, table: str, action: str, *, record: str | None, working_set_id: str | None, head_fields: Sequence[str]
+    ) -> ErpObject:
+        """Open an editor for a new or an existing record; use WorkingSet, which also closes it."""
+        target = f"/{quote(record, safe='')}" if record else ""
+        path = f"{self._base}/obj/data/{table}{target}/commands/{quote(action, safe='')}"
+        params = {**self._editing, "filterHeadFields": ",".join(head_fields), "filterTableFields": "-"}
+        if working_set_id:
+            params["workingSetId"] = working_set_id
+        return self._shape_of_write(await self._write("POST", path, params=params, body={}))
+
+    async def act(
+        self, working_set_id: str, editor_id: str, actions: Sequence[Action], *, head_fields: Sequence[str]
+    ) -> ErpObject:
+        """Apply actions to an open editor, in order; a Commit may be the last."""
+        path = f"{self._base}/workspace/{quote(working_set_id)}/wip/{quote(editor_id)}"
+        body = {"actions": list(actions), "headFields": ",".join(head_fields), "tableFields": "-"}
+        return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
+
+    async def command_working_set(self, working_set_id: str, command: str) -> None:
+        """Send CLOSE or CANCEL to a working set."""
+        path = f"{self._base}/workspace/{quote(working_set_id)}/commands/{command}"
+        await self._write("POST", path, params=self._language, body={})
+
+    async def _read(
+        self, method: str, url: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Send a call that changes nothing, again and again while that may help."""
+        async for attempt in stamina.retry_context(
+            on=Transient,
+            attempts=self._settings.read_attempts,
+            timeout=None,
+            wait_initial=self._settings.retry_initial_s,
+            wait_max=self._settings.retry_max_s,
+            wait_jitter=self._settings.retry_initial_s,
+        ):
+            with attempt:
+                return await self._send(method, url, params=params, body=body, wrote=False)
+        raise AssertionError("unreachable: the retry loop returns or raises")
+
+    async def _write(self, method: str, url: str, *, params: Mapping[str, str], body: Any) -> Answer:
+        """Send a call that may change something: exactly once."""
+        return await self._send(method, url, params=params, body=body, wrote=True)
+
+    async def _send(self, method: str, url: str, *, params: Mapping[str, str] | None, body: Any, wrote: bool) -> Answer:
+        async with self._slots:
+            try:
+                async with self._http.stream(method, url, params=params, json=body) as response:
+                    received = await self._body_of(response)
+            except _NOT_SENT as error:
+                raise AbasUnavailable(f"abas can't be reached: {type(error).__name__}") from error
+            except (httpx2.TransportError, httpx2.DecodingError, httpx2.TooManyRedirects) as error:
+                text = f"the answer of abas didn't arrive: {type(error).__name__}"
+                raise (AbasOutcomeUnknown(text) if wrote else AbasUnavailable(text)) from error
+        return _judge(response, received, wrote=wrote)
+
+    async def _body_of(self, response: httpx2.Response) -> bytes:
+        """Collect the body, up to the bound that keeps a hostile or broken server from filling our memory."""
+        received = bytearray()
+        async for chunk in response.aiter_bytes():
+            received += chunk
+            if len(received) > self._settings.max_answer_bytes:
+                raise httpx2.DecodingError("answer is larger than max_answer_bytes", request=response.request)
+        return bytes(received)
+
+    @staticmethod
+    def _shape_of_write(answer: Answer) -> ErpObject:
+        try:
+            return parse_object(answer.data)
+        except WireError as error:
+            raise AbasOutcomeUnknown(f"abas said yes in a form that we can't read: {error}") from error
+
+
+class WorkingSet:
+    """Editors that share one server-side working set: opened one after the other, closed together.
+
+    The server drops all of them at once when the set expires, so a lock held by one editor fences the commit of
+    the other: whoever lost the lock can't save any more.
+    """
+
+    def __init__(self, client: AbasClient) -> None:
+        self._client = client
+        self._id: str | None = None
+
+    async def open(
+        self, table: str, action: str, *, record: str | None = None, head_fields: Sequence[str] = ("id",)
+    ) -> str:
+        """Open an editor and return its id.
+
+        Raises: AbasObjectLocked when somebody else holds the record.
+        """
+        editor = await self._client.open_editor(
+            table, action, record=record, working_set_id=self._id, head_fields=head_fields
+        )
+        self._id = self._id or str(editor.meta.get("workingSetId") or "") or None
+        editor_id = str(editor.meta.get("workingSetEditorId") or "")
+        if not editor_id or self._id is None:
+            raise AbasOutcomeUnknown("abas opened an editor and didn't say which")
+        return editor_id
+
+    async def act(self, editor_id: str, actions: Sequence[Action], *, head_fields: Sequence[str]) -> ErpObject:
+        """Apply actions to one of the set's editors."""
+        if self._id is None:
+            raise AbasOutcomeUnknown("no editor is open in this working set")
+        return await self._client.act(self._id, editor_id, actions, head_fields=head_fields)
+
+    async def close(self) -> None:
+        """Drop what was not committed and free the locks; a set that is gone or unreachable expires by itself."""
+        if self._id is None:
+            return
+        working_set_id, self._id = self._id, None
+        try:
+            await self._client.command_working_set(working_set_id, "CANCEL")
+        except (Transient, AbasRefused):
+            return
+
+
+def _judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:
+    """Decide what an answer means: its body speaks first, its status only where the body is silent."""
+    try:
+        answer = parse_answer(received) if received.strip() else None
+    except WireError as error:
+        raise _without_body(response, str(error), wrote=wrote) from error
+    if answer is not None and answer.error is not None:
+        raise error_from_answer(answer.error)
+    if answer is not None and answer.dialog is not None:
+        # Nobody decided what to answer here, so the question stands for a refusal; the editor is cancelled.
+        raise AbasRefused(
+            f"abas asks: {answer.dialog.title} {answer.dialog.prompt}".strip(), code=f"DIALOG/{answer.dialog.id}"
+        )
+    if response.status_code >= 400 or answer is None:
+        raise _without_body(response, "no abas error in the body", wrote=wrote)
+    return answer
+
+
+def _without_body(response: httpx2.Response, reason: str, *, wrote: bool) -> Exception:
+    retry_after = response.headers.get("Retry-After", "")
+    seconds = float(retry_after) if retry_after.isdigit() else None
+    return error_without_body(response.status_code, wrote=wrote, retry_after_s=seconds, reason=reason)
+
+
+def _read_shape(parse: Callable[[Any], ShapeT], answer: Answer) -> ShapeT:
+    try:
+        return parse(answer.data)
+    except WireError as error:
+        raise AbasUnavailable(f"abas answered in a form that we can't read: {error}") from error
+
+
+def _entries(answer: Answer, key: str) -> tuple[Mapping[str, Any], ...]:
+    """Find the list of a metadata answer, whose envelope is documented less firmly than its entries."""
+    data = answer.data
+    if isinstance(data, dict):
+        data = data.get(key, [])
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        raise AbasUnavailable(f"abas answered a metadata request without a list of {key}")
+    return tuple(data)

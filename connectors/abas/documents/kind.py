@@ -1,0 +1,52 @@
+"""What a document kind is: how a command becomes abas' values, and a document found in abas our outcome.
+
+For the sink, which knows no kind by name. A kind decides nothing about tables or fields: roles are named here,
+their fields in the mapping profile under posting.documents.<name>.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from connectors.abas.mapping import PostedDocument, to_date_text, to_decimal_text
+from connectors.abas.profile import Profile, Role
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, ReverseCashReceipt
+
+Command = PostCashReceipt | ReverseCashReceipt
+PostedOutcome = CashReceiptPosted | CashReceiptReversed
+CommandT = TypeVar("CommandT", PostCashReceipt, ReverseCashReceipt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentKind(Generic[CommandT]):
+    """One kind of document.
+
+    name:     its entry in the profile's posting.documents.
+    values:   command, original document (when there is one) and profile -> what to set, by role.
+    outcome:  command and the document in abas -> our record, a pure function of the two.
+    original: the reference of the document that this one takes back; None for a document that stands alone.
+    """
+
+    name: str
+    values: Callable[[CommandT, PostedDocument | None, Profile], Mapping[Role, str]]
+    outcome: Callable[[CommandT, PostedDocument], PostedOutcome]
+    original: Callable[[CommandT], str | None]
+
+
+def common_values(command: Command, profile: Profile, kind_name: str) -> dict[Role, str]:
+    """Write what every document has, by role.
+
+    Ensures: the amount carries the sign that the profile gives this kind.
+    """
+    sign = -1 if profile.posting.documents[kind_name].amount_sign == "negative" else 1
+    return {
+        "posting_reference": command.posting_reference,
+        "paytrace_transaction_id": command.paytrace_transaction_id,
+        "customer_number": command.abas_customer_id,
+        "open_item": command.abas_open_item_id,
+        "invoice_number": command.invoice_number,
+        "amount": to_decimal_text(sign * command.amount_minor, command.currency),
+        "currency": command.currency,
+        "method": profile.posting.methods[command.method],
+        "value_on": to_date_text(command.value_on, profile.formats),
+    }

@@ -1,0 +1,144 @@
+"""What can go wrong at the abas edge, and which fate each failure has; for client, sink, source and the task layer.
+
+    Transient
+      AbasUnavailable          the server or the way to it is away; the request had no effect or was a read
+      AbasObjectLocked         somebody has the record open
+      AbasOutcomeUnknown       a write left us and no answer came: look up before trying again
+      AbasSessionLost          the working set expired and took its editors with it: nothing was saved
+      AbasInternalError        abas failed inside; one more attempt after a look-up
+    Refused
+      AbasRefused              abas understood and said no: closed period, item already paid, missing record
+    Unreadable
+      AbasRecordUnreadable     a record of theirs lacks what we need
+      AbasValueNotAllowed      a value of ours can't be written into a selection safely
+      AbasDocumentContradicts  the document under our reference is not the one we would have posted
+    ContractBroken
+      LoginRejected            user, password or token is wrong, or the licence is gone
+      AbasAccessDenied         the integration user lacks a permission
+      AbasRequestRejected      abas doesn't understand our request: profile or version differs
+      ProfileUnreadable        the mapping profile can't be read
+      ProfileMismatch          the mapping profile names things that this abas doesn't have
+
+The body's category decides, because the HTTP status of abas failures is documented nowhere; the status only
+speaks where there is no abas body at all (a proxy's page, an empty answer).
+"""
+
+from collections.abc import Sequence
+
+from connectors.abas.wire import ErpError
+from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
+
+
+class AbasUnavailable(Transient):
+    """The server or the network is away, and nothing of ours took effect."""
+
+
+class AbasObjectLocked(Transient):
+    """Another editor holds the record."""
+
+
+class AbasOutcomeUnknown(Transient):
+    """A write was sent and its answer never came; only a look-up can tell what happened."""
+
+
+class AbasSessionLost(Transient):
+    """The working set or its editor is gone; what was not committed is not saved."""
+
+
+class AbasInternalError(Transient):
+    """abas failed inside."""
+
+
+class AbasRefused(Refused):
+    """abas said no; code is "<category>/<erpNumber>"."""
+
+
+class AbasRecordUnreadable(Unreadable):
+    """A record from abas lacks a field or holds a value that we can't read."""
+
+
+class AbasValueNotAllowed(Unreadable):
+    """A value holds characters that would change the meaning of a selection."""
+
+
+class AbasDocumentContradicts(Unreadable):
+    """Under our reference abas holds something else than this command, or more than one document."""
+
+
+class LoginRejected(ContractBroken):
+    """abas doesn't accept the login."""
+
+
+class AbasAccessDenied(ContractBroken):
+    """The integration user lacks a permission."""
+
+
+class AbasRequestRejected(ContractBroken):
+    """abas can't make sense of our request."""
+
+
+class ProfileUnreadable(ContractBroken):
+    """The mapping profile is no valid profile; the message has one line per problem, with file and line."""
+
+
+class ProfileMismatch(ContractBroken):
+    """The profile names what the server doesn't have; problems holds one line each, with file, line and remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("the abas mapping profile doesn't fit this server:\n" + "\n".join(problems))
+        self.problems = tuple(problems)
+
+
+NO_BODY_RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def error_from_answer(error: ErpError) -> SaldoError:
+    """Turn an abas error body into its typed failure.
+
+    Ensures: the category decides; a lock is also known by its message's subType, because a lock inside a
+             commit comes as category OTHER.
+    """
+    text = describe(error)
+    code = f"{error.category}/{error.erp_number}"
+    if error.error_code in ("MISSING_WORKINGSET", "MISSING_WORKINGSET_EDITOR"):
+        return AbasSessionLost(text)
+    if error.category == "RECORD_LOCKED" or any(message.sub_type == "LOCK" for message in error.messages):
+        return AbasObjectLocked(text)
+    match error.category:
+        case "UNAVAILABLE":
+            return AbasUnavailable(text)
+        case "AUTHENTICATION_FAILURE":
+            return LoginRejected(f"{text}. Check the abas user and password, or the token's client.")
+        case "ACCESS_DENIED":
+            return AbasAccessDenied(f"{text}. Grant the integration user this permission in abas.")
+        case "MISSING_ARGUMENT" | "ILLEGAL_ARGUMENT":
+            return AbasRequestRejected(f"{text}. Compare the mapping profile with the server's obj/meta.")
+        case "INTERNAL_ERROR":
+            return AbasInternalError(text)
+        case _:
+            return AbasRefused(text, code=code, field_name=error.field_name)
+
+
+def error_without_body(status: int, *, wrote: bool, retry_after_s: float | None, reason: str) -> SaldoError:
+    """Judge an answer that carries no abas body, which only a proxy, a gateway or a dying server sends.
+
+    Ensures: a write is never called harmless here: without abas' own words its effect is unknown.
+    """
+    text = f"HTTP {status} without an abas body ({reason})"
+    if status == 401:
+        return LoginRejected(f"{text}. Check the abas user and password, or the token's client.")
+    if status == 403:
+        return AbasAccessDenied(f"{text}. A proxy or abas refuses this path.")
+    if wrote and status not in (429,):
+        return AbasOutcomeUnknown(text, retry_after_s=retry_after_s)
+    if status in NO_BODY_RETRY_STATUSES or status < 400:
+        return AbasUnavailable(text, retry_after_s=retry_after_s)
+    return AbasRequestRejected(f"{text}. Check the base URL, including /mw, and the client id.")
+
+
+def describe(error: ErpError) -> str:
+    """Say what abas said: the details carry the reason, the outer message is often generic."""
+    reasons = [message for message in error.details if message.text] or [error.message]
+    said = "; ".join(message.text for message in reasons if message.text) or "no message"
+    where = f" (field {error.field_name})" if error.field_name else ""
+    return f"abas {error.category}/{error.erp_number}: {said}{where}"

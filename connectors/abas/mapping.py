@@ -1,0 +1,259 @@
+"""abas' words to our records and our commands to abas' values; pure. For source, sink and documents.
+
+Foreign words stop here. Amounts are read from `value` (a JSON number, exact), never from `text`, which is written
+for people; an amount with more digits than its currency has is refused, not rounded.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.numbers import get_currency_precision
+
+from connectors.abas.errors import AbasRecordUnreadable
+from connectors.abas.profile import CustomerFields, DocumentFields, Formats, OpenItemFields
+from connectors.abas.wire import ErpField, ErpObject
+from schemas.records.identification import CustomerReferenced, OpenItemReferenced
+from schemas.records.receivables import OpenItemObserved
+
+_MAX_MINOR = 2**63 - 1  # the contract carries amounts as a 64-bit long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedDocument:
+    """A document that abas holds under one of our references, in our words.
+
+    Units: amount_minor keeps abas' sign: a reversal booked as a negative payment is below zero.
+    """
+
+    id: str
+    number: str
+    posting_reference: str
+    paytrace_transaction_id: str
+    amount_minor: int
+    currency: str
+    created_at: datetime
+
+
+def to_open_item_observed(
+    item: ErpObject, fields: OpenItemFields, formats: Formats, *, filed: bool, observed_at: datetime
+) -> OpenItemObserved:
+    """Read an outstanding item.
+
+    Ensures: is_open is False once abas filed the item or nothing of it is open.
+    Raises:  AbasRecordUnreadable naming record and field.
+    """
+    currency = _currency(item, fields.currency)
+    open_minor = _minor(item, fields.open, currency)
+    return OpenItemObserved(
+        abas_open_item_id=_record_id(item),
+        abas_customer_id=_required_text(item, fields.customer_number),
+        invoice_number=_required_text(item, fields.invoice_number),
+        amount_minor=_minor(item, fields.amount, currency),
+        open_minor=open_minor,
+        currency=currency,
+        due_on=_optional_date(item, fields.due_on, formats),
+        is_open=not filed and open_minor != 0,
+        observed_at=observed_at,
+        raw=to_raw(item),
+    )
+
+
+def to_open_item_referenced(item: OpenItemObserved) -> OpenItemReferenced:
+    """Say which invoice number leads to this open item."""
+    return OpenItemReferenced(
+        token=invoice_token(item.invoice_number),
+        abas_customer_id=item.abas_customer_id,
+        abas_open_item_id=item.abas_open_item_id,
+        observed_at=item.observed_at,
+    )
+
+
+def to_customer_referenced(
+    customer: ErpObject, fields: CustomerFields, *, observed_at: datetime
+) -> CustomerReferenced | None:
+    """Say which PayTrace customer id leads to this customer; None when abas knows none.
+
+    Raises: AbasRecordUnreadable when the customer has no number.
+    """
+    vault_customer_id = _text(customer.head.get(fields.vault_customer))
+    if not vault_customer_id:
+        return None
+    return CustomerReferenced(
+        token=f"vault:{vault_customer_id}",
+        abas_customer_id=_required_text(customer, fields.number),
+        observed_at=observed_at,
+    )
+
+
+def to_posted_document(document: ErpObject, fields: DocumentFields, formats: Formats) -> PostedDocument:
+    """Read a posted document, from the payment table or from a posting infosystem's outputs.
+
+    Raises: AbasRecordUnreadable naming document and field.
+    """
+    currency = _currency(document, fields.currency)
+    return PostedDocument(
+        id=_required_text(document, fields.id),
+        number=_required_text(document, fields.number),
+        posting_reference=_required_text(document, fields.posting_reference),
+        paytrace_transaction_id=_required_text(document, fields.paytrace_transaction_id),
+        amount_minor=_minor(document, fields.amount, currency),
+        currency=currency,
+        created_at=_instant(document, fields.created, formats),
+    )
+
+
+def invoice_token(invoice_number: str) -> str:
+    """Normalise an invoice number into the token that payments are looked up by."""
+    return f"invoice:{invoice_number.strip().upper()}"
+
+
+def to_raw(item: ErpObject) -> str:
+    """Write the header's values as JSON, keys sorted, numbers as abas wrote them.
+
+    Ensures: the same record gives the same text, whatever dialect or order it came in.
+    """
+    values = {
+        name: format(entry.value.normalize(), "f") if isinstance(entry.value, Decimal) else entry.value
+        for name, entry in item.head.items()
+        if entry.value is not None
+    }
+    return json.dumps(values, sort_keys=True, ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def exponent_of(currency: str) -> int:
+    """Number of digits after the point: 2 for USD, 0 for JPY, 3 for KWD."""
+    return int(get_currency_precision(currency))
+
+
+def to_minor(amount: Decimal | int, currency: str) -> int:
+    """Turn abas' decimal into minor units.
+
+    Units:  result in minor units of currency.
+    Raises: ValueError when the amount has more digits than the currency, or is too large for the contract.
+    """
+    try:
+        minor = Decimal(amount).scaleb(exponent_of(currency))
+        whole = minor.to_integral_value()
+    except InvalidOperation as error:
+        raise ValueError(f"{amount} is no amount") from error
+    if not whole.is_finite() or minor != whole:
+        raise ValueError(f"{amount} has more digits than {currency} has")
+    if abs(whole) > _MAX_MINOR:
+        raise ValueError(f"{amount} is too large")
+    return int(whole)
+
+
+def to_decimal_text(amount_minor: int, currency: str) -> str:
+    """Write minor units as abas reads them: 12500 USD is "125.00"."""
+    return format(Decimal(amount_minor).scaleb(-exponent_of(currency)), "f")
+
+
+def to_date_text(day: date, formats: Formats) -> str:
+    """Write a date in the profile's input format."""
+    return day.strftime(formats.date_input)
+
+
+def parse_date(text: str, formats: Formats) -> date:
+    """Read a date: ISO first, then the profile's text formats.
+
+    Raises: ValueError when none fits.
+    """
+    try:
+        return datetime.fromisoformat(text).date()  # the day as written: no zone may move a due date
+    except ValueError:
+        return _parse_text_instant(text, formats).date()
+
+
+def parse_instant(text: str, formats: Formats) -> datetime:
+    """Read a date-time into UTC; one without offset is in the profile's zone.
+
+    Raises: ValueError when no format fits.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = _parse_text_instant(text, formats)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(formats.time_zone))
+    return moment.astimezone(UTC)
+
+
+def _parse_text_instant(text: str, formats: Formats) -> datetime:
+    for day_format in formats.date_texts:
+        for clock in ("", " %H:%M:%S", " %H:%M"):
+            try:
+                return datetime.strptime(text, day_format + clock)  # noqa: DTZ007 - the zone follows in parse_instant
+            except ValueError:
+                continue
+    raise ValueError(f"{text!r} is neither ISO nor any of {', '.join(formats.date_texts)}")
+
+
+def _record_id(item: ErpObject) -> str:
+    if not item.id or item.id == "(0,0,0)":
+        raise AbasRecordUnreadable(f"a record of table {item.table or '?'} came without an id")
+    return item.id
+
+
+def _minor(item: ErpObject, name: str, currency: str) -> int:
+    value = _value(item, name)
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        raise _unreadable(item, name, "holds no number")
+    try:
+        return to_minor(Decimal(value), currency)
+    except (ValueError, InvalidOperation) as error:
+        raise _unreadable(item, name, str(error)) from error
+
+
+def _currency(item: ErpObject, name: str) -> str:
+    currency = _required_text(item, name).upper()
+    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+        raise _unreadable(item, name, "is no three-letter currency")
+    return currency
+
+
+def _optional_date(item: ErpObject, name: str, formats: Formats) -> date | None:
+    entry = item.head.get(name)
+    text = _text(entry) or (entry.text or "").strip() if entry is not None else ""
+    if not text:
+        return None
+    try:
+        return parse_date(text, formats)
+    except (ValueError, OverflowError) as error:
+        raise _unreadable(item, name, str(error)) from error
+
+
+def _instant(item: ErpObject, name: str, formats: Formats) -> datetime:
+    text = _required_text(item, name)
+    try:
+        return parse_instant(text, formats)
+    except (ValueError, OverflowError) as error:
+        raise _unreadable(item, name, str(error)) from error
+
+
+def _required_text(item: ErpObject, name: str) -> str:
+    text = _text(item.head.get(name)) or (item.id if name == "id" else "")
+    if not text:
+        raise _unreadable(item, name, "is missing or empty")
+    return text
+
+
+def _value(item: ErpObject, name: str) -> object:
+    entry = item.head.get(name)
+    if entry is None or entry.value is None:
+        raise _unreadable(item, name, "is missing or empty")
+    return entry.value
+
+
+def _text(entry: ErpField | None) -> str:
+    if entry is None or entry.value is None or isinstance(entry.value, bool):
+        return ""
+    return str(entry.value).strip()
+
+
+def _unreadable(item: ErpObject, name: str, why: str) -> AbasRecordUnreadable:
+    return AbasRecordUnreadable(f"record {item.id or '?'} of table {item.table or '?'}: field {name} {why}")

@@ -1,0 +1,229 @@
+"""The mapping profile: what this abas calls the things we need. For client users, mapping, source and sink.
+
+No name of a table, field, infosystem or command stands in our code, because none of the finance names is public
+and every installation has its own; they stand in one YAML file, which is read here into a frozen model, each
+problem with its file and line. profile_check.py compares it with the server's own metadata.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from connectors.abas.errors import ProfileUnreadable
+from schemas.records.erp import ReversalReason
+from schemas.records.payments import PaymentMethod
+
+Path_ = tuple[str | int, ...]
+
+# A field of the record itself, or of the record that a reference leads to: `customer^idno`.
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
+TableSpec = Annotated[str, Field(pattern=r"^\d{1,3}:\d{1,3}$")]
+SearchWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")]
+Role = Literal[
+    "posting_reference",
+    "paytrace_transaction_id",
+    "customer_number",
+    "open_item",
+    "invoice_number",
+    "amount",
+    "currency",
+    "method",
+    "value_on",
+    "reverses_reference",
+    "reverses_document",
+    "reason",
+]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CustomerFields(_Entry):
+    """Fields of a customer; vault_customer holds the PayTrace customer id, a y-field of ours."""
+
+    number: FieldName
+    name: FieldName
+    vault_customer: FieldName
+
+
+class OpenItemFields(_Entry):
+    """Fields of an outstanding item."""
+
+    invoice_number: FieldName
+    customer_number: FieldName
+    amount: FieldName
+    open: FieldName
+    currency: FieldName
+    due_on: FieldName
+    changed: FieldName
+
+
+class DocumentFields(_Entry):
+    """Fields by which a posted document is found again and judged."""
+
+    id: FieldName
+    number: FieldName
+    posting_reference: FieldName
+    paytrace_transaction_id: FieldName
+    amount: FieldName
+    currency: FieldName
+    created: FieldName
+
+
+FieldsT = TypeVar("FieldsT", bound=BaseModel)
+
+
+class Table(_Entry, Generic[FieldsT]):
+    """One table: its number here, its language-independent class name, and its fields by our roles."""
+
+    table: TableSpec
+    meta_name: str
+    order_by: FieldName
+    fields: FieldsT
+
+
+class Tables(_Entry):
+    """The tables that we read."""
+
+    customer: Table[CustomerFields]
+    open_item: Table[OpenItemFields]
+    payment: Table[DocumentFields]
+
+
+class InfosystemCall(_Entry):
+    """A posting infosystem: one call that looks for the reference, posts when it isn't there, and tells which.
+
+    Contract with the ERP side: press runs it in one database transaction; the outputs describe the document
+    under the reference, new or old; a business refusal is an error answer.
+    """
+
+    workspace: SearchWord
+    search_word: SearchWord
+    inputs: Mapping[Role, FieldName]
+    constants: Mapping[FieldName, str] = {}
+    press: FieldName
+    outputs: DocumentFields
+
+
+class PostingLock(_Entry):
+    """The record that a writer holds open, in the same working set, while it looks up and posts."""
+
+    table: Literal["customer", "open_item"]
+    action: str
+
+
+class EditorCall(_Entry):
+    """Posting by the editor of the payment table: open, set, commit."""
+
+    action: str
+    inputs: Mapping[Role, FieldName]
+    constants: Mapping[FieldName, str] = {}
+    lock: PostingLock | None = None
+
+
+class DocumentEntry(_Entry):
+    """One document kind: the sign that its amount has in abas, and the ways to post it."""
+
+    amount_sign: Literal["positive", "negative"]
+    infosystem: InfosystemCall | None = None
+    editor: EditorCall | None = None
+
+
+class Posting(_Entry):
+    """How we post."""
+
+    strategy: Literal["infosystem", "editor"]
+    methods: Mapping[PaymentMethod, str]
+    reasons: Mapping[ReversalReason, str]
+    documents: Mapping[str, DocumentEntry]
+
+
+class Formats(_Entry):
+    """How this abas reads and shows dates."""
+
+    date_input: str
+    date_texts: tuple[str, ...]
+    time_zone: str
+    order_option: Annotated[str, Field(pattern=r"^@[a-z]+=\{field\}$")]
+
+
+class Profile(_Entry):
+    """The whole mapping profile."""
+
+    formats: Formats
+    tables: Tables
+    posting: Posting
+
+    _origin: str = PrivateAttr(default="profile")
+    _lines: dict[Path_, int] = PrivateAttr(default_factory=dict)
+
+    def where(self, *path: str | int) -> str:
+        """Name file and line of an entry, or of its nearest parent that has a line."""
+        return f"{self._origin}:{nearest_line(self._lines, path)}"
+
+
+def load_profile(path: Path) -> Profile:
+    """Read a profile file.
+
+    Raises: ProfileUnreadable naming every problem with file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileUnreadable(f"{path}: {error}") from error
+    return parse_profile(text, origin=str(path))
+
+
+def parse_profile(text: str, *, origin: str) -> Profile:
+    """Read a profile from text; origin names it in messages.
+
+    Raises: ProfileUnreadable naming every problem with origin and line.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise ProfileUnreadable(f"{origin}{line}: no YAML: {error}") from error
+    lines: dict[Path_, int] = {}
+    if node is not None:
+        _collect_lines(node, (), lines)
+    try:
+        profile = Profile.model_validate(document)
+    except ValidationError as error:
+        problems = [
+            f"{origin}:{nearest_line(lines, problem['loc'])}: "
+            f"{'.'.join(str(part) for part in problem['loc']) or 'profile'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise ProfileUnreadable("\n".join(problems)) from error
+    profile._origin = origin
+    profile._lines.update(lines)
+    return profile
+
+
+def nearest_line(lines: Mapping[Path_, int], path: tuple[str | int, ...]) -> int:
+    """Find the line of a path, or of the longest part of it that has one; 1 when none has."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in lines:
+            return lines[path[:length]]
+    return 1
+
+
+def _collect_lines(node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> None:
+    if len(path) > 20:  # no profile is nested that deep; a hostile one must not exhaust the stack
+        return
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = (*path, str(key.value))
+            lines[below] = key.start_mark.line + 1
+            _collect_lines(value, below, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*path, index)] = value.start_mark.line + 1
+            _collect_lines(value, (*path, index), lines)

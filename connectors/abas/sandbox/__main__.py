@@ -1,0 +1,29 @@
+"""Runs the sandbox as a process: `python -m connectors.abas.sandbox --port 8920 --state-dir .saldo/abas`."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from connectors.abas.sandbox import create_app, serve
+
+
+def main() -> None:
+    """Read the arguments and serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="abas-sandbox", description="A local abas with invented books.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8920, help="0 takes a free one")
+    parser.add_argument("--state-dir", type=Path, help="where the books are kept; in memory when left out")
+    parser.add_argument("--port-file", type=Path, help="where to write the port once it listens")
+    parser.add_argument("--session-idle-s", type=float, default=60.0, help="how long an idle working set lives")
+    arguments = parser.parse_args()
+
+    def announce(port: int) -> None:
+        if arguments.port_file is not None:
+            arguments.port_file.write_text(f"{port}\n", encoding="ascii")
+
+    app = create_app(arguments.state_dir, session_idle_s=arguments.session_idle_s)
+    asyncio.run(serve(app, host=arguments.host, port=arguments.port, started=announce))
+
+
+if __name__ == "__main__":
+    main()

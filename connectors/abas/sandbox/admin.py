@@ -1,0 +1,231 @@
+"""The sandbox's own door, for tests, demo and people: seed, books, fault switches, clock, and a page to look at."""
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from connectors.abas.mapping import to_minor
+from connectors.abas.sandbox.ledger import add_open_item
+from connectors.abas.sandbox.state import Sandbox
+from connectors.abas.sandbox.store import Record
+from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
+
+_PAGE_ROWS = 200
+
+T = TypeVar("T")
+
+
+class CustomerSeed(BaseModel):
+    """A customer to create; one whose number is there already is changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(min_length=1, max_length=40)
+    name: str = ""
+    vault_customer_id: str = ""
+
+
+class OpenItemSeed(BaseModel):
+    """An outstanding item to create; amount as text, so that no double touches it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    invoice_number: str = Field(min_length=1, max_length=60)
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    due_on: date | None = None
+
+
+class ClockSetting(BaseModel):
+    """Where to move the clock: a moment, seconds from now, or neither to bring it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    now: datetime | None = None
+    shift_s: float | None = None
+
+
+class Refusal(ValueError):
+    """What was sent can't be used; answered with 422 and the reason."""
+
+
+def routes(sandbox: Sandbox) -> list[BaseRoute]:
+    """Build the admin routes of one sandbox."""
+
+    def handle(work: Callable[[bytes], Any]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                return JSONResponse(work(await request.body()))
+            except (ValidationError, Refusal) as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+
+        return endpoint
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(_page(sandbox))
+
+    return [
+        Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
+        Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
+        Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
+        Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
+        Route("/clock", handle(lambda raw: _set_clock(sandbox, raw)), methods=["POST"]),
+        Route("/books", handle(lambda raw: books(sandbox)), methods=["GET"]),
+        Route("/", page, methods=["GET"]),
+    ]
+
+
+def books(sandbox: Sandbox) -> dict[str, Any]:
+    """Tell every posted document and every outstanding item, oldest first, amounts also in minor units."""
+    return {
+        "documents": [_document(sandbox, payment) for payment in sandbox.store.records(PAYMENT.spec)],
+        "open_items": [_open_item(sandbox, item) for item in sandbox.store.records(OPEN_ITEM.spec)],
+        "customers": [
+            {
+                "id": customer.id,
+                "number": customer.values["idno"],
+                "name": customer.values.get("descrOperLang", ""),
+                "vault_customer_id": customer.values.get("ypaytracecust", ""),
+                "balance": customer.values.get("bal", "0"),
+            }
+            for customer in sandbox.store.records(CUSTOMER.spec)
+        ],
+    }
+
+
+def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
+    values, store = payment.values, sandbox.store
+    amount, currency = Decimal(str(values["amount"])), _number(sandbox, values["curr"], "swd")
+    item = store.record(str(values["item"]))
+    reversed_document = store.record(str(values.get("reverses") or ""))
+    return {
+        "id": payment.id,
+        "number": values["idno"],
+        "kind": "receipt" if amount > 0 else "reversal",
+        "posting_reference": values.get("yposref", ""),
+        "paytrace_transaction_id": values.get("ypaytraceid", ""),
+        "customer": _number(sandbox, values["customer"], "idno"),
+        "open_item": values["item"],
+        "invoice": "" if item is None else item.values["docNo"],
+        "reverses_reference": None if reversed_document is None else reversed_document.values.get("yposref", ""),
+        "amount_minor": to_minor(abs(amount), currency),
+        "currency": currency,
+        "value_on": values.get("valDate", ""),
+        "reason": values.get("yreason", ""),
+        "posted_at": values["erfass"],
+    }
+
+
+def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
+    currency = _number(sandbox, item.values["curr"], "swd")
+    return {
+        "id": item.id,
+        "invoice": item.values["docNo"],
+        "customer": _number(sandbox, item.values["customer"], "idno"),
+        "amount_minor": to_minor(Decimal(str(item.values["totalAmt"])), currency),
+        "open_minor": to_minor(Decimal(str(item.values["openAmt"])), currency),
+        "currency": currency,
+        "due_on": item.values.get("dueDate", "") or None,
+        "filed": item.filed,
+    }
+
+
+def _number(sandbox: Sandbox, reference: object, column: str) -> str:
+    record = sandbox.store.record(str(reference))
+    return "" if record is None else str(record.values.get(column, ""))
+
+
+def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[CustomerSeed]).validate_json(raw)
+    created: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            values: dict[str, str | bool] = {
+                "idno": seed.number,
+                "swd": seed.name.upper()[:20] or seed.number,
+                "descrOperLang": seed.name,
+                "ypaytracecust": seed.vault_customer_id,
+            }
+            known = next(iter(sandbox.store.matching(CUSTOMER.spec, "idno", seed.number) or ()), None)
+            if known is not None:
+                sandbox.store.change(known, values)
+            created.append(known.id if known is not None else sandbox.store.add(CUSTOMER, values).id)
+    return {"ids": created}
+
+
+def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[OpenItemSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    with sandbox.store.transaction():
+        ids = [
+            add_open_item(
+                sandbox.store,
+                customers[seed.customer_number],
+                invoice=seed.invoice_number,
+                amount=seed.amount,
+                currency=seed.currency,
+                due_on=seed.due_on,
+            ).id
+            for seed in seeds
+        ]
+    return {"ids": ids}
+
+
+def _customer(sandbox: Sandbox, number: str) -> Record:
+    found = next(iter(sandbox.store.matching(CUSTOMER.spec, "idno", number) or ()), None)
+    if found is None:
+        raise Refusal(f"customer {number} does not exist: seed it first")
+    return found
+
+
+def _set_faults(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    try:
+        switches = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise Refusal(f"no JSON: {error}") from error
+    if not isinstance(switches, dict):
+        raise Refusal("switches are an object")
+    sandbox.set_faults(switches)
+    return sandbox.faults.model_dump()
+
+
+def _set_clock(sandbox: Sandbox, raw: bytes) -> dict[str, str]:
+    setting = ClockSetting.model_validate_json(raw or b"{}")
+    if setting.now is not None and setting.now.tzinfo is None:
+        raise Refusal("now needs an offset")
+    moment = setting.now
+    if moment is None and setting.shift_s is not None:
+        moment = datetime.fromtimestamp(
+            sandbox.store.now().timestamp() + setting.shift_s, tz=sandbox.store.now().tzinfo
+        )
+    sandbox.store.set_clock(moment)
+    return {"now": sandbox.store.now().isoformat()}
+
+
+def _page(sandbox: Sandbox) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    told = books(sandbox)
+    return environment.get_template("page.html").render(
+        now=sandbox.store.now().strftime("%Y-%m-%d %H:%M:%S UTC"),
+        faults={name: value for name, value in sandbox.faults.model_dump().items() if value},
+        documents=told["documents"][-_PAGE_ROWS:][::-1],
+        document_count=len(told["documents"]),
+        open_items=[item for item in told["open_items"] if not item["filed"]][:_PAGE_ROWS],
+        open_item_count=sum(not item["filed"] for item in told["open_items"]),
+        cleared_count=sum(item["filed"] for item in told["open_items"]),
+        customers=told["customers"][:_PAGE_ROWS],
+        customer_count=len(told["customers"]),
+        editors=sandbox.sessions.working_sets(),
+    )

@@ -1,0 +1,125 @@
+"""What the sandbox can be told to do wrong, and how abas says so. For the routes, the editors and the tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Assumed, because the reference knows no HTTP status of a failure; our client doesn't look at them.
+STATUS_OF_CATEGORY = {
+    "AUTHENTICATION_FAILURE": 401,
+    "ACCESS_DENIED": 403,
+    "MISSING_OBJECT": 404,
+    "MISSING_ARGUMENT": 400,
+    "ILLEGAL_ARGUMENT": 400,
+    "RECORD_LOCKED": 423,
+    "UNAVAILABLE": 503,
+    "INTERNAL_ERROR": 500,
+    "OTHER": 400,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One message of the ERP, the reason behind a failure."""
+
+    text: str
+    erp_number: int
+    field_names: Sequence[str] = ()
+    sub_type: str = "UNKNOWN"
+
+
+class ErpFault(Exception):
+    """A failure that abas tells in its body; editor carries the editor's state when one is concerned."""
+
+    def __init__(
+        self, category: str, text: str, *, details: Sequence[Detail] = (), error_code: str | None = None
+    ) -> None:
+        super().__init__(text)
+        self.category = category
+        self.text = text
+        self.details = tuple(details)
+        self.error_code = error_code
+        self.editor: dict[str, Any] | None = None
+        self.remaining_actions: list[Any] = []
+        self.success_count = 0
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return 404 if self.error_code else STATUS_OF_CATEGORY.get(self.category, 400)
+
+    def content(self) -> dict[str, Any]:
+        """Write the body's content: an AbasErpError, or an EditErrorResponse around the editor."""
+        locked = any(detail.sub_type == "LOCK" for detail in self.details)
+        error: dict[str, Any] = {
+            "category": self.category,
+            "error": _message(Detail(self.text, 2743, sub_type="LOCK" if locked else "UNKNOWN")),
+        }
+        if self.details:
+            error["details"] = [_message(detail) for detail in self.details]
+        if self.error_code:
+            error["errorCode"] = self.error_code
+        if self.editor is None:
+            return {"_type": "AbasErpError", **error}
+        return {
+            "_type": "EditErrorResponse",
+            "data": self.editor,
+            "messages": [],
+            "remainingActions": {"successCount": self.success_count, "actions": self.remaining_actions},
+            "error": error,
+        }
+
+
+def business_refusal(text: str, erp_number: int, *field_names: str) -> ErpFault:
+    """Refuse as abas does: a generic outer message, the reason in the details."""
+    return ErpFault("OTHER", "Process cancelled", details=[Detail(text, erp_number, field_names)])
+
+
+def locked_by(user: str, record: str) -> ErpFault:
+    """Say that a record is open elsewhere."""
+    return ErpFault(
+        "RECORD_LOCKED",
+        "Record is locked",
+        details=[Detail(f"Record {record} is being edited by {user}", 1502, sub_type="LOCK")],
+    )
+
+
+def _message(detail: Detail) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "_type": "ErpMessage",
+        "text": [detail.text],
+        "type": "ERROR",
+        "subType": detail.sub_type,
+        "erpNumber": detail.erp_number,
+    }
+    if detail.field_names:
+        message["fieldNames"] = list(detail.field_names)
+    return message
+
+
+class Faults(BaseModel):
+    """The switches; counts go down by one with each request that they hit, the rest stays until changed."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    latency_s: float = Field(default=0.0, ge=0)  # before every answer
+    slow_posting_s: float = Field(default=0.0, ge=0)  # after the effect, before its answer
+    unavailable: int = Field(default=0, ge=0)  # next n calls: 503 UNAVAILABLE
+    internal_error: int = Field(default=0, ge=0)  # next n writes: 500 INTERNAL_ERROR
+    cut_before: int = Field(default=0, ge=0)  # next n writes: connection cut, nothing happened
+    cut_after: int = Field(default=0, ge=0)  # next n effects: connection cut after it happened
+    login_expired: int = Field(default=0, ge=0)  # next n calls: 401 AUTHENTICATION_FAILURE
+    access_denied: bool = False  # every write: 403 ACCESS_DENIED
+    rate_limited: int = Field(default=0, ge=0)  # next n calls: 429 with Retry-After, no abas body
+    wrong_content_type: int = Field(default=0, ge=0)  # next n calls: a proxy's HTML page with status 200
+    locked: list[str] = []  # record ids that somebody else has open
+    closed_periods: list[str] = []  # posting periods, "2026-10"
+
+    def take(self, name: str) -> bool:
+        """Use up one of a count."""
+        left = int(getattr(self, name))
+        if left:
+            setattr(self, name, left - 1)
+        return left > 0

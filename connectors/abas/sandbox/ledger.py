@@ -1,0 +1,101 @@
+"""The accounting rules of the sandbox's abas: what a payment may be, and what saving it does to the open item.
+
+Amounts are decimals in the books, as in abas. A reversal is a negative payment that points at the receipt.
+Everything is checked before anything changes.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from connectors.abas.sandbox.faults import Faults, business_refusal
+from connectors.abas.sandbox.store import Record, Store, Stored
+from connectors.abas.sandbox.tables import CURRENCY, OPEN_ITEM, PAYMENT
+
+PERIOD_CLOSED = 4101
+ALREADY_PAID = 4102
+CURRENCY_DIFFERS = 4103
+UNKNOWN_CUSTOMER = 4104
+AMOUNT_TOO_LARGE = 4105
+UNKNOWN_ITEM = 4106
+NOTHING_TO_REVERSE = 4107
+AMOUNT_MISSING = 4108
+
+
+def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]) -> Record:
+    """Save a payment and carry it to the open item.
+
+    Ensures: the open item falls by a receipt and rises by a reversal; it is filed when nothing is open, active
+             again when something is. There is no check for a reference that is already there.
+    Raises:  ErpFault as abas would say it; names maps our column to the field that the caller knows.
+    """
+    item, receipt = _check(store, faults, values, names)
+    amount = Decimal(str(values["amount"]))
+    open_after = Decimal(str(item.values["openAmt"])) - amount
+    with store.transaction():
+        payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
+        store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
+        customer = store.record(str(values["customer"]))
+        if customer is not None:
+            balance = Decimal(str(customer.values.get("bal") or "0")) - amount
+            store.change(customer, {"bal": str(balance)})
+        if open_after == 0:
+            store.change(payment, {}, filed=True)  # finished documents leave the active set
+    return payment
+
+
+def add_open_item(
+    store: Store, customer: Record, *, invoice: str, amount: Decimal, currency: str, due_on: date | None
+) -> Record:
+    """Book an invoice's outstanding item, as abas does when an invoice is posted."""
+    values: dict[str, Stored] = {
+        "docNo": invoice,
+        "customer": customer.id,
+        "totalAmt": str(amount),
+        "openAmt": str(amount),
+        "curr": currency_record(store, currency).id,
+        "dueDate": "" if due_on is None else due_on.isoformat(),
+    }
+    item = store.add(OPEN_ITEM, values)
+    balance = Decimal(str(customer.values.get("bal") or "0")) + amount
+    store.change(customer, {"bal": str(balance)})
+    return item
+
+
+def currency_record(store: Store, currency: str) -> Record:
+    """Find the currency's record, or create it."""
+    return store.resolve(CURRENCY.spec, currency) or store.add(CURRENCY, {"swd": currency})
+
+
+def _check(
+    store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]
+) -> tuple[Record, Record | None]:
+    if store.record(str(values.get("customer", ""))) is None:
+        raise business_refusal("Customer does not exist", UNKNOWN_CUSTOMER, names["customer"])
+    item = store.record(str(values.get("item", "")))
+    if item is None or item.values["customer"] != values["customer"]:
+        raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+    if values.get("curr") != item.values["curr"]:
+        raise business_refusal("Currency differs from the outstanding item", CURRENCY_DIFFERS, names["curr"])
+    amount = Decimal(str(values.get("amount") or "0"))
+    if amount == 0:
+        raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
+    period = str(values.get("valDate") or store.now().date().isoformat())[:7]
+    if period in faults.closed_periods:
+        shown = f"{period[5:]}/{period[:4]}"
+        raise business_refusal(f"Posting period {shown} is closed", PERIOD_CLOSED, names["valDate"])
+    open_amount = Decimal(str(item.values["openAmt"]))
+    if amount > 0:
+        if open_amount == 0:
+            raise business_refusal("Outstanding item is already paid", ALREADY_PAID, names["item"])
+        if amount > open_amount:
+            raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["amount"])
+        return item, None
+    receipt = store.record(str(values.get("reverses") or ""))
+    if receipt is None or receipt.table != PAYMENT.spec or receipt.values.get("item") != item.id:
+        raise business_refusal("There is no receipt to reverse", NOTHING_TO_REVERSE, names["reverses"])
+    taken_back = [
+        Decimal(str(payment.values["amount"])) for payment in store.matching(PAYMENT.spec, "reverses", receipt.id) or ()
+    ]
+    if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
+        raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
+    return item, receipt

@@ -1,0 +1,68 @@
+"""Serves the sandbox, with connections that can really be cut: no answer, no header, just the end of the wire."""
+
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# peer address -> its open transport; filled by the protocol, used by cut().
+_transports: dict[tuple[str, int], Any] = {}
+
+
+class CuttableProtocol(H11Protocol):
+    """Remembers each connection's transport, so that a fault switch can abort it."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Remember the transport."""
+        super().connection_made(transport)
+        _transports[tuple(transport.get_extra_info("peername")[:2])] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the transport."""
+        _transports.pop(tuple(self.transport.get_extra_info("peername")[:2]), None)
+        super().connection_lost(exc)
+
+
+def cut(scope: Scope) -> bool:
+    """Abort the connection of a request; False when this server isn't ours and can't."""
+    client = scope.get("client")
+    transport = _transports.get((client[0], client[1])) if client else None
+    if transport is None:
+        return False
+    transport.abort()
+    return True
+
+
+async def serve(
+    app: Starlette, *, host: str = "127.0.0.1", port: int = 0, started: Callable[[int], None] | None = None
+) -> None:
+    """Serve until the process is told to stop; port 0 takes a free one, and started is told which."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=CuttableProtocol,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+    )
+    server = _Announcing(config, started)
+    await server.serve()
+
+
+class _Announcing(uvicorn.Server):
+    """Tells the bound port once it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None] | None) -> None:
+        super().__init__(config)
+        self._announce = started
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Bind, then announce."""
+        await super().startup(sockets=sockets)
+        if self._announce is not None and self.started:
+            self._announce(self.servers[0].sockets[0].getsockname()[1])

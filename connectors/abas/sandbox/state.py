@@ -1,0 +1,189 @@
+"""One running sandbox, one call to it, and the reply: what the route functions take and give."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connectors.abas.sandbox.editors import Editor, Sessions, editor_paths
+from connectors.abas.sandbox.faults import ErpFault, Faults
+from connectors.abas.sandbox.render import PROTOCOL_VERSION, Renderer, View, dialect_of
+from connectors.abas.sandbox.store import Store
+from connectors.abas.sandbox.tables import TABLES, TableDef
+
+DEFAULT_PASSWORD = "abas-sandbox"  # noqa: S105 - guards invented books on the loopback only
+DEFAULT_LIMIT = 20
+
+
+class Sandbox:
+    """The books, the sessions and the switches of one sandbox."""
+
+    def __init__(self, state_dir: Path | None, *, password: str, client: str, session_idle_s: float) -> None:
+        if state_dir is not None:
+            state_dir.mkdir(parents=True, exist_ok=True)
+        self.store = Store(None if state_dir is None else state_dir / "abas.sqlite")
+        self.faults = Faults.model_validate_json(self.store.fact("faults") or "{}")
+        self.sessions = Sessions(self.store, self.faults, idle_s=session_idle_s)
+        self.password = password
+        self.client = client
+
+    def set_faults(self, switches: dict[str, Any]) -> None:
+        """Change some switches; they are durable like the books."""
+        checked = Faults.model_validate({**self.faults.model_dump(), **switches})
+        for name in Faults.model_fields:
+            setattr(self.faults, name, getattr(checked, name))
+        self.store.set_fact("faults", self.faults.model_dump_json())
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, read."""
+
+    sandbox: Sandbox
+    path: dict[str, str]
+    query: dict[str, str]
+    body: Any
+    headers: dict[str, str]
+    user: str
+
+    @property
+    def language(self) -> str:
+        """Variable language; German unless the request says otherwise."""
+        return "en" if self.query.get("variableLanguage", "de").lower() == "en" else "de"
+
+    @property
+    def base(self) -> str:
+        """Path under which this client's resources stand."""
+        return f"/mw/r/{self.sandbox.client}"
+
+    @property
+    def renderer(self) -> Renderer:
+        """The writer for this request's dialect and languages."""
+        return Renderer(
+            self.sandbox.store,
+            dialect_of(self.headers.get("accept", "*/*")),
+            self.headers.get("accept-language", "en"),
+            self.base,
+        )
+
+    @property
+    def table(self) -> TableDef:
+        """The table in the path; leading zeros are tolerated.
+
+        Raises: ErpFault MISSING_OBJECT.
+        """
+        parts = self.path["table"].split(":")
+        spec = ":".join(str(int(part)) if part.isdecimal() else part for part in parts)
+        table = TABLES.get(spec)
+        if table is None:
+            raise ErpFault("MISSING_OBJECT", f"Table {spec[:20]} does not exist")
+        return table
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body as an object.
+
+        Raises: ErpFault ILLEGAL_ARGUMENT.
+        """
+        if self.body is None:
+            return {}
+        if not isinstance(self.body, dict):
+            raise ErpFault("ILLEGAL_ARGUMENT", "Body is no object")
+        return self.body
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number from body or query.
+
+        Raises: ErpFault ILLEGAL_ARGUMENT.
+        """
+        raw = self.fields.get(name, self.query.get(name, default))
+        if isinstance(raw, bool) or not str(raw).isdecimal() or len(str(raw)) > 9:
+            raise ErpFault("ILLEGAL_ARGUMENT", f"{name} is no number")
+        return int(raw)
+
+    def text(self, name: str, default: str) -> str:
+        """A text from body or query."""
+        return str(self.fields.get(name, self.query.get(name, default)))
+
+    def actions(self) -> list[Any]:
+        """The actions in the body.
+
+        Raises: ErpFault ILLEGAL_ARGUMENT.
+        """
+        actions = self.fields.get("actions") or []
+        if not isinstance(actions, list):
+            raise ErpFault("ILLEGAL_ARGUMENT", "actions is no array")
+        return actions
+
+    def show_editor(self, editor: Editor, head: str, rows: str) -> dict[str, Any]:
+        """Write an editor's state with the asked fields."""
+        paths = editor_paths(editor, head, self.language)
+        row_paths = editor_paths(editor, rows, self.language, rows=True)
+        values = editor.values
+        shown_rows = [
+            {name: (row.get(path.last.english, ""), path.last) for name, path in row_paths.items()}
+            for row in (editor.rows if row_paths else [])
+        ]
+        view = View(
+            self._editor_meta(editor),
+            {name: (values.get(path.last.english, ""), path.last) for name, path in paths.items()},
+            shown_rows,
+            self._editor_links(editor),
+        )
+        return self.renderer.object(view)
+
+    def _editor_meta(self, editor: Editor) -> dict[str, Any]:
+        record_id = editor.record.id if editor.record is not None else "(0,0,0)"
+        meta: dict[str, Any] = {
+            "_type": "ErpEditorObjectMeta",
+            "sourceType": "EDITOR",
+            "client": self.sandbox.client,
+            "id": record_id,
+            "state": editor.state,
+            "action": editor.action,
+            "modified": editor.modifications > 0,
+            "modifications": editor.modifications,
+            "workingSetId": editor.working_set.id,
+            "workingSetEditorId": editor.id,
+            "tag": f"{editor.id}#{editor.modifications}",
+            "rowCount": len(editor.rows),
+        }
+        if editor.table is not None:
+            meta["objectGroup"] = editor.table.spec
+            meta["identNumber"] = str(editor.values.get("idno", ""))
+        return meta
+
+    def _editor_links(self, editor: Editor) -> dict[str, str]:
+        here = f"{self.base}/workspace/{editor.working_set.id}"
+        links = {
+            "self": f"{here}/wip/{editor.id}",
+            "urn:abas:rel:workingSet:CLOSE": f"{here}/commands/CLOSE",
+            "urn:abas:rel:workingSet:CANCEL": f"{here}/commands/CANCEL",
+        }
+        if editor.state == "ACTIVE":
+            links["urn:abas:rel:editor:COMMIT"] = f"{here}/wip/{editor.id}/commands/COMMIT"
+            links["urn:abas:rel:editor:CANCEL"] = f"{here}/wip/{editor.id}/commands/CANCEL"
+        elif editor.table is not None and editor.record is not None:
+            links["latest-version"] = self.renderer.record_href(editor.table.spec, editor.record.id)
+        return links
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back: data inside abas' envelope, or no body at all."""
+
+    data: Any = None
+    status: int = 200
+    content_type: str = "ErpResponse"
+    kind: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    empty: bool = False
+
+    def envelope(self) -> dict[str, Any]:
+        """Wrap the data as abas does."""
+        content: dict[str, Any] = {} if self.kind is None else {"_type": self.kind}
+        content |= {"messages": [], "data": self.data}
+        return {
+            "meta": {"contentType": self.content_type},
+            "content": content,
+            "protocolVersion": PROTOCOL_VERSION,
+        }

@@ -1,0 +1,188 @@
+"""What the sandbox's abas is made of: tables, their columns in two languages, and the edit actions they allow.
+
+Customer, product and sales order carry the names that public sources prove. Finance tables stand at 900:n, outside
+any known number, and their names are invented, so that nobody mistakes them for fact.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Base types as abas' metadata names them."""
+
+    STRING = "STRING"
+    DOUBLE = "DOUBLE"
+    INTEGER = "INTEGER"
+    BOOLEAN = "BOOLEAN"
+    DATE = "DATE"
+    DATETIME = "DATETIME"
+    ENUMERATION = "ENUMERATION"
+    REFERENCE = "REFERENCE"
+    BUTTON = "BUTTON"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A variable: English name (the key in our books), German name, type, and where a reference leads."""
+
+    english: str
+    german: str
+    kind: Kind
+    target: str | None = None
+    writable: bool = True
+
+    def name(self, language: str) -> str:
+        """Name in one of the two variable languages."""
+        return self.english if language == "en" else self.german
+
+    @property
+    def erp_type(self) -> str:
+        """ERP notation of the type."""
+        match self.kind:
+            case Kind.REFERENCE:
+                return f"P{self.target}"
+            case Kind.DOUBLE:
+                return "R12.2"
+            case Kind.INTEGER:
+                return "I9"
+            case Kind.BOOLEAN:
+                return "B"
+            case Kind.DATE:
+                return "D"
+            case Kind.DATETIME:
+                return "DT"
+            case Kind.ENUMERATION:
+                return "A12"
+            case Kind.BUTTON:
+                return "BU"
+            case Kind.STRING:
+                return "A60"
+
+
+@dataclass(frozen=True, slots=True)
+class TableDef:
+    """A database group: number, class name, columns, row columns, actions, and columns with an index."""
+
+    spec: str
+    name: str
+    db_id: str
+    head: tuple[Column, ...]
+    rows: tuple[Column, ...] = ()
+    actions: tuple[str, ...] = ("NEW", "UPDATE", "VIEW", "GET")
+    echo: str = "idno"  # what a reference to this table shows as its text
+    indexed: frozenset[str] = field(default_factory=lambda: frozenset({"idno"}))
+    number_prefix: str = ""
+    first_number: int = 1
+
+    @property
+    def database(self) -> str:
+        """The database number, which is also the second number of each record id."""
+        return self.spec.split(":")[0]
+
+
+_GENERIC = (
+    Column("id", "id", Kind.STRING, writable=False),
+    Column("idno", "nummer", Kind.STRING),
+    Column("swd", "such", Kind.STRING),
+    Column("descrOperLang", "namebspr", Kind.STRING),
+    Column("stand", "stand", Kind.DATETIME, writable=False),
+    Column("erfass", "erfass", Kind.DATETIME, writable=False),
+)
+
+CUSTOMER = TableDef(
+    "0:1",
+    "Customer",
+    "Customer",
+    head=(
+        *_GENERIC,
+        Column("bal", "saldo", Kind.DOUBLE, writable=False),
+        Column("credLim", "kredlim", Kind.DOUBLE),
+        Column("street", "str", Kind.STRING),
+        Column("zipCode", "plz", Kind.STRING),
+        Column("town", "nort", Kind.STRING),
+        Column("emailAddr", "email", Kind.STRING),
+        Column("ypaytracecust", "ypaytracecust", Kind.STRING),
+    ),
+    indexed=frozenset({"idno", "swd", "ypaytracecust"}),
+    first_number=70001,
+)
+PRODUCT = TableDef("2:1", "Product", "Part", head=_GENERIC, first_number=10001)
+SALES_ORDER = TableDef(
+    "3:22",
+    "SalesOrder",
+    "Sales",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("totalNetAmt", "sumnetto", Kind.DOUBLE),
+        Column("dateFrom", "tterm", Kind.DATE),
+        Column("subject", "betreff", Kind.STRING),
+        Column("ypaytraceid", "ypaytraceid", Kind.STRING),
+    ),
+    rows=(
+        Column("product", "artikel", Kind.REFERENCE, "2:1"),
+        Column("unitQty", "mge", Kind.DOUBLE),
+        Column("price", "preis", Kind.DOUBLE),
+    ),
+    actions=("NEW", "UPDATE", "VIEW", "GET", "DELIVERY", "INVOICE"),
+    number_prefix="AU-",
+    first_number=30001,
+)
+OPEN_ITEM = TableDef(
+    "900:1",
+    "OutstandingItem",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("docNo", "belnum", Kind.STRING),
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("totalAmt", "betrag", Kind.DOUBLE),
+        Column("openAmt", "offen", Kind.DOUBLE, writable=False),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("dueDate", "faellig", Kind.DATE),
+    ),
+    actions=("VIEW", "GET", "UPDATE", "PAYMENT"),
+    indexed=frozenset({"idno", "docNo"}),
+    number_prefix="OP-",
+    first_number=100001,
+)
+PAYMENT = TableDef(
+    "900:2",
+    "Payment",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("item", "op", Kind.REFERENCE, "900:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("method", "zart", Kind.ENUMERATION),
+        Column("valDate", "valuta", Kind.DATE),
+        Column("reverses", "storno", Kind.REFERENCE, "900:2"),
+        Column("yposref", "yposref", Kind.STRING),
+        Column("ypaytraceid", "ypaytraceid", Kind.STRING),
+        Column("yreason", "yreason", Kind.STRING),
+    ),
+    actions=("NEW", "VIEW", "GET", "REVERSAL"),
+    # yposref is indexed for speed, never unique: a real abas would take a double, so the sandbox does too.
+    indexed=frozenset({"idno", "yposref", "ypaytraceid", "reverses"}),
+    number_prefix="ZE-",
+    first_number=20001,
+)
+CURRENCY = TableDef(
+    "900:5",
+    "Currency",
+    "Finance",
+    head=_GENERIC,
+    echo="swd",
+    indexed=frozenset({"idno", "swd"}),
+)
+
+TABLES = {table.spec: table for table in (CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY)}
+
+
+def column_of(columns: tuple[Column, ...], name: str, language: str) -> Column | None:
+    """Find a column by its name in the request's variable language."""
+    return next((column for column in columns if column.name(language) == name), None)

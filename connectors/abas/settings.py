@@ -1,0 +1,58 @@
+"""How to reach one abas installation; gathered by streams/settings.py, read by everything in this room.
+
+What the public material leaves unknown about an installation's *names* is in the mapping profile (profile.py);
+what it leaves unknown about its *behaviour* is here. docs/abas.md lists every assumption with its default.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
+
+
+class TokenLogin(BaseModel):
+    """OAuth2 client credentials at a full token URL; takes the place of user and password when given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token_url: str
+    client_id: str
+    client_secret: SecretStr
+    refresh_before_s: float = 60.0  # tokens can live as short as 10 minutes
+
+
+class AbasSettings(BaseModel):
+    """One abas installation. Units are in the names; the password is masked in every text form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = "http://127.0.0.1:8920/mw"  # with /mw
+    client: str = "erp"
+    user: str = ""  # abas knows a user by the password record; the name may be empty
+    password: SecretStr = SecretStr("")
+    token_login: TokenLogin | None = None
+    profile_path: Path = SANDBOX_PROFILE
+
+    variable_language: Literal["de", "en"] = "en"  # said on every call: the server's default is German
+    accept_language: str = "en"
+    dialect: Literal["application/json", "application/abas.objects+json", "application/abas.objects.simple+json"] = (
+        "application/abas.objects+json"
+    )
+    working_set_label: str = "saldo"
+    about_time_field: str = "serverDateTime"  # name of the server's clock in .../about; unknown publicly
+
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 30.0
+    lock_wait_s: int = 5  # how long abas itself waits for a lock before it says RECORD_LOCKED
+    concurrency: int = Field(default=2, ge=1)  # every call takes an ERP licence while it runs
+    page_size: int = Field(default=100, ge=1)
+    max_answer_bytes: int = 64 * 1024 * 1024
+
+    read_attempts: int = Field(default=5, ge=1)
+    write_attempts: int = Field(default=5, ge=1)
+    retry_initial_s: float = 0.1
+    retry_max_s: float = 5.0
+
+    filed_lookback_days: int = Field(default=30, ge=0)  # how far back cleared items are read; 0 reads all

@@ -1,0 +1,162 @@
+"""Commands to abas documents, each exactly once, for the ERP sink agent.
+
+The order of things protects the books: look up our reference (active and filed) before every attempt, post, and
+after any doubt look up again. The outcome is a function of the command and of the document that abas holds, never
+of our clock, so an attempt repeated after a crash tells the same story byte for byte.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from connectors.abas.client import AbasClient
+from connectors.abas.criteria import Filing, Selection, equals
+from connectors.abas.documents import CASH_RECEIPT, RECEIPT_REVERSAL
+from connectors.abas.documents.kind import CommandT, DocumentKind
+from connectors.abas.errors import AbasDocumentContradicts, AbasInternalError, AbasRefused
+from connectors.abas.mapping import PostedDocument, to_posted_document
+from connectors.abas.posting import post_document
+from connectors.abas.profile import Profile
+from connectors.abas.settings import AbasSettings
+from schemas.failures import Transient
+from schemas.records.erp import (
+    CashReceiptPosted,
+    CashReceiptReversed,
+    PostCashReceipt,
+    PostingRefused,
+    ReverseCashReceipt,
+)
+
+Outcome = CashReceiptPosted | CashReceiptReversed | PostingRefused
+
+RECEIPT_NOT_FOUND = "MISSING_OBJECT/receipt"
+
+
+class AbasSink:
+    """Posts documents; satisfies the sink agent's port by its shape."""
+
+    def __init__(
+        self,
+        client: AbasClient,
+        profile: Profile,
+        settings: AbasSettings,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._profile = profile
+        self._settings = settings
+        self._sleep = sleep
+
+    async def post(self, command: PostCashReceipt | ReverseCashReceipt) -> Outcome:
+        """Make abas hold this document once, and say what became of it.
+
+        Ensures: the same command gives the same outcome however often it is posted; a business refusal is an
+                 outcome; a refusal that only says "already paid by ourselves" is not reported as one.
+        Raises:  Transient when locks or an outage outlast the bounded attempts; AbasDocumentContradicts when
+                 abas holds another document, or several, under our reference; ContractBroken families.
+        """
+        match command:
+            case PostCashReceipt():
+                return await self._post(CASH_RECEIPT, command)
+            case ReverseCashReceipt():
+                return await self._post(RECEIPT_REVERSAL, command)
+
+    async def _post(self, kind: DocumentKind[CommandT], command: CommandT) -> Outcome:
+        async def look_up() -> PostedDocument | None:
+            return await self._find(command.posting_reference)
+
+        internal_errors = 0
+        for attempt in range(self._settings.write_attempts):
+            found = await look_up()
+            if found is not None:
+                return self._tell(kind, command, found)
+            try:
+                return self._tell(kind, command, await self._attempt(kind, command, look_up))
+            except AbasRefused as refusal:
+                # An attempt of ours that we gave up on may have landed in between and paid the item itself.
+                found = await look_up()
+                return self._tell(kind, command, found) if found is not None else _refused(command, refusal)
+            except Transient as failure:
+                internal_errors += isinstance(failure, AbasInternalError)
+                last = attempt + 1 == self._settings.write_attempts
+                if last or internal_errors > 1:
+                    found = await look_up()
+                    if found is not None:
+                        return self._tell(kind, command, found)
+                    raise
+                await self._sleep(self._pause_s(attempt, failure))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _attempt(
+        self,
+        kind: DocumentKind[CommandT],
+        command: CommandT,
+        look_up: Callable[[], Awaitable[PostedDocument | None]],
+    ) -> PostedDocument:
+        original = None
+        reference = kind.original(command)
+        if reference is not None:
+            original = await self._find(reference)
+            if original is None:
+                raise AbasRefused(
+                    f"abas holds no document under {reference}: nothing to take back", code=RECEIPT_NOT_FOUND
+                )
+        return await post_document(
+            self._client,
+            self._profile,
+            kind.name,
+            kind.values(command, original, self._profile),
+            customer=command.abas_customer_id,
+            look_up=look_up,
+        )
+
+    async def _find(self, reference: str) -> PostedDocument | None:
+        """Look for the document under a reference, active and filed.
+
+        Raises: AbasDocumentContradicts when there is more than one: a double that a person must judge.
+        """
+        payment = self._profile.tables.payment
+        found = await self._client.query_page(
+            payment.table,
+            Selection((equals(payment.fields.posting_reference, reference),), Filing.BOTH, payment.order_by),
+            list(payment.fields.model_dump().values()),
+            order_option=self._profile.formats.order_option,
+            limit=2,
+        )
+        if len(found) > 1:
+            raise AbasDocumentContradicts(
+                f"abas holds more than one document under {reference}: {', '.join(d.number or d.id for d in found)}"
+            )
+        return to_posted_document(found[0], payment.fields, self._profile.formats) if found else None
+
+    def _tell(self, kind: DocumentKind[CommandT], command: CommandT, document: PostedDocument) -> Outcome:
+        """Turn the document into the outcome, once it is the one that the command asks for."""
+        sign = -1 if self._profile.posting.documents[kind.name].amount_sign == "negative" else 1
+        expected = (sign * command.amount_minor, command.currency, command.paytrace_transaction_id)
+        actual = (document.amount_minor, document.currency, document.paytrace_transaction_id)
+        if document.posting_reference != command.posting_reference or actual != expected:
+            raise AbasDocumentContradicts(
+                f"abas document {document.number} under {document.posting_reference} holds {actual}, "
+                f"the command {command.posting_reference} says {expected}"
+            )
+        return kind.outcome(command, document)
+
+    def _pause_s(self, attempt: int, failure: Transient) -> float:
+        """Wait longer each time, and at least as long as abas asked for."""
+        backoff = min(self._settings.retry_initial_s * float(2**attempt), self._settings.retry_max_s)
+        return max(backoff, failure.retry_after_s or 0.0)
+
+
+def _refused(command: PostCashReceipt | ReverseCashReceipt, refusal: AbasRefused) -> PostingRefused:
+    """Record the refusal; there is no document to take a time from, so it carries the command's."""
+    return PostingRefused(
+        posting_reference=command.posting_reference,
+        paytrace_transaction_id=command.paytrace_transaction_id,
+        abas_customer_id=command.abas_customer_id,
+        amount_minor=command.amount_minor,
+        currency=command.currency,
+        code=refusal.code,
+        message=str(refusal),
+        field_name=refusal.field_name,
+        occurred_at=command.occurred_at,
+    )

@@ -1,0 +1,304 @@
+"""abas' answers in abas' own words: three JSON dialects read into one shape, nothing translated.
+
+Read by client and mapping. Protects the rest from the dialects: `head.fields` may be an array (application/json),
+a map (abas.objects) or plain values (abas.objects.simple); links may be an array or a map; properties that are
+null are left out by real servers even where the schema calls them required.
+Numbers arrive as Decimal, never as float, so that an amount is what the text on the wire says.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+JSON_DIALECT = "application/json"
+OBJECTS_DIALECT = "application/abas.objects+json"
+SIMPLE_DIALECT = "application/abas.objects.simple+json"
+DIALECTS = (JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT)
+
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+
+Value = str | int | bool | Decimal | None
+
+
+class WireError(ValueError):
+    """The bytes are no abas answer; the client decides what that means for the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErpField:
+    """One field: the machine's value and the person's text."""
+
+    value: Value = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErpObject:
+    """One record, editor or infosystem: header fields and table rows.
+
+    `fields` is empty of what abas left out; a field that abas sent without a value has value None.
+    """
+
+    id: str
+    number: str
+    table: str
+    last_modified: str | None
+    head: Mapping[str, ErpField]
+    rows: tuple[Mapping[str, ErpField], ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErpMessage:
+    """A message of the ERP: text for people, number for us."""
+
+    text: str
+    type: str = "TEXT"
+    sub_type: str = "UNKNOWN"
+    erp_number: int | None = None
+    field_names: tuple[str, ...] = ()
+    row_spec: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErpError:
+    """A failure as abas tells it: a category, a generic message, the reason in the details."""
+
+    category: str
+    error_code: str | None
+    message: ErpMessage
+    details: tuple[ErpMessage, ...] = ()
+
+    @property
+    def messages(self) -> tuple[ErpMessage, ...]:
+        """Outer message and details."""
+        return (self.message, *self.details)
+
+    @property
+    def erp_number(self) -> int:
+        """Number of the first detail, which is the reason; else that of the outer message; else 0."""
+        numbers = [m.erp_number for m in (*self.details, self.message) if m.erp_number is not None]
+        return numbers[0] if numbers else 0
+
+    @property
+    def field_name(self) -> str | None:
+        """The first field that abas blames."""
+        names = [name for message in self.details for name in message.field_names]
+        return names[0] if names else None
+
+
+@dataclass(frozen=True, slots=True)
+class ErpDialog:
+    """A question that abas asks before it goes on."""
+
+    id: str
+    type: str
+    title: str
+    prompt: str
+    answers_property: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the server, already told apart into success, question and failure."""
+
+    content_type: str
+    data: Any
+    messages: tuple[ErpMessage, ...] = ()
+    error: ErpError | None = None
+    dialog: ErpDialog | None = None
+    remaining_actions: tuple[Mapping[str, Any], ...] = ()
+
+
+def parse_answer(body: bytes) -> Answer:
+    """Read one answer, whatever its dialect.
+
+    Raises: WireError when the bytes are no abas answer.
+    """
+    try:
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"no JSON: {error}") from error
+    envelope = _mapping(document, "answer")
+    content = envelope.get("content")
+    if content is None:
+        return Answer(content_type=_meta_type(envelope), data=envelope)
+    content = _mapping(content, "content")
+    kind = str(content.get("_type") or _meta_type(envelope))
+    remaining = _mapping(content.get("remainingActions") or {}, "remainingActions")
+    actions = _list(remaining.get("actions") or [], "remainingActions.actions")
+    return Answer(
+        content_type=kind,
+        data=content.get("data"),
+        messages=tuple(_message(m) for m in _list(content.get("messages") or [], "messages")),
+        error=_error(content),
+        dialog=_dialog(content),
+        remaining_actions=tuple(_mapping(action, "action") for action in actions),
+    )
+
+
+def parse_objects(data: Any) -> tuple[ErpObject, ...]:
+    """Read `content.data` of a list.
+
+    Raises: WireError when it is no list of objects.
+    """
+    listed = _mapping(data, "data").get("erpDataObjects")
+    return tuple(parse_object(entry) for entry in _list(listed or [], "erpDataObjects"))
+
+
+def parse_object(data: Any) -> ErpObject:
+    """Read one object: record, editor or infosystem.
+
+    Raises: WireError when it has no readable head.
+    """
+    entry = _mapping(data, "object")
+    meta = _mapping(entry.get("meta") or {}, "meta")
+    head = _fields(_mapping(entry.get("head") or {}, "head"))
+    rows = tuple(_fields(_mapping(row, "row")) for row in _list(entry.get("table") or [], "table"))
+    return ErpObject(
+        id=_text(meta.get("id")) or _field_text(head.get("id")),
+        number=_text(meta.get("identNumber")),
+        table=_text(meta.get("objectGroup")),
+        last_modified=_text(meta.get("lastModified")) or None,
+        head=head,
+        rows=rows,
+        meta=meta,
+    )
+
+
+def links_of(data: Any) -> dict[str, str]:
+    """Collect rel -> href from either layout of `links`; the first of several wins."""
+    links = _mapping(data, "object").get("links") or {}
+    found: dict[str, str] = {}
+    if isinstance(links, dict):
+        pairs = [(rel, link) for rel, listed in links.items() for link in _as_list(listed)]
+    else:
+        pairs = [(_mapping(link, "link").get("rel", ""), link) for link in _list(links, "links")]
+    for rel, link in pairs:
+        href = link.get("href") if isinstance(link, dict) else None
+        if isinstance(href, str):
+            found.setdefault(str(rel), href)
+    return found
+
+
+def _fields(holder: Mapping[str, Any]) -> dict[str, ErpField]:
+    """Read the fields of a head or a row in any dialect."""
+    listed = holder.get("fields")
+    if isinstance(listed, list):
+        entries = [_mapping(entry, "field") for entry in listed]
+        return {_text(entry.get("name")): _field(entry) for entry in entries if entry.get("name")}
+    if isinstance(listed, dict):
+        return {str(name): _field(_mapping(entry, name)) for name, entry in listed.items()}
+    return {str(name): ErpField(value=_value(value, name)) for name, value in holder.items()}
+
+
+def _field(entry: Mapping[str, Any]) -> ErpField:
+    text = entry.get("text")
+    return ErpField(value=_value(entry.get("value"), "value"), text=None if text is None else _text(text))
+
+
+def _value(value: Any, name: str) -> Value:
+    if value is None or isinstance(value, str | bool | int | Decimal):
+        return value
+    raise WireError(f"field {name!r} holds {_kind(value)}, not a plain value")
+
+
+def _error(content: Mapping[str, Any]) -> ErpError | None:
+    kind = content.get("_type")
+    if kind == "AbasErpError":
+        return _erp_error(content)
+    raw = content.get("error")
+    if raw is None:
+        return None
+    error = _mapping(raw, "error")
+    if "category" in error or isinstance(error.get("error"), dict):
+        return _erp_error(error)
+    # The middleware's own failures: {"error": {"message", "type"}, "details": [], "location"}.
+    categories = {"SECURITY_ERROR": "ACCESS_DENIED", "SYSTEM_ERROR": "INTERNAL_ERROR", "USER_ERROR": "OTHER"}
+    said = _text(error.get("message")) or _text(error.get("text"))
+    return ErpError(
+        category=categories.get(_text(error.get("type")), "OTHER"),
+        error_code=_text(content.get("errorCode")) or None,
+        message=ErpMessage(text=said, type="ERROR"),
+        details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
+    )
+
+
+def _erp_error(content: Mapping[str, Any]) -> ErpError:
+    return ErpError(
+        category=_text(content.get("category")) or "OTHER",
+        error_code=_text(content.get("errorCode")) or None,
+        message=_message(content.get("error") or {}),
+        details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
+    )
+
+
+def _message(raw: Any) -> ErpMessage:
+    if isinstance(raw, str):
+        return ErpMessage(text=raw)
+    entry = _mapping(raw, "message")
+    text = entry.get("text", entry.get("message"))
+    number = entry.get("erpNumber")
+    names = _as_list(entry.get("fieldNames") or [])
+    row = entry.get("rowSpec")
+    return ErpMessage(
+        text=" ".join(_text(line) for line in _as_list(text if text is not None else "")),
+        type=_text(entry.get("type")) or "TEXT",
+        sub_type=_text(entry.get("subType")) or "UNKNOWN",
+        erp_number=number if isinstance(number, int) and not isinstance(number, bool) else None,
+        field_names=tuple(_text(name) for name in names),
+        row_spec=None if row is None else _text(row),
+    )
+
+
+def _dialog(content: Mapping[str, Any]) -> ErpDialog | None:
+    raw = content.get("dialogInfo")
+    if raw is None:
+        return None
+    entry = _mapping(raw, "dialogInfo")
+    return ErpDialog(
+        id=_text(entry.get("id")),
+        type=_text(entry.get("type")),
+        title=_text(entry.get("title")),
+        prompt=_text(entry.get("prompt")),
+        answers_property=_text(entry.get("answersProperty")) or "dialogAnswers",
+    )
+
+
+def _meta_type(envelope: Mapping[str, Any]) -> str:
+    meta = envelope.get("meta")
+    return _text(meta.get("contentType")) if isinstance(meta, dict) else ""
+
+
+def _mapping(value: Any, name: object) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise WireError(f"{name} is {_kind(value)}, not an object")
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise WireError(f"{name} is {_kind(value)}, not an array")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _field_text(entry: ErpField | None) -> str:
+    return "" if entry is None else _text(entry.value)
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "null" if value is None else "a number")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")

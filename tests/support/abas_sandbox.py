@@ -1,0 +1,117 @@
+"""A running abas sandbox for tests: a real process on a free port, with books that survive kill -9."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+
+from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from connectors.abas.settings import AbasSettings
+
+
+class AbasSandboxProcess:
+    """Starts, kills and talks to one sandbox process."""
+
+    def __init__(self, directory: Path, *, session_idle_s: float = 60.0) -> None:
+        self._directory = directory
+        self._session_idle_s = session_idle_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/mw"
+
+    def settings(self, **changes: Any) -> AbasSettings:
+        values = {"base_url": self.base_url, "password": SecretStr(DEFAULT_PASSWORD), "retry_initial_s": 0.02}
+        return AbasSettings(**{**values, **changes})
+
+    def start(self) -> None:
+        port_file = self._directory / "port"
+        port_file.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "connectors.abas.sandbox",
+                "--port",
+                str(self.port),
+                "--state-dir",
+                str(self._directory / "books"),
+                "--port-file",
+                str(port_file),
+                "--session-idle-s",
+                str(self._session_idle_s),
+            ]
+        )
+        deadline = time.monotonic() + 20
+        while not (port_file.exists() and port_file.read_text().strip()):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the abas sandbox did not start")
+            time.sleep(0.02)
+        self.port = int(port_file.read_text())
+
+    def kill(self) -> None:
+        """End the process as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        response = httpx2.request(method, f"{self.origin}/_sandbox/{path}", json=body, timeout=30)
+        response.raise_for_status()
+        return response.json()
+
+    def seed(self, *items: dict[str, Any], customers: list[dict[str, str]] | None = None) -> list[str]:
+        """Create customers (70001 when none are given) and open items; return the items' record ids."""
+        seeds = customers or [{"number": "70001", "name": "Acme Inc.", "vault_customer_id": "acme-inc"}]
+        self.admin("POST", "customers", seeds)
+        ids: list[str] = self.admin("POST", "open-items", list(items))["ids"]
+        return ids
+
+    def faults(self, **switches: Any) -> None:
+        self.admin("POST", "faults", switches)
+
+    def documents(self) -> list[dict[str, Any]]:
+        documents: list[dict[str, Any]] = self.admin("GET", "books")["documents"]
+        return documents
+
+    def open_items(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.admin("GET", "books")["open_items"]
+        return items
+
+
+@contextlib.contextmanager
+def running_sandbox(directory: Path, *, session_idle_s: float = 60.0) -> Iterator[AbasSandboxProcess]:
+    """Run a sandbox for as long as the block lasts."""
+    sandbox = AbasSandboxProcess(directory, session_idle_s=session_idle_s)
+    sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        sandbox.kill()
+
+
+def open_item(
+    invoice: str = "RE-100451", amount: str = "125.00", currency: str = "USD", customer: str = "70001"
+) -> dict[str, Any]:
+    return {
+        "invoice_number": invoice,
+        "customer_number": customer,
+        "amount": amount,
+        "currency": currency,
+        "due_on": "2026-12-20",
+    }
