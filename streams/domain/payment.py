@@ -1,0 +1,577 @@
+"""What PayTrace's sightings of one transaction prove: decided for the payments context, one transaction at a time.
+
+PayTrace has no "modified since" and no webhooks, so the same transaction is seen again and again, late and in any
+order. What was seen is therefore a set that only grows, and every money fact is a monotone function of that set: a
+fact is told at the sighting that completes its proof, once, whichever sighting that is. What protects the money:
+
+- only an explicit yes counts: a status that does not belong to its kind, or that we cannot read, is shown and is
+  never money;
+- the captured amount is the one of the latest sighting (by time, then by status, then by amount);
+- a capture is reversed at most once, by whatever reversed it first;
+- sightings that cannot both be true are shown to a person, besides the facts that they prove.
+
+`occurred_at` of an event is the `observed_at` of the sighting that proved it, because PayTrace gives no time for a
+capture, a void or a return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import reduce
+from typing import Any, TypeAlias
+
+from schemas.records.identification import Movement, PaymentToIdentify
+from schemas.records.payments import (
+    AchPaymentFailed,
+    AchPaymentInitiated,
+    AchPaymentReturned,
+    CaptureAmountChanged,
+    CaptureReversalReason,
+    CaptureReversed,
+    CaptureSighted,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentContradicted,
+    PaymentDeclined,
+    PaymentMethod,
+    PaymentSettled,
+    PaymentStatusUnrecognized,
+    PaymentVoided,
+    RefundApplied,
+    RefundIssued,
+    RefundLinked,
+    RefundReversed,
+    TransactionKind,
+    TransactionObserved,
+    TransactionStatus,
+    VoidReason,
+)
+from streams.domain.output import IDENTIFICATION_INBOX, PAYMENT_OBSERVATIONS, Output, Record, no_rule_for
+from streams.domain.references import tokens_of
+
+Event: TypeAlias = (
+    PaymentAuthorized
+    | AchPaymentInitiated
+    | PaymentCaptured
+    | CaptureAmountChanged
+    | CaptureSighted
+    | PaymentSettled
+    | PaymentVoided
+    | PaymentDeclined
+    | AchPaymentFailed
+    | AchPaymentReturned
+    | CaptureReversed
+    | RefundIssued
+    | RefundReversed
+    | RefundApplied
+    | PaymentStatusUnrecognized
+    | PaymentContradicted
+)
+
+
+class Fact(StrEnum):
+    """What is proved about a transaction. The set of facts only grows."""
+
+    AUTHORIZED = "AUTHORIZED"
+    ACH_INITIATED = "ACH_INITIATED"
+    CAPTURED = "CAPTURED"
+    SETTLED = "SETTLED"
+    VOIDED = "VOIDED"
+    VOIDED_BY_RULE = "VOIDED_BY_RULE"
+    DECLINED = "DECLINED"
+    ACH_FAILED = "ACH_FAILED"
+    ACH_RETURNED = "ACH_RETURNED"
+    CAPTURE_REVERSED = "CAPTURE_REVERSED"
+    REFUND_ISSUED = "REFUND_ISSUED"
+    REFUND_REVERSED = "REFUND_REVERSED"
+
+
+class Stage(StrEnum):
+    """Where a transaction stands, for people; derived from the facts and never stored."""
+
+    UNKNOWN = "UNKNOWN"
+    AUTHORIZED = "AUTHORIZED"
+    ACH_PENDING = "ACH_PENDING"
+    CAPTURED = "CAPTURED"
+    CLEARED = "CLEARED"
+    SETTLED = "SETTLED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    VOIDED = "VOIDED"
+    RETURNED = "RETURNED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+    REFUND_ISSUED = "REFUND_ISSUED"
+    REFUND_REVERSED = "REFUND_REVERSED"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AmountSighting:
+    """A captured amount and what makes it the latest: compared field by field, the highest one wins.
+
+    Units: amount_minor is minor units of the transaction's currency; rank rises with the status (see RANKS).
+    """
+
+    observed_at: datetime
+    rank: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the first money fact said about the transaction; all its movements are identified by this."""
+
+    merchant: str
+    method: PaymentMethod
+    currency: str
+    invoice_number: str | None
+    vault_customer_id: str | None
+    card_last_four: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that is remembered of one transaction. Units: amounts in minor units of identity.currency."""
+
+    facts: frozenset[Fact] = frozenset()
+    capture: AmountSighting | None = None
+    refund_minor: int = 0
+    identity: Identity | None = None
+    refunds: dict[str, int]
+    unrecognized: frozenset[tuple[str, str]] = frozenset()
+    contradictions: frozenset[str] = frozenset()
+
+    @property
+    def captured_minor(self) -> int:
+        """Captured amount of the latest sighting; 0 when nothing was captured."""
+        return self.capture.amount_minor if self.capture and Fact.CAPTURED in self.facts else 0
+
+    @property
+    def refunded_minor(self) -> int:
+        """Sum of the refunds that are known to refund this payment."""
+        return sum(self.refunds.values())
+
+    @property
+    def stage(self) -> Stage:
+        """The furthest stage that the facts prove."""
+        return _stage(self)
+
+
+INITIAL = State(refunds={})
+
+# Of two sightings at one instant, the one whose status is further along is the later one.
+RANKS = {TransactionStatus.PENDING_SETTLEMENT: 0, TransactionStatus.ACH_CLEARED: 0, TransactionStatus.SETTLED: 1}
+
+_CARD_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset({Fact.AUTHORIZED}),
+    TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.CAPTURED}),
+    TransactionStatus.SETTLED: frozenset({Fact.CAPTURED, Fact.SETTLED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+_ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset({Fact.AUTHORIZED}),  # a check on hold
+    TransactionStatus.ACH_PENDING: frozenset({Fact.ACH_INITIATED}),
+    TransactionStatus.ACH_CLEARED: frozenset({Fact.CAPTURED}),
+    TransactionStatus.ACH_RETURNED: frozenset({Fact.ACH_RETURNED}),
+    TransactionStatus.ACH_FAILED: frozenset({Fact.ACH_FAILED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing.
+_CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset(),
+    TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+_ACH_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset(),
+    TransactionStatus.ACH_PENDING: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.ACH_CLEARED: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.ACH_RETURNED: frozenset({Fact.ACH_RETURNED}),
+    TransactionStatus.ACH_FAILED: frozenset({Fact.ACH_FAILED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+READINGS: Mapping[TransactionKind, Mapping[TransactionStatus, frozenset[Fact]]] = {
+    TransactionKind.SALE: _CARD_PAYMENT_READINGS,
+    TransactionKind.AUTHORIZATION: _CARD_PAYMENT_READINGS,
+    TransactionKind.ACH_SALE: _ACH_PAYMENT_READINGS,
+    TransactionKind.REFUND: _CARD_REFUND_READINGS,
+    TransactionKind.ACH_REFUND: _ACH_REFUND_READINGS,
+}
+
+_VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
+
+# Pairs that cannot both be true, in the words shown to a person.
+CONTRADICTIONS = (
+    (Fact.SETTLED, Fact.VOIDED),
+    (Fact.SETTLED, Fact.VOIDED_BY_RULE),
+    (Fact.DECLINED, Fact.CAPTURED),
+    (Fact.ACH_FAILED, Fact.CAPTURED),
+    (Fact.DECLINED, Fact.REFUND_ISSUED),
+    (Fact.CAPTURED, Fact.REFUND_ISSUED),
+)
+
+
+def decide(state: State, record: Record) -> tuple[Event, ...]:
+    """What this record proves that was not known before.
+
+    Ensures: a record whose news is known yields (); any order of a transaction's sightings ends in the same state.
+    Raises:  Unreadable for a type that this inbox has no rule for.
+    """
+    match record:
+        case TransactionObserved():
+            return _on_sighting(state, record)
+        case RefundLinked():
+            return _on_refund_linked(state, record)
+        case _:
+            raise no_rule_for(record, PAYMENT_OBSERVATIONS)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Remember one event; accepts any event in any state."""
+    match event:
+        case PaymentAuthorized():
+            return _with(state, Fact.AUTHORIZED)
+        case AchPaymentInitiated():
+            return _with(state, Fact.ACH_INITIATED)
+        case PaymentCaptured():
+            rank = RANKS[TransactionStatus.PENDING_SETTLEMENT]
+            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
+            return replace(_with(sighted, Fact.CAPTURED), identity=state.identity or _identity(event))
+        case CaptureAmountChanged():
+            return _with_amount(state, _changed_amount(state, event))
+        case CaptureSighted():
+            return _with_amount(
+                state, AmountSighting(event.occurred_at, RANKS.get(event.status, 0), event.amount_minor)
+            )
+        case PaymentSettled():
+            rank = RANKS[TransactionStatus.SETTLED]
+            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
+            return _with(sighted, Fact.SETTLED)
+        case PaymentVoided():
+            by_rule = event.reason is VoidReason.AVS_CSC_RULE
+            return _with(state, Fact.VOIDED_BY_RULE if by_rule else Fact.VOIDED)
+        case PaymentDeclined():
+            return _with(state, Fact.DECLINED)
+        case AchPaymentFailed():
+            return _with(state, Fact.ACH_FAILED)
+        case AchPaymentReturned():
+            return _with(state, Fact.ACH_RETURNED)
+        case CaptureReversed():
+            return _with(state, Fact.CAPTURE_REVERSED)
+        case RefundIssued():
+            issued = _with(state, Fact.REFUND_ISSUED)
+            return replace(issued, refund_minor=event.amount_minor, identity=state.identity or _identity(event))
+        case RefundReversed():
+            return _with(state, Fact.REFUND_REVERSED)
+        case RefundApplied():
+            return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
+        case PaymentStatusUnrecognized():
+            pair = (event.raw_kind, event.raw_status)
+            return replace(state, unrecognized=state.unrecognized | {pair})
+        case PaymentContradicted():
+            return replace(state, contradictions=state.contradictions | {event.detail})
+
+
+def route(state: State, event: Event) -> tuple[Output, ...]:
+    """What the other contexts must hear of this event: each movement of money, for its payer to be found.
+
+    Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
+    Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
+    """
+    match event:
+        case PaymentCaptured():
+            return _movement(state, event, Movement.CAPTURED, event.amount_minor)
+        case CaptureAmountChanged():
+            delta = event.amount_minor - event.previous_minor
+            movement = Movement.AMOUNT_INCREASED if delta > 0 else Movement.AMOUNT_DECREASED
+            return _movement(state, event, movement, abs(delta), suffix=_change_suffix(state, event))
+        case CaptureReversed():
+            returned = event.reason is CaptureReversalReason.ACH_RETURN
+            return _movement(state, event, Movement.RETURNED if returned else Movement.VOIDED, event.amount_minor)
+        case RefundIssued():
+            return _movement(state, event, Movement.REFUNDED, event.amount_minor)
+        case RefundReversed():
+            return _movement(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+        case _:
+            return ()
+
+
+def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
+    reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
+    if reading is None:
+        return _unrecognized(state, seen)
+    if state.identity is not None and state.identity.currency != seen.currency:
+        currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
+        return _contradicted(state, f"currencies {currencies}", seen)
+    events = _newly_proved(state, reading, seen) + _amount_changed(state, reading, seen)
+    for rule in (_reversals, _contradictions, _amount_to_remember):
+        events += rule(reduce(evolve, events, state), reading, seen)
+    return events
+
+
+def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
+    if link.refund_transaction_id in state.refunds:
+        return ()
+    return (
+        RefundApplied(
+            paytrace_transaction_id=link.paytrace_transaction_id,
+            refund_transaction_id=link.refund_transaction_id,
+            amount_minor=link.amount_minor,
+            currency=link.currency,
+            occurred_at=link.occurred_at,
+        ),
+    )
+
+
+def _unrecognized(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
+    if (seen.raw_kind, seen.raw_status) in state.unrecognized:
+        return ()
+    return (
+        PaymentStatusUnrecognized(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            raw_kind=seen.raw_kind,
+            raw_status=seen.raw_status,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _newly_proved(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    return tuple(tell(seen) for fact, tell in _TELLING.items() if fact in reading - state.facts)
+
+
+def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """The latest captured amount wins; once the capture is reversed, nothing is left that could change."""
+    if Fact.CAPTURED not in reading & state.facts or Fact.CAPTURE_REVERSED in state.facts:
+        return ()
+    if not _is_later(state, seen) or seen.amount_minor == state.captured_minor:
+        return ()
+    return (
+        CaptureAmountChanged(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            previous_minor=state.captured_minor,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """Money that went back: told when the second half of the proof is seen, whichever half that is."""
+    if state.identity is None:
+        return ()
+    told = {
+        "paytrace_transaction_id": seen.paytrace_transaction_id,
+        "occurred_at": seen.observed_at,
+        **asdict(state.identity),
+    }
+    events: tuple[Event, ...] = ()
+    if _completed(state, Fact.CAPTURED, _VOIDS | {Fact.ACH_RETURNED}, Fact.CAPTURE_REVERSED):
+        reason = CaptureReversalReason.VOID if state.facts & _VOIDS else CaptureReversalReason.ACH_RETURN
+        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, **told),)
+    if _completed(state, Fact.REFUND_ISSUED, _VOIDS | {Fact.ACH_FAILED, Fact.ACH_RETURNED}, Fact.REFUND_REVERSED):
+        events += (RefundReversed(amount_minor=state.refund_minor, **told),)
+    return events
+
+
+def _completed(state: State, money: Fact, takes_it_back: frozenset[Fact], told: Fact) -> bool:
+    return money in state.facts and bool(state.facts & takes_it_back) and told not in state.facts
+
+
+def _contradictions(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    details = [f"{one} and {other}" for one, other in CONTRADICTIONS if {one, other} <= state.facts]
+    if Fact.REFUND_ISSUED in reading and state.refund_minor != seen.amount_minor:
+        details.append(f"refund amounts {state.refund_minor} and {seen.amount_minor}")
+    return tuple(event for detail in details for event in _contradicted(state, detail, seen))
+
+
+def _contradicted(state: State, detail: str, seen: TransactionObserved) -> tuple[Event, ...]:
+    if detail in state.contradictions:
+        return ()
+    return (
+        PaymentContradicted(
+            paytrace_transaction_id=seen.paytrace_transaction_id, detail=detail, occurred_at=seen.observed_at
+        ),
+    )
+
+
+def _amount_to_remember(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """A later sighting that no other event has told of; without it an older one could win by arriving late."""
+    if Fact.CAPTURED not in reading or not _is_later(state, seen):
+        return ()
+    return (
+        CaptureSighted(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            status=seen.status,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _is_later(state: State, seen: TransactionObserved) -> bool:
+    return state.capture is None or state.capture < AmountSighting(
+        seen.observed_at, RANKS[seen.status], seen.amount_minor
+    )
+
+
+def _told_by(seen: TransactionObserved) -> dict[str, Any]:
+    """The fields that most events take over from the sighting as they are."""
+    return {
+        "paytrace_transaction_id": seen.paytrace_transaction_id,
+        "amount_minor": seen.amount_minor,
+        "occurred_at": seen.observed_at,
+        **asdict(_identity(seen)),
+    }
+
+
+def _tell_settled(seen: TransactionObserved) -> Event:
+    return PaymentSettled(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        batch_number=seen.batch_number,
+        settled_at=seen.settled_at or seen.observed_at,
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
+    return lambda seen: PaymentVoided(
+        paytrace_transaction_id=seen.paytrace_transaction_id, reason=reason, occurred_at=seen.observed_at
+    )
+
+
+def _tell_declined(seen: TransactionObserved) -> Event:
+    return PaymentDeclined(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        method=seen.method,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        approval_message=seen.raw_status,
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_ach_failed(seen: TransactionObserved) -> Event:
+    return AchPaymentFailed(
+        paytrace_transaction_id=seen.paytrace_transaction_id, raw_status=seen.raw_status, occurred_at=seen.observed_at
+    )
+
+
+def _tell_ach_returned(seen: TransactionObserved) -> Event:
+    return AchPaymentReturned(
+        paytrace_transaction_id=seen.paytrace_transaction_id, return_code=seen.return_code, occurred_at=seen.observed_at
+    )
+
+
+# In the order in which they are told, so that money is told before what becomes of it.
+_TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
+    Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_told_by(seen)),
+    Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_told_by(seen)),
+    Fact.CAPTURED: lambda seen: PaymentCaptured(**_told_by(seen)),
+    Fact.SETTLED: _tell_settled,
+    Fact.VOIDED: _tell_voided(VoidReason.VOID),
+    Fact.VOIDED_BY_RULE: _tell_voided(VoidReason.AVS_CSC_RULE),
+    Fact.DECLINED: _tell_declined,
+    Fact.ACH_FAILED: _tell_ach_failed,
+    Fact.ACH_RETURNED: _tell_ach_returned,
+    Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_told_by(seen)),
+}
+
+
+def _with(state: State, fact: Fact) -> State:
+    return replace(state, facts=state.facts | {fact})
+
+
+def _with_amount(state: State, sighting: AmountSighting) -> State:
+    return replace(state, capture=sighting if state.capture is None else max(state.capture, sighting))
+
+
+def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountSighting:
+    """The event does not name its status; at the instant of the latest sighting it can only be of that rank."""
+    rank = state.capture.rank if state.capture and state.capture.observed_at == event.occurred_at else 0
+    return AmountSighting(event.occurred_at, rank, event.amount_minor)
+
+
+def _identity(told: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
+    return Identity(**{field.name: getattr(told, field.name) for field in fields(Identity)})
+
+
+def _movement(
+    state: State, event: Event, movement: Movement, amount_minor: int, suffix: str = ""
+) -> tuple[Output, ...]:
+    if state.identity is None:
+        return ()
+    transaction_id, identity = event.paytrace_transaction_id, state.identity
+    to_identify = PaymentToIdentify(
+        movement_id=f"{transaction_id}:{movement}{suffix}",
+        paytrace_transaction_id=transaction_id,
+        movement=movement,
+        amount_minor=amount_minor,
+        currency=identity.currency,
+        method=identity.method,
+        invoice_number=identity.invoice_number,
+        vault_customer_id=identity.vault_customer_id,
+        tokens=tokens_of(transaction_id, identity.vault_customer_id, identity.invoice_number),
+        occurred_at=event.occurred_at,
+    )
+    return (Output(IDENTIFICATION_INBOX, to_identify),)
+
+
+def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
+    """An amount may come back to what it was, so a change is named by its instant and rank besides the amount."""
+    micros = (event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    rank = state.capture.rank if state.capture else 0
+    return f":{event.amount_minor}:{micros}:{rank}"
+
+
+def _stage(state: State) -> Stage:
+    facts = state.facts
+    if Fact.CAPTURED in facts:
+        return _stage_of_money(state)
+    for fact, stage in _STAGES_WITHOUT_CAPTURE.items():
+        if fact in facts:
+            return stage
+    return Stage.UNKNOWN
+
+
+# The first one that is proved names the stage of a transaction that captured nothing.
+_STAGES_WITHOUT_CAPTURE = {
+    Fact.REFUND_REVERSED: Stage.REFUND_REVERSED,
+    Fact.REFUND_ISSUED: Stage.REFUND_ISSUED,
+    Fact.VOIDED: Stage.VOIDED,
+    Fact.VOIDED_BY_RULE: Stage.VOIDED,
+    Fact.ACH_RETURNED: Stage.RETURNED,
+    Fact.DECLINED: Stage.DECLINED,
+    Fact.ACH_FAILED: Stage.FAILED,
+    Fact.ACH_INITIATED: Stage.ACH_PENDING,
+    Fact.AUTHORIZED: Stage.AUTHORIZED,
+}
+
+
+def _stage_of_money(state: State) -> Stage:
+    if Fact.CAPTURE_REVERSED in state.facts:
+        return Stage.VOIDED if state.facts & _VOIDS else Stage.RETURNED
+    if state.refunded_minor:
+        return Stage.REFUNDED if state.refunded_minor >= state.captured_minor else Stage.PARTIALLY_REFUNDED
+    if Fact.SETTLED in state.facts:
+        return Stage.SETTLED
+    is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
+    return Stage.CLEARED if is_ach else Stage.CAPTURED
