@@ -1,0 +1,33 @@
+"""Folds what PayTrace tells into the state of each payment, and sends each movement of money to identification."""
+
+from __future__ import annotations
+
+import faust
+from faust.types import AgentT, StreamT
+
+from streams.agents.inbox import Flow, batches, inbox_topic
+from streams.domain import payment
+from streams.tasks.crew import Crew
+from streams.tasks.processor import Processor
+
+FOLD_PAYMENTS = Processor(
+    name="fold-payments",
+    inbox="payments.observations.v1",
+    journal="payments.events.v1",
+    state_type=payment.State,
+    initial=payment.INITIAL,
+    decide=payment.decide,
+    evolve=payment.evolve,
+    route=payment.route,
+)
+
+
+def register(app: faust.App, crew: Crew, flow: Flow) -> AgentT[bytes]:
+    """Hang the agent onto the app."""
+
+    @app.agent(inbox_topic(app, FOLD_PAYMENTS.inbox), name=FOLD_PAYMENTS.name)
+    async def fold_payments(stream: StreamT[bytes]) -> None:
+        async for records in batches(stream, flow):
+            await crew.advance(FOLD_PAYMENTS, records)
+
+    return fold_payments

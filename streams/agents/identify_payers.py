@@ -1,0 +1,33 @@
+"""Finds the abas customer behind each movement of money, or lets it wait for a reference."""
+
+from __future__ import annotations
+
+import faust
+from faust.types import AgentT, StreamT
+
+from streams.agents.inbox import Flow, batches, inbox_topic
+from streams.domain import payer
+from streams.tasks.crew import Crew
+from streams.tasks.processor import Processor
+
+IDENTIFY_PAYERS = Processor(
+    name="identify-payers",
+    inbox="identification.inbox.v1",
+    journal="identification.events.v1",
+    state_type=payer.State,
+    initial=payer.INITIAL,
+    decide=payer.decide,
+    evolve=payer.evolve,
+    route=payer.route,
+)
+
+
+def register(app: faust.App, crew: Crew, flow: Flow) -> AgentT[bytes]:
+    """Hang the agent onto the app."""
+
+    @app.agent(inbox_topic(app, IDENTIFY_PAYERS.inbox), name=IDENTIFY_PAYERS.name)
+    async def identify_payers(stream: StreamT[bytes]) -> None:
+        async for records in batches(stream, flow):
+            await crew.advance(IDENTIFY_PAYERS, records)
+
+    return identify_payers

@@ -1,0 +1,64 @@
+"""Posts documents into abas, each exactly once, and tells the receivables what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.types import AgentT, StreamT
+
+from schemas.failures import Unreadable
+from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
+from streams.agents.inbox import Flow, batches, inbox_topic
+from streams.domain.output import Output
+from streams.ports import Ledger
+from streams.tasks.crew import Crew
+from streams.tasks.processor import Processor
+
+REPLY_TO = "receivables.inbox.v1"
+
+# abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
+CUSTOMERS_AT_ONCE = 2
+# What a crash can make us look up again; small, because nothing of a batch is known to others before its end.
+COMMANDS_AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The sink keeps no state: whether a document was posted is abas' own knowledge, looked up each time."""
+
+
+def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
+    """The sink's work, against these books."""
+
+    async def perform(_state: Nothing, record: Any) -> tuple[Any, ...]:
+        match record:
+            case PostCashReceipt() | ReverseCashReceipt():
+                return (await ledger.post(record),)
+            case _:
+                raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
+
+    return Processor(
+        name="post-to-abas",
+        inbox="erp.commands.v1",
+        journal="erp.outcomes.v1",
+        state_type=Nothing,
+        initial=Nothing(),
+        perform=perform,
+        evolve=lambda state, _event: state,
+        route=lambda _state, outcome: (Output(REPLY_TO, outcome),),
+        batch_size=COMMANDS_AT_ONCE,
+        concurrency=CUSTOMERS_AT_ONCE,
+    )
+
+
+def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Nothing]) -> AgentT[bytes]:
+    """Hang the agent onto the app."""
+
+    @app.agent(inbox_topic(app, processor.inbox), name=processor.name)
+    async def post_to_abas(stream: StreamT[bytes]) -> None:
+        async for records in batches(stream, flow):
+            await crew.advance(processor, records)
+
+    return post_to_abas

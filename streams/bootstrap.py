@@ -1,0 +1,250 @@
+"""Puts the rooms together: the one module that sees agents, connectors, projections and settings at once.
+
+Nothing here happens at import. Each process of Saldo is one function below; the commands of streams.cli call them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import faust
+from faust.types import TP
+
+from connectors.abas.client import AbasClient
+from connectors.abas.profile import Profile, load_profile, validate_profile
+from connectors.abas.sink import AbasSink
+from connectors.abas.source import AbasSource
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.source import PayTraceSource
+from schemas.codec import Codec
+from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
+from streams.agents.inbox import Flow
+from streams.metrics import TaskMetrics
+from streams.polling import Teller, poll_forever, whole_poll, window_poll
+from streams.ports import ErpCommand, ErpOutcome
+from streams.settings import Settings
+from streams.tasks.crew import Crew
+from streams.tasks.kafka import KafkaLog
+from streams.tasks.membership import GroupMembership, SoleOwner
+from streams.tasks.ports import Log, Membership, Observer, SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
+from streams.tasks.task import Task, TaskRules
+
+EXIT_HALTED = 70
+
+# Every pure agent, in the order in which a payment meets them.
+DECIDERS: tuple[Processor[Any], ...] = (
+    fold_payments.FOLD_PAYMENTS,
+    identify_payers.IDENTIFY_PAYERS,
+    match_open_items.MATCH_OPEN_ITEMS,
+)
+
+
+def codec(settings: Settings) -> Codec:
+    """The codec of this installation: Confluent frames with a registry, single-object encoding without."""
+    if settings.schema_registry_url is None:
+        return Codec()
+    from schemas.registry import Registry
+
+    return Codec(Registry(settings.schema_registry_url))
+
+
+# -- worker --------------------------------------------------------------------------------------------------------
+
+
+class AbasLedger:
+    """The sink's books, opened on first use, inside the loop that uses them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.abas
+        self._sink: AbasSink | None = None
+        self._opening = asyncio.Lock()
+
+    async def post(self, command: ErpCommand) -> ErpOutcome:
+        """Post one document; see streams.ports.Ledger."""
+        async with self._opening:
+            if self._sink is None:
+                client = AbasClient(self._settings)
+                profile = await _profile(client, self._settings.profile_path)
+                self._sink = AbasSink(client, profile, self._settings)
+        return await self._sink.post(command)
+
+
+def worker_app(settings: Settings) -> faust.App:
+    """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
+    client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    session_s = settings.kafka.session_timeout_s
+    app = faust.App(
+        settings.kafka.group,
+        broker=f"kafka://{settings.bootstrap_servers}",
+        broker_client_id=client_id,
+        broker_credentials=_faust_credentials(settings),
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 4,
+        broker_rebalance_timeout=session_s + 2,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        store="memory://",
+        web_enabled=False,
+        datadir=str(settings.data_dir / "faust"),
+    )
+    sink = post_to_abas.post_to_abas(AbasLedger(settings))
+    membership = GroupMembership(
+        settings.kafka_options, group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
+    )
+    crew = new_crew(settings, (*DECIDERS, sink), membership)
+    flow = Flow(settings.worker.batch_size, settings.worker.linger_s)
+    fold_payments.register(app, crew, flow)
+    identify_payers.register(app, crew, flow)
+    match_open_items.register(app, crew, flow)
+    post_to_abas.register(app, crew, flow, sink)
+    _attend(app, crew, settings.worker.tend_every_s)
+    return app
+
+
+def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
+    """The tasks of a worker, on the real broker."""
+    log = KafkaLog(settings.kafka_options)
+    shared_codec, observer = codec(settings), TaskMetrics()
+
+    def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
+        return build_task(settings, processor, partition, log, shared_codec, membership, observer)
+
+    return Crew(processors, new_task, halt)
+
+
+def build_task(
+    settings: Settings,
+    processor: Processor[Any],
+    partition: int,
+    log: Log,
+    shared_codec: Codec,
+    membership: Membership | None = None,
+    observer: Observer | None = None,
+    store: StateStore[Any] | None = None,
+) -> Task[Any]:
+    """One task with the store that the settings choose."""
+    worker = settings.worker
+    return Task(
+        processor,
+        partition,
+        log=log,
+        store=state_store(settings, processor, partition) if store is None else store,
+        codec=shared_codec,
+        membership=membership or SoleOwner(),
+        observer=observer or SilentObserver(),
+        rules=TaskRules(failures_in_a_row=worker.failures_in_a_row, marker_every=worker.marker_every),
+    )
+
+
+def state_store(settings: Settings, processor: Processor[Any], partition: int) -> StateStore[Any]:
+    """Memory, or one SQLite file per task and process: two workers of one machine never share a file."""
+    if settings.worker.state_store == "memory":
+        return MemoryStore()
+    return SqliteStore(state_dir(settings) / f"{processor.name}-{partition}.sqlite", processor.state_type)
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where the snapshots of this worker lie."""
+    return settings.data_dir / "state" / settings.worker.name
+
+
+def halt(reason: str) -> NoReturn:
+    """End the process at once, without goodbye: whatever is not durable must not look as if it were."""
+    os._exit(EXIT_HALTED)
+
+
+def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
+    """Look after assigned partitions, and let go of revoked ones before somebody else gets them."""
+
+    async def tend() -> None:
+        while not app.should_stop:
+            await crew.tend((tp.topic, tp.partition) for tp in app.consumer.assignment())
+            await asyncio.sleep(every_s)
+
+    async def let_go(_app: Any, *, revoked: set[TP], **_: Any) -> None:
+        await crew.release((tp.topic, tp.partition) for tp in revoked)
+
+    app.task(tend)
+    app.on_partitions_revoked.connect(cast("Any", let_go))
+
+
+def _faust_credentials(settings: Settings) -> Any:
+    kafka = settings.kafka
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    import ssl
+
+    context = None
+    if kafka.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=kafka.ssl_ca_location and str(kafka.ssl_ca_location))
+    if kafka.security_protocol == "SSL":
+        return context
+    return faust.SASLCredentials(
+        username=kafka.sasl_username,
+        password=kafka.sasl_password.get_secret_value(),
+        ssl_context=context,
+        mechanism=kafka.sasl_mechanism,
+    )
+
+
+# -- sources -------------------------------------------------------------------------------------------------------
+
+
+async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Poll PayTrace until told to stop."""
+    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+        source = PayTraceSource(client, settings.paytrace)
+        teller = Teller(source.name, log, codec(settings))
+        polling = settings.polling
+        await poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop)
+
+
+async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Poll abas until told to stop."""
+    async with AbasClient(settings.abas) as client, _log(settings) as log:
+        profile = await _profile(client, settings.abas.profile_path)
+        source = AbasSource(client, profile, settings.abas)
+        teller = Teller(source.name, log, codec(settings))
+        await poll_forever(source.name, teller, whole_poll(source), settings.polling.abas_every_s, stop)
+
+
+async def _profile(client: AbasClient, path: Path) -> Profile:
+    profile = load_profile(path)
+    await validate_profile(client, profile)
+    return profile
+
+
+@asynccontextmanager
+async def _log(settings: Settings) -> AsyncIterator[KafkaLog]:
+    log = KafkaLog(settings.kafka_options)
+    try:
+        yield log
+    finally:
+        await asyncio.to_thread(log.close)
+
+
+# -- projector -----------------------------------------------------------------------------------------------------
+
+
+def run_projector(settings: Settings) -> None:
+    """Project every topic until SIGTERM or SIGINT."""
+    from projections.writer import run_projector as project
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    project(settings.projection, stop, codec=codec(settings))

@@ -1,0 +1,210 @@
+"""Reads sources that cannot say what is new, and tells each change once.
+
+A poll sees the same things again and again. What was told last is remembered per subject as a digest of its content,
+in `sources.cursors.v1`; only what differs is written to the inboxes, and the cursor after it. A crash between the two
+tells one thing twice, with the same event id, which folds to one event. When and by which way a thing was observed is
+no part of its content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, to_json
+from schemas.envelope import Envelope, content_event_id, root_traceparent
+from schemas.failures import SaldoError, Transient, Unreadable
+from schemas.records.sources import SourceCursor
+from streams.ports import Sighting, WholeSource, WindowSource
+from streams.settings import PollingSettings
+from streams.tasks.ports import Log
+from streams.tasks.records import Outbound, partition_for
+
+logger = logging.getLogger(__name__)
+
+CURSORS = "sources.cursors.v1"
+NOT_CONTENT = frozenset({"observed_at", "observed_by"})
+WRITE_AT_ONCE = 500
+LONGEST_PAUSE_S = 60.0
+
+
+class Teller:
+    """Writes what a source shows to the inboxes, each change once."""
+
+    def __init__(self, source: str, log: Log, codec: Codec) -> None:
+        self._source = source
+        self._log = log
+        self._codec = codec
+        self._told: dict[str, str] = {}
+
+    async def remember(self) -> None:
+        """Read back what this source told before; to be called once, before the first poll."""
+        for partition in range(self._log.partition_count(CURSORS)):
+            start, end = await self._log.watermarks(CURSORS, partition)
+            async for batch in self._log.read(CURSORS, partition, start, end):
+                for record in batch:
+                    cursor = self._codec.decode(record.value)
+                    if cursor.source == self._source:
+                        self._told[cursor.subject] = cursor.digest
+
+    async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
+        """Write what changed since it was last told.
+
+        Ensures: each record is acknowledged before its cursor is written, so nothing is taken for told that is not;
+                 what was seen before a failure of the source is written before the failure goes on.
+        Shapes:  the result is the number of sightings that were new or different.
+        """
+        changed: list[tuple[str, str, tuple[Any, ...]]] = []
+        told = 0
+        try:
+            async for name, records in sightings:
+                subject = f"{self._source}/{name}"
+                digest = content_digest(records)
+                if self._told.get(subject) != digest:
+                    changed.append((subject, digest, records))
+                if len(changed) >= WRITE_AT_ONCE:
+                    told += await self._write(changed)
+                    changed = []
+        finally:
+            told += await self._write(changed)
+        return told
+
+    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]]) -> int:
+        if not changed:
+            return 0
+        await self._log.append([self._outbound(record) for _, _, records in changed for record in records])
+        now = datetime.now(UTC)
+        cursors = [
+            SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
+            for subject, digest, _ in changed
+        ]
+        await self._log.append([self._cursor(cursor) for cursor in cursors])
+        self._told.update((subject, digest) for subject, digest, _ in changed)
+        return len(changed)
+
+    def _outbound(self, record: Any) -> Outbound:
+        name = type(record).__name__
+        spec = catalog.inbox_of(name, producer=f"source-{self._source}")
+        key = spec.key_of(record)
+        event_id = content_event_id(name, _content(record))
+        envelope = Envelope(
+            event_id=event_id,
+            type=name,
+            source=f"saldo/source-{self._source}",
+            time=record.observed_at,
+            traceparent=root_traceparent(event_id),
+        )
+        return Outbound(
+            topic=spec.name,
+            partition=partition_for(key, self._log.partition_count(spec.name)),
+            key=key,
+            value=self._codec.encode(record),
+            headers=envelope.to_headers(),
+        )
+
+    def _cursor(self, cursor: SourceCursor) -> Outbound:
+        key = catalog.topic(CURSORS).key_of(cursor)
+        envelope = Envelope(
+            event_id=content_event_id("SourceCursor", key + cursor.digest.encode()),
+            type="SourceCursor",
+            source=f"saldo/source-{self._source}",
+            time=cursor.observed_at,
+        )
+        return Outbound(
+            topic=CURSORS,
+            partition=partition_for(key, self._log.partition_count(CURSORS)),
+            key=key,
+            value=self._codec.encode(cursor),
+            headers=envelope.to_headers(),
+        )
+
+
+def content_digest(records: Sequence[Any]) -> str:
+    """Digest of what the records say, leaving out when and how it was observed."""
+    return hashlib.sha256(b"\n".join(map(_content, records))).hexdigest()
+
+
+def _content(record: Any) -> bytes:
+    fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT}
+    return json.dumps([type(record).__name__, fields], sort_keys=True, ensure_ascii=False).encode()
+
+
+class WindowRounds:
+    """Which days the next poll of a window source reads: the recent ones each time, the whole window now and then."""
+
+    def __init__(
+        self, source: WindowSource, settings: PollingSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._whole_at = float("-inf")
+
+    def sightings(self, now: datetime) -> AsyncIterator[Sighting]:
+        """The next poll; the first one reads the recent days, so that a start is quick, the second one everything."""
+        since, until = self.days(now)
+        return self._source.poll(since, until)
+
+    def days(self, now: datetime) -> tuple[date, date]:
+        """First and last day of the next poll."""
+        first, last = self._source.window(now)
+        recent = max(first, last - timedelta(days=self._settings.recent_days))
+        if self._whole_at == float("-inf"):
+            self._whole_at = self._clock() - self._settings.whole_window_every_s
+            return recent, last
+        if self._clock() - self._whole_at >= self._settings.whole_window_every_s:
+            self._whole_at = self._clock()
+            return first, last
+        return recent, last
+
+
+async def poll_forever(
+    name: str, teller: Teller, next_poll: Callable[[], AsyncIterator[Sighting]], every_s: float, stop: asyncio.Event
+) -> None:
+    """Poll until told to stop. A source that fails is asked again, later and later; what it showed before counts.
+
+    Raises: DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
+    """
+    await teller.remember()
+    failures = 0
+    while not stop.is_set():
+        began = time.monotonic()
+        pause = every_s
+        try:
+            told = await teller.tell(next_poll())
+            failures = 0
+            logger.info(
+                "polled", extra={"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
+            )
+        except (Transient, Unreadable) as error:
+            failures += 1
+            pause = _pause_s(every_s, failures, error)
+            logger.warning("poll failed", extra={"source": name, "error": str(error), "pause_s": round(pause, 1)})
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=pause)
+        except TimeoutError:
+            continue
+
+
+def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
+    asked = error.retry_after_s if isinstance(error, Transient) else None
+    backoff = min(every_s * float(2 ** min(failures, 10)), max(every_s, LONGEST_PAUSE_S))
+    return max(asked or 0.0, backoff)
+
+
+def whole_poll(source: WholeSource) -> Callable[[], AsyncIterator[Sighting]]:
+    """Each poll of a source that shows everything each time."""
+    return source.poll
+
+
+def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:
+    """Each poll of a source that is asked for days."""
+    rounds = WindowRounds(source, settings)
+    return lambda: rounds.sightings(datetime.now(UTC))

@@ -1,0 +1,191 @@
+"""Every setting of Saldo, gathered from the rooms that use them.
+
+Read in this order, the later wins: defaults, `saldo.toml` (or the file that SALDO_CONFIG names), environment variables
+SALDO_<SECTION>_<FIELD> such as SALDO_KAFKA_BOOTSTRAP_SERVERS. Secrets are masked wherever settings are shown.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from connectors.abas.settings import AbasSettings
+from connectors.paytrace.settings import PayTraceSettings
+from projections.settings import ProjectionSettings
+from schemas.failures import ContractBroken
+
+CONFIG_VARIABLE = "SALDO_CONFIG"
+DEFAULT_CONFIG = Path("saldo.toml")
+
+
+class KafkaSettings(BaseModel):
+    """Where Kafka is. Without bootstrap_servers, the embedded broker of the data directory is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bootstrap_servers: str | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_ca_location: Path | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    replication_factor: int | None = None
+    group: str = "saldo"
+    # A worker that says nothing for this long loses its partitions; three heartbeats fit in, and a pause is noticed.
+    session_timeout_s: float = Field(default=10.0, gt=1)
+
+    def options(self, bootstrap_servers: str) -> dict[str, Any]:
+        """The connection as librdkafka words it."""
+        options: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers,
+            "security.protocol": self.security_protocol,
+            # What matters of a failed connection reaches people as our own error.
+            "log_level": 2,
+        }
+        if self.ssl_ca_location is not None:
+            options["ssl.ca.location"] = str(self.ssl_ca_location)
+        if self.security_protocol.startswith("SASL"):
+            options |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password.get_secret_value(),
+            }
+        return options
+
+
+class WorkerSettings(BaseModel):
+    """How agents run.
+
+    name              tells this worker's snapshots from those of another worker on the same machine
+    state_store       memory, or disk: one SQLite file per task below <data_dir>/state, which shortens the restore
+    batch_size        records that an agent takes from Faust at once
+    linger_s          how long it waits for that many
+    tend_every_s      how often idle partitions are looked after for records that were never delivered
+    failures_in_a_row parked records in a row that stop a task
+    marker_every      silent inbox records after which a position marker is written
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="worker", pattern=r"^[A-Za-z0-9_-]+$")
+    state_store: Literal["memory", "disk"] = "disk"
+    batch_size: int = Field(default=500, ge=1)
+    linger_s: float = Field(default=0.02, gt=0)
+    tend_every_s: float = Field(default=0.5, gt=0)
+    failures_in_a_row: int = Field(default=20, ge=1)
+    marker_every: int = Field(default=1_000, ge=1)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+
+
+class PollingSettings(BaseModel):
+    """How often sources are read.
+
+    paytrace_every_s / abas_every_s   pause between two polls
+    recent_days                       days that each PayTrace poll reads; the whole look-back window
+                                      (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paytrace_every_s: float = Field(default=5.0, gt=0)
+    abas_every_s: float = Field(default=5.0, gt=0)
+    recent_days: int = Field(default=1, ge=0)
+    whole_window_every_s: float = Field(default=900.0, gt=0)
+
+
+class ReportingSettings(BaseModel):
+    """Where ClickHouse is. Without a DSN, the embedded engine keeps its files below the data directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clickhouse_dsn: SecretStr | None = None
+    batch_rows: int = Field(default=20_000, ge=1)
+    linger_s: float = Field(default=0.5, gt=0)
+    http_port: int = Field(default=0, ge=0, le=65535)
+
+
+class Settings(BaseSettings):
+    """All settings of one Saldo installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALDO_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="ignore"
+    )
+
+    data_dir: Path = Path(".saldo")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    schema_registry_url: str | None = None
+    kafka: KafkaSettings = KafkaSettings()
+    worker: WorkerSettings = WorkerSettings()
+    polling: PollingSettings = PollingSettings()
+    reporting: ReportingSettings = ReportingSettings()
+    paytrace: PayTraceSettings = PayTraceSettings()
+    abas: AbasSettings = AbasSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the file."""
+        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The brokers to connect to; raises ContractBroken when none is set and no embedded one runs."""
+        if self.kafka.bootstrap_servers:
+            return self.kafka.bootstrap_servers
+        from streams.embedded.kafka import EmbeddedKafka
+
+        running = EmbeddedKafka.running(self.data_dir)
+        if running is None:
+            raise ContractBroken(
+                "no Kafka is named and no embedded broker runs here; set SALDO_KAFKA_BOOTSTRAP_SERVERS, or start one "
+                f"for {self.data_dir} with `saldo dev kafka` or `saldo up`"
+            )
+        return running.address
+
+    @property
+    def kafka_options(self) -> dict[str, Any]:
+        """The Kafka connection for confluent-kafka clients."""
+        return self.kafka.options(self.bootstrap_servers)
+
+    @property
+    def projection(self) -> ProjectionSettings:
+        """What the read side needs of all this."""
+        dsn = self.reporting.clickhouse_dsn
+        options = {name: str(value) for name, value in self.kafka_options.items() if name != "bootstrap.servers"}
+        return ProjectionSettings(
+            clickhouse_dsn=dsn.get_secret_value() if dsn else f"chdb://{(self.data_dir / 'clickhouse').absolute()}",
+            bootstrap_servers=self.bootstrap_servers,
+            data_dir=self.data_dir.absolute(),
+            day_zone=self.paytrace.time_zone,
+            kafka_options=options,
+            batch_rows=self.reporting.batch_rows,
+            linger_s=self.reporting.linger_s,
+            http_port=self.reporting.http_port,
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from file and environment; raises ContractBroken naming every field that does not fit."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
+        )
+        raise ContractBroken(f"settings do not fit: {problems}") from None

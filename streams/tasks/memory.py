@@ -1,0 +1,82 @@
+"""The log in memory: the twin of the broker for unit tests, and the place into which a replay writes its shadow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from streams.tasks.ports import Log
+from streams.tasks.records import Inbound, Outbound
+
+READ_BATCH = 1_000
+
+
+class MemoryLog:
+    """Keeps what is appended in lists, one per partition."""
+
+    def __init__(self, partitions: Mapping[str, int]) -> None:
+        """Name the topics that exist, with their number of partitions."""
+        self._partitions = dict(partitions)
+        self._records: dict[tuple[str, int], list[Inbound]] = {}
+
+    def records(self, topic: str, partition: int) -> list[Inbound]:
+        """Everything on one partition, oldest first."""
+        return self._records.setdefault((topic, partition), [])
+
+    def partition_count(self, topic: str) -> int:
+        """Number of partitions of a topic."""
+        return self._partitions[topic]
+
+    async def topic_id(self, topic: str) -> str:
+        """The name: a topic in memory is never deleted."""
+        return topic
+
+    async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        """First and next offset."""
+        return 0, len(self.records(topic, partition))
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
+        """The records of start <= offset < end."""
+        for first in range(start, end, READ_BATCH):
+            yield self.records(topic, partition)[first : min(end, first + READ_BATCH)]
+
+    async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+        """Append at once; never fails."""
+        return [self._append(record) for record in records]
+
+    def _append(self, record: Outbound) -> int:
+        kept = self.records(record.topic, record.partition)
+        offset = len(kept)
+        kept.append(
+            Inbound(
+                topic=record.topic,
+                partition=record.partition,
+                offset=offset,
+                key=record.key,
+                value=record.value,
+                headers=tuple(record.headers),
+                timestamp_ms=offset,
+            )
+        )
+        return offset
+
+
+class ShadowLog(MemoryLog):
+    """Reads inboxes from a real log and keeps what is appended to itself: a replay that touches nothing."""
+
+    def __init__(self, real: Log, partitions: Mapping[str, int], *, inboxes: frozenset[str]) -> None:
+        """Name the topics whose records come from the real log."""
+        super().__init__(partitions)
+        self._real = real
+        self._inboxes = inboxes
+
+    async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        """Of the real log for an inbox, else of the shadow."""
+        if topic in self._inboxes:
+            return await self._real.watermarks(topic, partition)
+        return await super().watermarks(topic, partition)
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
+        """From the real log for an inbox, else from the shadow."""
+        log = self._real if topic in self._inboxes else super()
+        async for batch in log.read(topic, partition, start, end):
+            yield batch
