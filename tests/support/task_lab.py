@@ -139,7 +139,7 @@ class Lab:
     log: FragileLog = field(default_factory=FragileLog)
     store: StateStore[Counted] = field(default_factory=MemoryStore)
     membership: Membership = field(default_factory=SoleOwner)
-    rules: TaskRules = TaskRules(failures_in_a_row=3, marker_every=1_000)
+    rules: TaskRules = field(default_factory=lambda: TaskRules(failures_in_a_row=3, marker_every=1_000))
 
     def __post_init__(self) -> None:
         self.task = self.new_task()
@@ -159,6 +159,10 @@ class Lab:
     def restart(self) -> None:
         self.log.kill_at_append = None
         self.task = self.new_task()
+
+    async def advance_all(self, batches: Sequence[Sequence[Inbound]]) -> None:
+        for batch in batches:
+            await self.task.advance(batch)
 
     def write(self, *records: RefundLinked, sources: Sequence[SourcePosition] = ()) -> list[Inbound]:
         """Put records into the inbox, as a producer would, and hand them over as Faust would deliver them."""

@@ -15,7 +15,7 @@ from schemas.records.tasks import (
 )
 from streams.tasks.stores import MemoryStore
 from tests.support import task_lab
-from tests.support.task_lab import DLQ, Counted, Lab, decide_mended, refund
+from tests.support.task_lab import DLQ, JOURNAL, Counted, Lab, decide_mended, refund
 
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
 
