@@ -14,7 +14,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -164,9 +164,9 @@ def from_json(name: str, data: Mapping[str, Any]) -> Record:
     values: dict[str, Any] = {}
     for field in fields(catalog.record_classes()[name]):
         if field.name not in data:
-            if not _optional(hints[field.name]):
+            if field.default is MISSING:
                 raise Unreadable(f"{name}.{field.name} is missing")
-            values[field.name] = None
+            values[field.name] = field.default
             continue
         try:
             values[field.name] = _from_jsonable(hints[field.name], data[field.name])

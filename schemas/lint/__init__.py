@@ -1,0 +1,37 @@
+"""Holds the data files of the contract together: schemas, examples, dataclasses and topics must tell one story.
+
+For `saldo schemas check`, tests/catalog and whoever adds a record. All findings come at once, each with its file and
+its remedy. Registries and Avro's own compatibility rules overlook what costs money (a decimal's scale, the unit of a
+timestamp), so these are frozen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from schemas import catalog
+from schemas.lint.binding import binding_rules, record_modules
+from schemas.lint.examples import example_rules
+from schemas.lint.files import Problem, load
+from schemas.lint.history import history_rules
+from schemas.lint.shape import shape_rules
+from schemas.lint.topics import topic_rules
+
+__all__ = ["Problem", "check"]
+
+
+def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = None) -> tuple[Problem, ...]:
+    """Every finding in a contract directory (avro/, examples/, topics/), in the order of the files.
+
+    Shapes:  classes are the record dataclasses by name; None takes those of schemas.records.
+    Ensures: () exactly when every rule holds. A file that can't be read is a finding, and rules that need it wait.
+    """
+    contract, problems = load(root)
+    problems += shape_rules(contract)
+    problems += history_rules(contract)
+    problems += example_rules(contract)
+    problems += binding_rules(contract, record_modules() if classes is None else classes)
+    problems += topic_rules(contract)
+    return tuple(sorted(problems))

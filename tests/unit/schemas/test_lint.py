@@ -1,0 +1,475 @@
+"""Each rule of the contract lint, broken on purpose on a copy: it must be found, with file and remedy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas import catalog
+from schemas.lint import Problem, check
+from schemas.lint.binding import record_modules
+
+PAID = "avro/erp/PostCashReceipt.v1.avsc"
+SEEN = "avro/payments/TransactionObserved.v1.avsc"
+COMMANDS = "topics/erp.commands.v1.yaml"
+OUTCOMES = "topics/erp.outcomes.v1.yaml"
+CURSORS = "topics/sources.cursors.v1.yaml"
+
+
+class Copy:
+    """A contract directory that a test may spoil."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for part in ("avro", "examples", "topics"):
+            shutil.copytree(catalog.ROOT / part, root / part)
+
+    def json(self, file: str, change: Callable[[Any], Any]) -> None:
+        path = self.root / file
+        data = json.loads(path.read_text())
+        path.write_text(json.dumps(change(data) or data))
+
+    def yaml(self, file: str, **changes: Any) -> None:
+        path = self.root / file
+        data = yaml.safe_load(path.read_text()) | changes
+        path.write_text(yaml.safe_dump({name: value for name, value in data.items() if value is not DROP}))
+
+    def write(self, file: str, text: str) -> None:
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def check(self, classes: Mapping[str, type[Any]] | None = None) -> tuple[Problem, ...]:
+        return check(self.root, classes)
+
+
+DROP = object()
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+def field(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(field for field in schema["fields"] if field["name"] == name)
+    return found
+
+
+def change_field(name: str, **changes: Any) -> Callable[[Any], None]:
+    def change(schema: Any) -> None:
+        field(schema, name).update(changes)
+
+    return change
+
+
+def add_field(**new: Any) -> Callable[[Any], None]:
+    return lambda schema: schema["fields"].append(new)
+
+
+def drop(name: str) -> Callable[[Any], None]:
+    return lambda schema: schema["fields"].remove(field(schema, name))
+
+
+def test_the_contract_as_it_stands_has_no_finding() -> None:
+    assert [str(problem) for problem in check()] == []
+
+
+def test_an_unspoilt_copy_has_no_finding(contract: Copy) -> None:
+    assert contract.check() == ()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One rule broken: in which file, how, and what the finding says."""
+
+    rule: str
+    file: str
+    change: Callable[[Any], Any]
+    finding: str
+    found_in: str | None = None
+
+
+SCHEMA_RULES = [
+    Broken("record doc", PAID, lambda s: s.update(doc=" "), "has no doc"),
+    Broken("field doc", PAID, change_field("value_on", doc=""), "field value_on has no doc"),
+    Broken("enum doc", SEEN, lambda s: field(s, "kind")["type"].update(doc=""), "enum TransactionKind has no doc"),
+    Broken(
+        "enum without default", SEEN, lambda s: field(s, "kind")["type"].pop("default") and None, "enum TransactionKind"
+    ),
+    Broken("enum default", SEEN, lambda s: field(s, "kind")["type"].update(default="SALE"), "has default SALE"),
+    Broken(
+        "enum begins with UNKNOWN",
+        SEEN,
+        lambda s: field(s, "kind")["type"]["symbols"].reverse(),
+        "begins with ACH_REFUND",
+    ),
+    Broken("no float", PAID, change_field("amount_minor", type="double"), "is a double"),
+    Broken(
+        "no nested float", PAID, add_field(name="rates", doc="r", type={"type": "array", "items": "float"}), "rates[]"
+    ),
+    Broken("minor units are long", PAID, change_field("amount_minor", type="int"), "money field amount_minor is int"),
+    Broken("money has a currency", PAID, drop("currency"), "amount_minor has no currency beside it"),
+    Broken("currency is text", PAID, change_field("currency", type="bytes"), "currency is bytes"),
+    Broken("money names its unit", PAID, add_field(name="fee", type="long", doc="Fee."), "fee looks like money"),
+    Broken(
+        "no decimal",
+        PAID,
+        add_field(name="rate", doc="r", type={"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}),
+        "field rate is a decimal",
+    ),
+    Broken(
+        "instants in micros",
+        PAID,
+        change_field("occurred_at", type={"type": "long", "logicalType": "timestamp-millis"}),
+        "occurred_at is timestamp-millis",
+    ),
+    Broken(
+        "_at is an instant", PAID, change_field("occurred_at", type="string"), "field occurred_at has logicalType None"
+    ),
+    Broken(
+        "an instant is _at",
+        PAID,
+        add_field(name="posted", doc="d", type={"type": "long", "logicalType": "timestamp-micros"}),
+        "field posted has logicalType timestamp-micros",
+    ),
+    Broken("_on is a date", PAID, change_field("value_on", type="string"), "field value_on has logicalType None"),
+    Broken(
+        "optional has default null", SEEN, lambda s: field(s, "settled_at").pop("default") and None, "no default null"
+    ),
+    Broken(
+        "null stands first",
+        SEEN,
+        change_field("return_code", type=["string", "null"]),
+        "return_code has no default null",
+    ),
+    Broken("no card data", SEEN, add_field(name="card_number", type="string", doc="No."), "may hold card or bank data"),
+    Broken("raw is kept", SEEN, drop("raw"), "has no field raw"),
+    Broken("raw twin of a status", SEEN, drop("raw_status"), "status has no raw twin"),
+    Broken("raw twin of a kind", SEEN, drop("raw_kind"), "kind has no raw twin"),
+    Broken("name as in file", PAID, lambda s: s.update(name="PostReceipt"), "record is named 'PostReceipt'"),
+    Broken(
+        "namespace as folder", PAID, lambda s: s.update(namespace="saldo.payments"), "namespace is 'saldo.payments'"
+    ),
+    Broken("parses", PAID, change_field("currency", type="strng"), "no Avro schema"),
+    Broken("is a record", PAID, lambda s: field(SEEN_SCHEMA, "kind")["type"], "is not a record"),
+]
+SEEN_SCHEMA = json.loads((catalog.ROOT / SEEN).read_text())
+
+
+@pytest.mark.parametrize("broken", SCHEMA_RULES, ids=lambda broken: broken.rule)
+def test_a_broken_schema_is_found(contract: Copy, broken: Broken) -> None:
+    contract.json(broken.file, broken.change)
+    hits = [problem for problem in contract.check() if problem.file == broken.file and broken.finding in problem.what]
+    assert len(hits) == 1
+    assert hits[0].remedy
+
+
+EXAMPLE = "examples/erp/PostCashReceipt.v1.json"
+EXAMPLE_RULES = [
+    Broken("unknown field", EXAMPLE, lambda e: e.update(extra=1), "unknown ['extra']"),
+    Broken("missing field", EXAMPLE, lambda e: e.pop("currency") and None, "missing ['currency']"),
+    Broken("wrong type", EXAMPLE, lambda e: e.update(amount_minor="12"), "amount_minor does not fit"),
+    Broken("bool is no number", EXAMPLE, lambda e: e.update(amount_minor=True), "amount_minor does not fit"),
+    Broken("float is no number", EXAMPLE, lambda e: e.update(amount_minor=1.5), "amount_minor does not fit"),
+    Broken("too large", EXAMPLE, lambda e: e.update(amount_minor=2**64), "cannot be written"),
+    Broken("null", EXAMPLE, lambda e: e.update(currency=None), "currency does not fit"),
+    Broken("symbol", EXAMPLE, lambda e: e.update(method="CASH"), "'CASH' is not among"),
+    Broken("naive instant", EXAMPLE, lambda e: e.update(occurred_at="2026-11-20T10:00:00"), "has no zone"),
+    Broken("no date", EXAMPLE, lambda e: e.update(value_on="tomorrow"), "value_on does not fit"),
+    Broken("no object", EXAMPLE, lambda e: [e], "is not a JSON object"),
+    Broken("bytes", "examples/tasks/DeadLetter.v1.json", lambda e: e.update(record_key="%"), "record_key does not fit"),
+    Broken(
+        "map", "examples/tasks/DeadLetter.v1.json", lambda e: e.update(record_headers=[]), "record_headers does not fit"
+    ),
+    Broken(
+        "array",
+        "examples/receivables/PaymentMatched.v1.json",
+        lambda e: e.update(evidence="x"),
+        "evidence does not fit",
+    ),
+]
+
+
+@pytest.mark.parametrize("broken", EXAMPLE_RULES, ids=lambda broken: broken.rule)
+def test_a_broken_example_is_found(contract: Copy, broken: Broken) -> None:
+    contract.json(broken.file, broken.change)
+    (problem,) = contract.check()
+    assert problem.file == broken.file
+    assert broken.finding in problem.what
+    assert ".avsc" in problem.remedy
+
+
+def test_a_schema_without_example_is_found(contract: Copy) -> None:
+    (contract.root / EXAMPLE).unlink()
+    (problem,) = contract.check()
+    assert (problem.file, problem.remedy) == (PAID, f"write {EXAMPLE}")
+
+
+def test_an_example_without_schema_is_found(contract: Copy) -> None:
+    contract.write("examples/erp/Nothing.v1.json", "{}")
+    (problem,) = contract.check()
+    assert problem.what == "belongs to no schema"
+
+
+def test_files_that_cannot_be_read_are_findings(contract: Copy) -> None:
+    contract.write("avro/erp/notes.txt", "")
+    contract.write("avro/erp/lower.v1.avsc", "{}")
+    contract.write(EXAMPLE, "{")
+    contract.write("topics/broken.yaml", "a: [")
+    contract.write("topics/list.yaml", "- a")
+    contract.write("topics/notes.txt", "")
+    found = {problem.file: problem.what for problem in contract.check()}
+    assert found.keys() >= {"avro/erp/notes.txt", "avro/erp/lower.v1.avsc", EXAMPLE, "topics/broken.yaml"}
+    assert found.keys() >= {"topics/list.yaml", "topics/notes.txt"}
+
+
+def test_two_contexts_cannot_own_one_name(contract: Copy) -> None:
+    contract.write(
+        "avro/tasks/PostCashReceipt.v1.avsc", (contract.root / PAID).read_text().replace("saldo.erp", "saldo.tasks")
+    )
+    assert any("is also in context erp" in problem.what for problem in contract.check())
+
+
+# -- versions ----------------------------------------------------------------------------------------------------------
+
+
+def new_version(
+    contract: Copy, change: Callable[[Any], Any], number: int = 2, *, example: dict[str, Any] | None = None
+) -> str:
+    schema = json.loads((contract.root / PAID).read_text())
+    file = f"avro/erp/PostCashReceipt.v{number}.avsc"
+    contract.write(file, json.dumps(change(schema) or schema))
+    sample = json.loads((contract.root / EXAMPLE).read_text()) | (example or {})
+    names = [field["name"] for field in json.loads((contract.root / file).read_text())["fields"]]
+    contract.write(
+        f"examples/erp/PostCashReceipt.v{number}.json", json.dumps({n: v for n, v in sample.items() if n in names})
+    )
+    return file
+
+
+def versions_only(problems: tuple[Problem, ...]) -> list[Problem]:
+    """Leave out what the dataclass, which stays at version 1, has to say."""
+    return [problem for problem in problems if not problem.file.startswith("records/")]
+
+
+def test_an_optional_field_may_be_added(contract: Copy) -> None:
+    new_version(
+        contract,
+        add_field(name="note", type=["null", "string"], default=None, doc="Note."),
+        example={"note": "x"},
+    )
+    assert versions_only(contract.check()) == []
+    assert any("missing ['note']" in problem.what for problem in contract.check()), "the dataclass must follow"
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "finding"),
+    [
+        ("new field without default", add_field(name="note", type="string", doc="Note."), "v2 readers can't read v1"),
+        ("dropped required field", drop("currency"), "v1 readers can't read v2 records"),
+        ("changed type", change_field("invoice_number", type="long"), "can't read"),
+        ("narrowed to optional", change_field("currency", type=["null", "string"], default=None), "v1 readers"),
+        (
+            "dropped symbol without enum default",
+            lambda s: field(s, "method").update(
+                type={"type": "enum", "name": "PaymentMethod", "namespace": "saldo.payments", "symbols": ["UNKNOWN"]}
+            ),
+            "v2 readers can't read v1",
+        ),
+    ],
+)
+def test_an_incompatible_version_is_found(
+    contract: Copy, rule: str, change: Callable[[Any], Any], finding: str
+) -> None:
+    file = new_version(
+        contract, change, example={"note": "x", "invoice_number": 5} if "type" in rule else {"note": "x"}
+    )
+    assert any(problem.file == file and finding in problem.what for problem in contract.check()), rule
+
+
+def test_compatibility_is_transitive(contract: Copy) -> None:
+    """v2 drops an optional field and v3 brings it back as another type: each step alone is compatible."""
+    optional = {"name": "note", "type": ["null", "string"], "default": None, "doc": "Note."}
+    contract.json(PAID, add_field(**optional))
+    contract.json(EXAMPLE, lambda example: example.update(note=None))
+    new_version(contract, drop("note"))
+    file = new_version(contract, change_field("note", type=["null", "boolean"]), number=3)
+    hits = [problem for problem in contract.check() if problem.file == file and "can't read" in problem.what]
+    assert {"v3 readers can't read v1 records", "v1 readers can't read v3 records"} <= {
+        hit.what.partition(":")[0] for hit in hits
+    }
+
+
+def decimal(scale: int, precision: int = 9) -> dict[str, Any]:
+    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "finding"),
+    [
+        (decimal(2), decimal(4), "changed its scale from 2 to 4"),
+        (decimal(2), decimal(2, 12), "changed its precision from 9 to 12"),
+        (decimal(2), "bytes", "changed its logicalType from decimal to None"),
+        (
+            {"type": "long", "logicalType": "timestamp-micros"},
+            {"type": "long", "logicalType": "timestamp-millis"},
+            "changed its logicalType from timestamp-micros to timestamp-millis",
+        ),
+        ("long", {"type": "long", "logicalType": "timestamp-micros"}, "changed its logicalType from None"),
+        (
+            {"type": "array", "items": decimal(2)},
+            {"type": "array", "items": decimal(3)},
+            "changed its scale from 2 to 3",
+        ),
+        (["null", decimal(2)], ["null", decimal(3)], "changed its scale from 2 to 3"),
+    ],
+)
+def test_meaning_is_frozen_where_avro_sees_no_difference(contract: Copy, before: Any, after: Any, finding: str) -> None:
+    default = {"default": None} if isinstance(before, list) else {}
+    contract.json(PAID, add_field(name="frozen", type=before, doc="d", **default))
+    file = new_version(contract, change_field("frozen", type=after))
+    problems = [problem for problem in contract.check() if problem.file == file]
+    assert any(finding in problem.what for problem in problems)
+    assert not any("can't read" in problem.what for problem in problems), "then Avro would have told us"
+
+
+def test_versions_have_no_gaps(contract: Copy) -> None:
+    new_version(contract, lambda schema: None, number=3)
+    assert any("versions are [1, 3]" in problem.what for problem in contract.check())
+
+
+def test_an_enum_field_without_default_cannot_be_added_although_avro_lets_it_pass(contract: Copy) -> None:
+    """The avro package takes the enum's default for the field's own; a reader of old records fails all the same."""
+    enum = {"type": "enum", "name": "Colour", "doc": "c", "symbols": ["UNKNOWN", "RED"], "default": "UNKNOWN"}
+    new_version(contract, add_field(name="colour", type=enum, doc="c"), example={"colour": "RED"})
+    problems = versions_only(contract.check())
+    assert any(problem.file == EXAMPLE and "read as v2" in problem.what for problem in problems)
+
+
+# -- dataclasses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_dataclass_without_schema_and_a_schema_without_dataclass_are_found(contract: Copy) -> None:
+    classes = record_modules()
+    classes["Nameless"] = classes.pop("PostCashReceipt")
+    whats = {problem.what for problem in contract.check(classes)}
+    assert "has no dataclass PostCashReceipt" in whats
+    assert "dataclass Nameless has no schema" in whats
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (drop("value_on"), "too many ['value_on']"),
+        (add_field(name="note", type="string", doc="d"), "missing ['note']"),
+        (lambda s: s["fields"].reverse(), "in another order"),
+        (change_field("value_on", type="string"), "value_on is date, the schema says string"),
+        (change_field("currency", type=["null", "string"], default=None), "currency is required and the schema says"),
+        (change_field("currency", default="USD"), "has no default, the schema default 'USD'"),
+        (change_field("currency", type="long"), "currency is str, the schema says long"),
+        (lambda s: field(s, "method")["type"]["symbols"].append("CASH"), "method has symbols"),
+        (lambda s: field(s, "method")["type"].update(name="Rail"), "should be the StrEnum Rail"),
+        (change_field("currency", type={"type": "array", "items": "string"}), "should be tuple"),
+        (change_field("currency", type={"type": "map", "values": "string"}), "should be Mapping"),
+        (change_field("currency", type={"type": "fixed", "name": "F", "size": 3}), "no Python type here"),
+    ],
+)
+def test_a_dataclass_that_differs_is_found(contract: Copy, change: Callable[[Any], Any], finding: str) -> None:
+    contract.json(PAID, change)
+    problems = [problem for problem in contract.check() if problem.file == "records/erp.py"]
+    assert any(finding in problem.what for problem in problems)
+    assert all(problem.remedy == f"make it follow {PAID}" for problem in problems)
+
+
+def test_a_record_that_could_change_is_found(contract: Copy) -> None:
+    @dataclass
+    class SourceCursor:
+        source: str
+        subject: str
+        digest: str
+        position: str
+        observed_at: datetime
+
+    SourceCursor.__module__ = "schemas.records.payments"
+    SourceCursor.__annotations__["observed_at"] = datetime
+    whats = [problem.what for problem in contract.check(record_modules() | {"SourceCursor": SourceCursor})]
+    assert any("not frozen with slots" in what for what in whats)
+    assert any("is defined in schemas.records.payments" in what for what in whats)
+
+
+# -- topics ------------------------------------------------------------------------------------------------------------
+
+
+def records_of(file: str) -> dict[str, str]:
+    records: dict[str, str] = yaml.safe_load((catalog.ROOT / file).read_text())["records"]
+    return records
+
+
+def without(file: str, name: str) -> dict[str, str]:
+    return {record: key for record, key in records_of(file).items() if record != name}
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "finding"),
+    [
+        (COMMANDS, {"owner": DROP}, "owner is missing"),
+        (COMMANDS, {"purpose": " "}, "purpose is missing"),
+        (COMMANDS, {"producers": []}, "producers is missing"),
+        (COMMANDS, {"consumers": DROP}, "consumers is missing"),
+        (COMMANDS, {"partitions": 0}, "partitions is 0"),
+        (COMMANDS, {"partitions": True}, "partitions is True"),
+        (COMMANDS, {"retention_ms": "for ever"}, "retention_ms is 'for ever'"),
+        (COMMANDS, {"partition": 4}, "partition is no setting"),
+        (COMMANDS, {"name": "erp.orders.v1"}, "holds the topic erp.orders.v1"),
+        (COMMANDS, {"role": "queue"}, "role is 'queue'"),
+        (COMMANDS, {"dlq": DROP}, "an inbox with dlq None"),
+        (COMMANDS, {"dlq": "dead"}, "an inbox with dlq 'dead'"),
+        (COMMANDS, {"retention_ms": 1000}, "role inbox, and it forgets"),
+        (COMMANDS, {"records": without(COMMANDS, "ParkedReplayRequested")}, "an inbox without ParkedReplayRequested"),
+        (COMMANDS, {"records": DROP}, "carries no records"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"Ghost": "id"}}, "carries Ghost, which has no schema"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": "id"}}, "has no field 'id' to be its key"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": ""}}, "PostCashReceipt has no key"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": "amount_minor"}}, "optional or not text"),
+        (OUTCOMES, {"dlq": "erp.outcomes.v1.dlq"}, "a journal with a dlq"),
+        (OUTCOMES, {"cleanup_policy": "compact"}, "role journal, and it forgets"),
+        (OUTCOMES, {"records": without(OUTCOMES, "PositionMarked")}, "a journal without PositionMarked"),
+        (OUTCOMES, {"producers": ["a", "b"]}, "is written by ['a', 'b']"),
+        (OUTCOMES, {"producers": ["stranger"]}, "stranger reads the inboxes []"),
+        (OUTCOMES, {"partitions": 8}, "has 8 partitions, its inbox erp.commands.v1 has 4"),
+        (CURSORS, {"cleanup_policy": "delete"}, "not compacted"),
+    ],
+)
+def test_a_broken_topic_file_is_found(contract: Copy, file: str, changes: dict[str, Any], finding: str) -> None:
+    contract.yaml(file, **changes)
+    hits = [problem for problem in contract.check() if problem.file == file and finding in problem.what]
+    assert len(hits) == 1
+    assert hits[0].remedy
+
+
+def test_a_record_that_no_topic_carries_is_found(contract: Copy) -> None:
+    contract.yaml(COMMANDS, records=without(COMMANDS, "PostCashReceipt"))
+    assert any(problem.file == PAID and "no topic carries" in problem.what for problem in contract.check())
+
+
+def test_an_agent_reads_one_inbox(contract: Copy) -> None:
+    contract.yaml("topics/receivables.inbox.v1.yaml", consumers=["match-open-items", "post-to-abas"])
+    assert any("post-to-abas reads the inboxes" in problem.what for problem in contract.check())
+
+
+def test_all_findings_come_at_once_in_the_order_of_the_files(contract: Copy) -> None:
+    contract.json(PAID, change_field("value_on", doc=""))
+    contract.json(SEEN, change_field("merchant", doc=""))
+    contract.yaml(COMMANDS, owner=DROP)
+    problems = contract.check()
+    assert [problem.file for problem in problems] == [PAID, SEEN, COMMANDS]
+    assert str(problems[0]) == f"{PAID}: field value_on has no doc; state meaning, unit and source"
