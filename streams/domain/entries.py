@@ -291,17 +291,38 @@ def _decreased(entries: dict[str, Entry], movement: MovementRecorded) -> dict[st
 
 
 def _taken_back(entries: dict[str, Entry], movement: MovementRecorded, kind: EntryKind, base: str) -> dict[str, Entry]:
-    """A void or a return takes back each increase that still waits by its own reversal, and the receipt by the rest."""
-    left, parts = movement.amount_minor, []
-    for receipt in _receipts_of(entries, movement.paytrace_transaction_id):
-        if receipt.kind is EntryKind.INCREASE and receipt.is_waiting and 0 < receipt.amount_minor <= left:
-            parts.append((receipt.posting_reference, receipt.amount_minor))
-            left -= receipt.amount_minor
-    if left or not parts:
-        parts.insert(0, (f"PT{movement.paytrace_transaction_id}", left))
-    for takes_back, amount_minor in parts:
-        entries = _added(entries, movement, kind, base, amount_minor, takes_back=takes_back)
+    """A void or a return takes back each receipt document of the payment by a reversal of its own.
+
+    Ensures: the reversals sum to the movement; what no receipt can give back is a reversal too, and waits.
+    """
+    main, left = f"PT{movement.paytrace_transaction_id}", movement.amount_minor
+    shares: list[tuple[str, int]] = []
+    for receipt, able in _able_to_give_back(entries, movement.paytrace_transaction_id):
+        whole = receipt.kind is not EntryKind.INCREASE or able <= left  # an increase is never posted, so all or nothing
+        if whole and (share := min(able, left)):
+            shares.append((receipt.posting_reference, share))
+            left -= share
+    if left or not shares:
+        shares.append((main, left))
+    for takes_back, share in sorted(shares, key=lambda pair: pair[0] != main):
+        entries = _added(entries, movement, kind, base, share, takes_back=takes_back)
     return entries
+
+
+def _able_to_give_back(entries: dict[str, Entry], payment_id: str) -> list[tuple[Entry, int]]:
+    """The receipts of a payment and what nothing else takes back of each, increases first."""
+    taken: dict[str, int] = {}
+    for entry in entries.values():
+        receipt = entry.reverses or entry.takes_back
+        if receipt is not None and entry.status is not EntryStatus.NETTED:
+            taken[receipt] = taken.get(receipt, 0) + entry.amount_minor
+    receipts = [
+        (entry, entry.amount_minor - taken.get(entry.posting_reference, 0))
+        for entry in entries.values()
+        if entry.payment_id == payment_id and entry.is_receipt and entry.status is not EntryStatus.NETTED
+    ]
+    able = [(entry, left) for entry, left in receipts if left > 0]
+    return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
 
 
 def _receipts_of(entries: dict[str, Entry], payment_id: str) -> list[Entry]:
