@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import html
 import json
 import re
@@ -19,7 +20,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -139,3 +139,211 @@ def mask_card_numbers(text: str) -> str:
         last_four = "".join(_DIGITS.findall(_plain_digits(masked[start:end])))[-4:]
         masked = f"{masked[:start]}************{last_four}{masked[end:]}"
     return "[withheld: CARD_NUMBER]" if _holds_card(masked, _MAX_DEPTH) else masked
+
+
+def find_sensitive(field_path: str, value: object) -> Finding | None:
+    """Return the first sensitive thing in a value of any shape, or None.
+
+    Shapes:  value is what JSON decodes to (nested as it likes), or bytes; field_path names it, dots between
+             parts. The last part of the path is read too, because a security code shows by its name only.
+    Ensures: the finding's path holds no card number even when a field's name is one.
+    """
+    return next(scan(value, field_path), None)
+
+
+def scan(value: object, field_path: str = "") -> Iterator[Finding]:
+    """Yield everything sensitive in a value of any shape; same rules as find_sensitive."""
+    yield from _scan(value, field_path, _MAX_DEPTH)
+
+
+def _scan(value: object, path: str, depth: int) -> Iterator[Finding]:
+    match value:
+        case None | bool():
+            return
+        case Mapping():
+            yield from _scan_mapping(value, path, depth)
+        case str():
+            yield from _scan_text(value, path, depth)
+        case bytes() | bytearray() | memoryview():
+            yield from _scan_text(bytes(value).decode("utf-8", "replace"), path, depth)
+        case Sequence():
+            yield from _scan_split(list(value), path)
+            for index, item in enumerate(value):
+                yield from _scan(item, f"{path}[{index}]", depth)
+        case _:
+            yield from _scan_text(str(value), path, depth)
+
+
+def _scan_mapping(value: Mapping[object, object], path: str, depth: int) -> Iterator[Finding]:
+    for key, item in value.items():
+        name = str(key)
+        safe_name = mask_card_numbers(name)
+        child = f"{path}.{safe_name}" if path else safe_name
+        if safe_name != name:
+            yield Finding(child, SensitiveKind.CARD_NUMBER)
+        yield from _scan(item, child, depth)
+    yield from _scan_split(list(value.values()), path)
+
+
+def _scan_split(items: list[object], path: str) -> Iterator[Finding]:
+    """A card number cut over neighbouring fields: three or more texts of three to six digits in a row."""
+    run: list[str] = []
+    for item in [*items, None]:
+        text = item.strip() if isinstance(item, str) else ""
+        if 3 <= len(text) <= 6 and text.isdigit():
+            run.append(_plain_digits(text))
+            continue
+        for start in range(len(run) - 2):
+            joined = ["".join(run[start:end]) for end in range(start + 3, len(run) + 1)]
+            if any(is_card_number(digits) for digits in joined):
+                yield Finding(path, SensitiveKind.CARD_NUMBER)
+                break
+        run = []
+
+
+def _scan_text(text: str, path: str, depth: int) -> Iterator[Finding]:
+    plain = _plain_digits(text)
+    kind = _kind_by_name(_last_name(path), path, plain)
+    if kind is not None:
+        yield Finding(path, kind)
+    if next(_card_spans(plain), None) is not None:
+        yield Finding(path, SensitiveKind.CARD_NUMBER)
+    if _CSC_TEXT.search(plain):
+        yield Finding(path, SensitiveKind.CARD_SECURITY_CODE)
+    if _holds_bank_number(plain):
+        yield Finding(path, SensitiveKind.BANK_NUMBER)
+    if depth > 0:
+        for inner in _decoded(text):
+            yield from _scan(inner, path, depth - 1)
+
+
+def _last_name(path: str) -> str:
+    name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _kind_by_name(name: str, path: str, text: str) -> SensitiveKind | None:
+    compact = re.sub(r"[\s\-.]", "", text)
+    if name in _CSC_NAMES and re.fullmatch(r"\d{3,4}", compact, re.ASCII):
+        return SensitiveKind.CARD_SECURITY_CODE
+    if name in _ROUTING_NAMES and re.fullmatch(r"\d{9}", compact, re.ASCII):
+        # Two letters are too little to go by, so the check digit has to agree as well.
+        return SensitiveKind.BANK_NUMBER if name != "tr" or is_routing_number(compact) else None
+    if name in _BANK_ACCOUNT_NAMES:
+        # A ledger account is called account number too, and has four or five digits.
+        shortest = 4 if re.search(r"bank|check|ach|dda|deposit", path, re.IGNORECASE) else 6
+        digits = re.fullmatch(r"[A-Za-z]{0,2}\d+[A-Za-z0-9]*", compact, re.ASCII)
+        if digits is not None and shortest <= len(compact) <= 34:
+            return SensitiveKind.BANK_NUMBER
+    return None
+
+
+def _holds_bank_number(text: str) -> bool:
+    if any(is_routing_number(match[1]) for match in _ROUTING_TEXT.finditer(text)):
+        return True
+    if _ACCOUNT_TEXT.search(text):
+        return True
+    return any(_is_iban(match[0].replace(" ", "")) for match in _IBAN.finditer(text))
+
+
+def _is_iban(text: str) -> bool:
+    if not 15 <= len(text) <= 34:
+        return False
+    moved = text[4:] + text[:4]
+    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
+
+
+def _plain_digits(text: str) -> str:
+    """The same text with every decimal digit of any script as ASCII; length and positions stay."""
+    if text.isascii():
+        return text
+    return "".join(
+        str(digit) if (digit := unicodedata.decimal(character, None)) is not None else character for character in text
+    )
+
+
+def _card_spans(plain: str) -> Iterator[tuple[int, int]]:
+    if len(plain) < 13:
+        return
+    hashes = [match.span() for match in _HEX_TOKEN.finditer(plain) if _HAS_HEX_LETTER.search(match[0])]
+    for grouped in _GROUPED_DIGITS.finditer(plain):
+        offset = grouped.start()
+        groups = [
+            (found.start() + offset, found.end() + offset)
+            for found in _DIGITS.finditer(grouped[0])
+            if not any(start <= found.start() + offset < end for start, end in hashes)
+        ]
+        yield from _card_spans_of(plain, groups)
+
+
+def _card_spans_of(plain: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    first = 0
+    while first < len(groups):
+        start, end = groups[first]
+        if end - start > 19:
+            yield from _card_in_long_run(plain[start:end], start)
+            first += 1
+            continue
+        digits, last = "", None
+        for index in range(first, len(groups)):
+            digits += plain[slice(*groups[index])]
+            if len(digits) > 19:
+                break
+            if is_card_number(digits) and _is_written_so(groups[first : index + 1]):
+                last = index
+        if last is None:
+            first += 1
+        else:
+            yield start, groups[last][1]
+            first = last + 1
+
+
+def _is_written_so(groups: list[tuple[int, int]]) -> bool:
+    """Whether people group a card number like this: equal groups, or groups of four digits and more."""
+    sizes = [end - start for start, end in groups]
+    uniform = all(size == sizes[0] for size in sizes[:-1]) and sizes[-1] <= sizes[0]
+    return uniform or min(sizes) >= 4
+
+
+def _card_in_long_run(run: str, offset: int) -> Iterator[tuple[int, int]]:
+    """A number with padding before it, or with expiry and more behind it."""
+    for length in (16, 15, 19):
+        if is_card_number(run[:length]):
+            yield offset, offset + length
+            return
+    for length in (16, 15):
+        if is_card_number(run[-length:]):
+            yield offset + len(run) - length, offset + len(run)
+            return
+
+
+def _decoded(text: str) -> Iterator[object]:
+    """What the text says once an encoding is taken off it: JSON, percent signs, entities, base64."""
+    stripped = text.strip()
+    if stripped[:1] in {"{", "[", '"'}:
+        with contextlib.suppress(ValueError, RecursionError):
+            yield json.loads(stripped, parse_int=str, parse_float=str)
+    if "%" in text and (unquoted := unquote_plus(text)) != text:
+        yield unquoted
+    if "&" in text and (unescaped := html.unescape(text)) != text:
+        yield unescaped
+    for match in _BASE64_TOKEN.finditer(text):
+        inner = _from_base64(match[0])
+        if inner is not None:
+            yield inner
+
+
+def _from_base64(token: str) -> str | None:
+    padded = token.rstrip("=").replace("-", "+").replace("_", "/")
+    padded += "=" * (-len(padded) % 4)
+    try:
+        text = base64.b64decode(padded, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return text if text.isprintable() or text.strip().isprintable() else None
+
+
+def _holds_card(text: str, depth: int) -> bool:
+    if len(text) < 13:
+        return False
+    return any(finding.kind is SensitiveKind.CARD_NUMBER for finding in _scan(text, "", depth))

@@ -1,0 +1,158 @@
+"""Reads the envelopes of both API versions: what an answer says is decided by its body, not by its status.
+
+For the two clients. A decline is an answer; an error list is PayTraceRefused; a body of another shape is
+UnreadableAnswer, or PaymentOutcomeUnknown when the call may have moved money. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.paytrace.calls import Call, Reply
+from connectors.paytrace.errors import (
+    LoginRejected,
+    PaymentOutcomeUnknown,
+    PayTraceRefused,
+    UnreadableAnswer,
+)
+from connectors.paytrace.mapping import Meaning, read_response_code
+from connectors.paytrace.ports import Answer
+from connectors.paytrace.wire import JsonObject
+from schemas.sensitive import mask_card_numbers
+
+# Error numbers that mean our credentials lack a right, so going on is pointless.
+_RIGHTS_ERRORS: Final = frozenset({"981", "998"})
+
+
+def read_v1_body(call: Call, reply: Reply) -> JsonObject:
+    """Return the body of a v1 answer that is not an error list.
+
+    Raises: PayTraceRefused, LoginRejected for missing rights, UnreadableAnswer, PaymentOutcomeUnknown.
+    """
+    body = _object(call, reply)
+    errors = body.get("errors")
+    meaning = read_response_code(body.get("response_code"))
+    if meaning is Meaning.ERRORS and body.get("success") is not True:
+        raise _refused(call, body, errors)
+    if "response_code" not in body:
+        if isinstance(errors, Mapping) and errors:
+            raise _refused(call, body, errors)
+        if reply.status >= 400:
+            raise PayTraceRefused(f"{call.path}: HTTP {reply.status}", code=f"http-{reply.status}")
+    return body
+
+
+def read_v1_answer(call: Call, reply: Reply) -> Answer:
+    """Return a v1 command's answer, declines included. Raises as read_v1_body."""
+    body = read_v1_body(call, reply)
+    if "response_code" not in body:
+        raise _unreadable(call, "no response_code")
+    return to_answer(body)
+
+
+def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonObject]:
+    """Return the list of an export under the first of these names; an empty export may come in three ways.
+
+    Raises: as read_v1_body; UnreadableAnswer when the list is not a list of objects.
+    """
+    try:
+        body = read_v1_body(call, reply)
+    except PayTraceRefused as refused:
+        if not refused.errors and "no " in str(refused).lower() and "found" in str(refused).lower():
+            return []
+        raise
+    value = next((body[name] for name in names if name in body), None)
+    if value is None:
+        if read_response_code(body.get("response_code")) in {Meaning.ERRORS, Meaning.DONE}:
+            return []
+        raise _unreadable(call, f"none of {', '.join(names)} in the answer")
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise _unreadable(call, f"expected a list of objects, got a {type(value).__name__}")
+    return value
+
+
+def read_v3_body(call: Call, reply: Reply) -> JsonObject:
+    """Return the body of a v3 answer that is not a validation error.
+
+    Raises: PayTraceRefused (code is the field, as PayTrace names it), UnreadableAnswer, PaymentOutcomeUnknown.
+    """
+    body = _object(call, reply)
+    if reply.status == 422 or reply.status >= 400:
+        field_name, detail = _first_problem(body)
+        raise PayTraceRefused(
+            mask_card_numbers(f"{call.path}: {field_name}: {detail}"), code=field_name or f"http-{reply.status}"
+        )
+    return body
+
+
+def _first_problem(body: Mapping[str, Any]) -> tuple[str, str]:
+    problems = body.get("data")
+    if isinstance(problems, dict):
+        problems = problems.get("message", problems)
+    first = problems[0] if isinstance(problems, list) and problems else problems
+    if isinstance(first, dict) and isinstance(first.get("message"), dict | list):
+        inner = first["message"]
+        first = inner[0] if isinstance(inner, list) and inner else inner
+    if not isinstance(first, dict):
+        return "", "validation failed"
+    return str(first.get("field", ""))[:100], str(first.get("detail", "validation failed"))[:300]
+
+
+def to_answer(body: Mapping[str, Any]) -> Answer:
+    """Read one command's answer; fields of other operations stay empty."""
+    code = body.get("response_code")
+    meaning = read_response_code(code)
+    recurrence = body.get("recurrence")
+    return Answer(
+        meaning=meaning,
+        response_code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        status_message=_text(body, "status_message"),
+        transaction_id=_identity(body),
+        approval_code=_text(body, "approval_code").strip(),
+        approval_message=_text(body, "approval_message").strip(),
+        avs_response=_text(body, "avs_response").strip(),
+        csc_response=_text(body, "csc_response").strip(),
+        customer_id=_text(body, "customer_id") or None,
+        recurrence_id=_text(recurrence, "id") or None if isinstance(recurrence, Mapping) else None,
+        fields=dict(body),
+    )
+
+
+def _identity(body: Mapping[str, Any]) -> str | None:
+    if "check_transaction_id" in body:
+        return f"check-{_text(body, 'check_transaction_id')}"
+    return _text(body, "transaction_id") or None
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    return mask_card_numbers(str(value)) if isinstance(value, str | int) else ""
+
+
+def _object(call: Call, reply: Reply) -> JsonObject:
+    if not isinstance(reply.body, dict):
+        raise _unreadable(call, f"HTTP {reply.status}, expected a JSON object")
+    return reply.body
+
+
+def _refused(call: Call, body: Mapping[str, Any], errors: object) -> PayTraceRefused | LoginRejected:
+    numbers: dict[str, list[str]] = {}
+    if isinstance(errors, Mapping):
+        for number, texts in errors.items():
+            listed = texts if isinstance(texts, list) else [texts]
+            numbers[str(number)] = [mask_card_numbers(str(text)[:300]) for text in listed]
+    first = next(iter(numbers), "1")
+    detail = "; ".join(f"{number} {' '.join(texts)}" for number, texts in numbers.items())
+    message = f"{call.path}: {detail or _text(body, 'status_message') or 'rejected without a reason'}"
+    if first in _RIGHTS_ERRORS:
+        return LoginRejected(message)
+    return PayTraceRefused(message, code=first, errors=numbers)
+
+
+def _unreadable(call: Call, reason: str) -> UnreadableAnswer | PaymentOutcomeUnknown:
+    if call.moves_money:
+        return PaymentOutcomeUnknown(f"{call.path}: {reason}", path=call.path, reference=call.reference)
+    return UnreadableAnswer(f"{call.path}: {reason}")

@@ -1,0 +1,239 @@
+"""One HTTP exchange with PayTrace: paced, timed, bounded in size, logged without secrets.
+
+Protects money from our own retries: a call that may move money is sent once, and when its answer does not
+come it raises PaymentOutcomeUnknown. Only reads are repeated, with jitter, and a server that names a time to
+come back is obeyed. Decides nothing about the content of an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx2
+import stamina
+
+from connectors.paytrace import wire
+from connectors.paytrace.errors import (
+    CallNotOffered,
+    PaymentOutcomeUnknown,
+    PayTraceThrottled,
+    PayTraceUnavailable,
+    UnreadableAnswer,
+)
+from connectors.paytrace.settings import PayTraceSettings
+
+logger = logging.getLogger(__name__)
+
+# Nothing left the machine, so even a payment may be tried again by whoever asked.
+_NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+# A server that asks for more patience than this is treated as down; the caller's own schedule comes back anyway.
+_LONGEST_RETRY_AFTER_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A parsed answer: the status, and the body when it is a JSON text, else None."""
+
+    status: int
+    body: object
+    is_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What to send. reference is what a person would look the payment up by, and is safe to log."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    params: Mapping[str, str] | None = None
+    moves_money: bool = False
+    reference: str | None = None
+
+
+class Pacer:
+    """Lets at most so many requests run at once and start per second, so that we stay a polite guest."""
+
+    def __init__(self, *, max_concurrent: int, max_per_s: float) -> None:
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._gap_s = 1.0 / max_per_s
+        self._next_start_s = 0.0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for our turn and hold the slot for as long as the block runs."""
+        async with self._slots:
+            now_s = time.monotonic()
+            start_s = max(now_s, self._next_start_s)
+            self._next_start_s = start_s + self._gap_s
+            if start_s > now_s:
+                await asyncio.sleep(start_s - now_s)
+            yield
+
+
+class Caller:
+    """Sends calls to one PayTrace host and hands back parsed replies."""
+
+    def __init__(self, settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self._pacer = Pacer(max_concurrent=settings.max_concurrent_requests, max_per_s=settings.max_requests_per_s)
+        self._http = httpx2.AsyncClient(
+            base_url=settings.base_url,
+            transport=transport,
+            timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
+            limits=httpx2.Limits(max_connections=settings.max_concurrent_requests),
+            follow_redirects=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def send(self, call: Call) -> Reply:
+        """Send a call, reads up to read_attempts times, a money-moving call once.
+
+        Raises: PayTraceUnavailable, PayTraceThrottled, PaymentOutcomeUnknown, UnreadableAnswer, CallNotOffered.
+        """
+        if call.moves_money:
+            return await self._send_once(call)
+        reply: Reply | None = None
+        async for attempt in stamina.retry_context(
+            on=_wait_before_repeat,
+            attempts=self._settings.read_attempts,
+            timeout=None,
+            wait_initial=self._settings.retry_wait_initial_s,
+            wait_max=self._settings.retry_wait_max_s,
+            wait_jitter=self._settings.retry_wait_initial_s,
+        ):
+            with attempt:
+                reply = await self._send_once(call)
+        if reply is None:
+            raise PayTraceUnavailable(f"{call.path}: no attempt was made")
+        return reply
+
+    async def _send_once(self, call: Call) -> Reply:
+        async with self._pacer.turn():
+            started_s = time.monotonic()
+            try:
+                status, headers, body = await self._exchange(call)
+            except httpx2.HTTPError as error:
+                _log(call, started_s, outcome=type(error).__name__)
+                raise _broken(call, type(error).__name__, sent=not isinstance(error, _NEVER_SENT)) from error
+            _log(call, started_s, outcome=str(status))
+        return _judge(call, status, headers, body)
+
+    async def _exchange(self, call: Call) -> tuple[int, httpx2.Headers, bytes]:
+        content = None if call.json is None else wire.encode(call.json)
+        headers = dict(call.headers)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        request = self._http.build_request(
+            call.method,
+            call.path,
+            headers=headers,
+            content=content,
+            data=None if call.form is None else dict(call.form),
+            params=None if call.params is None else dict(call.params),
+        )
+        response = await self._http.send(request, stream=True)
+        try:
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > self._settings.max_body_bytes:
+                    raise _too_large(call, self._settings.max_body_bytes)
+                parts.append(part)
+            return response.status_code, response.headers, b"".join(parts)
+        finally:
+            await response.aclose()
+
+
+def _judge(call: Call, status: int, headers: httpx2.Headers, body: bytes) -> Reply:
+    try:
+        parsed: object = wire.decode(body)
+        is_json = True
+    except ValueError:
+        parsed, is_json = None, False
+    if status == 429:
+        # Refused before anything was done, so this is safe to say of a payment too.
+        raise PayTraceThrottled(
+            f"{call.path}: too many requests", retry_after_s=_retry_after_s(headers.get("retry-after"))
+        )
+    if status >= 500:
+        if call.moves_money:
+            raise _broken(call, f"HTTP {status}", sent=True)
+        raise PayTraceUnavailable(
+            f"{call.path}: HTTP {status}", retry_after_s=_retry_after_s(headers.get("retry-after"))
+        )
+    if status in {404, 405} and not (isinstance(parsed, dict) and parsed):
+        raise CallNotOffered(f"{call.method} {call.path}: HTTP {status}; check base_url and the path settings")
+    if not is_json and status != 401:
+        # A firewall's or restarting gateway's page instead of an answer.
+        raise _broken(call, f"HTTP {status} without a JSON body", sent=True)
+    return Reply(status, parsed, is_json)
+
+
+def _broken(call: Call, reason: str, *, sent: bool) -> PayTraceUnavailable | PaymentOutcomeUnknown:
+    if call.moves_money and sent:
+        return PaymentOutcomeUnknown(
+            f"{call.path}: {reason}; look up {call.reference or 'the transaction'} before any repeat",
+            path=call.path,
+            reference=call.reference,
+        )
+    return PayTraceUnavailable(f"{call.path}: {reason}")
+
+
+def _too_large(call: Call, limit_bytes: int) -> UnreadableAnswer | PaymentOutcomeUnknown:
+    reason = f"answer larger than {limit_bytes} bytes"
+    if call.moves_money:
+        return PaymentOutcomeUnknown(f"{call.path}: {reason}", path=call.path, reference=call.reference)
+    return UnreadableAnswer(f"{call.path}: {reason}; ask for fewer days or raise max_body_bytes")
+
+
+def _wait_before_repeat(error: Exception) -> bool | float:
+    if not isinstance(error, PayTraceUnavailable):
+        return False
+    if error.retry_after_s is None:
+        return True
+    return error.retry_after_s if error.retry_after_s <= _LONGEST_RETRY_AFTER_S else False
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for; it may also name a date. None when it says nothing usable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _log(call: Call, started_s: float, *, outcome: str) -> None:
+    logger.info(
+        "paytrace call",
+        extra={
+            "paytrace_method": call.method,
+            "paytrace_path": call.path,
+            "paytrace_outcome": outcome,
+            "elapsed_s": round(time.monotonic() - started_s, 3),
+        },
+    )

@@ -1,0 +1,120 @@
+"""Reads PayTrace's texts for money and clock, for mapping.py and for the sandbox that writes them.
+
+PayTrace writes dollars as numbers or texts and local clock readings without a zone. What cannot be read exactly
+raises UnreadableRow naming the field; nothing is rounded or guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from connectors.paytrace.errors import UnreadableRow
+
+_MONEY: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_US_CLOCK: Final = re.compile(
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp])\.?[Mm]\.?)?", re.ASCII
+)
+_US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+# More than any gateway moves in one transaction, and far below what a 64-bit integer holds.
+_MAX_EXPONENT: Final = 12
+
+
+def to_minor(field_name: str, value: object) -> int:
+    """Turn dollars as PayTrace writes them ("8.10", 110, Decimal("110.5")) into cents.
+
+    Units:   dollars in, cents out; the sign stays.
+    Ensures: exact; a third decimal that is not zero is refused rather than rounded.
+    Raises:  UnreadableRow naming field_name.
+    """
+    match value:
+        case bool() | None:
+            raise UnreadableRow(field_name, f"expected dollars, got {value!r}")
+        case int():
+            dollars = Decimal(value)
+        case Decimal():
+            dollars = value
+        case str() if _MONEY.fullmatch(value.strip()):
+            dollars = Decimal(value.strip())
+        case _:
+            raise UnreadableRow(field_name, f"expected dollars, got a {type(value).__name__} that is no amount")
+    if not dollars.is_finite() or (dollars and not -6 <= dollars.adjusted() <= _MAX_EXPONENT):
+        raise UnreadableRow(field_name, "expected dollars, got a number out of range")
+    try:
+        cents = dollars.scaleb(2)
+        if cents != cents.to_integral_value():
+            raise UnreadableRow(field_name, "expected at most two decimals")
+    except InvalidOperation as error:
+        raise UnreadableRow(field_name, "expected dollars, got a number with too many digits") from error
+    return int(cents)
+
+
+def to_dollars(amount_minor: int) -> Decimal:
+    """Write cents as PayTrace writes dollars: 11000 becomes 110 and 11050 becomes 110.5."""
+    dollars = Decimal(amount_minor).scaleb(-2).normalize()
+    return dollars.quantize(Decimal(1)) if dollars == dollars.to_integral_value() else dollars
+
+
+def to_instant(field_name: str, value: str, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+    """Read a clock text ("4/10/2015 4:06:30 PM", or ISO 8601 as ACH lists have it) as an instant in UTC.
+
+    Units:   a text without zone is wall-clock time in zone; a date alone is its midnight.
+    Ensures: in the hour that occurs twice, fold picks the first (0) or second (1) reading; a time inside the
+             spring gap is read with the offset before the change, so it lands after the gap.
+    Raises:  UnreadableRow naming field_name.
+    """
+    text = value.strip()
+    try:
+        parts = _US_CLOCK.fullmatch(text)
+        local = _from_us_clock(parts) if parts else datetime.fromisoformat(text)
+        if local.tzinfo is None:
+            local = local.replace(tzinfo=zone, fold=fold)
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableRow(field_name, f"expected a date and time, got {text[:40]!r}") from error
+
+
+def _from_us_clock(parts: re.Match[str]) -> datetime:
+    month, day, year = int(parts[1]), int(parts[2]), int(parts[3])
+    if parts[4] is None:
+        return datetime(year, month, day)  # noqa: DTZ001 -- wall clock; the caller gives it its zone
+    hour, half = int(parts[4]), parts[7].upper()
+    if not 1 <= hour <= 12:
+        raise ValueError("hour of a twelve-hour clock")
+    hour = hour % 12 + (12 if half == "P" else 0)
+    return datetime(year, month, day, hour, int(parts[5]), int(parts[6] or 0))  # noqa: DTZ001 -- as above
+
+
+def to_clock_text(instant: datetime, zone: ZoneInfo) -> str:
+    """Write an instant as exports do: month, day and hour without leading zeros, no zone."""
+    local = instant.astimezone(zone)
+    hour = local.hour % 12 or 12
+    half = "AM" if local.hour < 12 else "PM"
+    return f"{local.month}/{local.day}/{local.year} {hour}:{local.minute:02d}:{local.second:02d} {half}"
+
+
+def to_date_text(day: date) -> str:
+    """Write a date as requests want it: MM/DD/YYYY."""
+    return f"{day.month:02d}/{day.day:02d}/{day.year:04d}"
+
+
+def to_date(field_name: str, value: object) -> date:
+    """Read a date of a request or schedule; single-digit month and day are tolerated.
+
+    Raises: UnreadableRow naming field_name.
+    """
+    parts = _US_DATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        if parts is None:
+            raise ValueError("not MM/DD/YYYY")
+        return date(int(parts[3]), int(parts[1]), int(parts[2]))
+    except ValueError as error:
+        raise UnreadableRow(field_name, "expected a date as MM/DD/YYYY") from error
+
+
+def days_between(start: date, end: date) -> tuple[date, ...]:
+    """Every day from start to end, both included; empty when end lies before start."""
+    return tuple(start + timedelta(days=offset) for offset in range((end - start).days + 1))

@@ -1,0 +1,75 @@
+"""Settings of the PayTrace edge: what an operator may set, and what the reference could not tell us.
+
+Every assumption about PayTrace that no public page settles is a field here with its default, so that a test
+against the live system corrects a value and no code. docs/paytrace.md lists them in one table.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+ApiVersion = Literal["v1", "v3"]
+AchSource = Literal["v3", "v1", "off"]
+AmbiguousTime = Literal["first", "second"]
+
+
+class PayTraceSettings(BaseModel):
+    """One PayTrace merchant account, its credentials and how gently we ask.
+
+    Units: fields end in their unit; secrets are masked in repr and in logs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = "https://api.sandbox.paytrace.com"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    integrator_id: str = ""
+    merchant: str = "main"
+    merchant_id: int = 0
+
+    api_version: ApiVersion = "v1"
+    ach_source: AchSource = "v3"
+    time_zone: str = "America/Los_Angeles"
+    ambiguous_time: AmbiguousTime = "first"
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+
+    lookback_window_days: int = Field(default=45, ge=1)
+    # Filters are evaluated in a zone that nobody documents, so each range is asked one day wider on both sides.
+    range_margin_days: int = Field(default=1, ge=0)
+    # ACH debits can come back long after they settled, so they get a longer look than cards.
+    ach_lookback_window_days: int = Field(default=65, ge=1)
+
+    token_life_s: float = Field(default=7200.0, gt=0)
+    v3_token_life_s: float = Field(default=900.0, gt=0)
+    token_renewal_margin_s: float = Field(default=60.0, ge=0)
+    x_permalinks: str = ""
+
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+    # The vendor states 3 to 6 s for an authorization; ten times that outlives a slow host.
+    read_timeout_s: float = Field(default=60.0, gt=0)
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    max_concurrent_requests: int = Field(default=2, ge=1)
+    max_requests_per_s: float = Field(default=5.0, gt=0)
+    read_attempts: int = Field(default=4, ge=1)
+    retry_wait_initial_s: float = Field(default=0.5, ge=0)
+    retry_wait_max_s: float = Field(default=20.0, ge=0)
+
+    ach_page_size: int = Field(default=30, ge=1, le=30)
+    check_export_path: str = "/v1/checks/export/by_date_range"
+    recurrence_export_path: str = "/v1/recurrence/export_scheduled"
+    recurrence_update_path: str = "/v1/recurrence/update"
+    customer_export_inactive_path: str = "/v1/customer/export_inactive"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which PayTrace's clock texts and date filters are read."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def fold(self) -> int:
+        """Which of two equal wall-clock times is meant in the autumn night: 0 the first, 1 the second."""
+        return 0 if self.ambiguous_time == "first" else 1

@@ -1,0 +1,160 @@
+"""PayTraceSource: every sighting of a transaction in a window of days, without a memory of its own.
+
+PayTrace cannot be asked what changed, so the same window is read again and again; the runner compares contents,
+tells only what is new and keeps the cursor. Protects two promises: a row that makes no sense never stops the
+others, and it is never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from connectors.paytrace.errors import UnreadableRow
+from connectors.paytrace.mapping import to_ach_observed, to_transaction_observed
+from connectors.paytrace.ports import AchDateType
+from connectors.paytrace.readings import days_between
+from connectors.paytrace.settings import PayTraceSettings
+from connectors.paytrace.wire import JsonObject
+from schemas.records.payments import ObservedBy, TransactionObserved
+
+logger = logging.getLogger(__name__)
+
+Sighting = tuple[str, tuple[TransactionObserved, ...]]
+
+
+class TransactionReader(Protocol):
+    """What the source needs of a client."""
+
+    async def export_transactions(self, start: date, end: date) -> list[JsonObject]:
+        """Card transactions created on these days."""
+
+    async def export_transaction(self, transaction_id: str) -> JsonObject | None:
+        """One card transaction, or None."""
+
+    async def export_ach(self, transaction_id: str) -> JsonObject | None:
+        """One ACH transaction, or None."""
+
+    async def export_checks(self, start: date, end: date) -> list[JsonObject]:
+        """Checks of these days."""
+
+    def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
+        """ACH transactions of these days."""
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+class PayTraceSource:
+    """Polls one merchant account."""
+
+    name = "paytrace"
+
+    def __init__(
+        self,
+        client: TransactionReader,
+        settings: PayTraceSettings,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._now = now
+
+    def window(self, now: datetime) -> tuple[date, date]:
+        """The days to poll at this moment: the look-back window up to today in the merchant's zone."""
+        today = now.astimezone(self._settings.zone).date()
+        return today - timedelta(days=self._settings.lookback_window_days), today
+
+    async def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
+        """Yield ("transaction/<id>", (record,)) for every transaction created on these days, newest day first.
+
+        Shapes:  since and until are days in the merchant's zone, both included. Days at the rim are asked
+                 wider by range_margin_days, because nobody documents whose midnight a range means; a
+                 transaction may therefore be seen more than once, with equal content.
+        Ensures: every readable row is yielded before an unreadable one raises.
+        Raises:  UnreadableRow after the last row, when some row had no usable id; what the client raises.
+        """
+        unreadable: list[UnreadableRow] = []
+        margin = timedelta(days=self._settings.range_margin_days)
+        for day in reversed(days_between(since - margin, until + margin)):
+            observed_at = self._now()
+            for row in await self._client.export_transactions(day, day):
+                for sighting in self._read(row, observed_at, unreadable):
+                    yield sighting
+        # Cards are done once settled and refunded; an ACH debit can come back weeks later, so look further back.
+        extra_days = self._settings.ach_lookback_window_days - self._settings.lookback_window_days
+        ach_since = since - margin - timedelta(days=max(0, extra_days))
+        async for row in self._ach_rows(ach_since, until + margin):
+            for sighting in self._read(row, self._now(), unreadable, ach=True):
+                yield sighting
+        if unreadable:
+            raise unreadable[0]
+
+    async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> Sighting | None:
+        """Ask PayTrace for one transaction, to turn a hint (hook, Silent Post) into a fact; None when unknown."""
+        if transaction_id.isascii() and transaction_id.isdecimal():
+            row = await self._client.export_transaction(transaction_id)
+            convert = to_transaction_observed
+        else:
+            row = await self._client.export_ach(transaction_id)
+            convert = to_ach_observed
+        if row is None:
+            return None
+        record = convert(
+            row,
+            merchant=self._settings.merchant,
+            zone=self._settings.zone,
+            observed_at=self._now(),
+            observed_by=observed_by,
+            currency=self._settings.currency,
+            fold=self._settings.fold,
+        )
+        return _sighting(record)
+
+    async def _ach_rows(self, since: date, until: date) -> AsyncIterator[JsonObject]:
+        match self._settings.ach_source:
+            case "v3":
+                seen: set[str] = set()
+                for date_type in ("PROCESSED", "SETTLED"):
+                    async for row in self._client.list_ach(since, until, date_type=date_type):
+                        identity = str(row.get("transaction_id"))
+                        if date_type == "PROCESSED":
+                            seen.add(identity)
+                        elif identity in seen:
+                            continue
+                        yield row
+            case "v1":
+                for day in reversed(days_between(since, until)):
+                    for row in await self._client.export_checks(day, day):
+                        yield row
+            case "off":
+                return
+
+    def _read(
+        self, row: JsonObject, observed_at: datetime, unreadable: list[UnreadableRow], *, ach: bool = False
+    ) -> tuple[Sighting, ...]:
+        convert = to_ach_observed if ach else to_transaction_observed
+        try:
+            record = convert(
+                row,
+                merchant=self._settings.merchant,
+                zone=self._settings.zone,
+                observed_at=observed_at,
+                observed_by=ObservedBy.POLL,
+                currency=self._settings.currency,
+                fold=self._settings.fold,
+            )
+        except UnreadableRow as error:
+            logger.error("paytrace row without identity", extra={"field_name": error.field_name})
+            unreadable.append(error)
+            return ()
+        return (_sighting(record),)
+
+
+def _sighting(record: TransactionObserved) -> Sighting:
+    return f"transaction/{record.paytrace_transaction_id}", (record,)

@@ -1,0 +1,115 @@
+"""Starts the PayTrace sandbox over real HTTP for tests: in a thread, or in a process that may be killed."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from pydantic import SecretStr
+
+from connectors.paytrace.sandbox import SandboxSettings, create_app
+from connectors.paytrace.settings import PayTraceSettings
+
+VISA = "4012000098765439"
+AMEX = "371449635392376"
+MASTERCARD = "5499740000000057"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: where it is, and its admin side."""
+
+    base_url: str
+    data_dir: Path
+
+    def admin(self, path: str, body: Any = None) -> Any:
+        """GET an admin path, or POST when a body is given."""
+        url = f"{self.base_url}/_sandbox/{path}"
+        answer = httpx2.get(url) if body is None else httpx2.post(url, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def books(self) -> dict[str, dict[str, Any]]:
+        """Every charge by id."""
+        return {entry["id"]: entry for entry in self.admin("books")}
+
+    def client_settings(self, **changes: Any) -> PayTraceSettings:
+        """Client settings that reach this sandbox, quick and without waits."""
+        return PayTraceSettings(
+            **{
+                "base_url": self.base_url,
+                "username": "demo123",
+                "password": SecretStr("demo123"),
+                "integrator_id": "9999Saldo123",
+                "merchant_id": 1,
+                "max_requests_per_s": 10_000.0,
+                "max_concurrent_requests": 20,
+                "retry_wait_initial_s": 0.01,
+                "retry_wait_max_s": 0.05,
+                "read_timeout_s": 5.0,
+                **changes,
+            }
+        )
+
+
+@contextmanager
+def sandbox_in_thread(data_dir: Path, **settings: Any) -> Iterator[Sandbox]:
+    """Serve from a thread on a free port until the block ends."""
+    app = create_app(SandboxSettings(data_dir=data_dir, **settings))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}", data_dir)
+    try:
+        _await_health(sandbox)
+        yield sandbox
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@contextmanager
+def sandbox_in_process(data_dir: Path, port: int | None = None) -> Iterator[tuple[Sandbox, subprocess.Popen[bytes]]]:
+    """Serve from a process of its own, which the test may kill; the port can be taken again afterwards."""
+    port = free_port() if port is None else port
+    command = [sys.executable, "-m", "connectors.paytrace.sandbox", "127.0.0.1", str(port), str(data_dir)]
+    process = subprocess.Popen(command)
+    sandbox = Sandbox(f"http://127.0.0.1:{port}", data_dir)
+    try:
+        _await_health(sandbox)
+        yield sandbox, process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _await_health(sandbox: Sandbox) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            sandbox.admin("health")
+            return
+        except httpx2.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
