@@ -217,6 +217,11 @@ class AbasClient:
         }
         return self._shape_of_write(await self._write("POST", f"{self._base}/exec", params=self._editing, body=body))
 
+    async def working_sets(self) -> tuple[Mapping[str, Any], ...]:
+        """List the working sets under our label that the server still holds."""
+        answer = await self._read("GET", f"{self._base}/workspace", params=self._language)
+        return _entries(answer, "workingSets")
+
     @asynccontextmanager
     async def working_set(self) -> AsyncIterator["WorkingSet"]:
         """Collect editors that live and die together.

@@ -1,0 +1,317 @@
+"""What the sink promises, over real HTTP, for both posting strategies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import date
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasUnavailable
+from connectors.abas.profile import Profile
+from connectors.abas.sink import AbasSink
+from schemas.failures import Transient
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
+from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+
+_numbers = itertools.count(500_000)
+
+
+def fresh() -> str:
+    return f"PT{next(_numbers)}"
+
+
+def documents_under(sandbox: AbasSandboxProcess, reference: str) -> list[dict[str, object]]:
+    return [d for d in sandbox.documents() if d["posting_reference"] == reference]
+
+
+def item_state(sandbox: AbasSandboxProcess, item: str) -> tuple[int, bool]:
+    found = next(i for i in sandbox.open_items() if i["id"] == item)
+    return int(found["open_minor"]), bool(found["filed"])
+
+
+@pytest.fixture(params=["infosystem", "editor"])
+def strategy_profile(request: pytest.FixtureRequest, profile: Profile) -> Profile:
+    return with_strategy(profile, request.param)
+
+
+@pytest.fixture
+def sink(sandbox: AbasSandboxProcess, client: AbasClient, strategy_profile: Profile) -> AbasSink:
+    return AbasSink(client, strategy_profile, sandbox.settings())
+
+
+async def test_a_receipt_clears_its_open_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-1"))
+    outcome = await sink.post(post_receipt(reference, item))
+    assert isinstance(outcome, CashReceiptPosted)
+    [document] = documents_under(sandbox, reference)
+    assert (document["number"], document["id"]) == (outcome.abas_document_number, outcome.abas_document_id)
+    assert (document["kind"], document["amount_minor"], document["currency"]) == ("receipt", 12500, "USD")
+    assert document["value_on"] == "2026-11-20"
+    assert item_state(sandbox, item) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("currency", "text", "minor"), [("JPY", "1250", 1250), ("KWD", "125.125", 125125), ("USD", "0.01", 1)]
+)
+async def test_amounts_are_exact_in_every_currency(
+    sandbox: AbasSandboxProcess, sink: AbasSink, currency: str, text: str, minor: int
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-2", text, currency))
+    outcome = await sink.post(post_receipt(reference, item, minor=minor, currency=currency))
+    assert isinstance(outcome, CashReceiptPosted)
+    assert (outcome.amount_minor, outcome.currency) == (minor, currency)
+    assert item_state(sandbox, item) == (0, True)
+
+
+async def test_posting_again_tells_the_same_story_and_posts_nothing(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-3"))
+    command = post_receipt(reference, item)
+    assert await sink.post(command) == await sink.post(command)
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_a_part_reversal_reopens_the_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-4"))
+    await sink.post(post_receipt(reference, item))
+    command = reverse_receipt(f"{reference}-R1", reference, item, minor=2500)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, CashReceiptReversed)
+    assert (outcome.amount_minor, outcome.reverses_reference) == (2500, reference)
+    [document] = documents_under(sandbox, f"{reference}-R1")
+    assert (document["kind"], document["reverses_reference"]) == ("reversal", reference)
+    assert item_state(sandbox, item) == (2500, False)
+    assert await sink.post(command) == outcome
+    assert len(documents_under(sandbox, f"{reference}-R1")) == 1
+
+
+async def test_a_reversal_without_its_receipt_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-5"))
+    outcome = await sink.post(reverse_receipt(f"{reference}-R", reference, item))
+    assert isinstance(outcome, PostingRefused)
+    assert outcome.code == "MISSING_OBJECT/receipt"
+    assert documents_under(sandbox, f"{reference}-R") == []
+
+
+async def test_a_reversal_above_its_receipt_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-6"))
+    await sink.post(post_receipt(reference, item, minor=10000))
+    await sink.post(reverse_receipt(f"{reference}-R1", reference, item, minor=6000))
+    outcome = await sink.post(reverse_receipt(f"{reference}-R2", reference, item, minor=6000))
+    assert isinstance(outcome, PostingRefused)
+    assert outcome.code == "OTHER/4105"
+
+
+async def test_a_closed_period_is_a_fact(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-7"))
+    sandbox.faults(closed_periods=["2026-10"])
+    command = post_receipt(reference, item, value_on=date(2026, 10, 31))
+    outcome = await sink.post(command)
+    assert isinstance(outcome, PostingRefused)
+    assert outcome.code == "OTHER/4101"
+    assert "Posting period 10/2026 is closed" in outcome.message
+    assert outcome.field_name is not None
+    assert outcome.occurred_at == command.occurred_at
+    assert documents_under(sandbox, reference) == []
+
+
+async def test_an_item_already_paid_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    [item] = sandbox.seed(open_item("RE-8"))
+    await sink.post(post_receipt(fresh(), item))
+    outcome = await sink.post(post_receipt(fresh(), item))
+    assert isinstance(outcome, PostingRefused)
+    assert outcome.code == "OTHER/4102"
+
+
+async def test_a_foreign_currency_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    [item, _] = sandbox.seed(open_item("RE-9"), open_item("RE-9E", currency="EUR"))
+    outcome = await sink.post(post_receipt(fresh(), item, currency="EUR"))
+    assert isinstance(outcome, PostingRefused)
+    assert outcome.code == "OTHER/4103"
+
+
+async def test_an_unknown_customer_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    [item] = sandbox.seed(open_item("RE-10"))
+    outcome = await sink.post(post_receipt(fresh(), item, customer="79999"))
+    assert isinstance(outcome, PostingRefused)
+
+
+@pytest.mark.parametrize("switch", ["cut_before", "cut_after", "unavailable", "internal_error", "rate_limited"])
+async def test_one_fault_of_each_kind_still_gives_exactly_one_document(
+    sandbox: AbasSandboxProcess, sink: AbasSink, switch: str
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-11"))
+    sandbox.faults(**{switch: 1})
+    outcome = await sink.post(post_receipt(reference, item))
+    assert isinstance(outcome, CashReceiptPosted)
+    [document] = documents_under(sandbox, reference)
+    assert document["id"] == outcome.abas_document_id
+    assert item_state(sandbox, item) == (0, True)
+
+
+async def test_a_gateways_page_instead_of_an_answer_is_no_success(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-12"))
+    sandbox.faults(wrong_content_type=2)
+    assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_an_answer_that_comes_too_late_gives_one_document(
+    sandbox: AbasSandboxProcess, strategy_profile: Profile
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-13"))
+    sandbox.faults(slow_posting_s=1.0)
+    settings = sandbox.settings(read_timeout_s=0.4, retry_initial_s=0.1)
+    async with AbasClient(settings) as client:
+        outcome = await AbasSink(client, strategy_profile, settings).post(post_receipt(reference, item))
+    assert isinstance(outcome, CashReceiptPosted)
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_a_connection_cut_again_and_again_ends_transient_with_nothing_posted(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-14"))
+    sandbox.faults(cut_before=50)
+    with pytest.raises(Transient):
+        await sink.post(post_receipt(reference, item))
+    sandbox.faults(cut_before=0)
+    assert documents_under(sandbox, reference) == []
+
+
+async def test_an_outage_longer_than_the_retries_is_transient(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-15"))
+    sandbox.faults(unavailable=1000)
+    with pytest.raises(AbasUnavailable):
+        await sink.post(post_receipt(reference, item))
+    sandbox.faults(unavailable=0)
+    assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+
+
+async def test_a_server_that_is_away_is_transient(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    own_sandbox.kill()
+    settings = own_sandbox.settings(read_attempts=2)
+    async with AbasClient(settings) as client:
+        with pytest.raises(AbasUnavailable):
+            await AbasSink(client, profile, settings).post(post_receipt("PT1", "(1,900,0)"))
+
+
+async def test_a_locked_customer_is_waited_for_and_then_told(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-16"))
+    customer = next(c["id"] for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001")
+    sandbox.faults(locked=[customer])
+    settings = sandbox.settings(lock_wait_s=0, write_attempts=3)
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, with_strategy(profile, "editor"), settings)
+        with pytest.raises(AbasObjectLocked):
+            await sink.post(post_receipt(reference, item))
+        assert documents_under(sandbox, reference) == []
+        sandbox.faults(locked=[])
+        assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+
+
+async def test_another_document_under_our_reference_is_not_taken_for_ours(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-17"))
+    await sink.post(post_receipt(reference, item, minor=5000))
+    with pytest.raises(AbasDocumentContradicts, match=reference):
+        await sink.post(post_receipt(reference, item, minor=6000))
+
+
+async def test_two_writers_at_once_make_one_document(sandbox: AbasSandboxProcess, strategy_profile: Profile) -> None:
+    references = [fresh() for _ in range(10)]
+    items = sandbox.seed(*[open_item(f"RE-W{n}", "250.00") for n in range(10)])
+    settings = sandbox.settings(concurrency=1)
+    async with AbasClient(settings) as first, AbasClient(settings) as second:
+        sinks = [AbasSink(c, strategy_profile, settings) for c in (first, second)]
+        for reference, item in zip(references, items, strict=True):
+            command = post_receipt(reference, item)
+            mine, theirs = await asyncio.gather(*(sink.post(command) for sink in sinks))
+            assert mine == theirs
+    assert [len(documents_under(sandbox, reference)) for reference in references] == [1] * 10
+
+
+class _PausedBeforeCommit(AbasClient):
+    """A worker that is stopped between its look-up and its commit, as SIGSTOP does."""
+
+    async def act(self, working_set_id, editor_id, actions, *, head_fields):  # type: ignore[no-untyped-def]  # same signature as the parent's
+        await self.pause()
+        return await super().act(working_set_id, editor_id, actions, head_fields=head_fields)
+
+    pause: Callable[[], Awaitable[None]]
+
+
+async def _zombie_and_successor(sandbox: AbasSandboxProcess, profile: Profile, reference: str) -> None:
+    """Stop the first writer before its commit until its session is gone; let a second one post meanwhile."""
+    [item] = sandbox.seed(open_item("RE-Z", "250.00"))
+    settings = sandbox.settings()
+    successor_done = asyncio.Event()
+    stopped = asyncio.Event()
+    async with _PausedBeforeCommit(settings) as zombie_client, AbasClient(settings) as client:
+        pauses = 0
+
+        async def pause() -> None:
+            nonlocal pauses
+            pauses += 1
+            if pauses == 1:
+                stopped.set()
+                await successor_done.wait()
+
+        zombie_client.pause = pause
+        command = post_receipt(reference, item)
+        zombie = asyncio.create_task(AbasSink(zombie_client, profile, settings).post(command))
+        await stopped.wait()
+        successor = await AbasSink(client, profile, settings).post(command)
+        assert isinstance(successor, CashReceiptPosted)
+        successor_done.set()
+        try:
+            assert await zombie == successor
+        except AbasDocumentContradicts:
+            assert len(documents_under(sandbox, reference)) == 2
+
+
+async def test_a_zombie_that_lost_its_lock_can_not_post(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    reference = fresh()
+    await _zombie_and_successor(sandbox, with_strategy(profile, "editor"), reference)
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_without_the_lock_the_books_show_the_zombies_double(
+    sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    reference = fresh()
+    await _zombie_and_successor(sandbox, without_lock(profile), reference)
+    assert len(documents_under(sandbox, reference)) == 2
+
+
+async def test_no_working_set_is_left_behind(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    [item] = sandbox.seed(open_item("RE-18"))
+    async with AbasClient(sandbox.settings(working_set_label="leak-check")) as client:
+        sink = AbasSink(client, with_strategy(profile, "editor"), sandbox.settings())
+        await sink.post(post_receipt(fresh(), item))
+        await sink.post(post_receipt(fresh(), item))
+        assert await client.working_sets() == ()
+
+
+async def test_what_was_answered_survives_kill_9(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    items = own_sandbox.seed(*[open_item(f"RE-K{n}") for n in range(20)])
+    outcomes = []
+    for number, item in enumerate(items):
+        async with AbasClient(own_sandbox.settings()) as client:
+            sink = AbasSink(client, profile, own_sandbox.settings())
+            outcomes.append(await sink.post(post_receipt(f"PT{number}", item)))
+        if number % 7 == 6:
+            own_sandbox.kill()
+            own_sandbox.start()
+    own_sandbox.kill()
+    own_sandbox.start()
+    told = [o.abas_document_id for o in outcomes if isinstance(o, CashReceiptPosted)]
+    assert told == [d["id"] for d in own_sandbox.documents()]
+    assert len(told) == 20
