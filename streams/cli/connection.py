@@ -56,4 +56,9 @@ def connect(bootstrap_servers: str | None = None, schema_registry_url: str | Non
         raise CannotRun(f"no Kafka is named; give --bootstrap-servers or set {KAFKA_VARIABLE}")
     # librdkafka would tell each failed attempt to connect on stderr; what matters reaches people as our own error.
     kafka = {"bootstrap.servers": brokers, "log_level": "2"}
-    return Connection(kafka, schema_registry_url or os.environ.get(REGISTRY_VARIABLE) or None)
+    return Connection(kafka, registry_url(schema_registry_url))
+
+
+def registry_url(option: str | None = None) -> str | None:
+    """The schema registry from option or environment; None when there is none."""
+    return option or os.environ.get(REGISTRY_VARIABLE) or None

@@ -1,0 +1,55 @@
+"""`saldo schemas`: is the contract in order, and does the registry know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.connection import REGISTRY_VARIABLE, SchemaRegistryUrl, registry_url
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `schemas check|publish` below the root."""
+    schemas = typer.Typer(help="Record schemas (schemas/avro) and the registry.", no_args_is_help=True)
+    schemas.command()(check)
+    schemas.command()(publish)
+    app.add_typer(schemas, name="schemas")
+
+
+def check(
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Contract directory with avro/, examples/ and topics/. Default: Saldo's own.", file_okay=False
+        ),
+    ] = None,
+) -> None:
+    """Hold schemas, versions, examples, dataclasses and topics together; exit code 1 when something is wrong."""
+    from schemas import catalog, lint
+
+    problems = lint.check(root or catalog.ROOT)
+    for problem in problems:
+        typer.echo(f"{problem.file}\n    {problem.what}\n    -> {problem.remedy}")
+    if problems:
+        typer.echo(f"{len(problems)} problems in {len({problem.file for problem in problems})} files", err=True)
+        raise typer.Exit(1)
+    typer.echo("in order: every rule of schemas/lint holds")
+
+
+def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
+    """Register every version of every record, oldest first, below FULL_TRANSITIVE compatibility."""
+    from schemas import catalog
+    from schemas.registry import Registry
+    from streams.cli.errors import CannotRun
+
+    url = registry_url(schema_registry_url)
+    if url is None:
+        raise CannotRun(f"no schema registry is named; give --schema-registry-url or set {REGISTRY_VARIABLE}")
+    registry = Registry(url)
+    versions = [version for versions in catalog.record_versions().values() for version in versions]
+    for version in versions:
+        schema_id = registry.publish(version)
+        typer.echo(f"{version.subject}  v{version.version}  id {schema_id}")
+    typer.echo(f"{len(versions)} versions are registered at {url}")

@@ -1,0 +1,68 @@
+"""The data files of the contract agree with each other and with what is generated from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas import catalog
+from schemas.codec import Codec, from_json, to_json
+from schemas.lint import check
+from schemas.upcasters import STEPS
+from streams.topics_doc import render
+
+VERSIONS = [version for versions in catalog.record_versions().values() for version in versions]
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_every_rule_of_the_lint_holds() -> None:
+    assert [str(problem) for problem in check()] == []
+
+
+def test_the_catalogue_knows_every_context_folder() -> None:
+    assert {path.name for path in (catalog.ROOT / "avro").iterdir()} == set(catalog.CONTEXTS)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version.name}.v{version.version}")
+def test_each_example_is_a_record_and_survives_the_wire(version: catalog.RecordVersion) -> None:
+    path = catalog.ROOT / "examples" / version.context / f"{version.name}.v{version.version}.json"
+    data = json.loads(path.read_text("utf-8"))
+    record = from_json(version.name, data)
+    assert Codec().decode(Codec().encode(record)) == record
+    if version is catalog.latest(version.name):
+        assert to_json(record) == data
+
+
+@pytest.mark.parametrize("spec", catalog.topics().values(), ids=lambda spec: spec.name)
+def test_each_record_finds_its_key_on_its_topics(spec: catalog.TopicSpec) -> None:
+    for carried in spec.records:
+        version = catalog.latest(carried.name)
+        path = catalog.ROOT / "examples" / version.context / f"{version.name}.v{version.version}.json"
+        if carried.key_field:
+            assert spec.key_of(from_json(carried.name, json.loads(path.read_text("utf-8"))))
+
+
+def test_fingerprints_are_unique() -> None:
+    assert len({version.fingerprint for version in VERSIONS}) == len(VERSIONS)
+
+
+def test_each_dead_letter_topic_has_room_for_the_largest_record_of_its_inbox() -> None:
+    for spec in catalog.topics().values():
+        if spec.dlq is not None:
+            letters = catalog.topic(spec.dlq)
+            assert letters.partitions == spec.partitions
+            # The record itself, its headers, and our own words of up to a mebibyte.
+            assert int(letters.config["max.message.bytes"]) >= 2 * int(spec.config["max.message.bytes"])
+
+
+def test_each_upcasting_step_leads_from_a_version_to_the_next() -> None:
+    known = {(version.name, version.version) for version in VERSIONS}
+    for name, number in STEPS:
+        assert {(name, number), (name, number + 1)} <= known
+
+
+def test_the_topic_page_is_current() -> None:
+    page = REPOSITORY / "docs" / "topics.md"
+    assert page.read_text("utf-8") == render(catalog.topics()), "run: saldo topics doc --to docs/topics.md"
