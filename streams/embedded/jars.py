@@ -242,7 +242,7 @@ class _Meter:
 
     def __init__(self, total_bytes: int, listener: ProgressListener) -> None:
         self._total_bytes = total_bytes
-        self._done_bytes = 0
+        self._done_bytes = self._told_bytes = 0
         self._listener = listener
         self._lock = threading.Lock()
 
@@ -254,7 +254,11 @@ class _Meter:
             with self._lock:
                 # A retried file is read twice; the bar must not pass its end.
                 self._done_bytes = min(self._done_bytes + byte_count, self._total_bytes)
-                self._listener(Progress(file_name, self._done_bytes, self._total_bytes))
+                # The chunks are 8 KiB; a hundred calls for a set are enough to draw a bar.
+                step = self._done_bytes - self._told_bytes
+                if step * 100 >= self._total_bytes or self._done_bytes == self._total_bytes:
+                    self._told_bytes = self._done_bytes
+                    self._listener(Progress(file_name, self._done_bytes, self._total_bytes))
 
         yield advance
 
@@ -302,10 +306,9 @@ def _resolve(context: MavenContext, coordinates: Sequence[str]) -> list[str]:
 def _download(context: MavenContext, coordinate: str) -> Path:
     group, artifact, version, classifier, packaging = _split(coordinate)
     part = context.project(group, artifact).at_version(version).artifact(classifier, packaging)
-    # jgo raises RuntimeError for an answer other than 200, and requests' errors are OSErrors.
     try:
         for attempt in stamina.retry_context(
-            on=(OSError, RuntimeError), attempts=_FETCH_ATTEMPTS, wait_initial=0.5, wait_max=5.0, timeout=None
+            on=_may_pass, attempts=_FETCH_ATTEMPTS, wait_initial=0.5, wait_max=5.0, timeout=None
         ):
             with attempt:
                 if part.cached_path is not None:
@@ -315,6 +318,14 @@ def _download(context: MavenContext, coordinate: str) -> Path:
     except (OSError, RuntimeError) as error:
         raise FetchFailed(coordinate, str(error)) from error
     raise AssertionError("retry_context ends by return or raise")
+
+
+def _may_pass(error: Exception) -> bool:
+    # jgo raises RuntimeError for an answer other than 200, and requests' errors are OSErrors. A certificate that
+    # is not trusted stays so: a proxy's own authority is named by REQUESTS_CA_BUNDLE.
+    import requests  # comes with jgo; a start that fetches nothing does without
+
+    return isinstance(error, OSError | RuntimeError) and not isinstance(error, requests.exceptions.SSLError)
 
 
 def _split(coordinate: str) -> tuple[str, str, str, str, str]:

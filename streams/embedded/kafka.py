@@ -7,8 +7,6 @@ what differs is one replica. Its log is `<data_dir>/logs/kafka.log`.
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
@@ -22,6 +20,9 @@ from streams.embedded.errors import ServerFailed
 from streams.embedded.jars import ProgressListener
 from streams.embedded.server import Command, EmbeddedServer
 
+# Both are read from the broker's working directory, and their paths are relative to it, so no path is quoted.
+_PROPERTIES = "server.properties"
+_LOGGING = "log4j2.properties"
 _FORMAT_TIMEOUT_S = 60.0
 _PROBE_TIMEOUT_S = 1.0
 
@@ -73,11 +74,11 @@ class EmbeddedKafka(EmbeddedServer):
     def _prepare(self) -> Command:
         """Prove the jars, write the configuration, and format the storage when it is new."""
         directory = jars.provide("kafka", cache_dir=self.cache_dir, on_progress=self.on_progress)
-        java = self._java_command(directory)
         self._write_configuration()
+        java = (*self._java(), f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", str(directory / "*"))
         if not (self._log_dir / "meta.properties").exists():
             self._format(java)
-        return Command(argv=(*java, "kafka.Kafka", str(self._properties_path)), env=dict(os.environ), cwd=self.home)
+        return Command((*java, "kafka.Kafka", _PROPERTIES), self._environment(), self.home)
 
     def answers(self) -> bool:
         """Tell whether this cluster's broker answers a metadata request and takes part in the cluster."""
@@ -99,39 +100,12 @@ class EmbeddedKafka(EmbeddedServer):
         self._probe = None
         return True
 
-    @property
-    def _properties_path(self) -> Path:
-        return self.home / "server.properties"
-
-    def _java_command(self, jar_directory: Path) -> tuple[str, ...]:
-        return (
-            str(jars.java()),
-            f"-Xmx{self.heap_mb}m",
-            # One broker on a shared machine: the quickest start and the smallest footprint win over throughput.
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+ExitOnOutOfMemoryError",
-            "-XX:-UsePerfData",
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            # The compression libraries unpack themselves here, and a killed JVM leaves them.
-            f"-Djava.io.tmpdir={self.home / 'tmp'}",
-            f"-Dlog4j2.configurationFile={self.home / 'log4j2.properties'}",
-            "-cp",
-            os.pathsep.join(str(path) for path in sorted(jar_directory.glob("*.jar"))),
-        )
-
     def _write_configuration(self) -> None:
-        shutil.rmtree(self.home / "tmp", ignore_errors=True)
-        (self.home / "tmp").mkdir(parents=True)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._lay_out()
         ports = self.ports()
-        self._properties_path.write_text(
-            _SERVER_PROPERTIES.format(
-                client=ports["client"], controller=ports["controller"], log_dir=_escaped(self._log_dir)
-            )
-        )
-        (self.home / "log4j2.properties").write_text(_LOG4J_PROPERTIES.format(log=_escaped(self.log_path)))
+        properties = _SERVER_PROPERTIES.format(client=ports["client"], controller=ports["controller"])
+        (self.home / _PROPERTIES).write_text(properties)
+        (self.home / _LOGGING).write_text(_LOG4J_PROPERTIES.format(log=self.log_path.name))
 
     def _format(self, java: tuple[str, ...]) -> None:
         # Kafka's own form of a cluster id: 16 random bytes in URL-safe base64 without padding.
@@ -144,9 +118,10 @@ class EmbeddedKafka(EmbeddedServer):
                 "format",
                 f"--cluster-id={cluster_id}",
                 "-c",
-                str(self._properties_path),
+                _PROPERTIES,
             ],
             cwd=self.home,
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=_FORMAT_TIMEOUT_S,
@@ -163,11 +138,6 @@ class EmbeddedKafka(EmbeddedServer):
         return ""
 
 
-def _escaped(path: Path) -> str:
-    """A path as a value of a Java properties file."""
-    return str(path).replace("\\", "\\\\")
-
-
 _SERVER_PROPERTIES = """\
 # Written by Saldo at each start; changes made here do not last.
 process.roles=broker,controller
@@ -178,7 +148,7 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{client}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={log_dir}
+log.dirs=data
 
 # Topics come from schemas/topics, never from a typing error.
 auto.create.topics.enable=false
@@ -218,8 +188,8 @@ status=error
 shutdownHook=disable
 appender.file.type=RollingFile
 appender.file.name=file
-appender.file.fileName={log}
-appender.file.filePattern={log}.%i
+appender.file.fileName=../logs/{log}
+appender.file.filePattern=../logs/{log}.%i
 appender.file.layout.type=PatternLayout
 appender.file.layout.pattern=%d{{yyyy-MM-dd'T'HH:mm:ss.SSSX}}{{UTC}} %-5p %c{{1}} %m%n
 appender.file.policies.type=Policies

@@ -6,8 +6,6 @@ would accept any change of a schema, so this one counts as ready only when FULL_
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,35 +73,21 @@ class EmbeddedRegistry(EmbeddedServer):
     def _prepare(self) -> Command:
         """Prove the unpacked registry against the lock and lay out its directories."""
         directory = jars.provide("registry", cache_dir=self.cache_dir, on_progress=self.on_progress)
-        shutil.rmtree(self.home / "tmp", ignore_errors=True)
-        (self.home / "tmp").mkdir(parents=True)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._lay_out()
         ports = self.ports()
         return Command(
-            argv=(
-                str(jars.java()),
-                f"-Xmx{self.heap_mb}m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+ExitOnOutOfMemoryError",
-                "-XX:-UsePerfData",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                f"-Djava.io.tmpdir={self.home / 'tmp'}",
-                "-jar",
-                str(directory / "quarkus-run.jar"),
-            ),
+            argv=(*self._java(), "-jar", str(directory / "quarkus-run.jar")),
             env={
-                **os.environ,
+                **self._environment(),
                 "QUARKUS_HTTP_HOST": "127.0.0.1",
                 "QUARKUS_HTTP_PORT": str(ports["http"]),
                 "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",
                 "QUARKUS_MANAGEMENT_PORT": str(ports["management"]),
                 "QUARKUS_LOG_FILE_ENABLED": "true",
                 "QUARKUS_LOG_FILE_JSON_ENABLED": "false",
-                "QUARKUS_LOG_FILE_PATH": str(self.log_path),
+                "QUARKUS_LOG_FILE_PATH": f"../logs/{self.log_path.name}",
                 # By default H2 writes up to half a second later, and a kill -9 then loses an acknowledged schema.
-                "APICURIO_DATASOURCE_URL": f"jdbc:h2:file:{self.home / 'data' / 'registry'};WRITE_DELAY=0",
+                "APICURIO_DATASOURCE_URL": "jdbc:h2:file:./data/registry;WRITE_DELAY=0",
             },
             cwd=self.home,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from streams.embedded import process
+from streams.embedded import jars, process
 from streams.embedded.errors import AlreadyRunning, PortTaken, ServerFailed
 from streams.embedded.jars import ProgressListener
 
@@ -227,6 +228,30 @@ class EmbeddedServer(ABC):
             self._ports = chosen
             _State(ports=chosen).write(self.home)
         return self._ports
+
+    def _java(self) -> tuple[str, ...]:
+        """Return java with what every server here wants: a quick start and a small footprint before throughput."""
+        return (
+            str(jars.java()),
+            f"-Xmx{self.heap_mb}m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-UsePerfData",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            # Native libraries unpack themselves here, and a killed JVM leaves them.
+            "-Djava.io.tmpdir=tmp",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        # A JVM in the C locale cannot open a path with an umlaut in it.
+        return {**os.environ, "LC_ALL": "C.UTF-8"}
+
+    def _lay_out(self) -> None:
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        (self.home / "tmp").mkdir(parents=True)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
 
     def _wait_until_ready(self, child: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self._ready_timeout_s

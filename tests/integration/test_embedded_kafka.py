@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
-import textwrap
-import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import process
-from streams.embedded.errors import AlreadyRunning, PortTaken, ServerFailed
+from streams.embedded.errors import AlreadyRunning, ServerFailed
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.server import RunningServer
 from streams.embedded.supervisor import ProcessSpec, Supervisor
@@ -52,20 +47,6 @@ def read_all(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
         return values
     finally:
         consumer.close()
-
-
-def test_records_and_port_survive_kill_9(tmp_path: Path) -> None:
-    values = [b"%d" % number for number in range(500)]
-    with EmbeddedKafka(tmp_path, die_with_parent=True) as broker:
-        make_topics(broker.bootstrap_servers, {"facts.v1": 1})
-        produce(broker.bootstrap_servers, "facts.v1", values[:250])
-        broker.kill()
-        assert EmbeddedKafka.running(tmp_path) is None, "the stale state file was believed"
-
-    with EmbeddedKafka(tmp_path, die_with_parent=True) as again:
-        assert again.port == broker.port
-        produce(again.bootstrap_servers, "facts.v1", values[250:])
-        assert read_all(again.bootstrap_servers, "facts.v1", 500) == values
 
 
 def test_a_cluster_id_that_begins_with_a_dash_is_formatted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,45 +84,6 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert broker.pid is None
 
 
-def test_a_broker_dies_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
-    script = textwrap.dedent(
-        """
-        import sys, time
-        from pathlib import Path
-        from streams.embedded.kafka import EmbeddedKafka
-        EmbeddedKafka(Path(sys.argv[1]), die_with_parent=True).start()
-        print("up", flush=True)
-        time.sleep(600)
-        """
-    )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "up\n"
-        found = EmbeddedKafka.running(tmp_path)
-        assert found is not None
-        parent.kill()
-    deadline = time.monotonic() + 10
-    while process.birth_of(found.pid) == found.birth and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert EmbeddedKafka.running(tmp_path) is None
-
-
-def test_an_occupied_port_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
-    earlier = EmbeddedKafka(tmp_path).ports()
-    with socket.create_server(("127.0.0.1", earlier["client"])):
-        ports = EmbeddedKafka(tmp_path).ports()
-    assert ports["client"] != earlier["client"]
-    assert ports["controller"] == earlier["controller"]
-    assert json.loads((tmp_path / "kafka" / "server.json").read_text())["ports"] == ports
-
-
-def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as somebody:
-        port = somebody.getsockname()[1]
-        with pytest.raises(PortTaken, match=str(port)):
-            EmbeddedKafka(tmp_path, port=port).start()
-
-
 def test_a_topic_must_be_created_by_somebody(kafka: str) -> None:
     topic = unique("never-created")
     producer = Producer({"bootstrap.servers": kafka, "topic.metadata.propagation.max.ms": 100})
@@ -164,31 +106,36 @@ def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) 
         make_topics(kafka, {topic: 1})
 
 
-def test_a_supervised_broker_is_started_again_and_found_by_clients(tmp_path: Path) -> None:
+def test_records_and_address_survive_kill_9_of_a_supervised_broker(tmp_path: Path) -> None:
+    values = [b"%d" % number for number in range(500)]
     broker = EmbeddedKafka(tmp_path)
     command = broker.prepare()
     spec = ProcessSpec(broker.name, command.argv, env=command.env, cwd=command.cwd, ready=broker.ready)
     supervisor = Supervisor([spec], log_dir=tmp_path / "logs", status_path=tmp_path / "status.json")
-    seen: list[RunningServer] = []
+
+    def find() -> RunningServer:
+        deadline = time.monotonic() + 60
+        while (found := EmbeddedKafka.running(tmp_path)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return found
 
     def operator() -> None:
         try:
-            for _ in range(2):
-                deadline = time.monotonic() + 60
-                while (found := EmbeddedKafka.running(tmp_path)) is None and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                assert found is not None
-                seen.append(found)
-                if len(seen) == 1:
-                    process.kill(found.pid, found.birth)
+            first = find()
+            make_topics(first.address, {"facts.v1": 1})
+            produce(first.address, "facts.v1", values[:250])
+            process.kill(first.pid, first.birth)
+            again = find()
+            assert (again.address, again.pid != first.pid) == (first.address, True)
+            produce(again.address, "facts.v1", values[250:])
+            assert read_all(again.address, "facts.v1", 500) == values
         finally:
             supervisor.request_stop()
 
-    thread = threading.Thread(target=operator)
-    thread.start()
-    assert supervisor.run() == 0
-    thread.join()
-    assert len(seen) == 2
-    assert seen[0].pid != seen[1].pid
-    assert seen[0].address == seen[1].address
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(operator)
+        assert supervisor.run() == 0
+        outcome.result()
+    assert [one.restarts for one in supervisor.status()] == [1]
     assert EmbeddedKafka.running(tmp_path) is None
