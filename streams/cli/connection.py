@@ -1,18 +1,15 @@
-"""Where the commands find Kafka and the schema registry: the option, else the environment.
+"""Where the commands find Kafka and the schema registry: the option, else the settings.
 
 One function, so that every command agrees and a change of source is a change here.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from streams.cli.errors import CannotRun
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
@@ -21,7 +18,8 @@ KAFKA_VARIABLE = "SALDO_KAFKA_BOOTSTRAP_SERVERS"
 REGISTRY_VARIABLE = "SALDO_SCHEMA_REGISTRY_URL"
 
 BootstrapServers = Annotated[
-    str | None, typer.Option(help=f"Kafka brokers, host:port[,host:port]. Default: {KAFKA_VARIABLE}.")
+    str | None,
+    typer.Option(help=f"Kafka brokers, host:port[,host:port]. Default: {KAFKA_VARIABLE}, else the embedded one."),
 ]
 SchemaRegistryUrl = Annotated[
     str | None, typer.Option(help=f"Confluent-compatible schema registry. Default: {REGISTRY_VARIABLE}, else none.")
@@ -32,8 +30,9 @@ SchemaRegistryUrl = Annotated[
 class Connection:
     """Client settings for Kafka (as confluent-kafka names them), and the registry's URL when there is one."""
 
-    kafka: Mapping[str, str]
+    kafka: Mapping[str, Any]
     schema_registry_url: str | None
+    replication_factor: int | None
 
     def codec(self) -> Codec:
         """A codec that writes Confluent frames when there is a registry, and reads both framings as far as it can."""
@@ -47,18 +46,22 @@ class Connection:
 
 
 def connect(bootstrap_servers: str | None = None, schema_registry_url: str | None = None) -> Connection:
-    """Resolve options and environment; nothing is contacted yet.
+    """Resolve options and settings; nothing is contacted yet.
 
-    Raises: CannotRun when no broker is named.
+    Raises: ContractBroken when no broker is named and no embedded one runs, or the settings do not fit.
     """
-    brokers = bootstrap_servers or os.environ.get(KAFKA_VARIABLE)
-    if not brokers:
-        raise CannotRun(f"no Kafka is named; give --bootstrap-servers or set {KAFKA_VARIABLE}")
-    # librdkafka would tell each failed attempt to connect on stderr; what matters reaches people as our own error.
-    kafka = {"bootstrap.servers": brokers, "log_level": "2"}
-    return Connection(kafka, registry_url(schema_registry_url))
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    return Connection(
+        kafka=settings.kafka.options(bootstrap_servers or settings.bootstrap_servers),
+        schema_registry_url=schema_registry_url or settings.schema_registry_url or None,
+        replication_factor=settings.kafka.replication_factor,
+    )
 
 
 def registry_url(option: str | None = None) -> str | None:
-    """The schema registry from option or environment; None when there is none."""
-    return option or os.environ.get(REGISTRY_VARIABLE) or None
+    """The schema registry alone, for a command that needs no Kafka; None when there is none."""
+    from streams.settings import load_settings
+
+    return option or load_settings().schema_registry_url or None

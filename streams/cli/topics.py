@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 ReplicationFactor = Annotated[
     int | None,
-    typer.Option(min=1, help="Copies of each new topic. Default: min(3, brokers), so 1 on the embedded broker."),
+    typer.Option(
+        min=1,
+        help="Copies of each new topic. Default: SALDO_KAFKA_REPLICATION_FACTOR, else min(3, brokers).",
+    ),
 ]
 
 
@@ -33,7 +36,8 @@ def diff(bootstrap_servers: BootstrapServers = None, replication_factor: Replica
     from schemas import catalog
     from streams.topics import compare
 
-    difference = compare(_admin(bootstrap_servers), catalog.topics().values(), replication_factor=replication_factor)
+    admin, factor = _admin(bootstrap_servers, replication_factor)
+    difference = compare(admin, catalog.topics().values(), replication_factor=factor)
     for line in difference.lines():
         typer.echo(line)
     if difference:
@@ -50,8 +54,8 @@ def apply(
     from schemas import catalog
     from streams import topics
 
-    admin = _admin(bootstrap_servers)
-    steps = topics.compare(admin, catalog.topics().values(), replication_factor=replication_factor)
+    admin, factor = _admin(bootstrap_servers, replication_factor)
+    steps = topics.compare(admin, catalog.topics().values(), replication_factor=factor)
     for line in steps.lines():
         typer.echo(line)
     if not dry_run:
@@ -80,7 +84,8 @@ def doc(
         typer.echo(f"wrote {to}")
 
 
-def _admin(bootstrap_servers: str | None) -> AdminClient:
+def _admin(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[AdminClient, int | None]:
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient(dict(connect(bootstrap_servers).kafka))
+    connection = connect(bootstrap_servers)
+    return AdminClient(dict(connection.kafka)), replication_factor or connection.replication_factor
