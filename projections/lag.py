@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not re-export OffsetSpec
     AdminClient,
     OffsetSpec,
@@ -19,6 +20,13 @@ from projections.settings import ProjectionSettings
 ClientOptions = Mapping[str, str | int | float | bool]
 
 _REQUEST_TIMEOUT_S = 10.0
+# A topic that was made a moment ago, or whose leader has just moved, is answered for by nobody for a second or two.
+_LEADER_TIMEOUT_S = 15.0
+_NO_LEADER_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,17 @@ def _offsets(options: ClientOptions, partitions: Iterable[Partition], which: Off
     asked = {TopicPartition(topic, number): which for topic, number in partitions}
     if not asked:
         return {}
-    answers = admin.list_offsets(asked, request_timeout=_REQUEST_TIMEOUT_S)
-    return {(at.topic, at.partition): answer.result(_REQUEST_TIMEOUT_S).offset for at, answer in answers.items()}
+    deadline = time.monotonic() + _LEADER_TIMEOUT_S
+    while True:
+        answers = admin.list_offsets(asked, request_timeout=_REQUEST_TIMEOUT_S)
+        try:
+            return {
+                (at.topic, at.partition): answer.result(_REQUEST_TIMEOUT_S).offset for at, answer in answers.items()
+            }
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 class ProjectorStatus:

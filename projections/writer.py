@@ -20,9 +20,10 @@ from projections.batch import Batch
 from projections.client import Store, open_read_only, open_store
 from projections.endpoint import serve_endpoint
 from projections.errors import HistoryGone
+from projections.flush import flush
 from projections.lag import ProjectorStatus
 from projections.migrate import migrate
-from projections.positions import Partition, Progress, load_progress, store_progress
+from projections.positions import Partition, Progress, load_progress
 from projections.reading import Incoming
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
@@ -93,14 +94,8 @@ class Projector:
             consumer.close()
 
     def _flush(self) -> None:
-        """Rows first, positions last: what a position vouches for is on disk before it is."""
-        if self._batch.message_count == 0:
-            return
-        for table, columns in self._batch.blocks():
-            self._store.insert(table.name, table.columns, columns)
-        store_progress(self._store, self._batch.progress())
-        self._status.stored(self._batch.progress())
-        self._batch.clear()
+        if self._batch.message_count > 0:
+            self._status.stored(flush(self._store, self._batch))
 
     def _wait_for_topics(self, stop: threading.Event) -> tuple[Partition, ...]:
         """Partitions of every projected topic, once all topics exist (`saldo topics apply` makes them)."""

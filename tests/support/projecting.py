@@ -1,4 +1,4 @@
-"""Project scripted messages into a store as the writer does, without Kafka: rows first, positions last."""
+"""Project scripted messages into a store as the writer does, without Kafka."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 from projections.batch import Batch
 from projections.client import Store
-from projections.positions import load_progress, store_progress
+from projections.flush import flush
+from projections.positions import load_progress
 from projections.reading import Incoming
 from schemas.codec import Codec
 
 
-def project(store: Store, messages: Iterable[Incoming], *, crash_before_positions: bool = False) -> None:
+def project(store: Store, messages: Iterable[Incoming]) -> None:
     """Take up the store's own positions, then project these messages as one batch."""
     batch = Batch(load_progress(store), Codec())
     for message in messages:
         batch.add(message)
-    for table, columns in batch.blocks():
-        store.insert(table.name, table.columns, columns)
-    if not crash_before_positions:
-        store_progress(store, batch.progress())
+    flush(store, batch)
 
 
 def bridge(store: Store) -> dict[str, int]:
@@ -34,3 +32,13 @@ def residual(store: Store) -> int:
     terms = bridge(store)
     net = terms.get("captured", 0) - sum(terms.get(term, 0) for term in ("refunded", "voided", "returned"))
     return net - sum(terms.get(term, 0) for term in ("posted", "waiting", "parked"))
+
+
+def wipe(store: Store) -> None:
+    """Empty every table, positions included; what migrations were applied stays known."""
+    filled = store.rows(
+        "SELECT name FROM system.tables "
+        "WHERE database = currentDatabase() AND total_rows > 0 AND name != 'saldo_migrations'"
+    )
+    for (table,) in filled:
+        store.execute(f"TRUNCATE TABLE {table}")

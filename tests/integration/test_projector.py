@@ -1,0 +1,268 @@
+"""The projector on a real broker: what Kafka holds is what the store holds, whoever asks and whatever dies."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from projections.client import open_read_only
+from projections.digest import TableDigest, digests
+from projections.endpoint import endpoint_file
+from projections.errors import HistoryGone, QueryRefused, StoreBusy
+from projections.reader import EndpointReader, open_reader
+from projections.reading import Incoming
+from projections.settings import ProjectionSettings
+from projections.topics import projected_topics
+from projections.writer import run_projector
+from streams.embedded.kafka import EmbeddedKafka
+from tests.support.kafka import make_topics
+from tests.support.projector_process import spawn_projector, wait_until_caught_up
+from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of its own: these tests fill the real topics, which others must find empty."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("projector-broker"), die_with_parent=True) as embedded:
+        make_topics(embedded.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
+        yield embedded.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+def killed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[TableDigest, ...]:
+    """Digests of a projector that was killed again and again while the topics filled."""
+    settings = settings_for(broker, tmp_path_factory.mktemp("killed"), batch_rows=200, linger_s=0.02)
+    log = settings.data_dir / "projector.log"
+    dice = random.Random(7)
+    written = threading.Event()
+    writer = threading.Thread(target=produce, args=(broker, busy_day().messages), kwargs={"done": written, "rate": 900})
+    writer.start()
+    kills = 0
+    while not written.is_set() or kills < 6:
+        process = spawn_projector(settings, log)
+        try:
+            wait_for_endpoint(settings, process)
+            time.sleep(dice.uniform(0.0, 1.2))
+        finally:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL, log.read_text("utf-8", "replace")[-2000:]
+        kills += 1
+    writer.join()
+    with running(settings, log) as process:
+        wait_until_caught_up(settings, process, 60)
+    return stored(settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    broker: str, killed: tuple[TableDigest, ...], tmp_path_factory: pytest.TempPathFactory
+) -> ProjectionSettings:
+    """Settings of a store that a projector filled in one go, from the same topics once they are full."""
+    settings = settings_for(broker, tmp_path_factory.mktemp("undisturbed"))
+    with running(settings, settings.data_dir / "projector.log") as process:
+        wait_until_caught_up(settings, process, 60)
+    return settings
+
+
+def test_kill_9_at_any_moment_changes_nothing(killed: tuple[TableDigest, ...], undisturbed: ProjectionSettings) -> None:
+    assert killed == stored(undisturbed)
+    assert all(table.rows > 0 for table in killed), killed
+
+
+def test_every_record_is_a_row_repeats_and_unreadable_ones_told_apart(undisturbed: ProjectionSettings) -> None:
+    script = busy_day()
+    unreadable = sum(1 for m in script.messages if m.value == NONSENSE)
+    repeats = script.again
+    reader = open_reader(undisturbed)
+    try:
+        rows = json.loads(
+            reader.query("SELECT (SELECT count() FROM fct_records FINAL), count() FROM fct_unreadable FINAL")
+        )
+    finally:
+        reader.close()
+    assert rows["data"] == [[len(script.messages) - unreadable - repeats, unreadable]]
+
+
+def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_after(
+    undisturbed: ProjectionSettings,
+) -> None:
+    question = "SELECT sum(minor) FROM rpt_money WHERE term = {term:String}"
+    with running(undisturbed, undisturbed.data_dir / "projector.log") as process:
+        wait_until_caught_up(undisturbed, process, 60)
+        through_it = open_reader(undisturbed)
+        assert isinstance(through_it, EndpointReader)
+        with pytest.raises(StoreBusy):
+            open_read_only(undisturbed.clickhouse_dsn)
+        told = through_it.query(question, {"term": "captured"}, output_format="TSV")
+        with pytest.raises(QueryRefused, match="readonly"):
+            through_it.query("TRUNCATE TABLE fct_records", output_format="Null")
+        with pytest.raises(QueryRefused, match="INTO OUTFILE"):
+            through_it.query("SELECT 1 /**/INTO -- x\n OUTFILE '/tmp/x'")
+        with pytest.raises(QueryRefused, match="nothing_of_that_name"):
+            through_it.query("SELECT nothing_of_that_name")
+        through_it.close()
+    directly = open_reader(undisturbed)
+    assert not isinstance(directly, EndpointReader)
+    assert directly.query(question, {"term": "captured"}, output_format="TSV") == told
+    directly.close()
+
+
+def test_the_endpoint_is_for_its_owner_on_this_machine(undisturbed: ProjectionSettings) -> None:
+    with running(undisturbed, undisturbed.data_dir / "projector.log") as process:
+        wait_until_caught_up(undisturbed, process, 60)
+        path = endpoint_file(undisturbed.data_dir)
+        assert path.stat().st_mode & 0o077 == 0
+        url = json.loads(path.read_text("utf-8"))["url"]
+        assert url.startswith("http://127.0.0.1:")
+        assert status_of(f"{url}/sql", b'{"sql": "SELECT 1"}', {}) == 401
+        assert status_of(f"{url}/health", None, {"Host": "evil.example"}) == 400
+        assert status_of(f"{url}/health", None, {}) == 200
+    assert not path.exists()
+
+
+def test_a_store_that_is_ahead_of_its_topic_stops_the_projector(
+    undisturbed: ProjectionSettings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with EmbeddedKafka(tmp_path_factory.mktemp("empty-broker"), die_with_parent=True) as empty:
+        make_topics(empty.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
+        elsewhere = undisturbed.model_copy(update={"bootstrap_servers": empty.bootstrap_servers})
+        with pytest.raises(HistoryGone, match="rebuild"):
+            run_projector(elsewhere, threading.Event())
+
+
+NONSENSE = b"\xc3\x01 nonsense"
+
+
+class BusyDay(Script):
+    """A script that counts how often it repeated itself."""
+
+    again: int = 0
+
+    def write_again(self, message: Incoming) -> Incoming:
+        self.again += 1
+        return super().write_again(message)
+
+
+def busy_day() -> BusyDay:
+    """Everything that may go wrong in one day: repeats, dead letters, bytes that make no sense. Always the same."""
+    dice = random.Random(20261120)
+    script = BusyDay()
+    captures: list[Incoming] = []
+    for number in range(600):
+        payment, minor = f"7{number:05d}", dice.randrange(1_00, 900_00)
+        script.open_item(payment, minor)
+        captured = script.captured(payment, minor)
+        question = next(m for m in reversed(script.messages) if m.topic == IDENTIFICATION_INBOX)
+        match number % 6:
+            case 0:
+                script.awaits_reference(payment, minor)
+            case 1:
+                script.parked(IDENTIFICATION, question)
+            case 2:
+                script.write_bytes(PAYMENTS, NONSENSE, headers={"ce_id": b"x"}, partition=number % 4)
+                script.identified(payment, minor)
+                script.waiting(payment, minor)
+            case _:
+                script.identified(payment, minor)
+                script.matched(payment, minor)
+                script.requested(payment, minor)
+                command = script.command(payment, minor)
+                script.posted(payment, minor)
+                script.entry_posted(payment, minor)
+                if number % 6 == 3:
+                    script.write_again(command)
+        captures.append(captured)
+        if number % 5 == 0:
+            script.write_again(captured)
+        if number % 20 == 0:
+            # A paused worker that wakes up long after its records were stored, and the projector perhaps restarted.
+            script.write_again(captures[number // 2])
+    return script
+
+
+def settings_for(broker: str, directory: Path, **changes: object) -> ProjectionSettings:
+    return ProjectionSettings.model_validate(
+        {
+            "clickhouse_dsn": f"chdb://{directory / 'store'}",
+            "bootstrap_servers": broker,
+            "data_dir": directory,
+            **changes,
+        }
+    )
+
+
+def produce(broker: str, messages: Sequence[Incoming], *, done: threading.Event, rate: int) -> None:
+    """Write messages at so many a second, each where the script says."""
+    producer = Producer({"bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 5})
+    began = time.monotonic()
+    for count, message in enumerate(messages):
+        producer.produce(
+            message.topic,
+            value=message.value,
+            key=message.key,
+            headers=list(message.headers),
+            partition=message.partition,
+            timestamp=message.timestamp_ms,
+        )
+        if count % 50 == 0:
+            producer.poll(0)
+            time.sleep(max(0.0, began + count / rate - time.monotonic()))
+    assert producer.flush(30) == 0
+    done.set()
+
+
+@contextmanager
+def running(settings: ProjectionSettings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A projector that is asked to stop at the end, and must do so cleanly."""
+    process = spawn_projector(settings, log)
+    try:
+        yield process
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text("utf-8", "replace")[-2000:]
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def wait_for_endpoint(settings: ProjectionSettings, process: subprocess.Popen[bytes]) -> None:
+    """Until this very process answers: a file of a killed one may still lie there."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        try:
+            if json.loads(endpoint_file(settings.data_dir).read_text("utf-8"))["pid"] == process.pid:
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.01)
+    raise AssertionError("no endpoint within 30 s")
+
+
+def stored(settings: ProjectionSettings) -> tuple[TableDigest, ...]:
+    reader = open_reader(settings)
+    try:
+        return digests(reader)
+    finally:
+        reader.close()
+
+
+def status_of(url: str, body: bytes | None, headers: dict[str, str]) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code

@@ -1,0 +1,167 @@
+"""Each record once: repeats are dropped, crashes between inserts change nothing, whatever the batches were."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from projections.batch import Batch
+from projections.client import Store
+from projections.digest import digests
+from projections.flush import flush
+from projections.positions import load_progress
+from projections.reading import Incoming
+from projections.tables import FACT_TABLES
+from schemas.codec import Codec
+from schemas.envelope import SourcePosition
+from schemas.records.payments import PaymentCaptured
+from tests.support.projecting import project, wipe
+from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, OBSERVATIONS, PAYMENTS, RECEIVABLES, Script
+
+
+class Crash(Exception):
+    """The process is gone."""
+
+
+class MortalStore(Store):
+    """A store whose process dies after so many inserts."""
+
+    def __init__(self, inner: Store, inserts_left: int) -> None:
+        self._inner = inner
+        self._inserts_left = inserts_left
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+        if self._inserts_left == 0:
+            raise Crash
+        self._inserts_left -= 1
+        self._inner.insert(table, columns, values)
+
+
+def eventful() -> list[Incoming]:
+    """At least one row for every table, with repeats near and far."""
+    script = Script()
+    first = script.captured("1", 100)
+    script.identified("1", 100)
+    script.open_item("1", 100)
+    requested = script.requested("1", 100)
+    script.command("1", 100)
+    script.posted("1", 100)
+    question = script.captured("2", 70)
+    script.write_again(question)
+    asked = next(m for m in reversed(script.messages) if m.topic == IDENTIFICATION_INBOX)
+    script.parked(IDENTIFICATION, asked)
+    script.write_bytes(PAYMENTS, b"nonsense", headers={})
+    script.marked(PAYMENTS, 4711)
+    script.write_again(requested)
+    script.write_again(first)
+    return script.messages
+
+
+def counts(store: Store) -> dict[str, int]:
+    return {table.name: store.rows(f"SELECT count() FROM {table.name} FINAL")[0][0] for table in FACT_TABLES}
+
+
+def test_a_crash_after_any_insert_changes_nothing(store: Store) -> None:
+    messages = eventful()
+    project(store, messages)
+    undisturbed = digests(store)
+    assert all(table.rows for table in undisturbed), undisturbed
+    for lived in range(len(FACT_TABLES) + 1):
+        wipe(store)
+        batch = Batch(load_progress(store), Codec())
+        for message in messages:
+            batch.add(message)
+        with pytest.raises(Crash):
+            flush(MortalStore(store, lived), batch)
+        project(store, messages)
+        assert digests(store) == undisturbed, f"died after {lived} inserts"
+
+
+def test_how_the_messages_fall_into_batches_changes_nothing(store: Store) -> None:
+    messages = eventful()
+    project(store, messages)
+    undisturbed = digests(store)
+    dice = random.Random(3)
+    for _ in range(5):
+        wipe(store)
+        cuts = sorted(dice.sample(range(1, len(messages)), 4))
+        for start, end in zip([0, *cuts], [*cuts, len(messages)], strict=True):
+            project(store, messages[start:end])
+        assert digests(store) == undisturbed
+
+
+def test_a_record_delivered_again_at_its_own_offset_is_skipped(store: Store) -> None:
+    messages = eventful()
+    project(store, messages)
+    before = digests(store)
+    project(store, messages)
+    assert digests(store) == before
+
+
+def test_a_record_written_again_is_dropped_also_after_a_restart(store: Store) -> None:
+    script = Script()
+    captured = script.captured("1", 100)
+    project(store, script.messages)
+    before = counts(store)
+    project(store, [script.write_again(captured)])
+    assert counts(store) == before
+
+
+def test_the_high_water_rises_per_lane_and_per_partition_read(store: Store) -> None:
+    script = Script()
+    high = script.write(PAYMENTS, _capture(script, "1"), caused_by=_at(OBSERVATIONS, 0, 7))
+    assert high.partition == 0
+    low_other_lane = script.write(PAYMENTS, _capture(script, "2"), caused_by=_at(OBSERVATIONS, 1, 5))
+    low_other_partition = script.write(PAYMENTS, _capture(script, "3"), caused_by=_at(OBSERVATIONS, 0, 5), partition=1)
+    below = script.write(PAYMENTS, _capture(script, "4"), caused_by=_at(OBSERVATIONS, 0, 6))
+    assert len({low_other_lane.offset, low_other_partition.offset, below.offset}) == 3
+    project(store, script.messages)
+    found = store.rows("SELECT paytrace_transaction_id FROM fct_payment_events FINAL ORDER BY 1")
+    assert found == [("1",), ("2",), ("3",)]
+
+
+def test_several_records_of_one_cause_are_all_new(store: Store) -> None:
+    script = Script()
+    for index in range(3):
+        script.write(PAYMENTS, _capture(script, str(index)), caused_by=_at(OBSERVATIONS, 0, 9, index))
+    project(store, script.messages)
+    assert counts(store)["fct_payment_events"] == 3
+
+
+def test_an_unreadable_record_stops_nobody_and_is_named(store: Store) -> None:
+    script = Script()
+    script.write_bytes(RECEIVABLES, None, headers={}, partition=2)
+    script.write_bytes(RECEIVABLES, b"\x00\x00\x00\x00\x07x", headers={"ce_id": b"foreign"}, partition=2)
+    script.write_bytes(RECEIVABLES, b"x", headers={"saldo-source": b"no/position"}, partition=2)
+    script.waiting("1", 100)
+    project(store, script.messages)
+    found = store.rows(
+        "SELECT source_topic, source_partition, source_offset, message FROM fct_unreadable FINAL ORDER BY source_offset"
+    )
+    assert [row[:3] for row in found] == [(RECEIVABLES, 2, 0), (RECEIVABLES, 2, 1), (RECEIVABLES, 2, 2)]
+    assert [next(word for word in ("saldo-source", "registry", "value") if word in row[3]) for row in found] == [
+        "value",
+        "registry",
+        "saldo-source",
+    ]
+    assert counts(store)["fct_entries"] == 1
+
+
+def test_a_repeat_of_an_unreadable_record_is_a_repeat_too(store: Store) -> None:
+    script = Script()
+    lane = {"saldo-source": b"identification.inbox.v1/0/7/0"}
+    script.write_bytes(IDENTIFICATION, b"nonsense", headers=lane)
+    script.write_bytes(IDENTIFICATION, b"nonsense", headers=lane)
+    project(store, script.messages)
+    assert counts(store)["fct_unreadable"] == 1
+
+
+def _capture(script: Script, payment: str) -> PaymentCaptured:
+    return PaymentCaptured(amount_minor=100, **script._payment(payment))
+
+
+def _at(topic: str, partition: int, offset: int, index: int = 0) -> SourcePosition:
+    return SourcePosition(topic, partition, offset, index)
