@@ -138,7 +138,7 @@ def _request_receipt(state: State, at: datetime) -> tuple[Event, ...]:
             continue
         matched = PaymentMatched(
             posting_reference=receipt.posting_reference,
-            paytrace_transaction_id=_payment_of(receipt),
+            paytrace_transaction_id=receipt.transaction_id,
             abas_customer_id=state.abas_customer_id,
             abas_open_item_id=match.item.abas_open_item_id,
             amount_minor=receipt.amount_minor,
@@ -224,14 +224,10 @@ def _voided_refund(state: State, entry: Entry) -> Entry | None:
     return state.entries.get(f"PT{entry.transaction_id}")
 
 
-def _payment_of(entry: Entry) -> str:
-    return entry.payment_id or entry.transaction_id
-
-
 def _requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> PostingRequested:
     return PostingRequested(
         posting_reference=entry.posting_reference,
-        paytrace_transaction_id=_payment_of(entry),
+        paytrace_transaction_id=entry.transaction_id,
         abas_customer_id=state.abas_customer_id,
         direction=entry.direction,
         amount_minor=entry.amount_minor,
@@ -251,7 +247,7 @@ def _netted_together(state: State, entry: Entry, opposite: tuple[Entry, ...], at
 def _netted(state: State, entry: Entry, netted_with: str, at: datetime) -> EntryNetted:
     return EntryNetted(
         posting_reference=entry.posting_reference,
-        paytrace_transaction_id=_payment_of(entry),
+        paytrace_transaction_id=entry.transaction_id,
         abas_customer_id=state.abas_customer_id,
         direction=entry.direction,
         amount_minor=entry.amount_minor,
@@ -265,7 +261,7 @@ def waiting_event(state: State, entry: Entry, waits: Waits, at: datetime) -> Ent
     """What is told of an entry that waits."""
     return EntryWaiting(
         posting_reference=entry.posting_reference,
-        paytrace_transaction_id=_payment_of(entry),
+        paytrace_transaction_id=entry.transaction_id,
         abas_customer_id=state.abas_customer_id,
         direction=entry.direction,
         amount_minor=entry.amount_minor,

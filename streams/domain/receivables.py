@@ -145,7 +145,7 @@ def _on_posted(state: State, outcome: CashReceiptPosted | CashReceiptReversed) -
     return (
         EntryPosted(
             posting_reference=entry.posting_reference,
-            paytrace_transaction_id=entry.payment_id or entry.transaction_id,
+            paytrace_transaction_id=entry.transaction_id,
             abas_customer_id=outcome.abas_customer_id,
             direction=entry.direction,
             amount_minor=entry.amount_minor,
