@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
 
 import httpx2
@@ -11,7 +12,15 @@ from connectors.abas.errors import AbasUnavailable, LoginRejected
 from connectors.abas.settings import AbasSettings, TokenLogin
 
 
-class BasicLogin(httpx2.Auth):
+class Login(httpx2.Auth, ABC):
+    """A way to log in, which can be told that abas no longer takes what it has."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Log in anew with the next request."""
+
+
+class BasicLogin(Login):
     """Basic login; abas finds the user by the password record, so an empty name is normal."""
 
     def __init__(self, user: str, password: str) -> None:
@@ -23,9 +32,12 @@ class BasicLogin(httpx2.Auth):
         request.headers["Authorization"] = self._header
         yield request
 
+    def forget(self) -> None:
+        """Nothing is kept: each request carries the whole login."""
 
-class BearerLogin(httpx2.Auth):
-    """Client credentials: fetch a token, renew it before it ends, and once more when abas rejects it early."""
+
+class BearerLogin(Login):
+    """Client credentials: fetch a token, renew it before it ends, or when abas rejects it early."""
 
     def __init__(self, login: TokenLogin, *, timeout_s: float) -> None:
         self._login = login
@@ -35,17 +47,17 @@ class BearerLogin(httpx2.Auth):
         self._lock = asyncio.Lock()
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Add the token; after a 401 fetch a new one and repeat once: a rejected login has no effect."""
-        token = await self._valid_token()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
-        if response.status_code == 401:
-            request.headers["Authorization"] = f"Bearer {await self._valid_token(rejected=token)}"
-            yield request
+        """Add the token."""
+        request.headers["Authorization"] = f"Bearer {await self._valid_token()}"
+        yield request
 
-    async def _valid_token(self, *, rejected: str | None = None) -> str:
+    def forget(self) -> None:
+        """Fetch a new token with the next request."""
+        self._token = ""
+
+    async def _valid_token(self) -> str:
         async with self._lock:
-            if self._token in ("", rejected) or time.monotonic() >= self._renew_at:
+            if not self._token or time.monotonic() >= self._renew_at:
                 self._token, lifetime_s = await self._fetch()
                 self._renew_at = time.monotonic() + max(lifetime_s - self._login.refresh_before_s, 1.0)
             return self._token
@@ -72,7 +84,7 @@ class BearerLogin(httpx2.Auth):
             ) from error
 
 
-def login_for(settings: AbasSettings) -> httpx2.Auth:
+def login_for(settings: AbasSettings) -> Login:
     """Choose the login that the settings describe."""
     if settings.token_login is not None:
         return BearerLogin(settings.token_login, timeout_s=settings.read_timeout_s)

@@ -18,7 +18,9 @@ from connectors.abas.auth import login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
     AbasOutcomeUnknown,
+    AbasQueryRefused,
     AbasRefused,
+    AbasRequestRejected,
     AbasUnavailable,
     error_from_answer,
     error_without_body,
@@ -63,8 +65,9 @@ class AbasClient:
     def __init__(self, settings: AbasSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._login = login_for(settings)
         self._http = httpx2.AsyncClient(
-            auth=login_for(settings),
+            auth=self._login,
             timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s, pool=None),
             headers={
                 "Accept": settings.dialect,
@@ -142,7 +145,11 @@ class AbasClient:
             "offset": offset,
             "limit": limit or self._settings.page_size,
         }
-        answer = await self._read("POST", f"{self._base}/obj/data/{table}/query", params=self._language, body=body)
+        path = f"{self._base}/obj/data/{table}/query"
+        try:
+            answer = await self._read("POST", path, params=self._language, body=body)
+        except (AbasRefused, AbasRequestRejected) as error:
+            raise AbasQueryRefused(f"table {table}: {error}") from error
         return _read_shape(parse_objects, answer)
 
     async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:

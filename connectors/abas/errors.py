@@ -1,7 +1,9 @@
 """What can go wrong at the abas edge, and which fate each failure has; for client, sink, source and the task layer.
 
-    Transient
+    Unavailable (Transient)
       AbasUnavailable          the server or the way to it is away; the request had no effect or was a read
+    Transient
+      AbasBusy                 too many requests, or no licence is free right now
       AbasObjectLocked         somebody has the record open
       AbasOutcomeUnknown       a write left us and no answer came: look up before trying again
       AbasSessionLost          the working set expired and took its editors with it: nothing was saved
@@ -12,10 +14,12 @@
       AbasRecordUnreadable     a record of theirs lacks what we need
       AbasValueNotAllowed      a value of ours can't be written into a selection safely
       AbasDocumentContradicts  the document under our reference is not the one we would have posted
+      AbasRequestRejected      abas doesn't understand what this record became: a value that no field takes
     ContractBroken
       LoginRejected            user, password or token is wrong, or the licence is gone
       AbasAccessDenied         the integration user lacks a permission
-      AbasRequestRejected      abas doesn't understand our request: profile or version differs
+      AbasAddressWrong         there is no abas at this address
+      AbasQueryRefused         abas refuses a selection of ours: the profile doesn't fit
       ProfileUnreadable        the mapping profile can't be read
       ProfileMismatch          the mapping profile names things that this abas doesn't have
 
@@ -26,11 +30,15 @@ speaks where there is no abas body at all (a proxy's page, an empty answer).
 from collections.abc import Sequence
 
 from connectors.abas.wire import ErpError
-from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
+from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unavailable, Unreadable
 
 
-class AbasUnavailable(Transient):
+class AbasUnavailable(Unavailable):
     """The server or the network is away, and nothing of ours took effect."""
+
+
+class AbasBusy(Transient):
+    """abas or a gateway before it has no room for us right now; nothing of ours took effect."""
 
 
 class AbasObjectLocked(Transient):
@@ -73,8 +81,16 @@ class AbasAccessDenied(ContractBroken):
     """The integration user lacks a permission."""
 
 
-class AbasRequestRejected(ContractBroken):
-    """abas can't make sense of our request."""
+class AbasRequestRejected(Unreadable):
+    """abas can't make sense of our request; it had no effect."""
+
+
+class AbasAddressWrong(ContractBroken):
+    """Something answers at the configured address, and it isn't abas."""
+
+
+class AbasQueryRefused(ContractBroken):
+    """abas refuses to run a selection, which no single record is to blame for."""
 
 
 class ProfileUnreadable(ContractBroken):
@@ -89,7 +105,9 @@ class ProfileMismatch(ContractBroken):
         self.problems = tuple(problems)
 
 
-NO_BODY_RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_AWAY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+_BUSY_STATUS = 429
+_NO_LICENCE = 1950  # erpNumber of "no licence free"; assumed, the sandbox uses the same
 
 
 def error_from_answer(error: ErpError) -> SaldoError:
@@ -106,7 +124,7 @@ def error_from_answer(error: ErpError) -> SaldoError:
         return AbasObjectLocked(text)
     match error.category:
         case "UNAVAILABLE":
-            return AbasUnavailable(text)
+            return AbasBusy(text) if error.erp_number == _NO_LICENCE else AbasUnavailable(text)
         case "AUTHENTICATION_FAILURE":
             return LoginRejected(f"{text}. Check the abas user and password, or the token's client.")
         case "ACCESS_DENIED":
@@ -129,11 +147,13 @@ def error_without_body(status: int, *, wrote: bool, retry_after_s: float | None,
         return LoginRejected(f"{text}. Check the abas user and password, or the token's client.")
     if status == 403:
         return AbasAccessDenied(f"{text}. A proxy or abas refuses this path.")
-    if wrote and status not in (429,):
+    if status == _BUSY_STATUS:
+        return AbasBusy(text, retry_after_s=retry_after_s)
+    if wrote:
         return AbasOutcomeUnknown(text, retry_after_s=retry_after_s)
-    if status in NO_BODY_RETRY_STATUSES or status < 400:
+    if status in _AWAY_STATUSES or status < 400:
         return AbasUnavailable(text, retry_after_s=retry_after_s)
-    return AbasRequestRejected(f"{text}. Check the base URL, including /mw, and the client id.")
+    return AbasAddressWrong(f"{text}. Check the base URL, including /mw, and the client id.")
 
 
 def describe(error: ErpError) -> str:

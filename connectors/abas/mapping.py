@@ -7,19 +7,15 @@ for people; an amount with more digits than its currency has is refused, not rou
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import Decimal
 from zoneinfo import ZoneInfo
-
-from babel.numbers import get_currency_precision
 
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.profile import CustomerFields, DocumentFields, Formats, OpenItemFields
 from connectors.abas.wire import ErpField, ErpObject
+from schemas.money import Money, from_major
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
-
-_MAX_MINOR = 2**63 - 1  # the contract carries amounts as a 64-bit long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,33 +120,9 @@ def to_raw(item: ErpObject) -> str:
     return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
 
-@lru_cache(maxsize=256)
-def exponent_of(currency: str) -> int:
-    """Number of digits after the point: 2 for USD, 0 for JPY, 3 for KWD."""
-    return int(get_currency_precision(currency))
-
-
-def to_minor(amount: Decimal | int, currency: str) -> int:
-    """Turn abas' decimal into minor units.
-
-    Units:  result in minor units of currency.
-    Raises: ValueError when the amount has more digits than the currency, or is too large for the contract.
-    """
-    try:
-        minor = Decimal(amount).scaleb(exponent_of(currency))
-        whole = minor.to_integral_value()
-    except InvalidOperation as error:
-        raise ValueError(f"{amount} is no amount") from error
-    if not whole.is_finite() or minor != whole:
-        raise ValueError(f"{amount} has more digits than {currency} has")
-    if abs(whole) > _MAX_MINOR:
-        raise ValueError(f"{amount} is too large")
-    return int(whole)
-
-
 def to_decimal_text(amount_minor: int, currency: str) -> str:
     """Write minor units as abas reads them: 12500 USD is "125.00"."""
-    return format(Decimal(amount_minor).scaleb(-exponent_of(currency)), "f")
+    return format(Money(amount_minor, currency).major, "f")
 
 
 def to_date_text(day: date, formats: Formats) -> str:
@@ -204,8 +176,8 @@ def _minor(item: ErpObject, name: str, currency: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise _unreadable(item, name, "holds no number")
     try:
-        return to_minor(Decimal(value), currency)
-    except (ValueError, InvalidOperation) as error:
+        return from_major(value, currency).minor
+    except ValueError as error:
         raise _unreadable(item, name, str(error)) from error
 
 

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from connectors.abas.mapping import to_minor
 from connectors.abas.sandbox.ledger import add_open_item
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
 from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
+from schemas.money import from_major
 
 _PAGE_ROWS = 200
 
@@ -118,7 +118,7 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "open_item": values["item"],
         "invoice": "" if item is None else item.values["docNo"],
         "reverses_reference": None if reversed_document is None else reversed_document.values.get("yposref", ""),
-        "amount_minor": to_minor(abs(amount), currency),
+        "amount_minor": from_major(abs(amount), currency).minor,
         "currency": currency,
         "value_on": values.get("valDate", ""),
         "reason": values.get("yreason", ""),
@@ -132,8 +132,8 @@ def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
         "id": item.id,
         "invoice": item.values["docNo"],
         "customer": _number(sandbox, item.values["customer"], "idno"),
-        "amount_minor": to_minor(Decimal(str(item.values["totalAmt"])), currency),
-        "open_minor": to_minor(Decimal(str(item.values["openAmt"])), currency),
+        "amount_minor": from_major(Decimal(str(item.values["totalAmt"])), currency).minor,
+        "open_minor": from_major(Decimal(str(item.values["openAmt"])), currency).minor,
         "currency": currency,
         "due_on": item.values.get("dueDate", "") or None,
         "filed": item.filed,
