@@ -172,6 +172,12 @@ def receipt_to_reverse(state: State, reversal: Entry) -> Entry | None:
     return next(iter((*meant, *able)), None)
 
 
+def refund_of(entries: Mapping[str, Entry], transaction_id: str) -> Entry | None:
+    """The reversal that this refund transaction caused."""
+    entry = entries.get(f"PT{transaction_id}")
+    return entry if entry is not None and entry.kind is EntryKind.REFUND else None
+
+
 def family(state: State, payment_id: str | None) -> tuple[Entry, ...]:
     """All entries of one payment, in order of arrival; none for a refund that is not linked yet."""
     if payment_id is None:
@@ -260,7 +266,7 @@ def _entries_after(entries: dict[str, Entry], movement: MovementRecorded) -> dic
         case Movement.REFUNDED:
             return _added(entries, movement, EntryKind.REFUND, receipt, amount)
         case Movement.REFUND_VOIDED:
-            refund = entries.get(receipt)
+            refund = refund_of(entries, payment)
             linked = refund.payment_id if refund else None
             return _added(entries, movement, EntryKind.REFUND_VOID, f"{receipt}V", amount, payment_id=linked)
         case Movement.UNKNOWN:
@@ -270,7 +276,12 @@ def _entries_after(entries: dict[str, Entry], movement: MovementRecorded) -> dic
 def _increased(entries: dict[str, Entry], movement: MovementRecorded) -> dict[str, Entry]:
     """Before posting the receipt itself grows; afterwards the increase is a document of its own."""
     receipt = entries.get(f"PT{movement.paytrace_transaction_id}")
-    if receipt is not None and (receipt.is_waiting or receipt.amount_minor == 0):
+    is_unposted_capture = (
+        receipt is not None
+        and receipt.kind is EntryKind.CAPTURE
+        and (receipt.is_waiting or receipt.amount_minor == 0)  # a receipt of nothing was netted, and comes back to life
+    )
+    if receipt is not None and is_unposted_capture:
         grown = replace(receipt, status=EntryStatus.WAITING)
         return {**entries, receipt.posting_reference: _resized(grown, receipt.amount_minor + movement.amount_minor)}
     return _corrected(entries, movement, EntryKind.INCREASE, movement.amount_minor)

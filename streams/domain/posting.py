@@ -30,6 +30,7 @@ from streams.domain.entries import (
     evolve,
     family,
     receipt_to_reverse,
+    refund_of,
 )
 from streams.domain.matching_rules import (
     RULE_VERSION,
@@ -221,7 +222,7 @@ def _voided_refund(state: State, entry: Entry) -> Entry | None:
     """The refund that this entry voids."""
     if entry.kind is not EntryKind.REFUND_VOID:
         return None
-    return state.entries.get(f"PT{entry.transaction_id}")
+    return refund_of(state.entries, entry.transaction_id)
 
 
 def _requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> PostingRequested:
