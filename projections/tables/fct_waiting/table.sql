@@ -25,6 +25,7 @@ SELECT
     currency,
     first_at AS waiting_since,
     occurred_at,
+    recorded_at,
     source_topic,
     source_partition,
     source_offset
@@ -43,6 +44,7 @@ SELECT
     currency,
     first_at,
     occurred_at,
+    recorded_at,
     source_topic,
     source_partition,
     source_offset
@@ -61,6 +63,7 @@ SELECT
     currency,
     first_at,
     occurred_at,
+    recorded_at,
     source_topic,
     source_partition,
     source_offset

@@ -30,7 +30,12 @@ documents AS
 ),
 identified AS
 (
-    SELECT paytrace_transaction_id, currency, sum(signed_minor) AS signed_minor, max(rpt_movements_now.occurred_at) AS occurred_at
+    SELECT
+        paytrace_transaction_id,
+        currency,
+        sum(signed_minor) AS signed_minor,
+        max(rpt_movements_now.occurred_at) AS occurred_at,
+        max(rpt_movements_now.recorded_at) AS recorded_at
     FROM rpt_movements_now
     WHERE record_type = 'PaymentIdentified'
     GROUP BY paytrace_transaction_id, currency
@@ -53,39 +58,39 @@ lines AS
     SELECT
         toString(term) AS term, term_minor AS minor, toInt8(side) AS side, toString(currency) AS currency,
         paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
-        occurred_at, toString(source_topic) AS source_topic, source_partition, source_offset
+        occurred_at, recorded_at, toString(source_topic) AS source_topic, source_partition, source_offset
     FROM facts
     UNION ALL
     SELECT
         'posted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
-        occurred_at, toString(source_topic), source_partition, source_offset
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
         'waiting', signed_minor, toInt8(sign(signed_minor)), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
-        occurred_at, toString(source_topic), source_partition, source_offset
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     UNION ALL
     SELECT
         lower(state), signed_minor, toInt8(sign(signed_minor)), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
-        occurred_at, toString(source_topic), source_partition, source_offset
+        occurred_at, parked_at, toString(source_topic), source_partition, source_offset
     FROM fct_parked
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
         'netted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
-        occurred_at, toString(source_topic), source_partition, source_offset
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
         'on_the_way', signed_minor, toInt8(sign(signed_minor)), toString(currency),
         paytrace_transaction_id, '', toString(record_type), concat('asked for ', token),
-        occurred_at, toString(source_topic), source_partition, source_offset
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_movements_now
     WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn')
         AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
@@ -93,7 +98,7 @@ lines AS
     SELECT
         'on_the_way', identified.signed_minor - arrived.signed_minor, toInt8(sign(identified.signed_minor - arrived.signed_minor)), toString(identified.currency),
         identified.paytrace_transaction_id, '', 'PaymentIdentified', 'identified, not yet an entry',
-        identified.occurred_at, 'receivables.inbox.v1', toInt32(-1), toInt64(-1)
+        identified.occurred_at, identified.recorded_at, 'receivables.inbox.v1', toInt32(-1), toInt64(-1)
     FROM identified
     LEFT JOIN arrived USING (paytrace_transaction_id, currency)
     WHERE identified.signed_minor != arrived.signed_minor
@@ -114,6 +119,7 @@ SELECT
         lines.occurred_at
     ) AS money_at,
     lines.occurred_at AS occurred_at,
+    lines.recorded_at AS recorded_at,
     lines.source_topic AS source_topic,
     lines.source_partition AS source_partition,
     lines.source_offset AS source_offset

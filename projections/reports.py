@@ -1,0 +1,220 @@
+"""Questions as SQL files, and their answers as a table for people or as csv, json and parquet for programs.
+
+For `saldo report`, which asks, and for the console, which shows. Each file of reports/ opens with its question, the
+grain of its rows, and its parameters:
+
+    -- parameter NAME TYPE = DEFAULT: what it means
+
+where DEFAULT is `day_zone`, `now` or `today` (in day_zone), and without `= DEFAULT` the asker must give it. A column
+`x_minor` counts minor units of the row's `currency`; every answer carries `x` in major units beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+
+from projections.client import SqlReader
+from projections.errors import QueryRefused
+from schemas.money import Money
+
+ROOT = Path(__file__).parent / "reports"
+MINOR = "_minor"
+_NAME = re.compile(r"^[a-z0-9_]+$")
+_PARAMETER = re.compile(
+    r"^-- parameter (?P<name>\w+) (?P<type>[^=:]+?)(?: = (?P<default>\w+))?: (?P<meaning>.+)$", re.MULTILINE
+)
+# The finest currency of CLDR has four digits, so every major amount fits exactly.
+_MAJOR_SCALE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a report must be told; default names where the value comes from when the asker gives none."""
+
+    name: str
+    type: str
+    default: str | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One question: its words, its parameters, its SQL."""
+
+    name: str
+    question: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of a report.
+
+    Shapes: columns, types are (c,); rows is (n, c) of JSON values; `shown` adds a major column behind each minor one.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    @cached_property
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """Rows as records, money in minor and, as exact text, in major units; instants as RFC 3339."""
+        return tuple(self._record(row) for row in self.rows)
+
+    def _record(self, row: Sequence[Any]) -> dict[str, Any]:
+        plain = dict(zip(self.columns, row, strict=True))
+        record: dict[str, Any] = {}
+        for column, kind in zip(self.columns, self.types, strict=True):
+            value = plain[column]
+            record[column] = _instant(value) if "DateTime" in kind and value is not None else value
+            if column.endswith(MINOR):
+                major = major_units(value, plain.get("currency"))
+                record[column.removesuffix(MINOR)] = None if major is None else str(major)
+        return record
+
+
+def report_names() -> tuple[str, ...]:
+    """Every report there is, by name."""
+    return tuple(sorted(path.stem for path in ROOT.glob("*.sql")))
+
+
+def load(name: str) -> Report:
+    """One report; LookupError names the reports when there is none of that name."""
+    path = ROOT / f"{name}.sql"
+    if not _NAME.match(name) or not path.is_file():
+        raise LookupError(f"no report {name!r}; there are {', '.join(report_names())}")
+    sql = path.read_text("utf-8")
+    head = [line.removeprefix("--").strip() for line in sql.splitlines() if line.startswith("--")]
+    prose = [line for line in head if not line.startswith("parameter ")]
+    parameters = tuple(
+        Parameter(found["name"], found["type"].strip(), found["default"], found["meaning"])
+        for found in _PARAMETER.finditer(sql)
+    )
+    return Report(name, prose[0], " ".join(prose[1:]), parameters, sql)
+
+
+def values_for(report: Report, given: Mapping[str, str], *, day_zone: str, now: datetime) -> dict[str, str]:
+    """Value of each parameter: as given, else its default.
+
+    Raises: QueryRefused naming the parameter that is missing or that the report does not have.
+    """
+    known = {parameter.name for parameter in report.parameters}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        has = ", ".join(sorted(known)) or "none"
+        raise QueryRefused(f"{report.name} has no parameter {unknown[0]!r}; it has {has}", code="PARAMETER")
+    defaults = {
+        "day_zone": day_zone,
+        "now": now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "today": now.astimezone(ZoneInfo(day_zone)).date().isoformat(),
+    }
+    values = {}
+    for parameter in report.parameters:
+        value = given.get(parameter.name) or defaults.get(parameter.default or "")
+        if value is None:
+            raise QueryRefused(f"{report.name} needs {parameter.name}: {parameter.meaning}", code="PARAMETER")
+        values[parameter.name] = value
+    return values
+
+
+def ask(reader: SqlReader, report: Report, values: Mapping[str, str]) -> Answer:
+    """Ask a report; raises QueryRefused in the engine's own words."""
+    return answer_of(reader.query(report.sql, values))
+
+
+def answer_of(content: bytes) -> Answer:
+    """Read what the engine answered in JSONCompact."""
+    told = json.loads(content)
+    return Answer(
+        tuple(column["name"] for column in told["meta"]),
+        tuple(column["type"] for column in told["meta"]),
+        tuple(tuple(row) for row in told["data"]),
+    )
+
+
+def major_units(minor: Any, currency: Any) -> Decimal | None:
+    """Exact amount in major units; None when there is no amount or no currency to read it in."""
+    if minor is None or not currency:
+        return None
+    return Money(int(minor), str(currency)).major
+
+
+def as_table(answer: Answer, *, title: str | None = None) -> Table:
+    """A table for people: money in major units only, instants to the second, amounts to the right."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    shown = [
+        (column.removesuffix(MINOR), column, kind) for column, kind in zip(answer.columns, answer.types, strict=True)
+    ]
+    for heading, column, kind in shown:
+        right = column.endswith(MINOR) or "Int" in kind or "Float" in kind
+        table.add_column(heading.replace("_", " "), justify="right" if right else "left", overflow="fold")
+    for record in answer.records:
+        table.add_row(*(_for_people(record, heading, column) for heading, column, _ in shown))
+    return table
+
+
+def as_csv(answer: Answer) -> str:
+    """RFC 4180 with a header row."""
+    out = io.StringIO()
+    if answer.columns:
+        empty = dict.fromkeys(answer.columns)
+        writer = csv.DictWriter(out, fieldnames=list(answer.records[0] if answer.records else empty))
+        writer.writeheader()
+        writer.writerows({name: _flat(value) for name, value in record.items()} for record in answer.records)
+    return out.getvalue()
+
+
+def as_json(answer: Answer) -> str:
+    """A list of records."""
+    return json.dumps(answer.records, ensure_ascii=False, indent=2) + "\n"
+
+
+def as_parquet(reader: SqlReader, report: Report, values: Mapping[str, str]) -> bytes:
+    """The engine's own Parquet with a decimal column in major units behind each minor one."""
+    # Imported here: 160 MB of Arrow that only this one format needs.
+    import pyarrow as pa  # type: ignore[import-untyped]  # Arrow ships no types
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
+
+    told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet")))
+    currencies = told.column("currency").to_pylist() if "currency" in told.column_names else [None] * told.num_rows
+    for column in [name for name in told.column_names if name.endswith(MINOR)]:
+        major = [major_units(*pair) for pair in zip(told.column(column).to_pylist(), currencies, strict=True)]
+        position = told.column_names.index(column) + 1
+        told = told.add_column(position, column.removesuffix(MINOR), pa.array(major, pa.decimal128(38, _MAJOR_SCALE)))
+    out = io.BytesIO()
+    pq.write_table(told, out)
+    return out.getvalue()
+
+
+def _instant(value: str) -> str:
+    return value.replace(" ", "T") + "Z"
+
+
+def _flat(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
+    value = record[column]
+    if column.endswith(MINOR) and record.get(heading) is not None:
+        value = record[heading]
+    if value is None:
+        return ""
+    text = str(_flat(value))
+    return text[:19].replace("T", " ") if re.match(r"^\d{4}-\d\d-\d\dT", text) else text

@@ -1,0 +1,21 @@
+-- Is every cent that PayTrace holds in abas, or waiting, or parked?
+-- One row for each currency. net = captured - refunded - voided - returned must be posted + waiting + parked, and
+-- residual, what is left over, must be 0. Behind it stands what explains a residual: money still on its way between
+-- two contexts, and money that an operator discarded. Unexplained money is lost or doubled.
+SELECT
+    currency,
+    sumIf(minor, term = 'captured') AS captured_minor,
+    sumIf(minor, term = 'refunded') AS refunded_minor,
+    sumIf(minor, term = 'voided') AS voided_minor,
+    sumIf(minor, term = 'returned') AS returned_minor,
+    captured_minor - refunded_minor - voided_minor - returned_minor AS net_minor,
+    sumIf(minor, term = 'posted') AS posted_minor,
+    sumIf(minor, term = 'waiting') AS waiting_minor,
+    sumIf(minor, term = 'parked') AS parked_minor,
+    net_minor - posted_minor - waiting_minor - parked_minor AS residual_minor,
+    sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
+    sumIf(minor, term = 'discarded') AS discarded_minor,
+    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor
+FROM rpt_money
+GROUP BY currency
+ORDER BY currency

@@ -1,0 +1,24 @@
+-- On which day does the bridge not close?
+-- One row for each day and currency. A line falls on the day on which its payment moved, however late it was posted.
+-- Receipts and reversals that cancelled out before posting (netted) may belong to two days, so they stand in the
+-- bridge here; over all days they come to 0.
+-- parameter zone String = day_zone: days are days of this zone
+SELECT
+    toDate(toTimeZone(money_at, {zone:String})) AS day,
+    currency,
+    sumIf(minor, term = 'captured') AS captured_minor,
+    sumIf(minor, term = 'refunded') AS refunded_minor,
+    sumIf(minor, term = 'voided') AS voided_minor,
+    sumIf(minor, term = 'returned') AS returned_minor,
+    captured_minor - refunded_minor - voided_minor - returned_minor AS net_minor,
+    sumIf(minor, term = 'posted') AS posted_minor,
+    sumIf(minor, term = 'waiting') AS waiting_minor,
+    sumIf(minor, term = 'parked') AS parked_minor,
+    sumIf(minor, term = 'netted') AS netted_minor,
+    net_minor - posted_minor - waiting_minor - parked_minor - netted_minor AS residual_minor,
+    sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
+    sumIf(minor, term = 'discarded') AS discarded_minor,
+    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor
+FROM rpt_money
+GROUP BY day, currency
+ORDER BY day, currency

@@ -1,0 +1,54 @@
+-- What is posted, what waits and why, what is parked, and for how long?
+-- One row for each standing, place, reason and currency. Hours are how long money has been waiting or parked, and for
+-- posted money how long it took from the payment to the document.
+-- parameter as_of DateTime64(6, 'UTC') = now: ages are counted up to this instant
+WITH standing AS
+(
+    SELECT
+        'posted' AS standing,
+        'abas' AS place,
+        toString(told_by) AS reason,
+        currency,
+        minor,
+        money_at AS since,
+        dateDiff('second', money_at, toDateTime64(recorded_at, 6, 'UTC')) / 3600 AS hours
+    FROM rpt_money
+    WHERE term = 'posted'
+    UNION ALL
+    SELECT
+        'waiting',
+        waits_in,
+        toString(reason),
+        toString(currency),
+        signed_minor,
+        waiting_since,
+        dateDiff('second', waiting_since, {as_of:DateTime64(6, 'UTC')}) / 3600
+    FROM fct_waiting
+    UNION ALL
+    SELECT
+        'parked',
+        toString(inbox_topic),
+        toString(error_type),
+        toString(currency),
+        signed_minor,
+        toDateTime64(parked_at, 6, 'UTC'),
+        dateDiff('second', parked_at, {as_of:DateTime64(6, 'UTC')}) / 3600
+    FROM fct_parked
+    WHERE state = 'PARKED'
+)
+SELECT
+    standing,
+    place,
+    reason,
+    currency,
+    count() AS item_count,
+    sum(minor) AS amount_minor,
+    min(since) AS oldest_since,
+    round(median(hours), 1) AS median_hours,
+    round(max(hours), 1) AS longest_hours,
+    countIf(hours <= 24) AS up_to_1_day,
+    countIf(hours > 24 AND hours <= 168) AS up_to_7_days,
+    countIf(hours > 168) AS over_7_days
+FROM standing
+GROUP BY standing, place, reason, currency
+ORDER BY indexOf(['posted', 'waiting', 'parked'], standing), place, reason, currency

@@ -1,0 +1,178 @@
+"""Every report answers, in every format, and says in words what it asks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from projections import reports
+from projections.client import Store
+from projections.errors import QueryRefused
+from schemas.records.identification import Movement, WaitingReason
+from tests.support.projecting import project
+from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
+
+NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
+VALUES = {"paytrace_transaction_id": "1"}
+
+
+@pytest.fixture
+def day(store: Store) -> Store:
+    """One payment posted, one waiting, one parked, one refunded in part, in two currencies."""
+    script = Script()
+    script.open_item("1", 125_00)
+    script.open_item("9", 77_00)
+    script.captured("1", 125_00)
+    script.identified("1", 125_00)
+    script.matched("1", 125_00)
+    script.requested("1", 125_00)
+    script.command("1", 125_00)
+    script.wait(hours=2)
+    script.posted("1", 125_00)
+    script.entry_posted("1", 125_00)
+    script.open_item("1", 125_00, open_minor=0)
+    script.wait(hours=10)
+    script.captured("2", 50_00)
+    script.identified("2", 50_00)
+    script.waiting("2", 50_00, WaitingReason.AMOUNT_DIFFERS)
+    script.captured("3", 30_00)
+    script.parked(IDENTIFICATION, [m for m in script.messages if m.topic == IDENTIFICATION_INBOX][-1])
+    script.currency = "JPY"
+    script.captured("4", 8_000)
+    script.awaits_reference("4", 8_000)
+    script.refunded("5", 3_000)
+    script.awaits_reference("5", 3_000, Movement.REFUNDED)
+    project(store, script.messages)
+    return store
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, object], ...]:
+    report = reports.load(name)
+    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return reports.ask(store, report, values).records
+
+
+@pytest.mark.parametrize("name", reports.report_names())
+def test_every_report_answers_in_every_format(day: Store, name: str) -> None:
+    report = reports.load(name)
+    assert report.question.endswith("?")
+    assert report.description
+    given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
+    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    answer = reports.ask(day, report, values)
+    assert answer.rows or name == "payments_that_do_not_balance"
+
+    records = json.loads(reports.as_json(answer))
+    assert records == list(answer.records)
+    assert len(list(csv.DictReader(io.StringIO(reports.as_csv(answer))))) == len(records)
+    table = pq.read_table(io.BytesIO(reports.as_parquet(day, report, values)))
+    assert table.num_rows == len(records)
+    console = Console(file=io.StringIO(), width=400)
+    console.print(reports.as_table(answer, title=report.question))
+    assert isinstance(console.file, io.StringIO)
+    assert report.question in console.file.getvalue()
+
+
+def test_the_bridge_closes_in_each_currency(day: Store) -> None:
+    jpy, usd = asked(day, "bridge_by_currency")
+    assert (usd["currency"], usd["captured_minor"], usd["captured"], usd["posted"], usd["waiting"], usd["parked"]) == (
+        "USD",
+        205_00,
+        "205.00",
+        "125.00",
+        "50.00",
+        "30.00",
+    )
+    assert (jpy["captured"], jpy["refunded"], jpy["waiting"]) == ("8000", "3000", "5000")
+    assert [row["residual_minor"] for row in (jpy, usd)] == [0, 0]
+    assert asked(day, "payments_that_do_not_balance") == ()
+
+
+def test_days_are_days_of_the_configured_zone(day: Store) -> None:
+    """The second capture is at 00:00 in Los Angeles, a day after the first; in UTC both are on other days."""
+    days = {row["day"] for row in asked(day, "bridge_by_day")}
+    assert days == {"2026-11-20", "2026-11-21"}
+    assert {row["day"] for row in asked(day, "bridge_by_day", zone="Pacific/Kiritimati")} == {"2026-11-21"}
+    assert all(row["residual_minor"] == 0 for row in asked(day, "bridge_by_day"))
+
+
+def test_what_is_left_open_is_named(store: Store) -> None:
+    script = Script()
+    script.captured("1", 100)
+    script.identified("1", 100)
+    script.requested("1", 100)
+    script.posted("1", 90)
+    project(store, script.messages)
+    (row,) = asked(store, "payments_that_do_not_balance")
+    assert (row["paytrace_transaction_id"], row["residual"]) == ("1", "0.10")
+
+
+def test_waiting_is_told_with_reason_and_age(day: Store) -> None:
+    rows = {
+        (row["standing"], row["reason"], row["currency"]): row
+        for row in asked(day, "posted_waiting_parked_and_for_how_long")
+    }
+    assert rows["posted", "CashReceiptPosted", "USD"]["median_hours"] == 2
+    assert rows["waiting", "AMOUNT_DIFFERS", "USD"]["longest_hours"] == 108
+    assert rows["waiting", "REFERENCE_UNKNOWN", "JPY"]["amount"] == "5000"
+    assert rows["parked", "Boom", "USD"]["item_count"] == 1
+
+
+def test_open_items_are_those_still_open(day: Store) -> None:
+    (item,) = asked(day, "open_items")
+    assert (item["invoice_number"], item["open"], item["overdue_days"]) == ("RE-9", "77.00", 0)
+    (late,) = asked(day, "open_items", as_of="2026-12-11")
+    assert late["overdue_days"] == 10
+
+
+def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None:
+    story = asked(day, "story_of_one_payment", paytrace_transaction_id="1")
+    assert [row["record_type"] for row in story] == [
+        "TransactionObserved",
+        "PaymentToIdentify",
+        "PaymentCaptured",
+        "PaymentIdentified",
+        "PaymentIdentified",
+        "PaymentMatched",
+        "PostingRequested",
+        "PostCashReceipt",
+        "CashReceiptPosted",
+        "CashReceiptPosted",
+        "EntryPosted",
+    ]
+    assert all(row["source_topic"] and row["source_offset"] is not None for row in story)
+    assert "ZE-1" in str(story[-1]["what"])
+
+
+def test_the_story_of_a_parked_payment_tells_why(day: Store) -> None:
+    story = asked(day, "story_of_one_payment", paytrace_transaction_id="3")
+    assert [row["record_type"] for row in story][-2:] == ["DeadLetter", "RecordParked"]
+    assert "cannot decide" in str(story[-1]["what"])
+
+
+def test_money_in_parquet_is_exact(day: Store) -> None:
+    report = reports.load("bridge_by_currency")
+    table = pq.read_table(io.BytesIO(reports.as_parquet(day, report, {})))
+    assert table.column("captured").to_pylist() == [Decimal("8000.0000"), Decimal("205.0000")]
+    assert table.column("captured_minor").to_pylist() == [8_000, 205_00]
+
+
+def test_a_missing_or_unknown_parameter_is_named() -> None:
+    story = reports.load("story_of_one_payment")
+    with pytest.raises(QueryRefused, match="needs paytrace_transaction_id"):
+        reports.values_for(story, {}, day_zone="UTC", now=NOW)
+    with pytest.raises(QueryRefused, match="no parameter 'colour'"):
+        reports.values_for(story, {"colour": "red"}, day_zone="UTC", now=NOW)
+    with pytest.raises(LookupError, match="bridge_by_day"):
+        reports.load("../tables/fct_parked/table")
+
+
+def test_a_parameter_is_data_and_never_sql(day: Store) -> None:
+    assert asked(day, "story_of_one_payment", paytrace_transaction_id="' OR 1 = 1 --") == ()
