@@ -94,9 +94,7 @@ def _solve(
     ]
 
 
-def _best_of_star(
-    lefts: list[int], rights: list[int], by_left: Mapping[int, Mapping[int, float]]
-) -> dict[int, int]:
+def _best_of_star(lefts: list[int], rights: list[int], by_left: Mapping[int, Mapping[int, float]]) -> dict[int, int]:
     score, left, right = max((by_left[left][right], -left, -right) for left in lefts for right in by_left[left])
     return {-left: -right}
 

@@ -40,7 +40,11 @@ def bridge(
         amount = amounts[finding.side][finding.id]
         if finding.closes_other:
             amount += amounts[finding.side][finding.other_id]
-        add(finding.currency, f"{finding.kind.value} on the {finding.side.value} ({finding.status.value})", sign * amount)
+        add(
+            finding.currency,
+            f"{finding.kind.value} on the {finding.side.value} ({finding.status.value})",
+            sign * amount,
+        )
     for line in unmatched:
         sign = 1 if line.side is Side.LEFT else -1
         add(line.currency, f"open on the {line.side.value}", sign * amounts[line.side][line.id])

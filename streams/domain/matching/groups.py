@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from streams.domain.matching.learn import AMOUNT_CAP, TextEvidence, roundness
+from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import Need, Rule
@@ -19,14 +19,19 @@ from streams.domain.matching.work import Work
 
 GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
 NAME_WEIGHT = 1.5
+SAME_NAME = 2.0  # how far below the best agreement a name may be and still be the same one
+LOOSE_POOL = 20  # ... of names that are only vaguely alike
 POOL = 30  # lines of one counterparty in one window; past it no subset is telling
+TEXT_CAP = 4.0
+SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
+VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
 KEY_LINES = 400
+FEW = 3  # lines that share one number: an invoice and its twin, not a batch
 NAME_REACH = 200
 DAY_POOL = 22
 CONTRADICTION = -1.0
 EXACT_PACKING = 14  # options that compete; 2^14 choices take 20 ms
 LAG_SLACK = 4
-UNIT_GRIDS = (1, 100, 1_000, 10_000, 100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Option:
     members: tuple[int, ...]
     score: float
     margin: float
-    evidence: TextEvidence
+    speaker: int  # the member whose text agrees best
     runner_up: tuple[int, ...] = ()
 
     def claims(self) -> set[tuple[Side, int]]:
@@ -79,7 +84,7 @@ def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool)
         Status.CONFIRMED if sure else Status.SUGGESTED,
         option.score,
         min(margin, option.margin),
-        option.evidence,
+        _text(work, option.side, option.single, option.speaker),
         "",
         runner_up,
     )
@@ -102,10 +107,14 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                 by_batch.setdefault(others.lines[at].batch_key, []).append(at)
     for at, is_open in enumerate(work.open(side)):
         if is_open:
+            named: set[int] = set()
             for word in book.words[at]:
                 sharers = by_word.get(word, ())
                 if not word.isalpha() and 2 <= len(sharers) <= KEY_LINES:
                     yield from _explain(work, rule, side, at, sharers, keyed=True)
+                if len(sharers) <= FEW:
+                    named.update(sharers)
+            yield from _explain(work, rule, side, at, sorted(named), keyed=True)
     totals: dict[int, list[list[int]]] = {}
     for members in by_batch.values():
         if len(members) >= 2:
@@ -130,44 +139,55 @@ def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
         ]
         if len(pool) < 2 or abs(sum(others.amounts[member] for member in pool)) < abs(amount):
             continue
-        named = []
+        named: list[tuple[float, int]] = []
         for member in pool:
-            evidence = _text(work, side, at, member)
-            if evidence.strongest >= NAME_WEIGHT and evidence.score >= NAME_WEIGHT:
-                named.append(member)
-        yield from _explain(work, rule, side, at, named, keyed=False)
+            score, strongest = _brief(work, side, at, member)
+            if strongest >= NAME_WEIGHT and score >= 0.0:
+                named.append((score, member))
+        if len(named) < 2:
+            continue
+        # First those that bear the name as well as the best of them do; only then the vaguely alike.
+        best = max(named)[0]
+        close = [member for score, member in named if score >= best - SAME_NAME]
+        if len(close) > POOL:
+            close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
+            work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
+        found = list(_explain(work, rule, side, at, close, keyed=False))
+        if not found and len(close) < len(named) <= LOOSE_POOL:
+            vague = _explain(work, rule, side, at, [member for _, member in named], keyed=False)
+            found = [replace(option, margin=min(option.margin, VAGUE)) for option in vague]
+        yield from found
 
 
 def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
-    """Whole days, runs of up to four days (a weekend and a holiday), and parts of one day that add up."""
+    """Whole days, runs of up to four days (a weekend and a holiday), and parts of one day for a line without a name."""
     book, others = work.book(side), work.book(side.other)
     days: dict[tuple[int, bool], list[int]] = {}
     for at, is_open in enumerate(work.open(side.other)):
         day = others.days[at]
-        if is_open and day is not None:
+        if is_open and day is not None and others.amounts[at]:
             days.setdefault((day, others.amounts[at] > 0), []).append(at)
+    sums = {key: sum(others.amounts[member] for member in members) for key, members in days.items()}
     for at, is_open in enumerate(work.open(side)):
-        day = book.days[at]
-        if not is_open or day is None:
-            continue
         amount = book.amounts[at]
+        if not is_open or book.days[at] is None or not amount:
+            continue
         first, last = _window(work, side, at)
+        silent = not work.names(side.other).telling(book.words[at])
         for start in range(first, last + 1):
-            run_of_days: list[int] = []
-            for length in range(1, 5):
-                run_of_days = run_of_days + days.get((start + length - 1, amount > 0), [])
-                if length > 1 and not days.get((start + length - 1, amount > 0)):
-                    continue
-                if len(run_of_days) >= 2 and sum(others.amounts[member] for member in run_of_days) == amount:
-                    if _no_contradiction(work, side, at, run_of_days):
-                        yield _option(work, side, at, tuple(run_of_days), 20.0, keyed=False)
-            pool = [
-                member
-                for member in days.get((start, amount > 0), ())
-                if _smaller(others.amounts[member], amount)
-            ]
-            if 2 <= len(pool) <= DAY_POOL:
-                pool = [member for member in pool if _text(work, side, at, member).score >= CONTRADICTION]
+            if (start, amount > 0) not in days:
+                continue
+            total = 0
+            for length in range(4):
+                total += sums.get((start + length, amount > 0), 0)
+                if total == amount:
+                    members = [one for step in range(length + 1) for one in days.get((start + step, amount > 0), ())]
+                    if len(members) >= 2 and _no_contradiction(work, side, at, members):
+                        yield _option(work, side, at, tuple(members), 20.0, keyed=False)
+                    break
+            pool = days[(start, amount > 0)]
+            if silent and 2 <= len(pool) <= DAY_POOL:
+                pool = [member for member in pool if _smaller(others.amounts[member], amount)]
                 yield from _explain(work, rule, side, at, pool, keyed=False)
 
 
@@ -190,6 +210,10 @@ def _text(work: Work, side: Side, at: int, member: int) -> TextEvidence:
     return work.text(at, member) if side is Side.LEFT else work.text(member, at)
 
 
+def _brief(work: Work, side: Side, at: int, member: int) -> tuple[float, float]:
+    return work.brief(at, member) if side is Side.LEFT else work.brief(member, at)
+
+
 def _lag(work: Work, side: Side, at: int, member: int) -> float:
     return work.lag(at, member) if side is Side.LEFT else work.lag(member, at)
 
@@ -201,19 +225,26 @@ def _all_within(work: Work, rule: Rule, side: Side, at: int, members: Sequence[i
 
 
 def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -> bool:
-    return all(_text(work, side, at, member).score >= CONTRADICTION for member in members[:20])
+    return all(_brief(work, side, at, member)[0] >= CONTRADICTION for member in members[:20])
 
 
 # -- what a group is worth --------------------------------------------------------------------------------------------
 
 
 def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], keyed: bool) -> Iterator[Option]:
-    """The best way to reach a line's amount from a pool, if there is one."""
-    book, others = work.book(side), work.book(side.other)
-    amount = book.amounts[at]
+    """The best way to reach a line's amount from a pool, if there is one; remembered from sweep to sweep."""
     pool = [member for member in pool if _all_within(work, rule, side, at, (member,))]
     if len(pool) < 2:
         return
+    key = (rule.name, side, at, tuple(pool))
+    if key not in work.explained:
+        work.explained[key] = list(_ways(work, rule, side, at, pool, keyed))
+    yield from work.explained[key]
+
+
+def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: bool) -> Iterator[Option]:
+    book, others = work.book(side), work.book(side.other)
+    amount = book.amounts[at]
     if sum(others.amounts[member] for member in pool) == amount:
         yield _option(work, side, at, tuple(pool), 2.0, keyed)
         if keyed or len(pool) > POOL:
@@ -224,22 +255,31 @@ def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], k
     factor = -1 if amount < 0 else 1
     amounts = [factor * others.amounts[member] for member in pool]
     found = subset_sums(amounts, factor * amount, rule.max_lines)
-    if not found.complete:
-        work.limits_hit.add(f"{rule.name}: large pool, subsets of up to {rule.max_lines} lines not all tried")
-    grid = UNIT_GRIDS[min(roundness(value) for value in amounts)]
-    spread = max(1.0, 2.0 * math.sqrt(sum(float(value) ** 2 for value in amounts) / 4.0) / grid)
     ways = [
-        _weigh(work, side, at, tuple(pool[index] for index in way), found.tried / spread, keyed)
+        _weigh(work, side, at, tuple(pool[index] for index in way), _chance(amounts, factor * amount, len(way)), keyed)
         for way in found.ways
     ]
     ways.sort(key=lambda option: (-option.score, option.members))
     if ways:
         best = ways[0]
-        margin = best.score - ways[1].score if len(ways) > 1 else best.score
-        if not found.complete:
-            margin = min(margin, 1.0)  # a larger subset might do as well: never sure
+        margin = min(best.margin, best.score - ways[1].score) if len(ways) > 1 else best.margin
         second = ways[1].members if len(ways) > 1 else ()
-        yield Option(side, at, best.members, best.score, margin, best.evidence, second)
+        yield Option(side, at, best.members, best.score, margin, best.speaker, second)
+
+
+def _chance(amounts: Sequence[int], target: int, size: int) -> float:
+    """How many subsets of up to `size` lines would meet the target by chance.
+
+    Round amounts add up to round amounts: for each grid that the target lies on, only the lines on that grid can tell.
+    """
+    worst = 0.0
+    for grid in GRIDS[: roundness(abs(target)) + 1]:
+        sizes = [abs(amount) for amount in amounts if amount % grid == 0]
+        if len(sizes) >= 2:
+            tried = sum(math.comb(len(sizes), count) for count in range(2, size + 1))
+            spread = math.sqrt(sum(float(value) ** 2 for value in sizes))  # four standard deviations of a random sum
+            worst = max(worst, tried * grid / max(spread, 1.0))
+    return worst
 
 
 def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: float, keyed: bool) -> Option:
@@ -248,13 +288,14 @@ def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: fl
 
 
 def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: float, keyed: bool) -> Option:
-    texts = [_text(work, side, at, member) for member in members[:40]]
-    mean_text = sum(text.score for text in texts) / len(texts)
+    texts = [_brief(work, side, at, member)[0] for member in members[:40]]
+    mean_text = sum(texts) / len(texts)
     mean_lag = sum(_lag(work, side, at, member) for member in members) / len(members)
     worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
-    score = GROUP_PRIOR + worth + min(mean_text, 8.0) + mean_lag + (2.0 if keyed else 0.0)
-    best = max(texts, key=lambda text: text.score)
-    return Option(side, at, tuple(sorted(members)), score, score, best)
+    score = GROUP_PRIOR + worth + min(mean_text, TEXT_CAP) + mean_lag + (2.0 if keyed else 0.0)
+    # The pool was chosen by its text, so only the sum itself speaks against a coincidence inside it.
+    margin = score if worth >= SUM_WORTH or keyed else min(score, VAGUE)
+    return Option(side, at, tuple(sorted(members)), score, margin, members[texts.index(max(texts))])
 
 
 # -- which groups go together -----------------------------------------------------------------------------------------
@@ -347,7 +388,7 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             for member in names_left.near(right.words[at], *_window(work, Side.RIGHT, at), 30)
             if work.open_left[member]
             and (left.amounts[member] < 0) == (right.amounts[at] < 0)
-            and work.text(member, at).strongest >= NAME_WEIGHT
+            and work.brief(member, at)[1] >= NAME_WEIGHT
         ]
         for other in partners[:30]:
             total = right.amounts[at] + right.amounts[other]
@@ -356,11 +397,10 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
                 break
             found = subset_sums([factor * left.amounts[member] for member in pool], factor * total, 3)
             ways = [tuple(pool[index] for index in way) for way in found.ways]
-            ways = [
-                way for way in ways if all(work.text(member, other).strongest >= NAME_WEIGHT for member in way)
-            ]
-            if len(ways) != 1:
-                continue
+            ways = [way for way in ways if all(work.brief(member, other)[1] >= NAME_WEIGHT for member in way)]
+            mine = {right.amounts[at], right.amounts[other]}
+            if len(ways) != 1 or any(left.amounts[member] in mine for member in ways[0]):
+                continue  # none or several; or equal pairs, which the one-to-one rules have left open for a reason
             evidence = work.text(ways[0][0], at)
             lag = sum(work.lag(member, one) for member in ways[0] for one in (at, other)) / (2 * len(ways[0]))
             score = 2 * GROUP_PRIOR + AMOUNT_CAP - 2.0 + evidence.score + lag

@@ -23,7 +23,8 @@ from streams.domain.matching.text import kind
 
 LAG_REACH = 400  # days; beyond it a distance says no more than "far"
 AMOUNT_CAP = 8.0  # odds of 3,000 to 1: past this, an amount alone convinces nobody
-WORD_FLOOR = -3.0
+WORD_FLOOR = -4.0
+RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of a name
 PRIOR_WEIGHT = 4.0
 DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
 ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
@@ -46,6 +47,7 @@ class TextEvidence:
     agrees: tuple[str, ...]
     differs: tuple[str, ...]
     strongest: float  # weight of the best agreeing word
+    against: float  # what the differing words take away
     reference: bool  # whether a number, code or whole reference is among the agreeing words
 
 
@@ -57,6 +59,7 @@ class Model:
     lines: int
     transfer: dict[tuple[str, ...], tuple[int, int]]  # class or word -> (anchors with it, of them carried over)
     known: frozenset[str]  # words of the long side
+    common: frozenset[str]  # those in more than RARE_SHARE of its lines
     frequency: dict[str, int]  # lines of the long side with the word
     long_count: int
     lag_scores: dict[int, float]
@@ -135,8 +138,13 @@ class Model:
             agrees=tuple(word for _, word in agrees),
             differs=tuple(word for _, word in differs),
             strongest=agrees[0][0] if agrees else 0.0,
+            against=damped(differs),
             reference=reference,
         )
+
+    def worth(self, word: str) -> float:
+        """What it says when a word agrees, whatever stands before it."""
+        return self._weight(word, "").agrees
 
     def _weight(self, word: str, before: str) -> WordWeight:
         key = (word, before if not word.isalpha() else "")
@@ -147,7 +155,7 @@ class Model:
 
     def _weigh(self, word: str, before: str) -> WordWeight:
         rate = TRANSFER_PRIOR[kind(word)[0]]
-        for key in classes(word, before, self.known):
+        for key in classes(word, before, self.known, self.common):
             seen, carried_over = self.transfer.get(key, (0, 0))
             rate = (carried_over + PRIOR_WEIGHT * rate) / (seen + PRIOR_WEIGHT)
         chance = (self.frequency.get(word, 0) + 0.5) / (self.long_count + 1.0)
@@ -178,11 +186,11 @@ def damped(weights: list[tuple[float, str]]) -> float:
     return total
 
 
-def classes(word: str, before: str, known: frozenset[str]) -> list[tuple[str, ...]]:
+def classes(word: str, before: str, known: frozenset[str], common: frozenset[str]) -> list[tuple[str, ...]]:
     """The groups whose record a word inherits, widest first, ending with its own."""
     family = kind(word)
     if family[0] == "name":
-        return [("name", "known" if word in known else "foreign"), (word,)]
+        return [("name", "common" if word in common else "known" if word in known else "foreign"), (word,)]
     keys = [family[:1], family]
     if before and family[0] in ("number", "code"):
         keys.append((*family, before))
@@ -201,14 +209,14 @@ def carried(
     if length < 3 and not (is_last and length == 2):
         return False
     for other in long_bag:
-        if other[0] == word[0] or length >= 6:
+        if other[0] == word[0] or length >= 4:
             pair = (word, other)
             same = alike.get(pair)
             if same is None:
                 same = alike[pair] = _alike(word, other)
             if same:
                 return True
-    return length >= 7 and word in long_squash
+    return length >= 5 and word in long_squash
 
 
 def _alike(word: str, other: str) -> bool:
@@ -235,6 +243,9 @@ def learn(left: Book, right: Book) -> Model:
         lines=max(len(left), len(right)),
         transfer={},
         known=frozenset(long_book.frequency),
+        common=frozenset(
+            word for word, count in long_book.frequency.items() if count > max(5, RARE_SHARE * len(long_book))
+        ),
         frequency=dict(long_book.frequency),
         long_count=len(long_book),
         lag_scores={},
@@ -261,7 +272,7 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
         line = short.words[short_at]
         for at, word in enumerate(line):
             hit = word in bag or carried(word, at == len(line) - 1, bag, squash, alike)
-            for key in classes(word, before, model.known):
+            for key in classes(word, before, model.known, model.common):
                 seen, carried_over = transfer.get(key, (0, 0))
                 transfer[key] = (seen + 1, carried_over + hit)
             before = word

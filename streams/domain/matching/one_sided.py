@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import product
 
 from streams.domain.matching.assign import assign
 from streams.domain.matching.learn import AMOUNT_CAP, damped
@@ -16,7 +18,7 @@ from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import OneSided, OneSidedKind, Status
 from streams.domain.matching.rules import Need, Rule, Shape
 from streams.domain.matching.text import words
-from streams.domain.matching.work import Work
+from streams.domain.matching.work import BLOCK_WORD_LINES, Work
 
 KEYWORD_WORTH = 2.0
 PRIOR = -1.0
@@ -39,7 +41,11 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
     book, is_open = work.book(side), work.open(side)
     keywords = frozenset(word for keyword in rule.keywords for word in words(keyword))
     taken = {one.other_id for one in work.one_sided if one.side is side} if rule.shape is Shape.RETURN else set()
-    met = {pair[0 if side is Side.LEFT else 1] for pair in work.equal} if rule.keywords else set()
+    met = (
+        {pair[0 if side is Side.LEFT else 1] for pair, score in work.equal.items() if score > 0.0}
+        if rule.keywords
+        else set()
+    )
     by_size: dict[int, tuple[list[int], list[int]]] = {}
     for at, amount in enumerate(book.amounts):
         signed = book.lines[at].amount_minor
@@ -50,32 +56,28 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
     for size, (debits, credits) in by_size.items():
         if not debits or not credits:
             continue
-        if len(debits) * len(credits) > BLOCK * BLOCK:
-            work.limits_hit.add(f"{rule.name}: too many lines of size {size} to look for counter-entries")
-            continue
         chance = max(work.model.chance_equal(size), 0.5 * (min(len(debits), len(credits)) - 1))
         worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
-        for debit in debits:
-            for credit in credits:
-                first, later = _by_date(book, debit, credit, keywords)
-                if not is_open[later] or (rule.shape is not Shape.RETURN and not is_open[first]):
+        for debit, credit in _pairs(work, book, debits, credits):
+            first, later = _by_date(book, debit, credit, keywords)
+            if not is_open[later] or (rule.shape is not Shape.RETURN and not is_open[first]):
+                continue
+            if book.lines[first].id in taken:
+                continue
+            marked = bool(keywords & book.bags[later])
+            if Need.KEYWORD in rule.needs and (not marked or later in met):
+                continue
+            days = _days(book, first, later)
+            if rule.first_day is not None and rule.last_day is not None:
+                if not rule.first_day <= days <= rule.last_day:
                     continue
-                if book.lines[first].id in taken:
-                    continue
-                marked = bool(keywords & book.bags[later])
-                if Need.KEYWORD in rule.needs and (not marked or later in met):
-                    continue
-                days = _days(book, first, later)
-                if rule.first_day is not None and rule.last_day is not None:
-                    if not rule.first_day <= days <= rule.last_day:
-                        continue
-                common, weight = _shared(book, first, later, keywords)
-                if weight < (0.0 if marked else SHARED_NEED):
-                    continue
-                score = PRIOR + worth + weight + KEYWORD_WORTH * marked - DAY_COST * abs(days)
-                if score > 0.0:
-                    edges[(debit, credit)] = score
-                    shared[(debit, credit)] = common
+            common, weight = _shared(book, first, later, keywords)
+            if weight < (0.0 if marked else SHARED_NEED):
+                continue
+            score = PRIOR + worth + weight + KEYWORD_WORTH * marked - DAY_COST * abs(days)
+            if score > 0.0:
+                edges[(debit, credit)] = score
+                shared[(debit, credit)] = common
     kind = OneSidedKind.RETURN if rule.shape is Shape.RETURN else OneSidedKind.OFFSET
     for pairing in assign(edges):
         sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
@@ -102,6 +104,26 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
             ),
             (first, later) if both else (later,),
         )
+
+
+def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Iterator[tuple[int, int]]:
+    """All pairs of a few lines of one size; of many, those that share a word which few of them have."""
+    if len(debits) * len(credits) <= BLOCK * BLOCK:
+        yield from product(debits, credits)
+        return
+    by_word: dict[str, list[int]] = {}
+    for credit in credits:
+        for word in book.words[credit]:
+            by_word.setdefault(word, []).append(credit)
+    found = {
+        (debit, credit)
+        for debit in debits
+        for word in book.words[debit]
+        if len(by_word.get(word, ())) <= BLOCK_WORD_LINES
+        for credit in by_word.get(word, ())
+    }
+    work.limits_hit.add("many entries of one size: counter-entries were looked for among those that share a rare word")
+    yield from sorted(found)
 
 
 def _by_date(book: Book, one: int, other: int, keywords: frozenset[str]) -> tuple[int, int]:
@@ -149,12 +171,18 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
                 break
             if other == at or (is_open[other] and other > at) or book.lines[other].id in originals:
                 continue
+            if not _one_too_many(work, side, other, at):
+                continue
             score = _twin_score(book, other, at, not is_open[other])
             if score is not None and (best is None or score > best[0]):
                 best = (score, other)
         if best is None or best[0] < floor:
             continue
-        sure = best[0] >= rule.confirm_score
+        sure = (
+            best[0] >= rule.confirm_score
+            and best[1] < at
+            and bool(work.meets(side).get(best[1]) or work.meets(side).get(at))
+        )
         if sure_only and not sure:
             continue
         line = book.lines[at]
@@ -175,6 +203,15 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
             ),
             (at,),
         )
+
+
+def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
+    """Whether the other side has fewer lines for this amount than there are twins, and none for their sum."""
+    book = work.book(side)
+    meets = work.meets(side)
+    partners = meets.get(first, set()) | meets.get(second, set())
+    others = work.amounts(side.other)
+    return len(partners) < 2 and 2 * book.amounts[first] not in others
 
 
 def _twin_score(book: Book, first: int, second: int, first_is_matched: bool) -> float | None:

@@ -12,7 +12,10 @@ from streams.domain.matching.work import Work
 
 NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
 NAME_REACH = 400  # lines of one name beginning that a near-amount pass looks at
-CONTRADICTION = -1.5  # the amount says yes and the text says no: a person decides
+CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
+AGREEMENT = 2.0  # ... unless what agrees outweighs it
+STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
+STRANGERS_NEED = 4.0
 LAG_SLACK = 10  # days beyond the learned dates that it still looks at
 LEARN_SCORE = 6.0
 LEARN_MARGIN = 4.0
@@ -25,9 +28,10 @@ def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
     """
     if rule.amount is AmountGate.EQUAL:
         edges = {
-            pair: score
+            pair: score + rule.prior
             for pair, score in work.equal.items()
-            if work.open_left[pair[0]]
+            if score + rule.prior > 0.0
+            and work.open_left[pair[0]]
             and work.open_right[pair[1]]
             and (Need.REFERENCE not in rule.needs or pair in work.with_reference)
             and work.within(*pair, rule)
@@ -63,10 +67,12 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_on
     if sure_only and not sure:
         return
     evidence = work.text(pairing.left, pairing.right)
-    if sure and evidence.score < CONTRADICTION and not evidence.agrees:
+    if sure and evidence.against < CONTRADICTION and evidence.score < AGREEMENT:
         sure = False
         if sure_only:
             return
+    if evidence.score < STRANGERS and pairing.score - rule.prior < STRANGERS_NEED:
+        return
     runner_up = None
     if pairing.runner_up is not None:
         runner_up = RunnerUp(
@@ -124,10 +130,10 @@ def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
-            evidence = work.text(left, right)
-            if evidence.strongest < NAME_WEIGHT or evidence.score < NAME_WEIGHT:
+            agreement, strongest = work.brief(left, right)
+            if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT:
                 continue
-            score = rule.prior - math.log(chance) + evidence.score + work.lag(left, right)
+            score = rule.prior - math.log(chance) + agreement + work.lag(left, right)
             if score > 0.0:
                 edges[(left, right)] = score
     return edges
@@ -137,9 +143,8 @@ def transposed(one: int, other: int) -> bool:
     """Whether two amounts differ by exactly one swap of neighbouring digits."""
     if one == other or (one - other) % 9:
         return False
-    first, second = str(abs(one)), str(abs(other))
-    if len(first) != len(second):
-        return False
+    width = max(len(str(abs(one))), len(str(abs(other))))
+    first, second = str(abs(one)).zfill(width), str(abs(other)).zfill(width)  # a zero may have swapped to the front
     unequal = [at for at in range(len(first)) if first[at] != second[at]]
     if len(unequal) != 2 or unequal[1] != unequal[0] + 1:
         return False

@@ -36,7 +36,12 @@ def unmatched(work: Work) -> list[Unmatched]:
             reason, nearest = _reason(work, side, at, by_amount, sizes)
             found.append(
                 Unmatched(
-                    side, line.id, line.amount_minor, line.currency, reason, others.lines[nearest].id if nearest >= 0 else ""
+                    side,
+                    line.id,
+                    line.amount_minor,
+                    line.currency,
+                    reason,
+                    others.lines[nearest].id if nearest >= 0 else "",
                 )
             )
     return found

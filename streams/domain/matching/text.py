@@ -62,6 +62,7 @@ SYNONYMS = {
 
 _WORDS = re.compile(r"[a-z0-9]+")
 _LETTERS_DIGITS = re.compile(r"([a-z]+)0*(\d+)")
+_SPELLED_UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "&": " "})
 
 
@@ -87,7 +88,7 @@ def words(text: str) -> tuple[str, ...]:
             found.append(number(raw))
         elif raw.isalpha():
             if raw not in LEGAL_FORMS:
-                found.append(SYNONYMS.get(raw, raw))
+                found.append(SYNONYMS.get(raw) or folded(raw))
         else:
             code = _LETTERS_DIGITS.fullmatch(raw)
             if code:
@@ -99,6 +100,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def folded(word: str) -> str:
+    """A word of which Mueller, Muller and Müller are one spelling."""
+    if len(word) >= 5:
+        for pair, letter in _SPELLED_UMLAUTS:
+            word = word.replace(pair, letter)
+    return word
+
+
 def number(digits: str) -> str:
     """A number without leading zeros, unless nothing telling would be left of it."""
     stripped = digits.lstrip("0")
@@ -107,7 +116,7 @@ def number(digits: str) -> str:
 
 def squashed(text: str) -> str:
     """Only letters and digits of a text: what a bank leaves that drops spaces."""
-    return "".join(_WORDS.findall(plain(text)))
+    return "".join(folded(word) for word in _WORDS.findall(plain(text)))
 
 
 @lru_cache(maxsize=262_144)

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from streams.domain.matching.learn import Model, TextEvidence
 from streams.domain.matching.lines import Side
@@ -21,6 +22,8 @@ BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second th
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
+FAINT = -4.0  # below these odds a pair is not even kept as a last resort
+TELLING = 1.2  # a word must be worth this much (3 to 1) to bring two lines together
 PREFIX = 5  # letters by which names meet although a bank has cut them
 
 
@@ -40,7 +43,11 @@ class Work:
     limits_hit: set[str] = field(default_factory=set)
     equal: dict[tuple[int, int], float] = field(default_factory=dict)
     with_reference: set[tuple[int, int]] = field(default_factory=set)
+    explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
+    _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
+    _amounts: dict[Side, frozenset[int]] = field(default_factory=dict)
+    _briefs: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
@@ -62,6 +69,14 @@ class Work:
             short.words[at_short], short.squashes[at_short], long.bags[at_long], long.squashes[at_long]
         )
 
+    def brief(self, left: int, right: int) -> tuple[float, float]:
+        """Score and strongest word of `text`, remembered: the passes that look for groups ask many times."""
+        found = self._briefs.get((left, right))
+        if found is None:
+            evidence = self.text(left, right)
+            found = self._briefs[(left, right)] = (evidence.score, evidence.strongest)
+        return found
+
     def lag(self, left: int, right: int) -> float:
         """Score of the days between a left and a right line."""
         return self.model.lag_score(self.left.days[left], self.right.days[right])
@@ -73,10 +88,28 @@ class Work:
             return True
         return rule.first_day <= right_day - left_day <= rule.last_day
 
+    def meets(self, side: Side) -> dict[int, set[int]]:
+        """For each line of a side, the lines of equal amount that plausibly record the same event."""
+        if side not in self._meets:
+            found: dict[int, set[int]] = {}
+            for (left, right), score in self.equal.items():
+                if score <= 0.0:
+                    continue
+                mine, other = (left, right) if side is Side.LEFT else (right, left)
+                found.setdefault(mine, set()).add(other)
+            self._meets[side] = found
+        return self._meets[side]
+
+    def amounts(self, side: Side) -> frozenset[int]:
+        """All amounts of a side."""
+        if side not in self._amounts:
+            self._amounts[side] = frozenset(self.book(side).amounts)
+        return self._amounts[side]
+
     def names(self, side: Side) -> NameIndex:
         """Lines of a side by the beginnings of their names."""
         if side not in self._names:
-            self._names[side] = NameIndex(self.book(side))
+            self._names[side] = NameIndex(self.book(side), self.model)
         return self._names[side]
 
     # -- laying findings down -------------------------------------------------------------------------------------
@@ -100,7 +133,9 @@ class Work:
         difference = sum(self.left.amounts[at] for at in lefts) - sum(self.right.amounts[at] for at in rights)
         agrees = [f"text: {' '.join(evidence.agrees)}"] if evidence.agrees else []
         differs = [f"text: {' '.join(evidence.differs)}"] if evidence.differs else []
-        (differs if difference else agrees).append(f"amount: {difference} minor units apart" if difference else "amount")
+        (differs if difference else agrees).append(
+            f"amount: {difference} minor units apart" if difference else "amount"
+        )
         lag = self._lag_words(lefts, rights)
         if lag is not None:
             (differs if lag else agrees).append(f"date: {lag} days apart" if lag else "date")
@@ -162,11 +197,11 @@ class Work:
             worth = self.model.amount_score(amount, others)
             for left, right in self._block(amount, lefts, rights):
                 lag = self.lag(left, right)
-                if worth + lag < -9.0:
+                if worth + lag < FAINT - 6.0:
                     continue
                 evidence = self.text(left, right)
                 score = worth + lag + evidence.score
-                if score > 0.0:
+                if score > FAINT:
                     self.equal[(left, right)] = score
                     if evidence.reference:
                         self.with_reference.add((left, right))
@@ -212,11 +247,11 @@ class Work:
 
 
 class NameIndex:
-    """Lines of one book by the first letters of their rarer words, each list by day."""
+    """Lines of one book by the first letters of their telling words, each list by day."""
 
-    def __init__(self, side: Book):
-        self.book = side
-        self.common = max(25, len(side) // 25)
+    def __init__(self, side: Book, model: Model):
+        self.model = model
+        self.keys: dict[str, str] = {}
         found: dict[str, list[tuple[int, int]]] = {}
         for at, bag in enumerate(side.words):
             for key in {key for word in bag if (key := self.key(word))}:
@@ -224,20 +259,28 @@ class NameIndex:
         self.lists = {key: sorted(lines) for key, lines in found.items()}
 
     def key(self, word: str) -> str:
-        """The key under which a word is filed; none for a common or meaningless one."""
-        if self.book.frequency.get(word, 0) > self.common or len(word) < 3:
-            return ""
-        return word[:PREFIX] if word.isalpha() else word
+        """The key under which a word is filed; none for a word that says little when it agrees."""
+        key = self.keys.get(word)
+        if key is None:
+            telling = len(word) >= 3 and self.model.worth(word) >= TELLING
+            key = self.keys[word] = (word[:PREFIX] if word.isalpha() else word) if telling else ""
+        return key
 
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
-        """Lines within two days that share the beginning of a word, in order of position; at most about limit."""
+        """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
         found: set[int] = set()
         for key in {key for word in bag if (key := self.key(word))}:
             lines = self.lists.get(key, [])
             low = bisect_left(lines, (first_day, -1))
             high = bisect_left(lines, (last_day + 1, -1))
+            if high - low > limit:  # the middle of the window is the likeliest
+                low = (low + high - limit) // 2
             found.update(at for _, at in lines[low : min(high, low + limit)])
         return sorted(found)
+
+    def telling(self, bag: tuple[str, ...]) -> bool:
+        """Whether any word of a line leads anywhere in this book."""
+        return any((key := self.key(word)) and key in self.lists for word in bag)
 
 
 def _by_amount(side: Book) -> dict[int, list[int]]:
@@ -247,7 +290,9 @@ def _by_amount(side: Book) -> dict[int, list[int]]:
     return found
 
 
-def _parts(left: Book, right: Book, lefts: tuple[int, ...], rights: tuple[int, ...]) -> tuple[tuple[str, str, int], ...]:
+def _parts(
+    left: Book, right: Book, lefts: tuple[int, ...], rights: tuple[int, ...]
+) -> tuple[tuple[str, str, int], ...]:
     """The amount on each (left, right) pair: the many side's own amounts; for n:m in order, as far as they reach."""
     if len(rights) == 1:
         only = right.lines[rights[0]]
