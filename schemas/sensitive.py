@@ -72,6 +72,9 @@ _HEX_TOKEN: Final = re.compile(
 _HAS_HEX_LETTER: Final = re.compile(r"[a-fA-F]")
 _BASE64_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,4096}={0,2}(?![A-Za-z0-9+/=_-])")
 
+# Nothing can hide in a text without thirteen digits close together, an escape, or a word long enough for base64.
+_WORTH_A_LOOK: Final = re.compile(r"\d(?:\D{0,3}\d){12}|[%&\\]|[A-Za-z0-9+/_-]{16}")
+
 _CSC_NAMES: Final = frozenset(
     {"csc", "cvv", "cvv2", "cvc", "cvc2", "cvn", "cid2", "securitycode", "cardsecuritycode", "cardcode"}
     | {"cardverificationvalue", "verificationvalue", "cardcvv", "cardcvc", "cardcsc", "pruefziffer"}
@@ -133,6 +136,8 @@ def mask_card_numbers(text: str) -> str:
     Ensures: the answer holds no card number that find_sensitive can see; when one hides in an encoding
              (JSON in a string, percent signs, base64), the whole text is withheld.
     """
+    if len(text) < 13 or _WORTH_A_LOOK.search(text) is None:
+        return text
     spans = list(_card_spans(_plain_digits(text)))
     masked = text
     for start, end in reversed(spans):

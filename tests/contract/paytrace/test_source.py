@@ -1,0 +1,130 @@
+"""The source tells every sighting in its window, whatever rows look like, and turns hints into facts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.errors import UnreadableRow
+from connectors.paytrace.ports import AchDateType, BankAccount, CardDetails, Charge
+from connectors.paytrace.settings import PayTraceSettings
+from connectors.paytrace.source import PayTraceSource
+from connectors.paytrace.wire import JsonObject
+from schemas.records.payments import ObservedBy, TransactionStatus
+from tests.contract.paytrace.test_ach import pay, v3_token
+from tests.support.paytrace_sandbox import VISA, Sandbox
+
+TODAY = date(2026, 11, 24)
+CARD = CardDetails(SecretStr(VISA), 12, 2030, SecretStr("999"))
+
+
+async def test_a_poll_sees_cards_and_ach_once_each_day_by_day(client: PayTraceClient, sandbox: Sandbox) -> None:
+    expected = set()
+    for day in (20, 22, 24):
+        sandbox.admin("clock", {"now": f"2026-11-{day}T12:00:00-08:00"})
+        answer = await client.sale_keyed(CARD, Charge(amount_minor=1000 + day, invoice_number=f"RE-{day}"))
+        expected.add(answer.transaction_id)
+    expected.add(pay(sandbox, v3_token(sandbox)).json()["transaction_id"])
+    source = PayTraceSource(client, sandbox.client_settings())
+    seen = [sighting async for sighting in source.poll(date(2026, 11, 19), TODAY)]
+    assert sorted(subject for subject, _ in seen) == sorted(f"transaction/{identity}" for identity in expected)
+    by_invoice = {record.invoice_number: record for _, (record,) in seen}
+    assert by_invoice["RE-20"].status is TransactionStatus.SETTLED
+    assert by_invoice["RE-20"].batch_number == 1
+    assert by_invoice["RE-24"].status is TransactionStatus.PENDING_SETTLEMENT
+    assert by_invoice["RE-5"].status is TransactionStatus.ACH_PENDING
+    assert {record.observed_by for _, (record,) in seen} == {ObservedBy.POLL}
+
+
+async def test_a_second_poll_differs_in_what_changed_only(client: PayTraceClient, sandbox: Sandbox) -> None:
+    voided = (await client.sale_keyed(CARD, Charge(amount_minor=1000))).transaction_id or ""
+    await client.sale_keyed(CARD, Charge(amount_minor=2000))
+    at = datetime(2026, 11, 24, 20, tzinfo=UTC)
+    source = PayTraceSource(client, sandbox.client_settings(), now=lambda: at)
+    before = {subject: records async for subject, records in source.poll(TODAY, TODAY)}
+    await client.void(voided)
+    after = {subject: records async for subject, records in source.poll(TODAY, TODAY)}
+    changed = {subject for subject in after if after[subject] != before[subject]}
+    assert changed == {f"transaction/{voided}"}
+    assert after[f"transaction/{voided}"][0].status is TransactionStatus.VOIDED
+
+
+async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: Sandbox) -> None:
+    card = (await client.sale_keyed(CARD, Charge(amount_minor=1000))).transaction_id or ""
+    ach = pay(sandbox, v3_token(sandbox)).json()["transaction_id"]
+    source = PayTraceSource(client, sandbox.client_settings())
+    for identity in (card, ach):
+        sighting = await source.look_up(identity, ObservedBy.SILENT_POST)
+        assert sighting is not None
+        assert sighting[0] == f"transaction/{identity}"
+        assert sighting[1][0].observed_by is ObservedBy.SILENT_POST
+    assert await source.look_up("1", ObservedBy.HOOK) is None
+    assert await source.look_up("no-such-ach", ObservedBy.HOOK) is None
+
+
+async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient, sandbox: Sandbox) -> None:
+    account = BankAccount(SecretStr("123456"), SecretStr("325070760"))
+    check = (await client.check_sale_by_account(account, Charge(amount_minor=5000))).transaction_id
+    source = PayTraceSource(client, sandbox.client_settings(ach_source="v1"))
+    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == [f"transaction/{check}"]
+    nothing = PayTraceSource(client, sandbox.client_settings(ach_source="off"))
+    assert [subject async for subject, _ in nothing.poll(TODAY, TODAY)] == []
+
+
+def test_the_window_is_counted_in_the_merchants_zone() -> None:
+    source = PayTraceSource(Rows([]), PayTraceSettings(lookback_window_days=45))
+    since, until = source.window(datetime(2026, 11, 25, 7, 59, tzinfo=UTC))
+    assert (since, until) == (TODAY - timedelta(days=45), TODAY)
+
+
+class Rows:
+    """A client that exports given rows for one day, and nothing else."""
+
+    def __init__(self, rows: list[JsonObject]) -> None:
+        self._rows = rows
+
+    async def export_transactions(self, start: date, end: date) -> list[JsonObject]:
+        return self._rows if start == TODAY else []
+
+    async def export_transaction(self, transaction_id: str) -> JsonObject | None:
+        return None
+
+    async def export_ach(self, transaction_id: str) -> JsonObject | None:
+        return None
+
+    async def export_checks(self, start: date, end: date) -> list[JsonObject]:
+        return []
+
+    async def list_ach(
+        self, start: date, end: date, *, date_type: AchDateType = "PROCESSED"
+    ) -> AsyncIterator[JsonObject]:
+        nothing: list[JsonObject] = []
+        for row in nothing:
+            yield row
+
+
+async def test_a_row_without_an_id_is_loud_but_stops_no_other() -> None:
+    good: dict[str, Any] = {
+        "transaction_id": 7,
+        "transaction_type": "SALE",
+        "amount": 1,
+        "approval_code": "A",
+        "status_code": "Y",
+        "status_message": "Pending Settlement",
+        "created": {"at": "11/24/2026 1:00:00 PM"},
+    }
+    source = PayTraceSource(Rows([{"amount": 5}, good]), PayTraceSettings())
+    seen: list[str] = []
+
+    async def drain() -> None:
+        async for subject, _ in source.poll(TODAY, TODAY):
+            seen.append(subject)
+
+    with pytest.raises(UnreadableRow):
+        await drain()
+    assert seen == ["transaction/7"]
