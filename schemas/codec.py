@@ -147,6 +147,11 @@ class Codec:
         return self._foreign[schema_id]
 
 
+def body_of(value: bytes) -> bytes:
+    """The Avro body of an encoded record without its framing: the same whether a registry is in use or not."""
+    return value[10:] if value[:2] == SINGLE_OBJECT_MARK else value[5:]
+
+
 def to_json(record: Record) -> dict[str, Any]:
     """A record as JSON-ready fields: instants as RFC 3339, dates as ISO, bytes as base64, enums as text."""
     return {name: _jsonable(value) for name, value in _to_fields(record).items()}

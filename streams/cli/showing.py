@@ -1,0 +1,86 @@
+"""How `saldo read` shows a record: for eyes, or as one JSON object a line for other tools."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.codec import to_json
+from schemas.envelope import format_time, header_text
+from schemas.money import Money
+from schemas.sensitive import mask_card_numbers
+from streams.reading import ReadRecord
+
+
+def as_json_line(read: ReadRecord) -> str:
+    """One line; `record` is there when it could be decoded, `unreadable` says why when not."""
+    found = read.found
+    line: dict[str, Any] = {
+        "topic": found.topic,
+        "partition": found.partition,
+        "offset": found.offset,
+        "written_at": format_time(found.entered_at),
+        "key": key_text(found.key),
+        "event_id": found.event_id,
+        "saldo_source": None if read.position is None else str(read.position),
+        "is_repeat": read.is_repeat,
+        "type": type_of(read),
+    }
+    if read.reason is None:
+        line["record"] = to_json(read.record)
+    else:
+        line["unreadable"] = mask_card_numbers(read.reason)
+    return json.dumps(line, ensure_ascii=False)
+
+
+def as_paragraph(read: ReadRecord) -> str:
+    """Coordinates on the first line, identity on the second, then each field that says something."""
+    found = read.found
+    repeat = "   REPEAT" if read.is_repeat else ""
+    lines = [
+        f"{found.topic}/{found.partition}@{found.offset}   {format_time(found.entered_at)}   "
+        f"key {key_text(found.key)}   {type_of(read)}{repeat}",
+        f"    event {found.event_id}   source {read.position or '-'}",
+    ]
+    if read.reason is not None:
+        lines.append(f"    UNREADABLE   {mask_card_numbers(read.reason)}")
+    else:
+        lines += (f"    {name:<24} {text}" for name, text in _fields(to_json(read.record)))
+    return "\n".join([*lines, ""])
+
+
+def key_text(key: bytes | None) -> str | None:
+    """A key as text: UTF-8 where it is, else base64, card numbers masked (a foreign producer may key by anything)."""
+    if key is None:
+        return None
+    try:
+        return mask_card_numbers(key.decode())
+    except UnicodeDecodeError:
+        return f"base64:{base64.b64encode(key).decode()}"
+
+
+def type_of(read: ReadRecord) -> str:
+    """The record's type; of one that can't be decoded, what its header claims."""
+    if read.reason is None:
+        return type(read.record).__name__
+    return header_text(read.found.headers, "ce_type") or "?"
+
+
+def _fields(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    currency = values.get("currency")
+    for name, value in values.items():
+        if value is None or value == "":
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if name.endswith("_minor") and isinstance(currency, str):
+            text = f"{text}   ({_money(value, currency)})"
+        yield name, text
+
+
+def _money(minor: int, currency: str) -> str:
+    try:
+        return str(Money(minor, currency))
+    except ValueError:
+        return f"in units of {currency!r}"

@@ -1,0 +1,77 @@
+"""`saldo write`: records from a file of JSON lines, all proved before the first is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+
+if TYPE_CHECKING:
+    from streams.writing import Written
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `write` below the root."""
+    app.command()(write)
+
+
+def write(
+    topic: Annotated[str, typer.Argument(help="An inbox, as docs/topics.md lists them.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            help='File of lines {"type": "TransactionObserved", "record": {...}}; - reads standard input.',
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+        ),
+    ],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Write the good lines although others are bad (exit code 1 then).")
+    ] = False,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Write records to a topic; when one line is bad, every bad one is listed and nothing is written.
+
+    The event id comes from the content, so writing a file again adds copies that readers count once.
+    """
+    from schemas import catalog
+    from streams import writing
+
+    spec = catalog.topic(topic)
+    connection = connect(bootstrap_servers, schema_registry_url)
+    partitions = writing.partition_count(connection.kafka, topic)
+    with _open(source) as lines:
+        good, bad = writing.prepare(spec, lines, connection.codec(), partitions)
+    for line in bad:
+        typer.echo(str(line), err=True)
+    if bad and not skip_bad:
+        typer.echo(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
+        raise typer.Exit(2)
+    typer.echo(_summary(topic, writing.write(connection.kafka, good)))
+    if bad:
+        typer.echo(f"{len(bad)} bad lines are left out", err=True)
+        raise typer.Exit(1)
+
+
+def _open(source: Path) -> AbstractContextManager[TextIO]:
+    if str(source) == "-":
+        return nullcontext(sys.stdin)
+    # Bytes that are no UTF-8 become part of a bad line instead of ending the whole command.
+    return source.open(encoding="utf-8", errors="surrogateescape")
+
+
+def _summary(topic: str, written: Sequence[Written]) -> str:
+    lines = [f"wrote {len(written)} records to {topic}"]
+    for partition in sorted({where.partition for where in written}):
+        offsets = [where.offset for where in written if where.partition == partition]
+        lines.append(f"  partition {partition}: {len(offsets)}, offsets {min(offsets)} to {max(offsets)}")
+    return "\n".join(lines)
