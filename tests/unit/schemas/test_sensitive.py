@@ -1,0 +1,265 @@
+"""The scanner against its corpus: what must be found in any shape, and what must pass although it looks alike."""
+
+from __future__ import annotations
+
+import base64
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.sensitive import (
+    SensitiveKind,
+    find_sensitive,
+    has_luhn_digit,
+    is_card_number,
+    is_routing_number,
+    mask_card_numbers,
+    scan,
+)
+
+CARD = SensitiveKind.CARD_NUMBER
+CODE = SensitiveKind.CARD_SECURITY_CODE
+BANK = SensitiveKind.BANK_NUMBER
+
+VISA = "4111111111111111"
+AMEX = "371449635392376"
+
+TEST_CARDS = [
+    *("4012000098765439", "5499740000000057", "6011000993026909", "371449635392376", "4111111111111111"),
+    *("4012881888818888", "5454545454545454", "378282246310005", "6011111111111117", "3530111333300000"),
+    *("30569309025904", "38520000023237", "2223003122003222", "4222222222222", "6212345678901265"),
+    *("36148900647913", "6500000000000002"),
+]
+
+POSITIVES: list[tuple[str, str, Any, SensitiveKind]] = [
+    ("plain", "note", VISA, CARD),
+    ("as a number", "note", int(VISA), CARD),
+    ("as a decimal", "amount", Decimal(VISA), CARD),
+    ("groups of four", "note", "4111 1111 1111 1111", CARD),
+    ("dashes", "note", "4111-1111-1111-1111", CARD),
+    ("dots", "note", "4111.1111.1111.1111", CARD),
+    ("slashes and spaces", "note", "4111 / 1111 / 1111 / 1111", CARD),
+    ("single digits", "note", " ".join(VISA), CARD),
+    ("pairs", "note", "41 11 11 11 11 11 11 11", CARD),
+    ("mixed groups", "note", "4111 11111111 1111", CARD),
+    ("amex groups", "note", "3714 496353 92376", CARD),
+    ("no-break spaces", "note", "4111\u00a01111\u00a01111\u00a01111", CARD),
+    ("zero-width spaces", "note", "4111\u200b1111\u200b1111\u200b1111", CARD),
+    ("en dashes", "note", "4111\u20131111\u20131111\u20131111", CARD),
+    ("line breaks", "note", "4111\n1111\n1111\n1111", CARD),
+    ("tabs", "note", "4111\t1111\t1111\t1111", CARD),
+    ("inside words", "note", "PAN4111111111111111EXP1230", CARD),
+    ("inside a sentence", "note", "please charge 4111-1111-1111-1111, thanks", CARD),
+    ("with expiry behind", "note", "4111 1111 1111 1111 12/30 123", CARD),
+    ("expiry glued on", "note", "41111111111111111230123", CARD),
+    ("zeros in front", "note", "00004111111111111111", CARD),
+    ("track two", "swipe", ";4012881888818888=24121010010270100001?", CARD),
+    ("track one", "swipe", "%B4012881888818888^Demo/Customer^24121010010200010", CARD),
+    ("file name", "attachment", "scan_4111111111111111.pdf", CARD),
+    ("file name with gaps", "attachment", "card-4111-1111-1111-1111-front.jpg", CARD),
+    ("path", "attachment", "/tmp/upload/4111111111111111/front.png", CARD),
+    ("url", "link", "https://shop.example/pay?pan=4111111111111111&x=1", CARD),
+    ("percent encoded", "link", quote("4111 1111 1111 1111"), CARD),
+    ("twice percent encoded", "link", quote(quote("4111 1111 1111 1111")), CARD),
+    ("html entities", "note", "4111&nbsp;1111&nbsp;1111&nbsp;1111", CARD),
+    ("html digits", "note", "&#52;111111111111111", CARD),
+    ("base64", "blob", base64.b64encode(VISA.encode()).decode(), CARD),
+    ("base64 of json", "blob", base64.b64encode(json.dumps({"n": VISA}).encode()).decode(), CARD),
+    ("json in a string", "payload", json.dumps({"card": {"number": VISA}}), CARD),
+    ("json in json in a string", "payload", json.dumps({"inner": json.dumps({"n": VISA})}), CARD),
+    ("escaped json", "payload", '{"n": "\\u0034111111111111111"}', CARD),
+    ("arabic digits", "note", "".join(chr(ord(digit) + 0x630) for digit in VISA), CARD),
+    ("full-width digits", "note", "".join(chr(ord(digit) + 0xFEE0) for digit in VISA), CARD),
+    ("bytes", "body", VISA.encode(), CARD),
+    ("deep in a document", "body", {"a": [{"b": {"c": [VISA]}}]}, CARD),
+    ("split over a list", "body", ["4111", "1111", "1111", "1111"], CARD),
+    ("split over fields", "body", {"p1": "4111", "p2": "1111", "p3": "1111", "p4": "1111"}, CARD),
+    ("split amex", "body", {"a": "3714", "b": "496353", "c": "92376"}, CARD),
+    ("as a field's name", "body", {VISA: "yes"}, CARD),
+    ("code by name", "csc", "999", CODE),
+    ("code as number", "cvv", 123, CODE),
+    ("amex code", "card.cvc2", "9997", CODE),
+    ("code in camel case", "securityCode", "123", CODE),
+    ("code with a blank", "card_security_code", " 123 ", CODE),
+    ("code in json in a string", "payload", '{"card": {"cvv": "123"}}', CODE),
+    ("code in a sentence", "note", "the CVV is 123", CODE),
+    ("code in a form body", "note", "amount=5&csc=999", CODE),
+    ("code in words", "note", "security code: 9997", CODE),
+    ("account by name", "check.account_number", "123456", BANK),
+    ("short account by name", "bank_account.account_number", "1234", BANK),
+    ("account in v3", "accountNumber", "123456789012", BANK),
+    ("legacy account name", "DDA", "12345678", BANK),
+    ("routing by name", "routing_number", "325070760", BANK),
+    ("legacy routing name", "TR", "325070760", BANK),
+    ("deposit account", "direct_deposit_account", "99887766", BANK),
+    ("iban by name", "iban", "DE89370400440532013000", BANK),
+    ("iban in a sentence", "note", "pay to DE89 3704 0044 0532 0130 00 please", BANK),
+    ("routing in a sentence", "note", "routing 325070760", BANK),
+    ("account in a sentence", "note", "bank account: 12345678901", BANK),
+]
+
+NEAR_MISSES: list[tuple[str, str, Any]] = [
+    ("nothing", "note", ""),
+    ("none", "note", None),
+    ("a truth", "csc", True),
+    ("wrong check digit", "note", "4111111111111112"),
+    ("no issuer has it", "note", "9999999999999995"),
+    ("too short", "note", "411111111111"),
+    ("masked by stars", "credit_card.masked_number", "************5439"),
+    ("masked by x", "masked_card_number", "xxxxxxxxxxxx5439"),
+    ("first six and last four", "masked_number", "411111******1111"),
+    ("transaction id", "transaction_id", 395970044),
+    ("order number", "order", "2026-11-24-000451"),
+    ("clock", "created_at", "2026-11-24T12:00:00.123456+00:00"),
+    ("us clock", "created.at", "4/10/2015 4:06:30 PM"),
+    ("log line", "line", "2026-11-24 03:19:15,123 INFO 4 5511 took 12 ms, offset 88213, partition 4"),
+    ("microseconds", "observed_at", 1795491716282734),
+    ("nanoseconds", "at", 1795491716282734123),
+    ("uuid", "id", "41111111-1111-4111-8111-111111111111"),
+    ("hash", "digest", "4111111111111111a4111111111111111f4111111111111111e4111111111111"),
+    ("phone", "phone", "+1 415 555 0132 ext 4411"),
+    ("phone german", "phone", "+49 721 9672 1234 0"),
+    ("money", "amount", "4,111,111.11"),
+    ("money table", "note", "12.50 13.75 14.00 15.25 16.50"),
+    ("sum of many fields", "body", {"a": 4111, "b": 1111, "c": 1111, "d": 1111}),
+    ("two parts only", "body", ["4111", "1111"]),
+    ("csc answer", "csc_response", "No Match"),
+    ("csc answer word", "csc_response", "Match"),
+    ("code of another kind", "response_code", "103"),
+    ("status code", "status_code", "571"),
+    ("cid of a customer", "cid", "123"),
+    ("ledger account", "account_number", "14000"),
+    ("customer account", "customer_account", "7001234"),
+    ("masked account", "account_number", "*****6789"),
+    ("nine digits without a word", "note", "325070760"),
+    ("nine digits, wrong check digit", "note", "routing 325070761"),
+    ("vat id", "vat_id", "DE811569869"),
+    ("abas number", "invoice_number", "RE-100451"),
+    ("tracking number", "tracking", "1Z999AA10123456784"),
+    ("isbn", "note", "978-3-16-148410-0"),
+    ("iban with a wrong digit", "note", "DE88 3704 0044 0532 0130 00"),
+    ("base64 of something else", "blob", base64.b64encode(b"hello world, how are you").decode()),
+    ("broken json", "payload", '{"card": '),
+    ("percent sign", "note", "100 % of 4111"),
+    ("token", "token", "5a1c7e9a-77de-4d5e-9d57-1f6ad3e0b4a1"),
+    ("deep nesting", "body", json.loads("[" * 50 + "]" * 50)),
+]
+
+
+@pytest.mark.parametrize("number", TEST_CARDS)
+def test_test_cards_are_card_numbers(number: str) -> None:
+    assert is_card_number(number)
+
+
+@pytest.mark.parametrize(("what", "path", "value", "kind"), POSITIVES, ids=[entry[0] for entry in POSITIVES])
+def test_sensitive_things_are_found(what: str, path: str, value: Any, kind: SensitiveKind) -> None:
+    assert kind in {finding.kind for finding in scan(value, path)}, what
+
+
+@pytest.mark.parametrize(("what", "path", "value"), NEAR_MISSES, ids=[entry[0] for entry in NEAR_MISSES])
+def test_what_only_looks_alike_passes(what: str, path: str, value: Any) -> None:
+    assert find_sensitive(path, value) is None, what
+
+
+@pytest.mark.parametrize(("what", "path", "value", "kind"), POSITIVES, ids=[entry[0] for entry in POSITIVES])
+def test_a_finding_never_holds_the_value(what: str, path: str, value: Any, kind: SensitiveKind) -> None:
+    finding = find_sensitive(path, value)
+    assert finding is not None
+    assert find_sensitive("", finding.field_path) is None, what
+    assert "1111111111" not in repr(finding)
+
+
+def test_a_finding_names_the_field_on_its_way_down() -> None:
+    finding = find_sensitive("body", {"order": {"items": [{"note": "x"}, {"note": VISA}]}})
+    assert finding is not None
+    assert finding.field_path == "body.order.items[1].note"
+
+
+def test_every_finding_is_told() -> None:
+    findings = list(scan({"csc": "999", "pan": VISA, "routing_number": "325070760"}))
+    assert [(finding.field_path, finding.kind) for finding in findings] == [
+        ("csc", CODE),
+        ("pan", CARD),
+        ("routing_number", BANK),
+    ]
+
+
+@pytest.mark.parametrize("number", TEST_CARDS)
+@pytest.mark.parametrize("gap", ["", " ", "-", " - ", "."])
+def test_masking_leaves_the_last_four(number: str, gap: str) -> None:
+    text = f"card {gap.join(number[index : index + 4] for index in range(0, len(number), 4))} end"
+    assert mask_card_numbers(text) == f"card ************{number[-4:]} end"
+
+
+def test_masking_withholds_what_hides_in_an_encoding() -> None:
+    for text in (quote("4111 1111 1111 1111"), base64.b64encode(VISA.encode()).decode()):
+        assert mask_card_numbers(text) == "[withheld: CARD_NUMBER]"
+
+
+def test_masking_leaves_other_texts_alone() -> None:
+    for _, _, value in NEAR_MISSES:
+        if isinstance(value, str):
+            assert mask_card_numbers(value) == value
+
+
+@pytest.mark.parametrize("digits", ["325070760", "021000021", "011401533"])
+def test_routing_numbers_have_their_check_digit(digits: str) -> None:
+    assert is_routing_number(digits)
+    assert not is_routing_number(digits[:-1] + str((int(digits[-1]) + 1) % 10))
+
+
+def luhn_complete(payload: str) -> str:
+    return next(payload + str(digit) for digit in range(10) if has_luhn_digit(payload + str(digit)))
+
+
+cards = st.one_of(
+    st.from_regex(r"4[0-9]{14}", fullmatch=True),
+    st.from_regex(r"5[1-5][0-9]{13}", fullmatch=True),
+    st.from_regex(r"3[47][0-9]{12}", fullmatch=True),
+    st.from_regex(r"6011[0-9]{11}", fullmatch=True),
+).map(luhn_complete)
+around = st.text(alphabet=st.characters(exclude_categories=("Cs", "Nd")), max_size=20)
+
+
+@given(cards, around, around)
+def test_any_card_number_in_any_text_is_found_and_masked(number: str, before: str, after: str) -> None:
+    text = f"{before}{number}{after}"
+    assert find_sensitive("note", text) is not None
+    masked = mask_card_numbers(text)
+    assert number not in masked
+    assert CARD not in {finding.kind for finding in scan(masked, "note")}
+
+
+@given(cards, st.lists(st.sampled_from([" ", "-", ".", "\u00a0", " - "]), min_size=4, max_size=4))
+def test_any_card_number_in_groups_is_found(number: str, gaps: list[str]) -> None:
+    sizes = (4, 6, 5) if len(number) == 15 else (4, 4, 4, 4)
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(number[start : start + size])
+        start += size
+    text = "".join(part + gap for part, gap in zip(parts, gaps, strict=False))
+    assert CARD in {finding.kind for finding in scan(text, "note")}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_no_value_makes_the_scanner_fail(value: Any) -> None:
+    for finding in scan(value, "body"):
+        assert finding.field_path.startswith("body")
+
+
+@given(st.text())
+def test_masking_is_done_after_one_pass(text: str) -> None:
+    masked = mask_card_numbers(text)
+    assert mask_card_numbers(masked) == masked
