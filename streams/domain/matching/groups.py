@@ -19,13 +19,14 @@ from streams.domain.matching.work import Work
 
 GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
 NAME_WEIGHT = 1.5
-SAME_NAME = 2.0  # how far below the best agreement a name may be and still be the same one
+OTHER_NAME = -2.0  # differing words that weigh more make it another counterparty
 LOOSE_POOL = 20  # ... of names that are only vaguely alike
 POOL = 30  # lines of one counterparty in one window; past it no subset is telling
 TEXT_CAP = 4.0
 SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
 VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
 KEY_LINES = 400
+KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
 FEW = 3  # lines that share one number: an invoice and its twin, not a batch
 NAME_REACH = 200
 DAY_POOL = 22
@@ -101,7 +102,7 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
     for at, is_open in enumerate(work.open(side.other)):
         if is_open:
             for word in others.words[at]:
-                if not word.isalpha():
+                if not word.isalpha() and work.model.worth(word) >= KEY_WORTH:
                     by_word.setdefault(word, []).append(at)
             if others.lines[at].batch_key:
                 by_batch.setdefault(others.lines[at].batch_key, []).append(at)
@@ -139,22 +140,21 @@ def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
         ]
         if len(pool) < 2 or abs(sum(others.amounts[member] for member in pool)) < abs(amount):
             continue
-        named: list[tuple[float, int]] = []
+        named: list[int] = []
+        close: list[int] = []
         for member in pool:
-            score, strongest = _brief(work, side, at, member)
+            score, strongest, against = _brief(work, side, at, member)
             if strongest >= NAME_WEIGHT and score >= 0.0:
-                named.append((score, member))
-        if len(named) < 2:
-            continue
-        # First those that bear the name as well as the best of them do; only then the vaguely alike.
-        best = max(named)[0]
-        close = [member for score, member in named if score >= best - SAME_NAME]
+                named.append(member)
+                if against >= OTHER_NAME:
+                    close.append(member)
+        # First those whose names don't contradict the line's; only then the vaguely alike.
         if len(close) > POOL:
             close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
             work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
         found = list(_explain(work, rule, side, at, close, keyed=False))
         if not found and len(close) < len(named) <= LOOSE_POOL:
-            vague = _explain(work, rule, side, at, [member for _, member in named], keyed=False)
+            vague = _explain(work, rule, side, at, named, keyed=False)
             found = [replace(option, margin=min(option.margin, VAGUE)) for option in vague]
         yield from found
 
@@ -210,7 +210,7 @@ def _text(work: Work, side: Side, at: int, member: int) -> TextEvidence:
     return work.text(at, member) if side is Side.LEFT else work.text(member, at)
 
 
-def _brief(work: Work, side: Side, at: int, member: int) -> tuple[float, float]:
+def _brief(work: Work, side: Side, at: int, member: int) -> tuple[float, float, float]:
     return work.brief(at, member) if side is Side.LEFT else work.brief(member, at)
 
 

@@ -130,7 +130,7 @@ def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
-            agreement, strongest = work.brief(left, right)
+            agreement, strongest, _ = work.brief(left, right)
             if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT:
                 continue
             score = rule.prior - math.log(chance) + agreement + work.lag(left, right)

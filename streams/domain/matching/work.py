@@ -47,7 +47,7 @@ class Work:
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
     _amounts: dict[Side, frozenset[int]] = field(default_factory=dict)
-    _briefs: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    _briefs: dict[tuple[int, int], tuple[float, float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
@@ -69,12 +69,12 @@ class Work:
             short.words[at_short], short.squashes[at_short], long.bags[at_long], long.squashes[at_long]
         )
 
-    def brief(self, left: int, right: int) -> tuple[float, float]:
-        """Score and strongest word of `text`, remembered: the passes that look for groups ask many times."""
+    def brief(self, left: int, right: int) -> tuple[float, float, float]:
+        """Score, strongest word and what differs of `text`, remembered: the passes that look for groups ask many times."""
         found = self._briefs.get((left, right))
         if found is None:
             evidence = self.text(left, right)
-            found = self._briefs[(left, right)] = (evidence.score, evidence.strongest)
+            found = self._briefs[(left, right)] = (evidence.score, evidence.strongest, evidence.against)
         return found
 
     def lag(self, left: int, right: int) -> float:
