@@ -33,6 +33,7 @@ class Repository:
         self.root = root
         self.requests: list[str] = []
         self.failures_left = 0
+        self.cuts_left = 0
 
     def put(self, artifact: str, version: str, content: bytes, suffix: str = "jar", dependencies: str = "") -> None:
         folder = self.root / "org" / "example" / artifact / version
@@ -64,6 +65,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
             if store.failures_left and self.path.endswith(".jar"):
                 store.failures_left -= 1
                 self.send_error(503)
+                return
+            if store.cuts_left and self.path.endswith(".jar"):
+                store.cuts_left -= 1
+                self.send_response(200)
+                self.send_header("Content-Length", "4000")
+                self.end_headers()
+                self.wfile.write(b"part")
                 return
             super().do_GET()
 
@@ -123,6 +131,13 @@ def test_progress_counts_up_to_the_size_of_the_set(lock: Path) -> None:
 def test_a_passing_failure_of_the_repository_is_tried_again(lock: Path, repository: Repository) -> None:
     repository.failures_left = 2
     assert provide(lock).is_dir()
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_transfer_that_breaks_off_is_begun_anew(lock: Path, repository: Repository) -> None:
+    repository.cuts_left = 1
+    assert (provide(lock) / "part-2.0.jar").stat().st_size == 4000
     gc.collect()
 
 
