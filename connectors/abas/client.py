@@ -37,9 +37,9 @@ from connectors.abas.wire import (
 from schemas.failures import Transient
 
 Action = Mapping[str, Any]
+Answers = Mapping[str, Sequence[str]]  # dialog id -> the values to answer with
 ShapeT = TypeVar("ShapeT")
 
-COMMIT: Action = {"_type": "Commit"}
 
 # The request never reached abas, so even a write may be called "had no effect".
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -51,9 +51,19 @@ def set_field(name: str, value: str | bool, *, row: str | None = None) -> Action
     return action if row is None else {**action, "rowSpec": row}
 
 
-def press(button: str) -> Action:
-    """Build the action that presses a button: a SetFieldValue without a value."""
-    return {"_type": "SetFieldValue", "fieldName": button}
+def press(button: str, answers: Answers) -> Action:
+    """Build the action that presses a button, a SetFieldValue without a value, with the answers to its questions."""
+    return _with_answers({"_type": "SetFieldValue", "fieldName": button}, answers)
+
+
+def commit(answers: Answers) -> Action:
+    """Build the action that saves, with the answers to the questions that abas may ask first."""
+    return _with_answers({"_type": "Commit"}, answers)
+
+
+def _with_answers(action: dict[str, Any], answers: Answers) -> Action:
+    listed = [{"id": dialog, "values": list(values)} for dialog, values in answers.items()]
+    return {**action, "dialogAnswers": listed} if listed else action
 
 
 class AbasClient:
@@ -181,6 +191,10 @@ class AbasClient:
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}"
         return _entries(await self._read("GET", path, params=self._language), "infosystems")
 
+    async def all_infosystems(self) -> tuple[Mapping[str, Any], ...]:
+        """List the infosystems of every workspace: className, workspace, searchWord."""
+        return _entries(await self._read("GET", f"{self._base}/infosys/meta", params=self._language), "infosystems")
+
     async def infosystem_fields(self, workspace: str, search_word: str) -> tuple[Mapping[str, Any], ...]:
         """List an infosystem's fields."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
@@ -210,19 +224,6 @@ class AbasClient:
         if writes:
             return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
         return _read_shape(parse_object, await self._read("POST", path, params=self._language, body=body))
-
-    async def execute(
-        self, init_action: Action, actions: Sequence[Action], *, close_action: Action, head_fields: Sequence[str]
-    ) -> ErpObject:
-        """Open an editor, act and close it in one request. Without a closeAction abas would save nothing."""
-        body = {
-            "initAction": init_action,
-            "actions": list(actions),
-            "closeAction": close_action,
-            "headFields": ",".join(head_fields),
-            "tableFields": "-",
-        }
-        return self._shape_of_write(await self._write("POST", f"{self._base}/exec", params=self._editing, body=body))
 
     async def working_sets(self) -> tuple[Mapping[str, Any], ...]:
         """List the working sets under our label that the server still holds."""
@@ -367,7 +368,8 @@ def _judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer
     if answer is not None and answer.error is not None:
         raise error_from_answer(answer.error)
     if answer is not None and answer.dialog is not None:
-        # Nobody decided what to answer here, so the question stands for a refusal; the editor is cancelled.
+        # The answers that the profile knows came with the action, so nobody decided on this question: no one
+        # answers it by guess, the editor is cancelled, and the question stands as a refusal for a person to read.
         raise AbasRefused(
             f"abas asks: {answer.dialog.title} {answer.dialog.prompt}".strip(), code=f"DIALOG/{answer.dialog.id}"
         )

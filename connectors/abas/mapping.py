@@ -11,7 +11,14 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors.abas.errors import AbasRecordUnreadable
-from connectors.abas.profile import CustomerFields, DocumentFields, Formats, OpenItemFields
+from connectors.abas.profile import (
+    CustomerFields,
+    DocumentFields,
+    Formats,
+    OpenItemFields,
+    PaymentWishFields,
+    SalesOrderFields,
+)
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.money import Money, from_major
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
@@ -32,6 +39,25 @@ class PostedDocument:
     amount_minor: int
     currency: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentWish:
+    """What somebody at abas asks of the gateway: a refund, a void, a charge; kind and status in abas' own words.
+
+    Units: amount_minor in minor units of currency.
+    """
+
+    abas_record_id: str
+    number: str
+    kind: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    paytrace_transaction_id: str
+    reason: str
+    status: str
+    raw: str
 
 
 def to_open_item_observed(
@@ -82,6 +108,38 @@ def to_customer_referenced(
         token=f"vault:{vault_customer_id}",
         abas_customer_id=_required_text(customer, fields.number),
         observed_at=observed_at,
+    )
+
+
+def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_at: datetime) -> CustomerReferenced:
+    """Say which customer a sales order's number leads to.
+
+    Raises: AbasRecordUnreadable naming order and field.
+    """
+    return CustomerReferenced(
+        token=f"order:{_required_text(order, fields.number).upper()}",
+        abas_customer_id=_required_text(order, fields.customer_number),
+        observed_at=observed_at,
+    )
+
+
+def to_payment_wish(wish: ErpObject, fields: PaymentWishFields) -> PaymentWish:
+    """Read a payment wish.
+
+    Raises: AbasRecordUnreadable naming wish and field.
+    """
+    currency = _currency(wish, fields.currency)
+    return PaymentWish(
+        abas_record_id=_record_id(wish),
+        number=_required_text(wish, fields.number),
+        kind=_required_text(wish, fields.kind),
+        abas_customer_id=_required_text(wish, fields.customer_number),
+        amount_minor=_minor(wish, fields.amount, currency),
+        currency=currency,
+        paytrace_transaction_id=_text(wish.head.get(fields.paytrace_transaction_id)),
+        reason=_text(wish.head.get(fields.reason)),
+        status=_text(wish.head.get(fields.status)),
+        raw=to_raw(wish),
     )
 
 

@@ -14,7 +14,7 @@ the REST facade stops them (no idempotency key, no transaction over several reco
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from connectors.abas.client import COMMIT, AbasClient, Action, press, set_field
+from connectors.abas.client import AbasClient, Action, commit, press, set_field
 from connectors.abas.errors import AbasOutcomeUnknown, AbasRecordUnreadable, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.profile import EditorCall, InfosystemCall, Profile, Role
@@ -42,7 +42,7 @@ async def post_document(
 async def _by_infosystem(
     client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str]
 ) -> PostedDocument:
-    actions = [*_set_all(call.inputs, call.constants, values), press(call.press)]
+    actions = [*_set_all(call.inputs, call.constants, values), press(call.press, profile.posting.dialog_answers)]
     result = await client.run_infosystem(
         call.workspace,
         call.search_word,
@@ -75,7 +75,7 @@ async def _by_editor(
             if found is not None:
                 return found
         editor = await working_set.open(payment.table, call.action)
-        actions = [*_set_all(call.inputs, call.constants, values), COMMIT]
+        actions = [*_set_all(call.inputs, call.constants, values), commit(profile.posting.dialog_answers)]
         await working_set.act(editor, actions, head_fields=["id"])
     posted = await look_up()
     if posted is None:

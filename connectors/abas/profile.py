@@ -62,6 +62,27 @@ class OpenItemFields(_Entry):
     changed: FieldName
 
 
+class SalesOrderFields(_Entry):
+    """Fields of a sales order, by whose number a payment may name its customer."""
+
+    number: FieldName
+    customer_number: FieldName
+    changed: FieldName
+
+
+class PaymentWishFields(_Entry):
+    """Fields of a payment wish: what somebody at abas asks of the gateway. A table of ours, made for this."""
+
+    number: FieldName
+    kind: FieldName
+    customer_number: FieldName
+    amount: FieldName
+    currency: FieldName
+    paytrace_transaction_id: FieldName
+    reason: FieldName
+    status: FieldName
+
+
 class DocumentFields(_Entry):
     """Fields by which a posted document is found again and judged."""
 
@@ -87,11 +108,13 @@ class Table(_Entry, Generic[FieldsT]):
 
 
 class Tables(_Entry):
-    """The tables that we read."""
+    """The tables that we read; those that an installation doesn't use are left out."""
 
     customer: Table[CustomerFields]
     open_item: Table[OpenItemFields]
     payment: Table[DocumentFields]
+    sales_order: Table[SalesOrderFields] | None = None
+    payment_wish: Table[PaymentWishFields] | None = None
 
 
 class InfosystemCall(_Entry):
@@ -139,6 +162,7 @@ class Posting(_Entry):
     strategy: Literal["infosystem", "editor"]
     methods: Mapping[PaymentMethod, str]
     reasons: Mapping[ReversalReason, str]
+    dialog_answers: Mapping[str, tuple[str, ...]] = {}  # dialog id -> values; any other question is a refusal
     documents: Mapping[str, DocumentEntry]
 
 

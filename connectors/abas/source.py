@@ -1,33 +1,39 @@
 """What abas shows now, as records, for the source runner, which compares contents and knows what changed.
 
-Cleared items are filed, so each poll reads the active set whole and the filed set as far back as the settings say:
-a poll sees an item in at least one of the two even when it is filed in between. No memory is kept here.
+Cleared items and finished orders are filed, so each poll reads the active set whole and the filed set as far back as
+the settings say: a record is seen in at least one of the two even when it is filed in between. No memory is kept here.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.mapping import (
+    PaymentWish,
     parse_instant,
     to_customer_referenced,
     to_date_text,
     to_open_item_observed,
     to_open_item_referenced,
+    to_order_referenced,
+    to_payment_wish,
 )
-from connectors.abas.profile import Profile
+from connectors.abas.profile import FieldsT, Profile, Table
 from connectors.abas.settings import AbasSettings
+from connectors.abas.wire import ErpObject
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Sighting = tuple[str, tuple[Record, ...]]
 
+_SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
+
 
 class AbasSource:
-    """Reads open items and customers; satisfies the source runner's port by its shape."""
+    """Reads customers, open items and sales orders; satisfies the source runner's port by its shape."""
 
     name = "abas"
 
@@ -51,24 +57,37 @@ class AbasSource:
         Raises:  AbasRecordUnreadable after everything readable was yielded; Transient, ContractBroken families.
         """
         unreadable: list[str] = []
-        async for sighting in self._customers(unreadable):
-            yield sighting
-        async for sighting in self._open_items(unreadable):
-            yield sighting
-        if unreadable:
-            shown = "\n".join(unreadable[:20])
-            raise AbasRecordUnreadable(f"{len(unreadable)} records of abas can't be read:\n{shown}")
+        since = await self._lookback()
+        for reader in (
+            self._customers(unreadable),
+            self._open_items(since, unreadable),
+            self._orders(since, unreadable),
+        ):
+            async for sighting in reader:
+                yield sighting
+        _tell(unreadable)
+
+    async def wishes(self) -> AsyncIterator[tuple[str, PaymentWish]]:
+        """Yield the active payment wishes, each with a key that stays the same; nothing when the profile has none.
+
+        Ensures, Raises: as poll.
+        """
+        table = self._profile.tables.payment_wish
+        if table is None:
+            return
+        unreadable: list[str] = []
+        async for wish in self._read(table, table.fields.model_dump().values(), Selection((), order_by=table.order_by)):
+            try:
+                yield f"payment-wish/{wish.id}", to_payment_wish(wish, table.fields)
+            except AbasRecordUnreadable as error:
+                unreadable.append(str(error))
+        _tell(unreadable)
 
     async def _customers(self, unreadable: list[str]) -> AsyncIterator[Sighting]:
         table = self._profile.tables.customer
         fields = table.fields
         selection = Selection((not_empty(fields.vault_customer),), Filing.ACTIVE, table.order_by)
-        async for customer in self._client.query(
-            table.table,
-            selection,
-            ["id", fields.number, fields.vault_customer],
-            order_option=self._profile.formats.order_option,
-        ):
+        async for customer in self._read(table, (fields.number, fields.vault_customer), selection):
             try:
                 referenced = to_customer_referenced(customer, fields, observed_at=self._now())
             except AbasRecordUnreadable as error:
@@ -77,22 +96,18 @@ class AbasSource:
             if referenced is not None:
                 yield f"customer/{customer.id}", (referenced,)
 
-    async def _open_items(self, unreadable: list[str]) -> AsyncIterator[Sighting]:
+    async def _open_items(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
         table = self._profile.tables.open_item
-        read = table.fields.model_dump(exclude={"changed"})  # selects, and would be noise in the raw twin
-        head_fields = list(dict.fromkeys(("id", *read.values())))
-        active = Selection((), Filing.ACTIVE, table.order_by)
-        filed = Selection(await self._lookback(), Filing.FILED, table.order_by)
-        for selection, is_filed in ((active, False), (filed, True)):
-            async for item in self._client.query(
-                table.table, selection, head_fields, order_option=self._profile.formats.order_option
-            ):
+        # `changed` selects; as part of the raw twin it would make every touch look like a change.
+        wanted = table.fields.model_dump(exclude={"changed"}).values()
+        for selection in _active_then_filed(table, table.fields.changed, since):
+            async for item in self._read(table, wanted, selection):
                 try:
                     observed = to_open_item_observed(
                         item,
                         table.fields,
                         self._profile.formats,
-                        filed=is_filed,
+                        filed=selection.filing is Filing.FILED,
                         observed_at=self._now(),
                     )
                 except AbasRecordUnreadable as error:
@@ -100,15 +115,44 @@ class AbasSource:
                     continue
                 yield f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
 
-    async def _lookback(self) -> tuple[str, ...]:
-        """Build the condition on the last change, by abas' own clock, which may differ from ours."""
+    async def _orders(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
+        table = self._profile.tables.sales_order
+        if table is None:
+            return
+        wanted = (table.fields.number, table.fields.customer_number)
+        for selection in _active_then_filed(table, table.fields.changed, since):
+            async for order in self._read(table, wanted, selection):
+                try:
+                    referenced = to_order_referenced(order, table.fields, observed_at=self._now())
+                except AbasRecordUnreadable as error:
+                    unreadable.append(str(error))
+                    continue
+                yield f"sales-order/{order.id}", (referenced,)
+
+    def _read(self, table: Table[FieldsT], wanted: Iterable[str], selection: Selection) -> AsyncIterator[ErpObject]:
+        head_fields = list(dict.fromkeys(("id", *wanted)))
+        return self._client.query(table.table, selection, head_fields, order_option=self._profile.formats.order_option)
+
+    async def _lookback(self) -> str | None:
+        """Say since when filed records are read, by abas' own clock, which may differ from ours; None is for ever."""
         if self._settings.filed_lookback_days == 0:
-            return ()
+            return None
         told = (await self._client.about()).get(self._settings.about_time_field)
         try:
             now = parse_instant(str(told), self._profile.formats)
         except (ValueError, OverflowError):
             now = self._now()
         since = (now - timedelta(days=self._settings.filed_lookback_days)).date()
-        changed = self._profile.tables.open_item.fields.changed
-        return (at_least(changed, to_date_text(since, self._profile.formats)),)
+        return to_date_text(since, self._profile.formats)
+
+
+def _active_then_filed(table: Table[FieldsT], changed: str, since: str | None) -> tuple[Selection, Selection]:
+    """Build the two selections in the order that can't miss a record on its way from active to filed."""
+    recent = () if since is None else (at_least(changed, since),)
+    return Selection((), Filing.ACTIVE, table.order_by), Selection(recent, Filing.FILED, table.order_by)
+
+
+def _tell(unreadable: list[str]) -> None:
+    if unreadable:
+        shown = "\n".join(unreadable[:_SHOWN_UNREADABLE])
+        raise AbasRecordUnreadable(f"{len(unreadable)} records of abas can't be read:\n{shown}")

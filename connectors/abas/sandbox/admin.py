@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from connectors.abas.sandbox.ledger import add_open_item
+from connectors.abas.sandbox.faults import ErpFault
+from connectors.abas.sandbox.ledger import add_open_item, currency_record
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
+from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT, PAYMENT_WISH, SALES_ORDER
 from schemas.money import from_major
 
 _PAGE_ROWS = 200
@@ -44,6 +45,39 @@ class OpenItemSeed(BaseModel):
     amount: Decimal
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     due_on: date | None = None
+
+
+class SalesOrderSeed(BaseModel):
+    """A sales order to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(default="", max_length=40)
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+class PaymentWishSeed(BaseModel):
+    """A wish of somebody at abas: refund, void or charge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    paytrace_transaction_id: str = ""
+    reason: str = ""
+
+
+class OpenEditor(BaseModel):
+    """A record that a person opens and forgets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    record: str
+    user: str = "M. Muster"
 
 
 class ClockSetting(BaseModel):
@@ -77,6 +111,9 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
     return [
         Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
         Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
+        Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
+        Route("/payment-wishes", handle(lambda raw: _seed_payment_wishes(sandbox, raw)), methods=["POST"]),
+        Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
         Route("/clock", handle(lambda raw: _set_clock(sandbox, raw)), methods=["POST"]),
@@ -179,6 +216,58 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             for seed in seeds
         ]
     return {"ids": ids}
+
+
+def _seed_sales_orders(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[SalesOrderSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    with sandbox.store.transaction():
+        ids = [
+            sandbox.store.add(
+                SALES_ORDER,
+                {
+                    "idno": seed.number,
+                    "customer": customers[seed.customer_number].id,
+                    "curr": currency_record(sandbox.store, seed.currency).id,
+                    "totalNetAmt": str(seed.amount),
+                },
+            ).id
+            for seed in seeds
+        ]
+    return {"ids": ids}
+
+
+def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[PaymentWishSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    with sandbox.store.transaction():
+        ids = [
+            sandbox.store.add(
+                PAYMENT_WISH,
+                {
+                    "ykind": seed.kind,
+                    "customer": customers[seed.customer_number].id,
+                    "curr": currency_record(sandbox.store, seed.currency).id,
+                    "amount": str(seed.amount),
+                    "ypaytraceid": seed.paytrace_transaction_id,
+                    "yreason": seed.reason,
+                    "ystatus": "OPEN",
+                },
+            ).id
+            for seed in seeds
+        ]
+    return {"ids": ids}
+
+
+def _leave_open(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    asked = OpenEditor.model_validate_json(raw)
+    record = sandbox.store.record(asked.record)
+    if record is None:
+        raise Refusal(f"record {asked.record} does not exist")
+    try:
+        return {"working_set": sandbox.sessions.leave_open(record, asked.user).id}
+    except ErpFault as fault:
+        raise Refusal(fault.text) from fault
 
 
 def _customer(sandbox: Sandbox, number: str) -> Record:

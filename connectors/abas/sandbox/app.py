@@ -7,19 +7,23 @@ error bodies; and it is where the fault switches act.
 import asyncio
 import base64
 import binascii
+import hmac
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from python_multipart.exceptions import MultipartParseError
 from starlette.applications import Starlette
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from connectors.abas.sandbox import admin, routes_meta, routes_objects, routes_workspace
+from connectors.abas.sandbox import admin, routes_meta, routes_objects, routes_system, routes_workspace
 from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, dialect_of
 from connectors.abas.sandbox.server import cut
@@ -55,6 +59,7 @@ def create_app(
         Mount("/_sandbox", routes=admin.routes(sandbox)),
         Mount("/mw/r", routes=_abas_routes(sandbox)),
         Route("/mw/r", _endpoint(sandbox, routes_meta.root), methods=["GET"]),
+        routes_system.token_route(sandbox),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -95,6 +100,11 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("GET", "/{client}/infosys/meta/{workspace}", routes_meta.infosystems),
         ("GET", "/{client}/infosys/meta/{workspace}/{search_word}", routes_meta.infosystem),
         ("GET", "/{client}/infosys/data/{workspace}/{search_word}", routes_objects.run_infosystem),
+        ("GET", "/{client}/sys/typeCmd", routes_system.type_commands),
+        ("GET", "/{client}/sys/typeCmd/meta", routes_system.type_commands),
+        ("GET", "/{client}/sys/typeCmd/{command}", routes_system.type_command),
+        ("POST", "/{client}/sys/typeCmd/{command}", routes_system.open_type_command),
+        ("POST", "/{client}/upload", routes_system.upload),
         ("GET", "/{client}/about", routes_meta.about),
         ("GET", "/{client}/userInfo", routes_meta.user_info),
         ("GET", "/{client}/logout", routes_meta.logout),
@@ -112,6 +122,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
         faults = sandbox.faults
         writes = request.method not in _READS and handler is not routes_objects.list_records
         request_id = str(uuid.uuid4())
+        sandbox.running += 1
         try:
             raw = await _body_of(request)
             if faults.latency_s:
@@ -121,7 +132,8 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
                 return disturbed
             if writes and faults.take("cut_before"):
                 return await _cut(request)
-            call = _call(sandbox, request, raw)
+            call = await _call(sandbox, request, raw)
+            sandbox.take_licence()
             commits = sandbox.store.commit_count
             reply = await _answer(handler, call)
             happened = sandbox.store.commit_count != commits
@@ -134,6 +146,8 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
             return _fault_response(request, fault, request_id)
         except ClientDisconnect:
             return Response(status_code=499)
+        finally:
+            sandbox.running -= 1
 
     return endpoint
 
@@ -182,7 +196,7 @@ def _disturbance(sandbox: Sandbox, *, writes: bool) -> Response | None:
     return None
 
 
-def _call(sandbox: Sandbox, request: Request, raw: bytes) -> Call:
+async def _call(sandbox: Sandbox, request: Request, raw: bytes) -> Call:
     """Check the login and read the request.
 
     Raises: ErpFault AUTHENTICATION_FAILURE, MISSING_OBJECT for an unknown client, ILLEGAL_ARGUMENT.
@@ -192,8 +206,11 @@ def _call(sandbox: Sandbox, request: Request, raw: bytes) -> Call:
     if path.get("client", sandbox.client) != sandbox.client:
         raise ErpFault("MISSING_OBJECT", "Client does not exist")
     body: object = None
-    if raw.strip():
-        if request.headers.get("content-type", "").startswith("text/plain"):
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        body = await _file_in(content_type, raw)
+    elif raw.strip():
+        if content_type.startswith("text/plain"):
             body = raw.decode("utf-8", errors="replace")
         else:
             try:
@@ -201,6 +218,26 @@ def _call(sandbox: Sandbox, request: Request, raw: bytes) -> Call:
             except (ValueError, RecursionError) as error:
                 raise ErpFault("ILLEGAL_ARGUMENT", "Body is no JSON") from error
     return Call(sandbox, path, dict(request.query_params), body, dict(request.headers), user)
+
+
+async def _file_in(content_type: str, raw: bytes) -> bytes | None:
+    """Find the one file of an upload.
+
+    Raises: ErpFault ILLEGAL_ARGUMENT when the body is no multipart form.
+    """
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield raw
+
+    try:
+        form = await MultiPartParser(Headers({"content-type": content_type}), stream(), max_files=1).parse()
+    except (MultiPartException, MultipartParseError, KeyError, UnicodeDecodeError) as error:
+        raise ErpFault("ILLEGAL_ARGUMENT", "Body is no multipart form") from error
+    try:
+        found = [value for value in form.values() if isinstance(value, UploadFile)]
+        return await found[0].read() if found else None
+    finally:
+        await form.close()
 
 
 def _user_of(sandbox: Sandbox, header: str) -> str:
@@ -211,8 +248,10 @@ def _user_of(sandbox: Sandbox, header: str) -> str:
             user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             user, password = "", ""
-        if password == sandbox.password:
+        if hmac.compare_digest(password.encode(), sandbox.password.encode()):
             return user
+    if scheme.lower() == "bearer" and sandbox.knows_token(credentials):
+        return "integration@example.org"
     raise ErpFault("AUTHENTICATION_FAILURE", "Login failed")
 
 

@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.abas.sandbox.faults import ErpFault, Faults, business_refusal, locked_by
+from connectors.abas.sandbox.faults import ErpFault, Faults, Question, business_refusal, locked_by
 from connectors.abas.sandbox.infosystems import InfosystemDef
 from connectors.abas.sandbox.ledger import post_payment
 from connectors.abas.sandbox.selection import Path
 from connectors.abas.sandbox.store import Record, Store, Stored
-from connectors.abas.sandbox.tables import OPEN_ITEM, PAYMENT, Column, Kind, TableDef, column_of
+from connectors.abas.sandbox.tables import OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
 from connectors.abas.sandbox.values import accept_value
 
 _WRITING_ACTIONS = frozenset({"NEW", "COPY", "UPDATE", "MODIFY", "STORE", "PAYMENT", "REVERSAL"})
 _LOCKING_ACTIONS = frozenset({"UPDATE", "MODIFY", "STORE"})
 _NOT_PERMITTED = 1201
 _MAX_ROWS = 1000
+CONFIRM_POSTING = "CONFIRM_POSTING"
 
 
 @dataclass(slots=True)
@@ -88,6 +89,15 @@ class Sessions:
         if working_set is None:
             raise ErpFault("MISSING_OBJECT", f"Working set {set_id[:40]} is missing", error_code="MISSING_WORKINGSET")
         working_set.expires_at_s = time.monotonic() + self.idle_s
+        return working_set
+
+    def leave_open(self, record: Record, user: str) -> WorkingSet:
+        """Open a record for somebody who then goes to lunch: locked until the working set expires.
+
+        Raises: ErpFault RECORD_LOCKED.
+        """
+        working_set = self.new_set("", user)
+        self.open(working_set, TABLES[record.table], record, "UPDATE")
         return working_set
 
     def find_editor(self, set_id: str, editor_id: str) -> Editor:
@@ -204,6 +214,7 @@ class Sessions:
             case "DeleteRows":
                 del editor.rows[self._row_number(editor, action.get("rowSpec")) - 1]
             case "Commit":
+                self._ask(editor, action)
                 self.commit(editor, language)
             case "Cancel":
                 self.cancel(editor)
@@ -216,11 +227,25 @@ class Sessions:
         if column.kind is Kind.BUTTON:
             if editor.infosystem is None or column.english != editor.infosystem.button:
                 raise ErpFault("ILLEGAL_ARGUMENT", f"Button {name} does nothing here")
+            self._ask(editor, action)
             editor.rows = editor.infosystem.run(self.store, self.faults, editor.values)
             return
         if editor.infosystem is None and (not column.writable or editor.action not in _WRITING_ACTIONS):
             raise business_refusal(f"Variable {name} can't be changed", _NOT_PERMITTED, name)
         values[column.english] = accept_value(self.store, column, action.get("value", action.get("text")), name)
+
+    def _ask(self, editor: Editor, action: dict[str, Any]) -> None:
+        """Ask before a payment is saved, when the switch says so; only the answer `yes` goes on."""
+        saves = editor.table is PAYMENT or (editor.infosystem is not None and editor.infosystem.saves)
+        if not saves or not self.faults.ask_before_saving:
+            return
+        answers = action.get("dialogAnswers")
+        listed = answers if isinstance(answers, list) else []
+        given = [a.get("values") for a in listed if isinstance(a, dict) and a.get("id") == CONFIRM_POSTING]
+        if not given:
+            raise Question(CONFIRM_POSTING, "Save this payment?")
+        if given[0] != ["yes"]:
+            raise business_refusal("Not confirmed", _NOT_PERMITTED)
 
     def _target(self, editor: Editor, action: dict[str, Any], language: str) -> tuple[dict[str, Stored], Column, str]:
         name = str(action.get("fieldName") or "")

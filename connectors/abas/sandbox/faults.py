@@ -20,6 +20,9 @@ STATUS_OF_CATEGORY = {
 }
 
 
+NO_LICENCE = 1950
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One message of the ERP, the reason behind a failure."""
@@ -77,6 +80,42 @@ def business_refusal(text: str, erp_number: int, *field_names: str) -> ErpFault:
     return ErpFault("OTHER", "Process cancelled", details=[Detail(text, erp_number, field_names)])
 
 
+class Question(ErpFault):
+    """A dialog: abas asks, and does nothing until the action comes again with the answer."""
+
+    def __init__(self, dialog_id: str, prompt: str) -> None:
+        super().__init__("OTHER", prompt)
+        self.dialog_id = dialog_id
+
+    @property
+    def status(self) -> int:
+        """A question is no failure."""
+        return 200
+
+    def content(self) -> dict[str, Any]:
+        """Write an EditDialogResponse."""
+        return {
+            "_type": "EditDialogResponse",
+            "data": self.editor,
+            "messages": [],
+            "remainingActions": {"successCount": self.success_count, "actions": self.remaining_actions},
+            "dialogInfo": {
+                "id": self.dialog_id,
+                "type": "CONFIRMATION",
+                "title": "Post",
+                "prompt": self.text,
+                "defaultValue": "no",
+                "source": "EDITOR",
+                "answersProperty": "dialogAnswers",
+            },
+        }
+
+
+def no_licence() -> ErpFault:
+    """Say that all licences are in use."""
+    return ErpFault("UNAVAILABLE", "No licence is free", details=[Detail("All licences are in use", NO_LICENCE)])
+
+
 def locked_by(user: str, record: str) -> ErpFault:
     """Say that a record is open elsewhere."""
     return ErpFault(
@@ -114,6 +153,9 @@ class Faults(BaseModel):
     access_denied: bool = False  # every write: 403 ACCESS_DENIED
     rate_limited: int = Field(default=0, ge=0)  # next n calls: 429 with Retry-After, no abas body
     wrong_content_type: int = Field(default=0, ge=0)  # next n calls: a proxy's HTML page with status 200
+    ask_before_saving: bool = False  # every save asks first, and is refused unless it comes with the answer
+    licences: int = Field(default=0, ge=0)  # calls and working sets at once; 0 is without limit
+    token_lifetime_s: float = Field(default=599.0, ge=0)  # of tokens given out from now on
     locked: list[str] = []  # record ids that somebody else has open
     closed_periods: list[str] = []  # posting periods, "2026-10"
 

@@ -27,6 +27,7 @@ class InfosystemDef:
     rows: tuple[Column, ...]
     button: str
     run: Callable[[Store, Faults, dict[str, Stored]], Rows]
+    saves: bool = False
 
 
 def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
@@ -138,5 +139,6 @@ POSTING = InfosystemDef(
     rows=(),
     button="ypost",
     run=_post,
+    saves=True,
 )
 INFOSYSTEMS = {(i.workspace, i.search_word): i for i in (OUTSTANDING_ITEMS, POSTING)}

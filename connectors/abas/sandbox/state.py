@@ -1,11 +1,13 @@
 """One running sandbox, one call to it, and the reply: what the route functions take and give."""
 
+import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from connectors.abas.sandbox.editors import Editor, Sessions, editor_paths
-from connectors.abas.sandbox.faults import ErpFault, Faults
+from connectors.abas.sandbox.faults import ErpFault, Faults, no_licence
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, Renderer, View, dialect_of
 from connectors.abas.sandbox.store import Store
 from connectors.abas.sandbox.tables import TABLES, TableDef
@@ -25,6 +27,29 @@ class Sandbox:
         self.sessions = Sessions(self.store, self.faults, idle_s=session_idle_s)
         self.password = password
         self.client = client
+        self.uploads = None if state_dir is None else state_dir / "uploads"
+        self.running = 0
+        self._tokens: dict[str, float] = {}
+
+    def new_token(self) -> str:
+        """Give out a bearer token, known until it ends or the process does."""
+        now = time.monotonic()
+        self._tokens = {token: end for token, end in self._tokens.items() if end > now}
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = now + self.faults.token_lifetime_s
+        return token
+
+    def knows_token(self, token: str) -> bool:
+        """Whether the token was given out and lives."""
+        return self._tokens.get(token, 0.0) > time.monotonic()
+
+    def take_licence(self) -> None:
+        """Let a call run.
+
+        Raises: ErpFault UNAVAILABLE when calls and working sets use up the licences.
+        """
+        if self.faults.licences and self.running + len(self.sessions.working_sets()) > self.faults.licences:
+            raise no_licence()
 
     def set_faults(self, switches: dict[str, Any]) -> None:
         """Change some switches; they are durable like the books."""
@@ -102,7 +127,8 @@ class Call:
 
     def text(self, name: str, default: str) -> str:
         """A text from body or query."""
-        return str(self.fields.get(name, self.query.get(name, default)))
+        body = self.body if isinstance(self.body, dict) else {}
+        return str(body.get(name, self.query.get(name, default)))
 
     def actions(self) -> list[Any]:
         """The actions in the body.

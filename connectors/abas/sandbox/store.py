@@ -98,7 +98,7 @@ class Store:
         seq = self._next("records", 1)
         record_no = self._next(f"database {table.database}", 101)
         moment = self.now().isoformat(timespec="microseconds")
-        number = values.get("idno") or f"{table.number_prefix}{self._next(table.spec, table.first_number)}"
+        number = values.get("idno") or self._free_number(table)
         record_id = f"({record_no},{table.database},0)"
         stored = {**values, "id": record_id, "idno": number, "stand": moment, "erfass": moment}
         record = Record(record_id, seq, table.spec, stored, rows or [])
@@ -144,6 +144,13 @@ class Store:
             if len(matches) == 1:
                 return matches[0]
         return None
+
+    def _free_number(self, table: TableDef) -> str:
+        """Take the next number of the table's range that nobody chose by hand."""
+        while True:
+            number = f"{table.number_prefix}{self._next(table.spec, table.first_number)}"
+            if not self._index[table.spec, "idno"].get(number):
+                return number
 
     def _next(self, name: str, first: int) -> int:
         value = self._counters.get(name, first)

@@ -126,7 +126,6 @@ SALES_ORDER = TableDef(
         Column("unitQty", "mge", Kind.DOUBLE),
         Column("price", "preis", Kind.DOUBLE),
     ),
-    actions=("NEW", "UPDATE", "VIEW", "GET", "DELIVERY", "INVOICE"),
     number_prefix="AU-",
     first_number=30001,
 )
@@ -180,7 +179,43 @@ CURRENCY = TableDef(
     indexed=frozenset({"idno", "swd"}),
 )
 
-TABLES = {table.spec: table for table in (CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY)}
+PAYMENT_WISH = TableDef(
+    "900:6",
+    "PaymentWish",
+    "Finance",
+    head=(
+        *_GENERIC,
+        Column("ykind", "ykind", Kind.STRING),
+        Column("customer", "kunde", Kind.REFERENCE, "0:1"),
+        Column("item", "op", Kind.REFERENCE, "900:1"),
+        Column("amount", "betrag", Kind.DOUBLE),
+        Column("curr", "waehr", Kind.REFERENCE, "900:5"),
+        Column("ypaytraceid", "ypaytraceid", Kind.STRING),
+        Column("yreason", "yreason", Kind.STRING),
+        Column("ystatus", "ystatus", Kind.STRING),
+    ),
+    indexed=frozenset({"idno", "ypaytraceid"}),
+    number_prefix="ZW-",
+    first_number=40001,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCommand:
+    """A type command: a name and number that open one action on one table."""
+
+    number: int
+    name: str
+    table: str
+    action: str
+
+
+TYPE_COMMANDS = (
+    TypeCommand(901, "(IncomingPayment)", PAYMENT.spec, "NEW"),
+    TypeCommand(902, "(PaymentWishEntry)", PAYMENT_WISH.spec, "NEW"),
+)
+
+TABLES = {table.spec: table for table in (CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_WISH)}
 
 
 def column_of(columns: tuple[Column, ...], name: str, language: str) -> Column | None:

@@ -7,23 +7,11 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
+from connectors.abas.sandbox.faults import Faults
 from connectors.abas.settings import SANDBOX_PROFILE
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 
-NO_FAULTS = {
-    "latency_s": 0,
-    "slow_posting_s": 0,
-    "unavailable": 0,
-    "internal_error": 0,
-    "cut_before": 0,
-    "cut_after": 0,
-    "login_expired": 0,
-    "access_denied": False,
-    "rate_limited": 0,
-    "wrong_content_type": 0,
-    "locked": [],
-    "closed_periods": [],
-}
+NO_FAULTS = Faults().model_dump()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""The probe's first profile: complete where the server tells enough, honest where it doesn't, in both languages."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.errors import ProfileUnreadable
+from connectors.abas.probe import probe
+from connectors.abas.profile import Profile, parse_profile
+from connectors.abas.profile_check import check_profile
+from connectors.abas.sink import AbasSink
+from connectors.abas.source import AbasSource
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed
+from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+
+_numbers = itertools.count(900_000)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
+async def test_a_probed_profile_fits_and_posts_in_both_languages(
+    sandbox: AbasSandboxProcess, language: str, strategy: str
+) -> None:
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    async with AbasClient(settings) as client:
+        text = await probe(client)
+        assert ": TODO" not in text
+        assert "Everything was found" in text
+        profile = with_strategy(
+            parse_profile(text, origin="probed"), "editor" if strategy == "editor" else "infosystem"
+        )
+        assert (profile.tables.customer.fields.number == "nummer") is (language == "de")
+        await check_profile(profile, client)
+        [item] = sandbox.seed(open_item("RE-P"))
+        reference = f"PT{next(_numbers)}"
+        sink = AbasSink(client, profile, settings)
+        assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+        reversal = reverse_receipt(f"{reference}-R", reference, item)
+        assert isinstance(await sink.post(reversal), CashReceiptReversed)
+        seen = {key async for key, _ in AbasSource(client, profile, settings).poll()}
+        assert f"open-item/{item}" in seen
+
+
+class _Poorer(AbasClient):
+    """A server on which some names are different or missing."""
+
+    async def tables(self) -> tuple[dict[str, Any], ...]:
+        listed = await super().tables()
+        return tuple({**g, "name": "OutstandngItm"} if g["tableSpec"] == "900:1" else dict(g) for g in listed)
+
+    async def table_fields(self, table: str) -> tuple[dict[str, Any], ...]:
+        hidden = {"ypaytracecust"} if table == "0:1" else {"yposref"}
+        return tuple(dict(f) for f in await super().table_fields(table) if f["name"] not in hidden)
+
+    async def all_infosystems(self) -> tuple[dict[str, Any], ...]:
+        return ()
+
+
+async def test_what_was_not_found_is_listed_and_keeps_the_profile_from_use(sandbox: AbasSandboxProcess) -> None:
+    async with _Poorer(sandbox.settings()) as client:
+        text = await probe(client)
+    head = text[: text.index("formats:")]
+    assert "table open_item" in head
+    assert "OutstandngItm" in head
+    assert "vault_customer" in head
+    assert "posting_reference" in head
+    assert "posting infosystem" in head
+    assert "strategy: editor" in text
+    with pytest.raises(ProfileUnreadable, match=r"probed:\d+: tables\.open_item\.table"):
+        parse_profile(text, origin="probed")
+
+
+async def test_a_field_that_is_not_there_is_refused_by_the_check(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    async with _Poorer(sandbox.settings()) as client:
+        text = (await probe(client)).replace('"TODO"', '"900:1"').replace("meta_name: TODO", "meta_name: X")
+        with pytest.raises(Exception, match="has no field TODO"):
+            await check_profile(parse_profile(text, origin="probed"), client)
