@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.dead_letters import open_dead_letter
 from projections.tables.fct_unreadable.row import UnreadableRecord
+from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
@@ -58,7 +60,14 @@ def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
         record = codec.decode(message.value)
     except SaldoError as error:
         return at, _unreadable(message, error)
+    if type(record).__name__ not in _carried(message.topic):
+        return at, _unreadable(message, Unreadable(f"{message.topic} does not carry {type(record).__name__}"))
     return at, open_dead_letter(record, codec) if isinstance(record, DeadLetter) else record
+
+
+@cache
+def _carried(topic: str) -> frozenset[str]:
+    return frozenset(record.name for record in catalog.topic(topic).records)
 
 
 def _upstream(header: bytes | None) -> tuple[SourcePosition | None, Exception | None]:

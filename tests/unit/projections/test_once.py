@@ -15,9 +15,12 @@ from projections.flush import flush
 from projections.positions import load_progress
 from projections.reading import Incoming
 from projections.tables import FACT_TABLES
+from projections.topics import projected_topics
+from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition
 from schemas.records.payments import PaymentCaptured
+from tests.support.examples import example
 from tests.support.projecting import project, wipe
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, OBSERVATIONS, PAYMENTS, RECEIVABLES, Script
 
@@ -148,6 +151,17 @@ def test_an_unreadable_record_stops_nobody_and_is_named(store: Store) -> None:
         "saldo-source",
     ]
     assert counts(store)["fct_entries"] == 1
+
+
+def test_a_record_on_a_topic_that_does_not_carry_it_is_unreadable(store: Store) -> None:
+    """A foreign producer's mistake must neither stop the projector nor count as money."""
+    script = Script()
+    for topic in projected_topics():
+        for name in catalog.record_classes():
+            if name not in {record.name for record in catalog.topic(topic).records}:
+                script.write(topic, example(name))
+    project(store, script.messages)
+    assert counts(store) == dict.fromkeys(counts(store), 0) | {"fct_unreadable": len(script.messages)}
 
 
 def test_a_repeat_of_an_unreadable_record_is_a_repeat_too(store: Store) -> None:

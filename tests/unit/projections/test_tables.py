@@ -1,0 +1,227 @@
+"""Tables: every record of every topic has its row, and what is on disk is what table.sql says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from projections import tables, topics
+from projections.client import Store
+from projections.coordinates import COORDINATE_COLUMNS, Coordinates
+from projections.dead_letters import open_dead_letter
+from projections.errors import MigrationBroken
+from projections.migrate import ROOT as MIGRATIONS
+from projections.migrate import migrate, migrations
+from projections.tables.fct_identification.row import STAGES
+from projections.tables.fct_payment_events.row import bridge_term
+from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
+from projections.tables.fct_unreadable.row import UnreadableRecord
+from projections.tables.money import direction_sign, movement_sign, parked_money
+from schemas import catalog
+from schemas.codec import Codec
+from schemas.envelope import SourcePosition
+from schemas.records.identification import Movement
+from schemas.records.payments import CaptureReversalReason
+from schemas.records.receivables import EntryDirection
+from tests.support.examples import example
+
+
+def standing(topic: str, offset: int = 7) -> Coordinates:
+    return Coordinates(
+        topic=topic,
+        partition=1,
+        offset=offset,
+        key=b"k",
+        event_id="e",
+        recorded_at=datetime(2026, 11, 20, 18, tzinfo=UTC),
+        upstream=SourcePosition("payments.observations.v1", 1, 3, 0),
+    )
+
+
+def on_topics() -> Iterator[tuple[str, str]]:
+    for topic in topics.projected_topics():
+        for record in catalog.topic(topic).records:
+            yield topic, record.name
+
+
+def as_read(name: str) -> Any:
+    record = example(name)
+    return open_dead_letter(record, Codec()) if name == "DeadLetter" else record
+
+
+@pytest.mark.parametrize(("topic", "name"), list(on_topics()))
+def test_every_record_of_every_topic_fits_its_tables(store: Store, topic: str, name: str) -> None:
+    """Each row has exactly the table's columns, and the engine takes and gives back its coordinates."""
+    record, at = as_read(name), standing(topic)
+    made = {table: table.project(record, at) for table in tables.FACT_TABLES}
+    homes = {table.name for table, rows in made.items() if rows}
+    assert ("fct_records" in homes) == (name != "PositionMarked")
+    for table, rows in made.items():
+        for index, row in enumerate(rows):
+            assert set(row) == set(table.own_columns)
+            values = (*at.columns(index), *(row[column] for column in table.own_columns))
+            store.insert(table.name, table.columns, [[value] for value in values])
+            (found,) = store.rows(f"SELECT {', '.join(COORDINATE_COLUMNS)} FROM {table.name}")
+            assert found == at.columns(index)
+
+
+def test_each_fact_table_is_fed() -> None:
+    fed = {
+        table.name
+        for topic, name in on_topics()
+        for table in tables.FACT_TABLES
+        if table.project(as_read(name), standing(topic))
+    }
+    unreadable = UnreadableRecord(value=b"x", error_type="Unreadable", message="no")
+    assert FCT_UNREADABLE.project(unreadable, standing(topics.PAYMENT_EVENTS))
+    assert fed | {FCT_UNREADABLE.name} == {table.name for table in tables.FACT_TABLES}
+
+
+def test_topic_names_are_the_catalogue_s() -> None:
+    named = {value for key, value in vars(topics).items() if key.isupper() and key != "PROJECTOR"}
+    assert named <= set(topics.projected_topics())
+    assert {f"{topic}.dlq" for topic in named if catalog.topic(topic).role == "inbox"} <= set(topics.projected_topics())
+
+
+def test_an_outcome_on_its_way_back_is_not_a_second_posting() -> None:
+    record = example("CashReceiptPosted")
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(topics.RECEIVABLES_INBOX))}
+    assert homes == {"fct_records"}
+
+
+def test_an_identified_payment_that_arrives_in_receivables_is_not_identified_twice() -> None:
+    record = example("PaymentIdentified")
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(topics.RECEIVABLES_INBOX))}
+    assert homes == {"fct_records"}
+
+
+def test_parked_bytes_stay_out_of_every_table() -> None:
+    letter = example("DeadLetter")
+    rows = [row for t in tables.FACT_TABLES for row in t.project(open_dead_letter(letter, Codec()), standing("x.dlq"))]
+    assert rows
+    assert all("record_value" not in str(row) and "record_headers" not in str(row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("event", "term"),
+    [
+        (example("PaymentCaptured", amount_minor=100), ("captured", 100)),
+        (example("CaptureAmountChanged", previous_minor=100, amount_minor=80), ("captured", -20)),
+        (example("RefundIssued", amount_minor=100), ("refunded", 100)),
+        (example("RefundReversed", amount_minor=100), ("refunded", -100)),
+        (example("CaptureReversed", amount_minor=100, reason="VOID"), ("voided", 100)),
+        (example("CaptureReversed", amount_minor=100, reason="ACH_RETURN"), ("returned", 100)),
+        (example("CaptureReversed", amount_minor=100, reason="UNKNOWN"), ("voided", 100)),
+    ],
+)
+def test_money_events_add_to_their_term(event: Any, term: tuple[str, int]) -> None:
+    assert bridge_term(event) == term
+
+
+def test_no_other_payment_event_moves_money() -> None:
+    moving = {"PaymentCaptured", "CaptureAmountChanged", "RefundIssued", "RefundReversed", "CaptureReversed"}
+    others = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - moving
+    assert {bridge_term(example(name)) for name in others} == {("", 0)}
+    assert len(CaptureReversalReason) == 3
+
+
+def test_every_movement_and_direction_has_a_sign() -> None:
+    assert {movement.value: movement_sign(movement) for movement in Movement} == {
+        "UNKNOWN": 0,
+        "CAPTURED": 1,
+        "AMOUNT_INCREASED": 1,
+        "REFUND_VOIDED": 1,
+        "AMOUNT_DECREASED": -1,
+        "VOIDED": -1,
+        "RETURNED": -1,
+        "REFUNDED": -1,
+    }
+    assert {direction: direction_sign(direction) for direction in EntryDirection} == {
+        EntryDirection.UNKNOWN: 0,
+        EntryDirection.RECEIPT: 1,
+        EntryDirection.REVERSAL: -1,
+    }
+
+
+def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
+    """Only these bring money to a context; whatever is added to an inbox must be decided here."""
+    money = {
+        (topic, name): parked_money(topic, example(name))
+        for topic in topics.projected_topics()
+        if catalog.topic(topic).role == "inbox"
+        for name in (record.name for record in catalog.topic(topic).records)
+    }
+    assert {key: value for key, value in money.items() if value} == {
+        (topics.IDENTIFICATION_INBOX, "PaymentToIdentify"): 12500,
+        (topics.RECEIVABLES_INBOX, "PaymentIdentified"): 12500,
+        (topics.ERP_COMMANDS, "PostCashReceipt"): 12500,
+        (topics.ERP_COMMANDS, "ReverseCashReceipt"): -12500,
+    }
+
+
+def test_identification_knows_the_stage_of_every_movement_record() -> None:
+    about_movements = {
+        name
+        for topic in (topics.IDENTIFICATION_INBOX, topics.IDENTIFICATION_EVENTS)
+        for name in (record.name for record in catalog.topic(topic).records)
+        if "movement_id" in {field.name for field in fields(catalog.record_classes()[name])}
+    }
+    assert about_movements == {kind.__name__ for kind in STAGES}
+
+
+def test_table_sql_is_what_the_migrations_made(engine: Store) -> None:
+    migrated = {name: _shape(engine, name) for name in tables.relations()}
+    engine.execute("CREATE DATABASE today")
+    engine.execute("USE today")
+    try:
+        for name in tables.relations():
+            engine.execute(tables.ddl(name))
+        today = {name: _shape(engine, name) for name in tables.relations()}
+    finally:
+        engine.execute("USE saldo")
+        engine.execute("DROP DATABASE today")
+    assert today == migrated
+
+
+def test_a_migration_is_applied_once_and_never_edited(engine: Store, tmp_path: Path) -> None:
+    assert migrate(engine) == ()
+    assert [migration.name for migration in migrations()] == sorted(p.name for p in MIGRATIONS.iterdir() if p.is_dir())
+    edited = tmp_path / "0001_spine"
+    edited.mkdir()
+    (edited / "up.sql").write_text("SELECT 1\n;\n")
+    (edited / "check.sql").write_text("SELECT 1")
+    with pytest.raises(MigrationBroken, match="changed after it was applied"):
+        migrate(engine, tmp_path)
+    edited.rename(tmp_path / "0001_other")
+    with pytest.raises(MigrationBroken, match="too old"):
+        migrate(engine, tmp_path)
+    (tmp_path / "0001_other").rename(tmp_path / "0003_gap")
+    with pytest.raises(MigrationBroken, match="number 0001"):
+        migrate(engine, tmp_path)
+
+
+def test_a_migration_whose_check_fails_is_not_taken_as_applied(engine: Store, tmp_path: Path) -> None:
+    for source in migrations():
+        folder = tmp_path / source.name
+        folder.mkdir()
+        for name in ("up.sql", "check.sql"):
+            (folder / name).write_text((MIGRATIONS / source.name / name).read_text("utf-8"))
+    broken = tmp_path / f"{len(migrations()) + 1:04d}_broken"
+    broken.mkdir()
+    (broken / "up.sql").write_text("SELECT 1\n;\n")
+    (broken / "check.sql").write_text("SELECT throwIf(1, 'not so')")
+    for _ in range(2):
+        with pytest.raises(MigrationBroken, match="not so"):
+            migrate(engine, tmp_path)
+
+
+def _shape(store: Store, name: str) -> str:
+    """SHOW CREATE without the database's name."""
+    ((created,),) = store.rows(f"SHOW CREATE TABLE {name}")
+    database = store.rows("SELECT currentDatabase()")[0][0]
+    return str(created).replace(f"{database}.", "")
