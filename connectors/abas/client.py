@@ -22,6 +22,7 @@ from connectors.abas.errors import (
     AbasRefused,
     AbasRequestRejected,
     AbasUnavailable,
+    LoginRejected,
     error_from_answer,
     error_without_body,
 )
@@ -287,6 +288,17 @@ class AbasClient:
         return await self._send(method, url, params=params, body=body, wrote=True)
 
     async def _send(self, method: str, url: str, *, params: Mapping[str, str] | None, body: Any, wrote: bool) -> Answer:
+        """Send, and when abas no longer takes the login send once more: a rejected call had no effect."""
+        try:
+            return await self._send_once(method, url, params=params, body=body, wrote=wrote)
+        except LoginRejected:
+            self._login.forget()
+            self._http.cookies.clear()
+            return await self._send_once(method, url, params=params, body=body, wrote=wrote)
+
+    async def _send_once(
+        self, method: str, url: str, *, params: Mapping[str, str] | None, body: Any, wrote: bool
+    ) -> Answer:
         async with self._slots:
             try:
                 async with self._http.stream(method, url, params=params, json=body) as response:

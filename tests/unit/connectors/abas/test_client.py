@@ -1,0 +1,162 @@
+"""What the client sends, how often, and how it judges what comes back; without a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.abas.client import AbasClient, press, set_field
+from connectors.abas.criteria import Selection
+from connectors.abas.errors import AbasOutcomeUnknown, AbasSessionLost, AbasUnavailable
+from connectors.abas.settings import AbasSettings
+from schemas.failures import SaldoError
+
+SETTINGS = AbasSettings(retry_initial_s=0.0, retry_max_s=0.0, read_attempts=3)
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def client_for(handler: Handler) -> AbasClient:
+    return AbasClient(SETTINGS, transport=httpx2.MockTransport(handler))
+
+
+def answer(content: Any, status: int = 200) -> httpx2.Response:
+    return httpx2.Response(status, json={"meta": {}, "content": content, "protocolVersion": "50.0.0"})
+
+
+async def post(client: AbasClient) -> Any:
+    return await client.run_infosystem("ow1", "P", [press("ypost", {})], head_fields=["id"], writes=True)
+
+
+async def read(client: AbasClient) -> Any:
+    return await client.query_page("0:1", Selection(), ["id"], order_option="@order={field}")
+
+
+class Counting:
+    def __init__(self, *results: httpx2.Response | Exception) -> None:
+        self.requests: list[httpx2.Request] = []
+        self._results = results
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        result = self._results[min(len(self.requests), len(self._results)) - 1]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+TROUBLE = [
+    httpx2.ReadTimeout("x"),
+    httpx2.ReadError("x"),
+    httpx2.RemoteProtocolError("x"),
+    httpx2.WriteError("x"),
+    httpx2.Response(502, text="<html>"),
+    httpx2.Response(200, text="<html>"),
+    httpx2.Response(200, content=b""),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda t: getattr(t, "status_code", type(t).__name__))
+async def test_a_write_in_doubt_is_sent_once_and_its_outcome_called_unknown(trouble: Any) -> None:
+    handler = Counting(trouble)
+    async with client_for(handler) as client:
+        with pytest.raises(AbasOutcomeUnknown):
+            await post(client)
+    assert len(handler.requests) == 1
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda t: getattr(t, "status_code", type(t).__name__))
+async def test_a_read_in_trouble_is_repeated(trouble: Any) -> None:
+    handler = Counting(trouble, trouble, answer({"data": {"erpDataObjects": []}}))
+    async with client_for(handler) as client:
+        assert await read(client) == ()
+    assert len(handler.requests) == 3
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("x"), httpx2.ConnectTimeout("x")])
+async def test_a_write_that_never_left_had_no_effect(error: Exception) -> None:
+    async with client_for(Counting(error)) as client:
+        with pytest.raises(AbasUnavailable):
+            await post(client)
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 423, 500])
+async def test_the_category_decides_whatever_the_status(status: int) -> None:
+    content = {
+        "_type": "AbasErpError",
+        "category": "MISSING_OBJECT",
+        "errorCode": "MISSING_WORKINGSET",
+        "error": {"text": "gone"},
+    }
+    async with client_for(Counting(answer(content, status))) as client:
+        with pytest.raises(AbasSessionLost):
+            await post(client)
+
+
+async def test_every_call_says_language_label_and_lock_wait() -> None:
+    handler = Counting(answer({"data": {"meta": {}, "head": {}}}))
+    async with client_for(handler) as client:
+        await client.run_infosystem("ow1", "P", [set_field("f", "v")], head_fields=["id", "x"], writes=True)
+    [request] = handler.requests
+    assert request.url.params["variableLanguage"] == "en"
+    assert request.url.params["maxWaitOnLock"] == "5"
+    assert request.headers["Accept-Language"] == "en"
+    assert request.headers["X-abas-mw-ws-label"] == "saldo"
+    assert request.headers["Accept"] == "application/abas.objects+json"
+    assert request.headers["Authorization"].startswith("Basic ")
+    assert json.loads(request.content) == {
+        "actions": [{"_type": "SetFieldValue", "fieldName": "f", "value": "v"}],
+        "headFields": "id,x",
+        "tableFields": "-",
+    }
+
+
+async def test_addresses_are_escaped() -> None:
+    handler = Counting(answer({"data": {"meta": {}, "head": {}}}))
+    async with client_for(handler) as client:
+        await client.read_record("0:1", "a/b?c(1)", ["id"])
+    assert handler.requests[0].url.raw_path.startswith(b"/mw/r/erp/obj/data/0:1/a%2Fb%3Fc%281%29")
+
+
+async def test_a_retry_after_is_told_on() -> None:
+    async with client_for(Counting(httpx2.Response(429, headers={"Retry-After": "7"}, text="slow"))) as client:
+        with pytest.raises(SaldoError) as caught:
+            await post(client)
+    assert getattr(caught.value, "retry_after_s", None) == 7.0
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(
+    st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 409, 423, 429, 500, 503]),
+    st.binary(max_size=60)
+    | st.builds(
+        lambda content: json.dumps({"content": content}).encode(),
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        ["_type", "category", "error", "details", "text", "data", "meta", "head", "dialogInfo"]
+                    ),
+                    inner,
+                    max_size=4,
+                )
+            ),
+            max_leaves=10,
+        ),
+    ),
+)
+async def test_any_answer_is_a_result_or_a_typed_failure(status: int, body: bytes) -> None:
+    async with client_for(lambda request: httpx2.Response(status, content=body)) as client:
+        for call in (read, post):
+            try:
+                await call(client)
+            except SaldoError:
+                continue
