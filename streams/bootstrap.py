@@ -6,10 +6,12 @@ Nothing here happens at import. Each process of Saldo is one function below; the
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +22,8 @@ import faust
 from faust.types import TP
 
 from connectors.abas.client import AbasClient
-from connectors.abas.profile import Profile, load_profile, validate_profile
+from connectors.abas.profile import Profile, load_profile
+from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.paytrace.client import PayTraceClient
@@ -29,8 +32,8 @@ from schemas.codec import Codec
 from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
 from streams.agents.inbox import Flow
 from streams.metrics import TaskMetrics
-from streams.polling import Teller, poll_forever, whole_poll, window_poll
-from streams.ports import ErpCommand, ErpOutcome
+from streams.polling import Teller, poll_forever, window_poll
+from streams.ports import ErpCommand, ErpOutcome, Sighting
 from streams.settings import Settings
 from streams.tasks.crew import Crew
 from streams.tasks.kafka import KafkaLog
@@ -39,6 +42,8 @@ from streams.tasks.ports import Log, Membership, Observer, SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
+
+logger = logging.getLogger(__name__)
 
 EXIT_HALTED = 70
 
@@ -168,16 +173,24 @@ def halt(reason: str) -> NoReturn:
 
 
 def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
-    """Look after assigned partitions, and let go of revoked ones before somebody else gets them."""
+    """Look after assigned partitions, let go of revoked ones before somebody else gets them, and die with the app."""
 
     async def tend() -> None:
         while not app.should_stop:
             await crew.tend((tp.topic, tp.partition) for tp in app.consumer.assignment())
             await asyncio.sleep(every_s)
 
-    async def let_go(_app: Any, *, revoked: set[TP], **_: Any) -> None:
+    async def let_go(_app: Any, revoked: set[TP], **_: Any) -> None:
         await crew.release((tp.topic, tp.partition) for tp in revoked)
 
+    def end_with_app() -> None:
+        # A crashed Faust app keeps its process, its heartbeat and with them its partitions, and does nothing.
+        while not app.crashed:
+            time.sleep(every_s)
+        logger.critical("worker halts", extra={"reason": repr(app.crash_reason)})
+        halt("the Faust app crashed")
+
+    threading.Thread(target=end_with_app, name="saldo-guard", daemon=True).start()
     app.task(tend)
     app.on_partitions_revoked.connect(cast("Any", let_go))
 
@@ -214,17 +227,24 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
-    """Poll abas until told to stop."""
+    """Poll abas until told to stop; the profile is checked against the server before the first poll."""
     async with AbasClient(settings.abas) as client, _log(settings) as log:
-        profile = await _profile(client, settings.abas.profile_path)
-        source = AbasSource(client, profile, settings.abas)
-        teller = Teller(source.name, log, codec(settings))
-        await poll_forever(source.name, teller, whole_poll(source), settings.polling.abas_every_s, stop)
+        source: AbasSource | None = None
+
+        async def poll() -> AsyncIterator[Sighting]:
+            nonlocal source
+            if source is None:
+                source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
+            async for sighting in source.poll():
+                yield sighting
+
+        teller = Teller(AbasSource.name, log, codec(settings))
+        await poll_forever(AbasSource.name, teller, poll, settings.polling.abas_every_s, stop)
 
 
 async def _profile(client: AbasClient, path: Path) -> Profile:
     profile = load_profile(path)
-    await validate_profile(client, profile)
+    await check_profile(profile, client)
     return profile
 
 

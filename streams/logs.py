@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import logging.config
 import sys
 from typing import Any
 
@@ -14,22 +14,29 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+# Their chatter says nothing that our own lines do not.
+_CHATTY = ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "stamina", "asyncio", "uvicorn")
 
 
-def configure_logs(level: str, *, as_json: bool | None = None) -> None:
-    """Send every logger of this process to stderr; JSON unless a person watches."""
-    machine = not sys.stderr.isatty() if as_json is None else as_json
-    renderer: Any = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # Requests of the HTTP client and the broker clients' own chatter say nothing that our lines do not.
-    for chatty in ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def logging_config(level: str) -> dict[str, Any]:
+    """A configuration for logging.config.dictConfig: everything to stderr, JSON unless a person watches."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "saldo": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _SHARED,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "saldo"}},
+        "root": {"level": level.upper(), "handlers": ["stderr"]},
+        "loggers": {name: {"level": "WARNING"} for name in _CHATTY},
+    }
+
+
+def configure_logs(level: str) -> None:
+    """Set up logging of this process."""
+    logging.config.dictConfig(logging_config(level))

@@ -22,7 +22,7 @@ from schemas.codec import Codec, to_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import SaldoError, Transient, Unreadable
 from schemas.records.sources import SourceCursor
-from streams.ports import Sighting, WholeSource, WindowSource
+from streams.ports import Sighting, WindowSource
 from streams.settings import PollingSettings
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, partition_for
@@ -197,11 +197,6 @@ def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
     asked = error.retry_after_s if isinstance(error, Transient) else None
     backoff = min(every_s * float(2 ** min(failures, 10)), max(every_s, LONGEST_PAUSE_S))
     return max(asked or 0.0, backoff)
-
-
-def whole_poll(source: WholeSource) -> Callable[[], AsyncIterator[Sighting]]:
-    """Each poll of a source that shows everything each time."""
-    return source.poll
 
 
 def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:

@@ -42,13 +42,3 @@ class WindowSource(Protocol):
     def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
         """Everything it shows for these days: subject and records."""
         ...
-
-
-class WholeSource(Protocol):
-    """An outside system that shows everything it has each time."""
-
-    name: str
-
-    def poll(self) -> AsyncIterator[Sighting]:
-        """Everything it shows now: subject and records."""
-        ...

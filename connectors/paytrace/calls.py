@@ -228,7 +228,7 @@ def _retry_after_s(value: str | None) -> float | None:
 
 
 def _log(call: Call, started_s: float, *, outcome: str) -> None:
-    logger.info(
+    logger.debug(
         "paytrace call",
         extra={
             "paytrace_method": call.method,

@@ -1,0 +1,87 @@
+"""`saldo run`: one process of the pipeline in the foreground, as a supervisor or an orchestrator starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+
+class SourceName(StrEnum):
+    """The outside systems that can be read."""
+
+    PAYTRACE = "paytrace"
+    ABAS = "abas"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `run worker|source|projector` below the root."""
+    run = typer.Typer(help="One process of the pipeline, in the foreground.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (worker, source, projector)
+    for command in commands:
+        run.command()(command)
+    app.add_typer(run, name="run")
+
+
+def worker() -> None:
+    """Run every agent; start several and Kafka spreads the partitions over them."""
+    settings = _settings()
+    import faust
+
+    from streams.bootstrap import worker_app
+    from streams.logs import logging_config
+
+    if settings.worker.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
+    faust.Worker(
+        worker_app(settings),
+        loglevel=settings.log_level,
+        redirect_stdouts=False,
+        logging_config=logging_config(settings.log_level),
+    ).execute_from_commandline()
+
+
+def source(name: Annotated[SourceName, typer.Argument(help="The system to read.")]) -> None:
+    """Read an outside system again and again, and tell each change once."""
+    settings = _settings()
+    from streams import bootstrap
+
+    sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
+        SourceName.PAYTRACE: bootstrap.run_paytrace_source,
+        SourceName.ABAS: bootstrap.run_abas_source,
+    }
+    asyncio.run(_until_told(settings, sources[name]))
+
+
+def projector() -> None:
+    """Project every topic into ClickHouse; in embedded mode it also answers SQL for the other commands."""
+    settings = _settings()
+    from streams.bootstrap import run_projector
+
+    run_projector(settings)
+
+
+def _settings() -> Settings:
+    from streams.logs import configure_logs
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    return settings
+
+
+async def _until_told(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, stop)

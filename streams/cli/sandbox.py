@@ -1,0 +1,128 @@
+"""`saldo sandbox`: the pretended outside world: serve it, look into its books, move its clock, break it on purpose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class Party(StrEnum):
+    """Whose sandbox."""
+
+    PAYTRACE = "paytrace"
+    ABAS = "abas"
+
+
+PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `sandbox serve|books|clock|settle|fault` below the root."""
+    sandbox = typer.Typer(
+        help="Local PayTrace and abas with books of their own and fault switches.", no_args_is_help=True
+    )
+    commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault)
+    for command in commands:
+        sandbox.command()(command)
+    app.add_typer(sandbox, name="sandbox")
+
+
+def serve(
+    party: PartyArgument,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
+    """Serve one sandbox in the foreground; its books lie below the data directory and survive kill -9."""
+    from streams.settings import load_settings
+
+    home = load_settings().data_dir.absolute() / f"{party}-sandbox"
+    home.mkdir(parents=True, exist_ok=True)
+    if party is Party.PAYTRACE:
+        _serve_paytrace(port, home)
+    else:
+        _serve_abas(port, home)
+
+
+def books(party: PartyArgument) -> None:
+    """Print the sandbox's own books as JSON: what an auditor reads."""
+    typer.echo(json.dumps(_call(party, "books"), indent=2, ensure_ascii=False))
+
+
+def clock(
+    party: PartyArgument,
+    advance: Annotated[float, typer.Option("--advance", help="Seconds to move forward; 0 only shows the time.")] = 0.0,
+) -> None:
+    """Move the sandbox's clock, so that settlements and returns of later days happen now."""
+    field = "advance_s" if party is Party.PAYTRACE else "shift_s"
+    typer.echo(json.dumps(_call(party, "clock", {field: advance})))
+
+
+def settle() -> None:
+    """Close PayTrace's open batch now."""
+    typer.echo(json.dumps(_call(Party.PAYTRACE, "settle", {})))
+
+
+def fault(
+    party: PartyArgument,
+    switches: Annotated[
+        list[str] | None,
+        typer.Argument(help="NAME=VALUE, VALUE in JSON, e.g. latency_s=0.2 or http_503='{\"count\":3}'."),
+    ] = None,
+) -> None:
+    """Switch faults on or off; without switches, show how they stand."""
+    if not switches:
+        typer.echo(json.dumps(_call(party, "faults"), indent=2))
+        return
+    wanted: dict[str, Any] = {}
+    for switch in switches:
+        name, equals, value = switch.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{switch!r} is not NAME=VALUE")
+        wanted[name] = _json_value(name, value)
+    typer.echo(json.dumps(_call(party, "faults", wanted), indent=2))
+
+
+def _serve_paytrace(port: int, home: Path) -> None:
+    from connectors.paytrace.sandbox import serve as serve_paytrace
+
+    serve_paytrace("127.0.0.1", port, home)
+
+
+def _serve_abas(port: int, home: Path) -> None:
+    import asyncio
+
+    from connectors.abas.sandbox import create_app
+    from connectors.abas.sandbox import serve as serve_app
+
+    asyncio.run(serve_app(create_app(home), host="127.0.0.1", port=port))
+
+
+def _json_value(name: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise typer.BadParameter(f"the value of {name} is not JSON: {value[:60]!r}; quote text as '\"text\"'") from None
+
+
+def _call(party: Party, path: str, fields: Mapping[str, Any] | None = None) -> Any:
+    import httpx2
+
+    from streams.cli.errors import CannotRun
+    from streams.settings import load_settings
+    from streams.stack import Stack
+
+    stack = Stack(load_settings())
+    base = stack.paytrace_sandbox_url if party is Party.PAYTRACE else stack.abas_sandbox_url
+    try:
+        answer = httpx2.request(
+            "GET" if fields is None else "POST", f"{base}/_sandbox/{path}", json=fields, timeout=60, trust_env=False
+        )
+    except httpx2.TransportError as error:
+        raise CannotRun(f"no {party} sandbox answers at {base} ({error}); start it with `saldo up`") from error
+    if answer.is_error:
+        raise CannotRun(f"the {party} sandbox refused: {answer.text[:500]}")
+    return answer.json()

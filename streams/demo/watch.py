@@ -1,0 +1,119 @@
+"""Watches the pipeline from outside: has everything that the books hold arrived, and does the balance close?"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from projections.client import SqlReader
+from projections.reader import open_reader
+from schemas.failures import SaldoError
+from streams.demo.audit import Audit, OpenMoney, audit
+from streams.settings import Settings
+
+OPEN_MONEY = """
+SELECT paytrace_transaction_id, signed_minor, currency, reason FROM fct_waiting
+UNION ALL
+SELECT paytrace_transaction_id, signed_minor, currency, concat('parked: ', error_type)
+FROM fct_parked WHERE state = 'PARKED'
+"""
+STATES_SEEN = """
+SELECT paytrace_transaction_id, argMax(status, (observed_at, source_offset)) FROM fct_observations FINAL
+GROUP BY paytrace_transaction_id
+"""
+IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
+POLL_S = 0.5
+
+# What PayTrace's books call a state, and what we should have seen of it.
+_SEEN_AS = {
+    "AUTHORIZED": "AUTHORIZED",
+    "PENDING": "PENDING_SETTLEMENT",
+    "SETTLED": "SETTLED",
+    "VOIDED": "VOIDED",
+    "VOIDED_BY_RULE": "VOIDED",
+    "DECLINED": "DECLINED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the pipeline stands. Units: record and posting counts."""
+
+    charges: int
+    seen: int
+    posted: int
+    in_progress: int
+    audit: Audit
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to come: all was seen, and nothing is on its way."""
+        return self.seen == self.charges and self.in_progress == 0 and self.audit.is_clean
+
+
+class Watcher:
+    """Reads the books of both sandboxes and our read side."""
+
+    def __init__(self, settings: Settings, *, paytrace_url: str, abas_url: str) -> None:
+        self._settings = settings
+        self._urls = {"paytrace": paytrace_url, "abas": abas_url}
+
+    def standing(self) -> Standing:
+        """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
+        charges = self._books("paytrace")
+        documents = self._books("abas")["documents"]
+        reader = open_reader(self._settings.projection)
+        try:
+            open_money = [OpenMoney(str(i), int(m), str(c), str(r)) for i, m, c, r in rows(reader, OPEN_MONEY)]
+            states: Mapping[str, str] = dict(rows(reader, STATES_SEEN))
+            in_progress = int(rows(reader, IN_PROGRESS)[0][0])
+        finally:
+            reader.close()
+        return Standing(
+            charges=len(charges),
+            seen=sum(_is_seen(charge, states.get(str(charge["id"]))) for charge in charges),
+            posted=len(documents),
+            in_progress=in_progress,
+            audit=audit(charges, documents, open_money),
+        )
+
+    def wait_until(
+        self, done: Callable[[Standing], bool], *, timeout_s: float, tell: Callable[[Standing], None] = lambda _: None
+    ) -> Standing | None:
+        """Look until done, or None when time is up; a process that is away is waited for."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                standing = self.standing()
+            except (SaldoError, httpx2.HTTPError):
+                time.sleep(POLL_S)
+                continue
+            tell(standing)
+            if done(standing):
+                return standing
+            time.sleep(POLL_S)
+        return None
+
+    def _books(self, party: str) -> Any:
+        answer = httpx2.get(f"{self._urls[party]}/_sandbox/books", timeout=60, trust_env=False)
+        return answer.raise_for_status().json()
+
+
+def rows(reader: SqlReader, sql: str) -> list[list[Any]]:
+    """Rows of one statement as JSON values."""
+    found: list[list[Any]] = json.loads(reader.query(sql))["data"]
+    return found
+
+
+def _is_seen(charge: Mapping[str, Any], status: str | None) -> bool:
+    if status is None:
+        return False
+    if str(charge["kind"]).startswith("ACH"):
+        expected = {"SETTLED": "ACH_CLEARED", "RETURNED": "ACH_RETURNED"}.get(str(charge["state"]))
+        return expected is None or status == expected
+    return status == _SEEN_AS.get(str(charge["state"]), status)
