@@ -61,6 +61,12 @@ _ISSUERS: Final[tuple[tuple[str, str, frozenset[int]], ...]] = (
     ("56", "58", frozenset({13, 14, 15, 16, 17, 18, 19})),
 )
 
+_ISSUERS_BY_DIGIT: Final = {
+    digit: tuple(issuer for issuer in _ISSUERS if issuer[0][0] <= digit <= issuer[1][0]) for digit in "0123456789"
+}
+# Each ASCII digit doubled, minus nine when that is above nine, for the Luhn sum.
+_DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+
 # What people and programs put between the groups of a card number; at most three of them in a row.
 _GAP: Final = r"[\s\-._/\\,|:*'+~\u00a0\u00ad\u200b-\u200d\u2010-\u2015\u2212\ufeff]{1,3}"
 _GROUPED_DIGITS: Final = re.compile(rf"(?<!\d)\d+(?:{_GAP}\d+)*", re.ASCII)
@@ -102,15 +108,9 @@ _MAX_DEPTH: Final = 6
 
 def has_luhn_digit(digits: str) -> bool:
     """Tell whether the last of these ASCII digits is the Luhn check digit of the others."""
-    total = 0
-    for position, character in enumerate(reversed(digits)):
-        value = ord(character) - 48
-        if position % 2:
-            value *= 2
-            if value > 9:
-                value -= 9
-        total += value
-    return total % 10 == 0
+    values = digits.encode("ascii")
+    kept, doubled = values[-1::-2], values[-2::-2]
+    return (sum(kept) - 48 * len(kept) + sum(doubled.translate(_DOUBLED))) % 10 == 0
 
 
 def is_card_number(digits: str) -> bool:
@@ -273,6 +273,8 @@ def _card_spans(plain: str) -> Iterator[tuple[int, int]]:
     hashes = [match.span() for match in _HEX_TOKEN.finditer(plain) if _HAS_HEX_LETTER.search(match[0])]
     for grouped in _GROUPED_DIGITS.finditer(plain):
         offset = grouped.start()
+        if grouped.end() - offset < 13:
+            continue
         groups = [
             (found.start() + offset, found.end() + offset)
             for found in _DIGITS.finditer(grouped[0])
@@ -282,25 +284,32 @@ def _card_spans(plain: str) -> Iterator[tuple[int, int]]:
 
 
 def _card_spans_of(plain: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    joined = "".join(plain[start:end] for start, end in groups)
+    begins, total = [], 0
+    ends_at: dict[int, int] = {}
+    for index, (start, end) in enumerate(groups):
+        begins.append(total)
+        total += end - start
+        ends_at[total] = index
     first = 0
     while first < len(groups):
         start, end = groups[first]
+        begin = begins[first]
         if end - start > 19:
             yield from _card_in_long_run(plain[start:end], start)
-            first += 1
-            continue
-        digits, last = "", None
-        for index in range(first, len(groups)):
-            digits += plain[slice(*groups[index])]
-            if len(digits) > 19:
-                break
-            if is_card_number(digits) and _is_written_so(groups[first : index + 1]):
-                last = index
-        if last is None:
-            first += 1
-        else:
-            yield start, groups[last][1]
-            first = last + 1
+        elif _ISSUERS_BY_DIGIT[joined[begin]]:
+            # The longest reading first, so that no digit of it stays behind.
+            for length in range(19, 12, -1):
+                last = ends_at.get(begin + length)
+                if (
+                    last is not None
+                    and is_card_number(joined[begin : begin + length])
+                    and _is_written_so(groups[first : last + 1])
+                ):
+                    yield start, groups[last][1]
+                    first = last
+                    break
+        first += 1
 
 
 def _is_written_so(groups: list[tuple[int, int]]) -> bool:
