@@ -118,9 +118,10 @@ def is_card_number(digits: str) -> bool:
     length = len(digits)
     if not 13 <= length <= 19:
         return False
-    if not any(length in lengths and first <= digits[: len(first)] <= last for first, last, lengths in _ISSUERS):
-        return False
-    return has_luhn_digit(digits)
+    return any(
+        length in lengths and first <= digits[: len(first)] <= last and has_luhn_digit(digits)
+        for first, last, lengths in _ISSUERS_BY_DIGIT[digits[0]]
+    )
 
 
 def is_routing_number(digits: str) -> bool:
