@@ -28,6 +28,7 @@ RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of
 PRIOR_WEIGHT = 4.0
 DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
 ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
+SQUASHED_WORTH = 4.0  # a word found inside a text without spaces
 TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4}
 
 
@@ -121,9 +122,13 @@ class Model:
                 if weight.agrees > 0.0:
                     agrees.append((weight.agrees, word))
                     reference = reference or (not word.isalpha() and weight.agrees > 2.0)
-            elif carried(word, at == len(short_words) - 1, long_bag, long_squash, self._alike):
-                if weight.agrees > 0.0:
-                    agrees.append((0.8 * weight.agrees, word))
+                continue
+            meant = carried(word, at == len(short_words) - 1, long_bag, long_squash, self._alike)
+            if meant is not None:
+                # A word in another spelling is as telling as what it stands for, and a little less sure.
+                worth = 0.8 * min(weight.agrees, self._weight(meant, "").agrees if meant else SQUASHED_WORTH)
+                if worth > 0.0:
+                    agrees.append((worth, word))
             elif weight.differs < 0.0:
                 differs.append((weight.differs, word))
         if not agrees:
@@ -199,24 +204,30 @@ def classes(word: str, before: str, known: frozenset[str], common: frozenset[str
 
 def carried(
     word: str, is_last: bool, long_bag: frozenset[str], long_squash: str, alike: dict[tuple[str, str], bool]
-) -> bool:
-    """Whether the long text has this word in another spelling: a slip, a cut, an acronym, or without spaces."""
+) -> str | None:
+    """The word of the long text that this one is another spelling of: a slip, a cut, an acronym; "" if without spaces.
+
+    Ensures: None if there is none.
+    """
     if not word.isalpha():
-        return False
+        return None
     length = len(word)
     if length <= 5 and "~" + word in long_bag:
-        return True
+        return "~" + word
     if length < 3 and not (is_last and length == 2):
-        return False
+        return None
+    found = None
     for other in long_bag:
         if other[0] == word[0] or length >= 4:
             pair = (word, other)
             same = alike.get(pair)
             if same is None:
                 same = alike[pair] = _alike(word, other)
-            if same:
-                return True
-    return length >= 5 and word in long_squash
+            if same and (found is None or other < found):  # the first by name, so that the answer never varies
+                found = other
+    if found is None and length >= 5 and word in long_squash:
+        return ""
+    return found
 
 
 def _alike(word: str, other: str) -> bool:
@@ -271,7 +282,7 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
         before = ""
         line = short.words[short_at]
         for at, word in enumerate(line):
-            hit = word in bag or carried(word, at == len(line) - 1, bag, squash, alike)
+            hit = word in bag or carried(word, at == len(line) - 1, bag, squash, alike) is not None
             for key in classes(word, before, model.known, model.common):
                 seen, carried_over = transfer.get(key, (0, 0))
                 transfer[key] = (seen + 1, carried_over + hit)

@@ -233,6 +233,6 @@ def _twin_score(book: Book, first: int, second: int, first_is_matched: bool) -> 
         return None
     if numbers_one != numbers_other and not common_number:
         return None
-    if not common_number and not (same_day and one == other):
+    if not common_number and not (same_day and one == other and first_is_matched):
         return None
     return 4.0 + 6.0 * common_number + 2.0 * same_day + 2.0 * first_is_matched + (1.0 if one == other else 0.0)

@@ -1,0 +1,1 @@
+"""Files in, files out, around the pure matching engine: what `saldo match` reads and writes."""

@@ -1,0 +1,48 @@
+"""One run of `saldo match`: read both sides, match, write. The command in `streams/cli/match.py` only shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.domain.matching.engine import match
+from streams.domain.matching.lines import Side
+from streams.domain.matching.results import Outcome
+from streams.matchfiles.profile import load_profile
+from streams.matchfiles.reading import SideFile, one_currency, read_side
+from streams.matchfiles.writing import write_outcome
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run read and found."""
+
+    left: SideFile
+    right: SideFile
+    outcome: Outcome
+
+    @property
+    def bad_rows(self) -> int:
+        """Rows that were left out on both sides."""
+        return len(self.left.bad) + len(self.right.bad)
+
+
+def run(left: Path, right: Path, out: Path, profile: Path | None, progress: Progress) -> Run:
+    """Match two files and write the answer.
+
+    Ensures: out holds matches.csv, one_sided.csv, unmatched.csv, bridge.csv, bad_rows.csv, evidence.jsonl, summary.json.
+    Raises:  FileUnreadable, ProfileInvalid, RulesInvalid.
+    """
+    known = load_profile(profile)
+    progress(f"reading {left.name}", 0, 0)
+    left_file = read_side(left, Side.LEFT, known.left)
+    progress(f"reading {right.name}", 0, 0)
+    right_file = read_side(right, Side.RIGHT, known.right)
+    one_currency(left_file, right_file)
+    outcome = match(left_file.lines, right_file.lines, known.rules, progress=progress)
+    progress("writing", 0, 0)
+    write_outcome(out, outcome, left_file, right_file)
+    return Run(left_file, right_file, outcome)

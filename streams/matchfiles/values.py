@@ -1,0 +1,252 @@
+"""Amounts and dates as people write them, read by the convention of their whole column.
+
+One value alone can be ambiguous ("1.234", "03/04/2026"); a column hardly ever is. So the convention is found once for
+a column, and a value that breaks it is a bad row, not a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from babel.numbers import get_currency_precision
+
+from streams.domain.matching.text import plain
+
+NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
+LARGEST = 10**17  # minor units; past it a number is a mistake, and arrays of 64-bit sums stay safe
+
+_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'’_")
+_SYMBOLS = re.compile(r"[€$£¥₹₺₽]|(?<![A-Za-z])[A-Za-z]{2,3}\$?(?![A-Za-z])")
+_CREDIT_MARK = re.compile(r"(?i)(?<![a-z])(cr|c|h|haben)\.?$")
+_DEBIT_MARK = re.compile(r"(?i)(?<![a-z])(dr|d|s|soll)\.?$")
+
+
+class BadValue(ValueError):
+    """A value that can't be read; the text says why."""
+
+
+# -- amounts --------------------------------------------------------------------------------------------------------
+
+
+def decimal_mark(values: Iterable[Any]) -> str:
+    """The decimal mark of a column: "." or ",".
+
+    Ensures: decided by the clearest value: one with both marks, else one whose digits after the mark aren't three.
+    """
+    point, comma = 0, 0
+    for value in values:
+        if not isinstance(value, str):
+            continue
+        digits = re.sub(r"[^\d.,]", "", value)
+        last_point, last_comma = digits.rfind("."), digits.rfind(",")
+        if last_point >= 0 and last_comma >= 0:
+            point, comma = point + 3 * (last_point > last_comma), comma + 3 * (last_comma > last_point)
+        elif last_point >= 0:
+            if digits.count(".") > 1:
+                comma += 2
+            elif len(digits) - last_point - 1 != 3:
+                point += 2
+        elif last_comma >= 0:
+            if digits.count(",") > 1:
+                point += 2
+            elif len(digits) - last_comma - 1 != 3:
+                comma += 2
+    return "," if comma > point else "."
+
+
+def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -> int:
+    """An amount in minor units.
+
+    Units:  minor units of currency (2 decimals for EUR, 0 for JPY, 3 for KWD).
+    Raises: BadValue for what is empty, no number, infinite, too large, or finer than the currency's smallest unit.
+    """
+    number = _decimal(value, mark)
+    digits = 0 if in_minor else precision(currency)
+    scaled = number.scaleb(digits)
+    whole = scaled.to_integral_value()
+    if abs(scaled - whole) > Decimal("0.0001"):
+        raise BadValue(f"amount {str(value)[:40]!r} has more decimals than {currency} has")
+    if abs(whole) > LARGEST:
+        raise BadValue(f"amount {str(value)[:40]!r} is too large")
+    return int(whole)
+
+
+def _decimal(value: Any, mark: str) -> Decimal:
+    if isinstance(value, bool) or value is None:
+        raise BadValue("amount is empty")
+    if isinstance(value, int | float | Decimal):
+        number = Decimal(str(round(value, 6) if isinstance(value, float) else value))
+        if not number.is_finite():
+            raise BadValue(f"amount {value!r} is not a number")
+        return number
+    text = str(value).strip()
+    if not text:
+        raise BadValue("amount is empty")
+    if text[0] in "=@":
+        raise BadValue(f"amount is a formula: {text[:40]!r}")
+    sign = 1
+    if text.startswith("(") and text.endswith(")"):
+        text, sign = text[1:-1], -1
+    if _DEBIT_MARK.search(text):
+        text, sign = _DEBIT_MARK.sub("", text), -sign
+    else:
+        text = _CREDIT_MARK.sub("", text)
+    text = _SYMBOLS.sub("", text).translate(_SPACES).replace("\u2212", "-").replace("\u2013", "-")
+    if text.endswith(("-", "+")):
+        text = text[-1] + text[:-1]
+    text = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise BadValue(f"amount {str(value)[:40]!r} is not a number") from None
+    if not number.is_finite() or number.adjusted() > 20:
+        raise BadValue(f"amount {str(value)[:40]!r} is not a number")
+    return sign * number
+
+
+@lru_cache(maxsize=256)
+def precision(currency: str) -> int:
+    """Decimals of a currency; 2 for one that names none."""
+    return 2 if currency == NO_CURRENCY else int(get_currency_precision(currency))
+
+
+# -- dates ----------------------------------------------------------------------------------------------------------
+
+_ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:$|[T\s])")
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\d{6})?$")
+_NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:$|[T\s,])")
+_DAY_NAME = re.compile(r"^(\d{1,2})[-/. ]*([a-z]{3,12})\.?[-/, ]*(\d{4}|\d{2})(?:$|[T\s])")
+_NAME_DAY = re.compile(r"^([a-z]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:$|[T\s])")
+_EXCEL_EPOCH = date(1899, 12, 30)
+_MONTHS = {
+    name[:3]: number
+    for number, names in enumerate(
+        ("january janvier enero gennaio ianuarie", "february februar fevrier febrero", "march maerz mars marzo marz mrz maart",
+         "april avril abril avr abr", "may mai mayo maggio mei", "june juni juin junio giugno", "july juli julio luglio",
+         "august aout agosto ago", "september septembre set", "october oktober octobre okt ottobre", "november novembre noviembre",
+         "december dezember decembre diciembre dez dic"), 1)
+    for name in names.split()
+} | {"jui": 6}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DateOrder:
+    """How 03/04/2026 is meant in a column."""
+
+    day_first: bool
+    pattern: str = ""
+
+
+def date_order(values: Iterable[Any], pattern: str = "") -> DateOrder:
+    """Decide between day-month and month-day for a column.
+
+    Ensures: a value above 12 decides; else the reading whose dates lie closer together; else dots and dashes mean
+             day first, slashes month first.
+    """
+    pairs: list[tuple[int, int, int]] = []
+    slashes = 0
+    for value in values:
+        found = _NUMBERS.match(str(value).strip()) if isinstance(value, str) else None
+        if found:
+            pairs.append((int(found[1]), int(found[3]), _year(found[4])))
+            slashes += found[2] == "/"
+    first_high = sum(1 for first, _, _ in pairs if first > 12)
+    second_high = sum(1 for _, second, _ in pairs if second > 12)
+    if first_high != second_high:
+        return DateOrder(first_high > second_high, pattern)
+    spans = [
+        _span([(year, month, day) for day, month, year in pairs]),
+        _span([(year, month, day) for month, day, year in pairs]),
+    ]
+    if spans[0] != spans[1]:
+        return DateOrder(spans[0] < spans[1], pattern)
+    return DateOrder(slashes * 2 <= len(pairs), pattern)
+
+
+def _span(dates: Sequence[tuple[int, int, int]]) -> int:
+    days = [date(year, month, day).toordinal() for year, month, day in dates if 1 <= month <= 12 and 1 <= day <= 28]
+    return max(days) - min(days) if days else 0
+
+
+def _year(text: str) -> int:
+    return int(text) if len(text) == 4 else 2000 + int(text)
+
+
+def read_date(value: Any, order: DateOrder) -> date | None:
+    """A date, or None for an empty cell.
+
+    Raises: BadValue for what is no date.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            return _from_number(float(value))
+        return _from_text(str(value).strip(), order)
+    except (ValueError, OverflowError):
+        raise BadValue(f"date {str(value)[:40]!r} is not a date") from None
+
+
+def _from_number(number: float) -> date:
+    if 19_000_101 <= number <= 21_001_231:
+        whole = int(number)
+        return date(whole // 10_000, whole // 100 % 100, whole % 100)
+    if 20_000 <= number <= 80_000:
+        return _EXCEL_EPOCH + timedelta(days=int(number))
+    if 1e9 <= number < 1e10:
+        return datetime.fromtimestamp(number, UTC).date()
+    if 1e12 <= number < 1e13:
+        return datetime.fromtimestamp(number / 1000, UTC).date()
+    raise ValueError(number)
+
+
+def _from_text(text: str, order: DateOrder) -> date | None:
+    if not text:
+        return None
+    if order.pattern:
+        return datetime.strptime(text, order.pattern).date()  # noqa: DTZ007  a booking date has no zone
+    found = _ISO.match(text) or _COMPACT.match(text)
+    if found:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    found = _NUMBERS.match(text)
+    if found:
+        first, second, year = int(found[1]), int(found[3]), _year(found[4])
+        return date(year, second, first) if order.day_first else date(year, first, second)
+    words = plain(text)
+    found = _DAY_NAME.match(words)
+    if found and found[2][:3] in _MONTHS:
+        return date(_year(found[3]), _MONTHS[found[2][:3]], int(found[1]))
+    found = _NAME_DAY.match(words)
+    if found and found[1][:3] in _MONTHS:
+        return date(int(found[3]), _MONTHS[found[1][:3]], int(found[2]))
+    if re.fullmatch(r"\d{5}(\.\d+)?|\d{10}|\d{13}", text):
+        return _from_number(float(text))
+    raise ValueError(text)
+
+
+# -- signs ----------------------------------------------------------------------------------------------------------
+
+CREDIT_WORDS = frozenset(
+    "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein eingang "
+    "einzahlung payin kredit".split()
+)
+DEBIT_WORDS = frozenset(
+    "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus ausgang "
+    "auszahlung payout debet".split()
+)
+
+
+def sign_of(value: Any) -> int:
+    """+1 for a word that means credit, -1 for debit, 0 for any other."""
+    word = plain(str(value or "")).strip(" .")
+    return 1 if word in CREDIT_WORDS else -1 if word in DEBIT_WORDS else 0

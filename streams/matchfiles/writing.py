@@ -1,0 +1,183 @@
+"""What `saldo match` leaves in its output directory: tables for people and programs, evidence, and the bridge.
+
+Text that came from the files is written so that no spreadsheet takes it for a formula. Each file is written beside
+its name and moved there when it is whole, so that a stopped run leaves no half table behind.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from streams.domain.matching.lines import Side
+from streams.domain.matching.results import BridgeLine, Match, OneSided, Outcome
+from streams.matchfiles.reading import SideFile
+
+MATCHES = ("match_id", "left_id", "right_id", "amount_minor", "status", "rule", "score")
+ONE_SIDED = ("side", "id", "other_id", "kind", "status", "rule")
+UNMATCHED = ("side", "id", "reason", "nearest")
+BRIDGE = ("currency", "what", "count", "amount_minor")
+BAD_ROWS = ("side", "file", "line", "reason")
+_NUMBER = re.compile(r"^[-+]?\d[\d.,]*$")
+
+
+def safe(value: Any) -> Any:
+    """A cell that no spreadsheet executes: text that begins like a formula gets an apostrophe in front.
+
+    A plain negative number begins with "-" too and is left alone.
+    """
+    if isinstance(value, str) and value and value[0] in "=+-@\t\r\n|%" and not _NUMBER.match(value):
+        return "'" + value
+    return value
+
+
+def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) -> None:
+    """Write all output files into a directory, which is made if it does not exist."""
+    out.mkdir(parents=True, exist_ok=True)
+    numbers = {id(match): f"M{number:06d}" for number, match in enumerate(outcome.matches, start=1)}
+    _table(
+        out / "matches.csv",
+        MATCHES,
+        (
+            (numbers[id(match)], part[0], part[1], part[2], match.status.value, match.rule, match.score)
+            for match in outcome.matches
+            for part in match.parts
+        ),
+    )
+    _table(
+        out / "one_sided.csv",
+        ONE_SIDED,
+        (
+            (one.side.value, one.id, one.other_id, one.kind.value, one.status.value, one.rule)
+            for one in outcome.one_sided
+        ),
+    )
+    _table(
+        out / "unmatched.csv",
+        UNMATCHED,
+        ((one.side.value, one.id, one.reason, one.nearest) for one in outcome.unmatched),
+    )
+    _table(
+        out / "bridge.csv",
+        BRIDGE,
+        ((row.currency, row.what, row.count, row.amount_minor) for row in bridge_rows(outcome)),
+    )
+    _table(
+        out / "bad_rows.csv",
+        BAD_ROWS,
+        (
+            (side.value, bad.file, bad.line, bad.reason)
+            for side, file in ((Side.LEFT, left), (Side.RIGHT, right))
+            for bad in file.bad
+        ),
+    )
+    _lines(out / "evidence.jsonl", _evidence(outcome, numbers))
+    _whole(out / "summary.json", json.dumps(summary(outcome, left, right), indent=2, ensure_ascii=False) + "\n")
+
+
+def bridge_rows(outcome: Outcome) -> list[BridgeLine]:
+    """The bridge with its first and last rows: totals, what explains the difference, and the residual."""
+    rows: list[BridgeLine] = []
+    for currency, (left, right) in sorted(outcome.totals.items()):
+        rows.append(BridgeLine(currency, "left total", 0, left))
+        rows.append(BridgeLine(currency, "right total", 0, right))
+        rows.append(BridgeLine(currency, "left - right", 0, left - right))
+        rows.extend(row for row in outcome.bridge if row.currency == currency)
+        rows.append(BridgeLine(currency, "residual", 0, outcome.residual_minor(currency)))
+    return rows
+
+
+def summary(outcome: Outcome, left: SideFile, right: SideFile) -> dict[str, Any]:
+    """What happened, in numbers, for people and for a program that checks the run."""
+    statuses = [match.status.value for match in outcome.matches]
+    return {
+        "rules_version": outcome.rules_version,
+        "sign_reading": outcome.orientation.value,
+        "left": {"lines": len(left.lines), "bad_rows": len(left.bad), "understood": left.understood},
+        "right": {"lines": len(right.lines), "bad_rows": len(right.bad), "understood": right.understood},
+        "matches_confirmed": statuses.count("confirmed"),
+        "matches_suggested": statuses.count("suggested"),
+        "one_sided": len(outcome.one_sided),
+        "unmatched_left": sum(1 for one in outcome.unmatched if one.side is Side.LEFT),
+        "unmatched_right": sum(1 for one in outcome.unmatched if one.side is Side.RIGHT),
+        "rule_uses": dict(outcome.rule_uses),
+        "unused_rules": [rule for rule, uses in outcome.rule_uses.items() if not uses],
+        "limits_hit": list(outcome.limits_hit),
+        "bridge": [
+            {"currency": row.currency, "what": row.what, "count": row.count, "amount_minor": row.amount_minor}
+            for row in bridge_rows(outcome)
+        ],
+        "residual_minor": {currency: outcome.residual_minor(currency) for currency in sorted(outcome.totals)},
+    }
+
+
+def _evidence(outcome: Outcome, numbers: dict[int, str]) -> Iterable[dict[str, Any]]:
+    for match in outcome.matches:
+        yield {"match_id": numbers[id(match)], **_of_match(match)}
+    for one in outcome.one_sided:
+        yield _of_one_sided(one)
+
+
+def _of_match(match: Match) -> dict[str, Any]:
+    runner_up = match.runner_up
+    return {
+        "left_ids": match.left_ids,
+        "right_ids": match.right_ids,
+        "currency": match.currency,
+        "status": match.status.value,
+        "rule": match.rule,
+        "rules_version": match.rules_version,
+        "score": match.score,
+        "margin": match.margin,
+        "difference_minor": match.difference_minor,
+        "kind": match.kind,
+        "agrees": match.agrees,
+        "differs": match.differs,
+        "runner_up": None
+        if runner_up is None
+        else {"left_ids": runner_up.left_ids, "right_ids": runner_up.right_ids, "distance": runner_up.distance},
+        "candidates": match.candidates,
+    }
+
+
+def _of_one_sided(one: OneSided) -> dict[str, Any]:
+    return {
+        "side": one.side.value,
+        "id": one.id,
+        "other_id": one.other_id,
+        "kind": one.kind.value,
+        "status": one.status.value,
+        "rule": one.rule,
+        "rules_version": one.rules_version,
+        "score": one.score,
+        "agrees": one.agrees,
+        "differs": one.differs,
+    }
+
+
+def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([safe(cell) for cell in row] for row in rows)
+    os.replace(part, path)
+
+
+def _lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    os.replace(part, path)
+
+
+def _whole(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
