@@ -12,7 +12,6 @@ from typing import Any
 from projections.positions import Partition, Progress
 from projections.reading import Incoming, read
 from projections.tables import FACT_TABLES
-from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.table import Table
 from projections.topics import is_dead_letter_topic
@@ -39,7 +38,8 @@ class Batch:
     ) -> None:
         self._progress = progress
         self._codec = codec
-        self._readable = tuple(table for table in tables if table is not FCT_UNREADABLE)
+        self._tables = tuple(tables)
+        self._homes: dict[type, tuple[Table, ...]] = {}
         self._rows: dict[Table, list[tuple[Any, ...]]] = {}
         self._touched: set[Partition] = set()
         self.message_count = 0
@@ -65,16 +65,26 @@ class Batch:
             return
         if isinstance(record, UnreadableRecord):
             self.tally.unreadable += 1
-        for table in (FCT_UNREADABLE,) if isinstance(record, UnreadableRecord) else self._readable:
-            for index, row in enumerate(table.project(record, at)):
-                values = (*at.columns(index), *(row[column] for column in table.own_columns))
-                self._rows.setdefault(table, []).append(values)
-                self.tally.rows += 1
+        for table in self._homes_of(type(record)):
+            rows = table.values(record, at)
+            self._rows.setdefault(table, []).extend(rows)
+            self.tally.rows += len(rows)
+
+    def _homes_of(self, kind: type) -> tuple[Table, ...]:
+        homes = self._homes.get(kind)
+        if homes is None:
+            homes = self._homes[kind] = tuple(
+                table
+                for table in self._tables
+                if (kind in table.reads if table.reads else kind is not UnreadableRecord)
+            )
+        return homes
 
     def blocks(self) -> Iterable[tuple[Table, Columns]]:
         """Rows for each table, column by column, ready to insert."""
         for table, rows in self._rows.items():
-            yield table, list(zip(*rows, strict=True))
+            if rows:
+                yield table, list(zip(*rows, strict=True))
 
     def progress(self) -> Mapping[Partition, Progress]:
         """How far each partition is once the blocks are stored."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from confluent_kafka import KafkaException
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -45,7 +46,7 @@ def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str) -> Star
     POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
                   400 {"error", "code"} in the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
-    GET  /lag     {"total": n, "topics": {topic: n}}.
+    GET  /lag     {"total": n, "topics": {topic: n}}; 503 while the broker does not answer.
     """
     expected = f"Bearer {token}"
 
@@ -59,7 +60,10 @@ def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str) -> Star
         return JSONResponse({"reading": status.is_reading, "tally": status.tally()})
 
     def lag(_request: Request) -> Response:
-        behind = status.lag()
+        try:
+            behind = status.lag()
+        except KafkaException as error:
+            return JSONResponse({"error": str(error), "code": "BROKER"}, 503)
         return JSONResponse({"total": behind.total, "topics": dict(behind.by_topic)})
 
     return Starlette(

@@ -26,9 +26,18 @@ class Table:
 
     name: str
     own_columns: tuple[str, ...]
+    # Record types that can have rows here; None for any.
+    reads: tuple[type, ...] | None
     project: Projection
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of an insert: coordinates first, then the table's own."""
         return COORDINATE_COLUMNS + self.own_columns
+
+    def values(self, record: Any, at: Coordinates) -> list[tuple[Any, ...]]:
+        """Rows of one record as tuples in the order of columns."""
+        return [
+            at.columns(index) + tuple([row[column] for column in self.own_columns])
+            for index, row in enumerate(self.project(record, at))
+        ]

@@ -1,1 +1,0 @@
-"""Benchmarks that people run by hand; not collected by pytest."""

@@ -68,5 +68,6 @@ TABLE = Table(
         "received_at",
         "value_bytes",
     ),
+    reads=(OpenedDeadLetter,),
     project=project,
 )

@@ -84,5 +84,6 @@ TABLE = Table(
         "abas_document_number",
         "occurred_at",
     ),
+    reads=ENTRY_EVENTS,
     project=project,
 )

@@ -83,5 +83,6 @@ TABLE = Table(
         "detail",
         "occurred_at",
     ),
+    reads=tuple(STAGES),
     project=project,
 )

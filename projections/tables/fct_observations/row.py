@@ -71,5 +71,6 @@ TABLE = Table(
         "observed_by",
         "raw",
     ),
+    reads=(TransactionObserved,),
     project=project,
 )

@@ -41,5 +41,6 @@ TABLE = Table(
         "is_open",
         "occurred_at",
     ),
+    reads=(OpenItemRecorded,),
     project=project,
 )

@@ -56,5 +56,6 @@ TABLE = Table(
         "requested_by",
         "reason",
     ),
+    reads=tuple(CHANGES),
     project=project,
 )

@@ -10,25 +10,42 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from projections.topics import PAYMENT_EVENTS
 from schemas.records.payments import (
     AchPaymentFailed,
+    AchPaymentInitiated,
     AchPaymentReturned,
     CaptureAmountChanged,
     CaptureReversalReason,
     CaptureReversed,
+    PaymentAuthorized,
     PaymentCaptured,
     PaymentContradicted,
     PaymentDeclined,
     PaymentSettled,
     PaymentStatusUnrecognized,
     PaymentVoided,
+    RefundApplied,
     RefundIssued,
     RefundReversed,
 )
-from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
 
-_BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded)
+PAYMENT_RECORDS = (
+    PaymentAuthorized,
+    AchPaymentInitiated,
+    PaymentCaptured,
+    CaptureAmountChanged,
+    PaymentSettled,
+    PaymentVoided,
+    PaymentDeclined,
+    AchPaymentFailed,
+    AchPaymentReturned,
+    CaptureReversed,
+    RefundIssued,
+    RefundReversed,
+    RefundApplied,
+    PaymentStatusUnrecognized,
+    PaymentContradicted,
+)
 
 
 def bridge_term(event: Any) -> tuple[str, int]:
@@ -52,8 +69,8 @@ def bridge_term(event: Any) -> tuple[str, int]:
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
-    """One row for each event of the payments journal; the task's own bookkeeping is left out."""
-    if at.topic != PAYMENT_EVENTS or isinstance(record, _BOOKKEEPING):
+    """One row for each event of a payment."""
+    if not isinstance(record, PAYMENT_RECORDS):
         return ()
     term, term_minor = bridge_term(record)
     return (
@@ -123,5 +140,6 @@ TABLE = Table(
         "detail",
         "occurred_at",
     ),
+    reads=PAYMENT_RECORDS,
     project=project,
 )

@@ -65,5 +65,6 @@ TABLE = Table(
         "field_name",
         "occurred_at",
     ),
+    reads=(CashReceiptPosted, CashReceiptReversed, PostingRefused),
     project=project,
 )

@@ -5,15 +5,16 @@ Dead letters keep the parked bytes out of here: those may hold anything, and the
 
 from __future__ import annotations
 
-import json
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from projections.coordinates import Coordinates
 from projections.dead_letters import OpenedDeadLetter
 from projections.tables.table import Row, Table
-from schemas.codec import to_json
-from schemas.records.tasks import PositionMarked
+from schemas.records.tasks import DeadLetter, PositionMarked
 
 _INSTANTS = ("occurred_at", "observed_at", "settled_at", "requested_at", "received_at")
 _WITHHELD = frozenset({"record_value", "record_headers"})
@@ -25,7 +26,6 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
         return ()
     if isinstance(record, OpenedDeadLetter):
         record = record.letter
-    body = {name: value for name, value in to_json(record).items() if name not in _WITHHELD}
     upstream = at.upstream
     return (
         {
@@ -37,16 +37,27 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "causation_id": at.causation_id,
             "record_type": type(record).__name__,
             "record_key": (at.key or b"").decode("utf-8", "replace"),
-            "paytrace_transaction_id": body.get("paytrace_transaction_id") or "",
-            "refund_transaction_id": body.get("refund_transaction_id") or "",
-            "posting_reference": body.get("posting_reference") or "",
-            "abas_customer_id": body.get("abas_customer_id") or "",
-            "currency": body.get("currency") or "",
-            "amount_minor": body.get("amount_minor") or 0,
+            "paytrace_transaction_id": _text(record, "paytrace_transaction_id"),
+            "refund_transaction_id": _text(record, "refund_transaction_id"),
+            "posting_reference": _text(record, "posting_reference"),
+            "abas_customer_id": _text(record, "abas_customer_id"),
+            "currency": _text(record, "currency"),
+            "amount_minor": getattr(record, "amount_minor", 0),
             "occurred_at": _instant(record) or at.recorded_at,
-            "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
+            "body": _body(record),
         },
     )
+
+
+def _text(record: Any, name: str) -> str:
+    return getattr(record, name, "")
+
+
+def _body(record: Any) -> str:
+    """The record as JSON, field for field what schemas.codec.to_json gives, written by the faster encoder."""
+    if isinstance(record, DeadLetter):
+        record = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _WITHHELD}
+    return msgspec.json.encode(record, order="sorted").decode()
 
 
 def _instant(record: Any) -> datetime | None:
@@ -77,5 +88,6 @@ TABLE = Table(
         "occurred_at",
         "body",
     ),
+    reads=None,
     project=project,
 )

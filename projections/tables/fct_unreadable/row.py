@@ -41,5 +41,6 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
 TABLE = Table(
     name="fct_unreadable",
     own_columns=("error_type", "message", "value_bytes", "value_sha256"),
+    reads=(UnreadableRecord,),
     project=project,
 )
