@@ -70,8 +70,8 @@ RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFU
 class Entry:
     """One document due in abas.
 
-    Units: amount_minor is minor units of currency, never negative; told_minor is the amount that was last told as
-           waiting. occurred_at is the movement's own time and becomes the value date.
+    Units: amount_minor is minor units of currency, never negative. occurred_at is the movement's own time and becomes
+           the value date. reason and detail are what was last told of it; a changed amount takes them back.
     payment_id is the original payment (None: a refund that is not linked yet), transaction_id the movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the one that it was requested against.
     """
@@ -89,7 +89,6 @@ class Entry:
     status: EntryStatus = EntryStatus.WAITING
     reason: WaitingReason | None = None
     detail: str = ""
-    told_minor: int = 0
     abas_open_item_id: str | None = None
     item_invoice_number: str = ""
     reverses: str | None = None
@@ -233,7 +232,6 @@ def _moved_on(
                 status=EntryStatus.WAITING,
                 reason=event.reason,
                 detail=event.detail,
-                told_minor=event.amount_minor,
             )
         case PaymentMatched():
             return replace(entry, abas_open_item_id=event.abas_open_item_id, item_invoice_number=event.invoice_number)
@@ -342,7 +340,7 @@ def _receipts_of(entries: dict[str, Entry], payment_id: str) -> list[Entry]:
 
 
 def _resized(entry: Entry, amount_minor: int) -> Entry:
-    """Another amount is another question, so an earlier refusal no longer stands."""
+    """Another amount is another question: what was told no longer stands, an earlier refusal included."""
     return replace(entry, amount_minor=amount_minor, reason=None, detail="")
 
 

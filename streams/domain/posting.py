@@ -170,7 +170,7 @@ def _told_waiting(state: State, at: datetime) -> tuple[Event, ...]:
     told = []
     for entry in _waiting(state):
         waits = _why(state, entry, among)
-        if (entry.reason, entry.detail, entry.told_minor) != (waits.reason, waits.detail, entry.amount_minor):
+        if (entry.reason, entry.detail) != (waits.reason, waits.detail):
             told.append(waiting_event(state, entry, waits, at))
     return tuple(told)
 

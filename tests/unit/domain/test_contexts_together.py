@@ -71,7 +71,8 @@ class Pipeline:
     def entries_and_waiting(self) -> int:
         entries: int = sum(e.signed_minor for state in self.customers.states.values() for e in state.entries.values())
         waiting = [w for state in self.payers.states.values() for w in state.waiting]
-        return entries + sum(SIGNS[w.movement] * w.amount_minor for w in waiting)
+        asked: int = sum(SIGNS[w.movement] * w.amount_minor for w in waiting)
+        return entries + asked
 
 
 def test_a_sale_its_refund_and_the_void_of_the_refund() -> None:

@@ -282,7 +282,8 @@ def test_a_void_nets_with_a_receipt_that_abas_refused() -> None:
 
 def test_a_refused_reversal_waits() -> None:
     book = posted().given(identified(Movement.VOIDED))
-    assert reasons(book.when(refused(last_command(book)))) == [(f"{RECEIPT}V", WaitingReason.POSTING_REFUSED)]
+    (event,) = book.when(refused(last_command(book)))
+    assert reasons([event]) == [(f"{RECEIPT}V", WaitingReason.POSTING_REFUSED)]
 
 
 def test_a_reversed_item_is_free_once_abas_shows_it_open_again() -> None:
@@ -452,6 +453,12 @@ def test_reversals_that_wait_are_requested_in_order_when_the_receipt_is_posted()
 
 def test_a_voided_refund_nets_before_posting() -> None:
     book = requested().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    events = book.when(identified(Movement.REFUND_VOIDED, 30_00, payment="9"))
+    assert [e.posting_reference for e in events if isinstance(e, EntryNetted)] == ["PT9V", "PT9"]
+
+
+def test_a_voided_refund_nets_though_no_payment_was_found_for_it() -> None:
+    book = ledger().given(identified(Movement.REFUNDED, 30_00, payment="9"))
     events = book.when(identified(Movement.REFUND_VOIDED, 30_00, payment="9"))
     assert [e.posting_reference for e in events if isinstance(e, EntryNetted)] == ["PT9V", "PT9"]
 
