@@ -15,9 +15,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
 
 from projections.batch import Tally
 from projections.positions import Partition, Progress
-from projections.settings import ProjectionSettings
-
-ClientOptions = Mapping[str, str | int | float | bool]
 
 _REQUEST_TIMEOUT_S = 10.0
 # A topic that was made a moment ago, or whose leader has just moved, is answered for by nobody for a second or two.
@@ -41,18 +38,17 @@ class Lag:
         return sum(self.by_topic.values())
 
 
-def earliest_offsets(options: ClientOptions, partitions: Iterable[Partition]) -> dict[Partition, int]:
+def earliest_offsets(admin: AdminClient, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """First offset that each partition still holds."""
-    return _offsets(options, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # no stub
+    return _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # no stub
 
 
-def latest_offsets(options: ClientOptions, partitions: Iterable[Partition]) -> dict[Partition, int]:
+def latest_offsets(admin: AdminClient, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Offset that the next record of each partition will get."""
-    return _offsets(options, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no stub
+    return _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no stub
 
 
-def _offsets(options: ClientOptions, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
-    admin = AdminClient(dict(options))
+def _offsets(admin: AdminClient, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
     asked = {TopicPartition(topic, number): which for topic, number in partitions}
     if not asked:
         return {}
@@ -72,8 +68,8 @@ def _offsets(options: ClientOptions, partitions: Iterable[Partition], which: Off
 class ProjectorStatus:
     """What the projector has stored so far; written by its loop, read by the endpoint's threads."""
 
-    def __init__(self, settings: ProjectionSettings) -> None:
-        self._options: ClientOptions = {**settings.kafka_options, "bootstrap.servers": settings.bootstrap_servers}
+    def __init__(self, admin: AdminClient) -> None:
+        self._admin = admin
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
         self._partitions: tuple[Partition, ...] = ()
@@ -109,6 +105,6 @@ class ProjectorStatus:
         with self._lock:
             partitions, stored = self._partitions, dict(self._stored)
         behind: dict[str, int] = {}
-        for partition, end in latest_offsets(self._options, partitions).items():
+        for partition, end in latest_offsets(self._admin, partitions).items():
             behind[partition[0]] = behind.get(partition[0], 0) + max(0, end - stored.get(partition, 0))
         return Lag(dict(sorted(behind.items())))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -40,7 +40,7 @@ _HISTORY_GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec: Codec | None = None) -> None:
     """Project every topic until stop is set; answers SQL, lag and health on loopback meanwhile.
 
-    Ensures: kill -9 at any moment changes no row, once it has run again (tests/integration/test_projector_kill.py).
+    Ensures: kill -9 at any moment changes no row, once it has run again (tests/integration/test_projector.py).
     Raises:  StoreBusy when another projector holds the embedded store; MigrationBroken and HistoryGone when tables or
              topics are not what the store remembers; KafkaException when the broker refuses us.
     """
@@ -49,9 +49,10 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
         migrate(store)
         reader = open_read_only(settings.clickhouse_dsn, beside_writer=True)
         try:
-            status = ProjectorStatus(settings)
+            admin = admin_client(settings)
+            status = ProjectorStatus(admin)
             with serve_endpoint(settings, reader, status):
-                Projector(settings, store, status, codec or Codec()).run(stop)
+                Projector(settings, store, admin, status, codec or Codec()).run(stop)
         finally:
             reader.close()
     finally:
@@ -61,9 +62,17 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
 class Projector:
     """One reader of all topics and one writer of all tables."""
 
-    def __init__(self, settings: ProjectionSettings, store: Store, status: ProjectorStatus, codec: Codec) -> None:
+    def __init__(
+        self,
+        settings: ProjectionSettings,
+        store: Store,
+        admin: AdminClient,
+        status: ProjectorStatus,
+        codec: Codec,
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._admin = admin
         self._status = status
         self._progress = load_progress(store)
         self._batch = Batch(self._progress, codec)
@@ -72,19 +81,32 @@ class Projector:
     def run(self, stop: threading.Event) -> None:
         """Read and write until stop is set; what was read is written before it returns."""
         partitions = self._wait_for_topics(stop)
-        if stop.is_set():
-            return
+        if not stop.is_set():
+            self._read(partitions, stop.is_set, ends=None)
+
+    def catch_up(self, ends: Mapping[Partition, int]) -> None:
+        """Read and write up to these offsets, and not a record further."""
+
+        def reached() -> bool:
+            return all(self._progress[partition].next_offset >= end for partition, end in ends.items())
+
+        self._read(tuple(ends), reached, ends=ends)
+
+    def _read(
+        self, partitions: tuple[Partition, ...], done: Callable[[], bool], *, ends: Mapping[Partition, int] | None
+    ) -> None:
         consumer = Consumer(_consumer_options(self._settings))
         try:
             consumer.assign(self._assignment(partitions))
             self._status.began(partitions)
             oldest_s = time.monotonic()
-            while not stop.is_set():
-                messages = consumer.consume(_CONSUME_COUNT, timeout=_CONSUME_TIMEOUT_S)
+            while not done():
+                messages = [_incoming(message) for message in consumer.consume(_CONSUME_COUNT, _CONSUME_TIMEOUT_S)]
                 if self._batch.message_count == 0:
                     oldest_s = time.monotonic()
                 for message in messages:
-                    self._batch.add(_incoming(message))
+                    if ends is None or message.offset < ends[message.topic, message.partition]:
+                        self._batch.add(message)
                 full = self._batch.message_count >= self._settings.batch_rows
                 due = time.monotonic() - oldest_s >= self._settings.linger_s
                 if full or due or not messages:
@@ -99,14 +121,11 @@ class Projector:
 
     def _wait_for_topics(self, stop: threading.Event) -> tuple[Partition, ...]:
         """Partitions of every projected topic, once all topics exist (`saldo topics apply` makes them)."""
-        admin = AdminClient(_client_options(self._settings))
-        wanted = projected_topics()
         announced = False
         while not stop.is_set():
-            known = admin.list_topics(timeout=30).topics
-            missing = [name for name in wanted if name not in known or known[name].error is not None]
+            partitions, missing = find_partitions(self._admin)
             if not missing:
-                return tuple((name, partition) for name in wanted for partition in sorted(known[name].partitions))
+                return partitions
             if not announced:
                 logger.info("waiting for topics", extra={"missing": missing})
                 announced = True
@@ -115,8 +134,8 @@ class Projector:
 
     def _assignment(self, partitions: tuple[Partition, ...]) -> list[TopicPartition]:
         """Each partition at its stored position, after proving that the topic still holds what comes next."""
-        first = lag.earliest_offsets(_client_options(self._settings), partitions)
-        last = lag.latest_offsets(_client_options(self._settings), partitions)
+        first = lag.earliest_offsets(self._admin, partitions)
+        last = lag.latest_offsets(self._admin, partitions)
         assignment = []
         for partition in partitions:
             topic, number = partition
@@ -128,6 +147,20 @@ class Projector:
                 )
             assignment.append(TopicPartition(topic, number, next_offset))
         return assignment
+
+
+def admin_client(settings: ProjectionSettings) -> AdminClient:
+    """A client for questions about topics and their ends."""
+    return AdminClient(_client_options(settings))
+
+
+def find_partitions(admin: AdminClient) -> tuple[tuple[Partition, ...], tuple[str, ...]]:
+    """Partitions of every projected topic as the broker has them, and the topics that it does not have yet."""
+    known = admin.list_topics(timeout=30).topics
+    wanted = projected_topics()
+    missing = tuple(name for name in wanted if name not in known or known[name].error is not None)
+    found = tuple((name, number) for name in wanted if name not in missing for number in sorted(known[name].partitions))
+    return found, missing
 
 
 def _incoming(message: Message) -> Incoming:

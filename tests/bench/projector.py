@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from projections.batch import Batch
 from projections.client import open_store
@@ -25,7 +26,7 @@ from projections.reading import Incoming
 from projections.settings import ProjectionSettings
 from projections.tables.table import Table
 from projections.topics import projected_topics
-from projections.writer import Projector
+from projections.writer import Projector, admin_client
 from schemas.codec import Codec
 from streams.embedded.kafka import EmbeddedKafka
 from tests.support.kafka import make_topics
@@ -62,8 +63,8 @@ def main(payment_count: int) -> None:
 class StopWhenStored(ProjectorStatus):
     """Stops the projector once so many messages are stored."""
 
-    def __init__(self, settings: ProjectionSettings, message_count: int, stop: threading.Event) -> None:
-        super().__init__(settings)
+    def __init__(self, admin: AdminClient, message_count: int, stop: threading.Event) -> None:
+        super().__init__(admin)
         self._message_count = message_count
         self._stop = stop
         self._next: dict[Partition, int] = {}
@@ -138,8 +139,8 @@ def project(path: Path, bootstrap: str, message_count: int) -> float:
     store = open_store(settings.clickhouse_dsn)
     migrate(store)
     stop = threading.Event()
-    status = StopWhenStored(settings, message_count, stop)
-    projector = Projector(settings, store, status, Codec())
+    admin = admin_client(settings)
+    projector = Projector(settings, store, admin, StopWhenStored(admin, message_count, stop), Codec())
     began = time.perf_counter()
     projector.run(stop)
     took = time.perf_counter() - began

@@ -25,6 +25,7 @@ from projections.migrate import migrate
 from projections.positions import Progress, store_progress
 from projections.reader import EndpointReader, open_reader
 from projections.reading import Incoming
+from projections.rebuild import rebuild
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from projections.writer import run_projector
@@ -138,6 +139,22 @@ def test_the_endpoint_is_for_its_owner_on_this_machine(undisturbed: ProjectionSe
         assert status_of(f"{url}/health", None, {"Host": "evil.example"}) == 400
         assert status_of(f"{url}/health", None, {}) == 200
     assert not path.exists()
+
+
+def test_a_rebuild_brings_every_row_back(undisturbed: ProjectionSettings) -> None:
+    stored_before = stored(undisturbed)
+    proof = rebuild(undisturbed)
+    assert proof.is_identical
+    assert proof.before == stored_before == stored(undisturbed)
+
+
+def test_a_rebuild_shows_what_the_topics_do_not_hold(undisturbed: ProjectionSettings) -> None:
+    store = open_store(undisturbed.clickhouse_dsn)
+    store.execute("ALTER TABLE fct_postings DELETE WHERE signed_minor > 50000 SETTINGS mutations_sync = 1")
+    store.close()
+    proof = rebuild(undisturbed)
+    assert not proof.is_identical
+    assert [old.table for old, new in zip(proof.before, proof.after, strict=True) if old != new] == ["fct_postings"]
 
 
 def test_a_store_that_is_ahead_of_its_topic_stops_the_projector(broker: str, tmp_path: Path) -> None:
