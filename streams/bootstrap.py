@@ -106,7 +106,7 @@ def worker_app(settings: Settings) -> faust.App:
         web_enabled=False,
         datadir=str(settings.data_dir / "faust"),
     )
-    sink = post_to_abas.post_to_abas(AbasLedger(settings))
+    sink = sink_processor(settings)
     membership = GroupMembership(
         settings.kafka_options, group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
@@ -118,6 +118,11 @@ def worker_app(settings: Settings) -> faust.App:
     post_to_abas.register(app, crew, flow, sink)
     _attend(app, crew, settings.worker.tend_every_s)
     return app
+
+
+def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
+    """The sink's work against the abas of these settings; nothing is contacted before the first command."""
+    return post_to_abas.post_to_abas(AbasLedger(settings))
 
 
 def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
@@ -267,4 +272,5 @@ def run_projector(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    assert settings.bootstrap_servers, "raises by itself when there is no broker"
     project(settings.projection, stop, codec=codec(settings))

@@ -146,17 +146,13 @@ class Settings(BaseSettings):
     @property
     def bootstrap_servers(self) -> str:
         """The brokers to connect to; raises ContractBroken when none is set and no embedded one runs."""
-        if self.kafka.bootstrap_servers:
-            return self.kafka.bootstrap_servers
-        from streams.embedded.kafka import EmbeddedKafka
-
-        running = EmbeddedKafka.running(self.data_dir)
-        if running is None:
+        found = self._brokers()
+        if found is None:
             raise ContractBroken(
                 "no Kafka is named and no embedded broker runs here; set SALDO_KAFKA_BOOTSTRAP_SERVERS, or start one "
                 f"for {self.data_dir} with `saldo dev kafka` or `saldo up`"
             )
-        return running.address
+        return found
 
     @property
     def kafka_options(self) -> dict[str, Any]:
@@ -165,12 +161,12 @@ class Settings(BaseSettings):
 
     @property
     def projection(self) -> ProjectionSettings:
-        """What the read side needs of all this."""
+        """What the read side needs of all this; reading reports needs no broker, so none may be there."""
         dsn = self.reporting.clickhouse_dsn
-        options = {name: str(value) for name, value in self.kafka_options.items() if name != "bootstrap.servers"}
+        options = {name: str(value) for name, value in self.kafka.options("").items() if name != "bootstrap.servers"}
         return ProjectionSettings(
             clickhouse_dsn=dsn.get_secret_value() if dsn else f"chdb://{(self.data_dir / 'clickhouse').absolute()}",
-            bootstrap_servers=self.bootstrap_servers,
+            bootstrap_servers=self._brokers() or "",
             data_dir=self.data_dir.absolute(),
             day_zone=self.paytrace.time_zone,
             kafka_options=options,
@@ -178,6 +174,14 @@ class Settings(BaseSettings):
             linger_s=self.reporting.linger_s,
             http_port=self.reporting.http_port,
         )
+
+    def _brokers(self) -> str | None:
+        if self.kafka.bootstrap_servers:
+            return self.kafka.bootstrap_servers
+        from streams.embedded.kafka import EmbeddedKafka
+
+        running = EmbeddedKafka.running(self.data_dir)
+        return None if running is None else running.address
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -30,7 +30,6 @@ COMMANDS = (
     "rebuild",
     "dlq",
     "report",
-    "sql",
 )
 _DEBUG = "--debug"
 

@@ -63,20 +63,26 @@ class MemoryLog:
 class ShadowLog(MemoryLog):
     """Reads inboxes from a real log and keeps what is appended to itself: a replay that touches nothing."""
 
-    def __init__(self, real: Log, partitions: Mapping[str, int], *, inboxes: frozenset[str]) -> None:
-        """Name the topics whose records come from the real log."""
+    def __init__(self, real: Log, partitions: Mapping[str, int], *, inbox: str, end: int) -> None:
+        """Name the topic whose records come from the real log, and the offset at which it shall end."""
         super().__init__(partitions)
         self._real = real
-        self._inboxes = inboxes
+        self._inbox = inbox
+        self._end = end
+
+    def written_topics(self) -> set[str]:
+        """Topics to which something was appended."""
+        return {topic for (topic, _), records in self._records.items() if records}
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        """Of the real log for an inbox, else of the shadow."""
-        if topic in self._inboxes:
-            return await self._real.watermarks(topic, partition)
+        """Of the real log for the inbox, cut at its end; else of the shadow."""
+        if topic == self._inbox:
+            start, end = await self._real.watermarks(topic, partition)
+            return start, min(end, self._end)
         return await super().watermarks(topic, partition)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """From the real log for an inbox, else from the shadow."""
-        log = self._real if topic in self._inboxes else super()
+        """From the real log for the inbox, else from the shadow."""
+        log = self._real if topic == self._inbox else super()
         async for batch in log.read(topic, partition, start, end):
             yield batch

@@ -1,0 +1,184 @@
+"""Proof that everything but the topics may be thrown away: state, journals and tables come back identical.
+
+Each agent's inbox is decided again, from its first record, into a shadow that touches nothing. The shadow's journal
+must equal the real one to the byte, and so must what was sent to other inboxes; the state that it leads to must equal
+the state that the journal folds to. A sink is not run again: its outcomes are taken from its journal. Position markers
+are left out, since they fall where batches happened to end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec
+from schemas.envelope import SourcePosition, header_text, source_position
+from schemas.failures import Unavailable
+from schemas.highwater import HighWater
+from streams.tasks.membership import SoleOwner
+from streams.tasks.memory import ShadowLog
+from streams.tasks.ports import Log, SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.records import Inbound
+from streams.tasks.stores import MemoryStore, StateStore, digest
+from streams.tasks.task import Task, TaskRules
+
+Lane = tuple[str, int]
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One thing before and after. Units: record_count counts records, or keys for a state."""
+
+    what: str
+    record_count: int
+    before: str
+    after: str
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether it came back as it was."""
+        return self.before == self.after
+
+
+async def compare_agents(
+    processors: Sequence[Processor[Any]], log: Log, codec: Codec, *, tell: Tell = lambda _: None
+) -> list[Comparison]:
+    """Decide every inbox again and compare.
+
+    Ensures: nothing is written anywhere. Inboxes are compared up to where the real journals had come at the start, so
+             a pipeline that runs meanwhile does not matter.
+    """
+    comparisons: list[Comparison] = []
+    sent = await _sent(log, processors)
+    for processor in processors:
+        for partition in range(log.partition_count(processor.inbox)):
+            tell(f"{processor.name}/{partition}")
+            comparisons += await _compare_task(processor, partition, log, codec, sent)
+    return comparisons
+
+
+async def _compare_task(
+    processor: Processor[Any],
+    partition: int,
+    log: Log,
+    codec: Codec,
+    sent: Mapping[tuple[str, Lane], Sequence[Inbound]],
+) -> list[Comparison]:
+    name = f"{processor.name}/{partition}"
+    journal = [record async for record in _accepted(log, processor.journal, partition) if not _is_marker(record)]
+    kept: StateStore[Any] = MemoryStore()
+    position = (await _task(processor, partition, log, codec, kept).restore()).position
+
+    topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
+    shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
+    rebuilt: StateStore[Any] = MemoryStore()
+    again = _from_journal(processor, journal, codec) if processor.is_effect else processor
+    task = _task(again, partition, shadow, codec, rebuilt)
+    while await task.catch_up():
+        continue
+    shadow_journal = [r for r in shadow.records(processor.journal, partition) if not _is_marker(r)]
+    results = [
+        Comparison(f"journal {processor.journal}/{partition}", len(journal), _digest(journal), _digest(shadow_journal)),
+        Comparison(f"state {name}", _count(kept), digest(kept.items()), digest(rebuilt.items())),
+    ]
+    lane = (processor.inbox, partition)
+    destinations = {topic for topic in topics if (topic, lane) in sent} | shadow.written_topics() - {processor.journal}
+    for topic in sorted(destinations):
+        before = [record for record in sent.get((topic, lane), ()) if _caused_before(record, position)]
+        after = [record for part in range(topics[topic]) for record in shadow.records(topic, part)]
+        results.append(
+            Comparison(f"sent {name} > {topic}", len(before), _digest(_sorted(before)), _digest(_sorted(after)))
+        )
+    return results
+
+
+def _task(processor: Processor[Any], partition: int, log: Log, codec: Codec, store: StateStore[Any]) -> Task[Any]:
+    return Task(
+        processor,
+        partition,
+        log=log,
+        store=store,
+        codec=codec,
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        # Whatever was parked once is parked again here, so no run of it may stop the replay.
+        rules=TaskRules(failures_in_a_row=2**62, marker_every=2**62),
+    )
+
+
+def _from_journal(processor: Processor[Any], journal: Sequence[Inbound], codec: Codec) -> Processor[Any]:
+    """A sink that does not act: it takes each outcome from the journal."""
+    outcomes = {}
+    for record in journal:
+        outcome = codec.decode(record.value)
+        outcomes[getattr(outcome, "posting_reference", None)] = outcome
+
+    async def perform(_state: Any, command: Any) -> tuple[Any, ...]:
+        outcome = outcomes.get(command.posting_reference)
+        if outcome is None:
+            raise Unavailable(f"the journal holds no outcome of {command.posting_reference}")
+        return (outcome,)
+
+    return replace(processor, perform=perform)
+
+
+async def _sent(log: Log, processors: Iterable[Processor[Any]]) -> dict[tuple[str, Lane], list[Inbound]]:
+    """What each task sent to each inbox or dead-letter topic, repeats dropped, by topic and lane."""
+    inboxes = {processor.inbox for processor in processors}
+    topics = inboxes | {dlq for name in inboxes if (dlq := catalog.topic(name).dlq) is not None}
+    sent: dict[tuple[str, Lane], list[Inbound]] = defaultdict(list)
+    for topic in topics:
+        for partition in range(log.partition_count(topic)):
+            async for record in _accepted(log, topic, partition):
+                source = source_position(record.headers)
+                if source is not None:
+                    sent[topic, source.lane].append(record)
+    return sent
+
+
+async def _accepted(log: Log, topic: str, partition: int) -> AsyncIterator[Inbound]:
+    marks = HighWater()
+    start, end = await log.watermarks(topic, partition)
+    async for batch in log.read(topic, partition, start, end):
+        for record in batch:
+            if marks.accept(_source(record)):
+                yield record
+
+
+def _source(record: Inbound) -> SourcePosition | None:
+    try:
+        return source_position(record.headers)
+    except ValueError:
+        return None
+
+
+def _is_marker(record: Inbound) -> bool:
+    return header_text(record.headers, "ce_type") == "PositionMarked"
+
+
+def _caused_before(record: Inbound, position: int) -> bool:
+    source = source_position(record.headers)
+    return source is not None and source.offset < position
+
+
+def _sorted(records: Iterable[Inbound]) -> list[Inbound]:
+    """By what caused them: partitions interleave as they like."""
+    return sorted(records, key=lambda record: source_position(record.headers) or SourcePosition("", 0, 0, 0))
+
+
+def _digest(records: Iterable[Inbound]) -> str:
+    sha = hashlib.sha256()
+    for record in records:
+        for part in (record.key or b"", record.value or b"", *(f"{n}={v!r}".encode() for n, v in record.headers)):
+            sha.update(len(part).to_bytes(4, "big") + part)
+    return sha.hexdigest()
+
+
+def _count(store: StateStore[Any]) -> int:
+    return sum(1 for _ in store.items())
