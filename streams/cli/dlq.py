@@ -1,0 +1,145 @@
+"""`saldo dlq`: what could not be decided: list it, look into it, decide it again, or give it up with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.connection import BootstrapServers, connect
+
+if TYPE_CHECKING:
+    from streams.dead_letters import ParkedRecord
+
+InboxArgument = Annotated[str, typer.Argument(help="Inbox, e.g. payments.observations.v1.")]
+PartitionArgument = Annotated[int, typer.Argument(min=0, help="Partition of the inbox.")]
+OffsetArgument = Annotated[int, typer.Argument(min=0, help="Offset in the inbox.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who asks; default is the user of this terminal.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `dlq list|show|replay|discard` below the root."""
+    dlq = typer.Typer(help="Records that could not be decided.", no_args_is_help=True)
+    commands: dict[str, Callable[..., None]] = {
+        "list": list_parked,
+        "show": show,
+        "replay": replay,
+        "discard": discard,
+    }
+    for name, command in commands.items():
+        dlq.command(name)(command)
+    app.add_typer(dlq, name="dlq")
+
+
+def list_parked(
+    inbox: Annotated[str | None, typer.Argument(help="Only this inbox.")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """List what is parked now, oldest first, with the reason; records behind a parked one are listed below it."""
+    for parked in _parked(bootstrap_servers, inbox):
+        if as_json:
+            typer.echo(json.dumps(parked.as_json(), ensure_ascii=False))
+            continue
+        behind = "" if parked.behind is None else f"  (behind {parked.behind})"
+        typer.echo(f"{parked.inbox} {parked.partition} {parked.offset}  key {parked.key_text}{behind}")
+        if parked.behind is None:
+            typer.echo(f"    {parked.error_type}: {parked.message}")
+
+
+def show(
+    inbox: InboxArgument,
+    partition: PartitionArgument,
+    offset: OffsetArgument,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Show one parked record whole: where, why, headers, and its content as far as it can be read."""
+    parked = _find(bootstrap_servers, inbox, partition, offset)
+    typer.echo(json.dumps(parked.as_json(whole=True), indent=2, ensure_ascii=False))
+
+
+def replay(
+    inbox: InboxArgument,
+    partition: PartitionArgument,
+    offset: OffsetArgument,
+    why: WhyOption,
+    by: ByOption = None,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Decide a parked record again, and those of its key that wait behind it, in their order.
+
+    It stops at the first that still fails; that one and those behind it stay parked.
+    """
+    from schemas.records.tasks import ParkedReplayRequested
+
+    parked = _find(bootstrap_servers, inbox, partition, offset)
+    _ask(
+        bootstrap_servers,
+        parked,
+        lambda now: ParkedReplayRequested(
+            record_key=parked.key, requested_by=by or getpass.getuser(), reason=why, requested_at=now
+        ),
+    )
+    typer.echo(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
+
+
+def discard(
+    inbox: InboxArgument,
+    partition: PartitionArgument,
+    offset: OffsetArgument,
+    why: WhyOption,
+    by: ByOption = None,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Give up one parked record. It stays in the inbox and in the dead letters; it is never decided."""
+    from schemas.records.tasks import ParkedDiscardRequested
+
+    parked = _find(bootstrap_servers, inbox, partition, offset)
+    _ask(
+        bootstrap_servers,
+        parked,
+        lambda now: ParkedDiscardRequested(
+            record_key=parked.key,
+            offset=parked.offset,
+            requested_by=by or getpass.getuser(),
+            reason=why,
+            requested_at=now,
+        ),
+    )
+    typer.echo(f"asked to give up {inbox} {partition} {offset}")
+
+
+def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedRecord]:
+    from streams import dead_letters
+
+    async def work() -> list[ParkedRecord]:
+        connection = connect(bootstrap_servers)
+        async with dead_letters.opened(connection.kafka, connection.codec()) as letters:
+            return await letters.parked(inbox)
+
+    return asyncio.run(work())
+
+
+def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int) -> ParkedRecord:
+    from streams.cli.errors import CannotRun
+
+    for parked in _parked(bootstrap_servers, inbox):
+        if (parked.partition, parked.offset) == (partition, offset):
+            return parked
+    raise CannotRun(f"{inbox} {partition} {offset} is not parked; `saldo dlq list {inbox}` shows what is")
+
+
+def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[[Any], Any]) -> None:
+    from streams import dead_letters
+
+    async def work() -> None:
+        connection = connect(bootstrap_servers)
+        async with dead_letters.opened(connection.kafka, connection.codec()) as letters:
+            await letters.ask(parked, request)
+
+    asyncio.run(work())

@@ -1,0 +1,170 @@
+"""What is parked now, read from journals and dead-letter topics, and an operator's word on it written to the inbox.
+
+For `saldo dlq`. Parking lives in the journals (what was parked, released, discarded); the dead letter holds the record
+itself. An operator's request is a record in the inbox like any other, so a replay of the inbox repeats it in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, to_json
+from schemas.envelope import Envelope, content_event_id, source_position
+from schemas.failures import ContractBroken, SaldoError
+from schemas.highwater import HighWater
+from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from streams.tasks.kafka import KafkaLog
+from streams.tasks.ports import Log
+from streams.tasks.records import Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRecord:
+    """A record that waits for an operator."""
+
+    inbox: str
+    partition: int
+    offset: int
+    key: bytes
+    behind: int | None
+    error_type: str
+    message: str
+    letter: DeadLetter | None
+    content: Mapping[str, Any] | None
+
+    @property
+    def key_text(self) -> str:
+        """The key for people."""
+        return self.key.decode("utf-8", "backslashreplace")
+
+    def as_json(self, *, whole: bool = False) -> dict[str, Any]:
+        """JSON-ready fields; `whole` adds headers, raw value and content."""
+        fields: dict[str, Any] = {
+            "inbox": self.inbox,
+            "partition": self.partition,
+            "offset": self.offset,
+            "key": self.key_text,
+            "behind": self.behind,
+            "error_type": self.error_type,
+            "message": self.message,
+        }
+        if whole and self.letter is not None:
+            fields |= {"dead_letter": to_json(self.letter), "content": self.content}
+        return fields
+
+
+@asynccontextmanager
+async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[DeadLetters]:
+    """Dead letters of a broker."""
+    log = KafkaLog(connection)
+    try:
+        yield DeadLetters(log, codec)
+    finally:
+        await asyncio.to_thread(log.close)
+
+
+class DeadLetters:
+    """Reads and answers what is parked."""
+
+    def __init__(self, log: Log, codec: Codec) -> None:
+        self._log = log
+        self._codec = codec
+
+    async def parked(self, inbox: str | None = None) -> list[ParkedRecord]:
+        """Everything parked now, by inbox, partition and offset.
+
+        Raises: ContractBroken when there is no such inbox.
+        """
+        names = _inboxes()
+        if inbox is not None and inbox not in names:
+            raise ContractBroken(f"{inbox!r} is no inbox; there are {', '.join(sorted(names))}")
+        found: list[ParkedRecord] = []
+        for name in sorted(names if inbox is None else [inbox]):
+            for partition in range(self._log.partition_count(name)):
+                found += await self._parked_in(name, names[name], partition)
+        return found
+
+    async def ask(self, parked: ParkedRecord, request: Callable[[datetime], Any]) -> None:
+        """Write an operator's request into the inbox, behind everything that is there."""
+        now = datetime.now(UTC)
+        record = request(now)
+        value = self._codec.encode(record)
+        name = type(record).__name__
+        envelope = Envelope(event_id=content_event_id(name, value), type=name, source="saldo/operators", time=now)
+        await self._log.append(
+            [
+                Outbound(
+                    topic=parked.inbox,
+                    partition=parked.partition,
+                    key=parked.key,
+                    value=value,
+                    headers=envelope.to_headers(),
+                )
+            ]
+        )
+
+    async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
+        waiting: dict[int, RecordParked] = {}
+        for event in await self._accepted(journal, partition):
+            match event:
+                case RecordParked(offset=offset):
+                    waiting[offset] = event
+                case ParkedRecordReleased(offset=offset) | ParkedRecordDiscarded(offset=offset):
+                    waiting.pop(offset, None)
+        if not waiting:
+            return []
+        dlq = catalog.topic(inbox).dlq
+        assert dlq is not None
+        letters = await self._letters(dlq, waiting)
+        return [self._record(event, letters.get(offset)) for offset, event in sorted(waiting.items())]
+
+    async def _letters(self, dlq: str, waiting: Mapping[int, RecordParked]) -> dict[int, DeadLetter]:
+        letters: dict[int, DeadLetter] = {}
+        for partition in range(self._log.partition_count(dlq)):
+            for letter in await self._accepted(dlq, partition):
+                event = waiting.get(letter.offset) if isinstance(letter, DeadLetter) else None
+                if event is not None and event.partition == letter.partition:
+                    letters[letter.offset] = letter
+        return letters
+
+    async def _accepted(self, topic: str, partition: int) -> Sequence[Any]:
+        marks = HighWater()
+        start, end = await self._log.watermarks(topic, partition)
+        return [
+            self._codec.decode(record.value)
+            async for batch in self._log.read(topic, partition, start, end)
+            for record in batch
+            if marks.accept(source_position(record.headers))
+        ]
+
+    def _record(self, event: RecordParked, letter: DeadLetter | None) -> ParkedRecord:
+        content = None
+        if letter is not None:
+            try:
+                record = self._codec.decode(letter.record_value)
+                content = {"type": type(record).__name__, **to_json(record)}
+            except SaldoError:
+                content = None
+        return ParkedRecord(
+            inbox=event.topic,
+            partition=event.partition,
+            offset=event.offset,
+            key=event.record_key,
+            behind=event.behind,
+            error_type=event.error_type,
+            message=event.message,
+            letter=letter,
+            content=content,
+        )
+
+
+def _inboxes() -> dict[str, str]:
+    """Each inbox with a dead-letter topic, and the journal of the agent that reads it."""
+    journals = {spec.consumers[0]: spec.name for spec in catalog.topics().values() if spec.role == "journal"}
+    return {spec.name: journals[spec.consumers[0]] for spec in catalog.topics().values() if spec.dlq is not None}
