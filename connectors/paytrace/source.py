@@ -82,18 +82,36 @@ class PayTraceSource:
         unreadable: list[UnreadableRow] = []
         margin = timedelta(days=self._settings.range_margin_days)
         for day in reversed(days_between(since - margin, until + margin)):
-            observed_at = self._now()
-            for row in await self._client.export_transactions(day, day):
-                for sighting in self._read(row, observed_at, unreadable):
-                    yield sighting
+            async for sighting in self._cards_of(day, unreadable):
+                yield sighting
         # Cards are done once settled and refunded; an ACH debit can come back weeks later, so look further back.
         extra_days = self._settings.ach_lookback_window_days - self._settings.lookback_window_days
         ach_since = since - margin - timedelta(days=max(0, extra_days))
-        async for row in self._ach_rows(ach_since, until + margin):
-            for sighting in self._read(row, self._now(), unreadable, ach=True):
-                yield sighting
+        async for sighting in self._ach_between(ach_since, until + margin, unreadable):
+            yield sighting
         if unreadable:
             raise unreadable[0]
+
+    async def read_day(self, day: date) -> AsyncIterator[Sighting]:
+        """Yield every transaction created on one day, for a back-fill that goes day by day; raises as poll."""
+        unreadable: list[UnreadableRow] = []
+        async for sighting in self._cards_of(day, unreadable):
+            yield sighting
+        async for sighting in self._ach_between(day, day, unreadable):
+            yield sighting
+        if unreadable:
+            raise unreadable[0]
+
+    async def _cards_of(self, day: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
+        observed_at = self._now()
+        for row in await self._client.export_transactions(day, day):
+            for sighting in self._read(row, observed_at, unreadable):
+                yield sighting
+
+    async def _ach_between(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
+        async for row in self._ach_rows(since, until):
+            for sighting in self._read(row, self._now(), unreadable, ach=True):
+                yield sighting
 
     async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> Sighting | None:
         """Ask PayTrace for one transaction, to turn a hint (hook, Silent Post) into a fact; None when unknown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -201,7 +202,7 @@ known_names = st.dictionaries(
 def test_any_answer_is_read_refused_or_called_unreadable(body: Any, status: int) -> None:
     for call in (READ, SALE):
         for read in (read_v1_answer, read_v1_body, read_v3_body):
-            failed = _failure(lambda read=read, call=call: read(call, Reply(status, body, True)))
+            failed = _failure(partial(read, call, Reply(status, body, True)))
             # A payment whose answer makes no sense is never called merely unreadable.
             assert call is READ or not isinstance(failed, UnreadableAnswer)
     _failure(lambda: read_v1_rows(READ, Reply(status, body, True), ("transactions",)))
