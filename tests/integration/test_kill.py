@@ -1,0 +1,20 @@
+"""Rule 8 of the issue: kill -9 and SIGSTOP at random, and nothing is lost or doubled, by both sides' own books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kill.run import report, run
+
+SHOOTING_S = 90.0
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_doubled_while_processes_are_killed_and_paused(tmp_path: Path) -> None:
+    outcome = run(seed=20261124, seconds=SHOOTING_S, data_dir=tmp_path)
+    assert outcome.problems == [], report(outcome)
+    assert sum(outcome.shots.values()) >= 10, report(outcome)
+    assert outcome.standing is not None
+    assert outcome.standing.audit.documents > 50, report(outcome)

@@ -1,0 +1,155 @@
+"""The shooting range: a whole Saldo whose processes are killed and paused at random while payments go on.
+
+The stack is the one of `saldo up` (real broker, both sandboxes, workers, sources, projector), but each process is
+started by the range itself, which shoots at it and starts it again as a supervisor would.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.embedded.supervisor import ProcessSpec
+from streams.stack import Stack
+
+RESTART_DELAY_S = (0.2, 2.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to shoot. Units: seconds.
+
+    targets  name prefix -> weight
+    pause    share of shots that are SIGSTOP .. SIGCONT instead of kill -9
+    """
+
+    targets: Mapping[str, int] = field(
+        default_factory=lambda: {"worker": 5, "projector": 2, "source-paytrace": 1, "source-abas": 1, "abas-sandbox": 1}
+    )
+    pause: float = 0.4
+    every_s: tuple[float, float] = (2.0, 7.0)
+    paused_for_s: tuple[float, float] = (1.0, 14.0)
+
+
+class Range:
+    """Runs the processes of a stack and shoots at them."""
+
+    def __init__(self, stack: Stack, plan: Plan, rng: random.Random, log_dir: Path) -> None:
+        self._specs: dict[str, ProcessSpec] = {}
+        self._stack = stack
+        self._plan = plan
+        self._rng = rng
+        self._log_dir = log_dir
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._start_at: dict[str, float] = {}
+        self._paused_until: dict[str, float] = {}
+        self._next_shot = 0.0
+        # Held while the range must not shoot at the abas sandbox: its seeding knows no repeat.
+        self.erp_is_busy = threading.Lock()
+        self.shots: Counter[str] = Counter()
+        self.own_ends: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Start everything; returns when the broker holds our topics."""
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        broker = self._stack.kafka()
+        for spec in [*self._stack.sandboxes(), broker]:
+            self._begin(spec)
+        self._wait_ready(broker)
+        for spec in self._stack.pipeline():
+            self._begin(spec)
+        self._next_shot = time.monotonic() + 5.0
+
+    def tick(self, *, shoot: bool) -> None:
+        """Wake who was paused long enough, start again who died, and now and then shoot."""
+        now = time.monotonic()
+        for name, until in list(self._paused_until.items()):
+            if now >= until or not shoot:
+                del self._paused_until[name]
+                self._signal(name, signal.SIGCONT)
+        for name, process in list(self._running.items()):
+            if process.poll() is not None:
+                self.own_ends[f"{name} exit {process.returncode}"] += 1
+                del self._running[name]
+                self._start_at[name] = now + self._rng.uniform(*RESTART_DELAY_S)
+        for name, at in list(self._start_at.items()):
+            if now >= at:
+                del self._start_at[name]
+                self._begin(self._specs[name])
+        if shoot and now >= self._next_shot:
+            self._shoot()
+            self._next_shot = now + self._rng.uniform(*self._plan.every_s)
+
+    def stop(self) -> None:
+        """End every process, the broker last."""
+        for name in list(self._paused_until):
+            self._signal(name, signal.SIGCONT)
+        order = sorted(self._running, key=lambda name: (name == "kafka", name.endswith("sandbox")))
+        for name in order:
+            self._signal(name, signal.SIGTERM)
+            try:
+                self._running[name].wait(20)
+            except subprocess.TimeoutExpired:
+                self._running[name].kill()
+                self._running[name].wait()
+
+    def _shoot(self) -> None:
+        alive = [name for name in self._running if name not in self._paused_until]
+        weighted = [
+            name
+            for name in alive
+            for prefix, weight in self._plan.targets.items()
+            if name.startswith(prefix)
+            for _ in range(weight)
+        ]
+        if not weighted:
+            return
+        name = self._rng.choice(weighted)
+        if name != "abas-sandbox":
+            self._hit(name)
+        elif self.erp_is_busy.acquire(blocking=False):
+            try:
+                self._hit(name)
+            finally:
+                self.erp_is_busy.release()
+
+    def _hit(self, name: str) -> None:
+        if self._rng.random() < self._plan.pause:
+            self.shots[f"pause {name}"] += 1
+            self._signal(name, signal.SIGSTOP)
+            self._paused_until[name] = time.monotonic() + self._rng.uniform(*self._plan.paused_for_s)
+            return
+        self.shots[f"kill {name}"] += 1
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+        self._start_at[name] = time.monotonic() + self._rng.uniform(*RESTART_DELAY_S)
+
+    def _begin(self, spec: ProcessSpec) -> None:
+        self._specs[spec.name] = spec
+        with (self._log_dir / f"{spec.name}.log").open("ab") as output:
+            self._running[spec.name] = subprocess.Popen(
+                spec.argv, env=spec.env, cwd=spec.cwd, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def _signal(self, name: str, number: int) -> None:
+        process = self._running.get(name)
+        if process is not None and process.poll() is None:
+            os.kill(process.pid, number)
+
+    def _wait_ready(self, broker: ProcessSpec) -> None:
+        process = self._running[broker.name]
+        assert broker.ready is not None
+        deadline = time.monotonic() + 90
+        while not broker.ready(process.pid):
+            assert process.poll() is None, "the broker ended while it started"
+            assert time.monotonic() < deadline, "the broker did not come up"
+            time.sleep(0.1)

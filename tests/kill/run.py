@@ -1,0 +1,239 @@
+"""The kill test: payments go on while processes die; then the books of both sides are audited.
+
+    python -m tests.kill.run --seed 7 --seconds 600
+
+Exit code 0 only if every charge in PayTrace's books stands in abas' books exactly once, or waits, or is parked, every
+currency closes at zero, and every journal, state and table comes back identical when it is derived again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from schemas import catalog
+from schemas.envelope import source_position
+from schemas.highwater import HighWater
+from streams.demo.plan import Day, plan_day
+from streams.demo.watch import Standing, Watcher
+from streams.demo.world import Story, World, open_world
+from streams.settings import Settings
+from streams.stack import Stack
+from streams.tasks.kafka import KafkaLog
+from tests.kill.range import Plan, Range
+
+ROOT = Path(__file__).parents[2]
+PAYMENTS_PER_DAY = 60
+SETTLE_TIMEOUT_S = 300.0
+
+
+@dataclass
+class Outcome:
+    """What a run found. `repeats` is topic -> (records written, records accepted)."""
+
+    standing: Standing | None = None
+    rebuild_output: str = ""
+    rebuild_identical: bool = False
+    shots: dict[str, int] = field(default_factory=dict)
+    own_ends: dict[str, int] = field(default_factory=dict)
+    repeats: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong; empty when nothing was lost or doubled."""
+        if self.standing is None:
+            return ["the pipeline did not come to rest in time"]
+        audit = self.standing.audit
+        found = list(audit.problems)
+        found += [f"residual of {c} is {minor}" for c, minor in audit.residual_minor.items() if minor]
+        if not self.rebuild_identical:
+            found.append(f"not everything came back identical:\n{self.rebuild_output}")
+        return found
+
+
+class Feeder(threading.Thread):
+    """Lives one trading day after the other, until told to stop."""
+
+    def __init__(self, stack: Stack, seed: int, busy: threading.Lock) -> None:
+        super().__init__(name="feeder")
+        self._stack = stack
+        self._rng = random.Random(seed)
+        self._busy = busy
+        self._stopping = threading.Event()
+        self.days = 0
+        self.error: BaseException | None = None
+
+    def stop(self) -> None:
+        """Ask for the end; the day in hand is lived to its end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Feed."""
+        try:
+            asyncio.run(self._feed())
+        except BaseException as error:
+            self.error = error
+
+    async def _feed(self) -> None:
+        urls = {"paytrace_url": self._stack.paytrace_sandbox_url, "abas_url": self._stack.abas_sandbox_url}
+        async with open_world(self._stack.client_settings(), **urls) as world:
+            while not self._stopping.is_set():
+                day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
+                await self._live(world, day)
+                self.days += 1
+
+    async def _live(self, world: World, day: Day) -> None:
+        story = Story()
+        await self._seed(lambda: world.prepare(day.customers))
+        await self._seed(lambda: world.invoice(day.invoices))
+        await world.morning(day.deals, story)
+        await self._pause()
+        await world.afternoon(story)
+        await self._pause()
+        await world.evening(story)
+        await self._pause()
+        await world.returns(story)
+
+    async def _seed(self, call) -> None:  # type: ignore[no-untyped-def]  # a coroutine function
+        """Write to the abas sandbox while nobody shoots at it; it may still be starting again."""
+        with self._busy:
+            while True:
+                try:
+                    await call()
+                    return
+                except httpx2.ConnectError:
+                    await asyncio.sleep(0.2)
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._rng.uniform(0.5, 4.0))
+
+
+def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Plan | None = None) -> Outcome:
+    """Run the kill test once.
+
+    Units:   seconds is how long the shooting lasts.
+    Ensures: no process is left behind.
+    """
+    settings = Settings(data_dir=data_dir)
+    # A short session, so that a pause of some seconds costs the worker its partitions.
+    stack = Stack(settings, workers=workers, extra_env={"SALDO_KAFKA_SESSION_TIMEOUT_S": "6"})
+    shooting = Range(stack, plan or Plan(), random.Random(seed), data_dir / "logs")
+    outcome = Outcome()
+    shooting.start()
+    feeder = Feeder(stack, seed, shooting.erp_is_busy)
+    try:
+        feeder.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and feeder.error is None:
+            shooting.tick(shoot=True)
+            time.sleep(0.05)
+        feeder.stop()
+        outcome.standing = _settle(stack, shooting, feeder)
+        outcome.repeats = asyncio.run(_repeats(settings))
+    finally:
+        feeder.stop()
+        feeder.join()
+        shooting.stop()
+        outcome.shots, outcome.own_ends = dict(shooting.shots), dict(shooting.own_ends)
+    if feeder.error is not None:
+        raise feeder.error
+    rebuilt = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "rebuild"],
+        env={**os.environ, "SALDO_DATA_DIR": str(data_dir), "COLUMNS": "160"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    outcome.rebuild_output = rebuilt.stdout + rebuilt.stderr
+    outcome.rebuild_identical = rebuilt.returncode == 0
+    return outcome
+
+
+def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
+    watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
+    found: list[Standing | None] = []
+
+    def wait() -> None:
+        feeder.join()
+        found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
+        if found == [None]:
+            found[:] = [watcher.standing()]
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while waiting.is_alive():
+        shooting.tick(shoot=False)
+        time.sleep(0.05)
+    return found[0] if found else None
+
+
+async def _repeats(settings: Settings) -> dict[str, tuple[int, int]]:
+    log = KafkaLog(settings.kafka_options)
+    counts: dict[str, tuple[int, int]] = {}
+    try:
+        for topic in catalog.topics():
+            written = accepted = 0
+            for partition in range(log.partition_count(topic)):
+                marks = HighWater()
+                start, end = await log.watermarks(topic, partition)
+                async for batch in log.read(topic, partition, start, end):
+                    written += len(batch)
+                    accepted += sum(marks.accept(source_position(record.headers)) for record in batch)
+            counts[topic] = (written, accepted)
+    finally:
+        await asyncio.to_thread(log.close)
+    return counts
+
+
+def report(outcome: Outcome) -> str:
+    """The run in words."""
+    lines = [f"shots: {outcome.shots}", f"processes that ended by themselves: {outcome.own_ends}"]
+    lines += [
+        f"{topic}: {written} written, {written - accepted} repeats"
+        for topic, (written, accepted) in sorted(outcome.repeats.items())
+        if written
+    ]
+    if outcome.standing is not None:
+        audit = outcome.standing.audit
+        lines.append(
+            f"{audit.charges} charges, {audit.documents} documents; PayTrace {dict(audit.paytrace_minor)}, "
+            f"abas {dict(audit.abas_minor)}, waiting or parked {dict(audit.open_minor)}, "
+            f"residual {dict(audit.residual_minor)}"
+        )
+    lines += [f"PROBLEM: {problem}" for problem in outcome.problems] or ["nothing was lost or doubled"]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pause", type=float, default=0.4, help="share of shots that pause instead of kill")
+    parser.add_argument("--data-dir", type=Path, help="kept afterwards; default is a temporary one")
+    arguments = parser.parse_args()
+    data_dir = arguments.data_dir or Path(tempfile.mkdtemp(prefix="saldo-kill-"))
+    sys.stdout.write(f"seed {arguments.seed}, data in {data_dir}\n")
+    outcome = run(
+        arguments.seed, arguments.seconds, data_dir, workers=arguments.workers, plan=Plan(pause=arguments.pause)
+    )
+    sys.stdout.write(report(outcome) + "\n")
+    return 1 if outcome.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
