@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -73,11 +73,11 @@ class ReadRecord:
     is_repeat: bool
 
 
-def read(connection: Mapping[str, Any], codec: Codec, stretch: Stretch) -> Iterator[ReadRecord]:
+def read(connection: Mapping[str, Any], codec: Codec, stretch: Stretch) -> Generator[ReadRecord, None, None]:
     """Every record of a stretch, repeats included and marked.
 
-    Ensures: ends at the end that each partition had when reading began, unless it follows. A repeat is recognised when
-             its original lies in the stretch.
+    Ensures: it ends at the end that each partition had when reading began, unless it follows. A repeat is recognised
+             when its original lies in the stretch. Closing the iterator gives the connection back.
     Raises:  ContractBroken when the cluster has no such topic or partition; Unavailable when no broker answers.
     """
     consumer = Consumer(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-NAMED = ("record", "enum", "fixed")
-
 
 def types(schema: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every type at and below a schema as (path, type); a primitive "long" appears as {"type": "long"}.

@@ -5,7 +5,8 @@ One function, so that every command agrees and a change of source is a change he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,15 +35,18 @@ class Connection:
     schema_registry_url: str | None
     replication_factor: int | None
 
-    def codec(self) -> Codec:
+    @contextmanager
+    def codec(self) -> Iterator[Codec]:
         """A codec that writes Confluent frames when there is a registry, and reads both framings as far as it can."""
         from schemas.codec import Codec
 
         if self.schema_registry_url is None:
-            return Codec()
+            yield Codec()
+            return
         from schemas.registry import Registry
 
-        return Codec(Registry(self.schema_registry_url))
+        with closing(Registry(self.schema_registry_url)) as registry:
+            yield Codec(registry)
 
 
 def connect(bootstrap_servers: str | None = None, schema_registry_url: str | None = None) -> Connection:

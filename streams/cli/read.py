@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -62,8 +63,12 @@ def read(
     connection = connect(bootstrap_servers, schema_registry_url)
     show = showing.as_json_line if output is Format.JSONL else showing.as_paragraph
     shown = repeats = unreadable = 0
-    try:
-        for record in reading.read(connection.kafka, connection.codec(), stretch):
+    with (
+        suppress(KeyboardInterrupt),  # how following ends
+        connection.codec() as codec,
+        closing(reading.read(connection.kafka, codec, stretch)) as records,
+    ):
+        for record in records:
             if key is not None and record.found.key != key.encode():
                 continue
             if record_type is not None and showing.type_of(record) != record_type:
@@ -76,8 +81,6 @@ def read(
             unreadable += record.reason is not None
             if shown == limit:
                 break
-    except KeyboardInterrupt:  # how following ends
-        pass
     left_out = f", {repeats} repeats left out" if repeats else ""
     damaged = f", {unreadable} of them unreadable" if unreadable else ""
     typer.echo(f"{shown} records{damaged}{left_out}", err=True)

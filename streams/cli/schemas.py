@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -47,9 +48,9 @@ def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
     url = registry_url(schema_registry_url)
     if url is None:
         raise CannotRun(f"no schema registry is named; give --schema-registry-url or set {REGISTRY_VARIABLE}")
-    registry = Registry(url)
     versions = [version for versions in catalog.record_versions().values() for version in versions]
-    for version in versions:
-        schema_id = registry.publish(version)
-        typer.echo(f"{version.subject}  v{version.version}  id {schema_id}")
+    with closing(Registry(url)) as registry:
+        for version in versions:
+            schema_id = registry.publish(version)
+            typer.echo(f"{version.subject}  v{version.version}  id {schema_id}")
     typer.echo(f"{len(versions)} versions are registered at {url}")

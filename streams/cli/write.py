@@ -49,8 +49,8 @@ def write(
     spec = catalog.topic(topic)
     connection = connect(bootstrap_servers, schema_registry_url)
     partitions = writing.partition_count(connection.kafka, topic)
-    with _open(source) as lines:
-        good, bad = writing.prepare(spec, lines, connection.codec(), partitions)
+    with _open(source) as lines, connection.codec() as codec:
+        good, bad = writing.prepare(spec, lines, codec, partitions)
     for line in bad:
         typer.echo(str(line), err=True)
     if bad and not skip_bad:
