@@ -70,7 +70,10 @@ def migrate(store: Store, root: Path = ROOT) -> tuple[str, ...]:
     for migration in known:
         if migration.name in applied:
             if applied[migration.name] != migration.up_sha256:
-                raise MigrationBroken(f"{migration.name}/up.sql changed after it was applied; write a new migration")
+                raise MigrationBroken(
+                    f"{migration.name}/up.sql changed after it was applied: write a new migration, "
+                    "or throw the projection away and build it again from the topics"
+                )
             continue
         _apply(store, migration)
         done.append(migration.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
-from projections.tables.fct_identification.row import TABLE as FCT_IDENTIFICATION
+from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
@@ -22,7 +22,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_RECORDS,
     FCT_OBSERVATIONS,
     FCT_PAYMENT_EVENTS,
-    FCT_IDENTIFICATION,
+    FCT_MOVEMENTS,
     FCT_OPEN_ITEMS,
     FCT_ENTRIES,
     FCT_POSTINGS,

@@ -24,6 +24,7 @@ from schemas.records.identification import (
     WaitingReason,
 )
 from schemas.records.payments import (
+    CaptureAmountChanged,
     CaptureReversalReason,
     CaptureReversed,
     ObservedBy,
@@ -39,9 +40,11 @@ from schemas.records.receivables import (
     EntryNetted,
     EntryPosted,
     EntryWaiting,
+    MovementRecorded,
     OpenItemRecorded,
     PaymentMatched,
     PostingRequested,
+    RefundMatched,
 )
 from schemas.records.tasks import (
     DeadLetter,
@@ -180,6 +183,24 @@ class Script:
             partition=cause.partition,
         )
 
+    def amount_changed(self, payment: str, previous_minor: int, amount_minor: int) -> Incoming:
+        """A later sighting carries another amount; the difference is on its way to identification."""
+        cause = self.observed(payment, amount_minor, TransactionStatus.SETTLED)
+        movement = Movement.AMOUNT_INCREASED if amount_minor > previous_minor else Movement.AMOUNT_DECREASED
+        self.to_identify(payment, abs(amount_minor - previous_minor), movement, cause)
+        return self.write(
+            PAYMENTS,
+            CaptureAmountChanged(
+                paytrace_transaction_id=payment,
+                previous_minor=previous_minor,
+                amount_minor=amount_minor,
+                currency=self.currency,
+                occurred_at=self.now,
+            ),
+            caused_by=self._after(cause),
+            partition=cause.partition,
+        )
+
     # --- identification
 
     def to_identify(self, payment: str, amount_minor: int, movement: Movement, cause: Incoming) -> Incoming:
@@ -204,6 +225,18 @@ class Script:
         )
 
     def identified(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+        """Payer known, and taken up by receivables; gives the record in the inbox of receivables."""
+        sent = self.sent_on(payment, amount_minor, movement)
+        self.recorded(payment, amount_minor, movement)
+        return sent
+
+    def recorded(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+        """The movement is in the customer's entries."""
+        return self._journal(
+            MovementRecorded(abas_customer_id="70001", **self._movement(payment, amount_minor, movement))
+        )
+
+    def sent_on(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
         """Payer known: in the journal, and in the inbox of receivables, which this gives."""
         partition = _partition(f"RE-{payment}")
         cause = self._inbox_position(IDENTIFICATION_INBOX, partition)
@@ -268,6 +301,12 @@ class Script:
             )
         )
 
+    def refund_matched(self, refund: str, amount_minor: int, *, of_payment: str) -> Incoming:
+        fields = self._entry(refund, -amount_minor)
+        del fields["direction"]
+        fields["paytrace_transaction_id"] = of_payment
+        return self._journal(RefundMatched(refund_transaction_id=refund, rule="same-invoice", **fields))
+
     def netted(self, payment: str, signed_minor: int, netted_with: str) -> Incoming:
         return self._journal(EntryNetted(netted_with=netted_with, **self._entry(payment, signed_minor)))
 
@@ -288,9 +327,12 @@ class Script:
             caused_by=self._inbox_position(RECEIVABLES_INBOX, 0),
         )
 
-    def posted(self, payment: str, signed_minor: int, *, document: str | None = None) -> Incoming:
+    def posted(
+        self, payment: str, signed_minor: int, *, document: str | None = None, reference: str | None = None
+    ) -> Incoming:
         fields = self._entry(payment, signed_minor)
         del fields["direction"]
+        fields["posting_reference"] = reference or fields["posting_reference"]
         found = {"abas_document_id": document or f"D-{payment}", "abas_document_number": "ZE-1"}
         if signed_minor < 0:
             return self._outcome(CashReceiptReversed(reverses_reference=f"PT{payment}", **found, **fields))

@@ -90,6 +90,7 @@ CREATE TABLE IF NOT EXISTS fct_payment_events
     refund_transaction_id String,
     batch_number Nullable(Int32),
     detail String,
+    settled_at Nullable(DateTime64(6, 'UTC')),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
@@ -98,7 +99,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What happened to each payment; term and term_minor say what it adds to the bridge'
 ;
 
-CREATE TABLE IF NOT EXISTS fct_identification
+CREATE TABLE IF NOT EXISTS fct_movements
 (
     source_topic LowCardinality(String),
     source_partition Int32,
@@ -126,7 +127,7 @@ CREATE TABLE IF NOT EXISTS fct_identification
 ENGINE = ReplacingMergeTree
 ORDER BY (movement_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'The way of each money movement to its payer'
+COMMENT 'The way of each money movement, from the question whose it is to the entries of a customer'
 ;
 
 CREATE TABLE IF NOT EXISTS fct_open_items
@@ -171,7 +172,7 @@ CREATE TABLE IF NOT EXISTS fct_entries
     currency LowCardinality(String),
     invoice_number String,
     abas_open_item_id String,
-    refund_transaction_id String,
+    refunds_transaction_id String,
     rule LowCardinality(String),
     evidence Array(String),
     reason LowCardinality(String),
@@ -310,7 +311,14 @@ COMMENT 'Next offset of each partition, and the highest saldo-source accepted fr
 ;
 
 CREATE VIEW IF NOT EXISTS fct_payments AS
-WITH events AS
+WITH
+voided_refunds AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_payment_events FINAL
+    WHERE record_type = 'RefundReversed'
+),
+events AS
 (
     -- A higher rank wins whatever the order of the sightings: a void seen first still outranks the capture seen later.
     SELECT
@@ -351,7 +359,7 @@ SELECT
         argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined'))
     ) AS amount_minor,
     sumIf(term_minor, term = 'captured') AS captured_minor,
-    sumIf(events.amount_minor, record_type = 'RefundApplied') AS refunded_minor,
+    sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
     sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
     argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
     argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
@@ -369,10 +377,10 @@ CREATE VIEW IF NOT EXISTS rpt_movements_now AS
 SELECT
     *,
     min(occurred_at) OVER (PARTITION BY movement_id) AS first_at
-FROM fct_identification FINAL
+FROM fct_movements FINAL
 ORDER BY movement_id, stage DESC, source_offset DESC, row_index DESC
 LIMIT 1 BY movement_id
-COMMENT 'Each money movement by its furthest record in identification'
+COMMENT 'Each money movement by its furthest record'
 ;
 
 CREATE VIEW IF NOT EXISTS rpt_entries_now AS
@@ -472,6 +480,7 @@ SELECT
     detail,
     paytrace_transaction_id,
     '' AS posting_reference,
+    movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED') AS is_correction,
     '' AS abas_customer_id,
     invoice_number,
     signed_minor,
@@ -491,6 +500,7 @@ SELECT
     detail,
     paytrace_transaction_id,
     posting_reference,
+    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
     abas_customer_id,
     invoice_number,
     signed_minor,
@@ -502,7 +512,9 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_entries_now
-WHERE record_type = 'EntryWaiting' AND posting_reference NOT IN stopped
+WHERE record_type = 'EntryWaiting'
+    AND posting_reference NOT IN posted
+    AND posting_reference NOT IN stopped
 UNION ALL
 SELECT
     'posting',
@@ -510,6 +522,7 @@ SELECT
     concat('asked of abas for open item ', abas_open_item_id),
     paytrace_transaction_id,
     posting_reference,
+    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
     abas_customer_id,
     invoice_number,
     signed_minor,
@@ -536,7 +549,7 @@ facts AS
     WHERE term != ''
 ),
 -- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount is a correction of its capture.
+-- was posted a week later. A changed amount (a posting reference with C) corrects its capture and belongs to that day.
 moments AS
 (
     SELECT
@@ -557,31 +570,6 @@ documents AS
     ORDER BY source_offset
     LIMIT 1 BY posting_reference, abas_document_id
 ),
-identified AS
-(
-    SELECT
-        paytrace_transaction_id,
-        currency,
-        sum(signed_minor) AS signed_minor,
-        max(rpt_movements_now.occurred_at) AS occurred_at,
-        max(rpt_movements_now.recorded_at) AS recorded_at
-    FROM rpt_movements_now
-    WHERE record_type = 'PaymentIdentified'
-    GROUP BY paytrace_transaction_id, currency
-),
-arrived AS
-(
-    SELECT paytrace_transaction_id, currency, sum(signed_minor) AS signed_minor
-    FROM
-    (
-        SELECT paytrace_transaction_id, currency, signed_minor FROM rpt_entries_now
-        UNION ALL
-        SELECT paytrace_transaction_id, currency, signed_minor
-        FROM fct_parked
-        WHERE inbox_topic = 'receivables.inbox.v1' AND state != 'RELEASED' AND signed_minor != 0
-    )
-    GROUP BY paytrace_transaction_id, currency
-),
 lines AS
 (
     SELECT
@@ -591,46 +579,43 @@ lines AS
     FROM facts
     UNION ALL
     SELECT
-        'posted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'posted', signed_minor,
+        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
-        'waiting', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'waiting', signed_minor, if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     UNION ALL
     SELECT
-        lower(state), signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        lower(state), signed_minor,
+        if(position(movement_id, ':AMOUNT_') > 0 OR startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+            1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
         occurred_at, parked_at, toString(source_topic), source_partition, source_offset
     FROM fct_parked
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
-        'netted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'netted', signed_minor,
+        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
-        'on_the_way', signed_minor, toInt8(sign(signed_minor)), toString(currency),
-        paytrace_transaction_id, '', toString(record_type), concat('asked for ', token),
+        'on_the_way', signed_minor,
+        if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_movements_now
-    WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn')
+    WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn', 'PaymentIdentified')
         AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
-    UNION ALL
-    SELECT
-        'on_the_way', identified.signed_minor - arrived.signed_minor, toInt8(sign(identified.signed_minor - arrived.signed_minor)), toString(identified.currency),
-        identified.paytrace_transaction_id, '', 'PaymentIdentified', 'identified, not yet an entry',
-        identified.occurred_at, identified.recorded_at, 'receivables.inbox.v1', toInt32(-1), toInt64(-1)
-    FROM identified
-    LEFT JOIN arrived USING (paytrace_transaction_id, currency)
-    WHERE identified.signed_minor != arrived.signed_minor
 )
 SELECT
     lines.term AS term,

@@ -25,11 +25,13 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     if not isinstance(record, ENTRY_EVENTS):
         return ()
     direction = _direction(record)
+    refund = getattr(record, "refund_transaction_id", "")
     return (
         {
             "record_type": type(record).__name__,
             "posting_reference": record.posting_reference,
-            "paytrace_transaction_id": record.paytrace_transaction_id,
+            # A matched refund names the payment it belongs to; the entry is still the refund's.
+            "paytrace_transaction_id": refund or record.paytrace_transaction_id,
             "abas_customer_id": record.abas_customer_id,
             "direction": direction.value,
             "signed_minor": direction_sign(direction) * record.amount_minor,
@@ -37,7 +39,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "currency": record.currency,
             "invoice_number": getattr(record, "invoice_number", None) or "",
             "abas_open_item_id": getattr(record, "abas_open_item_id", None) or "",
-            "refund_transaction_id": getattr(record, "refund_transaction_id", ""),
+            "refunds_transaction_id": record.paytrace_transaction_id if refund else "",
             "rule": getattr(record, "rule", ""),
             "evidence": list(getattr(record, "evidence", ())),
             "reason": record.reason.value if isinstance(record, EntryWaiting) else "",
@@ -74,7 +76,7 @@ TABLE = Table(
         "currency",
         "invoice_number",
         "abas_open_item_id",
-        "refund_transaction_id",
+        "refunds_transaction_id",
         "rule",
         "evidence",
         "reason",

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS fct_entries
     currency LowCardinality(String),
     invoice_number String,
     abas_open_item_id String,
-    refund_transaction_id String,
+    refunds_transaction_id String,
     rule LowCardinality(String),
     evidence Array(String),
     reason LowCardinality(String),

@@ -5,7 +5,6 @@ Terms: captured, refunded, voided, returned. What abas must come to hold is capt
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from projections.coordinates import Coordinates
@@ -17,6 +16,7 @@ from schemas.records.payments import (
     CaptureAmountChanged,
     CaptureReversalReason,
     CaptureReversed,
+    CaptureSighted,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentContradicted,
@@ -33,6 +33,7 @@ PAYMENT_RECORDS = (
     PaymentAuthorized,
     AchPaymentInitiated,
     PaymentCaptured,
+    CaptureSighted,
     CaptureAmountChanged,
     PaymentSettled,
     PaymentVoided,
@@ -89,7 +90,8 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "refund_transaction_id": _field(record, "refund_transaction_id"),
             "batch_number": getattr(record, "batch_number", None),
             "detail": _detail(record),
-            "occurred_at": _occurred_at(record),
+            "settled_at": getattr(record, "settled_at", None),
+            "occurred_at": record.occurred_at,
         },
     )
 
@@ -98,15 +100,12 @@ def _field(record: Any, name: str) -> str:
     return getattr(record, name, None) or ""
 
 
-def _occurred_at(record: Any) -> datetime:
-    instant: datetime = record.settled_at if isinstance(record, PaymentSettled) else record.occurred_at
-    return instant
-
-
 def _detail(record: Any) -> str:
     match record:
         case PaymentVoided() | CaptureReversed():
             return str(record.reason.value)
+        case CaptureSighted():
+            return str(record.status.value)
         case PaymentDeclined():
             return record.approval_message
         case AchPaymentFailed():
@@ -138,6 +137,7 @@ TABLE = Table(
         "refund_transaction_id",
         "batch_number",
         "detail",
+        "settled_at",
         "occurred_at",
     ),
     reads=PAYMENT_RECORDS,

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS fct_payment_events
     refund_transaction_id String,
     batch_number Nullable(Int32),
     detail String,
+    settled_at Nullable(DateTime64(6, 'UTC')),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree

@@ -1,5 +1,12 @@
 CREATE VIEW IF NOT EXISTS fct_payments AS
-WITH events AS
+WITH
+voided_refunds AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_payment_events FINAL
+    WHERE record_type = 'RefundReversed'
+),
+events AS
 (
     -- A higher rank wins whatever the order of the sightings: a void seen first still outranks the capture seen later.
     SELECT
@@ -40,7 +47,7 @@ SELECT
         argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined'))
     ) AS amount_minor,
     sumIf(term_minor, term = 'captured') AS captured_minor,
-    sumIf(events.amount_minor, record_type = 'RefundApplied') AS refunded_minor,
+    sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
     sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
     argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
     argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,

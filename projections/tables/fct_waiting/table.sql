@@ -19,6 +19,7 @@ SELECT
     detail,
     paytrace_transaction_id,
     '' AS posting_reference,
+    movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED') AS is_correction,
     '' AS abas_customer_id,
     invoice_number,
     signed_minor,
@@ -38,6 +39,7 @@ SELECT
     detail,
     paytrace_transaction_id,
     posting_reference,
+    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
     abas_customer_id,
     invoice_number,
     signed_minor,
@@ -49,7 +51,9 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_entries_now
-WHERE record_type = 'EntryWaiting' AND posting_reference NOT IN stopped
+WHERE record_type = 'EntryWaiting'
+    AND posting_reference NOT IN posted
+    AND posting_reference NOT IN stopped
 UNION ALL
 SELECT
     'posting',
@@ -57,6 +61,7 @@ SELECT
     concat('asked of abas for open item ', abas_open_item_id),
     paytrace_transaction_id,
     posting_reference,
+    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
     abas_customer_id,
     invoice_number,
     signed_minor,

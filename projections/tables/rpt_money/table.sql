@@ -7,7 +7,7 @@ facts AS
     WHERE term != ''
 ),
 -- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount is a correction of its capture.
+-- was posted a week later. A changed amount (a posting reference with C) corrects its capture and belongs to that day.
 moments AS
 (
     SELECT
@@ -28,31 +28,6 @@ documents AS
     ORDER BY source_offset
     LIMIT 1 BY posting_reference, abas_document_id
 ),
-identified AS
-(
-    SELECT
-        paytrace_transaction_id,
-        currency,
-        sum(signed_minor) AS signed_minor,
-        max(rpt_movements_now.occurred_at) AS occurred_at,
-        max(rpt_movements_now.recorded_at) AS recorded_at
-    FROM rpt_movements_now
-    WHERE record_type = 'PaymentIdentified'
-    GROUP BY paytrace_transaction_id, currency
-),
-arrived AS
-(
-    SELECT paytrace_transaction_id, currency, sum(signed_minor) AS signed_minor
-    FROM
-    (
-        SELECT paytrace_transaction_id, currency, signed_minor FROM rpt_entries_now
-        UNION ALL
-        SELECT paytrace_transaction_id, currency, signed_minor
-        FROM fct_parked
-        WHERE inbox_topic = 'receivables.inbox.v1' AND state != 'RELEASED' AND signed_minor != 0
-    )
-    GROUP BY paytrace_transaction_id, currency
-),
 lines AS
 (
     SELECT
@@ -62,46 +37,43 @@ lines AS
     FROM facts
     UNION ALL
     SELECT
-        'posted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'posted', signed_minor,
+        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
-        'waiting', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'waiting', signed_minor, if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     UNION ALL
     SELECT
-        lower(state), signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        lower(state), signed_minor,
+        if(position(movement_id, ':AMOUNT_') > 0 OR startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+            1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
         occurred_at, parked_at, toString(source_topic), source_partition, source_offset
     FROM fct_parked
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
-        'netted', signed_minor, toInt8(sign(signed_minor)), toString(currency),
+        'netted', signed_minor,
+        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
-        'on_the_way', signed_minor, toInt8(sign(signed_minor)), toString(currency),
-        paytrace_transaction_id, '', toString(record_type), concat('asked for ', token),
+        'on_the_way', signed_minor,
+        if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_movements_now
-    WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn')
+    WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn', 'PaymentIdentified')
         AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
-    UNION ALL
-    SELECT
-        'on_the_way', identified.signed_minor - arrived.signed_minor, toInt8(sign(identified.signed_minor - arrived.signed_minor)), toString(identified.currency),
-        identified.paytrace_transaction_id, '', 'PaymentIdentified', 'identified, not yet an entry',
-        identified.occurred_at, identified.recorded_at, 'receivables.inbox.v1', toInt32(-1), toInt64(-1)
-    FROM identified
-    LEFT JOIN arrived USING (paytrace_transaction_id, currency)
-    WHERE identified.signed_minor != arrived.signed_minor
 )
 SELECT
     lines.term AS term,

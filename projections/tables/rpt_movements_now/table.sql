@@ -2,7 +2,7 @@ CREATE VIEW IF NOT EXISTS rpt_movements_now AS
 SELECT
     *,
     min(occurred_at) OVER (PARTITION BY movement_id) AS first_at
-FROM fct_identification FINAL
+FROM fct_movements FINAL
 ORDER BY movement_id, stage DESC, source_offset DESC, row_index DESC
 LIMIT 1 BY movement_id
-COMMENT 'Each money movement by its furthest record in identification'
+COMMENT 'Each money movement by its furthest record'

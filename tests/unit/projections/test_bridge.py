@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from projections.client import Store
-from schemas.records.identification import Movement
+from schemas.records.identification import Movement, WaitingReason
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import (
     COMMANDS,
@@ -42,7 +42,8 @@ def test_each_station_holds_the_money_once(store: Store) -> None:
     stations = (
         (lambda: script.captured("1", 100), {"captured": 100, "on_the_way": 100}),
         (lambda: script.awaits_reference("1", 100), {"captured": 100, "waiting": 100}),
-        (lambda: script.identified("1", 100), {"captured": 100, "on_the_way": 100}),
+        (lambda: script.sent_on("1", 100), {"captured": 100, "on_the_way": 100}),
+        (lambda: script.recorded("1", 100), {"captured": 100}),
         (lambda: script.waiting("1", 100), {"captured": 100, "waiting": 100}),
         (lambda: script.matched("1", 100), {"captured": 100, "waiting": 100}),
         (lambda: script.requested("1", 100), {"captured": 100, "waiting": 100}),
@@ -151,7 +152,7 @@ def test_money_is_parked_until_its_record_is_released(store: Store) -> None:
 def test_discarded_money_stays_a_residual_with_a_name(store: Store) -> None:
     script = Script()
     script.captured("1", 100)
-    arrived = script.identified("1", 100)
+    arrived = script.sent_on("1", 100)
     assert arrived.topic == RECEIVABLES_INBOX
     script.parked(RECEIVABLES, arrived)
     script.discarded(RECEIVABLES, arrived)
@@ -233,3 +234,49 @@ def test_a_later_void_falls_on_its_own_day(store: Store) -> None:
         ("posted", 100, NOON),
         ("voided", 100, next_day),
     ]
+
+
+def test_a_decrease_after_posting_belongs_to_the_day_of_its_capture(store: Store) -> None:
+    """Captured 100 on the first day, lowered to 90 on the second, voided on the third: each day closes."""
+    script = Script()
+    posted_payment(script, "1", 100)
+    script.wait(days=1)
+    script.amount_changed("1", 100, 90)
+    script.identified("1", 10, Movement.AMOUNT_DECREASED)
+    script.posted("1", -10, reference="PT1C1")
+    script.wait(days=1)
+    script.voided("1", 90)
+    script.identified("1", 90, Movement.VOIDED)
+    script.posted("1", -90, reference="PT1V")
+    project(store, script.messages)
+    assert residual(store) == 0
+    days = store.rows(
+        "SELECT money_at, sumIf(minor, term = 'captured') - sumIf(minor, term IN ('voided', 'posted'))"
+        " FROM rpt_money GROUP BY money_at ORDER BY money_at"
+    )
+    assert days == [(NOON, 0), (NOON + timedelta(days=2), 0)]
+
+
+def test_a_matched_refund_is_still_the_refund_s_own_entry(store: Store) -> None:
+    """RefundMatched names the payment it belongs to; the money in it stays that of the refund transaction."""
+    script = Script()
+    posted_payment(script, "1", 100)
+    script.refunded("2", 40)
+    script.identified("2", 40, Movement.REFUNDED)
+    script.refund_matched("2", 40, of_payment="1")
+    project(store, script.messages)
+    assert residual(store) == 0
+    found = store.rows("SELECT paytrace_transaction_id, minor FROM rpt_money WHERE term = 'waiting'")
+    assert found == [("2", -40)]
+
+
+def test_money_that_abas_holds_after_all_does_not_wait_as_well(store: Store) -> None:
+    """Refused first, found by a later look-up: the outcome is in the sink's journal before receivables has read it."""
+    script = Script()
+    script.captured("1", 100)
+    script.identified("1", 100)
+    script.requested("1", 100)
+    script.waiting("1", 100, WaitingReason.POSTING_REFUSED)
+    script.posted("1", 100)
+    project(store, script.messages)
+    assert bridge(store) == {"captured": 100, "posted": 100}

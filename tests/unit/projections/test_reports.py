@@ -140,6 +140,7 @@ def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None
         "PaymentCaptured",
         "PaymentIdentified",
         "PaymentIdentified",
+        "MovementRecorded",
         "PaymentMatched",
         "PostingRequested",
         "PostCashReceipt",

@@ -18,8 +18,9 @@ from projections.dead_letters import open_dead_letter
 from projections.errors import MigrationBroken
 from projections.migrate import ROOT as MIGRATIONS
 from projections.migrate import migrate, migrations
-from projections.tables.fct_identification.row import STAGES
-from projections.tables.fct_payment_events.row import bridge_term
+from projections.tables.fct_entries.row import ENTRY_EVENTS
+from projections.tables.fct_movements.row import STAGES
+from projections.tables.fct_payment_events.row import PAYMENT_RECORDS, bridge_term
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
@@ -180,10 +181,25 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
     }
 
 
-def test_identification_knows_the_stage_of_every_movement_record() -> None:
+def test_every_event_of_the_payments_journal_is_in_its_table() -> None:
+    bookkeeping = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded"}
+    told = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - bookkeeping
+    assert told == {kind.__name__ for kind in PAYMENT_RECORDS}
+
+
+def test_every_event_of_an_entry_is_in_its_table() -> None:
+    told = {
+        record.name
+        for record in catalog.topic(topics.RECEIVABLES_EVENTS).records
+        if "posting_reference" in {field.name for field in fields(catalog.record_classes()[record.name])}
+    }
+    assert told == {kind.__name__ for kind in ENTRY_EVENTS}
+
+
+def test_movements_know_the_stage_of_every_record_about_one() -> None:
     about_movements = {
         name
-        for topic in (topics.IDENTIFICATION_INBOX, topics.IDENTIFICATION_EVENTS)
+        for topic in topics.projected_topics()
         for name in (record.name for record in catalog.topic(topic).records)
         if "movement_id" in {field.name for field in fields(catalog.record_classes()[name])}
     }

@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS fct_identification
+CREATE TABLE IF NOT EXISTS fct_movements
 (
     source_topic LowCardinality(String),
     source_partition Int32,
@@ -26,4 +26,4 @@ CREATE TABLE IF NOT EXISTS fct_identification
 ENGINE = ReplacingMergeTree
 ORDER BY (movement_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'The way of each money movement to its payer'
+COMMENT 'The way of each money movement, from the question whose it is to the entries of a customer'

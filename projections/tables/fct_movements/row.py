@@ -1,7 +1,7 @@
-"""fct_identification: the way of each money movement to its payer, from the question to the answer.
+"""fct_movements: the way of each money movement, from the question whose it is to its arrival with a customer.
 
-The question (PaymentToIdentify) comes from the inbox, the rest from the journal; PaymentIdentified is read from the
-journal only, not a second time from the inbox of receivables.
+The question (PaymentToIdentify) comes from the inbox of identification, the rest from journals; PaymentIdentified is
+read from the journal only, not a second time from the inbox of receivables.
 """
 
 from __future__ import annotations
@@ -11,23 +11,30 @@ from typing import Any
 from projections.coordinates import Coordinates
 from projections.tables.money import movement_sign
 from projections.tables.table import Row, Table
-from projections.topics import IDENTIFICATION_EVENTS, IDENTIFICATION_INBOX
+from projections.topics import RECEIVABLES_INBOX
 from schemas.records.identification import (
     PaymentAwaitsReference,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
 )
+from schemas.records.receivables import MovementRecorded
 
 # A movement is asked for at one token after the other, each perhaps on another partition, so offsets alone don't order
 # its records; the stage does.
-STAGES: dict[type, int] = {PaymentToIdentify: 0, PaymentPassedOn: 1, PaymentAwaitsReference: 2, PaymentIdentified: 3}
+STAGES: dict[type, int] = {
+    PaymentToIdentify: 0,
+    PaymentPassedOn: 1,
+    PaymentAwaitsReference: 2,
+    PaymentIdentified: 3,
+    MovementRecorded: 4,
+}
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
-    """One row for each record about a movement on its way to a payer."""
+    """One row for each record about a movement on its way."""
     stage = STAGES.get(type(record))
-    if stage is None or at.topic not in (IDENTIFICATION_INBOX, IDENTIFICATION_EVENTS):
+    if stage is None or at.topic == RECEIVABLES_INBOX:
         return ()
     return (
         {
@@ -41,9 +48,9 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "currency": record.currency,
             "method": record.method.value,
             "invoice_number": record.invoice_number or "",
-            "vault_customer_id": record.vault_customer_id or "",
+            "vault_customer_id": getattr(record, "vault_customer_id", None) or "",
             "token": _token(record),
-            "abas_customer_id": record.abas_customer_id if isinstance(record, PaymentIdentified) else "",
+            "abas_customer_id": getattr(record, "abas_customer_id", ""),
             "reason": record.reason.value if isinstance(record, PaymentAwaitsReference) else "",
             "detail": record.detail if isinstance(record, PaymentAwaitsReference) else "",
             "occurred_at": record.occurred_at,
@@ -59,12 +66,14 @@ def _token(record: Any) -> str:
             return record.next_token
         case PaymentIdentified():
             return record.identified_by
+        case PaymentAwaitsReference():
+            return record.token
         case _:
-            return str(record.token)
+            return ""
 
 
 TABLE = Table(
-    name="fct_identification",
+    name="fct_movements",
     own_columns=(
         "record_type",
         "stage",
