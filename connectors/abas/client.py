@@ -7,6 +7,7 @@ and when its answer doesn't come the caller gets AbasOutcomeUnknown and must loo
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -105,18 +106,16 @@ class AbasClient:
         """Close the connections; working sets are closed where they were opened."""
         await self._http.aclose()
 
-    async def about(self) -> Mapping[str, Any]:
-        """Tell version, time zone, clock and licence mode of the ERP.
+    async def about(self) -> Mapping[str, str]:
+        """Tell version, time zone and clock of the ERP, by the names that abas gives them.
 
         Raises: Transient, LoginRejected, AbasAccessDenied.
         """
-        answer = await self._read("GET", f"{self._base}/about")
-        return answer.data if isinstance(answer.data, dict) else {}
+        return _plain_fields(await self._read("GET", f"{self._base}/about"))
 
-    async def user_info(self) -> Mapping[str, Any]:
+    async def user_info(self) -> Mapping[str, str]:
         """Tell whom the login stands for."""
-        answer = await self._read("GET", f"{self._base}/userInfo")
-        return answer.data if isinstance(answer.data, dict) else {}
+        return _plain_fields(await self._read("GET", f"{self._base}/userInfo"))
 
     async def query(
         self, table: str, selection: Selection, head_fields: Sequence[str], *, order_option: str
@@ -150,7 +149,8 @@ class AbasClient:
         Shapes: the result is (n,), n <= limit, which is the page size when None.
         """
         body = {
-            "criteria": list(selection.parts(order_option)),
+            # One text, as in a URL: what several texts mean together is told nowhere.
+            "criteria": [";".join(selection.parts(order_option))],
             "headFields": ",".join(head_fields),
             "tableFields": "-",
             "offset": offset,
@@ -175,7 +175,7 @@ class AbasClient:
     async def tables(self) -> tuple[Mapping[str, Any], ...]:
         """List every table: name, dbId, tableSpec."""
         answer = await self._read("GET", f"{self._base}/obj/meta", params=self._language)
-        return _entries(answer, "groups")
+        return _entries(answer, "erpDbGroups", "groups")
 
     async def table_fields(self, table: str) -> tuple[Mapping[str, Any], ...]:
         """List a table's fields: name, germanName, englishName, type, tableColumn."""
@@ -190,11 +190,12 @@ class AbasClient:
     async def infosystems(self, workspace: str) -> tuple[Mapping[str, Any], ...]:
         """List a workspace's infosystems: className, searchWord."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}"
-        return _entries(await self._read("GET", path, params=self._language), "infosystems")
+        return _entries(await self._read("GET", path, params=self._language), "erpInfosystems", "infosystems")
 
     async def all_infosystems(self) -> tuple[Mapping[str, Any], ...]:
         """List the infosystems of every workspace: className, workspace, searchWord."""
-        return _entries(await self._read("GET", f"{self._base}/infosys/meta", params=self._language), "infosystems")
+        answer = await self._read("GET", f"{self._base}/infosys/meta", params=self._language)
+        return _entries(answer, "erpInfosystems", "infosystems")
 
     async def infosystem_fields(self, workspace: str, search_word: str) -> tuple[Mapping[str, Any], ...]:
         """List an infosystem's fields."""
@@ -244,23 +245,34 @@ class AbasClient:
             await working_set.close()
 
     async def open_editor(
-        self, table: str, action: str, *, record: str | None, working_set_id: str | None, head_fields: Sequence[str]
+        self, table: str, action: str, *, record: str | None, working_set_id: str | None
     ) -> ErpObject:
-        """Open an editor for a new or an existing record; use WorkingSet, which also closes it."""
+        """Open an editor for a new or an existing record; use WorkingSet, which also closes it.
+
+        A working set that is gone is made anew under the same id, so the id alone proves nothing.
+        """
         target = f"/{quote(record, safe='')}" if record else ""
         path = f"{self._base}/obj/data/{table}{target}/commands/{quote(action, safe='')}"
-        params = {**self._editing, "filterHeadFields": ",".join(head_fields), "filterTableFields": "-"}
+        params = {**self._editing, "filterHeadFields": "id", "filterTableFields": "-"}
         if working_set_id:
             params["workingSetId"] = working_set_id
         return self._shape_of_write(await self._write("POST", path, params=params, body={}))
 
-    async def act(
-        self, working_set_id: str, editor_id: str, actions: Sequence[Action], *, head_fields: Sequence[str]
-    ) -> ErpObject:
+    async def act(self, working_set_id: str, editor_id: str, actions: Sequence[Action]) -> None:
         """Apply actions to an open editor, in order; a Commit may be the last."""
         path = f"{self._base}/workspace/{quote(working_set_id)}/wip/{quote(editor_id)}"
-        body = {"actions": list(actions), "headFields": ",".join(head_fields), "tableFields": "-"}
-        return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
+        await self._write("POST", path, params=self._editing, body={"actions": list(actions)})
+
+    async def execute(self, init_action: Action, actions: Sequence[Action], *, close_action: Action) -> None:
+        """Open an editor, act and close it in one request. Without a closeAction abas would save nothing."""
+        body = {
+            "initAction": init_action,
+            "actions": list(actions),
+            "closeAction": close_action,
+            "headFields": "id",
+            "tableFields": "-",
+        }
+        await self._write("POST", f"{self._base}/exec", params=self._editing, body=body)
 
     async def command_working_set(self, working_set_id: str, command: str) -> None:
         """Send CLOSE or CANCEL to a working set."""
@@ -330,35 +342,35 @@ class AbasClient:
 class WorkingSet:
     """Editors that share one server-side working set: opened one after the other, closed together.
 
-    The server drops all of them at once when the set expires, so a lock held by one editor fences the commit of
-    the other: whoever lost the lock can't save any more.
+    The server drops all of them at once when the set expires, and makes a set anew when an editor is opened in one
+    that is gone. So an editor that was opened first and still lives proves that every later one, and the lock it
+    holds, has lived as long.
     """
 
     def __init__(self, client: AbasClient) -> None:
         self._client = client
         self._id: str | None = None
 
-    async def open(
-        self, table: str, action: str, *, record: str | None = None, head_fields: Sequence[str] = ("id",)
-    ) -> str:
+    async def open(self, table: str, action: str, *, record: str | None = None) -> str:
         """Open an editor and return its id.
 
         Raises: AbasObjectLocked when somebody else holds the record.
         """
-        editor = await self._client.open_editor(
-            table, action, record=record, working_set_id=self._id, head_fields=head_fields
-        )
+        editor = await self._client.open_editor(table, action, record=record, working_set_id=self._id)
         self._id = self._id or str(editor.meta.get("workingSetId") or "") or None
         editor_id = str(editor.meta.get("workingSetEditorId") or "")
         if not editor_id or self._id is None:
             raise AbasOutcomeUnknown("abas opened an editor and didn't say which")
         return editor_id
 
-    async def act(self, editor_id: str, actions: Sequence[Action], *, head_fields: Sequence[str]) -> ErpObject:
-        """Apply actions to one of the set's editors."""
+    async def act(self, editor_id: str, actions: Sequence[Action]) -> None:
+        """Apply actions to one of the set's editors.
+
+        Raises: AbasSessionLost when it, and with it every lock of the set, is gone.
+        """
         if self._id is None:
             raise AbasOutcomeUnknown("no editor is open in this working set")
-        return await self._client.act(self._id, editor_id, actions, head_fields=head_fields)
+        await self._client.act(self._id, editor_id, actions)
 
     async def close(self) -> None:
         """Drop what was not committed and free the locks; a set that is gone or unreachable expires by itself."""
@@ -377,14 +389,14 @@ def _judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer
         answer = parse_answer(received) if received.strip() else None
     except WireError as error:
         raise _without_body(response, str(error), wrote=wrote) from error
-    if answer is not None and answer.error is not None:
-        raise error_from_answer(answer.error)
     if answer is not None and answer.dialog is not None:
         # The answers that the profile knows came with the action, so nobody decided on this question: no one
         # answers it by guess, the editor is cancelled, and the question stands as a refusal for a person to read.
         raise AbasRefused(
             f"abas asks: {answer.dialog.title} {answer.dialog.prompt}".strip(), code=f"DIALOG/{answer.dialog.id}"
         )
+    if answer is not None and answer.error is not None:
+        raise error_from_answer(answer.error)
     if response.status_code >= 400 or answer is None:
         raise _without_body(response, "no abas error in the body", wrote=wrote)
     return answer
@@ -403,11 +415,22 @@ def _read_shape(parse: Callable[[Any], ShapeT], answer: Answer) -> ShapeT:
         raise AbasUnavailable(f"abas answered in a form that we can't read: {error}") from error
 
 
-def _entries(answer: Answer, key: str) -> tuple[Mapping[str, Any], ...]:
-    """Find the list of a metadata answer, whose envelope is documented less firmly than its entries."""
+def _plain_fields(answer: Answer) -> dict[str, str]:
+    """Read named values, each plain or as a field with value and text; other things are left out."""
+    fields: dict[str, str] = {}
+    for name, entry in (answer.data if isinstance(answer.data, dict) else {}).items():
+        value = (entry.get("value") or entry.get("text")) if isinstance(entry, dict) else entry
+        if isinstance(value, str | int | Decimal):
+            fields[str(name)] = str(value)
+    return fields
+
+
+def _entries(answer: Answer, *keys: str) -> tuple[Mapping[str, Any], ...]:
+    """Find the list of a metadata answer: at one of these keys, or the answer itself, as an array or a map by name."""
     data = answer.data
-    if isinstance(data, dict):
-        data = data.get(key, [])
-    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise AbasUnavailable(f"abas answered a metadata request without a list of {key}")
-    return tuple(data)
+    found = next((data[key] for key in keys if key in data), None) if isinstance(data, dict) else data
+    if isinstance(found, dict):
+        found = [{"name": name, **entry} for name, entry in found.items() if isinstance(entry, dict)]
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise AbasUnavailable(f"abas answered a metadata request without a list of {keys[0]}")
+    return tuple(found)

@@ -5,11 +5,14 @@ the REST facade stops them (no idempotency key, no transaction over several reco
 
 - infosystem: the ERP side looks for the reference and posts within one database transaction and returns the
   document that is there, old or new. Both writers get the same document.
-- editor: a lock record (the customer) is opened first, in the same working set as the payment's editor. While it is
-  held, nobody else posts for this customer, and the look-up happens under it. A paused writer loses lock and
-  payment editor together when the set expires, so its late commit fails with AbasSessionLost.
-  What remains: this rests on abas dropping all editors of an expired set at once (docs/abas.md lists it for the
-  live check); with `lock` left out of the profile, two writers can double a document and nothing would stop them.
+- editor: the payment's editor is opened first, then the lock record (the customer) in the same working set; under the
+  lock the reference is looked for, then the payment is saved. While the lock is held, nobody else posts for this
+  customer. A paused writer whose set expired has lost the payment's editor with the lock, whenever that was, so its
+  late commit fails with AbasSessionLost. The order matters: abas makes an expired set anew when something is opened in
+  it, so a payment editor opened after the lock could live without it.
+  What remains: this rests on abas dropping all editors of an expired set at once (docs/abas.md lists it for the live
+  check). With `lock` left out of the profile the payment goes through /exec in one request, two writers can double a
+  document and nothing stops them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -65,18 +68,22 @@ async def _by_editor(
     customer: str,
     look_up: LookUp,
 ) -> PostedDocument:
-    payment = profile.tables.payment
-    async with client.working_set() as working_set:
-        if call.lock is not None:
-            held = customer if call.lock.table == "customer" else values["open_item"]
-            locked_table = getattr(profile.tables, call.lock.table).table
+    payment = profile.tables.payment.table
+    fields = _set_all(call.inputs, call.constants, values)
+    saving = commit(profile.posting.dialog_answers)
+    if call.lock is None:
+        opening = {"_type": "OpenEditor", "tableName": payment, "editAction": call.action}
+        await client.execute(opening, fields, close_action=saving)
+    else:
+        held = customer if call.lock.table == "customer" else values["open_item"]
+        locked_table = getattr(profile.tables, call.lock.table).table
+        async with client.working_set() as working_set:
+            editor = await working_set.open(payment, call.action)
             await working_set.open(locked_table, call.lock.action, record=held)
             found = await look_up()  # under the lock: what a writer before us posted is visible now
             if found is not None:
                 return found
-        editor = await working_set.open(payment.table, call.action)
-        actions = [*_set_all(call.inputs, call.constants, values), commit(profile.posting.dialog_answers)]
-        await working_set.act(editor, actions, head_fields=["id"])
+            await working_set.act(editor, [*fields, saving])
     posted = await look_up()
     if posted is None:
         raise AbasOutcomeUnknown("abas said that it saved the document, and it can't be found yet")

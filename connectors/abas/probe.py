@@ -142,7 +142,7 @@ async def probe(client: AbasClient) -> str:
         "formats:",
         '  date_input: "%Y-%m-%d"',
         '  date_texts: ["%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y"]',
-        f"  time_zone: {_plain(about.get('timeZone', 'UTC'))}",
+        f"  time_zone: {_plain(about.get('erpTimeZone', 'UTC'))}",
         '  order_option: "@order={field}"',
         "",
     ]

@@ -41,7 +41,7 @@ class AbasSettings(BaseModel):
         "application/abas.objects+json"
     )
     working_set_label: str = "saldo"
-    about_time_field: str = "serverDateTime"  # name of the server's clock in .../about; unknown publicly
+    about_time_field: str = "erpDateTime"  # the server's clock in .../about
 
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0

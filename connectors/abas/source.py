@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
-from connectors.abas.errors import AbasRecordUnreadable
+from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
 from connectors.abas.mapping import (
     PaymentWish,
     parse_instant,
@@ -137,11 +137,11 @@ class AbasSource:
         """Say since when filed records are read, by abas' own clock, which may differ from ours; None is for ever."""
         if self._settings.filed_lookback_days == 0:
             return None
-        told = (await self._client.about()).get(self._settings.about_time_field)
         try:
-            now = parse_instant(str(told), self._profile.formats)
-        except (ValueError, OverflowError):
-            now = self._now()
+            told = (await self._client.about()).get(self._settings.about_time_field, "")
+            now = parse_instant(told, self._profile.formats)
+        except (AbasRefused, AbasAddressWrong, ValueError, OverflowError):
+            now = self._now()  # abas doesn't tell its clock, or in a form of its own
         since = (now - timedelta(days=self._settings.filed_lookback_days)).date()
         return to_date_text(since, self._profile.formats)
 

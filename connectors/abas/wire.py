@@ -123,15 +123,15 @@ def parse_answer(body: bytes) -> Answer:
         raise WireError(f"no JSON: {error}") from error
     envelope = _mapping(document, "answer")
     content = envelope.get("content")
-    if content is None:
-        return Answer(content_type=_meta_type(envelope), data=envelope)
+    if content is None or isinstance(content, str):
+        return Answer(content_type=_meta_type(envelope), data=envelope if content is None else content)
     content = _mapping(content, "content")
     kind = str(content.get("_type") or _meta_type(envelope))
     remaining = _mapping(content.get("remainingActions") or {}, "remainingActions")
     actions = _list(remaining.get("actions") or [], "remainingActions.actions")
     return Answer(
         content_type=kind,
-        data=content.get("data"),
+        data=content.get("data", content),
         messages=tuple(_message(m) for m in _list(content.get("messages") or [], "messages")),
         error=_error(content),
         dialog=_dialog(content),
@@ -215,6 +215,8 @@ def _error(content: Mapping[str, Any]) -> ErpError | None:
     error = _mapping(raw, "error")
     if "category" in error or isinstance(error.get("error"), dict):
         return _erp_error(error)
+    if error.get("type") == "INFO":
+        return None  # the middleware says good-bye in the same words as it says no
     # The middleware's own failures: {"error": {"message", "type"}, "details": [], "location"}.
     categories = {"SECURITY_ERROR": "ACCESS_DENIED", "SYSTEM_ERROR": "INTERNAL_ERROR", "USER_ERROR": "OTHER"}
     said = _text(error.get("message")) or _text(error.get("text"))

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hmac
 import json
+import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -33,6 +34,7 @@ Handler = Callable[[Call], Reply]
 
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 _LOCK_POLL_S = 0.01
+_FOREVER_S = 3600.0  # what a negative wait means here: longer than any test
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -70,6 +72,7 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
     editor = "/{client}/workspace/{working_set}/wip/{editor}"
     listed: list[tuple[str, str, Handler]] = [
         ("POST", f"{table}/query", routes_objects.list_records),
+        ("GET", f"{table}/query", routes_objects.list_records),
         ("POST", "/{client}/infosys/data/{workspace}/{search_word}", routes_objects.run_infosystem),
         ("POST", "/{client}/exec", routes_objects.execute),
         ("POST", editor, routes_workspace.act),
@@ -85,9 +88,9 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("GET", "/{client}/obj/data/byId/{record}", routes_objects.redirect_by_id),
         ("GET", "/{client}/obj/data/byIds", routes_objects.read_by_ids),
         ("POST", "/{client}/obj/data/byIds", routes_objects.read_by_ids),
-        ("GET", f"{table}/commands", routes_meta.table_commands),
+        ("GET", f"{table}/commands", routes_meta.table_command_links),
         ("POST", f"{table}/commands/{{command}}", routes_workspace.open_new),
-        ("GET", f"{table}/{{record}}/commands", routes_meta.record_commands),
+        ("GET", f"{table}/{{record}}/commands", routes_meta.record_command_links),
         ("POST", f"{table}/{{record}}/commands/{{command}}", routes_workspace.open_existing),
         ("GET", table, routes_objects.list_records),
         ("POST", table, routes_objects.create_record),
@@ -100,7 +103,7 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("GET", "/{client}/infosys/meta/{workspace}", routes_meta.infosystems),
         ("GET", "/{client}/infosys/meta/{workspace}/{search_word}", routes_meta.infosystem),
         ("GET", "/{client}/infosys/data/{workspace}/{search_word}", routes_objects.run_infosystem),
-        ("GET", "/{client}/sys/typeCmd", routes_system.type_commands),
+        ("GET", "/{client}/sys/typeCmd", routes_system.type_command_links),
         ("GET", "/{client}/sys/typeCmd/meta", routes_system.type_commands),
         ("GET", "/{client}/sys/typeCmd/{command}", routes_system.type_command),
         ("POST", "/{client}/sys/typeCmd/{command}", routes_system.open_type_command),
@@ -155,7 +158,8 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
 async def _answer(handler: Handler, call: Call) -> Reply:
     """Run the handler; a lock is waited for as long as maxWaitOnLock says, in seconds."""
     wait = call.query.get("maxWaitOnLock", "0")
-    deadline = time.monotonic() + (float(wait) if wait.isdecimal() else 0.0)
+    seconds = float(wait) if re.fullmatch(r"-?\d{1,6}", wait) else 0.0
+    deadline = time.monotonic() + (_FOREVER_S if seconds < 0 else seconds)
     while True:
         try:
             return handler(call)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from connectors.abas.sandbox.faults import ErpFault, Faults, Question, business_refusal, locked_by
@@ -52,6 +53,7 @@ class WorkingSet:
     label: str
     user: str
     expires_at_s: float
+    created_at: datetime
     editors: dict[str, Editor] = field(default_factory=dict)
 
 
@@ -71,13 +73,19 @@ class Sessions:
         self._expire()
         return [ws for ws in self._sets.values() if label is None or ws.label == label]
 
-    def new_set(self, label: str, user: str) -> WorkingSet:
-        """Open a working set."""
+    def new_set(self, label: str, user: str, *, set_id: str | None = None) -> WorkingSet:
+        """Open a working set, under an id of the caller's if he has one."""
         self._expire()
         self._count += 1
-        working_set = WorkingSet(f"ws-{self._count}", label, user, time.monotonic() + self.idle_s)
+        expires_at_s = time.monotonic() + self.idle_s
+        working_set = WorkingSet(set_id or f"ws-{self._count}", label, user, expires_at_s, self.store.now())
         self._sets[working_set.id] = working_set
         return working_set
+
+    def has_set(self, set_id: str) -> bool:
+        """Whether a working set of this id lives."""
+        self._expire()
+        return set_id in self._sets
 
     def find_set(self, set_id: str) -> WorkingSet:
         """Find a living working set and let its timer start anew.

@@ -50,12 +50,19 @@ class Renderer:
                 for number, row in enumerate(view.rows, start=1)
             ]
         if view.links:
-            data["links"] = self._links(view.links)
+            data["links"] = self.links(view.links)
         return data
 
     def list(self, views: Sequence[View]) -> dict[str, Any]:
         """Write a list."""
         return {"meta": {}, "erpDataObjects": [self.object(view) for view in views]}
+
+    def named_values(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Write texts under names of their own, as `about` does: each a field, or plain in the simple dialect."""
+        if self.dialect == SIMPLE_DIALECT:
+            return dict(values)
+        named = {name: {"name": name} if self.dialect == JSON_DIALECT else {} for name in values}
+        return {name: {**named[name], "text": text, "value": text} for name, text in values.items()}
 
     def _fields(self, entries: Mapping[str, tuple[Stored, Column]]) -> Any:
         if self.dialect == JSON_DIALECT:
@@ -73,10 +80,11 @@ class Renderer:
         if value is not None:
             shown["value"] = value
         if column.kind is Kind.REFERENCE and stored and column.target:
-            shown["links"] = self._links({"via": self.record_href(column.target, str(stored))})
+            shown["links"] = self.links({"via": self.record_href(column.target, str(stored))})
         return shown
 
-    def _links(self, links: Mapping[str, str]) -> Any:
+    def links(self, links: Mapping[str, str]) -> Any:
+        """Write links by relation."""
         if self.dialect == JSON_DIALECT:
             return [{"rel": rel, "href": href} for rel, href in links.items()]
         return {rel: [{"rel": rel, "href": href}] for rel, href in links.items()}

@@ -1,6 +1,7 @@
 """What abas tells about itself: root, about, user, tables, fields, commands, infosystems."""
 
 from typing import Any
+from urllib.parse import quote
 
 from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.infosystems import INFOSYSTEMS
@@ -13,50 +14,66 @@ from connectors.abas.sandbox.tables import TABLES, Column, TableDef
 def root(call: Call) -> Reply:
     """Say which versions and clients there are."""
     client = {"rel": "urn:abas:rel:client", "href": call.base, "description": call.sandbox.client}
-    return Reply(
-        {
-            "externalVersion": "2026.1-sandbox",
-            "internalVersion": "0",
-            "protocolVersion": PROTOCOL_VERSION,
-            "messages": [],
-            "apidocs": [],
-            "clients": [client],
-        }
-    )
+    told = {
+        "externalVersion": "2026.1-sandbox",
+        "internalVersion": "0",
+        "protocolVersion": PROTOCOL_VERSION,
+        "messages": [],
+        "apidocs": [],
+        "clients": [client],
+    }
+    return Reply(content=told, content_type="RootDirectory")
 
 
 def client_root(call: Call) -> Reply:
     """List what stands under the client."""
     parts = ("about", "userInfo", "obj/data", "obj/meta", "infosys/meta", "workspace", "exec", "logout")
-    return Reply({"links": {part: [{"rel": part, "href": f"{call.base}/{part}"}] for part in parts}})
+    return Reply({"links": call.renderer.links({part: f"{call.base}/{part}" for part in parts})})
 
 
 def about(call: Call) -> Reply:
     """Tell version, zone, clock and licence mode."""
+    fields = {
+        "erpClientName": call.sandbox.client,
+        "erpClientId": call.sandbox.client,
+        "erpVersion": "2026.1-sandbox",
+        "erpVersionName": "sandbox",
+        "erpTimeZone": "UTC",
+        "erpDateTime": call.sandbox.store.now().isoformat(timespec="milliseconds"),
+    }
     return Reply(
         {
-            "erpVersion": "2026.1-sandbox",
-            "serverDateTime": call.sandbox.store.now().isoformat(timespec="milliseconds"),
-            "timeZone": "UTC",
-            "languages": ["en", "de"],
-            "licensingMode": "CC_USER",
+            **call.renderer.named_values(fields),
+            "erpLicenseInfo": {"licensingMode": "CC_USER"},
+            "erpOperatingLanguages": [{"code": code, "languageTag": code} for code in ("en", "de")],
+            "erpFeatures": [],
+            "erpEnvironmentVariables": [],
         }
     )
 
 
 def user_info(call: Call) -> Reply:
     """Tell whom the login stands for."""
-    return Reply({"code": "PAYT", "name": "Payment integration", "loginName": call.user, "account": call.user})
+    fields = {
+        "code": "PAYT",
+        "email": "integration@example.org",
+        "name": "Payment integration",
+        "loginName": call.user,
+        "account": call.user,
+        "employee": "",
+        "department": "",
+    }
+    return Reply(call.renderer.named_values(fields))
 
 
 def logout(call: Call) -> Reply:
-    """End the login."""
-    return Reply({})
+    """End the login; the middleware says good-bye in the form in which it otherwise tells its own failures."""
+    return Reply(content={"error": {"message": "Logged out", "type": "INFO"}}, content_type="Error")
 
 
 def tables(call: Call) -> Reply:
     """List the tables."""
-    return Reply({"groups": [_table(call, table) for table in TABLES.values()]})
+    return Reply({"erpDbGroups": [_table(call, table) for table in TABLES.values()]})
 
 
 def table(call: Call) -> Reply:
@@ -71,10 +88,15 @@ def table_commands(call: Call) -> Reply:
     return Reply({"commands": _commands(call.table)})
 
 
-def record_commands(call: Call) -> Reply:
-    """List the actions of a record."""
-    find_record(call, call.table, call.path["record"])
-    return Reply({"commands": [entry for entry in _commands(call.table) if entry["withObject"]]})
+def table_command_links(call: Call) -> Reply:
+    """Link to the commands of a table."""
+    return Reply(_command_links(call, [a for a in call.table.actions if a == "NEW"], ""))
+
+
+def record_command_links(call: Call) -> Reply:
+    """Link to the commands of a record."""
+    record = find_record(call, call.table, call.path["record"])
+    return Reply(_command_links(call, [a for a in call.table.actions if a != "NEW"], f"/{quote(record.id, safe='')}"))
 
 
 def infosystems(call: Call) -> Reply:
@@ -91,7 +113,7 @@ def infosystems(call: Call) -> Reply:
         for i in INFOSYSTEMS.values()
         if workspace in (None, i.workspace)
     ]
-    return Reply({"infosystems": listed})
+    return Reply({"erpInfosystems": listed})
 
 
 def infosystem(call: Call) -> Reply:
@@ -116,7 +138,7 @@ def unknown(call: Call) -> Reply:
 
 def _table(call: Call, table: TableDef) -> dict[str, Any]:
     return {
-        "id": table.spec,
+        "id": table.name,
         "name": table.name,
         "dbId": table.db_id,
         "tableSpec": table.spec,
@@ -138,6 +160,12 @@ def _commands(table: TableDef) -> list[dict[str, Any]]:
         }
         for action in table.actions
     ]
+
+
+def _command_links(call: Call, actions: list[str], target: str) -> dict[str, Any]:
+    base = f"{call.base}/obj/data/{quote(call.table.spec, safe='')}{target}/commands"
+    listed = {f"urn:abas:rel:editAction:{action}": f"{base}/{action}" for action in actions}
+    return {"name": call.table.name, "links": call.renderer.links(listed)}
 
 
 def _field(column: Column, language: str, *, in_table: bool) -> dict[str, Any]:

@@ -17,8 +17,13 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,80}")
 
 
 def type_commands(call: Call) -> Reply:
-    """List the type commands."""
-    return Reply({"typeCommands": [_show(command) for command in TYPE_COMMANDS]})
+    """Describe the type commands."""
+    return Reply({"commands": [_show(command) for command in TYPE_COMMANDS]})
+
+
+def type_command_links(call: Call) -> Reply:
+    """Link to the type commands."""
+    return Reply({"links": call.renderer.links({c.name: f"{call.base}/sys/typeCmd/{c.number}" for c in TYPE_COMMANDS})})
 
 
 def type_command(call: Call) -> Reply:

@@ -29,7 +29,8 @@ def list_sets(call: Call) -> Reply:
 def create_set(call: Call) -> Reply:
     """Open an empty working set."""
     working_set = call.sandbox.sessions.new_set(call.headers.get("x-abas-mw-ws-label", ""), call.user)
-    return Reply(_show_set(call, working_set), status=201, headers={"X-abas-mw-workingset": working_set.id})
+    location = f"{call.base}/workspace/{working_set.id}"
+    return Reply(status=201, empty=True, headers={"Location": location, "X-abas-mw-workingset": working_set.id})
 
 
 def read_set(call: Call) -> Reply:
@@ -40,16 +41,18 @@ def read_set(call: Call) -> Reply:
 def keep_alive(call: Call) -> Reply:
     """Let the timers of this label's working sets start anew."""
     label = call.headers.get("x-abas-mw-ws-label") or None
-    kept = [call.sandbox.sessions.find_set(ws.id) for ws in call.sandbox.sessions.working_sets(label)]
-    return Reply({"workingSets": [_show_set(call, ws) for ws in kept]})
+    for working_set in call.sandbox.sessions.working_sets(label):
+        call.sandbox.sessions.find_set(working_set.id)
+    return Reply(content="OK", content_type="String")
 
 
 def close_set(call: Call) -> Reply:
     """Close or cancel a working set; what was not committed is dropped."""
     if call.path["command"] not in ("CLOSE", "CANCEL"):
         raise ErpFault("ILLEGAL_ARGUMENT", "Command is not known")
-    call.sandbox.sessions.close_set(call.sandbox.sessions.find_set(call.path["working_set"]))
-    return Reply({"meta": {}})
+    working_set = call.sandbox.sessions.find_set(call.path["working_set"])
+    call.sandbox.sessions.close_set(working_set)
+    return Reply({"workingSetEditors": [_show_editor(editor) for editor in working_set.editors.values()]})
 
 
 def read_editor(call: Call) -> Reply:
@@ -98,14 +101,16 @@ def _open(call: Call, record_text: str | None) -> Reply:
     sessions = call.sandbox.sessions
     wanted = call.query.get("workingSetId")
     record = None if record_text is None else find_record(call, call.table, record_text)
-    if wanted:
+    known = wanted is not None and sessions.has_set(wanted)
+    if known and wanted is not None:
         working_set = sessions.find_set(wanted)
     else:
-        working_set = sessions.new_set(call.headers.get("x-abas-mw-ws-label", ""), call.user)
+        # A working set that is not there, or not there any more, is made anew under the wanted id.
+        working_set = sessions.new_set(call.headers.get("x-abas-mw-ws-label", ""), call.user, set_id=wanted)
     try:
         editor = sessions.open(working_set, call.table, record, call.path["command"])
     except ErpFault:
-        if not wanted:
+        if not known:
             sessions.close_set(working_set)
         raise
     head, rows = call.query.get("filterHeadFields", "*"), call.query.get("filterTableFields", "*")
@@ -132,11 +137,24 @@ def _shown(call: Call, editor: Editor) -> Reply:
 
 
 def _show_set(call: Call, working_set: WorkingSet) -> dict[str, Any]:
+    clock = call.sandbox.store.now()
     left = timedelta(seconds=working_set.expires_at_s - time.monotonic())
+    accessed = clock + left - timedelta(seconds=call.sandbox.sessions.idle_s)
     return {
-        "id": working_set.id,
+        "workingSetId": working_set.id,
         "label": working_set.label,
-        "user": working_set.user,
-        "expiresAt": (call.sandbox.store.now() + left).isoformat(timespec="milliseconds"),
-        "editors": [{"id": editor.id, "state": editor.state} for editor in working_set.editors.values()],
+        "creationTime": working_set.created_at.isoformat(timespec="milliseconds"),
+        "lastAccessed": accessed.isoformat(timespec="milliseconds"),
+        "expiresAt": (clock + left).isoformat(timespec="milliseconds"),
+    }
+
+
+def _show_editor(editor: Editor) -> dict[str, Any]:
+    return {
+        "workingSetId": editor.working_set.id,
+        "workingSetEditorId": editor.id,
+        "state": editor.state,
+        "action": editor.action,
+        "objectId": "" if editor.record is None else editor.record.id,
+        "objectGroup": "" if editor.table is None else editor.table.spec,
     }

@@ -195,9 +195,10 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back: data inside abas' envelope, or no body at all."""
+    """What goes back: data or a whole content inside abas' envelope, or no body at all."""
 
     data: Any = None
+    content: Any = None
     status: int = 200
     content_type: str = "ErpResponse"
     kind: str | None = None
@@ -206,8 +207,9 @@ class Reply:
 
     def envelope(self) -> dict[str, Any]:
         """Wrap the data as abas does."""
-        content: dict[str, Any] = {} if self.kind is None else {"_type": self.kind}
-        content |= {"messages": [], "data": self.data}
+        content = self.content
+        if content is None:
+            content = {**({} if self.kind is None else {"_type": self.kind}), "messages": [], "data": self.data}
         return {
             "meta": {"contentType": self.content_type},
             "content": content,

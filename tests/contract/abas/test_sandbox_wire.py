@@ -36,7 +36,7 @@ def customer_id(http: httpx2.Client) -> str:
 
 
 def test_the_root_needs_no_login(sandbox: AbasSandboxProcess) -> None:
-    answer = httpx2.get(f"{sandbox.base_url}/r").json()["content"]["data"]
+    answer = httpx2.get(f"{sandbox.base_url}/r").json()["content"]
     assert answer["protocolVersion"] == "50.0.0"
     assert answer["clients"][0]["href"] == "/mw/r/erp"
 
@@ -303,7 +303,7 @@ def test_working_sets_are_listed_by_label_kept_alive_and_expire(http: httpx2.Cli
     assert made.status_code == 201
 
     def listed() -> list[str]:
-        return [entry["id"] for entry in data(http.get("workspace", headers=label))["workingSets"]]
+        return [entry["workingSetId"] for entry in data(http.get("workspace", headers=label))["workingSets"]]
 
     assert listed() == [working_set]
     deadline = time.monotonic() + 2.5
@@ -319,15 +319,34 @@ def test_working_sets_are_listed_by_label_kept_alive_and_expire(http: httpx2.Cli
     assert editor.json()["content"]["errorCode"] == "MISSING_WORKINGSET_EDITOR"
 
 
+def test_a_working_set_that_is_gone_is_made_anew_under_its_id(http: httpx2.Client) -> None:
+    first = http.post("obj/data/3:22/commands/NEW", params={"workingSetId": "ws-mine"}, json={})
+    assert first.headers["X-abas-mw-workingset"] == "ws-mine"
+    http.post("workspace/ws-mine/commands/CANCEL", json={})
+    second = http.post("obj/data/3:22/commands/NEW", params={"workingSetId": "ws-mine"}, json={})
+    assert second.status_code == 201
+    gone = http.get(first.headers["Location"].removeprefix("/mw/r/erp/"))
+    assert gone.json()["content"]["errorCode"] == "MISSING_WORKINGSET_EDITOR"
+    http.post("workspace/ws-mine/commands/CANCEL", json={})
+
+
+def test_about_tells_its_clock_as_a_field(http: httpx2.Client) -> None:
+    assert data(http.get("about"))["erpDateTime"]["value"].startswith("20")
+    assert http.get("logout").json()["content"]["error"]["type"] == "INFO"
+    assert http.get("workspace/keepalive").json()["content"] == "OK"
+
+
 def test_commands_are_told(http: httpx2.Client) -> None:
     payment = data(http.get("obj/meta/900:2/commands"))["commands"]
     assert {entry["editAction"] for entry in payment} >= {"NEW", "REVERSAL"}
-    record = data(http.get("obj/data/0:1/70001/commands"))["commands"]
-    assert "NEW" not in {entry["editAction"] for entry in record}
+    table = data(http.get("obj/data/0:1/commands"))["links"]
+    record = data(http.get("obj/data/0:1/70001/commands"))["links"]
+    assert table.keys() == {"urn:abas:rel:editAction:NEW"}
+    assert "urn:abas:rel:editAction:UPDATE" in record
 
 
 def test_metadata_tell_names_in_both_languages(http: httpx2.Client) -> None:
-    groups = data(http.get("obj/meta"))["groups"]
+    groups = data(http.get("obj/meta"))["erpDbGroups"]
     assert {"id", "name", "dbId", "tableSpec"} <= groups[0].keys()
     fields = data(http.get("obj/meta/0:1", params={"selHeadFields": "*"}))["fields"]
     number = next(entry for entry in fields if entry["englishName"] == "idno")
@@ -340,7 +359,7 @@ def test_the_outstanding_items_list(sandbox: AbasSandboxProcess, http: httpx2.Cl
         open_item("RE-I2", "5.50", customer="70777"),
         customers=[{"number": "70777", "name": "Listed"}],
     )
-    [listed] = [i for i in data(http.get("infosys/meta/op"))["infosystems"] if i["className"] == "OutstandingItems"]
+    [listed] = [i for i in data(http.get("infosys/meta/op"))["erpInfosystems"] if i["className"] == "OutstandingItems"]
     body = {
         "actions": [
             {"_type": "SetFieldValue", "fieldName": "bervon", "value": "70777"},
@@ -356,7 +375,7 @@ def test_the_outstanding_items_list(sandbox: AbasSandboxProcess, http: httpx2.Cl
 
 
 def test_type_commands(http: httpx2.Client) -> None:
-    listed = data(http.get("sys/typeCmd"))["typeCommands"]
+    listed = data(http.get("sys/typeCmd/meta"))["commands"]
     command = next(entry for entry in listed if entry["name"] == "(IncomingPayment)")
     told = data(http.get(f"sys/typeCmd/{command['number']}"))
     assert (told["tableName"], told["editAction"]) == ("900:2", "NEW")
