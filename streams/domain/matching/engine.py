@@ -32,6 +32,7 @@ PASSES: Mapping[Shape, Pass] = {
     Shape.RETURN: one_sided.run,
     Shape.DUPLICATE: one_sided.run,
 }
+ENOUGH_ANCHORS = 4_000  # a second reading of the data would teach nothing new
 ROUNDS_OF_SURE = 2  # what the first round closes may make a tie of the first round certain
 
 
@@ -113,6 +114,8 @@ def _desk(
         return _work(lefts, rights, learned.models[currency], rules)
     model = learn(lefts, rights)
     work = _work(lefts, rights, model, rules)
+    if model.anchors >= ENOUGH_ANCHORS:
+        return work
     # Once more, from what the first reading is sure of: more anchors, and not only odd amounts.
     sure = one_to_one.sure_pairs(work)
     if len(sure) > model.anchors:

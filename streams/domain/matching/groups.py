@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
 from streams.domain.matching.lines import Side
@@ -188,7 +189,8 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             pool = days[(start, amount > 0)]
             if silent and 2 <= len(pool) <= DAY_POOL:
                 pool = [member for member in pool if _smaller(others.amounts[member], amount)]
-                yield from _explain(work, rule, side, at, pool, keyed=False)
+                parts = _explain(work, rule, side, at, pool, keyed=False)
+                yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)
 
 
 def _window(work: Work, side: Side, at: int) -> tuple[int, int]:
@@ -233,13 +235,20 @@ def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -
 
 def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], keyed: bool) -> Iterator[Option]:
     """The best way to reach a line's amount from a pool, if there is one; remembered from sweep to sweep."""
-    pool = [member for member in pool if _all_within(work, rule, side, at, (member,))]
+    pool = _without_counter_entries(work, side, [one for one in pool if _all_within(work, rule, side, at, (one,))])
     if len(pool) < 2:
         return
     key = (rule.name, side, at, tuple(pool))
     if key not in work.explained:
         work.explained[key] = list(_ways(work, rule, side, at, pool, keyed))
     yield from work.explained[key]
+
+
+def _without_counter_entries(work: Work, side: Side, pool: list[int]) -> list[int]:
+    """A pool without entries that cancel each other: any sum could take them along unnoticed."""
+    amounts = work.book(side.other).amounts
+    values = {amounts[member] for member in pool}
+    return [member for member in pool if -amounts[member] not in values]
 
 
 def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: bool) -> Iterator[Option]:
@@ -283,8 +292,11 @@ def _chance(amounts: Sequence[int], target: int, size: int) -> float:
 
 
 def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: float, keyed: bool) -> Option:
-    """A whole set that adds up: the chance is that of one amount met in a few tries."""
-    return _weigh(work, side, at, members, tries * 1e-3, keyed)
+    """A whole set that adds up: chance had only a few tries, but round amounts make it easy for chance."""
+    amounts = [work.book(side.other).amounts[member] for member in members]
+    grid = GRIDS[min(roundness(abs(amount)) for amount in (*amounts, work.book(side).amounts[at]))]
+    spread = math.sqrt(sum(float(amount) ** 2 for amount in amounts))
+    return _weigh(work, side, at, members, tries * max(1e-3, grid / max(spread, 1.0)), keyed)
 
 
 def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: float, keyed: bool) -> Option:
@@ -390,14 +402,18 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             and (left.amounts[member] < 0) == (right.amounts[at] < 0)
             and work.brief(member, at)[1] >= NAME_WEIGHT
         ]
+        if not partners or not 2 <= len(pool) <= 12:
+            continue
+        sums: dict[int, list[tuple[int, ...]]] = {}
+        for size in (2, 3):
+            for members in combinations(pool, size):
+                sums.setdefault(sum(left.amounts[member] for member in members), []).append(members)
         for other in partners[:30]:
-            total = right.amounts[at] + right.amounts[other]
-            factor = -1 if total < 0 else 1
-            if len(pool) < 2 or len(pool) > 12:
-                break
-            found = subset_sums([factor * left.amounts[member] for member in pool], factor * total, 3)
-            ways = [tuple(pool[index] for index in way) for way in found.ways]
-            ways = [way for way in ways if all(work.brief(member, other)[1] >= NAME_WEIGHT for member in way)]
+            ways = [
+                way
+                for way in sums.get(right.amounts[at] + right.amounts[other], ())
+                if all(work.brief(member, other)[1] >= NAME_WEIGHT for member in way)
+            ]
             mine = {right.amounts[at], right.amounts[other]}
             if len(ways) != 1 or any(left.amounts[member] in mine for member in ways[0]):
                 continue  # none or several; or equal pairs, which the one-to-one rules have left open for a reason

@@ -46,14 +46,15 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
         if rule.keywords
         else set()
     )
-    by_size: dict[int, tuple[list[int], list[int]]] = {}
-    for at, amount in enumerate(book.amounts):
-        signed = book.lines[at].amount_minor
-        if signed and (is_open[at] or rule.shape is Shape.RETURN):
-            by_size.setdefault(abs(amount), ([], []))[signed > 0].append(at)
     edges: dict[tuple[int, int], float] = {}
     shared: dict[tuple[int, int], tuple[str, ...]] = {}
-    for size, (debits, credits) in by_size.items():
+    for size, all_debits, all_credits in work.both_signs(side):
+        debits, credits = all_debits, all_credits
+        if rule.shape is not Shape.RETURN:
+            debits = [at for at in debits if is_open[at]]
+            credits = [at for at in credits if is_open[at]]
+        elif not any(is_open[at] for at in (*debits, *credits)):
+            continue
         if not debits or not credits:
             continue
         chance = max(work.model.chance_equal(size), 0.5 * (min(len(debits), len(credits)) - 1))

@@ -28,12 +28,14 @@ def unmatched(work: Work) -> list[Unmatched]:
         by_amount: dict[int, list[int]] = {}
         for at, amount in enumerate(others.amounts):
             by_amount.setdefault(amount, []).append(at)
+        days = [day for day in others.days if day is not None]
+        period = (min(days), max(days)) if days else None
         sizes = sorted((amount, at) for at, amount in enumerate(others.amounts))
         for at, is_open in enumerate(work.open(side)):
             if not is_open:
                 continue
             line = book.lines[at]
-            reason, nearest = _reason(work, side, at, by_amount, sizes)
+            reason, nearest = _reason(work, side, at, by_amount, sizes, period)
             found.append(
                 Unmatched(
                     side,
@@ -48,7 +50,12 @@ def unmatched(work: Work) -> list[Unmatched]:
 
 
 def _reason(
-    work: Work, side: Side, at: int, by_amount: dict[int, list[int]], sizes: list[tuple[int, int]]
+    work: Work,
+    side: Side,
+    at: int,
+    by_amount: dict[int, list[int]],
+    sizes: list[tuple[int, int]],
+    period: tuple[int, int] | None,
 ) -> tuple[str, int]:
     book, others = work.book(side), work.book(side.other)
     if not others.lines:
@@ -67,7 +74,7 @@ def _reason(
     nearest = _closest_amount(book.amounts[at], sizes)
     if CHARGES & book.bags[at]:
         return "looks like a charge or interest that the other side has not booked", nearest
-    if _outside(work, side, at):
+    if period and (day := book.days[at]) is not None and not period[0] <= day <= period[1]:
         return "dated outside the other side's period", nearest
     return "no line or group of this amount on the other side", nearest
 
@@ -76,11 +83,3 @@ def _closest_amount(amount: int, sizes: list[tuple[int, int]]) -> int:
     position = bisect_left(sizes, (amount, -1))
     around = sizes[max(0, position - 1) : position + 1]
     return min(around, key=lambda one: (abs(one[0] - amount), one[1]))[1]
-
-
-def _outside(work: Work, side: Side, at: int) -> bool:
-    day = work.book(side).days[at]
-    days = [other for other in work.book(side.other).days if other is not None] if day is not None else []
-    if day is None or not days:
-        return False
-    return day < days[0] or day > max(days[-1], days[0])

@@ -22,6 +22,9 @@ BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second th
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
+WIDE = 60  # lines of one word in a window; above it two words are looked up together
+_SLOT = 10_000_000  # positions below, day numbers above
+PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
 FAINT = -4.0  # below these odds a pair is not even kept as a last resort
 TELLING = 1.2  # a word must be worth this much (3 to 1) to bring two lines together
 PREFIX = 5  # letters by which names meet although a bank has cut them
@@ -46,6 +49,7 @@ class Work:
     explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
+    _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
     _amounts: dict[Side, frozenset[int]] = field(default_factory=dict)
     _briefs: dict[tuple[int, int], tuple[float, float, float]] = field(default_factory=dict)
 
@@ -93,12 +97,22 @@ class Work:
         if side not in self._meets:
             found: dict[int, set[int]] = {}
             for (left, right), score in self.equal.items():
-                if score <= 0.0:
+                if score < PLAUSIBLE:
                     continue
                 mine, other = (left, right) if side is Side.LEFT else (right, left)
                 found.setdefault(mine, set()).add(other)
             self._meets[side] = found
         return self._meets[side]
+
+    def both_signs(self, side: Side) -> list[tuple[int, list[int], list[int]]]:
+        """Sizes that a side has with both signs (as its file has them), with the debits and the credits."""
+        if side not in self._both_signs:
+            found: dict[int, tuple[list[int], list[int]]] = {}
+            for at, line in enumerate(self.book(side).lines):
+                if line.amount_minor:
+                    found.setdefault(abs(line.amount_minor), ([], []))[line.amount_minor > 0].append(at)
+            self._both_signs[side] = [(size, *lists) for size, lists in found.items() if lists[0] and lists[1]]
+        return self._both_signs[side]
 
     def amounts(self, side: Side) -> frozenset[int]:
         """All amounts of a side."""
@@ -107,9 +121,9 @@ class Work:
         return self._amounts[side]
 
     def names(self, side: Side) -> NameIndex:
-        """Lines of a side by the beginnings of their names."""
+        """Open lines of a side by the beginnings of their names."""
         if side not in self._names:
-            self._names[side] = NameIndex(self.book(side), self.model)
+            self._names[side] = NameIndex(self.book(side), self.model, self.open(side))
         return self._names[side]
 
     # -- laying findings down -------------------------------------------------------------------------------------
@@ -247,16 +261,26 @@ class Work:
 
 
 class NameIndex:
-    """Lines of one book by the first letters of their telling words, each list by day."""
+    """Open lines of one book by the first letters of their telling words, each list by day.
 
-    def __init__(self, side: Book, model: Model):
+    A word that too many lines share is looked up together with its neighbour, so that "Miller Optics" does not meet
+    every Miller: what a look-up costs stays the same when the book grows.
+    """
+
+    def __init__(self, side: Book, model: Model, is_open: list[bool]):
         self.model = model
+        self.is_open = is_open
         self.keys: dict[str, str] = {}
-        found: dict[str, list[tuple[int, int]]] = {}
+        found: dict[str, list[int]] = {}
         for at, bag in enumerate(side.words):
-            for key in {key for word in bag if (key := self.key(word))}:
-                found.setdefault(key, []).append((side.days[at] or 0, at))
-        self.lists = {key: sorted(lines) for key, lines in found.items()}
+            if not is_open[at]:
+                continue  # a line once explained never opens again
+            day = (side.days[at] or 0) * _SLOT + at
+            for key in self._single_and_paired(bag):
+                found.setdefault(key, []).append(day)
+        for lines in found.values():
+            lines.sort()
+        self.lists = found
 
     def key(self, word: str) -> str:
         """The key under which a word is filed; none for a word that says little when it agrees."""
@@ -266,21 +290,47 @@ class NameIndex:
             key = self.keys[word] = (word[:PREFIX] if word.isalpha() else word) if telling else ""
         return key
 
+    def _single_and_paired(self, bag: tuple[str, ...]) -> set[str]:
+        keys = [key for word in bag if (key := self.key(word))]
+        return {*keys, *(_pair(keys[at], keys[at + 1]) for at in range(len(keys) - 1))}
+
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
         """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
         found: set[int] = set()
-        for key in {key for word in bag if (key := self.key(word))}:
-            lines = self.lists.get(key, [])
-            low = bisect_left(lines, (first_day, -1))
-            high = bisect_left(lines, (last_day + 1, -1))
-            if high - low > limit:  # the middle of the window is the likeliest
-                low = (low + high - limit) // 2
-            found.update(at for _, at in lines[low : min(high, low + limit)])
+        wide: list[list[int]] = []
+        keys = [key for word in bag if (key := self.key(word))]
+        for key in sorted(set(keys)):
+            lines = self._between(key, first_day, last_day)
+            if len(lines) <= WIDE:
+                found.update(lines)
+            else:
+                wide.append(lines)
+        if wide:
+            paired: set[int] = set()
+            for at in range(len(keys) - 1):
+                paired.update(self._between(_pair(keys[at], keys[at + 1]), first_day, last_day))
+            if not paired:
+                for lines in wide:
+                    spare = max(0, len(lines) - limit) // 2  # the middle of the window is the likeliest
+                    paired.update(lines[spare : spare + limit])
+            found.update(paired)
         return sorted(found)
+
+    def _between(self, key: str, first_day: int, last_day: int) -> list[int]:
+        lines = self.lists.get(key)
+        if lines is None:
+            return []
+        low = bisect_left(lines, first_day * _SLOT)
+        found = [line % _SLOT for line in lines[low : bisect_left(lines, (last_day + 1) * _SLOT)]]
+        return [at for at in found if self.is_open[at]]
 
     def telling(self, bag: tuple[str, ...]) -> bool:
         """Whether any word of a line leads anywhere in this book."""
         return any((key := self.key(word)) and key in self.lists for word in bag)
+
+
+def _pair(one: str, other: str) -> str:
+    return f"{one[:3]} {other[:3]}" if one < other else f"{other[:3]} {one[:3]}"
 
 
 def _by_amount(side: Book) -> dict[int, list[int]]:
