@@ -16,7 +16,7 @@ NO_FAULTS = Faults().model_dump()
 
 @pytest.fixture(scope="module")
 def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxProcess]:
-    with running_sandbox(tmp_path_factory.mktemp("abas"), session_idle_s=2.0) as sandbox:
+    with running_sandbox(tmp_path_factory.mktemp("abas")) as sandbox:
         sandbox.seed()
         yield sandbox
 

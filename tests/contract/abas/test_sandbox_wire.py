@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -252,15 +251,6 @@ async def test_a_lock_is_waited_for_when_asked(sandbox: AbasSandboxProcess) -> N
         await http.post(f"workspace/{got.headers['X-abas-mw-workingset']}/commands/CANCEL", json={})
 
 
-def test_an_editor_left_open_locks_until_it_expires(sandbox: AbasSandboxProcess, http: httpx2.Client) -> None:
-    sandbox.admin("POST", "editors", {"record": customer_id(http), "user": "M. Muster"})
-    refused = http.post("obj/data/0:1/70001/commands/UPDATE", json={})
-    assert "M. Muster" in refused.json()["content"]["details"][0]["text"][0]
-    got = http.post("obj/data/0:1/70001/commands/UPDATE", params={"maxWaitOnLock": "10"}, json={})
-    assert got.status_code == 201
-    http.post(f"workspace/{got.headers['X-abas-mw-workingset']}/commands/CANCEL", json={})
-
-
 def test_a_refused_commit_leaves_the_editor_active_and_locked(sandbox: AbasSandboxProcess, http: httpx2.Client) -> None:
     [item] = sandbox.seed(open_item("RE-F"))
     sandbox.faults(closed_periods=["2026-11"])
@@ -294,29 +284,6 @@ def test_a_question_is_asked_and_answered(sandbox: AbasSandboxProcess, http: htt
     dialog, [action] = content["dialogInfo"], content["remainingActions"]["actions"]
     answered = {**action, dialog["answersProperty"]: [{"id": dialog["id"], "values": ["yes"]}]}
     assert data(http.post(path, json={"actions": [answered]}))["meta"]["state"] == "COMMITTED"
-
-
-def test_working_sets_are_listed_by_label_kept_alive_and_expire(http: httpx2.Client) -> None:
-    label = {"X-abas-mw-ws-label": "listing"}
-    made = http.post("workspace", headers=label, json={})
-    working_set = made.headers["X-abas-mw-workingset"]
-    assert made.status_code == 201
-
-    def listed() -> list[str]:
-        return [entry["workingSetId"] for entry in data(http.get("workspace", headers=label))["workingSets"]]
-
-    assert listed() == [working_set]
-    deadline = time.monotonic() + 2.5
-    while time.monotonic() < deadline:
-        assert http.get("workspace/keepalive", headers=label).is_success
-        time.sleep(0.3)
-    assert listed() == [working_set]
-    time.sleep(2.2)
-    assert listed() == []
-    gone = http.get(f"workspace/{working_set}")
-    assert gone.json()["content"]["errorCode"] == "MISSING_WORKINGSET"
-    editor = http.get(f"workspace/{http.post('workspace', json={}).headers['X-abas-mw-workingset']}/wip/ep-1")
-    assert editor.json()["content"]["errorCode"] == "MISSING_WORKINGSET_EDITOR"
 
 
 def test_a_working_set_that_is_gone_is_made_anew_under_its_id(http: httpx2.Client) -> None:

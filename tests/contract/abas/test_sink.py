@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import date
-from typing import Any
 
 import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasUnavailable
 from connectors.abas.profile import Profile
-from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
-from connectors.abas.wire import Answer
 from schemas.failures import Transient
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
-from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
+from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 _numbers = itertools.count(500_000)
@@ -238,73 +235,6 @@ async def test_two_writers_at_once_make_one_document(sandbox: AbasSandboxProcess
             mine, theirs = await asyncio.gather(*(sink.post(command) for sink in sinks))
             assert mine == theirs
     assert [len(documents_under(sandbox, reference)) for reference in references] == [1] * 10
-
-
-class _Paused(AbasClient):
-    """A worker that is stopped before its n-th call of the posting, as SIGSTOP does."""
-
-    def __init__(self, settings: AbasSettings, *, before_call: int) -> None:
-        super().__init__(settings)
-        self._before_call = before_call
-        self._calls = 0
-        self.stopped = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    async def _send(self, method: str, url: str, **request: Any) -> Answer:
-        self._calls += 1
-        if self._calls == self._before_call:
-            self.stopped.set()
-            await self.go_on.wait()
-        return await super()._send(method, url, **request)
-
-
-async def _zombie_and_successor(
-    sandbox: AbasSandboxProcess, profile: Profile, reference: str, *, before_call: int, asleep_s: float
-) -> None:
-    """Stop the first writer before one of its calls, let a second one post, and wake the first one up."""
-    [item] = sandbox.seed(open_item("RE-Z", "250.00"))
-    settings = sandbox.settings(read_timeout_s=20)
-    command = post_receipt(reference, item)
-    async with _Paused(settings, before_call=before_call) as zombie_client, AbasClient(settings) as client:
-        zombie = asyncio.create_task(AbasSink(zombie_client, profile, settings).post(command))
-        await zombie_client.stopped.wait()
-        successor = await AbasSink(client, profile, settings).post(command)
-        assert isinstance(successor, CashReceiptPosted)
-        await asyncio.sleep(asleep_s)
-        zombie_client.go_on.set()
-        try:
-            assert await zombie == successor
-        except AbasDocumentContradicts:
-            assert len(documents_under(sandbox, reference)) == 2
-
-
-# Calls of one posting under a lock: look up, open the payment, lock, look up again, save, close, look up.
-@pytest.mark.parametrize("before_call", range(1, 8))
-@pytest.mark.parametrize("asleep_s", [0.0, 2.3], ids=["awake before the sessions end", "awake after"])
-async def test_a_zombie_can_not_post_whatever_it_was_stopped_before(
-    sandbox: AbasSandboxProcess, profile: Profile, before_call: int, asleep_s: float
-) -> None:
-    reference = fresh()
-    chosen = with_strategy(profile, "editor")
-    await _zombie_and_successor(sandbox, chosen, reference, before_call=before_call, asleep_s=asleep_s)
-    assert len(documents_under(sandbox, reference)) == 1
-
-
-@pytest.mark.parametrize("before_call", [1, 2])
-async def test_a_zombie_can_not_post_by_the_infosystem(
-    sandbox: AbasSandboxProcess, profile: Profile, before_call: int
-) -> None:
-    reference = fresh()
-    await _zombie_and_successor(sandbox, profile, reference, before_call=before_call, asleep_s=0.0)
-    assert len(documents_under(sandbox, reference)) == 1
-
-
-async def test_without_the_lock_the_books_show_the_zombies_double(
-    sandbox: AbasSandboxProcess, profile: Profile
-) -> None:
-    reference = fresh()
-    await _zombie_and_successor(sandbox, without_lock(profile), reference, before_call=2, asleep_s=0.0)
-    assert len(documents_under(sandbox, reference)) == 2
 
 
 async def test_no_working_set_is_left_behind(sandbox: AbasSandboxProcess, profile: Profile) -> None:
