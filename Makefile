@@ -2,15 +2,17 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
+SALDO := $(VENV)/bin/saldo
 STAMP := $(VENV)/.installed
 
 .PHONY: help
 help: ## list the verbs
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
+# pip brings uv, uv brings everything else, each file checked against the hash in the lock.
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(PY) || python3 -m venv $(VENV)
-	@$(PY) -m pip install --quiet uv
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
 	@$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
@@ -22,3 +24,44 @@ setup: $(STAMP) ## environment from the lock file
 lock: ## resolve pyproject.toml into requirements.lock (hashes, no index address)
 	$(VENV)/bin/uv pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes \
 	  --no-emit-index-url --no-header --quiet -o requirements.lock
+
+.PHONY: demo
+demo: setup ## a trading day through the whole pipeline; ends by itself, exit 0 only if the balance closes at zero
+	@$(SALDO) demo
+
+.PHONY: up
+up: setup ## broker, sandboxes, workers, sources, projector: kept running until Ctrl-C
+	@$(SALDO) up
+
+.PHONY: check
+check: setup ## format, lint, types, import contracts, dead code, catalogue
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/vulture
+	$(SALDO) schemas check
+
+.PHONY: test
+test: setup ## every test, on real parts, the short kill test included
+	$(VENV)/bin/pytest
+
+.PHONY: contract
+contract: setup ## the contract suites against the sandboxes (-m live: against the live systems)
+	$(VENV)/bin/pytest tests/contract
+
+.PHONY: replay
+replay: setup ## golden scenarios
+	$(VENV)/bin/pytest tests/replay
+
+.PHONY: kill-test
+kill-test: setup ## the long kill test: SEED=n SECONDS=s
+	$(PY) -m tests.kill.run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+.PHONY: topics
+topics: setup ## what separates the cluster from the catalogue
+	@$(SALDO) topics diff
+
+.PHONY: rebuild
+rebuild: setup ## throw away what is derived, show that it comes back identical
+	@$(SALDO) rebuild
