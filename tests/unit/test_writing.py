@@ -108,6 +108,12 @@ def test_a_card_number_is_refused_and_never_shown(field: str) -> None:
     assert f"record.{field}" in bad.reason
 
 
+@pytest.mark.parametrize("text", [line(type="4111111111111111"), line(RECORD | {"4111111111111111": 1})])
+def test_a_card_number_in_a_wrong_place_is_not_shown_either(text: str) -> None:
+    _, (bad,) = prove(text)
+    assert "4111111111111111" not in str(bad)
+
+
 def test_the_key_may_be_given() -> None:
     good, bad = prove(line(key="79388123"))
     assert len(good) == 1
