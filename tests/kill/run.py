@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
@@ -224,13 +224,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pause", type=float, default=0.4, help="share of shots that pause instead of kill")
+    parser.add_argument("--target", action="append", help="NAME=WEIGHT, replaces the usual ones; kafka is one too")
     parser.add_argument("--data-dir", type=Path, help="kept afterwards; default is a temporary one")
     arguments = parser.parse_args()
     data_dir = arguments.data_dir or Path(tempfile.mkdtemp(prefix="saldo-kill-"))
     sys.stdout.write(f"seed {arguments.seed}, data in {data_dir}\n")
-    outcome = run(
-        arguments.seed, arguments.seconds, data_dir, workers=arguments.workers, plan=Plan(pause=arguments.pause)
-    )
+    plan = Plan(pause=arguments.pause)
+    if arguments.target:
+        plan = replace(plan, targets={name: int(weight) for name, weight in (t.split("=") for t in arguments.target)})
+    outcome = run(arguments.seed, arguments.seconds, data_dir, workers=arguments.workers, plan=plan)
     sys.stdout.write(report(outcome) + "\n")
     return 1 if outcome.problems else 0
 
