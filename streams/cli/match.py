@@ -52,7 +52,7 @@ def match(
             def progress(what: str, done: int, total: int) -> None:
                 bar.update(task, description=what, completed=done, total=total or None)
 
-            found = run(left, right, out, profile, progress)
+            found = run(left, right, out, profile, remittance, progress)
     except (MatchFileError, RulesInvalid) as error:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
@@ -86,8 +86,10 @@ def _show(console: Console, found: Run, out: Path) -> None:
     for limit in outcome.limits_hit:
         console.print(f"Limit reached: {limit}", markup=False, highlight=False, soft_wrap=True)
     bad = [*found.left.bad, *found.right.bad]
-    for row in bad[:10]:
-        console.print(f"Left out: {row.file} line {row.line}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
+    for one in bad[:10]:
+        console.print(
+            f"Left out: {one.file} line {one.line}: {one.reason}", markup=False, highlight=False, soft_wrap=True
+        )
     if len(bad) > 10:
         console.print(f"... and {len(bad) - 10} more rows left out, see bad_rows.csv", markup=False, soft_wrap=True)
 

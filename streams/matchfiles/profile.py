@@ -23,7 +23,19 @@ import yaml
 from streams.domain.matching.rules import RuleSet, parse_rules
 from streams.matchfiles.errors import ProfileInvalid
 
-SINGLE = ("id", "date", "value_date", "amount", "amount_minor", "debit", "credit", "indicator", "currency", "counterparty", "batch_key")
+SINGLE = (
+    "id",
+    "date",
+    "value_date",
+    "amount",
+    "amount_minor",
+    "debit",
+    "credit",
+    "indicator",
+    "currency",
+    "counterparty",
+    "batch_key",
+)
 MANY = ("text", "reference", "extra", "ignore")
 SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "encoding", "delimiter", "sheet")
 DEFAULT_RULES = Path(__file__).parent.parent / "domain" / "matching" / "default_rules.yaml"
@@ -62,14 +74,18 @@ def load_profile(path: Path | None) -> Profile:
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise ProfileInvalid([f"{path}:1: the profile can't be read: {error}. Check the path and the indentation"]) from error
+        raise ProfileInvalid(
+            [f"{path}:1: the profile can't be read: {error}. Check the path and the indentation"]
+        ) from error
     problems: list[str] = []
     values: dict[str, Any] = {"left": SideProfile(), "right": SideProfile(), "rules": DEFAULT_RULES}
     for key, value in _pairs(path, node, ("left", "right", "rules"), problems):
         if key == "rules":
             values["rules"] = path.parent / str(value.value)
             if not values["rules"].is_file():
-                problems.append(f"{_at(path, value)}: no rules file {values['rules']}. Give its path relative to the profile")
+                problems.append(
+                    f"{_at(path, value)}: no rules file {values['rules']}. Give its path relative to the profile"
+                )
         else:
             values[key] = _side(path, value, problems)
     if problems:

@@ -1,4 +1,4 @@
-"""One side's file as lines: finds out what kind of file it is, what its columns mean, and how its values are written."""
+"""One side's file as lines: what kind of file it is, what its columns mean, how its values are written."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile) -> SideFi
             else:
                 bad.append(BadRow(path.name, number, f"a total or a note, not a line: {error}"))
     if not lines and bad:
-        raise FileUnreadable(path, f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}", "See the profile")
+        raise FileUnreadable(
+            path, f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}", "See the profile"
+        )
     return SideFile(lines, sorted(bad, key=lambda row: row.line), reader.understood())
 
 
@@ -121,14 +123,21 @@ def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:
         return found
     names = {normal(header): at for at, header in enumerate(table.headers)}
     single = dict(found.single)
-    lists: dict[str, tuple[int, ...]] = {"text": found.text, "reference": found.references, "extra": found.extra, "ignore": ()}
+    lists: dict[str, tuple[int, ...]] = {
+        "text": found.text,
+        "reference": found.references,
+        "extra": found.extra,
+        "ignore": (),
+    }
     for meaning, wanted in profile.columns.items():
         positions = []
         for name in wanted:
             at = names.get(normal(name))
             if at is None:
                 raise FileUnreadable(
-                    path, f"the profile's {meaning} column {name!r} is not in the file", f"Use one of {[str(one) for one in table.headers]}"
+                    path,
+                    f"the profile's {meaning} column {name!r} is not in the file",
+                    f"Use one of {[str(one) for one in table.headers]}",
                 )
             positions.append(at)
         if meaning in MANY:
@@ -173,7 +182,11 @@ class _RowReader:
     def understood(self) -> dict[str, str]:
         """How the file was read, for the summary."""
         headers = self.table.headers
-        told = {meaning: str(headers[at]) for meaning, at in self.columns.single.items() if meaning not in ("balance", "indicator")}
+        told = {
+            meaning: str(headers[at])
+            for meaning, at in self.columns.single.items()
+            if meaning not in ("balance", "indicator")
+        }
         told["id"] = str(headers[self.id_at]) if self.id_at is not None else "row number"
         if self.signed_by is not None:
             told["sign from"] = str(headers[self.signed_by])
@@ -227,7 +240,7 @@ class _RowReader:
             parts = []
             for key, sign in (("credit", 1), ("debit", -1)):
                 cell = row[single[key]] if key in single else ""
-                if _text(cell) not in ("", "-", "–"):
+                if _text(cell) not in ("", "-", "\u2013"):
                     part = amount_minor(cell, self.mark, currency)
                     # Some banks write debits as negative numbers in the debit column.
                     parts.append(sign * (abs(part) if key == "debit" else part))
@@ -333,4 +346,4 @@ def one_currency(left: SideFile, right: SideFile) -> None:
 
 
 def _shifted(amount: int, digits: int) -> int:
-    return amount * 10**digits if digits >= 0 else round(amount / 10**-digits)
+    return amount * int(10**digits) if digits >= 0 else round(amount / 10**-digits)

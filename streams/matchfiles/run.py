@@ -9,6 +9,7 @@ from pathlib import Path
 from streams.domain.matching.engine import match
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import Outcome
+from streams.matchfiles.advice import match_with_advice, payments_side, read_advice
 from streams.matchfiles.profile import load_profile
 from streams.matchfiles.reading import SideFile, one_currency, read_side
 from streams.matchfiles.writing import write_outcome
@@ -30,10 +31,10 @@ class Run:
         return len(self.left.bad) + len(self.right.bad)
 
 
-def run(left: Path, right: Path, out: Path, profile: Path | None, progress: Progress) -> Run:
+def run(left: Path, right: Path, out: Path, profile: Path | None, remittance: Path | None, progress: Progress) -> Run:
     """Match two files and write the answer.
 
-    Ensures: out holds matches.csv, one_sided.csv, unmatched.csv, bridge.csv, bad_rows.csv, evidence.jsonl, summary.json.
+    Ensures: out holds the files that `writing.py` names.
     Raises:  FileUnreadable, ProfileInvalid, RulesInvalid.
     """
     known = load_profile(profile)
@@ -42,7 +43,15 @@ def run(left: Path, right: Path, out: Path, profile: Path | None, progress: Prog
     progress(f"reading {right.name}", 0, 0)
     right_file = read_side(right, Side.RIGHT, known.right)
     one_currency(left_file, right_file)
-    outcome = match(left_file.lines, right_file.lines, known.rules, progress=progress)
+    if remittance is None:
+        outcome = match(left_file.lines, right_file.lines, known.rules, progress=progress)
+    else:
+        side = payments_side(left_file, right_file, remittance)
+        payments = left_file if side is Side.LEFT else right_file
+        advices, bad = read_advice(remittance, payments.lines)
+        payments.bad.extend(bad)
+        progress("applying payments", 0, 0)
+        outcome = match_with_advice(left_file, right_file, side, advices, known.rules.version)
     progress("writing", 0, 0)
     write_outcome(out, outcome, left_file, right_file)
     return Run(left_file, right_file, outcome)

@@ -66,7 +66,9 @@ def _camt(path: Path, side: Side) -> Iterator[Line | BadRow]:
                 yield BadRow(path.name, count, f"entry {count}: {error}")
             element.clear()
     except (ParseError, DefusedXmlException, ValueError) as error:
-        raise FileUnreadable(path, f"not well-formed XML, or XML with a DTD: {error}", "Ask the bank for the file again") from error
+        raise FileUnreadable(
+            path, f"not well-formed XML, or XML with a DTD: {error}", "Ask the bank for the file again"
+        ) from error
     if not seen_camt:
         raise FileUnreadable(path, "XML, but no camt.052, camt.053 or camt.054", "Use the bank's camt file")
 
@@ -108,7 +110,9 @@ def _entry(entry: Any, side: Side, count: int) -> Line | None:
         counterparty=" ".join(dict.fromkeys(names)),
         references=tuple(kept),
         batch_key=batch[0] if batch else "",
-        extra={"return": "return"} if _value(entry, "RvslInd") == "true" or any(True for _ in _all(entry, "RtrInf")) else {},
+        extra={"return": "return"}
+        if _value(entry, "RvslInd") == "true" or any(True for _ in _all(entry, "RtrInf"))
+        else {},
     )
 
 
@@ -190,8 +194,13 @@ def _mt940_line(data: dict[str, Any], side: Side, count: int) -> Line:
         raise BadValue("no currency")
     on, entry_on = data.get("date"), data.get("entry_date") or data.get("guessed_entry_date")
     name = " ".join(filter(None, (data.get("applicant_name"), data.get("recipient_name"))))
-    texts = [data.get(key) for key in ("purpose", "additional_purpose", "posting_text", "extra_details", "transaction_details")]
-    references = [data.get(key) for key in ("customer_reference", "bank_reference", "end_to_end_reference", "mandate_reference")]
+    texts = [
+        data.get(key)
+        for key in ("purpose", "additional_purpose", "posting_text", "extra_details", "transaction_details")
+    ]
+    references = [
+        data.get(key) for key in ("customer_reference", "bank_reference", "end_to_end_reference", "mandate_reference")
+    ]
     kept = [str(ref).strip() for ref in references if ref and str(ref).strip().upper() not in NOT_PROVIDED]
     wording = " ".join(dict.fromkeys(str(text).replace("\n", " ").strip() for text in texts if text))
     return Line(
@@ -215,8 +224,12 @@ def _plain_date(value: Any) -> date | None:
 
 
 def _bai2(path: Path, side: Side) -> Iterator[Line | BadRow]:
-    from bai2 import bai2
-    from bai2.exceptions import IntegrityException, NotSupportedYetException, ParsingException
+    from bai2 import bai2  # type: ignore[import-untyped]  # bai2 ships no types
+    from bai2.exceptions import (  # type: ignore[import-untyped]  # as above
+        IntegrityException,
+        NotSupportedYetException,
+        ParsingException,
+    )
 
     text = decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
     rows = [row for row in text.split("\n") if row.strip()]
@@ -226,7 +239,9 @@ def _bai2(path: Path, side: Side) -> Iterator[Line | BadRow]:
         ParsingException, NotSupportedYetException, IntegrityException, ValueError, IndexError, KeyError, TypeError,
         AttributeError, InvalidOperation, StopIteration,
     ) as error:  # fmt: skip
-        raise FileUnreadable(path, f"BAI2 that can't be read: {error or type(error).__name__}", "Ask the bank for the file again") from error
+        raise FileUnreadable(
+            path, f"BAI2 that can't be read: {error or type(error).__name__}", "Ask the bank for the file again"
+        ) from error
     count = 0
     for group in file.children:
         on = group.header.as_of_date

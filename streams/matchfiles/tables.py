@@ -97,7 +97,9 @@ def _delimiter(text: str) -> str:
     lines = [line for line in text[:65_536].splitlines()[:60] if line.strip()]
     best = (0, 0, ",")
     for at, delimiter in enumerate(DELIMITERS):
-        counts = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1) if lines else Counter()
+        counts = (
+            Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if len(row) > 1) if lines else Counter()
+        )
         if counts:
             width, often = max(counts.items(), key=lambda item: (item[1], item[0]))
             best = max(best, (often * min(width, 6), -at, delimiter))
@@ -175,7 +177,7 @@ def _xlsx(path: Path, sheet: str) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _parquet(path: Path) -> Table:
-    import pyarrow.parquet as parquet
+    import pyarrow.parquet as parquet  # type: ignore[import-untyped]  # pyarrow ships no types
     from pyarrow import ArrowException
 
     try:

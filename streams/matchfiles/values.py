@@ -16,12 +16,12 @@ from typing import Any
 
 from babel.numbers import get_currency_precision
 
-from streams.domain.matching.text import plain
+from streams.domain.matching.text import plain, word_set
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
 LARGEST = 10**17  # minor units; past it a number is a mistake, and arrays of 64-bit sums stay safe
 
-_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'’_")
+_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019_")
 _SYMBOLS = re.compile(r"[€$£¥₹₺₽]|(?<![A-Za-z])[A-Za-z]{2,3}\$?(?![A-Za-z])")
 _CREDIT_MARK = re.compile(r"(?i)(?<![a-z])(cr|c|h|haben)\.?$")
 _DEBIT_MARK = re.compile(r"(?i)(?<![a-z])(dr|d|s|soll)\.?$")
@@ -124,15 +124,22 @@ _NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:$|[T\
 _DAY_NAME = re.compile(r"^(\d{1,2})[-/. ]*([a-z]{3,12})\.?[-/, ]*(\d{4}|\d{2})(?:$|[T\s])")
 _NAME_DAY = re.compile(r"^([a-z]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:$|[T\s])")
 _EXCEL_EPOCH = date(1899, 12, 30)
-_MONTHS = {
-    name[:3]: number
-    for number, names in enumerate(
-        ("january janvier enero gennaio ianuarie", "february februar fevrier febrero", "march maerz mars marzo marz mrz maart",
-         "april avril abril avr abr", "may mai mayo maggio mei", "june juni juin junio giugno", "july juli julio luglio",
-         "august aout agosto ago", "september septembre set", "october oktober octobre okt ottobre", "november novembre noviembre",
-         "december dezember decembre diciembre dez dic"), 1)
-    for name in names.split()
-} | {"jui": 6}  # fmt: skip
+_MONTH_NAMES = (
+    "january janvier enero gennaio ianuarie",
+    "february februar fevrier febrero",
+    "march maerz mars marzo marz mrz maart",
+    "april avril abril",
+    "may mai mayo maggio mei",
+    "june juni juin junio giugno",
+    "july juli juillet julio luglio",
+    "august aout agosto",
+    "september septembre settembre",
+    "october oktober octobre okt ottobre",
+    "november novembre noviembre",
+    "december dezember decembre diciembre",
+)
+# Three letters tell a month in all of these but French June and July, which need four.
+_MONTHS = {name[:3]: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,25 +231,29 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return date(year, second, first) if order.day_first else date(year, first, second)
     words = plain(text)
     found = _DAY_NAME.match(words)
-    if found and found[2][:3] in _MONTHS:
-        return date(_year(found[3]), _MONTHS[found[2][:3]], int(found[1]))
+    if found and (month := _month(found[2])):
+        return date(_year(found[3]), month, int(found[1]))
     found = _NAME_DAY.match(words)
-    if found and found[1][:3] in _MONTHS:
-        return date(int(found[3]), _MONTHS[found[1][:3]], int(found[2]))
+    if found and (month := _month(found[1])):
+        return date(int(found[3]), month, int(found[2]))
     if re.fullmatch(r"\d{5}(\.\d+)?|\d{10}|\d{13}", text):
         return _from_number(float(text))
     raise ValueError(text)
 
 
+def _month(name: str) -> int:
+    return 6 if name.startswith("juin") else _MONTHS.get(name[:3], 0)
+
+
 # -- signs ----------------------------------------------------------------------------------------------------------
 
-CREDIT_WORDS = frozenset(
-    "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein eingang "
-    "einzahlung payin kredit".split()
+CREDIT_WORDS = word_set(
+    "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein "
+    "eingang einzahlung payin kredit"
 )
-DEBIT_WORDS = frozenset(
-    "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus ausgang "
-    "auszahlung payout debet".split()
+DEBIT_WORDS = word_set(
+    "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus "
+    "ausgang auszahlung payout debet"
 )
 
 

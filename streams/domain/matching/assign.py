@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # scipy ships no types
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # as above
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching  # type: ignore[import-untyped]  # as above
 
 EXACT_MARGIN_LINES = 160  # all-pairs shortest paths are n^3: 4 million steps, 20 ms
 DENSE_LINES = 1_500  # a dense square of 3,000 x 3,000 is 72 MB
@@ -95,7 +95,7 @@ def _solve(
 
 
 def _best_of_star(lefts: list[int], rights: list[int], by_left: Mapping[int, Mapping[int, float]]) -> dict[int, int]:
-    score, left, right = max((by_left[left][right], -left, -right) for left in lefts for right in by_left[left])
+    _score, left, right = max((by_left[left][right], -left, -right) for left in lefts for right in by_left[left])
     return {-left: -right}
 
 

@@ -45,9 +45,9 @@ def bridge(
             f"{finding.kind.value} on the {finding.side.value} ({finding.status.value})",
             sign * amount,
         )
-    for line in unmatched:
-        sign = 1 if line.side is Side.LEFT else -1
-        add(line.currency, f"open on the {line.side.value}", sign * amounts[line.side][line.id])
+    for left_open in unmatched:
+        sign = 1 if left_open.side is Side.LEFT else -1
+        add(left_open.currency, f"open on the {left_open.side.value}", sign * amounts[left_open.side][left_open.id])
     totals: dict[str, tuple[int, int]] = {}
     for side, lines in ((Side.LEFT, left), (Side.RIGHT, right)):
         for line in lines:

@@ -78,7 +78,8 @@ def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool)
     if option.runner_up:
         ids = tuple(others.lines[at].id for at in option.runner_up)
         mine = (book.lines[option.single].id,)
-        runner_up = RunnerUp(*((mine, ids) if option.side is Side.LEFT else (ids, mine)), round(option.margin, 3))
+        pair = (mine, ids) if option.side is Side.LEFT else (ids, mine)
+        runner_up = RunnerUp(pair[0], pair[1], round(option.margin, 3))
     work.join(
         rule,
         lefts,

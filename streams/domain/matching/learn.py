@@ -378,7 +378,7 @@ def _lag_chances(left: Book, right: Book) -> dict[int, float]:
     first = min(left_days[0], right_days[0], *left_days, *right_days)
     last = max(*left_days, *right_days, first)
     if last - first > 40_000:  # dates a century apart are errors of one line, not a span worth an array
-        return {lag: 1.0 / 60.0 for lag in range(-LAG_REACH, LAG_REACH + 1)}
+        return dict.fromkeys(range(-LAG_REACH, LAG_REACH + 1), 1.0 / 60.0)
     span = last - first + 1
     left_counts = np.bincount(np.array(left_days) - first, minlength=span).astype(np.float64)
     right_counts = np.bincount(np.array(right_days) - first, minlength=span).astype(np.float64)

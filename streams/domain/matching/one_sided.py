@@ -69,9 +69,9 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
             if Need.KEYWORD in rule.needs and (not marked or later in met):
                 continue
             days = _days(book, first, later)
-            if rule.first_day is not None and rule.last_day is not None:
-                if not rule.first_day <= days <= rule.last_day:
-                    continue
+            windowed = rule.first_day is not None and rule.last_day is not None
+            if windowed and not (rule.first_day or 0) <= days <= (rule.last_day or 0):
+                continue
             common, weight = _shared(book, first, later, keywords)
             if weight < (0.0 if marked else SHARED_NEED):
                 continue

@@ -11,12 +11,10 @@ from streams.domain.matching.work import Work
 
 # Words by which banks name their own charges. They only choose the wording of a reason, never a match.
 CHARGES = frozenset(
-    word
-    for text in (
+    words(
         "fee fees charge charges interest commission entgelt entgelte gebuehr gebuehren zinsen provision spesen "
         "kontofuehrung overdraft maintenance frais commissions interets comision intereses"
-    ).split()
-    for word in words(text)
+    )
 )
 
 

@@ -31,7 +31,9 @@ RANGE_MOST = 60  # invoices in one range; a wider one is a misread
 SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
 
 _NUMBER = re.compile(r"[A-Za-z]{0,6}[-_ /#.]{0,2}\d[\dA-Za-z]*(?:[-_.]\d[\dA-Za-z]*)*")
-_RANGE = re.compile(r"(?i)(\d{2,12})\s*(?:-|–|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)")
+_RANGE = re.compile(
+    r"(?i)(\d{2,12})\s*(?:-|\u2013|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)"
+)
 _Key = TypeVar("_Key", str, int)
 _LOOKALIKES = str.maketrans({"o": "0", "q": "0", "d": "0", "i": "1", "l": "1", "s": "5", "b": "8", "z": "2", "g": "6"})
 
@@ -207,7 +209,7 @@ def numbers_in(written: str) -> list[str]:
     return list(found)
 
 
-# -- what an advice line means ------------------------------------------------------------------------------------------
+# -- what an advice line means ----------------------------------------------------------------------------------------
 
 
 def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
@@ -249,9 +251,7 @@ def _part(amount: int, asked: int) -> int:
     return min(amount, asked, key=abs)
 
 
-def _several(
-    desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None
-) -> tuple[int, str]:
+def _several(desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None) -> tuple[int, str]:
     """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
     found: dict[str, _Scored] = {}
     for number in numbers:
@@ -277,9 +277,7 @@ def _due(invoice: Line) -> tuple[int, str]:
     return (due.toordinal() if due else 0, invoice.id)
 
 
-def _apply(
-    desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]
-) -> None:
+def _apply(desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]) -> None:
     if not part:
         return
     sure = best.score >= CONFIRM_SCORE and margin >= CONFIRM_MARGIN
@@ -333,7 +331,8 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
 
 def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str, amount: int | None) -> _Scored:
     invoice, asked = desk.invoices[invoice_id], desk.open[invoice_id]
-    agrees, differs = [], []
+    agrees: list[str] = []
+    differs: list[str] = []
     (agrees if base >= QUOTED_NUMBER else differs).append("number")
     score = base
     if amount is not None:
@@ -363,7 +362,7 @@ def _amount_worth(amount: int, asked: int, full: int) -> tuple[float, str]:
     return (OVER_AMOUNT if -short <= abs(wanted) // 4 else FAR_AMOUNT), f"amount: {-short} minor units over"
 
 
-# -- payments without an advice -----------------------------------------------------------------------------------------
+# -- payments without an advice ---------------------------------------------------------------------------------------
 
 
 def _without_advice(desk: _Desk, payment: Line) -> None:
@@ -406,7 +405,7 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
         return False
     total = sum(desk.open[one] for one in found)
     short = total - payment.amount_minor
-    if short and not (len(found) == 1 and 0 < payment.amount_minor) and not 0 < short <= total * DISCOUNT_BPS // 10_000:
+    if short and not (len(found) == 1 and payment.amount_minor > 0) and not 0 < short <= total * DISCOUNT_BPS // 10_000:
         return False
     left = payment.amount_minor
     for best in sorted(found.values(), key=lambda one: _due(desk.invoices[one.invoice_id])):

@@ -250,14 +250,13 @@ class _Reader:
         if key == "tolerances":
             return {"tolerances": tuple(self.tolerance(item) for item in self.items(node))}
         if key in ("confirm", "suggest"):
-            found = {
+            return {
                 f"{key}_{name}": self.scalar(value, float) or 0.0
                 for name, value in self.pairs(node, key, {"score", "margin"} if key == "confirm" else {"score"})
             }
-            return found
         if key == "days":
             days = [self.scalar(item, int) for item in self.items(node)]
-            if len(days) != 2 or None in days or days[0] > days[1]:  # type: ignore[operator]  # None is tested first
+            if len(days) != 2 or None in days or days[0] > days[1]:
                 self.problem(node, "days must be two whole numbers, first <= last", "Write `days: [-3, 10]`")
                 return {}
             return {"first_day": days[0], "last_day": days[1]}

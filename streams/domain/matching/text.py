@@ -1,4 +1,4 @@
-"""Words of a line: what is left of a bank text or a ledger text once case, accents, punctuation and legal forms are gone.
+"""Words of a line: what is left of a text once case, accents, punctuation and legal forms are gone.
 
 Decides nothing about matches. `learn.py` weighs these words by what the data itself shows, so this module needs no
 list of banks, processors or vendors; it only knows how money texts are written.
@@ -12,10 +12,16 @@ from functools import lru_cache
 
 from streams.domain.matching.lines import Line
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list written as prose."""
+    return frozenset(text.split())
+
+
 # Written forms of legal forms and joining words carry no identity: "Meier GmbH & Co. KG" and "MEIER" are one payer.
-LEGAL_FORMS = frozenset(
-    "ag gmbh mbh kg kgaa ohg gbr ug ev eg se inc incorporated llc llp lp ltd limited plc corp corporation co company "
-    "sa sas sarl srl spa sl bv nv oy ab as aps pty pte pvt kk sro doo zrt kft the and und et y of for".split()
+LEGAL_FORMS = word_set(
+    "ag gmbh mbh kg kgaa ohg gbr ug ev eg se inc incorporated llc llp lp ltd limited plc corp corporation co "
+    "company sa sas sarl srl spa sl bv nv oy ab as aps pty pte pvt kk sro doo zrt kft the and und et y of for"
 )
 
 # The other spellings that are the same everywhere in the trade; the data can't teach them from a single line.

@@ -74,7 +74,7 @@ class Work:
         )
 
     def brief(self, left: int, right: int) -> tuple[float, float, float]:
-        """Score, strongest word and what differs of `text`, remembered: the passes that look for groups ask many times."""
+        """Score, strongest word and what differs of `text`, remembered: passes that look for groups ask often."""
         found = self._briefs.get((left, right))
         if found is None:
             evidence = self.text(left, right)

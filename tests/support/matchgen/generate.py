@@ -118,9 +118,7 @@ class _Writer:
 
     def bank(self, day: date, amount: int, text: str) -> str:
         ident = f"B{len(self.out.right) + 1:06d}"
-        self.out.right.append(
-            Line(id=ident, side=Side.RIGHT, amount_minor=amount, currency="EUR", on=day, text=text)
-        )
+        self.out.right.append(Line(id=ident, side=Side.RIGHT, amount_minor=amount, currency="EUR", on=day, text=text))
         return ident
 
     def bank_text(self, name: str, amount: int, ref: str = "", cut: bool | None = None) -> str:
@@ -193,7 +191,9 @@ class _Writer:
         name, amount, ref = self.name(), self.sign() * self.amount(), self.number()
         left = self.ledger(START - timedelta(days=self.rng.randrange(3, 12)), amount, name, ref)
         text = self.bank_text(name, amount, ref)
-        self.pair(left, self.bank(self.working(START + timedelta(days=self.rng.randrange(4))), amount, text), "prior_period")
+        self.pair(
+            left, self.bank(self.working(START + timedelta(days=self.rng.randrange(4))), amount, text), "prior_period"
+        )
 
     # -- amounts that differ --------------------------------------------------------------------------------------
 
@@ -237,7 +237,10 @@ class _Writer:
     def named_batch(self) -> None:
         name, day, sign = self.name(), self.day(), self.sign()
         parts = [sign * self.amount() for _ in range(self.rng.randrange(2, 7))]
-        lefts = [self.ledger(self.working(day + timedelta(days=self.rng.randrange(3))), part, name, self.number()) for part in parts]
+        lefts = [
+            self.ledger(self.working(day + timedelta(days=self.rng.randrange(3))), part, name, self.number())
+            for part in parts
+        ]
         total = sum(parts)
         right = self.bank(self.later(self.working(day + timedelta(days=3))), total, self.bank_text(name, total))
         for left in lefts:
@@ -280,7 +283,9 @@ class _Writer:
         if first in lefts:
             first += 137
         left_ids = [self.ledger(day, part, name, self.number()) for part in lefts]
-        right_ids = [self.bank(self.later(day, 2), part, self.bank_text(name, part)) for part in (first, sum(lefts) - first)]
+        right_ids = [
+            self.bank(self.later(day, 2), part, self.bank_text(name, part)) for part in (first, sum(lefts) - first)
+        ]
         for left in left_ids:
             for right in right_ids:
                 self.pair(left, right, "several_to_several")
@@ -291,7 +296,13 @@ class _Writer:
         name, day, amount = self.name(), self.day(), -self.amount()
         self.cheque += 2
         first = self.ledger(day, amount, name, f"CHK-{self.cheque - 1}")
-        voided = self.ledger(self.later(day), -amount, name, f"CHK-{self.cheque - 1}", text=self.rng.choice(("VOID", "Storno", "Cancelled")))
+        voided = self.ledger(
+            self.later(day),
+            -amount,
+            name,
+            f"CHK-{self.cheque - 1}",
+            text=self.rng.choice(("VOID", "Storno", "Cancelled")),
+        )
         again = self.ledger(self.later(self.working(day + timedelta(days=2))), amount, name, f"CHK-{self.cheque}")
         self.out.one_sided[("left", *sorted((first, voided)))] = ("offset", "void_and_reissue")  # type: ignore[index]
         when = self.working(day + timedelta(days=self.rng.randrange(6, 12)))
@@ -303,7 +314,9 @@ class _Writer:
         for at, (amount, text) in enumerate(((wrong, ""), (-wrong, "Correction"), (right_amount, "Corrected payment"))):
             when = self.working(day + timedelta(days=at))
             left = self.ledger(when, amount, name, self.number(), text=text)
-            self.pair(left, self.bank(self.later(when, 1), amount, self.bank_text(name, amount)), "error_and_correction")
+            self.pair(
+                left, self.bank(self.later(when, 1), amount, self.bank_text(name, amount)), "error_and_correction"
+            )
 
     def reversal_in_ledger(self) -> None:
         name, day, amount, ref = self.name(), self.day(), self.sign() * self.amount(), self.number()
@@ -318,14 +331,22 @@ class _Writer:
         left = self.ledger(day, amount, name, self.number())
         left_back = self.ledger(back, -amount, name, text="NSF returned item")
         self.pair(left, self.bank(self.later(day, 1), amount, self.bank_text(name, amount)), "returned_both")
-        self.pair(left_back, self.bank(self.later(back, 1), -amount, f"RETURNED ITEM NSF {words.bank_style(self.rng, name, 12)}"), "returned_both")
+        self.pair(
+            left_back,
+            self.bank(self.later(back, 1), -amount, f"RETURNED ITEM NSF {words.bank_style(self.rng, name, 12)}"),
+            "returned_both",
+        )
 
     def returned_bank_only(self) -> None:
         name, day, amount = self.name(), self.day(), self.amount()
         left = self.ledger(day, amount, name, self.number())
         paid = self.bank(self.later(day), amount, self.bank_text(name, amount))
         self.pair(left, paid, "returned_bank_only")
-        back = self.bank(self.working(day + timedelta(days=5)), -amount, f"RUECKLASTSCHRIFT R01 {words.bank_style(self.rng, name, None)}")
+        back = self.bank(
+            self.working(day + timedelta(days=5)),
+            -amount,
+            f"RUECKLASTSCHRIFT R01 {words.bank_style(self.rng, name, None)}",
+        )
         self.out.one_sided[("right", back, paid)] = ("return", "returned_bank_only")
 
     def duplicate_in_ledger(self) -> None:
@@ -355,7 +376,9 @@ class _Writer:
         one, other = self.rng.sample(self.names, 2)
         day, amount = self.day(), self.sign() * self.amount()
         self.out.unmatched[("left", self.ledger(day, amount, one, self.number()))] = "strangers"
-        self.out.unmatched[("right", self.bank(self.later(day), amount, self.bank_text(other, amount, cut=False)))] = "strangers"
+        self.out.unmatched[("right", self.bank(self.later(day), amount, self.bank_text(other, amount, cut=False)))] = (
+            "strangers"
+        )
 
     def twins(self) -> None:
         """Two lines a side with nothing to tell them apart: whoever confirms one has rolled dice."""
@@ -375,13 +398,45 @@ def generate(size: int, seed: int, level: str = "hard") -> Labelled:
     """
     rng = Random(seed)
     writer = _Writer(rng, LEVELS[level], size)
-    one_to_one = [(writer.truncated, 3), (writer.date_shift, 4), (writer.cryptic, 4), (writer.cheque_line, 5), (writer.third_party, 1),
-                  (writer.same_amount_same_day, 2), (writer.recurring, 2), (writer.prior_period, 2)]
-    differing = [(writer.fee_taken_out, 2), (writer.skonto, 2), (writer.short_payment, 1), (writer.over_payment, 1), (writer.transposed, 2)]
-    several = [(writer.named_batch, 3), (writer.lump_with_numbers, 2), (writer.day_deposit, 1), (writer.instalments, 2), (writer.several_to_several, 0.5)]
-    sided = [(writer.void_and_reissue, 2), (writer.error_and_correction, 1), (writer.reversal_in_ledger, 2), (writer.returned_both, 2),
-             (writer.returned_bank_only, 1), (writer.duplicate_in_ledger, 1.5)]
-    nothing = [(writer.outstanding, 3), (writer.unbooked, 2), (writer.charge, 2), (writer.strangers, 0.7), (writer.twins, 0.3)]
+    one_to_one = [
+        (writer.truncated, 3),
+        (writer.date_shift, 4),
+        (writer.cryptic, 4),
+        (writer.cheque_line, 5),
+        (writer.third_party, 1),
+        (writer.same_amount_same_day, 2),
+        (writer.recurring, 2),
+        (writer.prior_period, 2),
+    ]
+    differing = [
+        (writer.fee_taken_out, 2),
+        (writer.skonto, 2),
+        (writer.short_payment, 1),
+        (writer.over_payment, 1),
+        (writer.transposed, 2),
+    ]
+    several = [
+        (writer.named_batch, 3),
+        (writer.lump_with_numbers, 2),
+        (writer.day_deposit, 1),
+        (writer.instalments, 2),
+        (writer.several_to_several, 0.5),
+    ]
+    sided = [
+        (writer.void_and_reissue, 2),
+        (writer.error_and_correction, 1),
+        (writer.reversal_in_ledger, 2),
+        (writer.returned_both, 2),
+        (writer.returned_bank_only, 1),
+        (writer.duplicate_in_ledger, 1.5),
+    ]
+    nothing = [
+        (writer.outstanding, 3),
+        (writer.unbooked, 2),
+        (writer.charge, 2),
+        (writer.strangers, 0.7),
+        (writer.twins, 0.3),
+    ]
     troubles = one_to_one + differing + several + sided + nothing
     kinds = [writer.plain, *(kind for kind, _ in troubles)]
     weights = [30.0, *(weight * writer.level.trouble for _, weight in troubles)]

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from random import Random
 
-FIRST = (
-    "Abendroth Ackerl Almeida Anzinger Bäumler Berkeley Bjornson Brandl Caspari Chandler Corrigan Dallmayr Delacroix "
-    "Dombrowski Eberle Ellsworth Esposito Farnsworth Feldkirch Fontaine Gädeke Gallagher Grünwald Haberland Halloran "
-    "Hofstätter Ibarra Jagger Jelinek Kaltenbach Kessler Kowalczyk Köhler Lachance Lindqvist Löwenstein MacIntyre Marchetti "
-    "Meyerhoff Müller Nakamura Neumann Novotny O'Reilly Ostermann Papadakis Pfeiffer Quintero Rasmussen Reinhardt Rosenblum "
-    "Santangelo Schäfer Schönberg Sinclair Szymanski Tanaka Thornbury Trevino Überreuter Vandenberg Villanueva Wagner "
-    "Weißmann Whitaker Yamamoto Zeller Zimmermann Northgate Brightwater Cedarline Falconridge Harborview Ironbark Juniper "
-    "Kestrel Larkspur Millstone Oakhurst Pinecrest Quarry Redstone Saltmarsh Timberwolf Upland Vanguard Willowbrook"
-).split()
-TRADE = (
-    "Maschinenbau Elektrotechnik Logistics Bakery Consulting Engineering Foods Textiles Pharma Optics Metallwerke "
-    "Verpackungen Software Media Automotive Plastics Kunststofftechnik Catering Medical Systems Holding Partners Import "
-    "Bau Interiors Labs Printing Energy Solar Marine"
-).split()
+
+def _listed(text: str) -> list[str]:
+    return text.split()
+
+
+FIRST = _listed(
+    "Abendroth Ackerl Almeida Anzinger Bäumler Berkeley Bjornson Brandl Caspari Chandler Corrigan Dallmayr "
+    "Delacroix Dombrowski Eberle Ellsworth Esposito Farnsworth Feldkirch Fontaine Gädeke Gallagher Grünwald "
+    "Haberland Halloran Hofstätter Ibarra Jagger Jelinek Kaltenbach Kessler Kowalczyk Köhler Lachance Lindqvist "
+    "Löwenstein MacIntyre Marchetti Meyerhoff Müller Nakamura Neumann Novotny O'Reilly Ostermann Papadakis "
+    "Pfeiffer Quintero Rasmussen Reinhardt Rosenblum Santangelo Schäfer Schönberg Sinclair Szymanski Tanaka "
+    "Thornbury Trevino Überreuter Vandenberg Villanueva Wagner Weißmann Whitaker Yamamoto Zeller Zimmermann "
+    "Northgate Brightwater Cedarline Falconridge Harborview Ironbark Juniper Kestrel Larkspur Millstone "
+    "Oakhurst Pinecrest Quarry Redstone Saltmarsh Timberwolf Upland Vanguard Willowbrook"
+)
+TRADE = _listed(
+    "Maschinenbau Elektrotechnik Logistics Bakery Consulting Engineering Foods Textiles Pharma Optics "
+    "Metallwerke Verpackungen Software Media Automotive Plastics Kunststofftechnik Catering Medical Systems "
+    "Holding Partners Import Bau Interiors Labs Printing Energy Solar Marine"
+)
 FORM = ("GmbH", "AG", "GmbH & Co. KG", "KG", "Inc.", "LLC", "Ltd", "Corp.", "S.A.", "B.V.", "e.K.", "")
 DESCRIPTORS = ("SQ *", "PAYPAL *", "STRIPE ", "TST* ", "ADYEN ", "SUMUP *", "KLARNA ", "IZ *", "CKO*")
 BANK_WORDS_IN = ("ACH CREDIT", "GUTSCHRIFT", "SEPA CREDIT TRANSFER", "WIRE IN", "INCOMING PMT", "ZAHLUNGSEINGANG")
