@@ -1,4 +1,4 @@
-"""Reads ACH transactions from v3, the only place where their status can be seen; both clients share it.
+"""ACH over v3, the only place where its status can be seen and debits carry a key; both clients share it.
 
 Pages are asked one after another and bounded; a server that repeats a page is noticed and not followed.
 """
@@ -9,21 +9,33 @@ from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any, Final
 
-from connectors.paytrace.answers import read_v3_body
+from connectors.paytrace.answers import ach_answer, read_v3_body
 from connectors.paytrace.calls import Call, Caller
-from connectors.paytrace.errors import CallNotOffered, PayTraceRefused, UnreadableAnswer
+from connectors.paytrace.charges import require_dollars
+from connectors.paytrace.errors import (
+    CallNotOffered,
+    PaymentOutcomeUnknown,
+    PayTraceRefused,
+    PayTraceUnavailable,
+    UnreadableAnswer,
+)
 from connectors.paytrace.login import v3_headers, v3_login
-from connectors.paytrace.ports import AchDateType
+from connectors.paytrace.ports import AchDateType, Answer, BankAccount, Charge, EntryClass
+from connectors.paytrace.readings import to_dollars
 from connectors.paytrace.settings import PayTraceSettings
+from connectors.paytrace.texts import clean_text
 from connectors.paytrace.wire import JsonObject
 
 _LIST_PATH: Final = "/v3/checks/transactions"
+_PAYMENT_PATH: Final = "/v3/checks/payment"
+_ACCEPTED_ALL_THE_SAME: Final = "path/record_id"
+_PAYMENT_ATTEMPTS: Final = 2
 # 30 rows a page: three million rows, far beyond a merchant's window, and an end for a server that never ends.
 _MAX_PAGES: Final = 100_000
 
 
-class AchReader:
-    """The read side of v3 ACH for one merchant."""
+class AchDesk:
+    """v3 ACH for one merchant: the list, single records, and debits that cannot double."""
 
     def __init__(self, caller: Caller, settings: PayTraceSettings) -> None:
         self._settings = settings
@@ -56,6 +68,71 @@ class AchReader:
     async def by_idempotency_key(self, key: str) -> JsonObject | None:
         """Return what an idempotency key belongs to, or None: the look-up after a time-out."""
         return await self._one(f"{_LIST_PATH}/idempotency-keys/{key}")
+
+    async def pay(
+        self, payer: BankAccount | str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass
+    ) -> Answer:
+        """Debit a bank account (or a vault customer by id) at most once for this key.
+
+        Ensures: whatever happens to answers, the key is looked up before anything is sent again, and PayTrace
+                 itself gives the same payment for the same key.
+        Raises:  PayTraceRefused; PaymentOutcomeUnknown when even the look-up does not tell.
+        """
+        body = self._payment(payer, charge, idempotency_key, entry_class)
+        call = Call(
+            method="POST",
+            path=_PAYMENT_PATH,
+            headers={"Accept": "application/json", **v3_headers(self._settings)},
+            json=body,
+            moves_money=True,
+            reference=idempotency_key,
+        )
+        for _ in range(_PAYMENT_ATTEMPTS):
+            answer = await self._pay_once(call)
+            if answer is not None:
+                return answer
+            try:
+                known = await self.by_idempotency_key(idempotency_key)
+            except PayTraceUnavailable as error:
+                raise _unknown(call, "neither the payment nor its look-up was answered") from error
+            if known is not None:
+                return ach_answer(known)
+        raise _unknown(call, "no answer, and the key is not known either")
+
+    async def _pay_once(self, call: Call) -> Answer | None:
+        """The answer, or None when only a look-up can tell."""
+        try:
+            body = read_v3_body(call, await self._login.send(call))
+        except PaymentOutcomeUnknown:
+            return None
+        except PayTraceRefused as refused:
+            # A known quirk: the payment is accepted and answered with a refusal of a field that was never sent.
+            if refused.code == _ACCEPTED_ALL_THE_SAME:
+                return None
+            raise
+        return ach_answer(body)
+
+    def _payment(self, payer: BankAccount | str, charge: Charge, key: str, entry_class: EntryClass) -> dict[str, Any]:
+        require_dollars(charge)
+        body: dict[str, Any] = {
+            "merchant_id": self._settings.merchant_id,
+            "std_entry_class": entry_class,
+            "amount": to_dollars(charge.amount_minor),
+            "idempotency_key": key,
+        }
+        if isinstance(payer, BankAccount):
+            body["bank_account"] = {
+                "account_number": payer.account_number.get_secret_value(),
+                "routing_number": payer.routing_number.get_secret_value(),
+                "account_type": payer.account_type,
+            }
+        else:
+            body["customer_id"] = payer
+        if charge.invoice_number:
+            body["invoice_number"] = clean_text(charge.invoice_number)
+        if charge.description:
+            body["description"] = clean_text(charge.description, limit=255)
+        return body
 
     async def _one(self, path: str) -> JsonObject | None:
         call = self._call(path, {"merchant_id": str(self._settings.merchant_id)})
@@ -96,3 +173,9 @@ class AchReader:
             headers={"Accept": "application/json", **v3_headers(self._settings)},
             params=params,
         )
+
+
+def _unknown(call: Call, reason: str) -> PaymentOutcomeUnknown:
+    return PaymentOutcomeUnknown(
+        f"{call.path}: {reason}; look up key {call.reference}", path=call.path, reference=call.reference
+    )

@@ -7,6 +7,7 @@ UnreadableAnswer, or PaymentOutcomeUnknown when the call may have moved money. P
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from connectors.paytrace.calls import Call, Reply
@@ -88,6 +89,52 @@ def read_v3_body(call: Call, reply: Reply) -> JsonObject:
     return body
 
 
+def read_v3_answer(call: Call, reply: Reply) -> Answer:
+    """Return a v3 command's answer, declines included; it sits under data. Raises as read_v3_body."""
+    body = read_v3_body(call, reply)
+    data = body.get("data", body)
+    if not isinstance(data, dict) or not data:
+        raise _unreadable(call, "expected an object under data")
+    return to_answer(data)
+
+
+def read_v3_item(call: Call, reply: Reply) -> Answer:
+    """Return the answer of the only item of a v3 list operation.
+
+    Raises: PayTraceRefused when the item did not succeed, and as read_v3_body.
+    """
+    body = read_v3_body(call, reply)
+    data = body.get("data")
+    item = data[0] if isinstance(data, list) and data else data
+    if not isinstance(item, dict):
+        raise _unreadable(call, "expected a list with one item under data")
+    answer = to_answer(item)
+    if item.get("status") != "success":
+        detail = _text(item, "response_message") or _text(item, "status_message") or "item refused"
+        raise PayTraceRefused(f"{call.path}: {detail}", code=str(item.get("response_code", "1")))
+    # An item may carry no code of its own; success is then all it says.
+    return answer if answer.response_code is not None else replace(answer, meaning=Meaning.DONE)
+
+
+def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonObject]:
+    """Return the list of a v3 export: under data, under one of these names inside it, or under one at the top.
+
+    Raises: as read_v3_body; UnreadableAnswer when there is no list of objects.
+    """
+    body = read_v3_body(call, reply)
+    value = body.get("data", body)
+    if isinstance(value, dict):
+        value = next((value[name] for name in names if name in value), [value] if "data" in body else None)
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise _unreadable(call, "expected a list of objects")
+    return value
+
+
+def ach_answer(body: Mapping[str, Any]) -> Answer:
+    """Read what an ACH debit answers, or the record that its key was looked up by: accepted, not collected."""
+    return replace(to_answer(body), meaning=Meaning.ACH_ACCEPTED)
+
+
 def _first_problem(body: Mapping[str, Any]) -> tuple[str, str]:
     problems = body.get("data")
     if isinstance(problems, dict):
@@ -109,7 +156,7 @@ def to_answer(body: Mapping[str, Any]) -> Answer:
     return Answer(
         meaning=meaning,
         response_code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        status_message=_text(body, "status_message"),
+        status_message=_text(body, "status_message") or _text(body, "response_message"),
         transaction_id=_identity(body),
         approval_code=_text(body, "approval_code").strip(),
         approval_message=_text(body, "approval_message").strip(),

@@ -13,10 +13,11 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from connectors.paytrace.ach import AchReader
+from connectors.paytrace.ach import AchDesk
 from connectors.paytrace.answers import read_v1_answer, read_v1_body, read_v1_rows
 from connectors.paytrace.calls import Call, Caller
-from connectors.paytrace.errors import CurrencyNotOffered, PayTraceRefused
+from connectors.paytrace.charges import charge_fields, recurrence_fields
+from connectors.paytrace.errors import PayTraceRefused
 from connectors.paytrace.login import v1_login
 from connectors.paytrace.ports import (
     AchDateType,
@@ -24,6 +25,7 @@ from connectors.paytrace.ports import (
     BankAccount,
     CardDetails,
     Charge,
+    EntryClass,
     RecurrencePlan,
 )
 from connectors.paytrace.readings import to_date_text, to_dollars
@@ -43,7 +45,7 @@ class PayTraceClient:
         self._settings = settings
         self._caller = Caller(settings, transport=transport)
         self._login = v1_login(self._caller, settings)
-        self._ach = AchReader(self._caller, settings)
+        self._ach = AchDesk(self._caller, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,6 +155,17 @@ class PayTraceClient:
     def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
         """ACH transactions (wire.AchRow) by date of processing or settlement, page by page."""
         return self._ach.transactions(start, end, date_type=date_type)
+
+    async def pay_by_ach(
+        self,
+        payer: BankAccount | str,
+        charge: Charge,
+        *,
+        idempotency_key: str,
+        entry_class: EntryClass = "WEB",
+    ) -> Answer:
+        """Debit a bank account or a vault customer's over v3, at most once for this key."""
+        return await self._ach.pay(payer, charge, idempotency_key=idempotency_key, entry_class=entry_class)
 
     async def export_ach(self, transaction_id: str) -> JsonObject | None:
         """One ACH transaction (wire.AchRow), or None when PayTrace does not know the id."""
@@ -352,50 +365,6 @@ class PayTraceClient:
         if self._settings.integrator_id:
             body["integrator_id"] = self._settings.integrator_id
         return body
-
-
-def charge_fields(charge: Charge) -> dict[str, Any]:
-    """The fields of a charge in v1's words.
-
-    Raises: CurrencyNotOffered before anything is sent; ValueError for a negative amount.
-    """
-    if charge.currency != "USD":
-        raise CurrencyNotOffered(f"PayTrace charges US dollars only, not {charge.currency}")
-    if charge.amount_minor < 0:
-        raise ValueError("amount_minor must not be negative")
-    fields: dict[str, Any] = {
-        "amount": f"{to_dollars(charge.amount_minor):.2f}",
-        "invoice_id": clean_text(charge.invoice_number) or None,
-        "description": clean_text(charge.description, limit=255) or None,
-        "customer_reference_id": clean_text(charge.customer_reference_id) or None,
-    }
-    if charge.tax_amount_minor is not None:
-        fields["tax_amount"] = f"{to_dollars(charge.tax_amount_minor):.2f}"
-    address = charge.billing_address
-    if address is not None:
-        parts = {
-            "name": address.name,
-            "street_address": address.street_address,
-            "city": address.city,
-            "state": address.state,
-            "zip": address.zip,
-            "country": address.country,
-        }
-        fields["billing_address"] = {name: clean_text(text) for name, text in parts.items() if text}
-    return fields
-
-
-def recurrence_fields(plan: RecurrencePlan) -> dict[str, Any]:
-    """The fields of a schedule, equal in v1 and v3."""
-    return {
-        "amount": to_dollars(plan.amount_minor),
-        "frequency": plan.frequency,
-        "start_date": to_date_text(plan.start_on),
-        "total_count": str(plan.total_count),
-        "transaction_type": plan.transaction_type,
-        "type": plan.pays_by,
-        "description": clean_text(plan.description, limit=255),
-    }
 
 
 def _card(card: CardDetails) -> dict[str, Any]:

@@ -156,7 +156,8 @@ ACH_CREATED_NAMES: Final = (
 )
 ACH_SETTLED_NAMES: Final = ("settled", "settled_at", "settled_date", "settlement_date", "date_settled")
 ACH_RETURN_NAMES: Final = ("return_code", "return_reason_code", "reason_code", "return_reason")
-ACH_CUSTOMER_NAMES: Final = ("customer_label", "customer_id")
+# v3 numbers customers itself and calls our own key their label.
+CUSTOMER_NAMES: Final = ("customer_label", "customer_id")
 ACH_INVOICE_NAMES: Final = ("invoice_number", "invoice_id")
 ACH_KIND_NAMES: Final = ("transaction_type", "type")
 
@@ -308,7 +309,7 @@ def _card_observed(
         currency=currency,
         approval_code=approval_code.strip(),
         invoice_number=_optional(row, ("invoice_id", "invoice_number")),
-        vault_customer_id=_optional(row, ("customer_id", "customer_label")),
+        vault_customer_id=_optional(row, CUSTOMER_NAMES),
         description=_text(row, "description"),
         card_last_four=_card_last_four(row),
         avs_response=_text(row, "avs_response").strip(),
@@ -387,7 +388,7 @@ def _ach_observed(
         currency=currency,
         approval_code=_text(row, "approval_code").strip(),
         invoice_number=_optional(row, ACH_INVOICE_NAMES),
-        vault_customer_id=_optional(row, ACH_CUSTOMER_NAMES),
+        vault_customer_id=_optional(row, CUSTOMER_NAMES),
         description=_text(row, "description"),
         avs_response="",
         csc_response="",

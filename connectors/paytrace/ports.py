@@ -17,6 +17,7 @@ from connectors.paytrace.mapping import Meaning
 from connectors.paytrace.wire import JsonObject
 
 AchDateType = Literal["PROCESSED", "SETTLED"]
+EntryClass = Literal["CCD", "PPD", "WEB", "TEL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,19 @@ class PayTraceGateway(Protocol):
 
     def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
         """ACH transactions by date of processing or settlement, page by page."""
+
+    async def pay_by_ach(
+        self,
+        payer: BankAccount | str,
+        charge: Charge,
+        *,
+        idempotency_key: str,
+        entry_class: EntryClass = "WEB",
+    ) -> Answer:
+        """Debit a bank account or a vault customer's; a key that was used before pays nothing again.
+
+        After a lost answer the key is looked up, and the debit is sent again only when PayTrace does not know it.
+        """
 
     async def export_ach(self, transaction_id: str) -> JsonObject | None:
         """One ACH transaction by id, or None when PayTrace does not know it."""

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from connectors.paytrace import wire
-from connectors.paytrace.sandbox import admin, v1, v3
+from connectors.paytrace.sandbox import admin, v1, v3, v3_cards
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import FaultLayer, Faults
 from connectors.paytrace.sandbox.rejections import Rejected
@@ -144,6 +144,8 @@ class Face:
             answer = await self._answer_v3(request)
         except v3.Invalid as invalid:
             return _json(422, invalid.body)
+        except Rejected as rejected:
+            return _json(422, v3_cards.refusal(rejected))
         return _json(404, {"detail": "Not Found"}) if answer is None else _json(200, answer)
 
     async def _answer_v3(self, request: Request) -> wire.JsonObject | None:
@@ -158,8 +160,8 @@ class Face:
                 return v3.one_check_by_key(self._desk, query, key)
             case "GET", ["checks", "transactions", identity]:
                 return v3.one_check(self._desk, query, identity)
-            case _:
-                return None
+            case method, parts:
+                return v3_cards.answer_cards(self._desk, method, parts, await _read_fields(request))
 
 
 def _refusal(rejected: Rejected) -> wire.JsonObject:

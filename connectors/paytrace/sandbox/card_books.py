@@ -146,6 +146,20 @@ class CardBooks:
             )
             return self._get(number)
 
+    def adjust(self, number: int, amount_minor: int) -> sqlite3.Row:
+        """Change the amount of an unsettled authorization or refund, by at most 30 % upwards."""
+        with self._store.transaction() as db:
+            row = self._get(number)
+            adjustable = row["state"] == "AUTHORIZED" or (row["kind"], row["state"]) == ("REFUND", "PENDING")
+            # 13 / 10 in whole cents: the documented limit is 30 % above what was authorized.
+            if not adjustable or amount_minor * 10 > row["authorized_minor"] * 13:
+                raise Rejected(CAPTURE_ABOVE_AUTHORIZATION if adjustable else NOT_AN_OPEN_AUTHORIZATION)
+            db.execute(
+                "UPDATE card_charge SET amount_minor = ?, authorized_minor = max(authorized_minor, ?) WHERE number = ?",
+                (amount_minor, amount_minor, number),
+            )
+            return self._get(number)
+
     def void(self, number: int) -> sqlite3.Row:
         """Cancel an unsettled transaction."""
         with self._store.transaction() as db:

@@ -93,6 +93,18 @@ class RowWriter:
             "refund_amount": to_dollars(row["refund_minor"]),
         }
 
+    def transaction_v3(self, row: sqlite3.Row) -> wire.JsonObject:
+        """One transaction as v3 exports are assumed to show it: v1's record, with v3's word for the invoice."""
+        fields: wire.JsonObject = {**self.transaction(row)}
+        fields["invoice_number"] = fields.pop("invoice_id")
+        fields["customer_label"] = fields["customer_id"]
+        fields["transaction_id"] = str(fields["transaction_id"])
+        return fields
+
+    def customer_v3(self, row: sqlite3.Row) -> wire.JsonObject:
+        """One vault customer as v3 is assumed to show it."""
+        return {**self.customer(row), "customer_id": row["number"], "customer_label": row["customer_id"]}
+
     def check(self, row: sqlite3.Row) -> wire.CheckRow:
         """One check as the (assumed) check export shows it."""
         return {

@@ -18,6 +18,8 @@ from connectors.paytrace.sandbox.settings import SandboxSettings
 MICROS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROS
 
+_FIRST_CUSTOMER_NUMBER: Final = 7001
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS token (value TEXT PRIMARY KEY, api TEXT NOT NULL, expires_at INTEGER NOT NULL)
@@ -52,11 +54,10 @@ CREATE INDEX IF NOT EXISTS bank_charge_created ON bank_charge (created_at);
 CREATE INDEX IF NOT EXISTS bank_charge_settled ON bank_charge (settled_at);
 CREATE INDEX IF NOT EXISTS bank_charge_due ON bank_charge (due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS customer (
-  customer_id TEXT PRIMARY KEY, email TEXT NOT NULL, phone TEXT NOT NULL,
+  number INTEGER PRIMARY KEY AUTOINCREMENT, customer_id TEXT NOT NULL UNIQUE, email TEXT NOT NULL, phone TEXT NOT NULL,
   card_token TEXT NOT NULL, card_brand TEXT NOT NULL, last_four TEXT NOT NULL,
   expiration_month INTEGER NOT NULL, expiration_year INTEGER NOT NULL, bank_last_four TEXT NOT NULL,
-  billing TEXT NOT NULL, shipping TEXT NOT NULL, created_at INTEGER NOT NULL, active_at INTEGER NOT NULL)
-  WITHOUT ROWID;
+  billing TEXT NOT NULL, shipping TEXT NOT NULL, created_at INTEGER NOT NULL, active_at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS recurrence (
   id INTEGER PRIMARY KEY AUTOINCREMENT, customer_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
   frequency TEXT NOT NULL, transaction_type TEXT NOT NULL, pays_by TEXT NOT NULL, description TEXT NOT NULL,
@@ -74,11 +75,13 @@ class Store:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(settings.data_dir / "paytrace.sqlite3", isolation_level=None, check_same_thread=False)
         self.db.row_factory = sqlite3.Row
-        # WAL with NORMAL hands every commit to the operating system, which a killed process cannot take back.
+        # A commit is handed to the operating system, which a killed process cannot take back. Only a power cut
+        # could, and waiting for the disk would cost the sandbox most of its speed for that.
         self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=NORMAL")
+        self.db.execute("PRAGMA synchronous=OFF")
         self.db.executescript(_SCHEMA)
         self._seed("card_charge", settings.first_transaction_id - 1)
+        self._seed("customer", _FIRST_CUSTOMER_NUMBER - 1)
         self._offset_us = int(self.read_meta("clock_offset_us", "0"))
 
     def _seed(self, table: str, last: int) -> None:

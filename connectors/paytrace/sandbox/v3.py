@@ -33,7 +33,7 @@ class Invalid(Exception):
 
 def pay_by_check(desk: Desk, fields: Mapping[str, Any]) -> wire.JsonObject:
     """POST /v3/checks/payment. The same idempotency key gives the same payment again."""
-    _require_merchant(desk, fields.get("merchant_id"), "body")
+    require_merchant(desk, fields.get("merchant_id"), "body")
     if fields.get("std_entry_class") not in _ENTRY_CLASSES:
         raise Invalid("body/std_entry_class", "value is not a valid enumeration member")
     amount_minor = _amount(fields)
@@ -67,16 +67,15 @@ def _payer(desk: Desk, fields: Mapping[str, Any]) -> tuple[str, str]:
         if account.get("account_type") not in {"Checking", "Savings"}:
             raise Invalid("body/bank_account/account_type", "value is not a valid enumeration member")
         return "", "0000" if encrypted else number[-4:]
-    customer_id = str(fields.get("customer_id", ""))
-    customer = desk.vault.find(customer_id)
+    customer = desk.vault.by_number(str(fields.get("customer_id", "")))
     if customer is None or not customer["bank_last_four"]:
         raise Invalid("body/customer_id", "customer not found or without a bank account")
-    return customer_id, customer["bank_last_four"]
+    return customer["customer_id"], customer["bank_last_four"]
 
 
 def list_checks(desk: Desk, query: Mapping[str, str]) -> wire.JsonObject:
     """GET /v3/checks/transactions, one page of it."""
-    merchant_id = _require_merchant(desk, query.get("merchant_id"), "query")
+    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
     start_us, end_us = _instant(desk, query, "start_date"), _instant(desk, query, "end_date")
     date_type = query.get("date_type", "PROCESSED")
     if date_type not in {"PROCESSED", "SETTLED"}:
@@ -99,19 +98,20 @@ def list_checks(desk: Desk, query: Mapping[str, str]) -> wire.JsonObject:
 
 def one_check(desk: Desk, query: Mapping[str, str], identity: str) -> wire.JsonObject | None:
     """GET /v3/checks/transactions/{id}; None when unknown."""
-    merchant_id = _require_merchant(desk, query.get("merchant_id"), "query")
+    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
     row = desk.bank.find(identity)
     return None if row is None else {"data": desk.rows.ach(row, merchant_id)}
 
 
 def one_check_by_key(desk: Desk, query: Mapping[str, str], key: str) -> wire.JsonObject | None:
     """GET /v3/checks/transactions/idempotency-keys/{key}; None when unknown."""
-    merchant_id = _require_merchant(desk, query.get("merchant_id"), "query")
+    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
     row = desk.bank.by_key(key)
     return None if row is None else {"data": desk.rows.ach(row, merchant_id)}
 
 
-def _require_merchant(desk: Desk, value: object, location: str) -> int:
+def require_merchant(desk: Desk, value: object, location: str) -> int:
+    """The merchant id of a request. Raises Invalid when it is no number or not ours."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise Invalid(f"{location}/merchant_id", "value is not a valid integer")

@@ -59,7 +59,9 @@ class Vault:
                 raise Rejected(CUSTOMER_NOT_UNIQUE)
             now_us = self._store.now_us()
             db.execute(
-                "INSERT INTO customer VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO customer (customer_id, email, phone, card_token, card_brand, last_four, expiration_month,"
+                " expiration_year, bank_last_four, billing, shipping, created_at, active_at)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     customer_id,
                     str(fields.get("email") or ""),
@@ -128,6 +130,10 @@ class Vault:
     def find(self, customer_id: str) -> sqlite3.Row | None:
         """One customer, or None."""
         return self._store.row("SELECT * FROM customer WHERE customer_id = ?", customer_id)
+
+    def by_number(self, number: str) -> sqlite3.Row | None:
+        """One customer by the number that v3 uses, or None."""
+        return self._store.row("SELECT * FROM customer WHERE number = ?", number)
 
     def known(self, customer_id: str) -> sqlite3.Row:
         """One customer. Raises Rejected when unknown."""

@@ -1,0 +1,308 @@
+"""PayTraceV3Client: the v3 API (North B2B) in the shape of ports.PayTraceGateway, so that a setting can switch.
+
+Card numbers go out encrypted only. Captures, refunds and voids are lists of operations there; this client sends
+lists of one, so that an answer belongs to one transaction. What v3 does not offer raises CallNotOffered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import date
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from connectors.paytrace.ach import AchDesk
+from connectors.paytrace.answers import read_v3_answer, read_v3_body, read_v3_item, read_v3_rows
+from connectors.paytrace.calls import Call, Caller
+from connectors.paytrace.charges import recurrence_fields, require_dollars
+from connectors.paytrace.errors import CallNotOffered, PayTraceRefused
+from connectors.paytrace.login import v3_headers, v3_login
+from connectors.paytrace.mapping import Meaning
+from connectors.paytrace.ports import (
+    AchDateType,
+    Answer,
+    BankAccount,
+    CardDetails,
+    Charge,
+    EntryClass,
+    RecurrencePlan,
+)
+from connectors.paytrace.readings import to_date_text, to_dollars
+from connectors.paytrace.settings import PayTraceSettings
+from connectors.paytrace.texts import clean_text
+from connectors.paytrace.wire import JsonObject
+
+
+class PayTraceV3Client:
+    """One merchant account over the v3 API. Use as an async context manager, or call aclose."""
+
+    def __init__(self, settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self._caller = Caller(settings, transport=transport)
+        self._login = v3_login(self._caller, settings)
+        self._ach = AchDesk(self._caller, settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._caller.aclose()
+
+    # --- exports: reads, repeated when they fail
+
+    async def export_transactions(
+        self, start: date, end: date, *, including_text: str | None = None
+    ) -> list[JsonObject]:
+        """Card transactions created on these days, both included; rows are assumed to be v1's."""
+        body = {
+            "start_date": to_date_text(start),
+            "end_date": to_date_text(end),
+            "including_text": including_text,
+        }
+        return await self._rows("/v3/transactions/export/by-date", body, ("transactions", "items"))
+
+    async def export_transaction(self, transaction_id: str) -> JsonObject | None:
+        """One card transaction, or None when PayTrace does not know the id."""
+        try:
+            rows = await self._rows(f"/v3/transaction/export/{transaction_id}", {}, ("transactions", "items"))
+        except (PayTraceRefused, CallNotOffered):
+            return None
+        return next((row for row in rows if str(row.get("transaction_id", row.get("id"))) == transaction_id), None)
+
+    async def find_transactions(self, start: date, end: date, text: str) -> list[JsonObject]:
+        """Card transactions of these days that contain text: what to ask before repeating a payment."""
+        return await self.export_transactions(start, end, including_text=text)
+
+    async def export_checks(self, start: date, end: date) -> list[JsonObject]:
+        """v1 checks do not show in v3."""
+        raise CallNotOffered("the v1 check export is not part of v3; set ach_source to v3 or off")
+
+    async def export_batches(self, start: date, end: date) -> list[JsonObject]:
+        """Settlement batches closed on these days."""
+        body = {"start_date": to_date_text(start), "end_date": to_date_text(end)}
+        return await self._rows("/v3/batch/export/by-date", body, ("batches", "items"))
+
+    async def export_batch(self, batch_number: int | None = None) -> JsonObject | None:
+        """One settlement batch, the latest when no number is given; None when there is none."""
+        rows = await self._rows("/v3/batch/export", {"batch_number": batch_number}, ("batches", "items"))
+        return rows[0] if rows else None
+
+    async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
+        """The settled transactions of one batch."""
+        body = {"batch_number": batch_number}
+        return await self._rows("/v3/batch/export/transactions", body, ("transactions", "items"))
+
+    async def export_customers(self, customer_id: str | None = None) -> list[JsonObject]:
+        """Vault customers, all or the one with this label."""
+        body = {} if customer_id is None else {"customer_label": customer_id}
+        return await self._rows("/v3/customer/export", body, ("customers", "items"), method="GET")
+
+    def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
+        """ACH transactions (wire.AchRow) by date of processing or settlement, page by page."""
+        return self._ach.transactions(start, end, date_type=date_type)
+
+    async def export_ach(self, transaction_id: str) -> JsonObject | None:
+        """One ACH transaction (wire.AchRow), or None when PayTrace does not know the id."""
+        return await self._ach.transaction(transaction_id)
+
+    # --- money moves, sent once
+
+    async def sale_keyed(self, card: CardDetails, charge: Charge) -> Answer:
+        """Charge a card; number and csc must be encrypted."""
+        return await self._charge("/v3/card/sale/keyed", charge, _card(card))
+
+    async def sale_by_customer(self, customer_id: str, charge: Charge) -> Answer:
+        """Charge a vault customer's card; customer_id is the number that PayTrace gave."""
+        return await self._charge(f"/v3/card/sale/customer/{customer_id}", charge, {})
+
+    async def sale_pt_protect(self, hpf_token: str, enc_key: str, charge: Charge) -> Answer:
+        """Charge a card typed into hosted fields."""
+        return await self._charge("/v3/card/sale/pt-protect", charge, {"hpf_token": hpf_token, "enc_key": enc_key})
+
+    async def authorize_keyed(self, card: CardDetails, charge: Charge) -> Answer:
+        """Reserve an amount on a card; number and csc must be encrypted (path assumed)."""
+        return await self._charge("/v3/card/authorize/keyed", charge, _card(card))
+
+    async def authorize_by_customer(self, customer_id: str, charge: Charge) -> Answer:
+        """Reserve an amount on a vault customer's card."""
+        return await self._charge(f"/v3/card/authorize/customer/{customer_id}", charge, {})
+
+    async def capture(self, transaction_id: str, amount_minor: int | None = None) -> Answer:
+        """Capture an authorization, in full when no amount is given; the id stays the same."""
+        return await self._one_of_a_list("/v3/card/batch/capture", transaction_id, amount_minor)
+
+    async def void(self, transaction_id: str) -> Answer:
+        """Cancel an unsettled transaction."""
+        return await self._one_of_a_list("/v3/card/batch/void", transaction_id, None)
+
+    async def refund(self, transaction_id: str, amount_minor: int | None = None) -> Answer:
+        """Pay a settled transaction back, in full when no amount is given."""
+        return await self._one_of_a_list("/v3/card/batch/refund", transaction_id, amount_minor)
+
+    async def settle(self) -> Answer:
+        """No call of v3 closes a batch."""
+        raise CallNotOffered("v3 has no call that closes the batch; it closes at the account's cut-off")
+
+    async def adjust(self, transaction_id: str, amount_minor: int) -> Answer:
+        """Change the amount of an unsettled, approved authorization or refund."""
+        body = {"amount": to_dollars(amount_minor), "merchant_id": self._settings.merchant_id}
+        return await self._move(f"/v3/card/transaction/adjust/{transaction_id}", transaction_id, body)
+
+    async def pay_by_ach(
+        self,
+        payer: BankAccount | str,
+        charge: Charge,
+        *,
+        idempotency_key: str,
+        entry_class: EntryClass = "WEB",
+    ) -> Answer:
+        """Debit a bank account or a vault customer's, at most once for this key."""
+        return await self._ach.pay(payer, charge, idempotency_key=idempotency_key, entry_class=entry_class)
+
+    # --- vault and schedules
+
+    async def create_customer_from_transaction(
+        self, customer_label: str, transaction_id: str, billing_address: Mapping[str, str]
+    ) -> Answer:
+        """Store the card of an earlier transaction; the answer carries PayTrace's number of the customer."""
+        body = {
+            "transaction_id": transaction_id,
+            "customer_label": clean_text(customer_label),
+            "billing_address": dict(billing_address),
+            "merchant_id": self._settings.merchant_id,
+        }
+        return await self._change("/v3/customer/create/by-transaction", customer_label, body)
+
+    async def delete_customer(self, customer_id: str) -> Answer:
+        """Remove a stored customer."""
+        return await self._change(f"/v3/customer/{customer_id}", customer_id, None, method="DELETE")
+
+    async def create_recurrence(self, recurrence: RecurrencePlan) -> Answer:
+        """Create a recurring schedule; nothing is charged yet."""
+        body = {
+            "customer_id": _number(recurrence.customer_id),
+            "merchant_id": self._settings.merchant_id,
+            "recurrence": recurrence_fields(recurrence),
+        }
+        return await self._change("/v3/recurrence/create", recurrence.customer_id, body)
+
+    async def delete_recurrence(self, recurrence_id: str) -> Answer:
+        """Remove a recurring schedule for good."""
+        body = {"merchant_id": self._settings.merchant_id, "recurrence": {"id": _number(recurrence_id)}}
+        return await self._change("/v3/recurrence", recurrence_id, body, method="DELETE")
+
+    async def create_payment_fields_key(self) -> str:
+        """A client key for hosted payment fields."""
+        call = self._call("POST", "/v3/payment-fields/token", {})
+        data = read_v3_body(call, await self._login.send(call)).get("data")
+        return str(data.get("clientKey", "")) if isinstance(data, dict) else ""
+
+    # --- plumbing
+
+    async def _rows(
+        self, path: str, body: Mapping[str, Any], names: tuple[str, ...], *, method: str = "POST"
+    ) -> list[JsonObject]:
+        call = self._call(method, path, body)
+        return read_v3_rows(call, await self._login.send(call), names)
+
+    async def _charge(self, path: str, charge: Charge, fields: Mapping[str, Any]) -> Answer:
+        require_dollars(charge)
+        body = {
+            "merchant_id": self._settings.merchant_id,
+            "amount": to_dollars(charge.amount_minor),
+            "invoice_number": clean_text(charge.invoice_number) or None,
+            "description": clean_text(charge.description, limit=255) or None,
+            "customer_reference_id": clean_text(charge.customer_reference_id) or None,
+            **_billing(charge),
+            **fields,
+        }
+        if charge.tax_amount_minor is not None:
+            body["tax_amount"] = f"{to_dollars(charge.tax_amount_minor):.2f}"
+        return await self._move(path, charge.invoice_number, body)
+
+    async def _move(self, path: str, reference: str, body: Mapping[str, Any]) -> Answer:
+        call = self._call("POST", path, body, moves_money=True, reference=reference or None)
+        return read_v3_answer(call, await self._login.send(call))
+
+    async def _change(
+        self, path: str, reference: str, body: Mapping[str, Any] | None, *, method: str = "POST"
+    ) -> Answer:
+        """Vault and schedules, which may answer without a code: that they were not refused is all that is said."""
+        call = self._call(method, path, body, moves_money=True, reference=reference or None)
+        answer = read_v3_answer(call, await self._login.send(call))
+        return answer if answer.response_code is not None else replace(answer, meaning=Meaning.DONE)
+
+    async def _one_of_a_list(self, path: str, transaction_id: str, amount_minor: int | None) -> Answer:
+        item: dict[str, Any] = {"transaction_id": transaction_id}
+        if amount_minor is not None:
+            item["amount"] = to_dollars(amount_minor)
+        body = {"merchant_id": self._settings.merchant_id, "batch_items": [item]}
+        call = self._call("POST", path, body, moves_money=True, reference=transaction_id)
+        return read_v3_item(call, await self._login.send(call))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        moves_money: bool = False,
+        reference: str | None = None,
+    ) -> Call:
+        return Call(
+            method=method,
+            path=path,
+            headers={"Accept": "application/json", **v3_headers(self._settings)},
+            json=None if body is None else {name: value for name, value in body.items() if value is not None},
+            moves_money=moves_money,
+            reference=reference,
+        )
+
+
+def _card(card: CardDetails) -> dict[str, Any]:
+    if not card.encrypted:
+        raise CallNotOffered("v3 takes encrypted card numbers only; encrypt in the browser or use hosted fields")
+    fields: dict[str, Any] = {
+        "card": {
+            "number": card.number.get_secret_value(),
+            "expiration_month": f"{card.expiration_month:02d}",
+            "expiration_year": str(card.expiration_year),
+        }
+    }
+    if card.csc is not None:
+        fields["csc"] = card.csc.get_secret_value()
+    return fields
+
+
+def _billing(charge: Charge) -> dict[str, Any]:
+    """Sale calls of v3 say street and postal_code, where the vault says street_address."""
+    address = charge.billing_address
+    if address is None:
+        return {}
+    parts = {
+        "street": address.street_address,
+        "city": address.city,
+        "state": address.state,
+        "country": address.country,
+        "postal_code": address.zip,
+    }
+    fields: dict[str, Any] = {"billing_address": {name: clean_text(text) for name, text in parts.items() if text}}
+    if address.name:
+        fields["billing_name"] = clean_text(address.name)
+    return fields
+
+
+def _number(identity: str) -> int | str:
+    return int(identity) if identity.isascii() and identity.isdecimal() and len(identity) < 19 else identity
