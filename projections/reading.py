@@ -19,6 +19,7 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
 from schemas.records.tasks import DeadLetter
+from schemas.sensitive import mask_card_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def _upstream(header: bytes | None) -> tuple[SourcePosition | None, Exception | 
 
 
 def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
-    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=str(error))
+    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=mask_card_numbers(str(error)))
 
 
 def _text(value: bytes | None) -> str:

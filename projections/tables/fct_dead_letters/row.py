@@ -9,6 +9,7 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.dead_letters import OpenedDeadLetter
+from projections.tables.keys import shown_key
 from projections.tables.money import parked_money
 from projections.tables.table import Row, Table
 
@@ -24,7 +25,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "inbox_partition": letter.partition,
             "inbox_offset": letter.offset,
             "task": letter.task,
-            "record_key": letter.record_key.decode("utf-8", "replace"),
+            "record_key": shown_key(letter.record_key),
             "record_type": type(inner).__name__ if inner is not None else "",
             "record_event_id": record.event_id,
             "paytrace_transaction_id": getattr(inner, "paytrace_transaction_id", ""),

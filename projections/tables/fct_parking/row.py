@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from projections.coordinates import Coordinates
+from projections.tables.keys import shown_key
 from projections.tables.table import Row, Table
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 
@@ -30,7 +31,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "inbox_topic": record.topic,
             "inbox_partition": record.partition,
             "inbox_offset": record.offset,
-            "record_key": record.record_key.decode("utf-8", "replace"),
+            "record_key": shown_key(record.record_key),
             "behind": getattr(record, "behind", None),
             "error_type": getattr(record, "error_type", ""),
             "message": getattr(record, "message", ""),

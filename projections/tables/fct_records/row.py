@@ -13,6 +13,7 @@ import msgspec
 
 from projections.coordinates import Coordinates
 from projections.dead_letters import OpenedDeadLetter
+from projections.tables.keys import shown_key
 from projections.tables.table import Row, Table
 from schemas.records.tasks import DeadLetter, PositionMarked
 
@@ -36,7 +37,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "correlation_id": at.correlation_id,
             "causation_id": at.causation_id,
             "record_type": type(record).__name__,
-            "record_key": (at.key or b"").decode("utf-8", "replace"),
+            "record_key": shown_key(at.key),
             "paytrace_transaction_id": _text(record, "paytrace_transaction_id"),
             "refund_transaction_id": _text(record, "refund_transaction_id"),
             "posting_reference": _text(record, "posting_reference"),

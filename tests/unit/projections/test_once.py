@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,6 +163,17 @@ def test_a_record_on_a_topic_that_does_not_carry_it_is_unreadable(store: Store) 
                 script.write(topic, example(name))
     project(store, script.messages)
     assert counts(store) == dict.fromkeys(counts(store), 0) | {"fct_unreadable": len(script.messages)}
+
+
+def test_a_card_number_in_a_foreign_key_or_message_reaches_no_table(store: Store) -> None:
+    script = Script()
+    waiting = script.waiting("1", 100)
+    foreign = [replace(waiting, key=b"4111111111111111")]
+    foreign.append(replace(waiting, offset=1, headers=(("saldo-source", b"4111 1111 1111 1111"),)))
+    project(store, foreign)
+    told = store.rows("SELECT record_key FROM fct_records UNION ALL SELECT message FROM fct_unreadable")
+    assert len(told) == 2
+    assert all("1111" in text and "4111" not in text for (text,) in told)
 
 
 def test_a_repeat_of_an_unreadable_record_is_a_repeat_too(store: Store) -> None:
