@@ -30,11 +30,13 @@ from connectors.abas.errors import (
 from connectors.abas.settings import AbasSettings
 from connectors.abas.wire import (
     Answer,
+    ErpField,
     ErpObject,
     WireError,
     parse_answer,
     parse_object,
     parse_objects,
+    parse_single_value,
 )
 from schemas.failures import Transient
 
@@ -156,12 +158,7 @@ class AbasClient:
             "offset": offset,
             "limit": limit or self._settings.page_size,
         }
-        path = f"{self._base}/obj/data/{table}/query"
-        try:
-            answer = await self._read("POST", path, params=self._language, body=body)
-        except (AbasRefused, AbasRequestRejected) as error:
-            raise AbasQueryRefused(f"table {table}: {error}") from error
-        return _read_shape(parse_objects, answer)
+        return _read_shape(parse_objects, await self._ask(f"/obj/data/{table}/query", body))
 
     async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:
         """Read one record by id, number or search word.
@@ -202,30 +199,36 @@ class AbasClient:
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
         return _entries(await self._read("GET", path, params=self._language), "fields")
 
-    async def run_infosystem(
-        self,
-        workspace: str,
-        search_word: str,
-        actions: Sequence[Action],
-        *,
-        head_fields: Sequence[str],
-        table_fields: Sequence[str] = ("-",),
-        writes: bool,
+    async def list_infosystem(
+        self, workspace: str, search_word: str, actions: Sequence[Action], *, table_fields: Sequence[str]
     ) -> ErpObject:
-        """Run an infosystem in one request: set fields, press, read the result.
+        """Run an infosystem that only shows, and read its rows.
 
-        Ensures: with writes=True the request is sent exactly once.
+        Raises: AbasQueryRefused when abas refuses; Transient after bounded retries.
+        """
+        body = {"actions": list(actions), "headFields": "-", "tableFields": ",".join(table_fields)}
+        return _read_shape(parse_object, await self._ask(_infosystem_path(workspace, search_word), body))
+
+    async def run_infosystem(
+        self, workspace: str, search_word: str, actions: Sequence[Action], *, head_fields: Sequence[str]
+    ) -> ErpObject:
+        """Run an infosystem that may write, in one request: set fields, press, read the head.
+
+        Ensures: the request is sent exactly once.
         Raises:  AbasOutcomeUnknown when it may have run and no answer came; AbasRefused for a business refusal.
         """
-        path = f"{self._base}/infosys/data/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
-        body = {
-            "actions": list(actions),
-            "headFields": ",".join(head_fields),
-            "tableFields": ",".join(table_fields),
-        }
-        if writes:
-            return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
-        return _read_shape(parse_object, await self._read("POST", path, params=self._language, body=body))
+        body = {"actions": list(actions), "headFields": ",".join(head_fields), "tableFields": "-"}
+        path = f"{self._base}{_infosystem_path(workspace, search_word)}"
+        return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
+
+    async def format_value(self, table: str, field_name: str, value: str) -> ErpField:
+        """Ask how abas reads a value for a field, without saving anything.
+
+        Raises: AbasRefused or AbasRequestRejected when abas can't read it or doesn't offer this.
+        """
+        params = {**self._language, "tableName": table, "fieldName": field_name, "tableField": "false", "value": value}
+        answer = await self._read("GET", f"{self._base}/methods/formatDbFieldValue", params=params)
+        return _read_shape(parse_single_value, answer)
 
     async def working_sets(self) -> tuple[Mapping[str, Any], ...]:
         """List the working sets under our label that the server still holds."""
@@ -278,6 +281,16 @@ class AbasClient:
         """Send CLOSE or CANCEL to a working set."""
         path = f"{self._base}/workspace/{quote(working_set_id)}/commands/{command}"
         await self._write("POST", path, params=self._language, body={})
+
+    async def _ask(self, path: str, body: Any) -> Answer:
+        """Send a reading POST; a refusal is nobody's record's fault.
+
+        Raises: AbasQueryRefused.
+        """
+        try:
+            return await self._read("POST", f"{self._base}{path}", params=self._language, body=body)
+        except (AbasRefused, AbasRequestRejected) as error:
+            raise AbasQueryRefused(f"{path}: {error}") from error
 
     async def _read(
         self, method: str, url: str, *, params: Mapping[str, str] | None = None, body: Any = None
@@ -381,6 +394,10 @@ class WorkingSet:
             await self._client.command_working_set(working_set_id, "CANCEL")
         except (Transient, AbasRefused):
             return
+
+
+def _infosystem_path(workspace: str, search_word: str) -> str:
+    return f"/infosys/data/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
 
 
 def _judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:

@@ -15,7 +15,7 @@ from connectors.abas.profile import (
     CustomerFields,
     DocumentFields,
     Formats,
-    OpenItemFields,
+    ItemFields,
     PaymentWishFields,
     SalesOrderFields,
 )
@@ -61,7 +61,7 @@ class PaymentWish:
 
 
 def to_open_item_observed(
-    item: ErpObject, fields: OpenItemFields, formats: Formats, *, filed: bool, observed_at: datetime
+    item: ErpObject, fields: ItemFields, formats: Formats, *, filed: bool, observed_at: datetime
 ) -> OpenItemObserved:
     """Read an outstanding item.
 

@@ -51,7 +51,6 @@ async def _by_infosystem(
         call.search_word,
         actions,
         head_fields=list(call.outputs.model_dump().values()),
-        writes=True,
     )
     try:
         return to_posted_document(result, call.outputs, profile.formats)

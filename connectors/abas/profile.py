@@ -7,10 +7,10 @@ problem with its file and line. profile_check.py compares it with the server's o
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
 from schemas.records.erp import ReversalReason
@@ -50,8 +50,8 @@ class CustomerFields(_Entry):
     vault_customer: FieldName
 
 
-class OpenItemFields(_Entry):
-    """Fields of an outstanding item."""
+class ItemFields(_Entry):
+    """Fields of an outstanding item, wherever it is read from."""
 
     invoice_number: FieldName
     customer_number: FieldName
@@ -59,7 +59,18 @@ class OpenItemFields(_Entry):
     open: FieldName
     currency: FieldName
     due_on: FieldName
+
+
+class OpenItemFields(ItemFields):
+    """Fields of the outstanding items' table."""
+
     changed: FieldName
+
+
+class ItemRowFields(ItemFields):
+    """Fields of a row in an infosystem that lists outstanding items; item is the reference to the record itself."""
+
+    item: FieldName
 
 
 class SalesOrderFields(_Entry):
@@ -111,10 +122,23 @@ class Tables(_Entry):
     """The tables that we read; those that an installation doesn't use are left out."""
 
     customer: Table[CustomerFields]
-    open_item: Table[OpenItemFields]
+    open_item: Table[OpenItemFields] | None = None
     payment: Table[DocumentFields]
     sales_order: Table[SalesOrderFields] | None = None
     payment_wish: Table[PaymentWishFields] | None = None
+
+
+class OpenItemList(_Entry):
+    """An infosystem that lists outstanding items; takes the place of the table where that can't be queried.
+
+    It shows open items only, so one that somebody else clears is not seen as cleared: it is just no longer seen.
+    """
+
+    workspace: SearchWord
+    search_word: SearchWord
+    constants: Mapping[FieldName, str] = {}
+    press: FieldName
+    rows: ItemRowFields
 
 
 class InfosystemCall(_Entry):
@@ -180,7 +204,17 @@ class Profile(_Entry):
 
     formats: Formats
     tables: Tables
+    open_item_list: OpenItemList | None = None
     posting: Posting
+
+    @model_validator(mode="after")
+    def _items_are_read_somewhere(self) -> Self:
+        if self.tables.open_item is None and self.open_item_list is None:
+            raise ValueError("outstanding items need tables.open_item or open_item_list")
+        locks = [entry.editor.lock for entry in self.posting.documents.values() if entry.editor is not None]
+        if self.tables.open_item is None and any(lock is not None and lock.table == "open_item" for lock in locks):
+            raise ValueError("a lock on open_item needs tables.open_item")
+        return self
 
     _origin: str = PrivateAttr(default="profile")
     _lines: dict[Path_, int] = PrivateAttr(default_factory=dict)

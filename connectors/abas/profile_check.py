@@ -5,32 +5,60 @@ was found. All mismatches are told at once, each with file, line and remedy, so 
 """
 
 import difflib
+import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import BaseModel
 
 from connectors.abas.client import AbasClient
-from connectors.abas.errors import AbasRefused, ProfileMismatch
-from connectors.abas.profile import EditorCall, InfosystemCall, Profile, Table
+from connectors.abas.errors import (
+    AbasAddressWrong,
+    AbasRefused,
+    AbasRequestRejected,
+    AbasUnavailable,
+    ProfileMismatch,
+)
+from connectors.abas.mapping import parse_date, to_date_text
+from connectors.abas.profile import EditorCall, Formats, InfosystemCall, Profile, Table
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
 
 FieldsByName = Mapping[str, str]  # field name -> ERP type
 
 
+logger = logging.getLogger(__name__)
+
+# A day that no wrong format reads as the same day, and an amount that no wrong separator reads as the same amount.
+_PROBE_DAY = date(2026, 12, 20)
+_PROBE_AMOUNT = "1234.56"
+
+
 async def check_profile(profile: Profile, client: AbasClient) -> None:
     """Compare every table, field, infosystem and command that the profile names with what the server has.
 
-    Ensures: returns only when all are there; a reference path is followed from table to table.
+    Ensures: returns only when all that the server tells about is there; a reference path is followed from table to
+             table; dates and amounts in our format are read by abas as what we mean. What the server doesn't offer
+             to tell is logged as unchecked.
     Raises:  ProfileMismatch listing every problem; Transient, LoginRejected, AbasAccessDenied from the server.
     """
     check = _Check(profile, client)
-    await check.tables()
-    await check.documents()
+    try:
+        await check.tables()
+        await check.open_item_list()
+        await check.documents()
+        await check.formats()
+    except _NotOffered as error:
+        logger.warning("abas offers no metadata; the profile stays unchecked", extra={"reason": str(error)})
     if check.problems:
         raise ProfileMismatch(check.problems)
+
+
+class _NotOffered(Exception):
+    """This server doesn't tell what we would compare with."""
 
 
 class _Check:
@@ -44,7 +72,10 @@ class _Check:
 
     async def tables(self) -> None:
         """Check each table's number, class name and fields."""
-        groups = await self._client.tables()
+        try:
+            groups = await self._client.tables()
+        except (AbasRefused, AbasAddressWrong) as error:
+            raise _NotOffered(str(error)) from error
         names = {str(group.get("tableSpec")): str(group.get("name")) for group in groups}
         for role in type(self._profile.tables).model_fields:
             entry: Table[BaseModel] | None = getattr(self._profile.tables, role)
@@ -75,30 +106,63 @@ class _Check:
             if chosen is None:
                 self._tell(path, f"{kind} can't be posted by {self._profile.posting.strategy}", "add that entry")
             elif isinstance(chosen, InfosystemCall):
-                await self._infosystem((*path, "infosystem"), chosen)
+                named = [("press", chosen.press), *((f"constants.{name}", name) for name in chosen.constants)]
+                named += [(f"inputs.{role}", name) for role, name in chosen.inputs.items()]
+                named += [(f"outputs.{role}", name) for role, name in chosen.outputs.model_dump().items()]
+                await self._infosystem((*path, "infosystem"), chosen.workspace, chosen.search_word, named)
             else:
                 await self._editor((*path, "editor"), chosen)
 
-    async def _infosystem(self, path: tuple[str, ...], call: InfosystemCall) -> None:
+    async def open_item_list(self) -> None:
+        """Check the infosystem that lists outstanding items, when there is one."""
+        listing = self._profile.open_item_list
+        if listing is not None:
+            head = [("press", listing.press), *((f"constants.{name}", name) for name in listing.constants)]
+            rows = [(f"rows.{role}", name) for role, name in listing.rows.model_dump().items()]
+            await self._infosystem(("open_item_list",), listing.workspace, listing.search_word, [*head, *rows])
+
+    async def formats(self) -> None:
+        """Let abas read a date and an amount as we write them, where it offers that."""
+        payment, formats = self._profile.tables.payment, self._profile.formats
+        item = self._profile.tables.open_item
+        if item is not None:
+            await self._format(
+                ("formats", "date_input"), item.table, item.fields.due_on, to_date_text(_PROBE_DAY, formats), _PROBE_DAY
+            )
+        await self._format(
+            ("tables", "payment", "fields", "amount"), payment.table, payment.fields.amount, _PROBE_AMOUNT, None
+        )
+
+    async def _format(self, path: tuple[str, ...], table: str, name: str, written: str, day: date | None) -> None:
         try:
-            listed = await self._client.infosystem_fields(call.workspace, call.search_word)
+            read = await self._client.format_value(table, name, written)
+        except (AbasRefused, AbasRequestRejected) as error:
+            if "MISSING_OBJECT" not in str(error):
+                self._tell(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
+            return
+        except (AbasAddressWrong, AbasUnavailable):
+            logger.warning("abas doesn't tell how it reads values", extra={"field": name})
+            return
+        shown = str(read.value if read.value is not None else read.text or "")
+        if not (_same_amount(shown, written) if day is None else _same_day(shown, day, self._profile.formats)):
+            self._tell(path, f"abas reads {written} for {name} as {shown}", "use the format that it reads")
+
+    async def _infosystem(
+        self, path: tuple[str, ...], workspace: str, search_word: str, named: Sequence[tuple[str, str]]
+    ) -> None:
+        try:
+            listed = await self._client.infosystem_fields(workspace, search_word)
         except AbasRefused:
-            present = [str(i.get("searchWord")) for i in await self._client.infosystems(call.workspace)]
-            shown = f"workspace {call.workspace} has {', '.join(present) or 'no infosystems'}"
-            self._tell((*path, "search_word"), f"there is no infosystem {call.workspace}/{call.search_word}", shown)
+            try:
+                present = [str(entry.get("searchWord")) for entry in await self._client.infosystems(workspace)]
+            except AbasRefused:
+                present = []
+            shown = f"workspace {workspace} has {', '.join(present) or 'no infosystems'}"
+            self._tell((*path, "search_word"), f"there is no infosystem {workspace}/{search_word}", shown)
             return
         fields = _types(listed)
-        named = [("press", call.press)]
-        named += [(f"inputs.{role}", name) for role, name in call.inputs.items()]
-        named += [(f"outputs.{role}", name) for role, name in call.outputs.model_dump().items()]
-        named += [(f"constants.{name}", name) for name in call.constants]
         for role, name in named:
-            if name not in fields:
-                self._tell(
-                    (*path, *role.split(".", 1)),
-                    f"infosystem {call.workspace}/{call.search_word} has no field {name}",
-                    _near(name, fields),
-                )
+            await self._path((*path, *role.split(".", 1)), f"infosystem {workspace}/{search_word}", fields, name)
 
     async def _editor(self, path: tuple[str, ...], call: EditorCall) -> None:
         payment = self._profile.tables.payment.table
@@ -120,18 +184,21 @@ class _Check:
             self._tell(path, f"table {table} allows no {action}", f"it allows {', '.join(allowed) or 'nothing'}")
 
     async def _field(self, path: tuple[str, ...], table: str, name: str) -> None:
-        for part in name.split("^"):
-            try:
-                fields = await self._fields_of(table)
-            except AbasRefused:
-                return  # the table itself is missing and already told
-            if part not in fields:
-                self._tell(path, f"table {table} has no field {part}", _near(part, fields))
-                return
-            target = _REFERENCE_TYPE.fullmatch(fields[part])
-            if target is None:
-                return  # the end of the path, or a reference whose target the server doesn't tell
-            table = target[1]
+        try:
+            fields = await self._fields_of(table)
+        except AbasRefused:
+            return  # the table itself is missing and already told
+        await self._path(path, f"table {table}", fields, name)
+
+    async def _path(self, path: tuple[str, ...], where: str, fields: FieldsByName, name: str) -> None:
+        """Check a field, and along a reference path each field of the tables that it leads to."""
+        part, _, rest = name.partition("^")
+        if part not in fields:
+            self._tell(path, f"{where} has no field {part}", _near(part, fields))
+            return
+        target = _REFERENCE_TYPE.fullmatch(fields[part])
+        if rest and target is not None:  # else the server doesn't tell where the reference leads
+            await self._field(path, target[1], rest)
 
     async def _fields_of(self, table: str) -> FieldsByName:
         if table not in self._fields:
@@ -148,6 +215,21 @@ def _types(listed: Iterable[Mapping[str, Any]]) -> FieldsByName:
         kind = entry.get("type")
         types[str(entry.get("name"))] = str(kind.get("erpType", "")) if isinstance(kind, dict) else ""
     return types
+
+
+def _same_day(shown: str, day: date, formats: Formats) -> bool:
+    try:
+        return parse_date(shown, formats) == day
+    except (ValueError, OverflowError):
+        return False
+
+
+def _same_amount(shown: str, written: str) -> bool:
+    """Compare digits: a text has separators of its language, a value has not, and a lost decimal point shows."""
+    try:
+        return Decimal(shown) == Decimal(written)
+    except InvalidOperation:
+        return re.sub(r"\D", "", shown) == re.sub(r"\D", "", written)
 
 
 def _near(name: str, present: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ the settings say: a record is seen in at least one of the two even when it is fi
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from connectors.abas.client import AbasClient
+from connectors.abas.client import AbasClient, press, set_field
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
 from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
 from connectors.abas.mapping import (
@@ -20,7 +20,7 @@ from connectors.abas.mapping import (
     to_order_referenced,
     to_payment_wish,
 )
-from connectors.abas.profile import FieldsT, Profile, Table
+from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, Table
 from connectors.abas.settings import AbasSettings
 from connectors.abas.wire import ErpObject
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
@@ -58,11 +58,9 @@ class AbasSource:
         """
         unreadable: list[str] = []
         since = await self._lookback()
-        for reader in (
-            self._customers(unreadable),
-            self._open_items(since, unreadable),
-            self._orders(since, unreadable),
-        ):
+        listing = self._profile.open_item_list
+        items = self._open_items(since, unreadable) if listing is None else self._listed_items(listing, unreadable)
+        for reader in (self._customers(unreadable), items, self._orders(since, unreadable)):
             async for sighting in reader:
                 yield sighting
         _tell(unreadable)
@@ -98,22 +96,38 @@ class AbasSource:
 
     async def _open_items(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
         table = self._profile.tables.open_item
+        if table is None:
+            return
         # `changed` selects; as part of the raw twin it would make every touch look like a change.
         wanted = table.fields.model_dump(exclude={"changed"}).values()
         for selection in _active_then_filed(table, table.fields.changed, since):
             async for item in self._read(table, wanted, selection):
-                try:
-                    observed = to_open_item_observed(
-                        item,
-                        table.fields,
-                        self._profile.formats,
-                        filed=selection.filing is Filing.FILED,
-                        observed_at=self._now(),
-                    )
-                except AbasRecordUnreadable as error:
-                    unreadable.append(str(error))
-                    continue
-                yield f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
+                seen = self._item(item, table.fields, unreadable, filed=selection.filing is Filing.FILED)
+                if seen is not None:
+                    yield seen
+
+    async def _listed_items(self, listing: OpenItemList, unreadable: list[str]) -> AsyncIterator[Sighting]:
+        actions = [set_field(name, value) for name, value in listing.constants.items()]
+        shown = await self._client.list_infosystem(
+            listing.workspace,
+            listing.search_word,
+            [*actions, press(listing.press, {})],
+            table_fields=list(dict.fromkeys(listing.rows.model_dump().values())),
+        )
+        for row in shown.rows:
+            reference = row.get(listing.rows.item)
+            item = ErpObject(str(reference.value or "") if reference else "", "", listing.search_word, None, row)
+            seen = self._item(item, listing.rows, unreadable, filed=False)
+            if seen is not None:
+                yield seen
+
+    def _item(self, item: ErpObject, fields: ItemFields, unreadable: list[str], *, filed: bool) -> Sighting | None:
+        try:
+            observed = to_open_item_observed(item, fields, self._profile.formats, filed=filed, observed_at=self._now())
+        except AbasRecordUnreadable as error:
+            unreadable.append(str(error))
+            return None
+        return f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
 
     async def _orders(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
         table = self._profile.tables.sales_order

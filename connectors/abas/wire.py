@@ -168,6 +168,15 @@ def parse_object(data: Any) -> ErpObject:
     )
 
 
+def parse_single_value(data: Any) -> ErpField:
+    """Read the one field under `result`.
+
+    Raises: WireError when there is none.
+    """
+    result = _mapping(data, "data").get("result")
+    return _field(result) if isinstance(result, dict) else ErpField(value=_value(result, "result"))
+
+
 def links_of(data: Any) -> dict[str, str]:
     """Collect rel -> href from either layout of `links`; the first of several wins."""
     links = _mapping(data, "object").get("links") or {}

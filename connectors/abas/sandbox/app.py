@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from connectors.abas.sandbox import admin, routes_meta, routes_objects, routes_system, routes_workspace
@@ -58,12 +58,23 @@ def create_app(
         sandbox.store.close()
 
     routes: list[BaseRoute] = [
+        Route("/_sandbox", _to_page, methods=["GET"]),
         Mount("/_sandbox", routes=admin.routes(sandbox)),
         Mount("/mw/r", routes=_abas_routes(sandbox)),
         Route("/mw/r", _endpoint(sandbox, routes_meta.root), methods=["GET"]),
         routes_system.token_route(sandbox),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _no_resource})
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _no_resource(request: Request, error: Exception) -> Response:
+    return _fault_response(request, ErpFault("MISSING_OBJECT", "Resource does not exist"), str(uuid.uuid4()))
+
+
+async def _to_page(request: Request) -> Response:
+    return RedirectResponse("/_sandbox/")
 
 
 def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
@@ -96,6 +107,8 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("POST", table, routes_objects.create_record),
         ("GET", f"{table}/{{record}}", routes_objects.read_record),
         ("POST", f"{table}/{{record}}", routes_objects.update_record),
+        ("DELETE", f"{table}/{{record}}", routes_objects.delete_record),
+        ("GET", "/{client}/methods/formatDbFieldValue", routes_objects.format_value),
         ("GET", "/{client}/obj/meta", routes_meta.tables),
         ("GET", "/{client}/obj/meta/{table}", routes_meta.table),
         ("GET", "/{client}/obj/meta/{table}/commands", routes_meta.table_commands),

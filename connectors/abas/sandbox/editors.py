@@ -14,7 +14,7 @@ from typing import Any
 from connectors.abas.sandbox.faults import ErpFault, Faults, Question, business_refusal, locked_by
 from connectors.abas.sandbox.infosystems import InfosystemDef
 from connectors.abas.sandbox.ledger import post_payment
-from connectors.abas.sandbox.selection import Path
+from connectors.abas.sandbox.selection import Path, resolve_among
 from connectors.abas.sandbox.store import Record, Store, Stored
 from connectors.abas.sandbox.tables import OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
 from connectors.abas.sandbox.values import accept_value
@@ -301,10 +301,4 @@ def editor_paths(editor: Editor, names: str, language: str, *, rows: bool = Fals
         return {}
     if names == "*":
         return {column.name(language): Path((column,)) for column in columns}
-    paths: dict[str, Path] = {}
-    for name in names.split(","):
-        column = column_of(columns, name.strip(), language)
-        if column is None:
-            raise ErpFault("ILLEGAL_ARGUMENT", f"Variable {name[:40]} does not exist")
-        paths[name.strip()] = Path((column,))
-    return paths
+    return {name.strip(): resolve_among(columns, name.strip(), language) for name in names.split(",")}

@@ -30,6 +30,9 @@ class InfosystemDef:
     saves: bool = False
 
 
+_LISTED = ("docNo", "customer", "totalAmt", "openAmt", "curr", "dueDate")
+
+
 def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
     low, high = str(head.get("bervon", "")), str(head.get("berbis", ""))
     rows: Rows = []
@@ -40,7 +43,7 @@ def _list_open_items(store: Store, faults: Faults, head: dict[str, Stored]) -> R
         if item.filed or (low and number < low) or (high and number > high):
             continue
         total += Decimal(str(item.values["openAmt"]))
-        rows.append({"item": item.id, **{n: item.values[n] for n in ("docNo", "customer", "openAmt", "dueDate")}})
+        rows.append({"item": item.id, **{name: item.values[name] for name in _LISTED}})
     head["ofsoll"] = str(total)
     return rows
 
@@ -106,7 +109,9 @@ OUTSTANDING_ITEMS = InfosystemDef(
         _column("item", Kind.REFERENCE, "900:1", german="op"),
         _column("docNo", Kind.STRING, german="belnum"),
         _column("customer", Kind.REFERENCE, "0:1", german="kunde"),
+        _column("totalAmt", Kind.DOUBLE, german="betrag"),
         _column("openAmt", Kind.DOUBLE, german="offen"),
+        _column("curr", Kind.REFERENCE, "900:5", german="waehr"),
         _column("dueDate", Kind.DATE, german="faellig"),
     ),
     button="start",

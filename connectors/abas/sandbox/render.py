@@ -66,10 +66,11 @@ class Renderer:
 
     def _fields(self, entries: Mapping[str, tuple[Stored, Column]]) -> Any:
         if self.dialect == JSON_DIALECT:
-            return [{"name": name, **self._field(*entry)} for name, entry in entries.items()]
-        return {name: self._field(*entry) for name, entry in entries.items()}
+            return [{"name": name, **self.field(*entry)} for name, entry in entries.items()]
+        return {name: self.field(*entry) for name, entry in entries.items()}
 
-    def _field(self, stored: Stored, column: Column) -> dict[str, Any]:
+    def field(self, stored: Stored, column: Column) -> dict[str, Any]:
+        """Write one field: text for people, value for programs."""
         shown: dict[str, Any] = {}
         if column.kind is Kind.BUTTON:
             return shown

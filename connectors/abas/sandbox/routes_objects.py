@@ -3,15 +3,17 @@
 from typing import Any
 
 from connectors.abas.sandbox.editors import Editor
-from connectors.abas.sandbox.faults import ErpFault
+from connectors.abas.sandbox.faults import ErpFault, business_refusal
 from connectors.abas.sandbox.infosystems import INFOSYSTEMS, InfosystemDef
 from connectors.abas.sandbox.render import View, record_view
 from connectors.abas.sandbox.selection import Path, follow, parse_query, resolve_path, select
 from connectors.abas.sandbox.state import DEFAULT_LIMIT, Call, Reply
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import TABLES, TableDef
+from connectors.abas.sandbox.tables import CURRENCY, CUSTOMER, OPEN_ITEM, PAYMENT, TABLES, TableDef
+from connectors.abas.sandbox.values import accept_value
 
 _MAX_BATCH = 1000
+_NOT_DELETABLE = 1210
 
 
 def list_records(call: Call) -> Reply:
@@ -75,6 +77,25 @@ def update_record(call: Call) -> Reply:
     """Change directly: 200 without a body."""
     _direct(call, find_record(call, call.table, call.path["record"]), "UPDATE")
     return Reply(empty=True)
+
+
+def delete_record(call: Call) -> Reply:
+    """Delete a record that nothing was posted with."""
+    record = find_record(call, call.table, call.path["record"])
+    if call.table in (PAYMENT, OPEN_ITEM, CURRENCY, CUSTOMER):
+        raise business_refusal("A record with postings can't be deleted", _NOT_DELETABLE)
+    with call.sandbox.store.transaction():
+        call.sandbox.store.remove(record)
+    return Reply(empty=True)
+
+
+def format_value(call: Call) -> Reply:
+    """Show how a value is read for a field."""
+    call.path["table"] = call.query.get("tableName", "")
+    name = call.query.get("fieldName", "")
+    column = resolve_path(call.table, name, call.language).last
+    stored = accept_value(call.sandbox.store, column, call.query.get("value", ""), name)
+    return Reply({"meta": {}, "result": call.renderer.field(stored, column)})
 
 
 def execute(call: Call) -> Reply:

@@ -64,12 +64,19 @@ def resolve_path(table: TableDef, name: str, language: str, *, in_rows: bool = F
 
     Raises: ErpFault ILLEGAL_ARGUMENT when a name isn't there in this language.
     """
+    return resolve_among(table.rows if in_rows else table.head, name, language)
+
+
+def resolve_among(available: tuple[Column, ...], name: str, language: str) -> Path:
+    """Find the columns behind `a` or `a^b`, where a is one of these.
+
+    Raises: ErpFault ILLEGAL_ARGUMENT when a name isn't there in this language.
+    """
     columns: list[Column] = []
-    available = table.rows if in_rows else table.head
     for part in name.split("^"):
         column = column_of(available, part, language)
         if column is None:
-            raise ErpFault("ILLEGAL_ARGUMENT", f"Variable {name} does not exist in {table.spec}")
+            raise ErpFault("ILLEGAL_ARGUMENT", f"Variable {name[:60]} does not exist")
         columns.append(column)
         available = TABLES[column.target].head if column.target in TABLES else ()
     return Path(tuple(columns))

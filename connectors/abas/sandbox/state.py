@@ -9,6 +9,7 @@ from typing import Any
 from connectors.abas.sandbox.editors import Editor, Sessions, editor_paths
 from connectors.abas.sandbox.faults import ErpFault, Faults, no_licence
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, Renderer, View, dialect_of
+from connectors.abas.sandbox.selection import follow
 from connectors.abas.sandbox.store import Store
 from connectors.abas.sandbox.tables import TABLES, TableDef
 
@@ -144,14 +145,14 @@ class Call:
         """Write an editor's state with the asked fields."""
         paths = editor_paths(editor, head, self.language)
         row_paths = editor_paths(editor, rows, self.language, rows=True)
-        values = editor.values
+        store = self.sandbox.store
         shown_rows = [
-            {name: (row.get(path.last.english, ""), path.last) for name, path in row_paths.items()}
+            {name: (follow(store, row, path), path.last) for name, path in row_paths.items()}
             for row in (editor.rows if row_paths else [])
         ]
         view = View(
             self._editor_meta(editor),
-            {name: (values.get(path.last.english, ""), path.last) for name, path in paths.items()},
+            {name: (follow(store, editor.values, path), path.last) for name, path in paths.items()},
             shown_rows,
             self._editor_links(editor),
         )

@@ -116,6 +116,12 @@ class Store:
         self._remember(record)
         self._dirty[record.id] = record
 
+    def remove(self, record: Record) -> None:
+        """Delete a record."""
+        self._forget(record)
+        del self._records[record.table][record.id], self._by_id[record.id]
+        self._db.execute("DELETE FROM records WHERE id = ?", (record.id,))
+
     def record(self, record_id: str) -> Record | None:
         """Find a record by id."""
         return self._by_id.get(record_id)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.abas.client import AbasClient
-from connectors.abas.errors import LoginRejected, ProfileMismatch
-from connectors.abas.profile import Profile, load_profile
+from connectors.abas.errors import AbasRefused, LoginRejected, ProfileMismatch
+from connectors.abas.profile import Profile, load_profile, parse_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.settings import SANDBOX_PROFILE
+from connectors.abas.source import AbasSource
 from tests.support.abas_commands import with_strategy
-from tests.support.abas_sandbox import AbasSandboxProcess
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 
 @pytest.mark.parametrize("strategy", ["infosystem", "editor"])
@@ -66,6 +68,89 @@ async def test_a_command_that_a_table_does_not_allow_is_told(client: AbasClient,
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ProfileMismatch, match="table 900:2 allows no DONE"):
         await check_profile(with_strategy(load_profile(path), "editor"), client)
+
+
+@pytest.mark.parametrize(("date_input", "told"), [("%d/%m/%Y", "can't read 20/12/2026"), ("%y-%m-%d", "abas")])
+async def test_a_date_format_that_abas_reads_otherwise_is_told(
+    client: AbasClient, tmp_path: Path, date_input: str, told: str
+) -> None:
+    text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace('"%Y-%m-%d"', f'"{date_input}"')
+    path = tmp_path / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ProfileMismatch) as caught:
+        await check_profile(load_profile(path), client)
+    [problem] = caught.value.problems
+    assert told in problem
+    assert problem.startswith(f"{path}:6: formats.date_input")
+
+
+LISTING = """
+open_item_list:
+  workspace: op
+  search_word: OPLISTE
+  constants: {bervon: "", berbis: ""}
+  press: start
+  rows:
+    item: item
+    invoice_number: docNo
+    customer_number: customer^idno
+    amount: totalAmt
+    open: openAmt
+    currency: curr^swd
+    due_on: dueDate
+"""
+
+
+def with_listing(listing: str = LISTING) -> Profile:
+    text = SANDBOX_PROFILE.read_text(encoding="utf-8")
+    without_table = text[: text.index("  open_item:\n    table")] + text[text.index("  payment:\n    table") :]
+    return parse_profile(without_table + listing, origin="listed")
+
+
+async def test_outstanding_items_may_come_from_an_infosystem(client: AbasClient, sandbox: AbasSandboxProcess) -> None:
+    listed = with_listing()
+    await check_profile(listed, client)
+    [item] = sandbox.seed(open_item("RE-LISTED", "12.34"))
+    seen = {key: records async for key, records in AbasSource(client, listed, sandbox.settings()).poll()}
+    observed, referenced = seen[f"open-item/{item}"]
+    from_table = {
+        key: records
+        async for key, records in AbasSource(client, load_profile(SANDBOX_PROFILE), sandbox.settings()).poll()
+    }
+    same, _ = from_table[f"open-item/{item}"]
+    for name in ("abas_open_item_id", "abas_customer_id", "invoice_number", "amount_minor", "open_minor", "due_on"):
+        assert getattr(observed, name) == getattr(same, name)
+    assert getattr(referenced, "token", None) == "invoice:RE-LISTED"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("item: item", "item: itm", "did you mean item"),
+        ("customer^idno", "customer^number", "table 0:1 has no field number"),
+        ("OPLISTE", "OPLIST", "workspace op has OPLISTE"),
+        ("press: start", "press: go", "has no field go"),
+    ],
+)
+async def test_a_wrong_name_in_the_listing_is_told(client: AbasClient, right: str, wrong: str, told: str) -> None:
+    with pytest.raises(ProfileMismatch, match="open_item_list") as caught:
+        await check_profile(with_listing(LISTING.replace(right, wrong)), client)
+    assert told in str(caught.value)
+
+
+class _Silent(AbasClient):
+    """A server that offers no metadata."""
+
+    async def tables(self) -> tuple[dict[str, Any], ...]:
+        raise AbasRefused("abas MISSING_OBJECT/0: no such resource", code="MISSING_OBJECT/0")
+
+
+async def test_a_server_without_metadata_leaves_the_profile_unchecked_and_says_so(
+    sandbox: AbasSandboxProcess, profile: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with _Silent(sandbox.settings()) as client:
+        await check_profile(profile, client)
+    assert "unchecked" in caplog.text
 
 
 async def test_a_wrong_password_is_told_as_such(sandbox: AbasSandboxProcess, profile: Profile) -> None:

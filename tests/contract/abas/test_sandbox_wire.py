@@ -179,6 +179,24 @@ def test_a_direct_write_answers_with_nothing(http: httpx2.Client) -> None:
     assert data(http.get("obj/data/0:1/MAP"))["head"]["fields"]["namebspr"]["value"] == "Changed"
 
 
+def test_what_has_postings_can_not_be_deleted(http: httpx2.Client) -> None:
+    http.post("obj/data/2:1", json={"head": {"such": "GONE"}})
+    assert http.delete("obj/data/2:1/GONE").status_code == 200
+    assert http.get("obj/data/2:1/GONE").status_code == 404
+    refused = http.delete("obj/data/0:1/70001")
+    assert refused.json()["content"]["category"] == "OTHER"
+
+
+def test_a_value_is_shown_as_abas_reads_it(http: httpx2.Client) -> None:
+    def read(name: str, value: str) -> Any:
+        params = {"tableName": "900:1", "fieldName": name, "value": value}
+        return http.get("methods/formatDbFieldValue", params=params)
+
+    assert data(read("faellig", "20.12.2026"))["result"] == {"text": "12/20/2026", "value": "2026-12-20"}
+    assert data(read("betrag", "1234.56"))["result"] == {"text": "1,234.56", "value": 1234.56}
+    assert read("faellig", "20/12/2026").json()["content"]["category"] == "OTHER"
+
+
 def test_exec_without_a_close_action_saves_nothing(http: httpx2.Client) -> None:
     body = {
         "initAction": {"_type": "OpenEditor", "tableName": "0:1", "editAction": "NEW"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
 
-from connectors.abas.client import AbasClient
-from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasUnavailable
+from connectors.abas.client import AbasClient, Action
+from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasOutcomeUnknown, AbasUnavailable
 from connectors.abas.profile import Profile
 from connectors.abas.sink import AbasSink
 from schemas.failures import Transient
@@ -235,6 +236,31 @@ async def test_two_writers_at_once_make_one_document(sandbox: AbasSandboxProcess
             mine, theirs = await asyncio.gather(*(sink.post(command) for sink in sinks))
             assert mine == theirs
     assert [len(documents_under(sandbox, reference)) for reference in references] == [1] * 10
+
+
+class _LateLanding(AbasClient):
+    """A network in which the first save arrives only after its sender gave it up and tried again."""
+
+    def __init__(self, settings: AbasSettings) -> None:
+        super().__init__(settings)
+        self._late: dict[str, Any] | None = None
+
+    async def execute(self, init_action: Action, actions: Sequence[Action], *, close_action: Action) -> None:
+        if self._late is None:
+            self._late = {"init_action": init_action, "actions": actions, "close_action": close_action}
+            raise AbasOutcomeUnknown("the answer of abas didn't arrive: ReadTimeout")
+        await super().execute(**self._late)
+        await super().execute(init_action, actions, close_action=close_action)
+
+
+async def test_a_refusal_that_we_caused_ourselves_is_not_reported_as_one(
+    sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-LATE"))
+    async with _LateLanding(sandbox.settings()) as client:
+        outcome = await AbasSink(client, without_lock(profile), sandbox.settings()).post(post_receipt(reference, item))
+    assert isinstance(outcome, CashReceiptPosted)
+    assert len(documents_under(sandbox, reference)) == 1
 
 
 async def test_no_working_set_is_left_behind(sandbox: AbasSandboxProcess, profile: Profile) -> None:

@@ -31,7 +31,7 @@ def answer(content: Any, status: int = 200) -> httpx2.Response:
 
 
 async def post(client: AbasClient) -> Any:
-    return await client.run_infosystem("ow1", "P", [press("ypost", {})], head_fields=["id"], writes=True)
+    return await client.run_infosystem("ow1", "P", [press("ypost", {})], head_fields=["id"])
 
 
 async def read(client: AbasClient) -> Any:
@@ -102,7 +102,7 @@ async def test_the_category_decides_whatever_the_status(status: int) -> None:
 async def test_every_call_says_language_label_and_lock_wait() -> None:
     handler = Counting(answer({"data": {"meta": {}, "head": {}}}))
     async with client_for(handler) as client:
-        await client.run_infosystem("ow1", "P", [set_field("f", "v")], head_fields=["id", "x"], writes=True)
+        await client.run_infosystem("ow1", "P", [set_field("f", "v")], head_fields=["id", "x"])
     [request] = handler.requests
     assert request.url.params["variableLanguage"] == "en"
     assert request.url.params["maxWaitOnLock"] == "5"

@@ -50,12 +50,18 @@ def test_every_wrong_entry_is_told_at_once() -> None:
     assert str(caught.value).count("p.yaml:") == 2
 
 
+def test_outstanding_items_must_come_from_somewhere() -> None:
+    text = TEXT[: TEXT.index("  open_item:\n    table")] + TEXT[TEXT.index("  payment:\n    table") :]
+    with pytest.raises(ProfileUnreadable, match=r"tables\.open_item or open_item_list"):
+        parse_profile(text, origin="p.yaml")
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProfileUnreadable, match=r"nowhere\.yaml"):
         load_profile(tmp_path / "nowhere.yaml")
 
 
-@pytest.mark.parametrize("text", ["", "- a", "a: [", "\t", "a: &x [*x]", "1: 2", "? [a]: b", "{" * 5000])
+@pytest.mark.parametrize("text", ["", "- a", "a: [", "\t", "a: &x [*x]", "1: 2", "? [a]: b", "{" * 500])
 def test_what_is_no_profile_is_told(text: str) -> None:
     with pytest.raises(ProfileUnreadable):
         parse_profile(text, origin="p.yaml")
