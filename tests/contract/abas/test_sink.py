@@ -6,16 +6,18 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pytest
 
 from connectors.abas.client import AbasClient, Action
 from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasOutcomeUnknown, AbasUnavailable
 from connectors.abas.profile import Profile
+from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from schemas.failures import Transient
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
-from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
+from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 _numbers = itertools.count(500_000)
