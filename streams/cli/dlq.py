@@ -119,8 +119,9 @@ def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedReco
 
     async def work() -> list[ParkedRecord]:
         connection = connect(bootstrap_servers)
-        async with dead_letters.opened(connection.kafka, connection.codec()) as letters:
-            return await letters.parked(inbox)
+        with connection.codec() as codec:
+            async with dead_letters.opened(connection.kafka, codec) as letters:
+                return await letters.parked(inbox)
 
     return asyncio.run(work())
 
@@ -139,7 +140,8 @@ def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[
 
     async def work() -> None:
         connection = connect(bootstrap_servers)
-        async with dead_letters.opened(connection.kafka, connection.codec()) as letters:
-            await letters.ask(parked, request)
+        with connection.codec() as codec:
+            async with dead_letters.opened(connection.kafka, codec) as letters:
+                await letters.ask(parked, request)
 
     asyncio.run(work())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -37,6 +38,16 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
     )
     for future in futures.values():
         future.result(timeout=30)
+    # The controller confirms, and the broker that clients ask learns of it a moment later.
+    deadline = time.monotonic() + 30
+    while not all(_has_leaders(admin, name) for name in partitions):
+        assert time.monotonic() < deadline, f"the broker does not show {', '.join(partitions)}"
+        time.sleep(0.02)
+
+
+def _has_leaders(admin: AdminClient, topic: str) -> bool:
+    found = admin.list_topics(topic, timeout=30).topics[topic]
+    return found.error is None and all(partition.leader >= 0 for partition in found.partitions.values())
 
 
 def unique(name: str) -> str:

@@ -26,7 +26,7 @@ def test_help_is_quick_and_loads_no_client() -> None:
         "from streams.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'confluent_kafka', 'fastavro', 'chdb', 'ortools', 'numpy', 'faust', 'rich'} & set(sys.modules)\n"
+        "heavy = {'confluent_kafka', 'fastavro', 'chdb', 'ortools', 'numpy', 'faust', 'pydantic'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
     )
     took: list[float] = []
