@@ -9,8 +9,6 @@ no part of its content.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,11 +16,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from schemas import catalog
-from schemas.codec import Codec, to_json
-from schemas.envelope import Envelope, content_event_id, root_traceparent
+from schemas.codec import Codec
+from schemas.envelope import Envelope, content_event_id
 from schemas.failures import SaldoError, Transient, Unreadable
 from schemas.records.sources import SourceCursor
 from streams.ports import Sighting, WindowSource
+from streams.publishing import content_digest, to_outbound
 from streams.settings import PollingSettings
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, partition_for
@@ -30,7 +29,6 @@ from streams.tasks.records import Outbound, partition_for
 logger = logging.getLogger(__name__)
 
 CURSORS = "sources.cursors.v1"
-NOT_CONTENT = frozenset({"observed_at", "observed_by"})
 WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
 
@@ -79,7 +77,14 @@ class Teller:
     async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]]) -> int:
         if not changed:
             return 0
-        await self._log.append([self._outbound(record) for _, _, records in changed for record in records])
+        producer = f"source-{self._source}"
+        await self._log.append(
+            [
+                to_outbound(record, producer=producer, log=self._log, codec=self._codec)
+                for _, _, records in changed
+                for record in records
+            ]
+        )
         now = datetime.now(UTC)
         cursors = [
             SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
@@ -88,26 +93,6 @@ class Teller:
         await self._log.append([self._cursor(cursor) for cursor in cursors])
         self._told.update((subject, digest) for subject, digest, _ in changed)
         return len(changed)
-
-    def _outbound(self, record: Any) -> Outbound:
-        name = type(record).__name__
-        spec = catalog.inbox_of(name, producer=f"source-{self._source}")
-        key = spec.key_of(record)
-        event_id = content_event_id(name, _content(record))
-        envelope = Envelope(
-            event_id=event_id,
-            type=name,
-            source=f"saldo/source-{self._source}",
-            time=record.observed_at,
-            traceparent=root_traceparent(event_id),
-        )
-        return Outbound(
-            topic=spec.name,
-            partition=partition_for(key, self._log.partition_count(spec.name)),
-            key=key,
-            value=self._codec.encode(record),
-            headers=envelope.to_headers(),
-        )
 
     def _cursor(self, cursor: SourceCursor) -> Outbound:
         key = catalog.topic(CURSORS).key_of(cursor)
@@ -124,16 +109,6 @@ class Teller:
             value=self._codec.encode(cursor),
             headers=envelope.to_headers(),
         )
-
-
-def content_digest(records: Sequence[Any]) -> str:
-    """Digest of what the records say, leaving out when and how it was observed."""
-    return hashlib.sha256(b"\n".join(map(_content, records))).hexdigest()
-
-
-def _content(record: Any) -> bytes:
-    fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT}
-    return json.dumps([type(record).__name__, fields], sort_keys=True, ensure_ascii=False).encode()
 
 
 class WindowRounds:

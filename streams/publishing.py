@@ -1,0 +1,62 @@
+"""Turns what a source knows into a record for its inbox: one way for pollers and for the ingress.
+
+Decides the identity of a fact: its event id is a digest of what it says. When and by which way it was observed is no
+part of that, so the hook, the Silent Post and the poll of one fact carry one event id, and it folds to one event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, to_json
+from schemas.envelope import Envelope, content_event_id, root_traceparent
+from streams.tasks.ports import Log
+from streams.tasks.records import Outbound, partition_for
+
+NOT_CONTENT = frozenset({"observed_at", "observed_by"})
+
+
+def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbound:
+    """One observation as its inbox takes it, key and partition chosen.
+
+    Shapes:  record is any dataclass with observed_at that this producer writes to exactly one inbox.
+    Ensures: equal content gives the equal event id, whoever tells it and whenever.
+    Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit.
+    """
+    name = type(record).__name__
+    spec = catalog.inbox_of(name, producer=producer)
+    key = spec.key_of(record)
+    event_id = observation_id(record)
+    envelope = Envelope(
+        event_id=event_id,
+        type=name,
+        source=f"saldo/{producer}",
+        time=record.observed_at,
+        traceparent=root_traceparent(event_id),
+    )
+    return Outbound(
+        topic=spec.name,
+        partition=partition_for(key, log.partition_count(spec.name)),
+        key=key,
+        value=codec.encode(record),
+        headers=envelope.to_headers(),
+    )
+
+
+def observation_id(record: Any) -> str:
+    """The event id of an observation: a digest of what it says."""
+    return content_event_id(type(record).__name__, _content(record))
+
+
+def content_digest(records: Sequence[Any]) -> str:
+    """Digest of what the records say, leaving out when and how it was observed."""
+    return hashlib.sha256(b"\n".join(map(_content, records))).hexdigest()
+
+
+def _content(record: Any) -> bytes:
+    fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT}
+    return json.dumps([type(record).__name__, fields], sort_keys=True, ensure_ascii=False).encode()
