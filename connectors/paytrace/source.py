@@ -84,9 +84,10 @@ class PayTraceSource:
         for day in reversed(days_between(since - margin, until + margin)):
             async for sighting in self._cards_of(day, unreadable):
                 yield sighting
-        # Cards are done once settled and refunded; an ACH debit can come back weeks later, so look further back.
-        extra_days = self._settings.ach_lookback_window_days - self._settings.lookback_window_days
-        ach_since = since - margin - timedelta(days=max(0, extra_days))
+        ach_since = since - margin
+        if (until - since).days >= self._settings.lookback_window_days:
+            # A poll of the whole window; an ACH debit can come back weeks later, so it looks further back for those.
+            ach_since = min(ach_since, until - timedelta(days=self._settings.ach_lookback_window_days))
         async for sighting in self._ach_between(ach_since, until + margin, unreadable):
             yield sighting
         if unreadable:

@@ -20,6 +20,7 @@ from connectors.paytrace.mapping import ACH_STATUSES
 from connectors.paytrace.readings import to_dollars
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import ADMIN_PREFIX, Faults
+from connectors.paytrace.sandbox.hooks import Hooks
 from connectors.paytrace.sandbox.rejections import Rejected
 from connectors.paytrace.sandbox.rows import bank_entry, card_entry
 from connectors.paytrace.sandbox.store import from_us
@@ -29,9 +30,9 @@ _SHOWN_ON_PAGE: Final = 200
 _PAGE: Final = jinja2.Environment(autoescape=True).from_string((Path(__file__).parent / "page.html").read_text("utf-8"))
 
 
-def routes(desk: Desk, faults: Faults) -> list[Route]:
+def routes(desk: Desk, faults: Faults, hooks: Hooks) -> list[Route]:
     """The admin paths of one sandbox."""
-    face = AdminFace(desk, faults)
+    face = AdminFace(desk, faults, hooks)
     return [
         Route(f"{ADMIN_PREFIX}/", face.page, methods=["GET"]),
         Route(f"{ADMIN_PREFIX}/health", face.health, methods=["GET"]),
@@ -40,6 +41,7 @@ def routes(desk: Desk, faults: Faults) -> list[Route]:
         Route(f"{ADMIN_PREFIX}/settle", face.settle, methods=["POST"]),
         Route(f"{ADMIN_PREFIX}/ach", face.ach, methods=["POST"]),
         Route(f"{ADMIN_PREFIX}/rules", face.rules, methods=["POST"]),
+        Route(f"{ADMIN_PREFIX}/hooks", face.hooks, methods=["GET", "POST"]),
         Route(f"{ADMIN_PREFIX}/faults", face.faults, methods=["GET", "POST"]),
     ]
 
@@ -47,9 +49,10 @@ def routes(desk: Desk, faults: Faults) -> list[Route]:
 class AdminFace:
     """The admin requests."""
 
-    def __init__(self, desk: Desk, faults: Faults) -> None:
+    def __init__(self, desk: Desk, faults: Faults, hooks: Hooks) -> None:
         self._desk = desk
         self._faults = faults
+        self._hooks = hooks
 
     async def health(self, request: Request) -> Response:
         """Whether the sandbox serves."""
@@ -121,6 +124,15 @@ class AdminFace:
             if fields.get("expire_tokens"):
                 self._desk.expire_tokens()
         return _json(self._faults.show())
+
+    async def hooks(self, request: Request) -> Response:
+        """Show or set where changes are told: {"url", "secret", "silent_post_url"}; {} ends it."""
+        if request.method == "POST":
+            try:
+                self._hooks.configure(await _fields(request))
+            except ValueError as error:
+                return _refuse(str(error))
+        return _json(self._hooks.show())
 
     async def page(self, request: Request) -> Response:
         """The books for people."""

@@ -5,10 +5,11 @@ A client that keeps away from /_sandbox cannot tell it from the reference's desc
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -24,6 +25,7 @@ from connectors.paytrace import wire
 from connectors.paytrace.sandbox import admin, v1, v3, v3_cards
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import FaultLayer, Faults
+from connectors.paytrace.sandbox.hooks import Hooks
 from connectors.paytrace.sandbox.rejections import Rejected
 from connectors.paytrace.sandbox.settings import SandboxSettings
 
@@ -43,10 +45,15 @@ def create_app(settings: SandboxSettings) -> ASGIApp:
     desk = Desk(settings)
     faults = Faults()
     face = Face(desk)
+    hooks = Hooks(desk, faults)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        telling = asyncio.create_task(hooks.run())
         yield
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
         desk.close()
 
     routes = [
@@ -55,7 +62,7 @@ def create_app(settings: SandboxSettings) -> ASGIApp:
         Route("/v1/{path:path}", face.operate_v1, methods=["POST"]),
         Route("/v3/token", face.log_in_v3, methods=["POST"]),
         Route("/v3/{path:path}", face.operate_v3, methods=["GET", "POST", "DELETE"]),
-        *admin.routes(desk, faults),
+        *admin.routes(desk, faults, hooks),
     ]
     return FaultLayer(Starlette(routes=routes, lifespan=lifespan), faults)
 

@@ -26,7 +26,14 @@ NAMES: Final = (
     "wrong_content_type",
     "rate_limit",
     "accepted_422",
+    "hook_lost",
+    "hook_late",
+    "hook_duplicated",
+    "hook_reordered",
+    "hook_clock_skew",
 )
+# Faults whose plain number means seconds; for the others it is a count.
+_TIMED: Final = frozenset({"latency", "latency_after", "hook_late", "hook_clock_skew"})
 _UNAVAILABLE_PAGE: Final = (
     b"<html><head><title>Service Unavailable</title></head><body>Service Unavailable</body></html>"
 )
@@ -96,7 +103,7 @@ def _read_rule(name: str, value: object) -> Rule:
     if value is True:
         return Rule()
     if isinstance(value, int | float):
-        if name not in {"latency", "latency_after"}:
+        if name not in _TIMED:
             return Rule(left=int(value))
         return Rule(seconds=float(value))
     if not isinstance(value, Mapping):

@@ -14,6 +14,9 @@ from connectors.paytrace.readings import to_clock_text, to_dollars
 from connectors.paytrace.sandbox.settings import SandboxSettings
 from connectors.paytrace.sandbox.store import from_us, to_us
 
+# A row of the store, or one put together from it.
+Fields = sqlite3.Row | dict[str, Any]
+
 _EMPTY_ADDRESS: Final = {
     "name": "",
     "street_address": "",
@@ -32,7 +35,7 @@ class RowWriter:
         self._settings = settings
         self._zone: ZoneInfo = settings.zone
 
-    def transaction(self, row: sqlite3.Row) -> wire.TransactionRow:
+    def transaction(self, row: Fields) -> wire.TransactionRow:
         """One transaction as the card export shows it."""
         code, message = self._status(row)
         return {
@@ -67,7 +70,7 @@ class RowWriter:
             "customer_id": row["customer_id"],
         }
 
-    def _status(self, row: sqlite3.Row) -> tuple[str, str]:
+    def _status(self, row: Fields) -> tuple[str, str]:
         match row["state"]:
             case "SETTLED":
                 return f"GB{row['batch_number']}", f"GB{row['batch_number']}"
@@ -105,7 +108,7 @@ class RowWriter:
         """One vault customer as v3 is assumed to show it."""
         return {**self.customer(row), "customer_id": row["number"], "customer_label": row["customer_id"]}
 
-    def check(self, row: sqlite3.Row) -> wire.CheckRow:
+    def check(self, row: Fields) -> wire.CheckRow:
         """One check as the (assumed) check export shows it."""
         return {
             "check_transaction_id": row["number"],
@@ -120,7 +123,7 @@ class RowWriter:
             "return_code": row["return_code"] or "",
         }
 
-    def ach(self, row: sqlite3.Row, merchant_id: int) -> wire.AchRow:
+    def ach(self, row: Fields, merchant_id: int) -> wire.AchRow:
         """One ACH payment as the v3 list shows it."""
         return {
             "transaction_id": row["id"],
