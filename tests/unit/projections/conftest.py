@@ -1,7 +1,12 @@
-"""A migrated store in this process (chDB), opened once per module and emptied for each test."""
+"""A migrated store, opened once per module and emptied for each test: chDB, and a server where one is named.
+
+SALDO_TEST_CLICKHOUSE_DSN (clickhouse://user:password@host:port) runs every one of these tests on that server as well,
+in a database of its own that is dropped afterwards.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,15 +15,22 @@ from projections.client import Store, open_store
 from projections.migrate import migrate
 from tests.support.projecting import wipe
 
+SERVER_DSN = os.environ.get("SALDO_TEST_CLICKHOUSE_DSN")
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+
+@pytest.fixture(scope="module", params=["chdb", "server"] if SERVER_DSN else ["chdb"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Closed at the end of the module, because one process can hold only one embedded store at a time."""
-    opened = open_store(f"chdb://{tmp_path_factory.mktemp('engine') / 'store'}")
+    if request.param == "chdb":
+        opened = open_store(f"chdb://{tmp_path_factory.mktemp('engine') / 'store'}")
+    else:
+        opened = open_store(f"{SERVER_DSN}/saldo_test_{os.getpid()}")
     try:
         migrate(opened)
         yield opened
     finally:
+        if request.param == "server":
+            opened.execute(f"DROP DATABASE saldo_test_{os.getpid()}")
         opened.close()
 
 
