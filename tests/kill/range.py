@@ -52,6 +52,7 @@ class Range:
         self._start_at: dict[str, float] = {}
         self._paused_until: dict[str, float] = {}
         self._next_shot = 0.0
+        self._announced = 0
         # Held while the range must not shoot at the abas sandbox: its seeding knows no repeat.
         self.erp_is_busy = threading.Lock()
         self.shots: Counter[str] = Counter()
@@ -84,6 +85,7 @@ class Range:
             if now >= at:
                 del self._start_at[name]
                 self._begin(self._specs[name])
+        self._announce_broker()
         if shoot and now >= self._next_shot:
             self._shoot()
             self._next_shot = now + self._rng.uniform(*self._plan.every_s)
@@ -100,6 +102,16 @@ class Range:
             except subprocess.TimeoutExpired:
                 self._running[name].kill()
                 self._running[name].wait()
+
+    def _announce_broker(self) -> None:
+        """A broker that was started again is found by others once it answers, as its supervisor sees to."""
+        process = self._running.get("kafka")
+        if process is None or process.pid == self._announced or "kafka" in self._paused_until:
+            return
+        ready = self._specs["kafka"].ready
+        assert ready is not None
+        if ready(process.pid):
+            self._announced = process.pid
 
     def _shoot(self) -> None:
         alive = [name for name in self._running if name not in self._paused_until]
