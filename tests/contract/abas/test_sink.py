@@ -1,4 +1,7 @@
-"""What the sink promises, over real HTTP, for both posting strategies."""
+"""What the sink promises, over real HTTP, for every way of posting.
+
+Where a double must not happen, the open item is large enough to take one, so that nothing but the sink prevents it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -36,8 +39,10 @@ def item_state(sandbox: AbasSandboxProcess, item: str) -> tuple[int, bool]:
     return int(found["open_minor"]), bool(found["filed"])
 
 
-@pytest.fixture(params=["infosystem", "editor"])
+@pytest.fixture(params=["infosystem", "editor", "editor without lock"])
 def strategy_profile(request: pytest.FixtureRequest, profile: Profile) -> Profile:
+    if request.param == "editor without lock":
+        return without_lock(profile)
     return with_strategy(profile, request.param)
 
 
@@ -73,7 +78,7 @@ async def test_amounts_are_exact_in_every_currency(
 async def test_posting_again_tells_the_same_story_and_posts_nothing(
     sandbox: AbasSandboxProcess, sink: AbasSink
 ) -> None:
-    reference, [item] = fresh(), sandbox.seed(open_item("RE-3"))
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-3", "250.00"))
     command = post_receipt(reference, item)
     assert await sink.post(command) == await sink.post(command)
     assert len(documents_under(sandbox, reference)) == 1
@@ -148,17 +153,17 @@ async def test_an_unknown_customer_is_refused(sandbox: AbasSandboxProcess, sink:
 async def test_one_fault_of_each_kind_still_gives_exactly_one_document(
     sandbox: AbasSandboxProcess, sink: AbasSink, switch: str
 ) -> None:
-    reference, [item] = fresh(), sandbox.seed(open_item("RE-11"))
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-11", "250.00"))
     sandbox.faults(**{switch: 1})
     outcome = await sink.post(post_receipt(reference, item))
     assert isinstance(outcome, CashReceiptPosted)
     [document] = documents_under(sandbox, reference)
     assert document["id"] == outcome.abas_document_id
-    assert item_state(sandbox, item) == (0, True)
+    assert item_state(sandbox, item) == (12500, False)
 
 
 async def test_a_gateways_page_instead_of_an_answer_is_no_success(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
-    reference, [item] = fresh(), sandbox.seed(open_item("RE-12"))
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-12", "250.00"))
     sandbox.faults(wrong_content_type=2)
     assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
     assert len(documents_under(sandbox, reference)) == 1
@@ -167,7 +172,7 @@ async def test_a_gateways_page_instead_of_an_answer_is_no_success(sandbox: AbasS
 async def test_an_answer_that_comes_too_late_gives_one_document(
     sandbox: AbasSandboxProcess, strategy_profile: Profile
 ) -> None:
-    reference, [item] = fresh(), sandbox.seed(open_item("RE-13"))
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-13", "250.00"))
     sandbox.faults(slow_posting_s=1.0)
     settings = sandbox.settings(read_timeout_s=0.4, retry_initial_s=0.1)
     async with AbasClient(settings) as client:
@@ -227,8 +232,12 @@ async def test_another_document_under_our_reference_is_not_taken_for_ours(
         await sink.post(post_receipt(reference, item, minor=6000))
 
 
-async def test_two_writers_at_once_make_one_document(sandbox: AbasSandboxProcess, strategy_profile: Profile) -> None:
+@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
+async def test_two_writers_at_once_make_one_document(
+    sandbox: AbasSandboxProcess, profile: Profile, strategy: Literal["infosystem", "editor"]
+) -> None:
     references = [fresh() for _ in range(10)]
+    strategy_profile = with_strategy(profile, strategy)
     items = sandbox.seed(*[open_item(f"RE-W{n}", "250.00") for n in range(10)])
     settings = sandbox.settings(concurrency=1)
     async with AbasClient(settings) as first, AbasClient(settings) as second:
