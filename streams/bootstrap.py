@@ -27,6 +27,7 @@ from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.source import PayTraceSource
 from schemas.codec import Codec
 from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
@@ -38,7 +39,7 @@ from streams.settings import Settings
 from streams.tasks.crew import Crew
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
-from streams.tasks.ports import Log, Membership, Observer, SilentObserver
+from streams.tasks.ports import DeliveryFailed, Log, Membership, Observer, SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
@@ -245,6 +246,44 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
 
         teller = Teller(AbasSource.name, log, codec(settings))
         await poll_forever(AbasSource.name, teller, poll, settings.polling.abas_every_s, stop)
+
+
+# -- ingress -------------------------------------------------------------------------------------------------------
+
+
+async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve hooks, Silent Posts and observations until told to stop; what is being answered is answered first.
+
+    Raises: DeliveryFailed when the producer gave up for good: the process ends and its supervisor starts it again.
+    """
+    from streams.ingress.app import Ingress
+    from streams.ingress.delivery import Delivery
+    from streams.ingress.server import listen, new_server
+
+    ingress = settings.ingress
+    broken = asyncio.Event()
+    shared_codec = codec(settings)
+    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+        delivery = Delivery(
+            log,
+            shared_codec,
+            ack_timeout_s=ingress.ack_timeout_s,
+            retry_after_s=ingress.retry_after_s,
+            on_broken=broken.set,
+        )
+        server = new_server(Ingress(ingress, PayTraceDesk(client, settings.paytrace), delivery, shared_codec), ingress)
+        with listen(ingress) as listener:
+            host, port = listener.getsockname()[:2]
+            logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})
+            serving = asyncio.create_task(server.serve([listener]))
+            ends = [asyncio.create_task(event.wait()) for event in (stop, broken)]
+            await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            for end in ends:
+                end.cancel()
+            await serving
+    if broken.is_set():
+        raise DeliveryFailed("the producer of the ingress gave up; see the log")
 
 
 async def _profile(client: AbasClient, path: Path) -> Profile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from schemas.records.erp import (
     PostingRefused,
     ReverseCashReceipt,
 )
+from schemas.records.payments import ObservedBy, TransactionObserved
 
 ErpCommand = PostCashReceipt | ReverseCashReceipt
 ErpOutcome = CashReceiptPosted | CashReceiptReversed | PostingRefused
@@ -41,4 +42,23 @@ class WindowSource(Protocol):
 
     def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
         """Everything it shows for these days: subject and records."""
+        ...
+
+
+class GatewayDesk(Protocol):
+    """The payment gateway, as the ingress sees it: its rows are read here, and hints are settled by asking it."""
+
+    def read_row(self, row: Mapping[str, Any]) -> TransactionObserved:
+        """One exported row that a signed hook carries, read as the poll reads it, so that both are one fact.
+
+        Raises: Unreadable when it can't be read in full; its `field_name`, where it has one, says which field.
+        """
+        ...
+
+    def named_in(self, silent_post: bytes) -> str | None:
+        """The transaction that a Silent Post hints at; None when it is about a customer. Raises Unreadable."""
+        ...
+
+    async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> tuple[TransactionObserved, ...]:
+        """What the gateway itself says of a transaction; () when it knows none. Raises leaves of schemas.failures."""
         ...

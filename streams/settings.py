@@ -22,6 +22,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
+from streams.ingress.settings import IngressSettings
 
 CONFIG_VARIABLE = "SALDO_CONFIG"
 DEFAULT_CONFIG = Path("saldo.toml")
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
     reporting: ReportingSettings = ReportingSettings()
     paytrace: PayTraceSettings = PayTraceSettings()
     abas: AbasSettings = AbasSettings()
+    ingress: IngressSettings = IngressSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,52 @@
+"""`saldo serve`: what listens to the outside world, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Door(StrEnum):
+    """What can be served."""
+
+    INGRESS = "ingress"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `serve ingress` below the root."""
+    app.command()(serve)
+
+
+def serve(
+    door: Annotated[Door, typer.Argument(help="What to serve; ingress takes hooks, Silent Posts and observations.")],
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: SALDO_INGRESS_PORT.")
+    ] = None,
+) -> None:
+    """Serve the way in for facts about payments until SIGTERM; what it answers with 200 is durable in Kafka."""
+    assert door is Door.INGRESS
+    from streams.bootstrap import run_ingress
+    from streams.logs import configure_logs
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    if port is not None:
+        settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
+    configure_logs(settings.log_level)
+    if settings.ingress.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.ingress.metrics_port, addr="127.0.0.1")
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run_ingress(settings, stop)
+
+    asyncio.run(until_told())
