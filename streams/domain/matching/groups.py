@@ -28,8 +28,9 @@ SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a gr
 VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
 KEY_LINES = 400
 KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
+LONG_KEY = 5  # letters and digits
 FEW = 3  # lines that share one number: an invoice and its twin, not a batch
-NAME_REACH = 200
+NAME_REACH = 100
 DAY_POOL = 22
 CONTRADICTION = -1.0
 EXACT_PACKING = 14  # options that compete; 2^14 choices take 20 ms
@@ -114,10 +115,10 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             for word in book.words[at]:
                 sharers = by_word.get(word, ())
                 if not word.isalpha() and 2 <= len(sharers) <= KEY_LINES:
-                    yield from _explain(work, rule, side, at, sharers, keyed=True)
-                if len(sharers) <= FEW:
+                    yield from _keyed(work, rule, side, at, sharers, len(word) >= LONG_KEY)
+                if len(sharers) <= FEW and len(word) >= LONG_KEY:
                     named.update(sharers)
-            yield from _explain(work, rule, side, at, sorted(named), keyed=True)
+            yield from _keyed(work, rule, side, at, sorted(named), long_keys=True)
     totals: dict[int, list[list[int]]] = {}
     for members in by_batch.values():
         if len(members) >= 2:
@@ -128,37 +129,58 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                 yield _option(work, side, at, tuple(members), 1.0, keyed=True)
 
 
+def _keyed(work: Work, rule: Rule, side: Side, at: int, sharers: Sequence[int], long_keys: bool) -> Iterator[Option]:
+    """Groups by a shared number; a suggestion at best if a short one joins other names, for short numbers collide."""
+    for option in _explain(work, rule, side, at, sharers, keyed=True):
+        if long_keys or all(_brief(work, side, at, member)[2] >= OTHER_NAME for member in option.members[:40]):
+            yield option
+        else:
+            yield replace(option, margin=min(option.margin, VAGUE))
+
+
 def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
-    book, others = work.book(side), work.book(side.other)
-    names = work.names(side.other)
-    for at, is_open in enumerate(work.open(side)):
-        if not is_open:
+    """Lines of the single line's counterparty: first those whose names don't contradict it, then the vaguely alike."""
+    is_open = work.open(side.other)
+    amounts = work.book(side.other).amounts
+    for at, single_open in enumerate(work.open(side)):
+        if not single_open:
             continue
-        amount = book.amounts[at]
-        pool = [
-            member
-            for member in names.near(book.words[at], *_window(work, side, at), NAME_REACH)
-            if work.open(side.other)[member] and _smaller(others.amounts[member], amount)
-        ]
-        if len(pool) < 2 or abs(sum(others.amounts[member] for member in pool)) < abs(amount):
+        key = (rule.name, side, at)
+        if key not in work.pools:
+            work.pools[key] = _pool(work, rule, side, at)
+        named, close, cut = work.pools[key]
+        close = [member for member in close if is_open[member]]
+        named = [member for member in named if is_open[member]]
+        amount = work.book(side).amounts[at]
+        if len(named) < 2 or abs(sum(amounts[member] for member in named)) < abs(amount):
             continue
-        named: list[int] = []
-        close: list[int] = []
-        for member in pool:
-            score, strongest, against = _brief(work, side, at, member)
-            if strongest >= NAME_WEIGHT and score >= 0.0:
-                named.append(member)
-                if against >= OTHER_NAME:
-                    close.append(member)
-        # First those whose names don't contradict the line's; only then the vaguely alike.
-        if len(close) > POOL:
-            close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
-            work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
         found = list(_explain(work, rule, side, at, close, keyed=False))
+        if cut:
+            found = [replace(option, margin=min(option.margin, VAGUE)) for option in found]
         if not found and len(close) < len(named) <= LOOSE_POOL:
             vague = _explain(work, rule, side, at, named, keyed=False)
             found = [replace(option, margin=min(option.margin, VAGUE)) for option in vague]
         yield from found
+
+
+def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[int], bool]:
+    """Lines that may be part of a line's sum: all of a like name, those without a contradiction, and if some were cut."""
+    book, others = work.book(side), work.book(side.other)
+    amount = book.amounts[at]
+    named: list[int] = []
+    close: list[int] = []
+    for member in work.names(side.other).near(book.words[at], *_window(work, side, at), NAME_REACH):
+        if _smaller(others.amounts[member], amount):
+            score, strongest, other_name = _brief(work, side, at, member)
+            if strongest >= NAME_WEIGHT and score >= 0.0:
+                named.append(member)
+                if other_name >= OTHER_NAME:
+                    close.append(member)
+    cut = len(close) > POOL
+    if cut:
+        close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
+        work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
+    return named, close, cut
 
 
 def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
@@ -169,27 +191,31 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
         day = others.days[at]
         if is_open and day is not None and others.amounts[at]:
             days.setdefault((day, others.amounts[at] > 0), []).append(at)
-    sums = {key: sum(others.amounts[member] for member in members) for key, members in days.items()}
+    runs: dict[int, list[tuple[int, int]]] = {}
+    for (day, positive), members in sorted(days.items()):
+        total = sum(others.amounts[member] for member in members)
+        runs.setdefault(total, []).append((day, 1))
+        for length in range(2, 5):
+            more = days.get((day + length - 1, positive))
+            if more:
+                total += sum(others.amounts[member] for member in more)
+                runs.setdefault(total, []).append((day, length))
+    names = work.names(side.other)
     for at, is_open in enumerate(work.open(side)):
         amount = book.amounts[at]
         if not is_open or book.days[at] is None or not amount:
             continue
         first, last = _window(work, side, at)
-        silent = not work.names(side.other).telling(book.words[at])
+        for start, length in runs.get(amount, ()):
+            if first <= start <= last:
+                members = [one for step in range(length) for one in days.get((start + step, amount > 0), ())]
+                if len(members) >= 2 and _no_contradiction(work, side, at, members):
+                    yield _option(work, side, at, tuple(members), 20.0, keyed=False)
+        if names.telling(book.words[at]):
+            continue
         for start in range(first, last + 1):
-            if (start, amount > 0) not in days:
-                continue
-            total = 0
-            for length in range(4):
-                total += sums.get((start + length, amount > 0), 0)
-                if total == amount:
-                    members = [one for step in range(length + 1) for one in days.get((start + step, amount > 0), ())]
-                    if len(members) >= 2 and _no_contradiction(work, side, at, members):
-                        yield _option(work, side, at, tuple(members), 20.0, keyed=False)
-                    break
-            pool = days[(start, amount > 0)]
-            if silent and 2 <= len(pool) <= DAY_POOL:
-                pool = [member for member in pool if _smaller(others.amounts[member], amount)]
+            pool = [one for one in days.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
+            if 2 <= len(pool) <= DAY_POOL:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
                 yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)
 
@@ -401,7 +427,7 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             for member in names_left.near(right.words[at], *_window(work, Side.RIGHT, at), 30)
             if work.open_left[member]
             and (left.amounts[member] < 0) == (right.amounts[at] < 0)
-            and work.brief(member, at)[1] >= NAME_WEIGHT
+            and _same_name(work, member, at)
         ]
         if not partners or not 2 <= len(pool) <= 12:
             continue
@@ -413,16 +439,24 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             ways = [
                 way
                 for way in sums.get(right.amounts[at] + right.amounts[other], ())
-                if all(work.brief(member, other)[1] >= NAME_WEIGHT for member in way)
+                if all(_same_name(work, member, other) for member in way)
             ]
             mine = {right.amounts[at], right.amounts[other]}
             if len(ways) != 1 or any(left.amounts[member] in mine for member in ways[0]):
                 continue  # none or several; or equal pairs, which the one-to-one rules have left open for a reason
             evidence = work.text(ways[0][0], at)
             lag = sum(work.lag(member, one) for member in ways[0] for one in (at, other)) / (2 * len(ways[0]))
-            score = 2 * GROUP_PRIOR + AMOUNT_CAP - 2.0 + evidence.score + lag
-            sure = score >= rule.confirm_score
+            amounts = [left.amounts[member] for member in pool]
+            chance = len(partners) * _chance(amounts, right.amounts[at] + right.amounts[other], len(ways[0]))
+            worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+            score = 2 * GROUP_PRIOR + worth + min(evidence.score, TEXT_CAP) + lag
+            sure = score >= rule.confirm_score and worth >= SUM_WORTH
             if score >= floor and (sure or not sure_only):
                 status = Status.CONFIRMED if sure else Status.SUGGESTED
                 work.join(rule, ways[0], (at, other), status, score, score, evidence, "")
                 break
+
+
+def _same_name(work: Work, left: int, right: int) -> bool:
+    _, strongest, other_name = work.brief(left, right)
+    return strongest >= NAME_WEIGHT and other_name >= OTHER_NAME

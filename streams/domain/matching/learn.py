@@ -28,6 +28,7 @@ RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of
 PRIOR_WEIGHT = 4.0
 DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
 ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
+SILENT = 0.15  # a word that moves the odds by less than a sixth is not worth comparing
 SQUASHED_WORTH = 4.0  # a word found inside a text without spaces
 TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4}
 
@@ -40,6 +41,10 @@ class WordWeight:
     differs: float
 
 
+# word, what it says if it agrees, if it differs, whether it is a name, whether it is the line's last word
+Weighed = tuple[str, float, float, bool, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class TextEvidence:
     """The comparison of two texts: its score, and the words behind it."""
@@ -49,6 +54,7 @@ class TextEvidence:
     differs: tuple[str, ...]
     strongest: float  # weight of the best agreeing word
     against: float  # what the differing words take away
+    other_name: float  # the same, of names only: a second invoice number does not make another payer
     reference: bool  # whether a number, code or whole reference is among the agreeing words
 
 
@@ -107,43 +113,58 @@ class Model:
 
     # -- words ----------------------------------------------------------------------------------------------------
 
+    def weighed(self, short_words: tuple[str, ...]) -> tuple[Weighed, ...]:
+        """The words of a short text that can say anything, with their weights; made once a line."""
+        found: list[Weighed] = []
+        before = ""
+        last = len(short_words) - 1
+        for at, word in enumerate(short_words):
+            weight = self._weight(word, before)
+            before = word
+            if weight.agrees >= SILENT or weight.differs <= -SILENT:
+                found.append((word, max(0.0, weight.agrees), min(0.0, weight.differs), word.isalpha(), at == last))
+        return tuple(found)
+
     def text(
-        self, short_words: tuple[str, ...], short_squash: str, long_bag: frozenset[str], long_squash: str
+        self,
+        short: tuple[Weighed, ...],
+        short_squash: str,
+        long_bag: frozenset[str],
+        long_names: tuple[str, ...],
+        long_squash: str,
     ) -> TextEvidence:
         """Compare the texts of two lines, the short side's words against the long side's."""
         agrees: list[tuple[float, str]] = []
         differs: list[tuple[float, str]] = []
         reference = False
-        before = ""
-        for at, word in enumerate(short_words):
-            weight = self._weight(word, before)
-            before = word
+        for word, for_it, against_it, is_name, is_last in short:
             if word in long_bag:
-                if weight.agrees > 0.0:
-                    agrees.append((weight.agrees, word))
-                    reference = reference or (not word.isalpha() and weight.agrees > 2.0)
+                if for_it > 0.0:
+                    agrees.append((for_it, word))
+                    reference = reference or (not is_name and for_it > 2.0)
                 continue
-            meant = carried(word, at == len(short_words) - 1, long_bag, long_squash, self._alike)
+            meant = carried(word, is_last, long_bag, long_names, long_squash, self._alike) if is_name else None
             if meant is not None:
                 # A word in another spelling is as telling as what it stands for, and a little less sure.
-                worth = 0.8 * min(weight.agrees, self._weight(meant, "").agrees if meant else SQUASHED_WORTH)
+                worth = 0.8 * min(for_it, self._weight(meant, "").agrees if meant else SQUASHED_WORTH)
                 if worth > 0.0:
                     agrees.append((worth, word))
-            elif weight.differs < 0.0:
-                differs.append((weight.differs, word))
+            elif against_it < 0.0:
+                differs.append((against_it, word))
         if not agrees:
-            for word in long_bag:
-                if len(word) >= 8 and word not in self.known and word.isalpha() and word in short_squash:
+            for word in long_names:
+                if len(word) >= 8 and word not in self.known and word in short_squash:
                     agrees.append((3.0, word))
         agrees.sort(reverse=True)
         differs.sort()
-        score = damped(agrees) + damped(differs)
+        against = damped(differs)
         return TextEvidence(
-            score=score,
+            score=damped(agrees) + against,
             agrees=tuple(word for _, word in agrees),
             differs=tuple(word for _, word in differs),
             strongest=agrees[0][0] if agrees else 0.0,
-            against=damped(differs),
+            against=against,
+            other_name=damped([(weight, word) for weight, word in differs if word.isalpha()]),
             reference=reference,
         )
 
@@ -203,7 +224,12 @@ def classes(word: str, before: str, known: frozenset[str], common: frozenset[str
 
 
 def carried(
-    word: str, is_last: bool, long_bag: frozenset[str], long_squash: str, alike: dict[tuple[str, str], bool]
+    word: str,
+    is_last: bool,
+    long_bag: frozenset[str],
+    long_names: tuple[str, ...],
+    long_squash: str,
+    alike: dict[tuple[str, str], bool],
 ) -> str | None:
     """The word of the long text that this one is another spelling of: a slip, a cut, an acronym; "" if without spaces.
 
@@ -217,7 +243,7 @@ def carried(
     if length < 3 and not (is_last and length == 2):
         return None
     found = None
-    for other in long_bag:
+    for other in long_names:
         if other[0] == word[0] or length >= 4:
             pair = (word, other)
             same = alike.get(pair)
@@ -278,11 +304,11 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
     alike: dict[tuple[str, str], bool] = {}
     for left_at, right_at in anchors:
         short_at, long_at = (left_at, right_at) if model.terse is Side.LEFT else (right_at, left_at)
-        bag, squash = long.bags[long_at], long.squashes[long_at]
+        bag, names, squash = long.bags[long_at], long.names[long_at], long.squashes[long_at]
         before = ""
         line = short.words[short_at]
         for at, word in enumerate(line):
-            hit = word in bag or carried(word, at == len(line) - 1, bag, squash, alike) is not None
+            hit = word in bag or carried(word, at == len(line) - 1, bag, names, squash, alike) is not None
             for key in classes(word, before, model.known, model.common):
                 seen, carried_over = transfer.get(key, (0, 0))
                 transfer[key] = (seen + 1, carried_over + hit)

@@ -11,7 +11,7 @@ from streams.domain.matching.rules import AmountGate, Need, Rule
 from streams.domain.matching.work import Work
 
 NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
-NAME_REACH = 400  # lines of one name beginning that a near-amount pass looks at
+NAME_REACH = 100  # lines of one name beginning that a near-amount pass looks at
 CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
 AGREEMENT = 2.0  # ... unless what agrees outweighs it
 STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
@@ -37,7 +37,14 @@ def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             and work.within(*pair, rule)
         }
     else:
-        edges = _near_edges(work, rule)
+        # Scores don't depend on what is still open, so a later sweep only drops what has been explained since.
+        if rule.name not in work.near:
+            work.near[rule.name] = _near_edges(work, rule)
+        edges = {
+            pair: score
+            for pair, score in work.near[rule.name].items()
+            if work.open_left[pair[0]] and work.open_right[pair[1]]
+        }
     rivals = _Rivals(edges)
     for pairing in assign(edges):
         _lay_down(work, rule, pairing, rivals, sure_only, floor)

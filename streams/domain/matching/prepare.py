@@ -32,6 +32,7 @@ class Book:
     days: list[int | None]
     words: list[tuple[str, ...]] = field(default_factory=list)
     bags: list[frozenset[str]] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)
     squashes: list[str] = field(default_factory=list)
     frequency: Counter[str] = field(default_factory=Counter)
 
@@ -102,6 +103,7 @@ def settle_words(left: Book, right: Book) -> None:
         if slips:
             side.words = [tuple(dict.fromkeys(slips.get(word, word) for word in bag)) for bag in side.words]
         side.bags = [frozenset((*bag, *_acronyms(line))) for bag, line in zip(side.words, side.lines, strict=True)]
+        side.names = [tuple(word for word in bag if word.isalpha()) for bag in side.words]
         side.squashes = [squashed(line.counterparty + line.text) for line in side.lines]
         side.frequency = Counter(word for bag in side.bags for word in bag)
 

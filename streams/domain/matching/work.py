@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.domain.matching.learn import Model, TextEvidence
+from streams.domain.matching.learn import Model, TextEvidence, Weighed
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import Match, OneSided, RunnerUp, Status
@@ -51,7 +51,10 @@ class Work:
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
     _amounts: dict[Side, frozenset[int]] = field(default_factory=dict)
-    _briefs: dict[tuple[int, int], tuple[float, float, float]] = field(default_factory=dict)
+    pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
+    near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
+    _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
+    _briefs: dict[int, tuple[float, float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
@@ -67,18 +70,24 @@ class Work:
 
     def text(self, left: int, right: int) -> TextEvidence:
         """Compare the texts of a left and a right line."""
-        short, long = (self.left, self.right) if self.model.terse is Side.LEFT else (self.right, self.left)
-        at_short, at_long = (left, right) if self.model.terse is Side.LEFT else (right, left)
+        if self.model.terse is Side.LEFT:
+            short, long, at_short, at_long = self.left, self.right, left, right
+        else:
+            short, long, at_short, at_long = self.right, self.left, right, left
+        weighed = self._weighed.get(at_short)
+        if weighed is None:
+            weighed = self._weighed[at_short] = self.model.weighed(short.words[at_short])
         return self.model.text(
-            short.words[at_short], short.squashes[at_short], long.bags[at_long], long.squashes[at_long]
+            weighed, short.squashes[at_short], long.bags[at_long], long.names[at_long], long.squashes[at_long]
         )
 
     def brief(self, left: int, right: int) -> tuple[float, float, float]:
-        """Score, strongest word and what differs of `text`, remembered: passes that look for groups ask often."""
-        found = self._briefs.get((left, right))
+        """Score, strongest word and other name of `text`, remembered: passes that look for groups ask often."""
+        key = left * _SLOT + right
+        found = self._briefs.get(key)
         if found is None:
             evidence = self.text(left, right)
-            found = self._briefs[(left, right)] = (evidence.score, evidence.strongest, evidence.against)
+            found = self._briefs[key] = (evidence.score, evidence.strongest, evidence.other_name)
         return found
 
     def lag(self, left: int, right: int) -> float:
