@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from connectors.paytrace.calls import Call, Caller, Reply
-from connectors.paytrace.errors import LoginRejected, UnreadableAnswer
+from connectors.paytrace.errors import CallNotOffered, LoginRejected, UnreadableAnswer
 from connectors.paytrace.settings import PayTraceSettings
 
 V1_TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 -- a path
@@ -96,6 +96,8 @@ class Login:
             raise LoginRejected(
                 f"login: HTTP {reply.status}; check username, password and integrator_id of this merchant"
             )
+        if reply.status in {404, 405}:
+            raise CallNotOffered(f"login: HTTP {reply.status}; this host or account does not offer this API version")
         raise UnreadableAnswer(f"login: HTTP {reply.status} without an access token")
 
 

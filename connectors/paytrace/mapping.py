@@ -164,6 +164,8 @@ ACH_KIND_NAMES: Final = ("transaction_type", "type")
 _BATCH: Final = re.compile(r"GB(\d{1,9})", re.ASCII)
 _RETURN_CODE: Final = re.compile(r"\bR\d{2}\b")
 _RULE_WORDS: Final = re.compile(r"\b(?:AVS|CSC|CVV)\b")
+_BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
+_LATER: Final = re.compile(r"settle|return|update|modif|void|expir", re.IGNORECASE)
 _MAX_TEXT: Final = 1000
 _CHECK_PREFIX: Final = "check-"
 
@@ -372,7 +374,7 @@ def _ach_observed(
     amount_minor = to_minor(amount_name, row.get(amount_name))
     # transaction_type of the list is a digit whose meaning is not published; a refund shows by its word or sign.
     refund = amount_minor < 0 or "REFUND" in raw_kind.upper() or "CREDIT" in raw_kind.upper()
-    created_name = _present(row, ACH_CREATED_NAMES)
+    created_name = _ach_created_name(row)
     raw_created = _created_text(row) or _text(row, created_name)
     raw_settled = _text(row, _present(row, ACH_SETTLED_NAMES))
     return TransactionObserved(
@@ -548,6 +550,19 @@ def _created_text(row: Mapping[str, Any]) -> str:
     if isinstance(created, Mapping):
         return _text(created, "at")
     return _text(row, _present(row, ACH_CREATED_NAMES))
+
+
+def _ach_created_name(row: Mapping[str, Any]) -> str:
+    """The first known name, else the first field that sounds like a day or time of the beginning."""
+    name = _present(row, ACH_CREATED_NAMES)
+    if row.get(name) in (None, ""):
+        guesses = (
+            other
+            for other, value in row.items()
+            if isinstance(value, str) and value and _BEGINNING.search(other) and not _LATER.search(other)
+        )
+        return next(guesses, name)
+    return name
 
 
 def _card_last_four(row: Mapping[str, Any]) -> str | None:

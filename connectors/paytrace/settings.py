@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 ApiVersion = Literal["v1", "v3"]
-AchSource = Literal["v3", "v1", "off"]
+AchSource = Literal["auto", "v3", "v1", "off"]
 AmbiguousTime = Literal["first", "second"]
 
 
@@ -32,7 +32,8 @@ class PayTraceSettings(BaseModel):
     merchant_id: int = 0
 
     api_version: ApiVersion = "v1"
-    ach_source: AchSource = "v3"
+    # auto reads ACH over v3 and goes on without it, with a warning, where this account has no v3.
+    ach_source: AchSource = "auto"
     time_zone: str = "America/Los_Angeles"
     ambiguous_time: AmbiguousTime = "first"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from connectors.paytrace.errors import UnreadableRow
+from connectors.paytrace.errors import CallNotOffered, LoginRejected, UnreadableRow
 from connectors.paytrace.mapping import to_ach_observed, to_transaction_observed
 from connectors.paytrace.ports import AchDateType
 from connectors.paytrace.readings import days_between
@@ -138,21 +138,31 @@ class PayTraceSource:
     async def _ach_rows(self, since: date, until: date) -> AsyncIterator[JsonObject]:
         match self._settings.ach_source:
             case "v3":
-                seen: set[str] = set()
-                for date_type in ("PROCESSED", "SETTLED"):
-                    async for row in self._client.list_ach(since, until, date_type=date_type):
-                        identity = str(row.get("transaction_id"))
-                        if date_type == "PROCESSED":
-                            seen.add(identity)
-                        elif identity in seen:
-                            continue
+                async for row in self._v3_rows(since, until):
+                    yield row
+            case "auto":
+                try:
+                    async for row in self._v3_rows(since, until):
                         yield row
+                except (CallNotOffered, LoginRejected) as reason:
+                    # Cards must not wait for an API that this account may never get; ach_source says it for good.
+                    logger.warning("paytrace ach not read", extra={"reason": str(reason)})
             case "v1":
                 for day in reversed(days_between(since, until)):
                     for row in await self._client.export_checks(day, day):
                         yield row
             case "off":
                 return
+
+    async def _v3_rows(self, since: date, until: date) -> AsyncIterator[JsonObject]:
+        """By day of processing, then what settled in these days and was processed before them."""
+        seen: set[str] = set()
+        async for row in self._client.list_ach(since, until, date_type="PROCESSED"):
+            seen.add(str(row.get("transaction_id")))
+            yield row
+        async for row in self._client.list_ach(since, until, date_type="SETTLED"):
+            if str(row.get("transaction_id")) not in seen:
+                yield row
 
     def _read(
         self, row: JsonObject, observed_at: datetime, unreadable: list[UnreadableRow], *, ach: bool = False

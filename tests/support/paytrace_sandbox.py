@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,13 @@ class Sandbox:
         """GET an admin path, or POST when a body is given."""
         data = None if body is None else json.dumps(body).encode()
         # urllib rather than an HTTP client: no certificate store is loaded for each of a thousand small calls.
-        with urllib.request.urlopen(f"{self.base_url}/_sandbox/{path}", data, timeout=30) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(f"{self.base_url}/_sandbox/{path}", data, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = error.read().decode()
+            raise OSError(f"{error.code}: {reason}") from None
 
     def books(self) -> dict[str, dict[str, Any]]:
         """Every charge by id."""

@@ -133,11 +133,19 @@ class Store:
         return time.time_ns() // 1000 + self._offset_us
 
     def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
-        """Move the clock by seconds or to an instant; it keeps running from there."""
+        """Move the clock by seconds or to an instant; it keeps running from there.
+
+        Raises: ValueError for an instant that no calendar has; the clock stays then.
+        """
+        offset_us = self._offset_us
         if advance_s is not None:
-            self._offset_us += round(advance_s * MICROS)
+            offset_us += round(advance_s * MICROS)
+        real_us = time.time_ns() // 1000
         if to is not None:
-            self._offset_us = to_us(to) - time.time_ns() // 1000
+            offset_us = to_us(to) - real_us
+        if not _EARLIEST_US <= real_us + offset_us <= _LATEST_US:
+            raise ValueError("the clock goes from 1990 to 2200")
+        self._offset_us = offset_us
         self.write_meta("clock_offset_us", str(self._offset_us))
 
     def next_cut_off_us(self, after_us: int) -> int:
@@ -148,6 +156,10 @@ class Store:
         if to_us(cut_off) < after_us:
             cut_off = (cut_off.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=self.settings.zone)
         return to_us(cut_off)
+
+
+_EARLIEST_US: Final = 631_152_000 * MICROS  # 1990-01-01
+_LATEST_US: Final = 7_258_118_400 * MICROS  # 2200-01-01
 
 
 def to_us(instant: datetime) -> int:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
-from connectors.paytrace.errors import UnreadableRow
+from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceUnavailable, UnreadableRow
 from connectors.paytrace.ports import AchDateType, BankAccount, CardDetails, Charge
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
@@ -21,6 +21,16 @@ from tests.support.paytrace_sandbox import VISA, Sandbox
 
 TODAY = date(2026, 11, 24)
 CARD = CardDetails(SecretStr(VISA), 12, 2030, SecretStr("999"))
+
+GOOD: dict[str, Any] = {
+    "transaction_id": 7,
+    "transaction_type": "SALE",
+    "amount": 1,
+    "approval_code": "A",
+    "status_code": "Y",
+    "status_message": "Pending Settlement",
+    "created": {"at": "11/24/2026 1:00:00 PM"},
+}
 
 
 async def test_a_poll_sees_cards_and_ach_once_each_day_by_day(client: PayTraceClient, sandbox: Sandbox) -> None:
@@ -76,6 +86,32 @@ async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient
     assert [subject async for subject, _ in nothing.poll(TODAY, TODAY)] == []
 
 
+@pytest.mark.parametrize("reason", [CallNotOffered("no v3 here"), LoginRejected("no v3 for you")])
+async def test_an_account_without_v3_still_gets_its_cards(reason: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    source = PayTraceSource(Rows([GOOD], ach_fails=reason), PayTraceSettings())
+    assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == ["transaction/7"]
+    assert "paytrace ach not read" in caplog.text
+    strict = PayTraceSource(Rows([GOOD], ach_fails=reason), PayTraceSettings(ach_source="v3"))
+    with pytest.raises(type(reason)):
+        _ = [subject async for subject, _ in strict.poll(TODAY, TODAY)]
+
+
+async def test_an_ach_outage_is_never_taken_for_an_account_without_ach() -> None:
+    source = PayTraceSource(Rows([GOOD], ach_fails=PayTraceUnavailable("503")), PayTraceSettings())
+    with pytest.raises(PayTraceUnavailable):
+        _ = [subject async for subject, _ in source.poll(TODAY, TODAY)]
+
+
+async def test_only_a_poll_of_the_whole_window_looks_further_back_for_ach() -> None:
+    rows = Rows([])
+    source = PayTraceSource(rows, PayTraceSettings(lookback_window_days=45, ach_lookback_window_days=65))
+    _ = [sighting async for sighting in source.poll(TODAY - timedelta(days=1), TODAY)]
+    assert rows.ach_since == [TODAY - timedelta(days=2)] * 2
+    rows.ach_since.clear()
+    _ = [sighting async for sighting in source.poll(TODAY - timedelta(days=45), TODAY)]
+    assert rows.ach_since == [TODAY - timedelta(days=65)] * 2
+
+
 def test_the_window_is_counted_in_the_merchants_zone() -> None:
     source = PayTraceSource(Rows([]), PayTraceSettings(lookback_window_days=45))
     since, until = source.window(datetime(2026, 11, 25, 7, 59, tzinfo=UTC))
@@ -85,8 +121,10 @@ def test_the_window_is_counted_in_the_merchants_zone() -> None:
 class Rows:
     """A client that exports given rows for one day, and nothing else."""
 
-    def __init__(self, rows: list[JsonObject]) -> None:
+    def __init__(self, rows: list[JsonObject], *, ach_fails: Exception | None = None) -> None:
         self._rows = rows
+        self._ach_fails = ach_fails
+        self.ach_since: list[date] = []
 
     async def export_transactions(self, start: date, end: date) -> list[JsonObject]:
         return self._rows if start == TODAY else []
@@ -103,22 +141,16 @@ class Rows:
     async def list_ach(
         self, start: date, end: date, *, date_type: AchDateType = "PROCESSED"
     ) -> AsyncIterator[JsonObject]:
+        self.ach_since.append(start)
+        if self._ach_fails is not None:
+            raise self._ach_fails
         nothing: list[JsonObject] = []
         for row in nothing:
             yield row
 
 
 async def test_a_row_without_an_id_is_loud_but_stops_no_other() -> None:
-    good: dict[str, Any] = {
-        "transaction_id": 7,
-        "transaction_type": "SALE",
-        "amount": 1,
-        "approval_code": "A",
-        "status_code": "Y",
-        "status_message": "Pending Settlement",
-        "created": {"at": "11/24/2026 1:00:00 PM"},
-    }
-    source = PayTraceSource(Rows([{"amount": 5}, good]), PayTraceSettings())
+    source = PayTraceSource(Rows([{"amount": 5}, GOOD]), PayTraceSettings())
     seen: list[str] = []
 
     async def drain() -> None:

@@ -246,6 +246,19 @@ def test_an_ach_row_is_read_in_full() -> None:
     assert record.card_last_four is None
 
 
+@pytest.mark.parametrize("name", ["created_at", "processed_date", "transactionDate", "submit_time", "initiated_on"])
+def test_an_ach_row_is_dated_by_whatever_sounds_like_its_beginning(name: str) -> None:
+    row = ach_row(settled="2026-11-23T20:00:00", updated_at="2026-11-24T20:00:00", **{name: "2026-11-20T10:00:00"})
+    del row["created"]
+    assert observe_ach(row).created_at == datetime(2026, 11, 20, 18, tzinfo=UTC)
+
+
+def test_an_ach_row_without_any_date_is_for_a_person() -> None:
+    row = ach_row(transaction_status="SETTLED", settled="2026-11-23T20:00:00")
+    del row["created"]
+    assert observe_ach(row).status is S.UNKNOWN
+
+
 def test_a_return_carries_its_code() -> None:
     assert observe_ach(ach_row(transaction_status="RETURNED", return_code="R01")).return_code == "R01"
     assert observe_ach(ach_row(transaction_status="RETURNED", return_reason="R03 - no account")).return_code == "R03"
