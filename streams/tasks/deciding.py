@@ -140,13 +140,20 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
 
 @dataclass(slots=True)
 class _Outcome(Generic[S]):
-    """What one record leads to. `events` come with the record that they are about, for lineage."""
+    """What one record leads to. Events and outputs come with the record that they are about, for lineage."""
 
     state: S | None = None
-    events: list[tuple[Inbound, Any]] = field(default_factory=list)
+    events: list[_Event] = field(default_factory=list)
     outputs: list[_Output] = field(default_factory=list)
     parked: bool = False
     head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    origin: Inbound
+    record: Any
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,17 @@ class _Output:
     topic: str
     origin: Inbound
     record: Any
+    key: bytes
+    value: bytes
+
+
+def _event(around: Surroundings[S], origin: Inbound, record: Any) -> _Event:
+    """Encoded here and not when it is written, so that what does not fit its schema parks its cause."""
+    return _Event(origin, record, around.codec.encode(record))
+
+
+def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Output:
+    return _Output(topic, origin, record, catalog.topic(topic).key_of(record), around.codec.encode(record))
 
 
 async def _run_chains(
@@ -215,9 +233,9 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
         events = await processor.events(state, step.value)
         for event in events:
             state = processor.evolve(state, event)
-            outcome.events.append((step.record, event))
+            outcome.events.append(_event(around, step.record, event))
             outcome.outputs += [
-                _Output(routed.topic, step.record, routed.record) for routed in processor.route(state, event)
+                _output(around, routed.topic, step.record, routed.record) for routed in processor.route(state, event)
             ]
         if events:
             outcome.state = state
@@ -229,31 +247,34 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
 
 
 async def _replay(around: Surroundings[S], request: ParkedReplayRequested, state: S, parked: list[int]) -> _Outcome[S]:
-    """Decide the key's parked records again, oldest first, up to the first that still fails."""
+    """Decide the key's parked records again, oldest first, up to the first that still fails.
+
+    A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
+    it is written to the inbox once more, where records of its key are decided.
+    """
     outcome: _Outcome[S] = _Outcome()
     while parked:
         step = _read(around, await around.reread(parked[0]))
         if step.failure is not None:
             break
-        attempt: _Outcome[S] = _Outcome()
-        if await _apply(around, step, state, attempt) is not None:
-            break
-        state = state if attempt.state is None else attempt.state
-        outcome.state = state
-        outcome.events += attempt.events
-        outcome.outputs += attempt.outputs
-        outcome.events.append(
-            (
-                step.record,
-                ParkedRecordReleased(
-                    topic=step.record.topic,
-                    partition=step.record.partition,
-                    offset=parked.pop(0),
-                    record_key=request.record_key,
-                    requested_by=request.requested_by,
-                ),
-            )
+        if step.key != request.record_key or _misplaced(around, step):
+            outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
+        else:
+            attempt: _Outcome[S] = _Outcome()
+            if await _apply(around, step, state, attempt) is not None:
+                break
+            state = state if attempt.state is None else attempt.state
+            outcome.state = state
+            outcome.events += attempt.events
+            outcome.outputs += attempt.outputs
+        released = ParkedRecordReleased(
+            topic=step.record.topic,
+            partition=step.record.partition,
+            offset=parked.pop(0),
+            record_key=request.record_key,
+            requested_by=request.requested_by,
         )
+        outcome.events.append(_event(around, step.record, released))
     return outcome
 
 
@@ -270,7 +291,7 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
             requested_by=request.requested_by,
             reason=request.reason,
         )
-        outcome.events.append((step.record, event))
+        outcome.events.append(_event(around, step.record, event))
     return outcome
 
 
@@ -296,8 +317,8 @@ def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind:
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
     outcome.parked, outcome.head = True, behind is None
-    outcome.events.append((record, RecordParked(**details)))
-    outcome.outputs.append(_Output(dlq, record, letter))
+    outcome.events.append(_event(around, record, RecordParked(**details)))
+    outcome.outputs.append(_output(around, dlq, record, letter))
 
 
 # -- assembling ----------------------------------------------------------------------------------------------------
@@ -345,44 +366,45 @@ def _write(
     """Journal records and outputs of one inbox record, and the progress that goes with them."""
     processor = around.processor
     entries: list[JournalEntry] = []
-    for index, (origin, event) in enumerate(outcome.events):
+    for index, event in enumerate(outcome.events):
         envelope = caused_envelope(
-            record, event, task=processor.name, destination=processor.journal, index=index, origin=origin
+            record, event.record, task=processor.name, destination=processor.journal, index=index, origin=event.origin
         )
         assert envelope.position is not None
         accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
-        entries.append(JournalEntry(key, event, envelope.position, len(outcome.events), accepted))
+        entries.append(JournalEntry(key, event.record, envelope.position, len(outcome.events), accepted))
         batch.journal.append(
             Outbound(
                 topic=processor.journal,
                 partition=around.partition,
                 key=key,
-                value=around.codec.encode(event),
+                value=event.value,
                 headers=journal_headers(envelope, len(outcome.events), accepted),
             )
         )
     if entries:
         note(progress, entries)
     for index, output in enumerate(outcome.outputs):
-        spec = catalog.topic(output.topic)
-        output_key = spec.key_of(output.record)
         envelope = caused_envelope(
             record, output.record, task=processor.name, destination=output.topic, index=index, origin=output.origin
         )
         batch.outputs.append(
             Outbound(
                 topic=output.topic,
-                partition=partition_for(output_key, around.partition_count(output.topic)),
-                key=output_key,
-                value=around.codec.encode(output.record),
+                partition=partition_for(output.key, around.partition_count(output.topic)),
+                key=output.key,
+                value=output.value,
                 headers=envelope.to_headers(),
             )
         )
 
 
 def _misplaced(around: Surroundings[S], step: _Step) -> bool:
-    """A readable record on a partition that is not its key's: a producer chose by another rule, or gave no key."""
-    if step.failure is not None:
+    """A readable record on a partition that is not its key's: a producer chose by another rule, or gave no key.
+
+    An operator's request stays where it is: it speaks to the task that parked the record, wherever that one lies.
+    """
+    if step.failure is not None or isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
         return False
     return partition_for(step.key, around.partition_count(around.processor.inbox)) != around.partition
 
@@ -420,7 +442,9 @@ def _accept(progress: Progress, record: Inbound) -> bool:
 
 def _first_error(outcome: _Outcome[Any]) -> str:
     return next(
-        f"{event.error_type}: {event.message}" for _, event in outcome.events if isinstance(event, RecordParked)
+        f"{event.record.error_type}: {event.record.message}"
+        for event in outcome.events
+        if isinstance(event.record, RecordParked)
     )
 
 

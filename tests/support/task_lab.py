@@ -221,3 +221,8 @@ def refund(payment: str, refund_id: str, amount_minor: int = 100) -> RefundLinke
         linked_by="test",
         occurred_at=NOON,
     )
+
+
+def ids_of(events: Sequence[object]) -> list[str]:
+    """The refund ids of RefundApplied events."""
+    return [event.refund_transaction_id for event in events if isinstance(event, RefundApplied)]

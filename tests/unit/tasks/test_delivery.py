@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,11 @@ from tests.support.task_lab import (
     FragileLog,
     Killed,
     Lab,
+    ids_of,
     refund,
 )
 
 UPSTREAM = "refunds.events.v1"
-
-
-def ids(events: list[object]) -> list[str]:
-    return [event.refund_transaction_id for event in events]  # type: ignore[attr-defined]  # RefundApplied by make
 
 
 async def test_rule_1_a_new_task_learns_its_position_and_state_from_the_journal_alone() -> None:
@@ -45,8 +43,39 @@ async def test_rule_2_a_record_below_the_position_is_skipped_in_silence() -> Non
     first = lab.write(refund("p", "r1"))
     await lab.task.advance(first)
     await lab.task.advance(first)
-    assert ids(lab.journal()) == ["r1"]
+    assert ids_of(lab.journal()) == ["r1"]
     assert len(lab.log.records(JOURNAL, 0)) == 1
+
+
+async def test_rule_2_a_delivery_that_overlaps_the_position_is_decided_from_there() -> None:
+    lab = Lab()
+    records = lab.write(refund("p", "r1"), refund("p", "r2"))
+    await lab.task.advance(records)
+    records += lab.write(refund("p", "r3"))
+    await lab.task.advance(list(reversed(records)))
+    assert ids_of(lab.journal()) == ["r1", "r2", "r3"]
+    assert len(lab.log.records(JOURNAL, 0)) == 3
+
+
+async def test_rule_2_inbox_records_that_are_gone_before_they_were_decided_stop_the_task() -> None:
+    class Cut(FragileLog):
+        async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+            _, end = await super().watermarks(topic, partition)
+            return (1 if topic == INBOX else 0), end
+
+    lab = Lab(log=Cut())
+    lab.write(refund("p", "r1"), refund("p", "r2"))
+    await lab.task.catch_up()
+    assert lab.journal() == []
+    assert lab.task.stalled_because is not None
+    assert "0 to 0 of payments.observations.v1/0 are gone" in lab.task.stalled_because
+
+
+async def test_rule_2_after_a_stop_nothing_that_lies_behind_it_is_decided() -> None:
+    lab = Lab()
+    lab.task.processor = replace(lab.task.processor, batch_size=2)
+    await lab.task.advance(lab.write(refund("p", "r1"), refund("p", "r2", 66), refund("q", "r3"), refund("q", "r4")))
+    assert ids_of(lab.journal()) == ["r1"]
 
 
 async def test_rule_2_records_that_were_never_delivered_are_read_and_decided_first() -> None:
@@ -56,14 +85,14 @@ async def test_rule_2_records_that_were_never_delivered_are_read_and_decided_fir
     lab.write(refund("p", "r4"))
     also_delivered = lab.write(refund("p", "r5"))
     await lab.task.advance(delivered + also_delivered)
-    assert ids(lab.journal()) == ["r1", "r2", "r3", "r4", "r5"]
+    assert ids_of(lab.journal()) == ["r1", "r2", "r3", "r4", "r5"]
 
 
 async def test_rule_2_a_gap_at_the_tail_is_found_without_any_delivery() -> None:
     lab = Lab()
     lab.write(refund("p", "r1"), refund("p", "r2"))
     assert await lab.task.catch_up() == 0
-    assert ids(lab.journal()) == ["r1", "r2"]
+    assert ids_of(lab.journal()) == ["r1", "r2"]
 
 
 async def test_rule_3_outputs_are_written_first_and_the_journal_last() -> None:
@@ -83,7 +112,7 @@ async def test_rule_3_a_crash_at_any_append_loses_and_doubles_nothing(
         await lab.advance_all(batches)
     lab.restart()
     await lab.task.catch_up()
-    assert ids(lab.journal()) == ["r1", "r2", "r2", "r3", "r3"]
+    assert ids_of(lab.journal()) == ["r1", "r2", "r2", "r3", "r3"]
     assert len(lab.outputs()) == 5
     restored = Lab(log=lab.log, store=(store := MemoryStore()))
     await restored.task.restore()
@@ -96,7 +125,7 @@ async def test_rule_3_silence_is_marked_so_that_it_does_not_cost_a_long_reread()
     lab.rules = type(lab.rules)(failures_in_a_row=3, marker_every=10)
     lab.task = lab.new_task()
     await lab.task.advance(lab.write(*[refund("p", "r1")] * 25))
-    assert ids(lab.journal()) == ["r1"]
+    assert ids_of(lab.journal()) == ["r1"]
     lab.task = lab.new_task(MemoryStore())
     assert (await lab.task.restore()).position >= 20
 
@@ -140,7 +169,7 @@ async def test_rule_5_a_repeat_of_an_upstream_is_dropped_also_after_a_restart() 
     lab.task = lab.new_task(MemoryStore())
     late = [SourcePosition(UPSTREAM, 2, 40, 0), SourcePosition(UPSTREAM, 2, 41, 0)]
     await lab.task.advance(lab.write(refund("p", "again"), refund("p", "r3"), sources=late))
-    assert ids(lab.journal()) == ["r1", "r2", "r3"]
+    assert ids_of(lab.journal()) == ["r1", "r2", "r3"]
 
 
 async def test_rule_5_an_upstream_record_that_was_decided_in_silence_is_remembered_too() -> None:
@@ -150,7 +179,7 @@ async def test_rule_5_an_upstream_record_that_was_decided_in_silence_is_remember
     lab.task = lab.new_task(MemoryStore())
     repeat = [SourcePosition(UPSTREAM, 1, 9, 0)]
     await lab.task.advance(lab.write(refund("p", "would be new"), sources=repeat))
-    assert ids(lab.journal()) == ["r1", "r2"]
+    assert ids_of(lab.journal()) == ["r1", "r2"]
 
 
 async def test_rule_6_a_failed_delivery_leaves_state_and_position_where_they_were() -> None:
@@ -174,7 +203,7 @@ async def test_a_journal_with_another_writer_makes_the_task_restore_instead_of_g
     await successor.advance(lab.write(refund("p", "r2"), refund("p", "r3")))
     await lab.task.advance(lab.write(refund("p", "r4")))
     await lab.task.catch_up()
-    assert ids(lab.journal()) == ["r1", "r2", "r3", "r4"]
+    assert ids_of(lab.journal()) == ["r1", "r2", "r3", "r4"]
     # One batch of repeats at most: r2 to r4 of the paused task, written once more by nobody.
     assert len(lab.log.records(JOURNAL, 0)) <= 7
 
@@ -209,7 +238,7 @@ async def test_the_snapshot_on_disk_may_lag_or_vanish_and_changes_nothing(tmp_pa
     lab.restart()
     await lab.task.restore()
     assert digest(lab.store.items()) == kept
-    assert len(ids(lab.journal())) == 12
+    assert len(ids_of(lab.journal())) == 12
     lab.store.close()
 
 
@@ -228,7 +257,7 @@ async def test_records_of_a_foreign_partitioner_are_moved_to_the_partition_of_th
     here = next(f"p{i}" for i in range(99) if partition_for(f"p{i}".encode(), 2) == 0)
     elsewhere = next(f"p{i}" for i in range(99) if partition_for(f"p{i}".encode(), 2) == 1)
     await lab.task.advance(lab.write(refund(here, "r1"), refund(elsewhere, "r2")))
-    assert ids(lab.journal()) == ["r1"]
+    assert ids_of(lab.journal()) == ["r1"]
     moved = lab.log.records(INBOX, 1)
     assert [record.key for record in moved] == [elsewhere.encode()]
     assert header_text(moved[0].headers, "saldo-source") == f"{INBOX}/0/1/0"

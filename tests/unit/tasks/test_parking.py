@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
+
+from schemas.failures import Unavailable
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import (
     DeadLetter,
@@ -13,9 +18,10 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     RecordParked,
 )
-from streams.tasks.stores import MemoryStore
+from streams.tasks.records import partition_for
+from streams.tasks.stores import MemoryStore, SqliteStore
 from tests.support import task_lab
-from tests.support.task_lab import DLQ, JOURNAL, Counted, Lab, decide_mended, refund
+from tests.support.task_lab import CODEC, DLQ, JOURNAL, Counted, Lab, decide_mended, refund
 
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -165,3 +171,169 @@ async def test_a_card_number_in_an_error_message_is_masked() -> None:
     await lab.task.advance(lab.write(refund("p", "r1")))
     assert "4111111111111111" not in letters(lab)[0].message
     assert "1111" in letters(lab)[0].message
+
+
+async def test_a_discarded_record_does_not_free_those_behind_it() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r1", 13), refund("p", "r2"), refund("p", "r3")))
+    await lab.task.advance([lab.write_record(discard(b"p", 0)), *lab.write(refund("p", "r4"))])
+    assert applied(lab) == []
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {b"p": (1, 2, 4)}
+
+
+async def test_a_replay_stops_at_the_first_that_still_fails() -> None:
+    lab = Lab()
+    await lab.task.advance(
+        lab.write(refund("p", "r1", 13), refund("p", "r2"), refund("p", "r3", 13), refund("p", "r4"))
+    )
+    await lab.task.advance([lab.write_record(discard(b"p", 0)), lab.write_record(replay(b"p"))])
+    assert applied(lab) == ["r2"]
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {b"p": (2, 3)}
+
+
+async def test_each_replayed_record_is_decided_in_the_state_that_the_one_before_it_left() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r0", 13), refund("p", "r1"), refund("p", "r1"), refund("p", "r2")))
+    await lab.task.advance([lab.write_record(discard(b"p", 0)), lab.write_record(replay(b"p"))])
+    assert applied(lab) == ["r1", "r2"]
+    assert [movement.movement_id for movement in lab.outputs()] == ["r1", "r2"]  # type: ignore[attr-defined]  # by make
+    assert lab.store.get(b"p") == Counted(("r1", "r2"), 200)
+    lab.task = lab.new_task(store := MemoryStore())
+    await lab.task.restore()
+    assert store.get(b"p") == Counted(("r1", "r2"), 200)
+
+
+async def test_an_operator_reaches_what_is_parked_on_a_partition_that_is_not_its_keys() -> None:
+    lab = Lab()
+    lab.log._partitions[task_lab.INBOX] = 2
+    elsewhere = next(key for number in range(99) if partition_for(key := f"x{number}".encode(), 2) == 1)
+    await lab.task.advance([lab.write_bytes(elsewhere, b"\x07nonsense", []), lab.write_bytes(None, b"\x07too", [])])
+    keys = [letter.record_key for letter in letters(lab)]
+    for offset, key in enumerate(keys):
+        await lab.task.advance([lab.write_record(discard(key, offset))])
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {}
+    assert lab.log.records(task_lab.INBOX, 1) == []
+
+
+async def test_a_record_that_turns_out_to_be_another_keys_is_decided_with_that_key() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r1")))
+    await lab.task.advance([lab.write_bytes(None, CODEC.encode(refund("p", "r2")), [("saldo-source", b"no position")])])
+    (letter,) = letters(lab)
+    # A later version of the task layer reads this header, say.
+    lab.log.records(task_lab.INBOX, 0)[1] = replace(lab.log.records(task_lab.INBOX, 0)[1], headers=())
+    await lab.task.advance([lab.write_record(replay(letter.record_key))])
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {}
+    await lab.task.catch_up()
+    assert applied(lab) == ["r1", "r2"]
+    assert lab.store.get(b"p") == Counted(("r1", "r2"), 200)
+    assert lab.store.get(letter.record_key) is None
+    assert isinstance(lab.journal()[-1], RefundApplied)
+
+
+async def test_an_event_that_does_not_fit_its_schema_parks_its_cause() -> None:
+    lab = Lab()
+    lab.task = lab.new_task(
+        MemoryStore(),
+        lambda _state, record: (
+            RefundApplied(
+                paytrace_transaction_id=record.paytrace_transaction_id,
+                refund_transaction_id="r",
+                amount_minor=2**70,
+                currency="USD",
+                occurred_at=WHEN,
+            ),
+        ),
+    )
+    await lab.task.advance(lab.write(refund("p", "r1")))
+    assert [letter.error_type for letter in letters(lab)] == ["Unreadable"]
+    assert lab.outputs() == []
+
+
+async def test_a_header_that_names_no_position_parks_the_record() -> None:
+    lab = Lab()
+    await lab.task.advance([lab.write_bytes(b"p", CODEC.encode(refund("p", "r1")), [("saldo-source", b"?")])])
+    assert [letter.error_type for letter in letters(lab)] == ["ValueError"]
+
+
+async def test_a_card_number_in_a_key_is_masked() -> None:
+    lab = Lab()
+    await lab.task.advance([lab.write_bytes(b"4111111111111111", CODEC.encode(refund("p", "r1")), [])])
+    assert "4111111111111111" not in letters(lab)[0].message
+
+
+async def test_only_heads_count_for_a_run_and_a_decided_record_ends_it() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r1", 13), *(refund("p", f"b{number}") for number in range(5))))
+    await lab.task.advance(lab.write(refund("q", "r2", 13), refund("ok", "r3"), refund("s", "r4", 13)))
+    await lab.task.advance(lab.write(refund("t", "r5", 13)))
+    assert lab.task.stalled_because is None
+    assert lab.task.progress is not None
+    assert lab.task.progress.failures == 2
+
+
+async def test_an_operators_word_ends_a_run() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(*(refund(f"p{number}", "r", 13) for number in range(3))))
+    await lab.task.advance([lab.write_record(discard(b"p0", 0))])
+    await lab.task.advance(lab.write(refund("p3", "r", 13)))
+    assert lab.task.stalled_because is None
+
+
+async def test_a_run_of_failures_goes_over_a_restart_from_a_snapshot(tmp_path: Path) -> None:
+    lab = Lab(store=SqliteStore(tmp_path / "task.sqlite", Counted))
+    await lab.task.advance(lab.write(*(refund(f"p{number}", "r", 13) for number in range(3))))
+    lab.restart()
+    await lab.task.advance(lab.write(refund("p3", "r", 13)))
+    assert lab.task.stalled_because is not None
+    assert len(letters(lab)) == 3
+    lab.store.close()
+
+
+async def test_a_key_stays_parked_over_a_restart_from_a_snapshot(tmp_path: Path) -> None:
+    lab = Lab(store=SqliteStore(tmp_path / "task.sqlite", Counted))
+    await lab.task.advance(lab.write(refund("p", "r1", 13), refund("p", "r2")))
+    lab.restart()
+    await lab.task.advance(lab.write(refund("p", "r3")))
+    assert applied(lab) == []
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {b"p": (0, 1, 2)}
+    lab.store.close()
+
+
+async def test_a_stopped_task_waits_and_then_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("streams.tasks.task.time.monotonic", lambda: now)
+    lab = Lab()
+    calls: list[object] = []
+
+    def away(_state: Counted, record: object) -> tuple[()]:
+        calls.append(record)
+        raise Unavailable("the world is away")
+
+    lab.task = lab.new_task(MemoryStore(), away)
+    batch = lab.write(refund("p", "r1"))
+    for pause in (1, 2, 4):
+        await lab.task.advance(batch)
+        asked = len(calls)
+        now += pause - 0.1
+        await lab.task.catch_up()
+        await lab.task.advance(batch)
+        assert len(calls) == asked
+        now += 0.2
+    await lab.task.catch_up()
+    assert len(calls) == 4
+
+
+async def test_of_several_keys_that_must_wait_the_first_record_counts() -> None:
+    lab = Lab()
+    await lab.task.advance(
+        lab.write(refund("p", "r1"), refund("q", "r2", 66), refund("s", "r3"), refund("t", "r4", 66))
+    )
+    assert applied(lab) == ["r1"]
+    assert lab.task.progress is not None
+    assert lab.task.progress.position == 1
