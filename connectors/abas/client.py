@@ -5,16 +5,15 @@ and when its answer doesn't come the caller gets AbasOutcomeUnknown and must loo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from decimal import Decimal
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx2
 import stamina
 
+from connectors.abas.answers import entries_of, judge, plain_fields, read_shape, written_shape
 from connectors.abas.auth import login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
@@ -24,16 +23,12 @@ from connectors.abas.errors import (
     AbasRequestRejected,
     AbasUnavailable,
     LoginRejected,
-    error_from_answer,
-    error_without_body,
 )
 from connectors.abas.settings import AbasSettings
 from connectors.abas.wire import (
     Answer,
     ErpField,
     ErpObject,
-    WireError,
-    parse_answer,
     parse_object,
     parse_objects,
     parse_single_value,
@@ -42,17 +37,14 @@ from schemas.failures import Transient
 
 Action = Mapping[str, Any]
 Answers = Mapping[str, Sequence[str]]  # dialog id -> the values to answer with
-ShapeT = TypeVar("ShapeT")
-
 
 # The request never reached abas, so even a write may be called "had no effect".
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
-def set_field(name: str, value: str | bool, *, row: str | None = None) -> Action:
+def set_field(name: str, value: str) -> Action:
     """Build the action that sets a field; values travel as strings, as the schema types them."""
-    action: dict[str, Any] = {"_type": "SetFieldValue", "fieldName": name, "value": value}
-    return action if row is None else {**action, "rowSpec": row}
+    return {"_type": "SetFieldValue", "fieldName": name, "value": value}
 
 
 def press(button: str, answers: Answers) -> Action:
@@ -88,7 +80,6 @@ class AbasClient:
                 "Accept-Language": settings.accept_language,
                 "X-abas-mw-ws-label": settings.working_set_label,
             },
-            follow_redirects=True,
             transport=transport,
         )
         self._root = f"{settings.base_url.rstrip('/')}/r"
@@ -113,11 +104,11 @@ class AbasClient:
 
         Raises: Transient, LoginRejected, AbasAccessDenied.
         """
-        return _plain_fields(await self._read("GET", f"{self._base}/about"))
+        return plain_fields(await self._read("GET", f"{self._base}/about"))
 
     async def user_info(self) -> Mapping[str, str]:
         """Tell whom the login stands for."""
-        return _plain_fields(await self._read("GET", f"{self._base}/userInfo"))
+        return plain_fields(await self._read("GET", f"{self._base}/userInfo"))
 
     async def query(
         self, table: str, selection: Selection, head_fields: Sequence[str], *, order_option: str
@@ -158,7 +149,7 @@ class AbasClient:
             "offset": offset,
             "limit": limit or self._settings.page_size,
         }
-        return _read_shape(parse_objects, await self._ask(f"/obj/data/{table}/query", body))
+        return read_shape(parse_objects, await self._ask(f"/obj/data/{table}/query", body))
 
     async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:
         """Read one record by id, number or search word.
@@ -167,37 +158,37 @@ class AbasClient:
         """
         params = {**self._language, "headFields": ",".join(head_fields), "tableFields": "-"}
         path = f"{self._base}/obj/data/{table}/{quote(record, safe='')}"
-        return _read_shape(parse_object, await self._read("GET", path, params=params))
+        return read_shape(parse_object, await self._read("GET", path, params=params))
 
     async def tables(self) -> tuple[Mapping[str, Any], ...]:
         """List every table: name, dbId, tableSpec."""
         answer = await self._read("GET", f"{self._base}/obj/meta", params=self._language)
-        return _entries(answer, "erpDbGroups", "groups")
+        return entries_of(answer, "erpDbGroups", "groups")
 
     async def table_fields(self, table: str) -> tuple[Mapping[str, Any], ...]:
         """List a table's fields: name, germanName, englishName, type, tableColumn."""
         params = {**self._language, "selHeadFields": "*", "selTableFields": "*"}
-        return _entries(await self._read("GET", f"{self._base}/obj/meta/{table}", params=params), "fields")
+        return entries_of(await self._read("GET", f"{self._base}/obj/meta/{table}", params=params), "fields")
 
     async def table_commands(self, table: str) -> tuple[Mapping[str, Any], ...]:
         """List the edit actions that a table allows."""
         answer = await self._read("GET", f"{self._base}/obj/meta/{table}/commands", params=self._language)
-        return _entries(answer, "commands")
+        return entries_of(answer, "commands")
 
     async def infosystems(self, workspace: str) -> tuple[Mapping[str, Any], ...]:
         """List a workspace's infosystems: className, searchWord."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}"
-        return _entries(await self._read("GET", path, params=self._language), "erpInfosystems", "infosystems")
+        return entries_of(await self._read("GET", path, params=self._language), "erpInfosystems", "infosystems")
 
     async def all_infosystems(self) -> tuple[Mapping[str, Any], ...]:
         """List the infosystems of every workspace: className, workspace, searchWord."""
         answer = await self._read("GET", f"{self._base}/infosys/meta", params=self._language)
-        return _entries(answer, "erpInfosystems", "infosystems")
+        return entries_of(answer, "erpInfosystems", "infosystems")
 
     async def infosystem_fields(self, workspace: str, search_word: str) -> tuple[Mapping[str, Any], ...]:
         """List an infosystem's fields."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
-        return _entries(await self._read("GET", path, params=self._language), "fields")
+        return entries_of(await self._read("GET", path, params=self._language), "fields")
 
     async def list_infosystem(
         self, workspace: str, search_word: str, actions: Sequence[Action], *, table_fields: Sequence[str]
@@ -207,7 +198,7 @@ class AbasClient:
         Raises: AbasQueryRefused when abas refuses; Transient after bounded retries.
         """
         body = {"actions": list(actions), "headFields": "-", "tableFields": ",".join(table_fields)}
-        return _read_shape(parse_object, await self._ask(_infosystem_path(workspace, search_word), body))
+        return read_shape(parse_object, await self._ask(_infosystem_path(workspace, search_word), body))
 
     async def run_infosystem(
         self, workspace: str, search_word: str, actions: Sequence[Action], *, head_fields: Sequence[str]
@@ -219,7 +210,7 @@ class AbasClient:
         """
         body = {"actions": list(actions), "headFields": ",".join(head_fields), "tableFields": "-"}
         path = f"{self._base}{_infosystem_path(workspace, search_word)}"
-        return self._shape_of_write(await self._write("POST", path, params=self._editing, body=body))
+        return written_shape(await self._write("POST", path, params=self._editing, body=body))
 
     async def format_value(self, table: str, field_name: str, value: str) -> ErpField:
         """Ask how abas reads a value for a field, without saving anything.
@@ -228,24 +219,12 @@ class AbasClient:
         """
         params = {**self._language, "tableName": table, "fieldName": field_name, "tableField": "false", "value": value}
         answer = await self._read("GET", f"{self._base}/methods/formatDbFieldValue", params=params)
-        return _read_shape(parse_single_value, answer)
+        return read_shape(parse_single_value, answer)
 
     async def working_sets(self) -> tuple[Mapping[str, Any], ...]:
         """List the working sets under our label that the server still holds."""
         answer = await self._read("GET", f"{self._base}/workspace", params=self._language)
-        return _entries(answer, "workingSets")
-
-    @asynccontextmanager
-    async def working_set(self) -> AsyncIterator["WorkingSet"]:
-        """Collect editors that live and die together.
-
-        Ensures: closed on every path, so no lock outlives us longer than the server's expiry.
-        """
-        working_set = WorkingSet(self)
-        try:
-            yield working_set
-        finally:
-            await working_set.close()
+        return entries_of(answer, "workingSets")
 
     async def open_editor(
         self, table: str, action: str, *, record: str | None, working_set_id: str | None
@@ -259,7 +238,7 @@ class AbasClient:
         params = {**self._editing, "filterHeadFields": "id", "filterTableFields": "-"}
         if working_set_id:
             params["workingSetId"] = working_set_id
-        return self._shape_of_write(await self._write("POST", path, params=params, body={}))
+        return written_shape(await self._write("POST", path, params=params, body={}))
 
     async def act(self, working_set_id: str, editor_id: str, actions: Sequence[Action]) -> None:
         """Apply actions to an open editor, in order; a Commit may be the last."""
@@ -326,14 +305,17 @@ class AbasClient:
     ) -> Answer:
         async with self._slots:
             try:
-                async with self._http.stream(method, url, params=params, json=body) as response:
+                async with (
+                    asyncio.timeout(self._settings.answer_timeout_s),
+                    self._http.stream(method, url, params=params, json=body, follow_redirects=not wrote) as response,
+                ):
                     received = await self._body_of(response)
             except _NOT_SENT as error:
                 raise AbasUnavailable(f"abas can't be reached: {type(error).__name__}") from error
-            except (httpx2.TransportError, httpx2.DecodingError, httpx2.TooManyRedirects) as error:
+            except (httpx2.TransportError, httpx2.DecodingError, httpx2.TooManyRedirects, TimeoutError) as error:
                 text = f"the answer of abas didn't arrive: {type(error).__name__}"
                 raise (AbasOutcomeUnknown(text) if wrote else AbasUnavailable(text)) from error
-        return _judge(response, received, wrote=wrote)
+        return judge(response, received, wrote=wrote)
 
     async def _body_of(self, response: httpx2.Response) -> bytes:
         """Collect the body, up to the bound that keeps a hostile or broken server from filling our memory."""
@@ -344,110 +326,6 @@ class AbasClient:
                 raise httpx2.DecodingError("answer is larger than max_answer_bytes", request=response.request)
         return bytes(received)
 
-    @staticmethod
-    def _shape_of_write(answer: Answer) -> ErpObject:
-        try:
-            return parse_object(answer.data)
-        except WireError as error:
-            raise AbasOutcomeUnknown(f"abas said yes in a form that we can't read: {error}") from error
-
-
-class WorkingSet:
-    """Editors that share one server-side working set: opened one after the other, closed together.
-
-    The server drops all of them at once when the set expires, and makes a set anew when an editor is opened in one
-    that is gone. So an editor that was opened first and still lives proves that every later one, and the lock it
-    holds, has lived as long.
-    """
-
-    def __init__(self, client: AbasClient) -> None:
-        self._client = client
-        self._id: str | None = None
-
-    async def open(self, table: str, action: str, *, record: str | None = None) -> str:
-        """Open an editor and return its id.
-
-        Raises: AbasObjectLocked when somebody else holds the record.
-        """
-        editor = await self._client.open_editor(table, action, record=record, working_set_id=self._id)
-        self._id = self._id or str(editor.meta.get("workingSetId") or "") or None
-        editor_id = str(editor.meta.get("workingSetEditorId") or "")
-        if not editor_id or self._id is None:
-            raise AbasOutcomeUnknown("abas opened an editor and didn't say which")
-        return editor_id
-
-    async def act(self, editor_id: str, actions: Sequence[Action]) -> None:
-        """Apply actions to one of the set's editors.
-
-        Raises: AbasSessionLost when it, and with it every lock of the set, is gone.
-        """
-        if self._id is None:
-            raise AbasOutcomeUnknown("no editor is open in this working set")
-        await self._client.act(self._id, editor_id, actions)
-
-    async def close(self) -> None:
-        """Drop what was not committed and free the locks; a set that is gone or unreachable expires by itself."""
-        if self._id is None:
-            return
-        working_set_id, self._id = self._id, None
-        try:
-            await self._client.command_working_set(working_set_id, "CANCEL")
-        except (Transient, AbasRefused):
-            return
-
 
 def _infosystem_path(workspace: str, search_word: str) -> str:
     return f"/infosys/data/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
-
-
-def _judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:
-    """Decide what an answer means: its body speaks first, its status only where the body is silent."""
-    try:
-        answer = parse_answer(received) if received.strip() else None
-    except WireError as error:
-        raise _without_body(response, str(error), wrote=wrote) from error
-    if answer is not None and answer.dialog is not None:
-        # The answers that the profile knows came with the action, so nobody decided on this question: no one
-        # answers it by guess, the editor is cancelled, and the question stands as a refusal for a person to read.
-        raise AbasRefused(
-            f"abas asks: {answer.dialog.title} {answer.dialog.prompt}".strip(), code=f"DIALOG/{answer.dialog.id}"
-        )
-    if answer is not None and answer.error is not None:
-        raise error_from_answer(answer.error)
-    if response.status_code >= 400 or answer is None:
-        raise _without_body(response, "no abas error in the body", wrote=wrote)
-    return answer
-
-
-def _without_body(response: httpx2.Response, reason: str, *, wrote: bool) -> Exception:
-    retry_after = response.headers.get("Retry-After", "")
-    seconds = float(retry_after) if retry_after.isdigit() else None
-    return error_without_body(response.status_code, wrote=wrote, retry_after_s=seconds, reason=reason)
-
-
-def _read_shape(parse: Callable[[Any], ShapeT], answer: Answer) -> ShapeT:
-    try:
-        return parse(answer.data)
-    except WireError as error:
-        raise AbasUnavailable(f"abas answered in a form that we can't read: {error}") from error
-
-
-def _plain_fields(answer: Answer) -> dict[str, str]:
-    """Read named values, each plain or as a field with value and text; other things are left out."""
-    fields: dict[str, str] = {}
-    for name, entry in (answer.data if isinstance(answer.data, dict) else {}).items():
-        value = (entry.get("value") or entry.get("text")) if isinstance(entry, dict) else entry
-        if isinstance(value, str | int | Decimal):
-            fields[str(name)] = str(value)
-    return fields
-
-
-def _entries(answer: Answer, *keys: str) -> tuple[Mapping[str, Any], ...]:
-    """Find the list of a metadata answer: at one of these keys, or the answer itself, as an array or a map by name."""
-    data = answer.data
-    found = next((data[key] for key in keys if key in data), None) if isinstance(data, dict) else data
-    if isinstance(found, dict):
-        found = [{"name": name, **entry} for name, entry in found.items() if isinstance(entry, dict)]
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise AbasUnavailable(f"abas answered a metadata request without a list of {keys[0]}")
-    return tuple(found)

@@ -24,6 +24,8 @@ from schemas.money import Money, from_major
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 
+_MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedDocument:
@@ -171,11 +173,19 @@ def to_raw(item: ErpObject) -> str:
     Ensures: the same record gives the same text, whatever dialect or order it came in.
     """
     values = {
-        name: format(entry.value.normalize(), "f") if isinstance(entry.value, Decimal) else entry.value
+        name: _plain_number(entry.value) if isinstance(entry.value, Decimal) else entry.value
         for name, entry in item.head.items()
         if entry.value is not None
     }
     return json.dumps(values, sort_keys=True, ensure_ascii=False)
+
+
+def _plain_number(value: Decimal) -> str:
+    """Write a number without exponent and trailing zeros; one of absurd size keeps its exponent."""
+    if abs(value.adjusted()) > _MAX_PLAIN_DIGITS:
+        return str(value)
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def to_decimal_text(amount_minor: int, currency: str) -> str:

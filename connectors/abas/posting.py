@@ -21,6 +21,7 @@ from connectors.abas.client import AbasClient, Action, commit, press, set_field
 from connectors.abas.errors import AbasOutcomeUnknown, AbasRecordUnreadable, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.profile import EditorCall, InfosystemCall, Profile, Role
+from connectors.abas.working_set import working_set
 
 LookUp = Callable[[], Awaitable[PostedDocument | None]]
 
@@ -76,13 +77,13 @@ async def _by_editor(
     else:
         held = customer if call.lock.table == "customer" else values["open_item"]
         locked_table = getattr(profile.tables, call.lock.table).table
-        async with client.working_set() as working_set:
-            editor = await working_set.open(payment, call.action)
-            await working_set.open(locked_table, call.lock.action, record=held)
+        async with working_set(client) as editors:
+            editor = await editors.open(payment, call.action)
+            await editors.open(locked_table, call.lock.action, record=held)
             found = await look_up()  # under the lock: what a writer before us posted is visible now
             if found is not None:
                 return found
-            await working_set.act(editor, [*fields, saving])
+            await editors.act(editor, [*fields, saving])
     posted = await look_up()
     if posted is None:
         raise AbasOutcomeUnknown("abas said that it saved the document, and it can't be found yet")

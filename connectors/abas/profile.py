@@ -16,7 +16,7 @@ from connectors.abas.errors import ProfileUnreadable
 from schemas.records.erp import ReversalReason
 from schemas.records.payments import PaymentMethod
 
-Path_ = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
@@ -217,7 +217,7 @@ class Profile(_Entry):
         return self
 
     _origin: str = PrivateAttr(default="profile")
-    _lines: dict[Path_, int] = PrivateAttr(default_factory=dict)
+    _lines: dict[YamlPath, int] = PrivateAttr(default_factory=dict)
 
     def where(self, *path: str | int) -> str:
         """Name file and line of an entry, or of its nearest parent that has a line."""
@@ -248,7 +248,7 @@ def parse_profile(text: str, *, origin: str) -> Profile:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise ProfileUnreadable(f"{origin}{line}: no YAML: {error}") from error
-    lines: dict[Path_, int] = {}
+    lines: dict[YamlPath, int] = {}
     if node is not None:
         _collect_lines(node, (), lines)
     try:
@@ -265,7 +265,7 @@ def parse_profile(text: str, *, origin: str) -> Profile:
     return profile
 
 
-def nearest_line(lines: Mapping[Path_, int], path: tuple[str | int, ...]) -> int:
+def nearest_line(lines: Mapping[YamlPath, int], path: tuple[str | int, ...]) -> int:
     """Find the line of a path, or of the longest part of it that has one; 1 when none has."""
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
@@ -273,7 +273,7 @@ def nearest_line(lines: Mapping[Path_, int], path: tuple[str | int, ...]) -> int
     return 1
 
 
-def _collect_lines(node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> None:
+def _collect_lines(node: yaml.Node, path: YamlPath, lines: dict[YamlPath, int]) -> None:
     if len(path) > 20:  # no profile is nested that deep; a hostile one must not exhaust the stack
         return
     if isinstance(node, yaml.MappingNode):

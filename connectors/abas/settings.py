@@ -44,7 +44,8 @@ class AbasSettings(BaseModel):
     about_time_field: str = "erpDateTime"  # the server's clock in .../about
 
     connect_timeout_s: float = 5.0
-    read_timeout_s: float = 30.0
+    read_timeout_s: float = 30.0  # between two pieces of an answer
+    answer_timeout_s: float = 120.0  # for the whole answer, so that a trickle can't hold us
     lock_wait_s: int = 5  # how long abas itself waits for a lock before it says RECORD_LOCKED
     concurrency: int = Field(default=2, ge=1)  # every call takes an ERP licence while it runs
     page_size: int = Field(default=100, ge=1)

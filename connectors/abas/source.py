@@ -116,7 +116,7 @@ class AbasSource:
         )
         for row in shown.rows:
             reference = row.get(listing.rows.item)
-            item = ErpObject(str(reference.value or "") if reference else "", "", listing.search_word, None, row)
+            item = ErpObject(str(reference.value or "") if reference else "", "", listing.search_word, row)
             seen = self._item(item, listing.rows, unreadable, filed=False)
             if seen is not None:
                 yield seen

@@ -1,15 +1,15 @@
 """abas' answers in abas' own words: three JSON dialects read into one shape, nothing translated.
 
 Read by client and mapping. Protects the rest from the dialects: `head.fields` may be an array (application/json),
-a map (abas.objects) or plain values (abas.objects.simple); links may be an array or a map; properties that are
-null are left out by real servers even where the schema calls them required.
+a map (abas.objects) or plain values (abas.objects.simple), and properties that are null are left out by real servers
+even where the schema calls them required. What nobody here reads (links, versions, screen details) is passed over.
 Numbers arrive as Decimal, never as float, so that an amount is what the text on the wire says.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 JSON_DIALECT = "application/json"
@@ -38,13 +38,12 @@ class ErpField:
 class ErpObject:
     """One record, editor or infosystem: header fields and table rows.
 
-    `fields` is empty of what abas left out; a field that abas sent without a value has value None.
+    A field that abas left out is missing; one that it sent without a value has value None.
     """
 
     id: str
     number: str
     table: str
-    last_modified: str | None
     head: Mapping[str, ErpField]
     rows: tuple[Mapping[str, ErpField], ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -55,11 +54,9 @@ class ErpMessage:
     """A message of the ERP: text for people, number for us."""
 
     text: str
-    type: str = "TEXT"
     sub_type: str = "UNKNOWN"
     erp_number: int | None = None
     field_names: tuple[str, ...] = ()
-    row_spec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +91,18 @@ class ErpDialog:
     """A question that abas asks before it goes on."""
 
     id: str
-    type: str
     title: str
     prompt: str
-    answers_property: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of the server, already told apart into success, question and failure."""
 
-    content_type: str
     data: Any
     messages: tuple[ErpMessage, ...] = ()
     error: ErpError | None = None
     dialog: ErpDialog | None = None
-    remaining_actions: tuple[Mapping[str, Any], ...] = ()
 
 
 def parse_answer(body: bytes) -> Answer:
@@ -119,23 +112,18 @@ def parse_answer(body: bytes) -> Answer:
     """
     try:
         document = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, InvalidOperation) as error:
         raise WireError(f"no JSON: {error}") from error
     envelope = _mapping(document, "answer")
     content = envelope.get("content")
     if content is None or isinstance(content, str):
-        return Answer(content_type=_meta_type(envelope), data=envelope if content is None else content)
+        return Answer(data=envelope if content is None else content)
     content = _mapping(content, "content")
-    kind = str(content.get("_type") or _meta_type(envelope))
-    remaining = _mapping(content.get("remainingActions") or {}, "remainingActions")
-    actions = _list(remaining.get("actions") or [], "remainingActions.actions")
     return Answer(
-        content_type=kind,
         data=content.get("data", content),
         messages=tuple(_message(m) for m in _list(content.get("messages") or [], "messages")),
         error=_error(content),
         dialog=_dialog(content),
-        remaining_actions=tuple(_mapping(action, "action") for action in actions),
     )
 
 
@@ -161,7 +149,6 @@ def parse_object(data: Any) -> ErpObject:
         id=_text(meta.get("id")) or _field_text(head.get("id")),
         number=_text(meta.get("identNumber")),
         table=_text(meta.get("objectGroup")),
-        last_modified=_text(meta.get("lastModified")) or None,
         head=head,
         rows=rows,
         meta=meta,
@@ -175,21 +162,6 @@ def parse_single_value(data: Any) -> ErpField:
     """
     result = _mapping(data, "data").get("result")
     return _field(result) if isinstance(result, dict) else ErpField(value=_value(result, "result"))
-
-
-def links_of(data: Any) -> dict[str, str]:
-    """Collect rel -> href from either layout of `links`; the first of several wins."""
-    links = _mapping(data, "object").get("links") or {}
-    found: dict[str, str] = {}
-    if isinstance(links, dict):
-        pairs = [(rel, link) for rel, listed in links.items() for link in _as_list(listed)]
-    else:
-        pairs = [(_mapping(link, "link").get("rel", ""), link) for link in _list(links, "links")]
-    for rel, link in pairs:
-        href = link.get("href") if isinstance(link, dict) else None
-        if isinstance(href, str):
-            found.setdefault(str(rel), href)
-    return found
 
 
 def _fields(holder: Mapping[str, Any]) -> dict[str, ErpField]:
@@ -232,7 +204,7 @@ def _error(content: Mapping[str, Any]) -> ErpError | None:
     return ErpError(
         category=categories.get(_text(error.get("type")), "OTHER"),
         error_code=_text(content.get("errorCode")) or None,
-        message=ErpMessage(text=said, type="ERROR"),
+        message=ErpMessage(text=said),
         details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
     )
 
@@ -253,14 +225,11 @@ def _message(raw: Any) -> ErpMessage:
     text = entry.get("text", entry.get("message"))
     number = entry.get("erpNumber")
     names = _as_list(entry.get("fieldNames") or [])
-    row = entry.get("rowSpec")
     return ErpMessage(
         text=" ".join(_text(line) for line in _as_list(text if text is not None else "")),
-        type=_text(entry.get("type")) or "TEXT",
         sub_type=_text(entry.get("subType")) or "UNKNOWN",
         erp_number=number if isinstance(number, int) and not isinstance(number, bool) else None,
         field_names=tuple(_text(name) for name in names),
-        row_spec=None if row is None else _text(row),
     )
 
 
@@ -271,16 +240,9 @@ def _dialog(content: Mapping[str, Any]) -> ErpDialog | None:
     entry = _mapping(raw, "dialogInfo")
     return ErpDialog(
         id=_text(entry.get("id")),
-        type=_text(entry.get("type")),
         title=_text(entry.get("title")),
         prompt=_text(entry.get("prompt")),
-        answers_property=_text(entry.get("answersProperty")) or "dialogAnswers",
     )
-
-
-def _meta_type(envelope: Mapping[str, Any]) -> str:
-    meta = envelope.get("meta")
-    return _text(meta.get("contentType")) if isinstance(meta, dict) else ""
 
 
 def _mapping(value: Any, name: object) -> Mapping[str, Any]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -21,8 +21,6 @@ from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT, PAYMENT
 from schemas.money import from_major
 
 _PAGE_ROWS = 200
-
-T = TypeVar("T")
 
 
 class CustomerSeed(BaseModel):
@@ -100,7 +98,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         async def endpoint(request: Request) -> Response:
             try:
                 return JSONResponse(work(await request.body()))
-            except (ValidationError, Refusal) as error:
+            except (ValueError, OverflowError) as error:
                 return JSONResponse({"error": str(error)}, status_code=422)
 
         return endpoint
@@ -203,17 +201,18 @@ def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
 def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     seeds = TypeAdapter(list[OpenItemSeed]).validate_json(raw)
     customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    amounts = [from_major(seed.amount, seed.currency).major for seed in seeds]  # refuses what the currency can't hold
     with sandbox.store.transaction():
         ids = [
             add_open_item(
                 sandbox.store,
                 customers[seed.customer_number],
                 invoice=seed.invoice_number,
-                amount=seed.amount,
+                amount=amounts[number],
                 currency=seed.currency,
                 due_on=seed.due_on,
             ).id
-            for seed in seeds
+            for number, seed in enumerate(seeds)
         ]
     return {"ids": ids}
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from connectors.abas.sandbox.faults import Faults, business_refusal
 from connectors.abas.sandbox.store import Record, Store, Stored
 from connectors.abas.sandbox.tables import CURRENCY, OPEN_ITEM, PAYMENT
+from schemas.money import from_major
 
 PERIOD_CLOSED = 4101
 ALREADY_PAID = 4102
@@ -76,9 +77,12 @@ def _check(
         raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
     if values.get("curr") != item.values["curr"]:
         raise business_refusal("Currency differs from the outstanding item", CURRENCY_DIFFERS, names["curr"])
+    currency = store.record(str(values["curr"]))
     amount = Decimal(str(values.get("amount") or "0"))
     if amount == 0:
         raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
+    if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
+        raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
     period = str(values.get("valDate") or store.now().date().isoformat())[:7]
     if period in faults.closed_periods:
         shown = f"{period[5:]}/{period[:4]}"
@@ -99,3 +103,11 @@ def _check(
     if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
         raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
     return item, receipt
+
+
+def _fits(amount: Decimal, currency: str) -> bool:
+    try:
+        from_major(amount, currency)
+    except ValueError:
+        return False
+    return True

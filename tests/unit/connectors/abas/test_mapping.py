@@ -45,7 +45,7 @@ def erp_item(**changes: Any) -> ErpObject:
         **changes,
     }
     head = {name: ErpField(value=value) for name, value in values.items()}
-    return ErpObject("(4711,900,0)", "OP-1", "900:1", None, head)
+    return ErpObject("(4711,900,0)", "OP-1", "900:1", head)
 
 
 def read(item: ErpObject, *, filed: bool = False) -> Any:
@@ -158,7 +158,7 @@ FIELD_NAMES = ["docNo", "customer^idno", "totalAmt", "openAmt", "curr^swd", "due
     )
 )
 def test_any_fields_are_read_or_refused(values: dict[str, Any]) -> None:
-    item = ErpObject("(1,900,0)", "", "900:1", None, {name: ErpField(value=v) for name, v in values.items()})
+    item = ErpObject("(1,900,0)", "", "900:1", {name: ErpField(value=v) for name, v in values.items()})
     for to_record in (read, lambda i: to_posted_document(i, PROFILE.tables.payment.fields, FORMATS)):
         try:
             to_record(item)
@@ -169,7 +169,7 @@ def test_any_fields_are_read_or_refused(values: dict[str, Any]) -> None:
 def test_a_customer_is_known_by_its_paytrace_id() -> None:
     fields = PROFILE.tables.customer.fields
     head = {"idno": ErpField(value="70001"), "ypaytracecust": ErpField(value=" acme-inc ")}
-    customer = ErpObject("(170,0,0)", "70001", "0:1", None, head)
+    customer = ErpObject("(170,0,0)", "70001", "0:1", head)
     referenced = to_customer_referenced(customer, fields, observed_at=NOW)
     assert referenced is not None
     assert (referenced.token, referenced.abas_customer_id) == ("vault:acme-inc", "70001")
