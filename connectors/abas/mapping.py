@@ -23,6 +23,7 @@ from connectors.abas.wire import ErpField, ErpObject
 from schemas.money import Money, from_major
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.references import invoice_token, vault_token
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
 
@@ -107,7 +108,7 @@ def to_customer_referenced(
     if not vault_customer_id:
         return None
     return CustomerReferenced(
-        token=f"vault:{vault_customer_id}",
+        token=vault_token(vault_customer_id),
         abas_customer_id=_required_text(customer, fields.number),
         observed_at=observed_at,
     )
@@ -160,11 +161,6 @@ def to_posted_document(document: ErpObject, fields: DocumentFields, formats: For
         currency=currency,
         created_at=_instant(document, fields.created, formats),
     )
-
-
-def invoice_token(invoice_number: str) -> str:
-    """Normalise an invoice number into the token that payments are looked up by."""
-    return f"invoice:{invoice_number.strip().upper()}"
 
 
 def to_raw(item: ErpObject) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from schemas.money import Money
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
+from schemas.references import normalised_invoice
 from streams.domain.entries import Entry, EntryKind, State, holders, remaining_minor
-from streams.domain.references import normalised_invoice
 
 RULE_VERSION = 1
 

@@ -28,8 +28,8 @@ from schemas.records.identification import (
     ReferenceLearned,
     WaitingReason,
 )
+from schemas.references import NO_REFERENCE
 from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
-from streams.domain.references import NO_REFERENCE
 
 Event: TypeAlias = ReferenceLearned | PaymentPassedOn | PaymentAwaitsReference | PaymentIdentified
 

@@ -49,8 +49,8 @@ from schemas.records.payments import (
     TransactionStatus,
     VoidReason,
 )
+from schemas.references import tokens_of
 from streams.domain.output import IDENTIFICATION_INBOX, PAYMENT_OBSERVATIONS, Output, Record, no_rule_for
-from streams.domain.references import tokens_of
 
 Event: TypeAlias = (
     PaymentAuthorized

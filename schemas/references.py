@@ -1,4 +1,7 @@
-"""How a reference that a payer wrote becomes a token that two sides can be compared by."""
+"""How a reference that a payer or an ERP wrote becomes a token that both sides can be compared by.
+
+Part of the contract, because the edges that tell references and the agent that compares them must agree to the letter.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,16 @@ def normalised_invoice(text: str | None) -> str | None:
     """An invoice number as it is compared: without blanks around it, in capitals; None when nothing is left."""
     number = (text or "").strip().upper()
     return number or None
+
+
+def invoice_token(number: str) -> str:
+    """The token of an invoice; number must not be blank."""
+    return f"invoice:{normalised_invoice(number)}"
+
+
+def vault_token(customer_id: str) -> str:
+    """The token of a customer of PayTrace's vault."""
+    return f"vault:{customer_id.strip()}"
 
 
 def tokens_of(
@@ -22,5 +35,5 @@ def tokens_of(
     """
     vault = (vault_customer_id or "").strip()
     invoice = normalised_invoice(invoice_number)
-    tokens = ((f"vault:{vault}",) if vault else ()) + ((f"invoice:{invoice}",) if invoice else ())
+    tokens = ((vault_token(vault),) if vault else ()) + ((invoice_token(invoice),) if invoice else ())
     return tokens or (f"{NO_REFERENCE}{paytrace_transaction_id}",)
