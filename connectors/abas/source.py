@@ -32,6 +32,28 @@ Sighting = tuple[str, tuple[Record, ...]]
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
 
 
+class _Unreadable:
+    """Counts the records of one poll that can't be read, and keeps the first few reasons."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._shown: list[str] = []
+
+    def add(self, error: AbasRecordUnreadable) -> None:
+        """Note one."""
+        self._count += 1
+        if len(self._shown) < _SHOWN_UNREADABLE:
+            self._shown.append(str(error))
+
+    def tell(self) -> None:
+        """End the poll honestly.
+
+        Raises: AbasRecordUnreadable when there was any.
+        """
+        if self._count:
+            raise AbasRecordUnreadable("\n".join((f"{self._count} records of abas can't be read:", *self._shown)))
+
+
 class AbasSource:
     """Reads customers, open items and sales orders; satisfies the source runner's port by its shape."""
 
@@ -56,14 +78,14 @@ class AbasSource:
         Ensures: a record that can't be read doesn't hide the others: it is told at the end.
         Raises:  AbasRecordUnreadable after everything readable was yielded; Transient, ContractBroken families.
         """
-        unreadable: list[str] = []
+        unreadable = _Unreadable()
         since = await self._lookback()
         listing = self._profile.open_item_list
         items = self._open_items(since, unreadable) if listing is None else self._listed_items(listing, unreadable)
         for reader in (self._customers(unreadable), items, self._orders(since, unreadable)):
             async for sighting in reader:
                 yield sighting
-        _tell(unreadable)
+        unreadable.tell()
 
     async def wishes(self) -> AsyncIterator[tuple[str, PaymentWish]]:
         """Yield the active payment wishes, each with a key that stays the same; nothing when the profile has none.
@@ -73,15 +95,15 @@ class AbasSource:
         table = self._profile.tables.payment_wish
         if table is None:
             return
-        unreadable: list[str] = []
+        unreadable = _Unreadable()
         async for wish in self._read(table, table.fields.model_dump().values(), Selection((), order_by=table.order_by)):
             try:
                 yield f"payment-wish/{wish.id}", to_payment_wish(wish, table.fields)
             except AbasRecordUnreadable as error:
-                unreadable.append(str(error))
-        _tell(unreadable)
+                unreadable.add(error)
+        unreadable.tell()
 
-    async def _customers(self, unreadable: list[str]) -> AsyncIterator[Sighting]:
+    async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         table = self._profile.tables.customer
         fields = table.fields
         selection = Selection((not_empty(fields.vault_customer),), Filing.ACTIVE, table.order_by)
@@ -89,12 +111,12 @@ class AbasSource:
             try:
                 referenced = to_customer_referenced(customer, fields, observed_at=self._now())
             except AbasRecordUnreadable as error:
-                unreadable.append(str(error))
+                unreadable.add(error)
                 continue
             if referenced is not None:
                 yield f"customer/{customer.id}", (referenced,)
 
-    async def _open_items(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
+    async def _open_items(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         table = self._profile.tables.open_item
         if table is None:
             return
@@ -106,7 +128,7 @@ class AbasSource:
                 if seen is not None:
                     yield seen
 
-    async def _listed_items(self, listing: OpenItemList, unreadable: list[str]) -> AsyncIterator[Sighting]:
+    async def _listed_items(self, listing: OpenItemList, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         actions = [set_field(name, value) for name, value in listing.constants.items()]
         shown = await self._client.list_infosystem(
             listing.workspace,
@@ -121,15 +143,15 @@ class AbasSource:
             if seen is not None:
                 yield seen
 
-    def _item(self, item: ErpObject, fields: ItemFields, unreadable: list[str], *, filed: bool) -> Sighting | None:
+    def _item(self, item: ErpObject, fields: ItemFields, unreadable: _Unreadable, *, filed: bool) -> Sighting | None:
         try:
             observed = to_open_item_observed(item, fields, self._profile.formats, filed=filed, observed_at=self._now())
         except AbasRecordUnreadable as error:
-            unreadable.append(str(error))
+            unreadable.add(error)
             return None
         return f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
 
-    async def _orders(self, since: str | None, unreadable: list[str]) -> AsyncIterator[Sighting]:
+    async def _orders(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         table = self._profile.tables.sales_order
         if table is None:
             return
@@ -139,7 +161,7 @@ class AbasSource:
                 try:
                     referenced = to_order_referenced(order, table.fields, observed_at=self._now())
                 except AbasRecordUnreadable as error:
-                    unreadable.append(str(error))
+                    unreadable.add(error)
                     continue
                 yield f"sales-order/{order.id}", (referenced,)
 
@@ -164,9 +186,3 @@ def _active_then_filed(table: Table[FieldsT], changed: str, since: str | None) -
     """Build the two selections in the order that can't miss a record on its way from active to filed."""
     recent = () if since is None else (at_least(changed, since),)
     return Selection((), Filing.ACTIVE, table.order_by), Selection(recent, Filing.FILED, table.order_by)
-
-
-def _tell(unreadable: list[str]) -> None:
-    if unreadable:
-        shown = "\n".join(unreadable[:_SHOWN_UNREADABLE])
-        raise AbasRecordUnreadable(f"{len(unreadable)} records of abas can't be read:\n{shown}")

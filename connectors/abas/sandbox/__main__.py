@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 from pathlib import Path
 
 from connectors.abas.sandbox import create_app, serve
@@ -22,7 +23,8 @@ def main() -> None:
             arguments.port_file.write_text(f"{port}\n", encoding="ascii")
 
     app = create_app(arguments.state_dir, session_idle_s=arguments.session_idle_s)
-    asyncio.run(serve(app, host=arguments.host, port=arguments.port, started=announce))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(app, host=arguments.host, port=arguments.port, started=announce))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def data(response: httpx2.Response) -> Any:
 
 
 def customer_id(sandbox: AbasSandboxProcess) -> str:
-    return next(c["id"] for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001")
+    return next(str(c["id"]) for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001")
 
 
 def documents_under(sandbox: AbasSandboxProcess, reference: str) -> list[dict[str, Any]]:

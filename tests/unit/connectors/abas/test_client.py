@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -77,6 +79,40 @@ async def test_a_read_in_trouble_is_repeated(trouble: Any) -> None:
     async with client_for(handler) as client:
         assert await read(client) == ()
     assert len(handler.requests) == 3
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_write_follows_no_redirect(status: int) -> None:
+    handler = Counting(httpx2.Response(status, headers={"Location": "/mw/r/erp/about"}))
+    async with client_for(handler) as client:
+        with pytest.raises(AbasOutcomeUnknown):
+            await post(client)
+    assert len(handler.requests) == 1
+
+
+async def test_a_trickle_does_not_hold_us() -> None:
+    ended = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            ended.set()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        slow = SETTINGS.model_copy(update={"base_url": f"http://127.0.0.1:{port}/mw", "answer_timeout_s": 0.3})
+        async with AbasClient(slow) as client:
+            with pytest.raises(AbasOutcomeUnknown):
+                await post(client)
+        await ended.wait()
 
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("x"), httpx2.ConnectTimeout("x")])
