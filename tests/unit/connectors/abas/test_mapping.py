@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.mapping import (
-    invoice_token,
     parse_date,
     parse_instant,
     to_customer_referenced,
@@ -27,9 +26,11 @@ from connectors.abas.profile import load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject, parse_object
 from schemas.money import from_major
+from schemas.references import invoice_token
 
 PROFILE = load_profile(SANDBOX_PROFILE)
 FORMATS = PROFILE.formats
+assert PROFILE.tables.open_item is not None
 ITEM = PROFILE.tables.open_item.fields
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
