@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from projections.client import SqlReader
+from projections.console.app import MOUNTED_AT, console_app
 from projections.errors import QueryRefused
 from projections.lag import ProjectorStatus
 from projections.settings import ProjectionSettings
@@ -40,12 +41,13 @@ def endpoint_file(data_dir: Path) -> Path:
     return data_dir / "projector.json"
 
 
-def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str) -> Starlette:
+def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str, *, day_zone: str) -> Starlette:
     """The projector's HTTP interface.
 
     POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
                   400 {"error", "code"} in the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
+    GET  /console/  the web console, which takes the token once in its address.
     GET  /lag     {"total": n, "topics": {topic: n}}; 503 while the broker does not answer.
     """
     expected = f"Bearer {token}"
@@ -67,7 +69,12 @@ def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str) -> Star
         return JSONResponse({"total": behind.total, "topics": dict(behind.by_topic)})
 
     return Starlette(
-        routes=[Route("/sql", sql, methods=["POST"]), Route("/health", health), Route("/lag", lag)],
+        routes=[
+            Route("/sql", sql, methods=["POST"]),
+            Route("/health", health),
+            Route("/lag", lag),
+            Mount(MOUNTED_AT, console_app(reader, token, day_zone=day_zone)),
+        ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
     )
 
@@ -82,7 +89,7 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
     listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
     server = uvicorn.Server(
         uvicorn.Config(
-            endpoint_app(reader, status, token),
+            endpoint_app(reader, status, token, day_zone=settings.day_zone),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -96,7 +103,8 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
     try:
         _wait_for_start(server, thread)
         url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
-        _write_private(address, {"url": url, "token": token, "pid": os.getpid()})
+        told = {"url": url, "token": token, "pid": os.getpid(), "console": f"{url}{MOUNTED_AT}/?token={token}"}
+        _write_private(address, told)
         yield url
     finally:
         address.unlink(missing_ok=True)
@@ -131,7 +139,7 @@ def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
     raise RuntimeError("the projector's endpoint did not start")
 
 
-def _write_private(path: Path, content: dict[str, object]) -> None:
+def _write_private(path: Path, content: Mapping[str, object]) -> None:
     """Write for the owner's eyes only, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")

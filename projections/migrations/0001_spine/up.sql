@@ -312,6 +312,18 @@ COMMENT 'Next offset of each partition, and the highest saldo-source accepted fr
 
 CREATE VIEW IF NOT EXISTS fct_payments AS
 WITH
+-- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the sighting does.
+sightings AS
+(
+    SELECT
+        paytrace_transaction_id,
+        argMax(seen.currency, seen.source_offset) AS currency,
+        argMax(seen.method, seen.source_offset) AS method,
+        argMax(seen.merchant, seen.source_offset) AS merchant,
+        argMax(seen.kind, seen.source_offset) AS kind
+    FROM fct_observations AS seen FINAL
+    GROUP BY paytrace_transaction_id
+),
 voided_refunds AS
 (
     SELECT paytrace_transaction_id
@@ -331,45 +343,68 @@ events AS
             0
         ) AS rank
     FROM fct_payment_events FINAL
+),
+folded AS
+(
+    SELECT
+        paytrace_transaction_id,
+        if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
+        multiIf(
+            max(rank) = 100, 'ACH_RETURNED',
+            max(rank) = 90, 'REFUND_VOIDED',
+            max(rank) = 80, 'VOIDED',
+            max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor >= captured_minor, 'REFUNDED',
+            max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor > 0, 'PARTLY_REFUNDED',
+            max(rank) = 70, 'SETTLED',
+            max(rank) = 60, 'CAPTURED',
+            max(rank) = 50, 'REFUND_ISSUED',
+            max(rank) = 40, 'ACH_FAILED',
+            max(rank) = 30, 'DECLINED',
+            max(rank) = 20, 'ACH_PENDING',
+            max(rank) = 10, 'AUTHORIZED',
+            'UNRECOGNIZED'
+        ) AS state,
+        argMinIf(method, source_offset, method NOT IN ('', 'UNKNOWN')) AS method,
+        argMinIf(merchant, source_offset, merchant != '') AS merchant,
+        argMinIf(currency, source_offset, currency != '') AS currency,
+        multiIf(
+            kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
+            countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
+            argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined', 'PaymentVoided'))
+        ) AS amount_minor,
+        sumIf(term_minor, term = 'captured') AS captured_minor,
+        sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
+        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+        argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
+        argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
+        argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
+        countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+        min(occurred_at) AS opened_at,
+        max(occurred_at) AS changed_at,
+        count() AS event_count
+    FROM events
+    GROUP BY paytrace_transaction_id
 )
 SELECT
-    paytrace_transaction_id,
-    if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
-    multiIf(
-        max(rank) = 100, 'ACH_RETURNED',
-        max(rank) = 90, 'REFUND_VOIDED',
-        max(rank) = 80, 'VOIDED',
-        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor >= captured_minor, 'REFUNDED',
-        max(rank) IN (70, 60) AND captured_minor > 0 AND refunded_minor > 0, 'PARTLY_REFUNDED',
-        max(rank) = 70, 'SETTLED',
-        max(rank) = 60, 'CAPTURED',
-        max(rank) = 50, 'REFUND_ISSUED',
-        max(rank) = 40, 'ACH_FAILED',
-        max(rank) = 30, 'DECLINED',
-        max(rank) = 20, 'ACH_PENDING',
-        max(rank) = 10, 'AUTHORIZED',
-        'UNRECOGNIZED'
-    ) AS state,
-    argMinIf(method, source_offset, method NOT IN ('', 'UNKNOWN')) AS method,
-    argMinIf(merchant, source_offset, merchant != '') AS merchant,
-    argMinIf(currency, source_offset, currency != '') AS currency,
-    multiIf(
-        kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
-        countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
-        argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined'))
-    ) AS amount_minor,
-    sumIf(term_minor, term = 'captured') AS captured_minor,
-    sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-    sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
-    argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
-    argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
-    argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
-    countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
-    min(occurred_at) AS opened_at,
-    max(occurred_at) AS changed_at,
-    count() AS event_count
-FROM events
-GROUP BY paytrace_transaction_id
+    folded.paytrace_transaction_id AS paytrace_transaction_id,
+    if(folded.kind = 'REFUND' OR sightings.kind IN ('REFUND', 'ACH_REFUND'), 'REFUND', 'PAYMENT') AS kind,
+    folded.state AS state,
+    if(folded.method != '', folded.method, sightings.method) AS method,
+    if(folded.merchant != '', folded.merchant, sightings.merchant) AS merchant,
+    if(folded.currency != '', folded.currency, sightings.currency) AS currency,
+    folded.amount_minor AS amount_minor,
+    folded.captured_minor AS captured_minor,
+    folded.refunded_minor AS refunded_minor,
+    folded.net_minor AS net_minor,
+    folded.invoice_number AS invoice_number,
+    folded.vault_customer_id AS vault_customer_id,
+    folded.card_last_four AS card_last_four,
+    folded.needs_attention AS needs_attention,
+    folded.opened_at AS opened_at,
+    folded.changed_at AS changed_at,
+    folded.event_count AS event_count
+FROM folded
+LEFT JOIN sightings USING (paytrace_transaction_id)
 COMMENT 'Where each PayTrace transaction stands now, folded from its events'
 ;
 
@@ -495,9 +530,9 @@ FROM rpt_movements_now
 WHERE record_type = 'PaymentAwaitsReference'
 UNION ALL
 SELECT
-    'receivables',
-    reason,
-    detail,
+    if(record_type = 'EntryWaiting', 'receivables', 'posting'),
+    if(record_type = 'EntryWaiting', reason, 'POSTING_IN_PROGRESS'),
+    if(record_type = 'EntryWaiting', detail, concat('asked of abas for open item ', abas_open_item_id)),
     paytrace_transaction_id,
     posting_reference,
     startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
@@ -512,29 +547,7 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_entries_now
-WHERE record_type = 'EntryWaiting'
-    AND posting_reference NOT IN posted
-    AND posting_reference NOT IN stopped
-UNION ALL
-SELECT
-    'posting',
-    'POSTING_IN_PROGRESS',
-    concat('asked of abas for open item ', abas_open_item_id),
-    paytrace_transaction_id,
-    posting_reference,
-    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
-    abas_customer_id,
-    invoice_number,
-    signed_minor,
-    currency,
-    first_at,
-    occurred_at,
-    recorded_at,
-    source_topic,
-    source_partition,
-    source_offset
-FROM rpt_entries_now
-WHERE record_type IN ('PaymentMatched', 'RefundMatched', 'PostingRequested')
+WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'PostingRequested')
     AND posting_reference NOT IN posted
     AND posting_reference NOT IN stopped
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'

@@ -34,9 +34,9 @@ FROM rpt_movements_now
 WHERE record_type = 'PaymentAwaitsReference'
 UNION ALL
 SELECT
-    'receivables',
-    reason,
-    detail,
+    if(record_type = 'EntryWaiting', 'receivables', 'posting'),
+    if(record_type = 'EntryWaiting', reason, 'POSTING_IN_PROGRESS'),
+    if(record_type = 'EntryWaiting', detail, concat('asked of abas for open item ', abas_open_item_id)),
     paytrace_transaction_id,
     posting_reference,
     startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
@@ -51,29 +51,7 @@ SELECT
     source_partition,
     source_offset
 FROM rpt_entries_now
-WHERE record_type = 'EntryWaiting'
-    AND posting_reference NOT IN posted
-    AND posting_reference NOT IN stopped
-UNION ALL
-SELECT
-    'posting',
-    'POSTING_IN_PROGRESS',
-    concat('asked of abas for open item ', abas_open_item_id),
-    paytrace_transaction_id,
-    posting_reference,
-    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
-    abas_customer_id,
-    invoice_number,
-    signed_minor,
-    currency,
-    first_at,
-    occurred_at,
-    recorded_at,
-    source_topic,
-    source_partition,
-    source_offset
-FROM rpt_entries_now
-WHERE record_type IN ('PaymentMatched', 'RefundMatched', 'PostingRequested')
+WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'PostingRequested')
     AND posting_reference NOT IN posted
     AND posting_reference NOT IN stopped
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'

@@ -1,0 +1,152 @@
+"""Pages of the console: does the bridge close, what waits and why, what is parked, one payment's whole story.
+
+For finance and operators on the machine of the projector. Every page is one or more reports; there is no script, and
+the content policy allows none. The first visit comes with the token of projector.json in the address, which becomes a
+cookie that the browser sends nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from projections import reports
+from projections.client import SqlReader
+from projections.console.grid import grid, money
+from projections.errors import QueryRefused
+
+ROOT = Path(__file__).parent
+MOUNTED_AT = "/console"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class Console:
+    """Asks the reports that a page needs and lays them out."""
+
+    def __init__(self, reader: SqlReader, *, day_zone: str) -> None:
+        self._reader = reader
+        self._day_zone = day_zone
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+        self._templates.filters["money"] = money
+
+    def overview(self, _request: Request) -> Response:
+        """The bridge in each currency, what is posted, waiting and parked, and the latest days."""
+        return self._page(
+            "overview.html",
+            title="Overview",
+            currencies=[_with_shares(row) for row in self._ask("bridge_by_currency").records],
+            standing=grid(self._ask("posted_waiting_parked_and_for_how_long"), base=MOUNTED_AT),
+            unbalanced=grid(self._ask("payments_that_do_not_balance"), base=MOUNTED_AT),
+            activity=grid(self._ask("activity_by_day_method_and_state"), base=MOUNTED_AT),
+        )
+
+    def report(self, request: Request) -> Response:
+        """One report without parameters of its own, as a table."""
+        name = str(request.path_params["name"])
+        try:
+            report = reports.load(name)
+            answer = self._ask(name)
+        except (LookupError, QueryRefused) as error:
+            return self._page("message.html", status=404, title="No such report", message=str(error))
+        return self._page(
+            "report.html", title=report.question, note=report.description, answer=grid(answer, base=MOUNTED_AT)
+        )
+
+    def payment(self, request: Request) -> Response:
+        """One payment's story, or a word that nobody knows it."""
+        payment_id = request.query_params.get("id", "").strip()
+        if not payment_id:
+            return self._page("message.html", title="Which payment?", message="Give a PayTrace transaction id above.")
+        story = self._ask("story_of_one_payment", paytrace_transaction_id=payment_id)
+        if not story.rows:
+            message = f"No record is about transaction {payment_id!r}."
+            return self._page("message.html", status=404, title="Nobody knows it", message=message)
+        return self._page("payment.html", title=f"Payment {payment_id}", steps=story.records, payment_id=payment_id)
+
+    def _ask(self, name: str, **given: str) -> reports.Answer:
+        report = reports.load(name)
+        values = reports.values_for(report, given, day_zone=self._day_zone, now=datetime.now(UTC))
+        return reports.ask(self._reader, report, values)
+
+    def _page(self, template: str, *, status: int = 200, **content: Any) -> Response:
+        page = self._templates.get_template(template).render(base=MOUNTED_AT, **content)
+        return HTMLResponse(page, status)
+
+
+def console_app(reader: SqlReader, token: str, *, day_zone: str) -> Starlette:
+    """The console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once."""
+    console = Console(reader, day_zone=day_zone)
+    return Starlette(
+        routes=[
+            Route("/", _in_thread(console.overview)),
+            Route("/reports/{name}", _in_thread(console.report)),
+            Route("/payment", _in_thread(console.payment)),
+            Mount("/static", StaticFiles(directory=ROOT / "static")),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_admit_with(token))],
+    )
+
+
+def _in_thread(page: Callable[[Request], Response]) -> Page:
+    async def answer(request: Request) -> Response:
+        return await run_in_threadpool(page, request)
+
+    return answer
+
+
+def _admit_with(token: str) -> Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]:
+    # Named by the token, because cookies of one host are shared by all its ports.
+    cookie = f"saldo_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+
+    async def admit(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        if hmac.compare_digest(request.query_params.get("token", "").encode(), token.encode()):
+            clean = request.url.remove_query_params("token")
+            response: Response = RedirectResponse(f"{clean.path}?{clean.query}".rstrip("?"), 303)
+            response.set_cookie(cookie, token, path=MOUNTED_AT, httponly=True, samesite="strict")
+        elif hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
+            response = await call_next(request)
+        else:
+            response = PlainTextResponse("Open the console by the address in projector.json (`console`).", 401)
+        response.headers.update(HEADERS)
+        return response
+
+    return admit
+
+
+def _with_shares(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the widths of its bar: each part of the money by its size. Units: thousandths of the whole."""
+    parts = ("posted", "waiting", "parked", "residual")
+    sizes = {part: abs(int(row[f"{part}_minor"])) for part in parts}
+    whole = sum(sizes.values())
+    left, bar = 0, []
+    for part in parts:
+        width = round(1000 * sizes[part] / whole) if whole else 0
+        bar.append({"part": part, "left": left, "width": width})
+        left += width
+    return {**row, "bar": bar, "closes": row["residual_minor"] == 0}

@@ -1,0 +1,91 @@
+"""An answer as a page shows it: headings in words, money in major units, ids as links to their story."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from projections.reports import MINOR, Answer
+
+_INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+PAYMENT = "paytrace_transaction_id"
+COORDINATES = ("source_topic", "source_partition", "source_offset")
+# Shorter words where the page has little room; the column keeps its name in every file.
+HEADINGS = {
+    PAYMENT: "payment",
+    "signed_minor": "amount",
+    "abas_customer_id": "customer",
+    "abas_open_item_id": "open item",
+    "invoice_number": "invoice",
+    "posting_reference": "reference",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value: its text, whether it is a number, whether it asks for attention, and where it leads."""
+
+    text: str
+    is_number: bool = False
+    is_alarming: bool = False
+    href: str | None = None
+
+    @property
+    def is_prose(self) -> bool:
+        """Long enough to be broken into lines; everything else stays on one."""
+        return len(self.text) > 30 and " " in self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Shapes: headings is (c,), rows is (n, c)."""
+
+    headings: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def grid(answer: Answer, *, base: str) -> Grid:
+    """Lay an answer out; the coordinates of a record become one last column."""
+    shown = [
+        (column, _is_number(column, kind))
+        for column, kind in zip(answer.columns, answer.types, strict=True)
+        if column not in COORDINATES
+    ]
+    headings = [Cell(_heading(column), is_number) for column, is_number in shown]
+    rows = [[_cell(record, column, is_number, base) for column, is_number in shown] for record in answer.records]
+    if set(COORDINATES) <= set(answer.columns):
+        headings.append(Cell("record"))
+        for row, record in zip(rows, answer.records, strict=True):
+            row.append(Cell("/".join(str(record[column]) for column in COORDINATES)))
+    return Grid(tuple(headings), tuple(map(tuple, rows)))
+
+
+def money(major: str | None) -> str:
+    """An amount in major units with separators, exact: 1,234.50."""
+    return "" if major is None else f"{Decimal(major):,}"
+
+
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column.removesuffix(MINOR).replace("_", " "))
+
+
+def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Cell:
+    value = record[column]
+    if column.endswith(MINOR):
+        alarming = column in ("residual_minor", "unexplained_minor") and value != 0
+        major = record[column.removesuffix(MINOR)]
+        return Cell(str(value) if major is None else money(major), True, alarming)
+    if value is None:
+        return Cell("", is_number)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if _INSTANT.match(text):
+        text = text[:19].replace("T", " ")
+    href = f"{base}/payment?id={quote(text, safe='')}" if column == PAYMENT and text else None
+    return Cell(text, is_number, href=href)
+
+
+def _is_number(column: str, kind: str) -> bool:
+    return column.endswith(MINOR) or "Int" in kind or "Float" in kind

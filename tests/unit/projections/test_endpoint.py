@@ -1,0 +1,164 @@
+"""The endpoint and the console on it: read only, for the owner on this machine, and no script anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2
+import pytest
+from confluent_kafka import KafkaException
+
+from projections.client import Store
+from projections.endpoint import endpoint_file, serve_endpoint
+from projections.lag import Lag, ProjectorStatus
+from projections.settings import ProjectionSettings
+from tests.support.projecting import project
+from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
+
+
+class CaughtUp(ProjectorStatus):
+    """A status that needs no broker."""
+
+    broker_is_away = False
+
+    def __init__(self) -> None:
+        super().__init__(admin=None)  # type: ignore[arg-type]
+
+    def lag(self) -> Lag:
+        if self.broker_is_away:
+            raise KafkaException("away")
+        return Lag({"erp.outcomes.v1": 3, "payments.events.v1": 4})
+
+
+@pytest.fixture
+def status() -> CaughtUp:
+    return CaughtUp()
+
+
+@pytest.fixture
+def address(store: Store, status: CaughtUp, tmp_path: Path) -> Iterator[dict[str, str]]:
+    script = Script()
+    script.open_item("1", 125_00)
+    script.captured("1", 125_00)
+    script.identified("1", 125_00)
+    script.requested("1", 125_00)
+    script.posted("1", 125_00)
+    script.captured("2", 30_00)
+    script.parked(IDENTIFICATION, [m for m in script.messages if m.topic == IDENTIFICATION_INBOX][-1])
+    script.captured("3", 1_234_50)
+    script.awaits_reference("3", 1_234_50)
+    script.captured("<b>4</b>", 10_00)
+    script.awaits_reference("<b>4</b>", 10_00)
+    project(store, script.messages)
+    settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path)
+    with serve_endpoint(settings, store, status):
+        yield json.loads(endpoint_file(tmp_path).read_text("utf-8"))
+
+
+@pytest.fixture
+def browser(address: dict[str, str]) -> Iterator[httpx2.Client]:
+    """A browser that came in by the address in projector.json."""
+    with httpx2.Client(base_url=address["url"], follow_redirects=True, trust_env=False, timeout=60) as client:
+        assert client.get(address["console"]).status_code == 200
+        yield client
+
+
+def test_the_overview_says_whether_the_bridge_closes(browser: httpx2.Client) -> None:
+    page = browser.get("/console/").text
+    for said in ("closes", "1,399.50", "125.00", "1,244.50", "30.00", "REFERENCE_UNKNOWN"):
+        assert said in page
+    assert "do not balance" not in page
+
+
+def test_a_loss_is_said_aloud(browser: httpx2.Client, store: Store) -> None:
+    script = Script()
+    lost = script.captured("9", 77_00)
+    project(store, [replace(lost, offset=1_000, headers=())])
+    page = browser.get("/console/").text
+    assert "residual 77.00" in page
+    assert "do not balance" in page
+
+
+@pytest.mark.parametrize(
+    "name", ["bridge_by_day", "waiting_money", "parked_records", "open_items", "payments_that_do_not_balance"]
+)
+def test_every_link_of_the_navigation_leads_somewhere(browser: httpx2.Client, name: str) -> None:
+    assert f"/console/reports/{name}" in browser.get("/console/").text
+    assert browser.get(f"/console/reports/{name}").status_code == 200
+
+
+def test_a_payment_s_story_has_every_station_with_its_coordinates(browser: httpx2.Client) -> None:
+    page = browser.get("/console/payment", params={"id": "1"}).text
+    for station in ("TransactionObserved", "PaymentCaptured", "PaymentIdentified", "CashReceiptPosted", "ZE-1"):
+        assert station in page
+    assert "erp.outcomes.v1/0/0" in page
+    assert browser.get("/console/payment", params={"id": "nobody"}).status_code == 404
+    assert browser.get("/console/payment").status_code == 200
+
+
+def test_what_others_wrote_is_text_and_never_markup(browser: httpx2.Client) -> None:
+    page = browser.get("/console/reports/waiting_money").text
+    assert "<b>4</b>" not in page
+    assert "&lt;b&gt;4&lt;/b&gt;" in page
+    assert browser.get("/console/payment", params={"id": "<b>4</b>"}).status_code == 200
+
+
+def test_pages_hold_no_script_and_allow_none(browser: httpx2.Client) -> None:
+    for path in ("/console/", "/console/reports/waiting_money", "/console/payment?id=1", "/console/static/console.css"):
+        answer = browser.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "script-src" not in policy
+        assert "unsafe" not in policy
+        assert "<script" not in answer.text
+        assert " style=" not in answer.text
+        assert "http://" not in answer.text.replace(str(browser.base_url), "")
+
+
+def test_without_the_token_nothing_is_shown(address: dict[str, str]) -> None:
+    with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as stranger:
+        assert stranger.get("/console/").status_code == 401
+        assert stranger.get("/console/payment?id=1&token=wrong").status_code == 401
+        assert stranger.post("/sql", json={"sql": "SELECT 1"}).status_code == 401
+        wrong = {"authorization": "Bearer wrong"}
+        assert stranger.post("/sql", json={"sql": "SELECT 1"}, headers=wrong).status_code == 401
+        assert stranger.get("/health").status_code == 200
+
+
+def test_the_token_leaves_the_address_and_the_rest_of_it_stays(address: dict[str, str]) -> None:
+    with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as browser:
+        answer = browser.get("/console/payment", params={"id": "1", "token": address["token"]})
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/console/payment?id=1"
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+
+
+def test_a_name_that_points_at_us_is_refused(address: dict[str, str]) -> None:
+    with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as rebound:
+        assert rebound.get("/health", headers={"host": "attacker.example"}).status_code == 400
+
+
+def test_sql_answers_in_the_format_asked_for_and_names_what_is_wrong(address: dict[str, str]) -> None:
+    owner = {"authorization": f"Bearer {address['token']}"}
+    with httpx2.Client(base_url=address["url"], headers=owner, trust_env=False, timeout=60) as client:
+        body = {"sql": "SELECT {n:Int64} + 1 AS next", "parameters": {"n": 41}, "format": "CSVWithNames"}
+        assert client.post("/sql", json=body).text == '"next"\n42\n'
+        for sql, code in (("SELECT nope", "UNKNOWN_IDENTIFIER"), ("SELECT 1 INTO OUTFILE 'x'", "READONLY")):
+            answer = client.post("/sql", json={"sql": sql})
+            assert answer.status_code == 400
+            assert answer.json()["code"] in (code, "47")
+        assert client.post("/sql", json={"sql": "SELECT 1", "format": "TSV; DROP"}).status_code == 400
+        assert client.post("/sql", json={}).status_code == 400
+
+
+def test_lag_is_told_by_topic_and_an_absent_broker_is_no_answer(address: dict[str, str], status: CaughtUp) -> None:
+    with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as client:
+        told = client.get("/lag").json()
+        assert told == {"total": 7, "topics": {"erp.outcomes.v1": 3, "payments.events.v1": 4}}
+        status.broker_is_away = True
+        assert client.get("/lag").status_code == 503
