@@ -200,7 +200,8 @@ def _scan_split(items: list[object], path: str) -> Iterator[Finding]:
             run.append(_plain_digits(text))
             continue
         for start in range(len(run) - 2):
-            joined = ["".join(run[start:end]) for end in range(start + 3, len(run) + 1)]
+            # Six parts of three digits are 18, and no card number is longer than 19.
+            joined = ["".join(run[start:end]) for end in range(start + 3, min(start + 6, len(run)) + 1)]
             if any(is_card_number(digits) for digits in joined):
                 yield Finding(path, SensitiveKind.CARD_NUMBER)
                 break
