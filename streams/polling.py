@@ -60,16 +60,19 @@ class Teller:
         Shapes:  the result is the number of sightings that were new or different.
         """
         changed: list[tuple[str, str, tuple[Any, ...]]] = []
+        latest: dict[str, str] = {}
         told = 0
         try:
             async for name, records in sightings:
                 subject = f"{self._source}/{name}"
                 digest = content_digest(records)
-                if self._told.get(subject) != digest:
+                if latest.get(subject, self._told.get(subject)) != digest:
                     changed.append((subject, digest, records))
+                    latest[subject] = digest
                 if len(changed) >= WRITE_AT_ONCE:
-                    told += await self._write(changed)
-                    changed = []
+                    # Taken out first: what could not be written is not tried again behind what comes later.
+                    batch, changed = changed, []
+                    told += await self._write(batch)
         finally:
             told += await self._write(changed)
         return told

@@ -22,7 +22,10 @@ from streams.tasks.records import Inbound, Outbound
 READ_BATCH = 2_000
 REQUEST_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 60.0
-DELIVERY_TIMEOUT_MS = 60_000
+# Ours and not librdkafka's: a record that times out there leaves a gap that a later one fills.
+DELIVERY_TIMEOUT_S = 60.0
+# A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
+LARGEST_RECORD_BYTES = 4 << 20
 
 
 class KafkaLog:
@@ -39,7 +42,8 @@ class KafkaLog:
                 "enable.gapless.guarantee": True,
                 "linger.ms": 2,
                 "compression.type": "lz4",
-                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+                "message.max.bytes": LARGEST_RECORD_BYTES,
+                "delivery.timeout.ms": 0,
                 "queue.buffering.max.messages": 500_000,
             }
         )
@@ -109,7 +113,11 @@ class KafkaLog:
 
         for number, record in enumerate(records):
             await self._produce(record, number, acknowledged)
-        await done
+        try:
+            async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+                await done
+        except TimeoutError:
+            raise DeliveryFailed(f"no acknowledgement in {DELIVERY_TIMEOUT_S:g} s") from None
         return offsets
 
     def close(self) -> None:

@@ -83,6 +83,6 @@ class ShadowLog(MemoryLog):
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
         """From the real log for the inbox, else from the shadow."""
-        log = self._real if topic == self._inbox else super()
-        async for batch in log.read(topic, partition, start, end):
+        read = self._real.read if topic == self._inbox else super().read
+        async for batch in read(topic, partition, start, end):
             yield batch

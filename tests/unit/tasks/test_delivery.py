@@ -31,7 +31,7 @@ UPSTREAM = "refunds.events.v1"
 async def test_rule_1_a_new_task_learns_its_position_and_state_from_the_journal_alone() -> None:
     lab = Lab()
     await lab.task.advance(lab.write(refund("p", "r1"), refund("q", "r2"), refund("p", "r3")))
-    lab.task = lab.new_task(store := MemoryStore())
+    lab.task = lab.new_task(store := MemoryStore[Counted]())
     progress = await lab.task.restore()
     assert progress.position == 3
     assert store.get(b"p") == Counted(("r1", "r3"), 200)
@@ -114,7 +114,7 @@ async def test_rule_3_a_crash_at_any_append_loses_and_doubles_nothing(
     await lab.task.catch_up()
     assert ids_of(lab.journal()) == ["r1", "r2", "r2", "r3", "r3"]
     assert len(lab.outputs()) == 5
-    restored = Lab(log=lab.log, store=(store := MemoryStore()))
+    restored = Lab(log=lab.log, store=(store := MemoryStore[Counted]()))
     await restored.task.restore()
     assert store.get(b"q") == Counted(("r2", "r2"), 3000)
     assert store.get(b"p") == Counted(("r1", "r3", "r3"), 3100)

@@ -200,7 +200,7 @@ async def test_each_replayed_record_is_decided_in_the_state_that_the_one_before_
     assert applied(lab) == ["r1", "r2"]
     assert [movement.movement_id for movement in lab.outputs()] == ["r1", "r2"]  # type: ignore[attr-defined]  # by make
     assert lab.store.get(b"p") == Counted(("r1", "r2"), 200)
-    lab.task = lab.new_task(store := MemoryStore())
+    lab.task = lab.new_task(store := MemoryStore[Counted]())
     await lab.task.restore()
     assert store.get(b"p") == Counted(("r1", "r2"), 200)
 

@@ -97,7 +97,7 @@ async def test_a_long_journal_is_restored_in_chunks_and_none_is_forgotten(monkey
     monkeypatch.setattr("streams.tasks.memory.READ_BATCH", 2)
     lab = Lab()
     await lab.task.advance(lab.write(*(refund(f"p{i % 7}", f"r{i}") for i in range(30))))
-    lab.task = lab.new_task(store := MemoryStore())
+    lab.task = lab.new_task(store := MemoryStore[Counted]())
     await lab.task.restore()
     assert sum(state.total_minor for _, state in store.items()) == 3000
     assert store.get(b"p1") == Counted(tuple(f"r{i}" for i in range(1, 30, 7)), 500)
@@ -212,7 +212,7 @@ async def test_repeats_of_a_late_writer_are_folded_once_wherever_they_fall() -> 
         [a0, a1, a0, b, c0, a1, b, c1],
         [a0, a1, b, c0, c1, a0, a1, b, c0, c1],
     ):
-        lab = Lab(store=(store := MemoryStore()))
+        lab = Lab(store=(store := MemoryStore[Counted]()))
         lab.log._records[INBOX, 0] = source.log.records(INBOX, 0)
         await MemoryLog.append(lab.log, order)
         assert (await lab.task.restore()).position == 3
@@ -257,7 +257,7 @@ async def test_marks_of_silence_survive_a_restart_and_are_told_with_the_next_eve
     told = header_map(lab.log.records(JOURNAL, 0)[-1].headers)["saldo-accepted"]
     assert told == str(quiet[-1]).encode()
     assert [record.headers for record in lab.log.records(NEXT, 0)][-1:] != []
-    lab.task = lab.new_task(store := MemoryStore())
+    lab.task = lab.new_task(store := MemoryStore[Counted]())
     await lab.task.advance(lab.write(refund("p", "repeat again"), sources=quiet[-1:]))
     assert store.get(b"p") == Counted(("r1", "r2"), 200)
 
