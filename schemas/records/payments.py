@@ -201,6 +201,10 @@ class PaymentVoided:
     """Cancelled before settlement. Money only when a CaptureReversed comes with it."""
 
     paytrace_transaction_id: str
+    merchant: str
+    method: PaymentMethod
+    amount_minor: int
+    currency: str
     reason: VoidReason
     occurred_at: datetime
 

@@ -453,7 +453,13 @@ def _tell_settled(seen: TransactionObserved) -> Event:
 
 def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
     return lambda seen: PaymentVoided(
-        paytrace_transaction_id=seen.paytrace_transaction_id, reason=reason, occurred_at=seen.observed_at
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        method=seen.method,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        reason=reason,
+        occurred_at=seen.observed_at,
     )
 
 
