@@ -33,6 +33,8 @@ PASSES: Mapping[Shape, Pass] = {
     Shape.DUPLICATE: one_sided.run,
 }
 ENOUGH_ANCHORS = 4_000  # a second reading of the data would teach nothing new
+Forbidden = frozenset[tuple[str, str]]
+NONE_FORBIDDEN: Forbidden = frozenset()
 ROUNDS_OF_SURE = 2  # what the first round closes may make a tie of the first round certain
 
 
@@ -51,10 +53,13 @@ def match(
     rules: RuleSet,
     learned: Learned | None = None,
     progress: Progress | None = None,
+    forbidden: Forbidden = NONE_FORBIDDEN,
 ) -> Outcome:
     """Explain every line of two sides.
 
     Shapes:  left is (n,), right is (m,), any order, any mix of currencies; ids are unique within a side.
+    learned is what `learn_all` found before; without it the lines themselves teach. forbidden are (left id, right id)
+    pairs that a person has ruled out.
     Units:   minor units; the outcome's amounts and differences are in the left side's sign.
     Ensures: the same lines in any order give the same outcome; each line is explained once or listed as unmatched;
              left total - right total = the bridge's rows, residual 0, per currency; ties are suggestions.
@@ -67,7 +72,7 @@ def match(
     uses: Counter[str] = Counter()
     limits: set[str] = set()
     for currency in sorted({line.currency for line in (*left, *right)}):
-        work = _desk(left, right, currency, signs, ids_count, rules, learned)
+        work = _desk(left, right, currency, signs, ids_count, rules, learned, forbidden)
         _run_rules(work, progress)
         matches += work.matches
         findings += work.one_sided
@@ -106,26 +111,33 @@ def _desk(
     ids_count: bool,
     rules: RuleSet,
     learned: Learned | None,
+    forbidden: Forbidden = NONE_FORBIDDEN,
 ) -> Work:
     lefts = book(Side.LEFT, [line for line in left if line.currency == currency], signs, ids_count)
     rights = book(Side.RIGHT, [line for line in right if line.currency == currency], signs, ids_count)
-    settle_words(lefts, rights)
-    if learned and currency in learned.models:
-        return _work(lefts, rights, learned.models[currency], rules)
-    model = learn(lefts, rights)
-    work = _work(lefts, rights, model, rules)
+    if learned:
+        frozen = learned.models.get(currency) or _untaught(signs)
+        settle_words(lefts, rights, frozen.slips)
+        return _work(lefts, rights, frozen, rules, forbidden)
+    model = learn(lefts, rights, settle_words(lefts, rights))
+    work = _work(lefts, rights, model, rules, forbidden)
     if model.anchors >= ENOUGH_ANCHORS:
         return work
     # Once more, from what the first reading is sure of: more anchors, and not only odd amounts.
     sure = one_to_one.sure_pairs(work)
     if len(sure) > model.anchors:
         learn_from(model, lefts, rights, sure)
-        work = _work(lefts, rights, model, rules)
+        work = _work(lefts, rights, model, rules, forbidden)
     return work
 
 
-def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet) -> Work:
-    work = Work(left=lefts, right=rights, model=model, rules=rules)
+def _untaught(signs: Orientation) -> Model:
+    """The model of a currency that was not there when the engine learned: priors only."""
+    return learn(book(Side.LEFT, (), signs, False), book(Side.RIGHT, (), signs, False), {})
+
+
+def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet, forbidden: Forbidden) -> Work:
+    work = Work(left=lefts, right=rights, model=model, rules=rules, forbidden=forbidden)
     work.compare_equal()
     return work
 

@@ -107,8 +107,9 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             for word in others.words[at]:
                 if not word.isalpha() and work.model.worth(word) >= KEY_WORTH:
                     by_word.setdefault(word, []).append(at)
-            if others.lines[at].batch_key:
-                by_batch.setdefault(others.lines[at].batch_key, []).append(at)
+    for at, line in enumerate(others.lines):
+        if line.batch_key:
+            by_batch.setdefault(line.batch_key, []).append(at)
     for at, is_open in enumerate(work.open(side)):
         if is_open:
             named: set[int] = set()
@@ -121,7 +122,7 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             yield from _keyed(work, rule, side, at, sorted(named), long_keys=True)
     totals: dict[int, list[list[int]]] = {}
     for members in by_batch.values():
-        if len(members) >= 2:
+        if len(members) >= 2 and all(work.open(side.other)[member] for member in members):
             totals.setdefault(sum(others.amounts[member] for member in members), []).append(members)
     for at, is_open in enumerate(work.open(side)):
         for members in totals.get(book.amounts[at], ()) if is_open else ():
@@ -164,7 +165,7 @@ def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
 
 
 def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[int], bool]:
-    """Lines that may be part of a line's sum: all of a like name, those without a contradiction, and if some were cut."""
+    """Lines that may be part of a line's sum: of a like name, without a contradiction, and whether some were cut."""
     book, others = work.book(side), work.book(side.other)
     amount = book.amounts[at]
     named: list[int] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,6 +76,8 @@ class Model:
     sizes: list[np.ndarray]  # sorted amounts of both sides, by roundness
     anchors: int
     open_share: float  # of all lines, those whose amount the other side doesn't have
+    slips: Mapping[str, str]  # rare spellings and what they stand for
+    own: Mapping[Side, tuple[int, Mapping[str, int]]]  # lines of each side, and how many have a word
     _weights: dict[tuple[str, str], WordWeight] = field(default_factory=dict)
     _alike: dict[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -167,6 +170,11 @@ class Model:
             other_name=damped([(weight, word) for weight, word in differs if word.isalpha()]),
             reference=reference,
         )
+
+    def rarity(self, side: Side, word: str) -> float:
+        """How telling a word is within its own side: the log of how many lines there are for each other one with it."""
+        lines, frequency = self.own[side]
+        return math.log(max(1, lines) / max(1, frequency.get(word, 1) - 1))
 
     def worth(self, word: str) -> float:
         """What it says when a word agrees, whatever stands before it."""
@@ -268,7 +276,7 @@ def _alike(word: str, other: str) -> bool:
     return bool(OSA.distance(word, other, score_cutoff=allowed) <= allowed)
 
 
-def learn(left: Book, right: Book) -> Model:
+def learn(left: Book, right: Book, slips: Mapping[str, str]) -> Model:
     """Read a model off two books.
 
     Ensures: the same lines in any order give the same model; books of a few lines get the priors written above.
@@ -291,6 +299,8 @@ def learn(left: Book, right: Book) -> Model:
         sizes=_sizes(left, right),
         anchors=0,
         open_share=_open_share(left, right),
+        slips=slips,
+        own={side.side: (len(side), dict(side.frequency)) for side in (left, right)},
     )
     anchors = _anchors(left, right, model)
     learn_from(model, left, right, anchors)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
@@ -72,7 +73,7 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
             windowed = rule.first_day is not None and rule.last_day is not None
             if windowed and not (rule.first_day or 0) <= days <= (rule.last_day or 0):
                 continue
-            common, weight = _shared(book, first, later, keywords)
+            common, weight = _shared(work, book, first, later, keywords)
             if weight < (0.0 if marked else SHARED_NEED):
                 continue
             score = PRIOR + worth + weight + KEYWORD_WORTH * marked - DAY_COST * abs(days)
@@ -140,12 +141,11 @@ def _days(book: Book, first: int, later: int) -> int:
     return later_day - first_day if first_day is not None and later_day is not None else 0
 
 
-def _shared(book: Book, first: int, later: int, keywords: frozenset[str]) -> tuple[tuple[str, ...], float]:
+def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[str]) -> tuple[tuple[str, ...], float]:
     """The words two lines of one book share, and what that is worth: a word in few lines says much."""
-    count = len(book)
     found = sorted(
         (
-            (math.log(count / max(1, book.frequency[word] - 1)), word)
+            (work.model.rarity(book.side, word), word)
             for word in book.bags[first] & book.bags[later]
             if not word.startswith("~") and word not in keywords
         ),
@@ -156,6 +156,7 @@ def _shared(book: Book, first: int, later: int, keywords: frozenset[str]) -> tup
 
 def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
+    numbers = Counter(word for bag in book.words for word in bag if not word.isalpha())
     by_amount: dict[int, list[tuple[int, int]]] = {}
     for at, amount in enumerate(book.amounts):
         by_amount.setdefault(amount, []).append((book.days[at] or 0, at))
@@ -174,7 +175,7 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
                 continue
             if not _one_too_many(work, side, other, at):
                 continue
-            score = _twin_score(book, other, at, not is_open[other])
+            score = _twin_score(work, book, numbers, other, at, not is_open[other])
             if score is not None and (best is None or score > best[0]):
                 best = (score, other)
         if best is None or best[0] < floor:
@@ -215,20 +216,21 @@ def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
     return len(partners) < 2 and 2 * book.amounts[first] not in others
 
 
-def _twin_score(book: Book, first: int, second: int, first_is_matched: bool) -> float | None:
+def _twin_score(
+    work: Work, book: Book, numbers: Counter[str], first: int, second: int, first_is_matched: bool
+) -> float | None:
     """How alike two lines of one amount are; None if they are not twins.
 
     The numbers of both must agree where both have some: two cheques have two numbers, one entry typed twice has one.
     A number that only these two lines have is what lets it be confirmed.
     """
-    count = len(book)
     one, other = set(book.words[first]), set(book.words[second])
-    weights = {word: math.log(count / max(1, book.frequency[word] - 1)) + 0.1 for word in one | other}
+    weights = {word: work.model.rarity(book.side, word) + 0.1 for word in one | other}
     total = sum(weights[word] for word in other)
     share = sum(weights[word] for word in other & one) / total if total else 0.0
     numbers_one = {word for word in one if not word.isalpha()}
     numbers_other = {word for word in other if not word.isalpha()}
-    common_number = any(book.frequency[word] == 2 for word in numbers_one & numbers_other)
+    common_number = any(numbers[word] == 2 for word in numbers_one & numbers_other)
     same_day = book.days[first] == book.days[second]
     if share < TWIN_SHARE and not common_number:
         return None

@@ -6,7 +6,7 @@ Everything later works on positions into these lists, which hold the lines in a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rapidfuzz.distance import OSA
@@ -95,10 +95,13 @@ def book(side: Side, lines: Sequence[Line], signs: Orientation, ids_count: bool)
     return made
 
 
-def settle_words(left: Book, right: Book) -> None:
-    """Correct rare slips towards the common spelling, then count words. The same lines give the same words."""
-    common = Counter(word for side in (left, right) for bag in side.words for word in bag)
-    slips = _slips(common)
+def settle_words(left: Book, right: Book, slips: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Correct rare slips towards the common spelling, then count words.
+
+    Ensures: the same lines give the same words; with slips learned before, one more line changes no other line's words.
+    """
+    if slips is None:
+        slips = _slips(Counter(word for side in (left, right) for bag in side.words for word in bag))
     for side in (left, right):
         if slips:
             side.words = [tuple(dict.fromkeys(slips.get(word, word) for word in bag)) for bag in side.words]
@@ -106,6 +109,7 @@ def settle_words(left: Book, right: Book) -> None:
         side.names = [tuple(word for word in bag if word.isalpha()) for bag in side.words]
         side.squashes = [squashed(line.counterparty + line.text) for line in side.lines]
         side.frequency = Counter(word for bag in side.bags for word in bag)
+    return slips
 
 
 def _acronyms(line: Line) -> tuple[str, ...]:

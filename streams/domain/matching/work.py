@@ -22,6 +22,7 @@ BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second th
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
+RULED_OUT = (-1000.0, 0.0, -1000.0)
 WIDE = 60  # lines of one word in a window; above it two words are looked up together
 _SLOT = 10_000_000  # positions below, day numbers above
 PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
@@ -38,6 +39,7 @@ class Work:
     right: Book
     model: Model
     rules: RuleSet
+    forbidden: frozenset[tuple[str, str]] = frozenset()
     open_left: list[bool] = field(default_factory=list)
     open_right: list[bool] = field(default_factory=list)
     matches: list[Match] = field(default_factory=list)
@@ -87,8 +89,13 @@ class Work:
         found = self._briefs.get(key)
         if found is None:
             evidence = self.text(left, right)
-            found = self._briefs[key] = (evidence.score, evidence.strongest, evidence.other_name)
+            found = (evidence.score, evidence.strongest, evidence.other_name)
+            self._briefs[key] = found = RULED_OUT if self.rules_out(left, right) else found
         return found
+
+    def rules_out(self, left: int, right: int) -> bool:
+        """Whether a person has said that these two don't belong together."""
+        return bool(self.forbidden) and (self.left.lines[left].id, self.right.lines[right].id) in self.forbidden
 
     def lag(self, left: int, right: int) -> float:
         """Score of the days between a left and a right line."""
@@ -220,7 +227,7 @@ class Work:
             worth = self.model.amount_score(amount, others)
             for left, right in self._block(amount, lefts, rights):
                 lag = self.lag(left, right)
-                if worth + lag < FAINT - 6.0:
+                if worth + lag < FAINT - 6.0 or self.rules_out(left, right):
                     continue
                 evidence = self.text(left, right)
                 score = worth + lag + evidence.score
