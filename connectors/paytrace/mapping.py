@@ -118,23 +118,6 @@ RESPONSE_CODES: Final[Mapping[int, Meaning]] = {
     180: Meaning.DONE,  # amount adjusted
 }
 
-AVS_PHRASES: Final = frozenset(
-    {
-        "Full Exact Match",
-        "Address Match Only",
-        "Zip Match Only",
-        "No Match",
-        "Address Unavailable",
-        "Non-US Issuer does not participate",
-        "Issuer System Unavailable",
-        "Not a Mail/Phone Order",
-        "Service Not Supported",
-        "Address and ZIP code match (International only)",
-        "Address not verified (International only)",
-    }
-)
-CSC_PHRASES: Final = frozenset({"Match", "No Match", "Not Processed", "Not Present", "Issuer Does Not Support CSC", ""})
-
 # Names under which the v3 ACH list may carry what we need; the first one present wins. Only the first of
 # id, status and amount has been seen in client code, the others are guesses kept in one place.
 ACH_ID_NAMES: Final = ("transaction_id", "ach_transaction_id", "id")

@@ -89,16 +89,6 @@ class TransactionRow(TypedDict, total=False):
     customer_id: str
 
 
-class TransactionExport(TypedDict):
-    """Answer of both v1 transaction exports; code 1 with success means an export succeeded."""
-
-    success: bool
-    response_code: int
-    status_message: str
-    transactions: list[TransactionRow]
-    external_transaction_id: str
-
-
 class BatchRow(TypedDict, total=False):
     """One settlement batch (inferred shape); the number wraps, so settled belongs to its identity."""
 

@@ -124,6 +124,7 @@ NEAR_MISSES: list[tuple[str, str, Any]] = [
     ("hash", "digest", "4111111111111111a4111111111111111f4111111111111111e4111111111111"),
     ("phone", "phone", "+1 415 555 0132 ext 4411"),
     ("phone german", "phone", "+49 721 9672 1234 0"),
+    ("columns of numbers", "line", "41 111 1111 11 11111"),
     ("money", "amount", "4,111,111.11"),
     ("money table", "note", "12.50 13.75 14.00 15.25 16.50"),
     ("sum of many fields", "body", {"a": 4111, "b": 1111, "c": 1111, "d": 1111}),
