@@ -1,26 +1,23 @@
-"""The sandbox's own door, for tests, demo and people: seed, books, fault switches, clock, and a page to look at."""
+"""The sandbox's own door, for tests, demo and people: seed, fault switches, clock, books and a page to look at."""
 
 import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from connectors.abas.sandbox.books import read_books, show_page
 from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.ledger import add_open_item, currency_record
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT, PAYMENT_WISH, SALES_ORDER
+from connectors.abas.sandbox.tables import CUSTOMER, PAYMENT_WISH, SALES_ORDER
 from schemas.money import from_major
-
-_PAGE_ROWS = 200
 
 
 class CustomerSeed(BaseModel):
@@ -104,7 +101,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         return endpoint
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(_page(sandbox))
+        return HTMLResponse(show_page(sandbox))
 
     return [
         Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
@@ -115,69 +112,10 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
         Route("/clock", handle(lambda raw: _set_clock(sandbox, raw)), methods=["POST"]),
-        Route("/books", handle(lambda raw: books(sandbox)), methods=["GET"]),
+        Route("/reset", handle(lambda raw: _reset(sandbox)), methods=["POST"]),
+        Route("/books", handle(lambda raw: read_books(sandbox)), methods=["GET"]),
         Route("/", page, methods=["GET"]),
     ]
-
-
-def books(sandbox: Sandbox) -> dict[str, Any]:
-    """Tell every posted document and every outstanding item, oldest first, amounts also in minor units."""
-    return {
-        "documents": [_document(sandbox, payment) for payment in sandbox.store.records(PAYMENT.spec)],
-        "open_items": [_open_item(sandbox, item) for item in sandbox.store.records(OPEN_ITEM.spec)],
-        "customers": [
-            {
-                "id": customer.id,
-                "number": customer.values["idno"],
-                "name": customer.values.get("descrOperLang", ""),
-                "vault_customer_id": customer.values.get("ypaytracecust", ""),
-                "balance": customer.values.get("bal", "0"),
-            }
-            for customer in sandbox.store.records(CUSTOMER.spec)
-        ],
-    }
-
-
-def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
-    values, store = payment.values, sandbox.store
-    amount, currency = Decimal(str(values["amount"])), _number(sandbox, values["curr"], "swd")
-    item = store.record(str(values["item"]))
-    reversed_document = store.record(str(values.get("reverses") or ""))
-    return {
-        "id": payment.id,
-        "number": values["idno"],
-        "kind": "receipt" if amount > 0 else "reversal",
-        "posting_reference": values.get("yposref", ""),
-        "paytrace_transaction_id": values.get("ypaytraceid", ""),
-        "customer": _number(sandbox, values["customer"], "idno"),
-        "open_item": values["item"],
-        "invoice": "" if item is None else item.values["docNo"],
-        "reverses_reference": None if reversed_document is None else reversed_document.values.get("yposref", ""),
-        "amount_minor": from_major(abs(amount), currency).minor,
-        "currency": currency,
-        "value_on": values.get("valDate", ""),
-        "reason": values.get("yreason", ""),
-        "posted_at": values["erfass"],
-    }
-
-
-def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
-    currency = _number(sandbox, item.values["curr"], "swd")
-    return {
-        "id": item.id,
-        "invoice": item.values["docNo"],
-        "customer": _number(sandbox, item.values["customer"], "idno"),
-        "amount_minor": from_major(Decimal(str(item.values["totalAmt"])), currency).minor,
-        "open_minor": from_major(Decimal(str(item.values["openAmt"])), currency).minor,
-        "currency": currency,
-        "due_on": item.values.get("dueDate", "") or None,
-        "filed": item.filed,
-    }
-
-
-def _number(sandbox: Sandbox, reference: object, column: str) -> str:
-    record = sandbox.store.record(str(reference))
-    return "" if record is None else str(record.values.get(column, ""))
 
 
 def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
@@ -287,6 +225,11 @@ def _set_faults(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     return sandbox.faults.model_dump()
 
 
+def _reset(sandbox: Sandbox) -> dict[str, Any]:
+    sandbox.reset()
+    return {}
+
+
 def _set_clock(sandbox: Sandbox, raw: bytes) -> dict[str, str]:
     setting = ClockSetting.model_validate_json(raw or b"{}")
     if setting.now is not None and setting.now.tzinfo is None:
@@ -298,22 +241,3 @@ def _set_clock(sandbox: Sandbox, raw: bytes) -> dict[str, str]:
         )
     sandbox.store.set_clock(moment)
     return {"now": sandbox.store.now().isoformat()}
-
-
-def _page(sandbox: Sandbox) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    told = books(sandbox)
-    return environment.get_template("page.html").render(
-        now=sandbox.store.now().strftime("%Y-%m-%d %H:%M:%S UTC"),
-        faults={name: value for name, value in sandbox.faults.model_dump().items() if value},
-        documents=told["documents"][-_PAGE_ROWS:][::-1],
-        document_count=len(told["documents"]),
-        open_items=[item for item in told["open_items"] if not item["filed"]][:_PAGE_ROWS],
-        open_item_count=sum(not item["filed"] for item in told["open_items"]),
-        cleared_count=sum(item["filed"] for item in told["open_items"]),
-        customers=told["customers"][:_PAGE_ROWS],
-        customer_count=len(told["customers"]),
-        editors=sandbox.sessions.working_sets(),
-    )

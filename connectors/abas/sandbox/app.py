@@ -146,7 +146,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
             disturbed = _disturbance(sandbox, writes=writes)
             if disturbed is not None:
                 return disturbed
-            if writes and faults.take("cut_before"):
+            if writes and sandbox.take("cut_before"):
                 return await _cut(request)
             call = await _call(sandbox, request, raw)
             sandbox.take_licence()
@@ -155,7 +155,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
             happened = sandbox.store.commit_count != commits
             if happened and faults.slow_posting_s:
                 await asyncio.sleep(faults.slow_posting_s)
-            if happened and faults.take("cut_after"):
+            if happened and sandbox.take("cut_after"):
                 return await _cut(request)
             return _response(request, reply, request_id)
         except ErpFault as fault:
@@ -198,17 +198,17 @@ async def _body_of(request: Request) -> bytes:
 def _disturbance(sandbox: Sandbox, *, writes: bool) -> Response | None:
     """Act out the switches that come before any work."""
     faults = sandbox.faults
-    if faults.take("unavailable"):
+    if sandbox.take("unavailable"):
         raise ErpFault("UNAVAILABLE", "ERP is not available")
-    if faults.take("login_expired"):
+    if sandbox.take("login_expired"):
         raise ErpFault("AUTHENTICATION_FAILURE", "Login has expired")
-    if faults.take("rate_limited"):
+    if sandbox.take("rate_limited"):
         return PlainTextResponse("too many requests", status_code=429, headers={"Retry-After": "1"})
-    if faults.take("wrong_content_type"):
+    if sandbox.take("wrong_content_type"):
         return HTMLResponse("<html><body>The gateway is being serviced.</body></html>")
     if writes and faults.access_denied:
         raise ErpFault("ACCESS_DENIED", "You lack the permission for this command")
-    if writes and faults.take("internal_error"):
+    if writes and sandbox.take("internal_error"):
         raise ErpFault("INTERNAL_ERROR", "Internal error")
     return None
 

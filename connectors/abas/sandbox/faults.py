@@ -158,10 +158,3 @@ class Faults(BaseModel):
     token_lifetime_s: float = Field(default=599.0, ge=0)  # of tokens given out from now on
     locked: list[str] = []  # record ids that somebody else has open
     closed_periods: list[str] = []  # posting periods, "2026-10"
-
-    def take(self, name: str) -> bool:
-        """Use up one of a count."""
-        left = int(getattr(self, name))
-        if left:
-            setattr(self, name, left - 1)
-        return left > 0

@@ -32,6 +32,13 @@ class Sandbox:
         self.running = 0
         self._tokens: dict[str, float] = {}
 
+    def take(self, name: str) -> bool:
+        """Use up one of a counted switch; how many are left is durable, so a restart doesn't bring them back."""
+        left = int(getattr(self.faults, name))
+        if left:
+            self.set_faults({name: left - 1})
+        return left > 0
+
     def new_token(self) -> str:
         """Give out a bearer token, known until it ends or the process does."""
         now = time.monotonic()
@@ -51,6 +58,13 @@ class Sandbox:
         """
         if self.faults.licences and self.running + len(self.sessions.working_sets()) > self.faults.licences:
             raise no_licence()
+
+    def reset(self) -> None:
+        """Begin anew: empty books, no sessions, no switches."""
+        for working_set in self.sessions.working_sets():
+            self.sessions.close_set(working_set)
+        self.store.clear()
+        self.set_faults(Faults().model_dump())
 
     def set_faults(self, switches: dict[str, Any]) -> None:
         """Change some switches; they are durable like the books."""

@@ -62,6 +62,16 @@ class Store:
             self._remember(record)
         self._clock_offset = timedelta(seconds=float(self.fact("clock_offset_s") or "0"))
 
+    def clear(self) -> None:
+        """Empty the books and bring the clock and all durable settings back."""
+        self._db.executescript("DELETE FROM records; DELETE FROM counters; DELETE FROM facts;")
+        for records in self._records.values():
+            records.clear()
+        self._by_id.clear()
+        self._index.clear()
+        self._counters.clear()
+        self._clock_offset = timedelta(0)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

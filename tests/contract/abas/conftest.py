@@ -28,8 +28,17 @@ def sandbox(shared_sandbox: AbasSandboxProcess) -> AbasSandboxProcess:
 
 
 @pytest.fixture
+def empty_sandbox(shared_sandbox: AbasSandboxProcess) -> Iterator[AbasSandboxProcess]:
+    """Empty books for one test."""
+    shared_sandbox.admin("POST", "reset")
+    yield shared_sandbox
+    shared_sandbox.admin("POST", "reset")
+    shared_sandbox.seed()
+
+
+@pytest.fixture
 def own_sandbox(tmp_path: Path) -> Iterator[AbasSandboxProcess]:
-    """A sandbox for one test alone: to be killed, or with empty books."""
+    """A process for one test alone, to be killed."""
     with running_sandbox(tmp_path) as sandbox:
         yield sandbox
 

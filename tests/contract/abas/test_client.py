@@ -114,15 +114,15 @@ async def test_a_question_that_the_profile_answers_does_not_stop_a_posting(
         assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), CashReceiptPosted)
 
 
-async def test_no_free_licence_is_waited_for(own_sandbox: AbasSandboxProcess) -> None:
-    own_sandbox.seed()
-    own_sandbox.faults(licences=1)
-    record = own_sandbox.admin("GET", "books")["customers"][0]["id"]
-    own_sandbox.admin("POST", "editors", {"record": record})
-    async with AbasClient(own_sandbox.settings(read_attempts=2)) as client:
+async def test_no_free_licence_is_waited_for(empty_sandbox: AbasSandboxProcess) -> None:
+    empty_sandbox.seed()
+    empty_sandbox.faults(licences=1)
+    record = empty_sandbox.admin("GET", "books")["customers"][0]["id"]
+    empty_sandbox.admin("POST", "editors", {"record": record})
+    async with AbasClient(empty_sandbox.settings(read_attempts=2)) as client:
         with pytest.raises(AbasBusy):
             await client.about()
-        own_sandbox.faults(licences=0)
+        empty_sandbox.faults(licences=0)
         assert (await client.about())["erpVersion"] == "2026.1-sandbox"
 
 
@@ -148,11 +148,11 @@ async def test_an_answer_without_end_does_not_fill_the_memory(sandbox: AbasSandb
             [key async for key, _ in AbasSource(client, profile, settings).poll()]
 
 
-async def test_sales_orders_lead_to_their_customers(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
-    own_sandbox.seed()
+async def test_sales_orders_lead_to_their_customers(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    empty_sandbox.seed()
     order = {"number": "au-30001", "customer_number": "70001", "amount": "99.90", "currency": "USD"}
-    [record] = own_sandbox.admin("POST", "sales-orders", [order])["ids"]
-    settings = own_sandbox.settings()
+    [record] = empty_sandbox.admin("POST", "sales-orders", [order])["ids"]
+    settings = empty_sandbox.settings()
     async with AbasClient(settings) as client:
         seen = {key: records async for key, records in AbasSource(client, profile, settings).poll()}
     [referenced] = seen[f"sales-order/{record}"]
@@ -160,8 +160,8 @@ async def test_sales_orders_lead_to_their_customers(own_sandbox: AbasSandboxProc
     assert (referenced.token, referenced.abas_customer_id) == ("order:AU-30001", "70001")
 
 
-async def test_payment_wishes_are_read(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
-    own_sandbox.seed()
+async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    empty_sandbox.seed()
     wish = {
         "kind": "refund",
         "customer_number": "70001",
@@ -170,8 +170,8 @@ async def test_payment_wishes_are_read(own_sandbox: AbasSandboxProcess, profile:
         "paytrace_transaction_id": "79388123",
         "reason": "damaged",
     }
-    [record] = own_sandbox.admin("POST", "payment-wishes", [wish])["ids"]
-    settings = own_sandbox.settings()
+    [record] = empty_sandbox.admin("POST", "payment-wishes", [wish])["ids"]
+    settings = empty_sandbox.settings()
     async with AbasClient(settings) as client:
         [(key, seen)] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
     assert key == f"payment-wish/{record}"

@@ -108,11 +108,14 @@ class _Paused(AbasClient):
 
 async def _zombie_and_successor(
     sandbox: AbasSandboxProcess, profile: Profile, reference: str, *, before_call: int, asleep_s: float
-) -> None:
-    """Stop the first writer before one of its calls, let a second one post, and wake the first one up."""
-    [item] = sandbox.seed(open_item("RE-Z", "250.00"))
+) -> int:
+    """Stop the first writer before one of its calls, let a second one post, wake the first one up; count documents."""
+    customer = f"9{reference.removeprefix('PT')}"
+    [item] = sandbox.seed(
+        open_item("RE-Z", "250.00", customer=customer), customers=[{"number": customer, "name": f"C{customer}"}]
+    )
     settings = sandbox.settings(read_timeout_s=20)
-    command = post_receipt(reference, item)
+    command = post_receipt(reference, item, customer=customer)
     async with _Paused(settings, before_call=before_call) as zombie_client, AbasClient(settings) as client:
         zombie = asyncio.create_task(AbasSink(zombie_client, profile, settings).post(command))
         await zombie_client.stopped.wait()
@@ -124,32 +127,35 @@ async def _zombie_and_successor(
             assert await zombie == successor
         except AbasDocumentContradicts:
             assert len(documents_under(sandbox, reference)) == 2
+    return len(documents_under(sandbox, reference))
 
 
 # Calls of one posting under a lock: look up, open the payment, lock, look up again, save, close, look up.
-@pytest.mark.parametrize("before_call", range(1, 8))
-@pytest.mark.parametrize("asleep_s", [0.0, 1.2 * SESSION_IDLE_S], ids=["awake before the sessions end", "awake after"])
+CALLS_UNDER_A_LOCK = range(1, 8)
+
+
+@pytest.mark.parametrize("asleep_s", [0.0, 1.2 * SESSION_IDLE_S], ids=["awake before its session ends", "awake after"])
 async def test_a_zombie_can_not_post_whatever_it_was_stopped_before(
-    sandbox: AbasSandboxProcess, profile: Profile, before_call: int, asleep_s: float
+    sandbox: AbasSandboxProcess, profile: Profile, asleep_s: float
 ) -> None:
-    reference = fresh()
     chosen = with_strategy(profile, "editor")
-    await _zombie_and_successor(sandbox, chosen, reference, before_call=before_call, asleep_s=asleep_s)
-    assert len(documents_under(sandbox, reference)) == 1
+    documents = await asyncio.gather(
+        *(
+            _zombie_and_successor(sandbox, chosen, fresh(), before_call=call, asleep_s=asleep_s)
+            for call in CALLS_UNDER_A_LOCK
+        )
+    )
+    assert dict(zip(CALLS_UNDER_A_LOCK, documents, strict=True)) == dict.fromkeys(CALLS_UNDER_A_LOCK, 1)
 
 
 @pytest.mark.parametrize("before_call", [1, 2])
 async def test_a_zombie_can_not_post_by_the_infosystem(
     sandbox: AbasSandboxProcess, profile: Profile, before_call: int
 ) -> None:
-    reference = fresh()
-    await _zombie_and_successor(sandbox, profile, reference, before_call=before_call, asleep_s=0.0)
-    assert len(documents_under(sandbox, reference)) == 1
+    assert await _zombie_and_successor(sandbox, profile, fresh(), before_call=before_call, asleep_s=0.0) == 1
 
 
 async def test_without_the_lock_the_books_show_the_zombies_double(
     sandbox: AbasSandboxProcess, profile: Profile
 ) -> None:
-    reference = fresh()
-    await _zombie_and_successor(sandbox, without_lock(profile), reference, before_call=2, asleep_s=0.0)
-    assert len(documents_under(sandbox, reference)) == 2
+    assert await _zombie_and_successor(sandbox, without_lock(profile), fresh(), before_call=2, asleep_s=0.0) == 2

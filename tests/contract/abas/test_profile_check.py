@@ -26,7 +26,7 @@ async def test_the_sandbox_profile_fits_the_sandbox(client: AbasClient, profile:
     ("right", "wrong", "told"),
     [
         ("vault_customer: ypaytracecust", "vault_customer: ypaytracecst", "did you mean ypaytracecust"),
-        ("customer^idno", "customer^idnr", "table 0:1 has no field idnr"),
+        ("customer_number: customer^idno", "customer_number: customer^idnr", "table 0:1 has no field idnr"),
         ('table: "900:2"', 'table: "901:2"', "Payment is 900:2 here"),
         ("meta_name: OutstandingItem", "meta_name: OpenItem", "table 900:1 is OutstandingItem"),
         ("workspace: ow1", "workspace: ow9", "there is no infosystem ow9/PAYTRACEPOST"),
@@ -81,7 +81,8 @@ async def test_a_date_format_that_abas_reads_otherwise_is_told(
         await check_profile(load_profile(path), client)
     [problem] = caught.value.problems
     assert told in problem
-    assert problem.startswith(f"{path}:6: formats.date_input")
+    line = text[: text.index("date_input:")].count("\n") + 1
+    assert problem.startswith(f"{path}:{line}: formats.date_input")
 
 
 LISTING = """

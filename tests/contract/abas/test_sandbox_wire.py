@@ -377,9 +377,9 @@ def test_an_upload_is_kept_inside_its_directory(sandbox: AbasSandboxProcess, htt
     assert http.post("upload", params={"fileName": "a"}, json={}).json()["content"]["category"] == "MISSING_ARGUMENT"
 
 
-def test_licences_run_out(own_sandbox: AbasSandboxProcess) -> None:
-    own_sandbox.faults(licences=1)
-    with httpx2.Client(base_url=f"{own_sandbox.base_url}/r/erp/", auth=("", DEFAULT_PASSWORD)) as http:
+def test_licences_run_out(empty_sandbox: AbasSandboxProcess) -> None:
+    empty_sandbox.faults(licences=1)
+    with httpx2.Client(base_url=f"{empty_sandbox.base_url}/r/erp/", auth=("", DEFAULT_PASSWORD)) as http:
         opened = http.post("obj/data/3:22/commands/NEW", json={})
         assert opened.status_code == 201
         refused = http.get("about")

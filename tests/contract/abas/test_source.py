@@ -29,9 +29,11 @@ def item_of(seen: dict[str, tuple[Record, ...]], item: str) -> OpenItemObserved:
     return observed
 
 
-async def test_an_open_item_and_its_invoice_number_are_seen(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
-    [item] = own_sandbox.seed(open_item(" re-100451 ", "125.00"))
-    seen = await poll(own_sandbox, profile)
+async def test_an_open_item_and_its_invoice_number_are_seen(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    [item] = empty_sandbox.seed(open_item(" re-100451 ", "125.00"))
+    seen = await poll(empty_sandbox, profile)
     observed, referenced = seen[f"open-item/{item}"]
     assert isinstance(observed, OpenItemObserved)
     assert isinstance(referenced, OpenItemReferenced)
@@ -41,39 +43,39 @@ async def test_an_open_item_and_its_invoice_number_are_seen(own_sandbox: AbasSan
     assert json.loads(observed.raw)["totalAmt"] == "125"
 
 
-async def test_only_customers_known_to_paytrace_are_seen(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
-    own_sandbox.seed(
+async def test_only_customers_known_to_paytrace_are_seen(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    empty_sandbox.seed(
         customers=[
             {"number": "70001", "name": "Acme", "vault_customer_id": "acme-inc"},
             {"number": "70002", "name": "Nobody", "vault_customer_id": ""},
         ]
     )
-    seen = await poll(own_sandbox, profile)
+    seen = await poll(empty_sandbox, profile)
     [(referenced,)] = seen.values()
     assert isinstance(referenced, CustomerReferenced)
     assert (referenced.token, referenced.abas_customer_id) == ("vault:acme-inc", "70001")
 
 
 async def test_a_part_payment_a_clearing_and_a_reopening_are_seen(
-    own_sandbox: AbasSandboxProcess, profile: Profile
+    empty_sandbox: AbasSandboxProcess, profile: Profile
 ) -> None:
-    [item] = own_sandbox.seed(open_item("RE-1", "125.00"))
-    async with AbasClient(own_sandbox.settings()) as client:
-        sink = AbasSink(client, profile, own_sandbox.settings())
+    [item] = empty_sandbox.seed(open_item("RE-1", "125.00"))
+    async with AbasClient(empty_sandbox.settings()) as client:
+        sink = AbasSink(client, profile, empty_sandbox.settings())
         await sink.post(post_receipt("PT1", item, minor=5000))
-        part = item_of(await poll(own_sandbox, profile), item)
+        part = item_of(await poll(empty_sandbox, profile), item)
         await sink.post(post_receipt("PT2", item, minor=7500))
-        cleared = item_of(await poll(own_sandbox, profile), item)
+        cleared = item_of(await poll(empty_sandbox, profile), item)
         await sink.post(reverse_receipt("PT2-R", "PT2", item, minor=2500))
-        reopened = item_of(await poll(own_sandbox, profile), item)
+        reopened = item_of(await poll(empty_sandbox, profile), item)
     assert (part.open_minor, part.is_open) == (7500, True)
     assert (cleared.open_minor, cleared.is_open) == (0, False)
     assert (reopened.open_minor, reopened.is_open) == (2500, True)
 
 
-async def test_two_polls_of_unchanged_books_tell_the_same(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
-    own_sandbox.seed(open_item("RE-1"), open_item("RE-2"))
-    first, second = await poll(own_sandbox, profile), await poll(own_sandbox, profile)
+async def test_two_polls_of_unchanged_books_tell_the_same(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    empty_sandbox.seed(open_item("RE-1"), open_item("RE-2"))
+    first, second = await poll(empty_sandbox, profile), await poll(empty_sandbox, profile)
     assert first.keys() == second.keys()
     for key in first:
         for before, after in zip(first[key], second[key], strict=True):
@@ -85,28 +87,28 @@ def _without_time(record: Record) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14, 15])
-async def test_every_page_is_read(own_sandbox: AbasSandboxProcess, profile: Profile, count: int) -> None:
-    own_sandbox.seed(*[open_item(f"RE-{n}") for n in range(count)])
-    seen = await poll(own_sandbox, profile, page_size=7)
+async def test_every_page_is_read(empty_sandbox: AbasSandboxProcess, profile: Profile, count: int) -> None:
+    empty_sandbox.seed(*[open_item(f"RE-{n}") for n in range(count)])
+    seen = await poll(empty_sandbox, profile, page_size=7)
     assert sum(key.startswith("open-item/") for key in seen) == count
 
 
 async def test_items_cleared_long_ago_by_abas_own_clock_are_not_read_again(
-    own_sandbox: AbasSandboxProcess, profile: Profile
+    empty_sandbox: AbasSandboxProcess, profile: Profile
 ) -> None:
-    [old] = own_sandbox.seed(open_item("RE-OLD"))
-    async with AbasClient(own_sandbox.settings()) as client:
-        await AbasSink(client, profile, own_sandbox.settings()).post(post_receipt("PT1", old))
-        own_sandbox.admin("POST", "clock", {"shift_s": 40 * 86400})
-        [recent] = own_sandbox.seed(open_item("RE-NEW"))
-        await AbasSink(client, profile, own_sandbox.settings()).post(post_receipt("PT2", recent))
-    assert set(await poll(own_sandbox, profile)) == {"customer/(101,0,0)", f"open-item/{recent}"}
-    everything = await poll(own_sandbox, profile, filed_lookback_days=0)
+    [old] = empty_sandbox.seed(open_item("RE-OLD"))
+    async with AbasClient(empty_sandbox.settings()) as client:
+        await AbasSink(client, profile, empty_sandbox.settings()).post(post_receipt("PT1", old))
+        empty_sandbox.admin("POST", "clock", {"shift_s": 40 * 86400})
+        [recent] = empty_sandbox.seed(open_item("RE-NEW"))
+        await AbasSink(client, profile, empty_sandbox.settings()).post(post_receipt("PT2", recent))
+    assert set(await poll(empty_sandbox, profile)) == {"customer/(101,0,0)", f"open-item/{recent}"}
+    everything = await poll(empty_sandbox, profile, filed_lookback_days=0)
     assert f"open-item/{old}" in everything
 
 
 @pytest.mark.parametrize("switch", ["unavailable", "rate_limited", "wrong_content_type"])
-async def test_a_poll_outlives_short_faults(own_sandbox: AbasSandboxProcess, profile: Profile, switch: str) -> None:
-    [item] = own_sandbox.seed(open_item("RE-1"))
-    own_sandbox.faults(**{switch: 2})
-    assert f"open-item/{item}" in await poll(own_sandbox, profile)
+async def test_a_poll_outlives_short_faults(empty_sandbox: AbasSandboxProcess, profile: Profile, switch: str) -> None:
+    [item] = empty_sandbox.seed(open_item("RE-1"))
+    empty_sandbox.faults(**{switch: 2})
+    assert f"open-item/{item}" in await poll(empty_sandbox, profile)

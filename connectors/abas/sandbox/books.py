@@ -1,0 +1,95 @@
+"""The sandbox's books as an auditor reads them: every document and outstanding item, as JSON and as a page."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from connectors.abas.sandbox.state import Sandbox
+from connectors.abas.sandbox.store import Record
+from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
+from schemas.money import Money, from_major
+
+_PAGE_ROWS = 200
+
+
+def read_books(sandbox: Sandbox) -> dict[str, Any]:
+    """Tell every posted document and every outstanding item, oldest first, amounts also in minor units."""
+    return {
+        "documents": [_document(sandbox, payment) for payment in sandbox.store.records(PAYMENT.spec)],
+        "open_items": [_open_item(sandbox, item) for item in sandbox.store.records(OPEN_ITEM.spec)],
+        "customers": [
+            {
+                "id": customer.id,
+                "number": customer.values["idno"],
+                "name": customer.values.get("descrOperLang", ""),
+                "vault_customer_id": customer.values.get("ypaytracecust", ""),
+                "balance": customer.values.get("bal", "0"),
+            }
+            for customer in sandbox.store.records(CUSTOMER.spec)
+        ],
+    }
+
+
+def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
+    values, store = payment.values, sandbox.store
+    amount, currency = Decimal(str(values["amount"])), _number(sandbox, values["curr"], "swd")
+    item = store.record(str(values["item"]))
+    reversed_document = store.record(str(values.get("reverses") or ""))
+    return {
+        "id": payment.id,
+        "number": values["idno"],
+        "kind": "receipt" if amount > 0 else "reversal",
+        "posting_reference": values.get("yposref", ""),
+        "paytrace_transaction_id": values.get("ypaytraceid", ""),
+        "customer": _number(sandbox, values["customer"], "idno"),
+        "open_item": values["item"],
+        "invoice": "" if item is None else item.values["docNo"],
+        "reverses_reference": None if reversed_document is None else reversed_document.values.get("yposref", ""),
+        "amount_minor": from_major(abs(amount), currency).minor,
+        "currency": currency,
+        "value_on": values.get("valDate", ""),
+        "reason": values.get("yreason", ""),
+        "posted_at": values["erfass"],
+    }
+
+
+def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
+    currency = _number(sandbox, item.values["curr"], "swd")
+    return {
+        "id": item.id,
+        "invoice": item.values["docNo"],
+        "customer": _number(sandbox, item.values["customer"], "idno"),
+        "amount_minor": from_major(Decimal(str(item.values["totalAmt"])), currency).minor,
+        "open_minor": from_major(Decimal(str(item.values["openAmt"])), currency).minor,
+        "currency": currency,
+        "due_on": item.values.get("dueDate", "") or None,
+        "filed": item.filed,
+    }
+
+
+def _number(sandbox: Sandbox, reference: object, column: str) -> str:
+    record = sandbox.store.record(str(reference))
+    return "" if record is None else str(record.values.get(column, ""))
+
+
+def show_page(sandbox: Sandbox) -> str:
+    """Write the page on which a person sees the books, the switches and who has what open."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["money"] = lambda minor, currency: f"{Money(minor, currency).major:,} {currency}"
+    told = read_books(sandbox)
+    return environment.get_template("page.html").render(
+        now=sandbox.store.now().strftime("%Y-%m-%d %H:%M:%S UTC"),
+        faults=sandbox.faults.model_dump(exclude_defaults=True),
+        documents=told["documents"][-_PAGE_ROWS:][::-1],
+        document_count=len(told["documents"]),
+        open_items=[item for item in told["open_items"] if not item["filed"]][:_PAGE_ROWS],
+        open_item_count=sum(not item["filed"] for item in told["open_items"]),
+        cleared_count=sum(item["filed"] for item in told["open_items"]),
+        customers=told["customers"][:_PAGE_ROWS],
+        customer_count=len(told["customers"]),
+        editors=sandbox.sessions.working_sets(),
+    )
