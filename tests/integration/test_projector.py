@@ -30,6 +30,7 @@ from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from projections.writer import run_projector
 from streams.embedded.kafka import EmbeddedKafka
+from tests.support.clickhouse_http import http_front
 from tests.support.kafka import make_topics
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
@@ -139,6 +140,25 @@ def test_the_endpoint_is_for_its_owner_on_this_machine(undisturbed: ProjectionSe
         assert status_of(f"{url}/health", None, {"Host": "evil.example"}) == 400
         assert status_of(f"{url}/health", None, {}) == 200
     assert not path.exists()
+
+
+def test_a_server_holds_the_same_rows(broker: str, undisturbed: ProjectionSettings, tmp_path: Path) -> None:
+    """The same projector and SQL over HTTP, killed once on the way; tests/support/clickhouse_http.py is the server."""
+    embedded = stored(undisturbed)
+    with http_front(tmp_path / "server") as address:
+        settings = settings_for(broker, tmp_path, clickhouse_dsn=f"clickhouse://{address}/saldo_here", batch_rows=1_000)
+        log = tmp_path / "projector.log"
+        process = spawn_projector(settings, log)
+        wait_for_endpoint(settings, process)
+        process.kill()
+        process.wait()
+        with running(settings, log) as process:
+            wait_until_caught_up(settings, process, 60)
+        assert stored(settings) == embedded
+        reader = open_reader(settings)
+        with pytest.raises(QueryRefused, match="readonly"):
+            reader.query("TRUNCATE TABLE fct_records", output_format="Null")
+        reader.close()
 
 
 def test_a_rebuild_brings_every_row_back(undisturbed: ProjectionSettings) -> None:

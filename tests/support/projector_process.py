@@ -25,20 +25,24 @@ def spawn_projector(settings: ProjectionSettings, log: Path) -> subprocess.Popen
         )
 
 
-def wait_until_caught_up(settings: ProjectionSettings, process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """Wait for lag 0; AssertionError when the process ends first or the time is over."""
-    deadline = time.monotonic() + timeout_s
+def wait_until_caught_up(settings: ProjectionSettings, process: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Wait for lag 0; AssertionError when the process ends first, or nothing moves for so long."""
+    behind, deadline = -1, time.monotonic() + patience_s
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the projector ended with {process.returncode}"
         endpoint = connect_endpoint(settings.data_dir)
         if endpoint is not None:
             try:
-                if endpoint.get("/health")["reading"] and endpoint.get("/lag")["total"] == 0:
-                    return
+                if endpoint.get("/health")["reading"]:
+                    before, behind = behind, endpoint.get("/lag")["total"]
+                    if behind == 0:
+                        return
+                    if behind != before:
+                        deadline = time.monotonic() + patience_s
             finally:
                 endpoint.close()
         time.sleep(0.1)
-    raise AssertionError(f"the projector has not caught up within {timeout_s} s")
+    raise AssertionError(f"the projector stands still {behind} records behind")
 
 
 def main() -> None:
