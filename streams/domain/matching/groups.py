@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
+from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, Brief, TextEvidence, roundness
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import Need, Rule
@@ -172,7 +172,7 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
     close: list[int] = []
     for member in work.names(side.other).near(book.words[at], *_window(work, side, at), NAME_REACH):
         if _smaller(others.amounts[member], amount):
-            score, strongest, other_name = _brief(work, side, at, member)
+            score, strongest, other_name, _ = _brief(work, side, at, member)
             if strongest >= NAME_WEIGHT and score >= 0.0:
                 named.append(member)
                 if other_name >= OTHER_NAME:
@@ -240,7 +240,7 @@ def _text(work: Work, side: Side, at: int, member: int) -> TextEvidence:
     return work.text(at, member) if side is Side.LEFT else work.text(member, at)
 
 
-def _brief(work: Work, side: Side, at: int, member: int) -> tuple[float, float, float]:
+def _brief(work: Work, side: Side, at: int, member: int) -> Brief:
     return work.brief(at, member) if side is Side.LEFT else work.brief(member, at)
 
 
@@ -459,5 +459,5 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
 
 
 def _same_name(work: Work, left: int, right: int) -> bool:
-    _, strongest, other_name = work.brief(left, right)
+    _, strongest, other_name, _ = work.brief(left, right)
     return strongest >= NAME_WEIGHT and other_name >= OTHER_NAME

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import mul
 
 import numpy as np
 from rapidfuzz.distance import OSA
@@ -44,6 +45,9 @@ class WordWeight:
 
 # word, what it says if it agrees, if it differs, whether it is a name, whether it is the line's last word
 Weighed = tuple[str, float, float, bool, bool]
+# all words (with acronyms and whole references), the names among them in order, everything without spaces
+LongText = tuple[frozenset[str], tuple[str, ...], str]
+Brief = tuple[float, float, float, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +132,46 @@ class Model:
                 found.append((word, max(0.0, weight.agrees), min(0.0, weight.differs), word.isalpha(), at == last))
         return tuple(found)
 
-    def text(
-        self,
-        short: tuple[Weighed, ...],
-        short_squash: str,
-        long_bag: frozenset[str],
-        long_names: tuple[str, ...],
-        long_squash: str,
-    ) -> TextEvidence:
-        """Compare the texts of two lines, the short side's words against the long side's."""
+    def text(self, short: tuple[Weighed, ...], short_squash: str, long: LongText) -> TextEvidence:
+        """Compare the texts of two lines, the short side's words against the long side's, with all words behind it."""
+        agrees, differs, reference = self._compare(short, short_squash, long)
+        agrees.sort(reverse=True)
+        differs.sort()
+        against = damped([weight for weight, _ in differs])
+        return TextEvidence(
+            score=damped([weight for weight, _ in agrees]) + against,
+            agrees=tuple(word for _, word in agrees),
+            differs=tuple(word for _, word in differs),
+            strongest=agrees[0][0] if agrees else 0.0,
+            against=against,
+            other_name=damped([weight for weight, word in differs if word.isalpha()]),
+            reference=reference,
+        )
+
+    def brief(self, short: tuple[Weighed, ...], short_squash: str, long: LongText) -> Brief:
+        """`text` without the words: score, strongest agreeing word, what other names take away, reference shared."""
+        agrees, differs, reference = self._compare(short, short_squash, long)
+        if not agrees and not differs:
+            return (0.0, 0.0, 0.0, False)
+        for_it = sorted([weight for weight, _ in agrees], reverse=True)
+        against = sorted([weight for weight, _ in differs])
+        names = sorted([weight for weight, word in differs if word.isalpha()])
+        return (damped(for_it) + damped(against), for_it[0] if for_it else 0.0, damped(names), reference)
+
+    def _compare(
+        self, short: tuple[Weighed, ...], short_squash: str, long: LongText
+    ) -> tuple[list[tuple[float, str]], list[tuple[float, str]], bool]:
+        bag, names, squash = long
         agrees: list[tuple[float, str]] = []
         differs: list[tuple[float, str]] = []
         reference = False
         for word, for_it, against_it, is_name, is_last in short:
-            if word in long_bag:
+            if word in bag:
                 if for_it > 0.0:
                     agrees.append((for_it, word))
                     reference = reference or (not is_name and for_it > 2.0)
                 continue
-            meant = carried(word, is_last, long_bag, long_names, long_squash, self._alike) if is_name else None
+            meant = carried(word, is_last, bag, names, squash, self._alike) if is_name else None
             if meant is not None:
                 # A word in another spelling is as telling as what it stands for, and a little less sure.
                 worth = 0.8 * min(for_it, self._weight(meant, "").agrees if meant else SQUASHED_WORTH)
@@ -155,21 +180,10 @@ class Model:
             elif against_it < 0.0:
                 differs.append((against_it, word))
         if not agrees:
-            for word in long_names:
+            for word in names:
                 if len(word) >= 8 and word not in self.known and word in short_squash:
                     agrees.append((3.0, word))
-        agrees.sort(reverse=True)
-        differs.sort()
-        against = damped(differs)
-        return TextEvidence(
-            score=damped(agrees) + against,
-            agrees=tuple(word for _, word in agrees),
-            differs=tuple(word for _, word in differs),
-            strongest=agrees[0][0] if agrees else 0.0,
-            against=against,
-            other_name=damped([(weight, word) for weight, word in differs if word.isalpha()]),
-            reference=reference,
-        )
+        return agrees, differs, reference
 
     def rarity(self, side: Side, word: str) -> float:
         """How telling a word is within its own side: the log of how many lines there are for each other one with it."""
@@ -212,12 +226,12 @@ def roundness(size: int) -> int:
     return 0
 
 
-def damped(weights: list[tuple[float, str]]) -> float:
+def damped(weights: Sequence[float]) -> float:
     """Sum of weights, strongest first, each further one counting less."""
-    total = 0.0
-    for at, (weight, _) in enumerate(weights):
-        total += weight * (DAMPING[at] if at < len(DAMPING) else 0.15)
-    return total
+    if len(weights) <= 1:
+        return weights[0] if weights else 0.0
+    total = float(sum(map(mul, weights, DAMPING)))
+    return total + 0.15 * sum(weights[len(DAMPING) :]) if len(weights) > len(DAMPING) else total
 
 
 def classes(word: str, before: str, known: frozenset[str], common: frozenset[str]) -> list[tuple[str, ...]]:

@@ -151,7 +151,7 @@ def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[
         ),
         reverse=True,
     )
-    return tuple(word for _, word in found), min(10.0, damped(found))
+    return tuple(word for _, word in found), min(10.0, damped([weight for weight, _ in found]))
 
 
 def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from streams.domain.matching.assign import Pairing, assign
+from streams.domain.matching.learn import TextEvidence, carried
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import AmountGate, Need, Rule
@@ -14,6 +15,8 @@ NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same 
 NAME_REACH = 100  # lines of one name beginning that a near-amount pass looks at
 CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
 AGREEMENT = 2.0  # ... unless what agrees outweighs it
+RARE_NAME = 4.0  # a word in one of 55 lines of its side
+TELLING_NAME = 4.0
 STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
 STRANGERS_NEED = 4.0
 LAG_SLACK = 10  # days beyond the learned dates that it still looks at
@@ -50,6 +53,27 @@ def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
         _lay_down(work, rule, pairing, rivals, sure_only, floor)
 
 
+def _names_apart(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
+    """Whether both lines bear a rare name that the other lacks, and what they share is only a common word.
+
+    "Birch Textiles" and "Ridge Textiles" share their trade; the amount may have met by chance.
+    """
+    if evidence.reference or evidence.strongest >= TELLING_NAME:
+        return False
+    for book, at, other in ((work.left, left, work.right.bags[right]), (work.right, right, work.left.bags[left])):
+        names = work.right.names[right] if book is work.left else work.left.names[left]
+        squash = work.right.squashes[right] if book is work.left else work.left.squashes[left]
+        if not any(
+            len(word) >= 4
+            and work.model.rarity(book.side, word) >= RARE_NAME
+            and word not in other
+            and carried(word, False, other, names, squash, work.alike) is None
+            for word in book.names[at]
+        ):
+            return False
+    return bool(evidence.agrees)
+
+
 class _Rivals:
     """The scored pairs of a pass, found by either line."""
 
@@ -74,7 +98,8 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_on
     if sure_only and not sure:
         return
     evidence = work.text(pairing.left, pairing.right)
-    if sure and evidence.against < CONTRADICTION and evidence.score < AGREEMENT:
+    contradicted = evidence.against < CONTRADICTION and evidence.score < AGREEMENT
+    if sure and (contradicted or _names_apart(work, pairing.left, pairing.right, evidence)):
         sure = False
         if sure_only:
             return
@@ -137,7 +162,7 @@ def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
-            agreement, strongest, _ = work.brief(left, right)
+            agreement, strongest, _, _ = work.brief(left, right)
             if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT:
                 continue
             score = rule.prior - math.log(chance) + agreement + work.lag(left, right)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.domain.matching.learn import Model, TextEvidence, Weighed
+from streams.domain.matching.learn import Brief, LongText, Model, TextEvidence, Weighed
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import Match, OneSided, RunnerUp, Status
@@ -22,7 +22,7 @@ BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second th
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
-RULED_OUT = (-1000.0, 0.0, -1000.0)
+RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False)
 WIDE = 60  # lines of one word in a window; above it two words are looked up together
 _SLOT = 10_000_000  # positions below, day numbers above
 PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
@@ -47,6 +47,7 @@ class Work:
     uses: Counter[str] = field(default_factory=Counter)
     limits_hit: set[str] = field(default_factory=set)
     equal: dict[tuple[int, int], float] = field(default_factory=dict)
+    alike: dict[tuple[str, str], bool] = field(default_factory=dict)
     with_reference: set[tuple[int, int]] = field(default_factory=set)
     explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Work:
     pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
-    _briefs: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    _briefs: dict[int, Brief] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
@@ -71,7 +72,19 @@ class Work:
         return self.open_left if side is Side.LEFT else self.open_right
 
     def text(self, left: int, right: int) -> TextEvidence:
-        """Compare the texts of a left and a right line."""
+        """Compare the texts of a left and a right line, with the words behind the score."""
+        return self.model.text(*self._sides(left, right))
+
+    def brief(self, left: int, right: int) -> Brief:
+        """Score, strongest word, other names and shared reference of `text`, remembered; groups ask often."""
+        key = left * _SLOT + right
+        found = self._briefs.get(key)
+        if found is None:
+            found = self.model.brief(*self._sides(left, right))
+            self._briefs[key] = found = RULED_OUT if self.rules_out(left, right) else found
+        return found
+
+    def _sides(self, left: int, right: int) -> tuple[tuple[Weighed, ...], str, LongText]:
         if self.model.terse is Side.LEFT:
             short, long, at_short, at_long = self.left, self.right, left, right
         else:
@@ -79,19 +92,7 @@ class Work:
         weighed = self._weighed.get(at_short)
         if weighed is None:
             weighed = self._weighed[at_short] = self.model.weighed(short.words[at_short])
-        return self.model.text(
-            weighed, short.squashes[at_short], long.bags[at_long], long.names[at_long], long.squashes[at_long]
-        )
-
-    def brief(self, left: int, right: int) -> tuple[float, float, float]:
-        """Score, strongest word and other name of `text`, remembered: passes that look for groups ask often."""
-        key = left * _SLOT + right
-        found = self._briefs.get(key)
-        if found is None:
-            evidence = self.text(left, right)
-            found = (evidence.score, evidence.strongest, evidence.other_name)
-            self._briefs[key] = found = RULED_OUT if self.rules_out(left, right) else found
-        return found
+        return weighed, short.squashes[at_short], (long.bags[at_long], long.names[at_long], long.squashes[at_long])
 
     def rules_out(self, left: int, right: int) -> bool:
         """Whether a person has said that these two don't belong together."""
@@ -229,11 +230,11 @@ class Work:
                 lag = self.lag(left, right)
                 if worth + lag < FAINT - 6.0 or self.rules_out(left, right):
                     continue
-                evidence = self.text(left, right)
-                score = worth + lag + evidence.score
+                agreement, _, _, reference = self.model.brief(*self._sides(left, right))
+                score = worth + lag + agreement
                 if score > FAINT:
                     self.equal[(left, right)] = score
-                    if evidence.reference:
+                    if reference:
                         self.with_reference.add((left, right))
 
     def _block(self, amount: int, lefts: list[int], rights: list[int]) -> Iterator[tuple[int, int]]:

@@ -33,17 +33,30 @@ LEDGER_OUT = ("Vendor payment", "Supplier invoice", "Kreditorenzahlung", "AP dis
 CHARGES = ("ACCOUNT MAINTENANCE FEE", "KONTOFUEHRUNG", "WIRE FEE", "INTEREST CHARGED", "ENTGELTABSCHLUSS", "CARD FEE")
 
 
+STEMS = _listed(
+    "Alten Birken Breiten Buchen Burg Dorn Eber Eichen Erlen Falken Feld Fichten Fried Gold Grafen Grün Hahn "
+    "Hasel Heiden Hirsch Hohen Kalten Kirch Klein Kron Lang Linden Löwen Mühl Neuen Ober Oster Rauen Reh "
+    "Rosen Roten Sand Schön Schwarz Sonnen Stein Tannen Unter Wald Weiden Weißen Wester Wild Winter Ash Black "
+    "Brook Clay Cold Cross East Elm Fair Glen Gray Haver High Kings Long Marsh North Oak Port Raven Ridge "
+    "Stan Thorn Wake West White Wood Wyn"
+)
+ENDINGS = _listed(
+    "bach berg burg dorf eck feld furt hain haus heim hof holz horst kamp leben mann mark rode see stadt "
+    "stein tal thal wald weiler borough bridge bury dale field ford gate ham hurst ley mere more ridge shaw "
+    "stead ton ville well wick worth"
+)
+
+
 def counterparties(rng: Random, count: int) -> list[str]:
     """Names of which some share a first or a second word, as real customer lists do."""
+    firsts = FIRST + [stem + ending for stem in STEMS for ending in ENDINGS]
     found: dict[str, None] = {}
     while len(found) < count:
-        first = rng.choice(FIRST)
+        # Half of all names begin with one of a few words, the other half hardly share theirs.
+        first = rng.choice(FIRST) if rng.random() < 0.5 and len(found) < 1_500 else rng.choice(firsts)
         if rng.random() < 0.15:
             first += f" {rng.choice(FIRST)}"
-        name = f"{first} {rng.choice(TRADE)} {rng.choice(FORM)}".strip()
-        if len(found) > len(FIRST) * len(TRADE) // 2:
-            name = f"{name} {rng.randrange(100, 999)}"
-        found[name] = None
+        found[f"{first} {rng.choice(TRADE)} {rng.choice(FORM)}".strip()] = None
     return list(found)
 
 
