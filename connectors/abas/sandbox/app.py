@@ -12,9 +12,10 @@ import json
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from python_multipart.exceptions import MultipartParseError
 from starlette.applications import Starlette
@@ -159,7 +160,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
                 return await _cut(request)
             return _response(request, reply, request_id)
         except ErpFault as fault:
-            return _fault_response(request, fault, request_id)
+            return _fault_response(request, fault, request_id, faults.statuses)
         except ClientDisconnect:
             return Response(status_code=499)
         finally:
@@ -279,14 +280,16 @@ def _response(request: Request, reply: Reply, request_id: str) -> Response:
     return _json(request, reply.envelope(), reply.status, headers)
 
 
-def _fault_response(request: Request, fault: ErpFault, request_id: str) -> Response:
+def _fault_response(
+    request: Request, fault: ErpFault, request_id: str, statuses: Mapping[str, int] = MappingProxyType({})
+) -> Response:
     content = fault.content()
     envelope = {
         "meta": {"contentType": content["_type"]},
         "content": content,
         "protocolVersion": PROTOCOL_VERSION,
     }
-    return _json(request, envelope, fault.status, {"mw-request-id": request_id})
+    return _json(request, envelope, statuses.get(fault.category, fault.status), {"mw-request-id": request_id})
 
 
 def _json(request: Request, document: object, status: int, headers: dict[str, str]) -> Response:

@@ -51,7 +51,7 @@ class ErpFault(Exception):
     @property
     def status(self) -> int:
         """HTTP status."""
-        return 404 if self.error_code else STATUS_OF_CATEGORY.get(self.category, 400)
+        return STATUS_OF_CATEGORY.get(self.category, 400)
 
     def content(self) -> dict[str, Any]:
         """Write the body's content: an AbasErpError, or an EditErrorResponse around the editor."""
@@ -156,5 +156,6 @@ class Faults(BaseModel):
     ask_before_saving: bool = False  # every save asks first, and is refused unless it comes with the answer
     licences: int = Field(default=0, ge=0)  # calls and working sets at once; 0 is without limit
     token_lifetime_s: float = Field(default=599.0, ge=0)  # of tokens given out from now on
+    statuses: dict[str, int] = {}  # HTTP status by category, to try what a real abas may send
     locked: list[str] = []  # record ids that somebody else has open
     closed_periods: list[str] = []  # posting periods, "2026-10"

@@ -1,0 +1,116 @@
+"""Many commands, one fault after the other, a server that dies: at the end each document is there exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.profile import Profile
+from connectors.abas.sink import AbasSink, Outcome
+from schemas.failures import Transient
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, ReverseCashReceipt
+from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+
+STATUSES = {
+    "RECORD_LOCKED": 409,
+    "OTHER": 500,
+    "UNAVAILABLE": 200,
+    "MISSING_OBJECT": 400,
+    "AUTHENTICATION_FAILURE": 403,
+}
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"cut_before": 1},
+    {"cut_after": 1},
+    {"cut_after": 2},
+    {"unavailable": 3},
+    {"internal_error": 1},
+    {"rate_limited": 1},
+    {"wrong_content_type": 2},
+    {"login_expired": 1},
+    {"slow_posting_s": 0.5},
+    {"statuses": STATUSES},
+    {},
+)
+
+
+async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCashReceipt) -> Outcome:
+    """Do what the task layer does with a transient failure: try the same command again."""
+    for _ in range(20):
+        try:
+            return await sink.post(command)
+        except Transient:
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{command.posting_reference} never came through")
+
+
+def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, Outcome]) -> None:
+    """Compare what the sink told with abas' own books, and the books with themselves."""
+    documents = sandbox.documents()
+    assert Counter(d["posting_reference"] for d in documents) == Counter(list(outcomes))
+    for document in documents:
+        outcome = outcomes[document["posting_reference"]]
+        assert isinstance(outcome, CashReceiptPosted | CashReceiptReversed)
+        assert (outcome.abas_document_id, outcome.amount_minor) == (document["id"], document["amount_minor"])
+    for item in sandbox.open_items():
+        moved = sum(
+            d["amount_minor"] * (1 if d["kind"] == "receipt" else -1) for d in documents if d["open_item"] == item["id"]
+        )
+        assert item["open_minor"] == item["amount_minor"] - moved
+        assert item["filed"] is (item["open_minor"] == 0)
+
+
+@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
+async def test_a_storm_of_faults_loses_and_doubles_nothing(
+    empty_sandbox: AbasSandboxProcess, profile: Profile, strategy: str
+) -> None:
+    dice = random.Random(20261124)
+    chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
+    settings = empty_sandbox.settings(read_timeout_s=0.3, retry_initial_s=0.01, retry_max_s=0.05, write_attempts=3)
+    items = empty_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(30)])
+    outcomes: dict[str, Outcome] = {}
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, chosen, settings)
+        for number, item in enumerate(items):
+            commands: list[PostCashReceipt | ReverseCashReceipt] = [post_receipt(f"PT{number}", item)]
+            if number % 3 == 0:
+                commands.append(reverse_receipt(f"PT{number}-R", f"PT{number}", item, minor=2500))
+            for command in commands:
+                empty_sandbox.faults(**{"slow_posting_s": 0, "statuses": {}, **dice.choice(FAULTS)})
+                outcomes[command.posting_reference] = await post_until_done(sink, command)
+    audit(empty_sandbox, outcomes)
+
+
+@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
+async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
+    own_sandbox: AbasSandboxProcess, profile: Profile, strategy: str
+) -> None:
+    chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
+    items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(60)])
+    settings = own_sandbox.settings(retry_max_s=0.2, read_attempts=2)
+    outcomes: dict[str, Outcome] = {}
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, chosen, settings)
+
+        time_to_kill = asyncio.Event()
+
+        async def post_all() -> None:
+            for number, item in enumerate(items):
+                outcomes[f"PT{number}"] = await post_until_done(sink, post_receipt(f"PT{number}", item))
+                if number % 15 == 14:
+                    time_to_kill.set()
+
+        posting = asyncio.create_task(post_all())
+        for _ in range(3):
+            await time_to_kill.wait()
+            time_to_kill.clear()
+            own_sandbox.kill()
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(own_sandbox.start)
+        await posting
+    audit(own_sandbox, outcomes)
