@@ -1,9 +1,16 @@
-"""What a person sees at the end of the demo: the day, what abas holds, what waits and why, and whether it closes."""
+"""What a person sees at the end of the demo: the day, what abas holds, what waits and why, and whether it closes.
+
+Narrow tables, drawn from the same reports that `saldo report` answers.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -13,29 +20,89 @@ from schemas.money import Money
 from streams.demo.audit import Audit
 from streams.settings import Settings
 
-SHOWN = (
-    "activity_by_day_method_and_state",
-    "posted_waiting_parked_and_for_how_long",
-    "bridge_by_currency",
+BRIDGE = (
+    ("captured", "captured", ""),
+    ("- refunded", "refunded", ""),
+    ("- voided", "voided", ""),
+    ("- returned (ACH)", "returned", ""),
+    ("= PayTrace holds", "net", "bold"),
+    ("posted in abas", "posted", ""),
+    ("+ waiting", "waiting", ""),
+    ("+ parked", "parked", ""),
+    ("residual", "residual", "bold"),
 )
 
 
 def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
-    """Print the reports of the day."""
-    for name in SHOWN:
+    """Print the day from the projection."""
+
+    def ask(name: str) -> tuple[dict[str, Any], ...]:
         report = reports.load(name)
         values = reports.values_for(report, {}, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
-        console.print(reports.as_table(reports.ask(reader, report, values), title=f"\n{report.question}"))
+        return reports.ask(reader, report, values).records
+
+    states = _summed(ask("activity_by_day_method_and_state"), ("kind", "method", "state"), "payment_count", "amount")
+    _print(console, "What became of the payments?", ("kind", "rail", "state", "count", "amount", ""), states)
+    standing = _summed(
+        ask("posted_waiting_parked_and_for_how_long"), ("standing", "place", "reason"), "item_count", "amount"
+    )
+    _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), standing)
+    for bridge in ask("bridge_by_currency"):
+        _print_bridge(console, bridge)
 
 
 def show_audit(console: Console, audit: Audit) -> None:
     """Print what the sandboxes' own books say."""
-    table = Table(title="\nWhat do the books of both sides say?", title_justify="left")
-    for heading in ("currency", "PayTrace", "abas", "waiting + parked", "residual"):
-        table.add_column(heading, justify="left" if heading == "currency" else "right")
-    for currency, residual in audit.residual_minor.items():
-        amounts = (audit.paytrace_minor[currency], audit.abas_minor.get(currency, 0), audit.open_minor.get(currency, 0))
-        table.add_row(currency, *(f"{Money(minor, currency).major:,}" for minor in (*amounts, residual)))
-    console.print(table)
+    rows = [
+        (currency, *(_money(minor, currency) for minor in amounts))
+        for currency, residual in audit.residual_minor.items()
+        for amounts in [
+            (
+                audit.paytrace_minor[currency],
+                audit.abas_minor.get(currency, 0),
+                audit.open_minor.get(currency, 0),
+                residual,
+            )
+        ]
+    ]
+    headings = ("currency", "PayTrace", "abas", "waiting + parked", "residual")
+    _print(console, "What do the books of both sides say?", headings, rows)
     for problem in audit.problems:
         console.print(f"[red]problem:[/red] {problem}")
+
+
+def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str, amount: str) -> list[tuple[str, ...]]:
+    """Rows by the named columns and currency, over all days."""
+    counts: dict[tuple[str, ...], int] = defaultdict(int)
+    minors: dict[tuple[str, ...], int] = defaultdict(int)
+    for record in records:
+        key = (*(str(record[name]) for name in by), str(record["currency"]))
+        counts[key] += int(record[count])
+        minors[key] += int(record[f"{amount}_minor"])
+    return [(*key[:-1], str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)]
+
+
+def _print_bridge(console: Console, bridge: Mapping[str, Any]) -> None:
+    currency = str(bridge["currency"])
+    table = Table(
+        title=f"\nDoes the balance close? ({currency})", title_justify="left", box=SIMPLE_HEAD, show_header=False
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    for label, name, style in BRIDGE:
+        table.add_row(label, _money(int(bridge[f"{name}_minor"]), currency), style=style, end_section=name == "net")
+    console.print(table)
+
+
+def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=f"\n{title}", title_justify="left", box=SIMPLE_HEAD)
+    for heading in headings:
+        left = heading in ("", "kind", "rail", "state", "where", "what", "currency")
+        table.add_column(heading, justify="left" if left else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _money(minor: int, currency: str) -> str:
+    return f"{Money(minor, currency).major:,}" if currency else ""
