@@ -69,7 +69,9 @@ SYNONYMS = {
 _WORDS = re.compile(r"[a-z0-9]+")
 _LETTERS_DIGITS = re.compile(r"([a-z]+)0*(\d+)")
 _SPELLED_UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "&": " "})
+_UMLAUTS = str.maketrans(
+    {"'": "", "\u2019": "", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "&": " "}
+)
 
 
 def plain(text: str) -> str:
