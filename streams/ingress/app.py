@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 HOOK: Final = "/hooks/paytrace"
 OBSERVATIONS: Final = "/observations"
 SILENT_POST: Final = "/silent-post/"
+# The documented fields come to a few hundred bytes.
+SILENT_POST_MAX_BYTES: Final = 8192
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -53,6 +55,7 @@ class WayIn:
 
     name: str
     media_type: str
+    most_bytes: int
     authorize: Callable[[Request], None]
     prove: Callable[[Request, bytes], None]
     read: Callable[[bytes], Awaitable[tuple[TransactionObserved, ...]]]
@@ -86,7 +89,7 @@ class Ingress:
         )
         ways = Ways(gateway, hints, codec, believe_rows=settings.hook_rows == "fact", most=settings.max_observations)
         self._ways = self._open_ways(ways, now)
-        self._silent_post = WayIn("silent-post", _FORM, _anybody, _unsigned, ways.silent_post)
+        self._silent_post = WayIn("silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, ways.silent_post)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -122,7 +125,7 @@ class Ingress:
                         request.headers.get("content-encoding", ""),
                         entry.media_type,
                     )
-                    body = await read_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+                    body = await read_body(request, entry.most_bytes, self._settings.body_timeout_s)
                     body_read = True
                     entry.prove(request, body)
                     response = await self._take(entry, body)
@@ -169,14 +172,16 @@ class Ingress:
             def prove(request: Request, body: bytes) -> None:
                 verifier.verify(request.headers, body)
 
-            opened[HOOK] = WayIn("hook", _JSON, _anybody, prove, ways.hook)
+            opened[HOOK] = WayIn("hook", _JSON, settings.max_body_bytes, _anybody, prove, ways.hook)
         if settings.observation_tokens:
             tokens = Tokens([token.get_secret_value() for token in settings.observation_tokens])
 
             def authorize(request: Request) -> None:
                 tokens.check(request.headers.get("authorization", ""))
 
-            opened[OBSERVATIONS] = WayIn("observations", _JSON, authorize, _unsigned, ways.observations)
+            opened[OBSERVATIONS] = WayIn(
+                "observations", _JSON, settings.max_body_bytes, authorize, _unsigned, ways.observations
+            )
         return opened
 
     def _entry(self, path: str) -> WayIn:

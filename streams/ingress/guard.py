@@ -15,6 +15,8 @@ from schemas.sensitive import Finding, find_sensitive, scan
 from streams.ingress.problems import FieldError, Problem
 
 _LONGEST_NAME: Final = 120
+_DEEPEST: Final = 64
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _REMEDY: Final = "leave card numbers, security codes and bank numbers out; the last four digits or a token are enough"
 
@@ -37,13 +39,16 @@ def guard_head(raw_path: bytes, query: bytes, headers: Iterable[tuple[bytes, byt
 
 def guard_text(text: str) -> None:
     """Refuse a JSON body that holds something sensitive; raises Problem (422)."""
+    _refuse_nests(text)
     _refuse(scan(text, "body"), "body")
 
 
 def guard_form(text: str) -> None:
     """Refuse a form body that holds something sensitive, also inside NAME~value lists; raises Problem (422)."""
-    _refuse(scan(text, "body"), "body")
     fields = _pairs(text)
+    for part in (text, *fields.values()):
+        _refuse_nests(part)
+    _refuse(scan(text, "body"), "body")
     _refuse(scan(fields, "body"), "body")
     for name, value in fields.items():
         listed = dict(pair.partition("~")[::2] for pair in value.split("|"))
@@ -58,16 +63,34 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+def _refuse_nests(text: str) -> None:
+    """Refuse brackets within brackets as no honest text has them; the scanner would not look into them to the ground.
+
+    Brackets in strings count as well, because what a string holds may be JSON again.
+    """
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > _DEEPEST:
+            raise _too_deep("body")
+
+
+def _too_deep(part: str) -> Problem:
+    return Problem(
+        422,
+        "too-deep",
+        "The content is nested too deeply to be looked through.",
+        FieldError(part, f"nest {_DEEPEST} levels or less"),
+    )
+
+
 def _refuse(findings: Iterable[Finding], part: str) -> None:
     try:
         found = list(findings)
     except RecursionError:
-        raise Problem(
-            422,
-            "too-deep",
-            "The content is nested too deeply to be looked through.",
-            FieldError(part, "send it flat"),
-        ) from None
+        raise _too_deep(part) from None
     if not found:
         return
     # The first finding may only know that the whole text holds one; the longest path knows the field.

@@ -16,7 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from streams.ingress.app import Ingress
 from streams.ingress.settings import IngressSettings
 
-_LARGEST_HEAD: Final = 16 * 1024
+# A hook's head has about 600 bytes; a stranger's is looked through before he is known, so it must be cheap to do so.
+_LARGEST_HEAD: Final = 8 * 1024
 _BACKLOG: Final = 256
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
