@@ -1,23 +1,19 @@
-"""PayTraceDesk: reads what hooks and Silent Posts bring, and asks PayTrace whatever they only hint at.
-
-PayTrace documents no webhooks; what calls itself a hook is somebody's own listener that passes on an export row. It is
-read by the mapping of the poll, so that the same row is the same fact whichever way it came.
-"""
+"""PayTraceDesk: reads what hooks and Silent Posts bring, and asks PayTrace whatever they only hint at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 from connectors.paytrace.errors import UnreadableRow
-from connectors.paytrace.mapping import to_transaction_observed
+from connectors.paytrace.hook import HOOK_TYPE, read_hook
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.silent_post import parse_silent_post
 from connectors.paytrace.source import PayTraceSource, TransactionReader, utc_now
 from schemas.records.payments import ObservedBy, TransactionObserved, TransactionStatus
 
-_UNREADABLE = "unreadable/"
+_UNREADABLE: Final = "unreadable/"
 
 
 class PayTraceDesk:
@@ -30,25 +26,20 @@ class PayTraceDesk:
         self._now = now
         self._source = PayTraceSource(client, settings, now=now)
 
-    def read_row(self, row: Mapping[str, Any]) -> TransactionObserved:
-        """One v1 export row as a sighting.
+    hook_type: Final = HOOK_TYPE
 
-        Shapes:  numbers as wire.decode gives them: int, or Decimal from the digits.
-        Raises:  UnreadableRow naming the field. The poll would keep such a row as UNKNOWN; a sender can be told.
+    def read_hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
+        """The rows of a hook as sightings, all or none.
+
+        Raises: UnreadableAnswer; UnreadableRow naming the field of a row that can't be read in full. The poll would
+                keep such a row as UNKNOWN, having nobody to tell; a sender can be told.
         """
-        record = to_transaction_observed(
-            row,
-            merchant=self._settings.merchant,
-            zone=self._settings.zone,
-            observed_at=self._now(),
-            observed_by=ObservedBy.HOOK,
-            currency=self._settings.currency,
-            fold=self._settings.fold,
-        )
-        if record.status is TransactionStatus.UNKNOWN and record.raw_status.startswith(_UNREADABLE):
-            field_name, _, reason = record.raw_status.removeprefix(_UNREADABLE).partition(": ")
-            raise UnreadableRow(field_name, reason)
-        return record
+        records = read_hook(body, self._settings, observed_at=self._now())
+        for record in records:
+            if record.status is TransactionStatus.UNKNOWN and record.raw_status.startswith(_UNREADABLE):
+                field_name, _, reason = record.raw_status.removeprefix(_UNREADABLE).partition(": ")
+                raise UnreadableRow(field_name, reason)
+        return records
 
     def named_in(self, silent_post: bytes) -> str | None:
         """The transaction that a Silent Post names; raises UnreadableAnswer."""

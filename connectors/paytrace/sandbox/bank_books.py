@@ -17,9 +17,14 @@ from connectors.paytrace.sandbox.store import DAY_US, Store
 
 _OPEN: Final = frozenset({"HELD", "INITIATED", "ACCEPTED"})
 _DEFAULT_RETURN_CODE: Final = "R01"
+_SELECT: Final = (
+    "SELECT bank_charge.*, customer.number AS customer_number FROM bank_charge"
+    " LEFT JOIN customer ON customer.customer_id = bank_charge.customer_id"
+)
 _BETWEEN: Final = {
-    "created": "SELECT * FROM bank_charge WHERE api = ? AND created_at >= ? AND created_at < ? ORDER BY created_at, id",
-    "settled": "SELECT * FROM bank_charge WHERE api = ? AND settled_at >= ? AND settled_at < ? ORDER BY settled_at, id",
+    "created": f"{_SELECT} WHERE api = ? AND bank_charge.created_at >= ? AND bank_charge.created_at < ?"
+    " ORDER BY bank_charge.created_at, id",
+    "settled": f"{_SELECT} WHERE api = ? AND settled_at >= ? AND settled_at < ? ORDER BY settled_at, id",
 }
 
 
@@ -210,11 +215,11 @@ class BankBooks:
 
     def find(self, identity: str) -> sqlite3.Row | None:
         """One debit."""
-        return self._store.row("SELECT * FROM bank_charge WHERE id = ?", identity)
+        return self._store.row(f"{_SELECT} WHERE id = ?", identity)
 
     def by_key(self, key: str) -> sqlite3.Row | None:
         """The debit that an idempotency key made."""
-        return self._store.row("SELECT * FROM bank_charge WHERE idempotency_key = ?", key)
+        return self._store.row(f"{_SELECT} WHERE idempotency_key = ?", key)
 
     def between(self, api: str, by: Literal["created", "settled"], start_us: int, end_us: int) -> list[sqlite3.Row]:
         """Debits of one API by creation or settlement, end excluded."""
@@ -222,7 +227,7 @@ class BankBooks:
 
     def all(self) -> list[sqlite3.Row]:
         """Every debit, oldest first."""
-        return self._store.rows("SELECT * FROM bank_charge ORDER BY created_at, id")
+        return self._store.rows(f"{_SELECT} ORDER BY bank_charge.created_at, id")
 
     def _get(self, identity: str) -> sqlite3.Row:
         row = self.find(identity)

@@ -70,9 +70,16 @@ class Hooks:
     def configure(self, wanted: dict[str, Any]) -> None:
         """Set {"url", "secret"} of the hook and {"silent_post_url"}; an empty object ends all telling.
 
-        Raises: ValueError for a hook without a secret that can sign.
+        Raises: ValueError for a hook without a secret that can sign, and for what is no URL.
         """
         known = {name: str(wanted[name]) for name in ("url", "secret", "silent_post_url") if wanted.get(name)}
+        for name in known.keys() - {"secret"}:
+            try:
+                url = httpx2.URL(known[name])
+            except httpx2.InvalidURL as error:
+                raise ValueError(f"{name}: {error}") from error
+            if url.scheme not in {"http", "https"} or not url.host:
+                raise ValueError(f"{name}: expected http:// or https:// and a host")
         if "url" in known:
             try:
                 key = base64.b64decode(known.get("secret", "").removeprefix("whsec_"), validate=True)

@@ -131,7 +131,7 @@ class RowWriter:
             "transaction_type": row["kind"],
             "amount": to_dollars(row["amount_minor"]),
             "merchant_id": merchant_id,
-            "customer_id": row["customer_id"] or None,
+            "customer_id": row["customer_number"],
             "customer_label": row["customer_id"],
             "invoice_number": row["invoice_id"],
             "description": row["description"],

@@ -88,11 +88,11 @@ def list_checks(desk: Desk, query: Mapping[str, str]) -> wire.JsonObject:
     rows = desk.bank.between("v3", "created" if date_type == "PROCESSED" else "settled", start_us, end_us + 1_000_000)
     wanted = {
         "state": query.get("status"),
-        "customer_id": query.get("customer_id"),
+        "customer_number": query.get("customer_id"),
         "id": query.get("transaction_id"),
         "idempotency_key": query.get("idempotency_key"),
     }
-    found = [row for row in rows if all(value is None or row[name] == value for name, value in wanted.items())]
+    found = [row for row in rows if all(value is None or str(row[name]) == value for name, value in wanted.items())]
     return {"items": [desk.rows.ach(row, merchant_id) for row in found[offset : offset + limit]]}
 
 

@@ -194,6 +194,9 @@ def test_a_hook_without_a_secret_is_refused(sandbox: Sandbox) -> None:
     for secret in ("not base64 at all!", "", "whsec_"):
         with pytest.raises(OSError, match="400"):
             sandbox.admin("hooks", {"url": "http://127.0.0.1:1/", "secret": secret})
+    for url in ("ftp://127.0.0.1/", "127.0.0.1", "http://a:x/", "http://"):
+        with pytest.raises(OSError, match="400"):
+            sandbox.admin("hooks", {"url": url, "secret": SECRET})
     assert sandbox.admin("hooks") == {"url": None, "silent_post_url": None, "waiting": 0}
 
 
