@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
-import tempfile
-import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,11 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from projections.digest import TableDigest
     from streams.rebuild import Comparison
     from streams.settings import Settings
-
-CATCH_UP_TIMEOUT_S = 3600.0
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +28,7 @@ def rebuild(
 ) -> None:
     """Decide every inbox again and project every topic again; exit code 0 only if all digests are equal.
 
-    What is there now is replaced only by something proved identical; a difference leaves everything as it is. The
-    pipeline of this data directory must be stopped; the embedded broker is started for the time it takes.
+    The pipeline of this data directory must be stopped; the embedded broker is started for the time it takes.
     """
     from rich.console import Console
 
@@ -51,7 +43,7 @@ def rebuild(
             results += _tables(running, console)
     _show(console, results)
     if not all(result.is_identical for result in results):
-        console.print("[red]Not everything came back as it was; nothing was replaced that differs.[/red]")
+        console.print("[red]Not everything came back as it was.[/red]")
         raise typer.Exit(1)
     console.print("[green]Everything came back identical.[/green]")
 
@@ -81,66 +73,17 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
 
 
 def _tables(settings: Settings, console: Console) -> list[Comparison]:
-    """ClickHouse rows, by projecting every topic again into a second store beside the first."""
-    from projections.client import embedded_path
-    from streams.cli.errors import CannotRun
+    """ClickHouse rows: every table is thrown away and projected again."""
+    from projections.rebuild import rebuild as rebuild_tables
+    from streams.bootstrap import codec
     from streams.rebuild import Comparison
 
-    projection = settings.projection
-    if not projection.is_embedded:
-        raise CannotRun(
-            "a ClickHouse server is set: name a second database in SALDO_REPORTING_CLICKHOUSE_DSN, run the projector "
-            "into it and compare there, or use --no-tables"
-        )
-    store = embedded_path(projection.clickhouse_dsn)
-    with tempfile.TemporaryDirectory(dir=settings.data_dir, prefix="rebuild-") as scratch:
-        again = Path(scratch) / "clickhouse"
-        after = _project(settings, store, Path(scratch) / "a", console, "bringing the tables up to date")
-        rebuilt = _project(settings, again, Path(scratch) / "b", console, "projecting again")
-        results = [
-            Comparison(f"table {old.table}", old.rows, old.digest, new.digest)
-            for old, new in zip(after, rebuilt, strict=True)
-        ]
-        if all(result.is_identical for result in results):
-            shutil.rmtree(store)
-            again.rename(store)
-    return results
-
-
-def _project(settings: Settings, store: Path, home: Path, console: Console, title: str) -> tuple[TableDigest, ...]:
-    """Run a projector on a store until it has caught up, and take the digests through it."""
-    import os
-
-    from projections.digest import digests
-    from projections.reader import connect_endpoint
-    from streams.cli.errors import CannotRun
-    from streams.embedded import process
-
-    home.mkdir()
-    env = {
-        **os.environ,
-        "SALDO_DATA_DIR": str(home),
-        "SALDO_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "SALDO_REPORTING_CLICKHOUSE_DSN": f"chdb://{store}",
-    }
-    with (home / "projector.out").open("wb") as output, console.status(title) as status:
-        argv = (sys.executable, "-m", "streams.cli", "run", "projector")
-        child = process.spawn(argv, env=env, output=output, die_with_parent=True)
-        birth = process.birth_of(child.pid) or ""
-        try:
-            deadline = time.monotonic() + CATCH_UP_TIMEOUT_S
-            while time.monotonic() < deadline and child.poll() is None:
-                endpoint = connect_endpoint(home)
-                if endpoint is not None and endpoint.get("/health")["reading"]:
-                    lag = endpoint.get("/lag")["total"]
-                    status.update(f"{title}: {lag} records behind")
-                    if lag == 0:
-                        return digests(endpoint)
-                time.sleep(0.2)
-        finally:
-            process.end(child.pid, birth, grace_s=60)
-            child.wait()
-        raise CannotRun(f"the projector did not catch up:\n{(home / 'projector.out').read_text()[-2000:]}")
+    with console.status("projecting again"):
+        found = rebuild_tables(settings.projection, codec=codec(settings))
+    return [
+        Comparison(f"table {old.table}", old.rows, old.digest, new.digest)
+        for old, new in zip(found.before, found.after, strict=True)
+    ]
 
 
 @contextmanager
