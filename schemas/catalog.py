@@ -21,7 +21,20 @@ from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 from schemas.failures import Unreadable
 
 ROOT = Path(__file__).parent
-CONTEXTS = ("payments", "identification", "receivables", "erp", "tasks", "sources")
+CONTEXTS = (
+    "payments",
+    "identification",
+    "receivables",
+    "settlement",
+    "customers",
+    "subscriptions",
+    "gateway",
+    "erp",
+    "tasks",
+    "sources",
+)
+# What an inbox says below `agent:` while nothing decides it; its history waits for the agent to come.
+NO_AGENT_YET = "none yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,8 @@ class TopicSpec:
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     dlq: str | None
+    # An inbox that is written already and that no agent decides yet.
+    awaits_agent: bool = False
 
     @property
     def config(self) -> dict[str, str]:
@@ -191,6 +206,7 @@ def _topic(path: Path) -> TopicSpec:
         producers=tuple(data["producers"]),
         consumers=tuple(data["consumers"]),
         dlq=data.get("dlq"),
+        awaits_agent=data.get("agent") == NO_AGENT_YET,
     )
 
 
@@ -205,7 +221,8 @@ def _dead_letter_topic(inbox: TopicSpec) -> TopicSpec:
         retention_ms=-1,
         cleanup_policy="delete",
         records=(TopicRecord("DeadLetter", "record_key"),),
-        producers=inbox.consumers,
+        producers=() if inbox.awaits_agent else inbox.consumers,
         consumers=("saldo dlq", "projector"),
         dlq=None,
+        awaits_agent=inbox.awaits_agent,
     )

@@ -165,6 +165,10 @@ class DeadLetters:
 
 
 def _inboxes() -> dict[str, str]:
-    """Each inbox with a dead-letter topic, and the journal of the agent that reads it."""
+    """Each inbox that an agent decides, and that agent's journal."""
     journals = {spec.consumers[0]: spec.name for spec in catalog.topics().values() if spec.role == "journal"}
-    return {spec.name: journals[spec.consumers[0]] for spec in catalog.topics().values() if spec.dlq is not None}
+    return {
+        spec.name: journals[spec.consumers[0]]
+        for spec in catalog.topics().values()
+        if spec.dlq is not None and not spec.awaits_agent
+    }

@@ -23,6 +23,7 @@ _ROLES = {
     "cursor": "cursor: what a source has told already",
     "dlq": "dead letters",
 }
+_WAITING = " (no agent yet; what is written waits for it)"
 
 
 def render(topics: Mapping[str, TopicSpec]) -> str:
@@ -40,11 +41,11 @@ def _section(spec: TopicSpec) -> str:
         "",
         spec.purpose,
         "",
-        f"- Role: {_ROLES[spec.role]}",
+        f"- Role: {_ROLES[spec.role]}{_WAITING if spec.awaits_agent else ''}",
         f"- Partitions: {spec.partitions}",
         f"- Kept: {_kept(spec)}; largest record: {MAX_MESSAGE_BYTES[spec.role] >> 20} MiB",
         f"- Owner: {spec.owner}",
-        f"- Written by: {', '.join(spec.producers)}",
+        f"- Written by: {', '.join(spec.producers) or 'nobody yet'}",
         f"- Read by: {', '.join(spec.consumers)}",
     ]
     if spec.dlq is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schemas.catalog import NO_AGENT_YET
 from schemas.lint.files import Contract, Problem, SchemaFile, TopicFile
 from schemas.lint.walk import core, is_optional
 
 _TEXTS = ("name", "purpose", "owner", "role", "cleanup_policy")
 _LISTS = ("producers", "consumers")
-_KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "dlq"}
+_KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "dlq", "agent"}
 _ROLES = ("inbox", "journal", "cursor")
 # What the task layer itself writes; such a marker belongs to a partition and has no key.
 _KEYLESS = "PositionMarked"
@@ -68,8 +69,16 @@ def _role(file: str, data: Mapping[str, Any]) -> Iterator[Problem]:
         for name in _OPERATOR_COMMANDS:
             if name not in records:
                 yield Problem(file, f"an inbox without {name}", "a parked record could never be released: add it")
+        if data.get("agent", NO_AGENT_YET) != NO_AGENT_YET:
+            yield Problem(
+                file,
+                f"agent is {data['agent']!r}",
+                f"write agent: {NO_AGENT_YET}, or drop it and name the agent a consumer",
+            )
     elif data.get("dlq") is not None:
         yield Problem(file, f"a {role} with a dlq", "only an inbox is decided, so only an inbox parks: drop dlq")
+    if role != "inbox" and "agent" in data:
+        yield Problem(file, f"a {role} with an agent", "only an inbox says whether an agent decides it: drop agent")
     if role == "journal":
         for name in _TASK_EVENTS:
             if name not in records:
@@ -129,3 +138,24 @@ def _pairs(topics: tuple[TopicFile, ...]) -> Iterator[Problem]:
                 f"{read[0].data.get('partitions')}",
                 "give both the same number",
             )
+    agents = {name for topic in topics if topic.data.get("role") == "journal" for name in _names(topic, "producers")}
+    for inbox in inboxes:
+        yield from _decided(inbox, [name for name in _names(inbox, "consumers") if name in agents])
+
+
+def _decided(inbox: TopicFile, agents: list[str]) -> Iterator[Problem]:
+    """An inbox has its agent, or says outright that there is none yet: forgetting one would look just the same."""
+    waits = inbox.data.get("agent") == NO_AGENT_YET
+    if not agents and not waits:
+        yield Problem(
+            inbox.file,
+            "no consumer has a journal, so nothing decides this inbox",
+            f"name its agent as a consumer, or write agent: {NO_AGENT_YET}",
+        )
+    if agents and waits:
+        yield Problem(inbox.file, f"says agent: {NO_AGENT_YET}, and {agents[0]} decides it", "drop agent")
+
+
+def _names(topic: TopicFile, field: str) -> list[str]:
+    names = topic.data.get(field)
+    return [str(name) for name in names] if isinstance(names, list) else []

@@ -51,7 +51,8 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
 
 
 def _text(record: Any, name: str) -> str:
-    return getattr(record, name, "")
+    """A field as text; empty for a record that has none, or leaves it open."""
+    return getattr(record, name, None) or ""
 
 
 def _body(record: Any) -> str:

@@ -99,6 +99,12 @@ def test_each_fact_table_is_fed() -> None:
     assert fed | {FCT_UNREADABLE.name} == {table.name for table in tables.FACT_TABLES}
 
 
+def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
+    wish = example("PaymentWishObserved", paytrace_transaction_id=None)
+    [row] = FCT_RECORDS.project(wish, standing("gateway.inbox.v1"))
+    assert (row["paytrace_transaction_id"], row["record_key"], row["amount_minor"]) == ("", "k", 1250)
+
+
 def test_topic_names_are_the_catalogue_s() -> None:
     named = {value for key, value in vars(topics).items() if key.isupper() and key != "PROJECTOR"}
     assert named <= set(topics.projected_topics())

@@ -22,6 +22,7 @@ SEEN = "avro/payments/TransactionObserved.v1.avsc"
 COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
 CURSORS = "topics/sources.cursors.v1.yaml"
+WAITING = "topics/settlement.inbox.v1.yaml"
 
 
 class Copy:
@@ -447,6 +448,13 @@ def without(file: str, name: str) -> dict[str, str]:
         (OUTCOMES, {"producers": ["stranger"]}, "stranger reads the inboxes []"),
         (OUTCOMES, {"partitions": 8}, "has 8 partitions, its inbox erp.commands.v1 has 4"),
         (CURSORS, {"cleanup_policy": "delete"}, "not compacted"),
+        (WAITING, {"agent": DROP}, "no consumer has a journal"),
+        (WAITING, {"agent": "reconcile-deposits"}, "agent is 'reconcile-deposits'"),
+        (WAITING, {"agent": None}, "agent is None"),
+        (COMMANDS, {"agent": "none yet"}, "says agent: none yet, and post-to-abas decides it"),
+        (COMMANDS, {"consumers": ["projector"]}, "no consumer has a journal"),
+        (OUTCOMES, {"agent": "none yet"}, "a journal with an agent"),
+        (CURSORS, {"agent": "none yet"}, "a cursor with an agent"),
     ],
 )
 def test_a_broken_topic_file_is_found(contract: Copy, file: str, changes: dict[str, Any], finding: str) -> None:
