@@ -83,8 +83,8 @@ def connect_endpoint(data_dir: Path) -> EndpointReader | None:
     reader = EndpointReader(address["url"], address["token"])
     try:
         reader.get("/health")
-    except httpx2.HTTPError:
-        # Left behind by a projector that was killed.
+    except (httpx2.HTTPError, ValueError):
+        # Left behind by a projector that was killed; whoever has the port now is not one.
         reader.close()
         return None
     return reader

@@ -34,8 +34,9 @@ class Rebuild:
 def rebuild(settings: ProjectionSettings, *, codec: Codec | None = None) -> Rebuild:
     """Catch up with the topics, throw every table away, project all of it again.
 
-    Ensures: both digests are of the same records, the ones that Kafka held when this began.
-    Raises:  StoreBusy while a projector runs on the embedded store (stop it first); HistoryGone when a topic is
+    Ensures: both digests are of the same records, the ones that Kafka held when this began. Stop the projector first:
+             an embedded store enforces that, a server does not.
+    Raises:  StoreBusy while a projector runs on the embedded store; HistoryGone when a topic is
              missing or no longer whole, before anything is thrown away.
     """
     store = open_store(settings.clickhouse_dsn)
