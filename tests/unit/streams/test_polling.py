@@ -192,6 +192,7 @@ async def test_what_could_not_be_written_is_not_tried_a_second_time(monkeypatch:
 class Window:
     """A source of days, which remembers what it was asked."""
 
+    name: str = "window"
     asked: list[tuple[date, date]] = field(default_factory=list)
 
     def window(self, now: datetime) -> tuple[date, date]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from schemas.envelope import SourcePosition, header_text
-from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import partition_for
+from schemas.records.payments import RefundApplied, RefundLinked
+from streams.tasks.ports import DeliveryFailed, SilentObserver
+from streams.tasks.records import Outbound, partition_for
 from streams.tasks.stores import MemoryStore, SqliteStore, digest
 from tests.support.task_lab import (
+    CODEC,
     INBOX,
     JOURNAL,
     NEXT,
@@ -21,6 +24,7 @@ from tests.support.task_lab import (
     FragileLog,
     Killed,
     Lab,
+    decide,
     ids_of,
     refund,
 )
@@ -47,14 +51,55 @@ async def test_rule_2_a_record_below_the_position_is_skipped_in_silence() -> Non
     assert len(lab.log.records(JOURNAL, 0)) == 1
 
 
+class Healing(SilentObserver):
+    """Counts what a task had to read itself."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def healed(self, task: str, records: int) -> None:
+        self.records += records
+
+
+def told_to_decide(lab: Lab) -> list[str]:
+    """What the decider is asked from now on, in order; silence about a repeat would hide that it was asked."""
+    asked: list[str] = []
+
+    def listen(state: Counted, record: RefundLinked) -> tuple[RefundApplied, ...]:
+        asked.append(record.refund_transaction_id)
+        return decide(state, record)
+
+    lab.task = lab.new_task(decide=listen)
+    return asked
+
+
 async def test_rule_2_a_delivery_that_overlaps_the_position_is_decided_from_there() -> None:
     lab = Lab()
+    asked = told_to_decide(lab)
     records = lab.write(refund("p", "r1"), refund("p", "r2"))
     await lab.task.advance(records)
     records += lab.write(refund("p", "r3"))
+    await lab.task.advance(records)
+    assert asked == ["r1", "r2", "r3"]
+
+
+async def test_rule_2_what_is_decided_before_a_gap_is_not_decided_again_behind_it() -> None:
+    lab = Lab()
+    asked = told_to_decide(lab)
+    first = lab.write(refund("p", "r1"))
+    lab.write(refund("p", "r2"))
+    third = lab.write(refund("p", "r3"))
+    await lab.task.advance(first + third)
+    assert asked == ["r1", "r2", "r3"]
+
+
+async def test_rule_2_a_delivery_out_of_order_is_put_in_order_and_is_no_gap() -> None:
+    lab = Lab()
+    lab.task._observer = healing = Healing()
+    records = lab.write(refund("p", "r1"), refund("p", "r2"), refund("p", "r3"))
     await lab.task.advance(list(reversed(records)))
     assert ids_of(lab.journal()) == ["r1", "r2", "r3"]
-    assert len(lab.log.records(JOURNAL, 0)) == 3
+    assert healing.records == 0
 
 
 async def test_rule_2_inbox_records_that_are_gone_before_they_were_decided_stop_the_task() -> None:
@@ -143,6 +188,13 @@ async def test_rule_4_what_is_written_twice_is_the_same_record() -> None:
     assert header_text(lab.log.records(NEXT, 0)[0].headers, "saldo-source") == f"{INBOX}/0/0/0"
 
 
+async def test_rule_4_an_event_and_what_it_leads_to_are_two_events() -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r1", 3000)))
+    written = [*lab.log.records(JOURNAL, 0), *lab.log.records(NEXT, 0)]
+    assert len({record.event_id for record in written}) == len(written) == 4
+
+
 async def test_rule_4_a_replay_of_the_inbox_gives_the_same_journal_to_the_byte() -> None:
     rng = random.Random(7)
     one, other = Lab(), Lab()
@@ -194,6 +246,19 @@ async def test_rule_6_a_failed_delivery_leaves_state_and_position_where_they_wer
     assert lab.task.progress is not None
     assert lab.task.progress.position == 0
     assert lab.store.get(b"p") is None
+
+
+async def test_rule_6_without_its_outputs_nothing_reaches_the_journal() -> None:
+    class NoOutputs(FragileLog):
+        async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+            if any(record.topic == NEXT for record in records):
+                raise DeliveryFailed("no acknowledgement")
+            return await super().append(records)
+
+    lab = Lab(log=NoOutputs())
+    with pytest.raises(DeliveryFailed):
+        await lab.task.advance(lab.write(refund("p", "r1")))
+    assert lab.log.records(JOURNAL, 0) == []
 
 
 async def test_a_journal_with_another_writer_makes_the_task_restore_instead_of_going_on() -> None:
@@ -256,9 +321,12 @@ async def test_records_of_a_foreign_partitioner_are_moved_to_the_partition_of_th
     lab.log._partitions[INBOX] = 2
     here = next(f"p{i}" for i in range(99) if partition_for(f"p{i}".encode(), 2) == 0)
     elsewhere = next(f"p{i}" for i in range(99) if partition_for(f"p{i}".encode(), 2) == 1)
-    await lab.task.advance(lab.write(refund(here, "r1"), refund(elsewhere, "r2")))
+    lab.write(refund(here, "r1"))
+    lab.write_bytes(elsewhere.encode(), CODEC.encode(refund(elsewhere, "r2")), [("ce_id", b"given by its producer")])
+    await lab.task.catch_up()
     assert ids_of(lab.journal()) == ["r1"]
     moved = lab.log.records(INBOX, 1)
     assert [record.key for record in moved] == [elsewhere.encode()]
     assert header_text(moved[0].headers, "saldo-source") == f"{INBOX}/0/1/0"
+    assert header_text(moved[0].headers, "ce_id") == "given by its producer"
     assert (await lab.new_task(MemoryStore()).restore()).position == 1

@@ -15,7 +15,7 @@ from streams.tasks.memory import MemoryLog
 from streams.tasks.progress import Progress
 from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore, SqliteStore
-from tests.support.task_lab import INBOX, JOURNAL, NEXT, Counted, FragileLog, Killed, Lab, refund
+from tests.support.task_lab import INBOX, JOURNAL, NEXT, Counted, FragileLog, Killed, Lab, decide, refund
 
 UPSTREAM = "refunds.events.v1"
 
@@ -238,6 +238,20 @@ async def test_a_record_of_a_stranger_in_a_journal_stops_the_task() -> None:
     lab.task = lab.new_task(MemoryStore())
     with pytest.raises(ContractBroken, match="only its own task may write"):
         await lab.task.restore()
+
+
+async def test_a_cut_short_group_that_newer_rules_say_nothing_about_hides_no_later_event() -> None:
+    lab = Lab(log=FragileLog(kill_at_append=2, records_before_kill=1))
+    with pytest.raises(Killed):
+        await lab.task.advance(lab.write(refund("p", "r1", 3000)))
+    lab.log.kill_at_append = None
+    # After a deploy the first record means nothing any more.
+    lab.task = lab.new_task(decide=lambda state, record: decide(state, record) if record.amount_minor < 3000 else ())
+    lab.write(refund("p", "r2"), refund("p", "r3"))
+    await lab.task.catch_up()
+    lab.task = lab.new_task(store := MemoryStore[Counted]())
+    assert (await lab.task.restore()).position == 3
+    assert store.get(b"p") == Counted(("r2", "r3"), 200)
 
 
 # -- what a restore learns of silence ------------------------------------------------------------------------------
