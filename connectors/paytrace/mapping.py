@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connectors.paytrace import wire
+from connectors.paytrace import cells, wire
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.readings import to_instant, to_minor
 from schemas.records.payments import (
@@ -149,7 +148,6 @@ _RETURN_CODE: Final = re.compile(r"\bR\d{2}\b")
 _RULE_WORDS: Final = re.compile(r"\b(?:AVS|CSC|CVV)\b")
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
 _LATER: Final = re.compile(r"settle|return|update|modif|void|expir", re.IGNORECASE)
-_MAX_TEXT: Final = 1000
 _CHECK_PREFIX: Final = "check-"
 
 # Fields of a row whose content raw keeps; names, addresses, mail, phones and bank numbers are not among them.
@@ -250,7 +248,7 @@ def to_transaction_observed(
              reason in raw_status; card data is cut to the last four digits.
     Raises:  UnreadableRow when there is no usable transaction id.
     """
-    transaction_id = _identity(row, ("transaction_id", "id"))
+    transaction_id = cells.identity(row, ("transaction_id", "id"))
     try:
         return _card_observed(
             row, transaction_id, merchant, zone, observed_at, observed_by, currency=currency, fold=fold
@@ -272,15 +270,15 @@ def _card_observed(
     currency: str,
     fold: int,
 ) -> TransactionObserved:
-    raw_kind = _text(row, "transaction_type")
-    code, message = _text(row, "status_code"), _text(row, "status_message")
-    approval_code = _text(row, "approval_code")
-    response_code = _text(row, "response_code")
+    raw_kind = cells.text(row, "transaction_type")
+    code, message = cells.text(row, "status_code"), cells.text(row, "status_message")
+    approval_code = cells.text(row, "approval_code")
+    response_code = cells.text(row, "response_code")
     kind = CARD_KINDS.get(raw_kind.strip().upper(), TransactionKind.UNKNOWN)
     reading = read_card_status(
         code=code, message=message, kind=raw_kind, approval_code=approval_code, response_code=response_code
     )
-    raw_created, raw_settled = _created_text(row), _text(row, "settled")
+    raw_created, raw_settled = _created_text(row), cells.text(row, "settled")
     return TransactionObserved(
         paytrace_transaction_id=transaction_id,
         merchant=merchant,
@@ -293,12 +291,12 @@ def _card_observed(
         amount_minor=_amount(row, kind),
         currency=currency,
         approval_code=approval_code.strip(),
-        invoice_number=_optional(row, ("invoice_id", "invoice_number")),
-        vault_customer_id=_optional(row, CUSTOMER_NAMES),
-        description=_text(row, "description"),
-        card_last_four=_card_last_four(row),
-        avs_response=_text(row, "avs_response").strip(),
-        csc_response=_text(row, "csc_response").strip(),
+        invoice_number=cells.optional(row, ("invoice_id", "invoice_number")),
+        vault_customer_id=cells.optional(row, CUSTOMER_NAMES),
+        description=cells.text(row, "description"),
+        card_last_four=cells.last_four(row),
+        avs_response=cells.text(row, "avs_response").strip(),
+        csc_response=cells.text(row, "csc_response").strip(),
         batch_number=reading.batch_number,
         created_at=to_instant("created.at", raw_created, zone, fold=fold),
         raw_created=raw_created,
@@ -326,9 +324,9 @@ def to_ach_observed(
     own and become check-<id>; v3 ids stay as they come.
     """
     if "check_transaction_id" in row:
-        transaction_id = _CHECK_PREFIX + _identity(row, ("check_transaction_id",))
+        transaction_id = _CHECK_PREFIX + cells.identity(row, ("check_transaction_id",))
     else:
-        transaction_id = _identity(row, ACH_ID_NAMES)
+        transaction_id = cells.identity(row, ACH_ID_NAMES)
     try:
         return _ach_observed(
             row, transaction_id, merchant, zone, observed_at, observed_by, currency=currency, fold=fold
@@ -350,16 +348,16 @@ def _ach_observed(
     currency: str,
     fold: int,
 ) -> TransactionObserved:
-    raw_kind = _text(row, _present(row, ACH_KIND_NAMES))
-    raw_status = _text(row, _present(row, ACH_STATUS_NAMES))
+    raw_kind = cells.text(row, cells.present(row, ACH_KIND_NAMES))
+    raw_status = cells.text(row, cells.present(row, ACH_STATUS_NAMES))
     status = ACH_STATUSES.get(raw_status.strip().upper(), TransactionStatus.UNKNOWN)
-    amount_name = _present(row, ACH_AMOUNT_NAMES)
+    amount_name = cells.present(row, ACH_AMOUNT_NAMES)
     amount_minor = to_minor(amount_name, row.get(amount_name))
     # transaction_type of the list is a digit whose meaning is not published; a refund shows by its word or sign.
     refund = amount_minor < 0 or "REFUND" in raw_kind.upper() or "CREDIT" in raw_kind.upper()
     created_name = _ach_created_name(row)
-    raw_created = _created_text(row) or _text(row, created_name)
-    raw_settled = _text(row, _present(row, ACH_SETTLED_NAMES))
+    raw_created = _created_text(row) or cells.text(row, created_name)
+    raw_settled = cells.text(row, cells.present(row, ACH_SETTLED_NAMES))
     return TransactionObserved(
         paytrace_transaction_id=transaction_id,
         merchant=merchant,
@@ -367,14 +365,14 @@ def _ach_observed(
         raw_kind=raw_kind,
         status=status,
         raw_status=raw_status,
-        raw_response_code=_text(row, "response_code") or None,
+        raw_response_code=cells.text(row, "response_code") or None,
         method=PaymentMethod.ACH,
         amount_minor=abs(amount_minor),
         currency=currency,
-        approval_code=_text(row, "approval_code").strip(),
-        invoice_number=_optional(row, ACH_INVOICE_NAMES),
-        vault_customer_id=_optional(row, CUSTOMER_NAMES),
-        description=_text(row, "description"),
+        approval_code=cells.text(row, "approval_code").strip(),
+        invoice_number=cells.optional(row, ACH_INVOICE_NAMES),
+        vault_customer_id=cells.optional(row, CUSTOMER_NAMES),
+        description=cells.text(row, "description"),
         avs_response="",
         csc_response="",
         return_code=_return_code(row) if status is TransactionStatus.ACH_RETURNED else None,
@@ -403,7 +401,7 @@ def _unreadable_observed(
         paytrace_transaction_id=transaction_id,
         merchant=merchant,
         kind=TransactionKind.UNKNOWN,
-        raw_kind=_text_or_empty(row, "transaction_type"),
+        raw_kind=cells.text_or_empty(row, "transaction_type"),
         status=TransactionStatus.UNKNOWN,
         raw_status=mask_card_numbers(f"unreadable/{reason}"),
         method=method,
@@ -430,96 +428,33 @@ def to_raw(row: Mapping[str, Any]) -> str:
              same row gives the same text.
     """
     kept: dict[str, Any] = {
-        name: _safe_value(value) for name, value in row.items() if name in _RAW_FIELDS and _is_scalar(value)
+        name: cells.safe_value(value) for name, value in row.items() if name in _RAW_FIELDS and cells.is_scalar(value)
     }
-    last_four = _card_last_four(row)
+    last_four = cells.last_four(row)
     if last_four is not None:
         kept["credit_card"] = {"masked_number": f"************{last_four}"}
     created = row.get("created")
     if isinstance(created, Mapping):
         kept["created"] = {
-            name: _safe_value(created[name])
+            name: cells.safe_value(created[name])
             for name in _RAW_CREATED_FIELDS
-            if name in created and _is_scalar(created[name])
+            if name in created and cells.is_scalar(created[name])
         }
-    elif _is_scalar(created) and created is not None:
-        kept["created"] = _safe_value(created)
+    elif cells.is_scalar(created) and created is not None:
+        kept["created"] = cells.safe_value(created)
     billing = row.get("billing_address")
     if isinstance(billing, Mapping):
         kept["billing_address"] = {
-            name: _safe_value(billing[name])
+            name: cells.safe_value(billing[name])
             for name in _RAW_ADDRESS_FIELDS
-            if name in billing and _is_scalar(billing[name])
+            if name in billing and cells.is_scalar(billing[name])
         }
     return wire.encode(dict(sorted(kept.items()))).decode()
 
 
-def _safe_value(value: object) -> object:
-    if isinstance(value, str):
-        return mask_card_numbers(value[:_MAX_TEXT])
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        # A number too long for an id or an amount may be a card number that someone put there.
-        text = str(value)
-        masked = mask_card_numbers(text)
-        if masked != text or len(text) > 19:
-            return masked[:_MAX_TEXT]
-        return value if isinstance(value, int) else _plain_decimal(value)
-    return value
-
-
-def _plain_decimal(value: Decimal) -> Decimal | str:
-    """1E+2 is no JSON that every reader likes, and NaN is none at all."""
-    if not value.is_finite() or abs(value.adjusted()) > 19:
-        return str(value)
-    return Decimal(format(value, "f"))
-
-
-def _is_scalar(value: object) -> bool:
-    return value is None or isinstance(value, str | int | Decimal)
-
-
-def _identity(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    name = _present(row, names)
-    value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise UnreadableRow(name, "expected a transaction id")
-    text = str(value).strip()
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", text):
-        raise UnreadableRow(name, "expected a transaction id")
-    if mask_card_numbers(text) != text:
-        raise UnreadableRow(name, "holds a card number instead of a transaction id")
-    return text
-
-
-def _present(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The first of these names that the row has with a value; the first of all when it has none."""
-    return next((name for name in names if row.get(name) not in (None, "")), names[0])
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    match value:
-        case None:
-            return ""
-        case str():
-            return mask_card_numbers(value[:_MAX_TEXT])
-        case bool() | int() | Decimal():
-            return mask_card_numbers(str(value)[:_MAX_TEXT])
-        case _:
-            raise UnreadableRow(name, f"expected a text, got a {type(value).__name__}")
-
-
-def _text_or_empty(row: Mapping[str, Any], name: str) -> str:
-    return _text(row, name) if _is_scalar(row.get(name)) else ""
-
-
-def _optional(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    return _text(row, _present(row, names)).strip() or None
-
-
 def _amount(row: Mapping[str, Any], kind: TransactionKind) -> int:
     # With partial approval switched on, the approved amount is what was charged.
-    name = _present(row, ("approved_amount", "amount"))
+    name = cells.present(row, ("approved_amount", "amount"))
     if row.get(name) is None:
         name = "amount"
     amount_minor = to_minor(name, row.get(name))
@@ -531,13 +466,13 @@ def _amount(row: Mapping[str, Any], kind: TransactionKind) -> int:
 def _created_text(row: Mapping[str, Any]) -> str:
     created = row.get("created")
     if isinstance(created, Mapping):
-        return _text(created, "at")
-    return _text(row, _present(row, ACH_CREATED_NAMES))
+        return cells.text(created, "at")
+    return cells.text(row, cells.present(row, ACH_CREATED_NAMES))
 
 
 def _ach_created_name(row: Mapping[str, Any]) -> str:
     """The first known name, else the first field that sounds like a day or time of the beginning."""
-    name = _present(row, ACH_CREATED_NAMES)
+    name = cells.present(row, ACH_CREATED_NAMES)
     if row.get(name) in (None, ""):
         guesses = (
             other
@@ -548,14 +483,7 @@ def _ach_created_name(row: Mapping[str, Any]) -> str:
     return name
 
 
-def _card_last_four(row: Mapping[str, Any]) -> str | None:
-    card = row.get("credit_card")
-    masked = card.get("masked_number") if isinstance(card, Mapping) else row.get("masked_card_number")
-    digits = re.search(r"(\d{4})\s*$", masked, re.ASCII) if isinstance(masked, str) else None
-    return digits[1] if digits else None
-
-
 def _return_code(row: Mapping[str, Any]) -> str | None:
-    text = _text(row, _present(row, ACH_RETURN_NAMES)).strip()
+    text = cells.text(row, cells.present(row, ACH_RETURN_NAMES)).strip()
     code = _RETURN_CODE.search(text.upper())
     return code[0] if code else (text[:40] or None)

@@ -1,0 +1,109 @@
+"""Reads the cells of PayTrace's rows, whatever type they come in, for every mapping of this room.
+
+Protects one promise: a card number that somebody typed into any field is cut to its last four digits before it
+becomes part of a record, and a cell that is no text, number or id is named in UnreadableRow. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from connectors.paytrace.errors import UnreadableRow
+from schemas.sensitive import mask_card_numbers
+
+_MAX_TEXT: Final = 1000
+_MAX_KEY: Final = 255  # as long as a vault id of any documented API version, and room to spare
+_LAST_FOUR: Final = re.compile(r"(\d{4})\s*$", re.ASCII)
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+
+
+def present(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """The first of these names that the row has with a value; the first of all when it has none."""
+    return next((name for name in names if row.get(name) not in (None, "")), names[0])
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    """One cell as masked text, empty when there is none; UnreadableRow when it is a list or an object."""
+    value = row.get(name)
+    match value:
+        case None:
+            return ""
+        case str():
+            return mask_card_numbers(value[:_MAX_TEXT])
+        case bool() | int() | Decimal():
+            return mask_card_numbers(str(value)[:_MAX_TEXT])
+        case _:
+            raise UnreadableRow(name, f"expected a text, got a {type(value).__name__}")
+
+
+def text_or_empty(row: Mapping[str, Any], name: str) -> str:
+    """One cell as masked text; empty also when it is no text."""
+    return text(row, name) if is_scalar(row.get(name)) else ""
+
+
+def optional(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of these cells that says something, or None."""
+    return text(row, present(row, names)).strip() or None
+
+
+def identity(row: Mapping[str, Any], names: tuple[str, ...], what: str = "a transaction id") -> str:
+    """An id that PayTrace gave; UnreadableRow when it is none, or a card number stands in its place."""
+    name = present(row, names)
+    value = row.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise UnreadableRow(name, f"expected {what}")
+    found = str(value).strip()
+    if not _ID.fullmatch(found):
+        raise UnreadableRow(name, f"expected {what}")
+    if mask_card_numbers(found) != found:
+        raise UnreadableRow(name, f"holds a card number instead of {what}")
+    return found
+
+
+def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
+    """An id that a merchant chose, so of any characters; UnreadableRow when empty, endless or a card number."""
+    name = present(row, names)
+    value = row.get(name)
+    found = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not found or len(found) > _MAX_KEY:
+        raise UnreadableRow(name, f"expected {what}")
+    if mask_card_numbers(found) != found:
+        raise UnreadableRow(name, f"holds a card number instead of {what}")
+    return found
+
+
+def last_four(row: Mapping[str, Any]) -> str | None:
+    """The last four digits of the row's masked card, or None."""
+    card = row.get("credit_card")
+    masked = card.get("masked_number") if isinstance(card, Mapping) else row.get("masked_card_number")
+    digits = _LAST_FOUR.search(masked) if isinstance(masked, str) else None
+    return digits[1] if digits else None
+
+
+def is_scalar(value: object) -> bool:
+    """Whether a value may stand in one cell."""
+    return value is None or isinstance(value, str | int | Decimal)
+
+
+def safe_value(value: object) -> object:
+    """A cell as raw may keep it: masked, cut to length, numbers as plain digits."""
+    if isinstance(value, str):
+        return mask_card_numbers(value[:_MAX_TEXT])
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        # A number too long for an id or an amount may be a card number that someone put there.
+        digits = str(value)
+        masked = mask_card_numbers(digits)
+        if masked != digits or len(digits) > 19:
+            return masked[:_MAX_TEXT]
+        return value if isinstance(value, int) else _plain_decimal(value)
+    return value
+
+
+def _plain_decimal(value: Decimal) -> Decimal | str:
+    """1E+2 is no JSON that every reader likes, and NaN is none at all."""
+    if not value.is_finite() or abs(value.adjusted()) > 19:
+        return str(value)
+    return Decimal(format(value, "f"))
