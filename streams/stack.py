@@ -131,7 +131,8 @@ class Stack:
 
     def processes(self) -> Sequence[ProcessSpec]:
         """Every process, in the order in which they start."""
-        return [*self.sandboxes(), self.kafka(), *self.pipeline()]
+        brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
+        return [*self.sandboxes(), *brokers, *self.pipeline()]
 
     def kafka(self) -> ProcessSpec:
         """The broker; ready once it answers and holds our topics."""
@@ -159,7 +160,7 @@ class Stack:
     def pipeline(self) -> Sequence[ProcessSpec]:
         """Workers, projector and sources."""
         workers = [
-            self._own(f"worker-{number}", "run", "worker", env={"SALDO_WORKER_NAME": f"worker-{number}"})
+            self._own(f"worker-{number}", "run", "worker", env=self._worker_env(number))
             for number in range(1, self.workers + 1)
         ]
         return [
@@ -168,6 +169,13 @@ class Stack:
             self._own("source-abas", "run", "source", "abas"),
             self._own("source-paytrace", "run", "source", "paytrace"),
         ]
+
+    def _worker_env(self, number: int) -> dict[str, str]:
+        """What tells one worker of this machine from the next: its snapshots, and the port of its metrics."""
+        env = {"SALDO_WORKER_NAME": f"worker-{number}"}
+        if first := self.settings.worker.metrics_port:
+            env["SALDO_WORKER_METRICS_PORT"] = str(first + number - 1)
+        return env
 
     def _own(
         self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None

@@ -36,11 +36,15 @@ def demo(
     """Play a trading day through the whole pipeline and show it; exit code 0 only if the balance closes at zero."""
     from rich.console import Console
 
+    from streams.cli.errors import CannotRun
+    from streams.embedded.supervisor import read_status
     from streams.settings import load_settings
     from streams.stack import Stack
 
     console = Console()
     stack = Stack(load_settings(), workers=workers)
+    if read_status(stack.status_path) is not None:
+        raise CannotRun(f"`saldo up` runs for {stack.data_dir}; stop it, or set SALDO_DATA_DIR to another directory")
     began = time.monotonic()
     with _running(stack, console):
         audit = _play(stack, console, payments, seed)

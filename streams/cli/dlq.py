@@ -42,7 +42,10 @@ def list_parked(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
     """List what is parked now, oldest first, with the reason; records behind a parked one are listed below it."""
-    for parked in _parked(bootstrap_servers, inbox):
+    found = _parked(bootstrap_servers, inbox)
+    if not found and not as_json:
+        typer.echo("nothing is parked")
+    for parked in found:
         if as_json:
             typer.echo(json.dumps(parked.as_json(), ensure_ascii=False))
             continue

@@ -40,7 +40,9 @@ def report(
 ) -> None:
     """Answer a question that the projection knows; `saldo report` lists them."""
     from projections import reports
+    from projections.errors import QueryRefused
     from projections.reader import open_reader
+    from streams.cli.errors import CannotRun
     from streams.settings import load_settings
 
     if name is None:
@@ -56,6 +58,10 @@ def report(
             _write(reports.as_parquet(reader, asked, values), out)
             return
         answer = reports.ask(reader, asked, values)
+    except QueryRefused as error:
+        if "UNKNOWN_TABLE" in str(error):
+            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
+        raise
     finally:
         reader.close()
     _show(answer, output_format, out, title=asked.question)

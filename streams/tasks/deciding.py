@@ -55,6 +55,7 @@ class Batch(Generic[S]):
     decided: int = 0
     dropped: int = 0
     parked: int = 0
+    parked_because: list[str] = field(default_factory=list)
     silent: int = 0
     stop: Stop | None = None
 
@@ -354,6 +355,8 @@ def _assemble(
             if outcome.state is not None:
                 batch.states[step.key] = outcome.state
             batch.parked += outcome.parked
+            if outcome.head:
+                batch.parked_because.append(f"{record.partition}/{record.offset}: {_first_error(outcome)}")
             batch.silent = 0 if outcome.events else batch.silent + 1
         progress.position = record.offset + 1
         batch.decided += 1

@@ -287,6 +287,8 @@ class Task(Generic[S]):
         self._observer.decided(self.name, batch.decided)
         self._observer.dropped(self.name, batch.dropped)
         self._observer.parked(self.name, batch.parked)
+        for reason in batch.parked_because:
+            logger.warning("record parked", extra={"task": self.name, "inbox": self.processor.inbox, "reason": reason})
         if batch.stop is not None:
             self._stall(str(batch.stop))
         elif self.stalled_because is not None:
