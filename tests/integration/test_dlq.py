@@ -1,0 +1,171 @@
+"""`saldo dlq` on a real broker with a real worker: what cannot be decided is kept, shown, and let go in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.codec import Codec
+from schemas.records.payments import TransactionStatus as Status
+from streams.embedded.kafka import EmbeddedKafka
+from streams.tasks.records import Outbound, partition_for
+from tests.support.builders import sighting
+from tests.support.cli import saldo
+from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
+
+INBOX = "payments.observations.v1"
+CODEC = Codec()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an operator has: commands, and a pipeline that runs."""
+
+    bootstrap: str
+
+    def parked(self, inbox: str | None = None) -> list[dict[str, Any]]:
+        outcome = saldo("dlq", "list", *([inbox] if inbox else []), "--json")
+        assert outcome.exit_code == 0, outcome.err
+        return [json.loads(line) for line in outcome.out.splitlines()]
+
+    def journal(self, payment: str) -> list[dict[str, Any]]:
+        outcome = saldo("read", "payments.events.v1", "--key", payment, "--format", "jsonl")
+        assert outcome.exit_code == 0, outcome.err
+        return [json.loads(line) for line in outcome.out.splitlines()]
+
+    def write(self, *records: Outbound) -> list[int]:
+        return produce(self.bootstrap, records)
+
+    def wait(self, payments: str, count: int) -> None:
+        wait_until(lambda: len(self.journal(payments)) >= count, f"{count} events of {payments}")
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedKafka(tmp_path_factory.mktemp("dlq"), die_with_parent=True) as broker:
+        make_our_topics(broker.bootstrap_servers)
+        workers = Workers(broker.bootstrap_servers, tmp_path_factory.mktemp("dlq-worker"))
+        workers.start("one")
+        yield broker.bootstrap_servers
+        workers.stop()
+
+
+@pytest.fixture
+def desk(bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", bootstrap)
+    monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("SALDO_SCHEMA_REGISTRY_URL", raising=False)
+    return Desk(bootstrap)
+
+
+def seen(payment: str, status: Status, amount_minor: int = 100_00) -> Outbound:
+    return outbound(INBOX, sighting(status, amount_minor, payment=payment, invoice=None))
+
+
+def garbage(key: str, value: bytes = b"\x07nonsense") -> Outbound:
+    return Outbound(
+        topic=INBOX, partition=partition_for(key.encode(), 4), key=key.encode(), value=value, headers=[("who", b"me")]
+    )
+
+
+def types(lines: list[dict[str, Any]]) -> list[str]:
+    return [line["type"] for line in lines]
+
+
+@pytest.mark.timeout(300)
+def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_replayed(desk: Desk) -> None:
+    payment, other = "80000001", "80000002"
+    (head,) = desk.write(garbage(payment))
+    behind = desk.write(seen(payment, Status.PENDING_SETTLEMENT), seen(payment, Status.SETTLED))
+    desk.write(seen(other, Status.PENDING_SETTLEMENT))
+    desk.wait(other, 1)
+    desk.wait(payment, 3)
+    partition = partition_for(payment.encode(), 4)
+    found = [line for line in desk.parked(INBOX) if line["key"] == payment]
+    assert [(line["partition"], line["offset"], line["behind"]) for line in found] == [
+        (partition, head, None),
+        (partition, behind[0], head),
+        (partition, behind[1], head),
+    ]
+    assert set(types(desk.journal(payment))) == {"RecordParked"}
+
+    listed = saldo("dlq", "list", INBOX)
+    assert f"{INBOX} {partition} {head}  key {payment}\n    Unreadable: " in listed.out
+    shown = saldo("dlq", "show", INBOX, str(partition), str(head))
+    letter = json.loads(shown.out)
+    assert letter["content"] is None
+    assert letter["dead_letter"]["record_headers"]["who"]
+    shown = saldo("dlq", "show", INBOX, str(partition), str(behind[1]))
+    assert json.loads(shown.out)["content"]["status"] == "SETTLED"
+
+    # As long as the head cannot be read, a replay frees nobody.
+    where = (INBOX, str(partition), str(head))
+    assert saldo("dlq", "replay", *where, "--why", "try", "--by", "dana").exit_code == 0
+    desk.write(seen(other, Status.SETTLED))
+    desk.write(garbage(payment))
+    desk.wait(payment, 4)
+    assert len([line for line in desk.parked(INBOX) if line["key"] == payment]) == 4
+
+    last = max(line["offset"] for line in desk.parked(INBOX) if line["key"] == payment)
+    for offset in (head, last):
+        done = saldo("dlq", "discard", INBOX, str(partition), str(offset), "--why", "no record", "--by", "dana")
+        assert done.exit_code == 0, done.err
+    wait_until(lambda: len([line for line in desk.parked() if line["key"] == payment]) == 2, "two discarded")
+    replayed = saldo("dlq", "replay", INBOX, str(partition), str(behind[0]), "--why", "go on", "--by", "dana")
+    assert replayed.exit_code == 0, replayed.err
+    wait_until(lambda: not [line for line in desk.parked() if line["key"] == payment], "the key is free")
+
+    events = [line for line in desk.journal(payment) if line["type"] != "RecordParked"]
+    said = types(events)
+    released = [number for number, name in enumerate(said) if name == "ParkedRecordReleased"]
+    assert said[:2] == ["ParkedRecordDiscarded"] * 2
+    assert [events[number]["record"]["offset"] for number in released] == behind
+    captured = next(number for number, line in enumerate(events) if "Captured" in line["type"])
+    settled = next(number for number, line in enumerate(events) if "Settled" in line["type"])
+    assert captured < released[0] < settled < released[1]
+
+
+def test_a_record_under_the_wrong_key_is_parked_under_that_key_and_says_what_to_do(desk: Desk) -> None:
+    payment, wrong = "80000011", "80000012"
+    right = seen(payment, Status.PENDING_SETTLEMENT)
+    beside = (partition_for(wrong.encode(), 4) + 1) % 4
+    desk.write(Outbound(topic=INBOX, partition=beside, key=wrong.encode(), value=right.value, headers=()))
+    desk.write(right)
+    desk.wait(payment, 1)
+    wait_until(lambda: wrong in [line["key"] for line in desk.parked()], "the wrong key is parked")
+    (found,) = (line for line in desk.parked() if line["key"] == wrong)
+    assert "the Kafka key is '80000012' and the record says '80000011'" in found["message"]
+    # It lies beside the partition of its key, and an operator reaches it all the same.
+    where = (INBOX, str(found["partition"]), str(found["offset"]))
+    assert found["partition"] == beside
+    assert saldo("dlq", "discard", *where, "--why", "written again").exit_code == 0
+    wait_until(lambda: wrong not in [line["key"] for line in desk.parked()], "the wrong key is free")
+    assert saldo("dlq", "discard", *where, "--why", "once more").exit_code != 0
+
+
+def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given_up(desk: Desk) -> None:
+    import os
+
+    noise = os.urandom(999_000)
+    sent = [Outbound(topic=INBOX, partition=number % 4, key=b"", value=noise, headers=()) for number in range(2)]
+    offsets = desk.write(*sent)
+    keys = {f"{INBOX}/{record.partition}/{offset}" for record, offset in zip(sent, sorted(offsets), strict=True)}
+    wait_until(lambda: sum("/" in line["key"] for line in desk.parked()) == 2, "both are parked")
+    for line in [line for line in desk.parked() if "/" in line["key"]]:
+        assert line["key"] == f"{INBOX}/{line['partition']}/{line['offset']}"
+        where = (INBOX, str(line["partition"]), str(line["offset"]))
+        assert saldo("dlq", "discard", *where, "--why", "noise").exit_code == 0
+    assert len(keys) == 2
+    wait_until(lambda: not any("/" in line["key"] for line in desk.parked()), "both are given up")
+
+
+def test_what_is_not_parked_is_refused_with_a_hint(desk: Desk) -> None:
+    outcome = saldo("dlq", "replay", INBOX, "0", "99999", "--why", "x")
+    assert outcome.exit_code != 0
+    assert "is not parked" in outcome.err
+    assert saldo("dlq", "list", "no.such.inbox").exit_code != 0

@@ -1,0 +1,147 @@
+"""`saldo rebuild` on a real broker: identical after honest work, and DIFFERS when somebody wrote into a journal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from schemas.codec import Codec
+from schemas.envelope import Envelope, SourcePosition, derived_event_id, source_position
+from schemas.records.identification import OpenItemReferenced
+from schemas.records.payments import PaymentCaptured
+from schemas.records.payments import TransactionStatus as Status
+from streams.embedded.kafka import EmbeddedKafka
+from streams.tasks.kafka import KafkaLog
+from streams.tasks.records import Inbound, Outbound, partition_for
+from tests.support.builders import CUSTOMER, NOON, open_item, sighting
+from tests.support.cli import saldo
+from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until
+
+INBOX, JOURNAL = "payments.observations.v1", "payments.events.v1"
+CODEC = Codec()
+PAYMENTS = 40
+
+
+@pytest.fixture
+def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with EmbeddedKafka(tmp_path / "broker", die_with_parent=True) as broker:
+        make_our_topics(broker.bootstrap_servers)
+        monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("COLUMNS", "160")
+        yield broker.bootstrap_servers
+
+
+def records(bootstrap: str, topic: str) -> list[Inbound]:
+    async def work() -> list[Inbound]:
+        log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 2})
+        try:
+            return await read_all(log, topic)
+        finally:
+            await asyncio.to_thread(log.close)
+
+    return asyncio.run(work())
+
+
+def live(bootstrap: str, data_dir: Path) -> None:
+    """Let a worker decide captures, voids, references, an open item and something unreadable; then stop it."""
+    workers = Workers(bootstrap, data_dir)
+    try:
+        workers.start("one")
+        for number in range(PAYMENTS):
+            payment = f"8{number:07d}"
+            produce(
+                bootstrap,
+                [
+                    outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=f"RE-{number % 9}")),
+                    outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=f"RE-{number % 9}")),
+                    *([outbound(INBOX, sighting(Status.VOIDED, payment=payment, minute=1))] if number % 3 else []),
+                ],
+            )
+        key = b"81000000"
+        produce(
+            bootstrap,
+            [
+                Outbound(topic=INBOX, partition=partition_for(key, 4), key=key, value=b"\x07nonsense", headers=()),
+                outbound(INBOX, sighting(Status.SETTLED, payment=key.decode(), invoice=None)),
+                # The amount fits nothing, so no command goes to an abas that is not there.
+                outbound("receivables.inbox.v1", open_item("i1", 7_00, invoice="RE-1")),
+                outbound(
+                    "identification.inbox.v1",
+                    OpenItemReferenced(
+                        token="invoice:RE-1",
+                        abas_customer_id=CUSTOMER,
+                        abas_open_item_id="i1",
+                        observed_at=NOON,
+                    ),
+                ),
+            ],
+        )
+        wait_until(lambda: len(records(bootstrap, JOURNAL)) >= PAYMENTS + 2, "everything decided")
+        wait_until(lambda: bool(records(bootstrap, "receivables.events.v1")), "identified money arrived")
+        wait_until(lambda: _is_quiet(bootstrap), "nothing more to do")
+    finally:
+        workers.stop()
+
+
+def _is_quiet(bootstrap: str) -> bool:
+    def sizes() -> list[int]:
+        return [
+            len(records(bootstrap, topic)) for topic in (JOURNAL, "identification.events.v1", "receivables.events.v1")
+        ]
+
+    before = sizes()
+    time.sleep(3)
+    return sizes() == before
+
+
+@pytest.mark.timeout(400)
+def test_everything_comes_back_identical_until_a_journal_is_forged(bootstrap: str, tmp_path: Path) -> None:
+    live(bootstrap, tmp_path / "worker")
+    honest = saldo("rebuild", "--no-tables")
+    assert honest.exit_code == 0, honest.out + honest.err
+    assert "Everything came back identical" in honest.out
+    assert "DIFFERS" not in honest.out
+    for what in (
+        "journal payments.events.v1/0",
+        "state fold-payments/0",
+        "sent fold-payments/0 > identification.inbox",
+    ):
+        assert what in honest.out
+
+    journal = [record for record in records(bootstrap, JOURNAL) if record.partition == 2]
+    produce(bootstrap, [forged(journal)])
+    differs = saldo("rebuild", "--no-tables")
+    assert differs.exit_code == 1
+    lines = [line for line in differs.out.splitlines() if "DIFFERS" in line]
+    assert any("journal payments.events.v1/2" in line for line in lines), differs.out
+    assert any("state fold-payments/2" in line for line in lines), differs.out
+    assert not any("/1 " in line for line in lines)
+
+
+def forged(journal: list[Inbound]) -> Outbound:
+    """The first event once more, as if one more inbox record had caused it, in a shape that every reader accepts."""
+    event = CODEC.decode(journal[0].value)
+    last = source_position(journal[-1].headers)
+    assert isinstance(event, PaymentCaptured)
+    assert last is not None
+    later = SourcePosition(last.topic, last.partition, last.offset + 1, 0)
+    envelope = Envelope(
+        event_id=derived_event_id(later, JOURNAL),
+        type=type(event).__name__,
+        source="saldo/fold-payments",
+        time=NOON,
+        position=later,
+    )
+    return Outbound(
+        topic=JOURNAL,
+        partition=journal[0].partition,
+        key=journal[0].key or b"",
+        value=CODEC.encode(replace(event, amount_minor=event.amount_minor + 1)),
+        headers=[*envelope.to_headers(), ("saldo-events", b"1")],
+    )

@@ -1,0 +1,120 @@
+"""The whole line on a log in memory: the three deciders, the sink, and books that take each document once.
+
+A scenario is told record by record; after each one every task gets to the end of its inbox. With `restarts`, every
+task is made anew before each record and knows only what its journal says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, from_json, to_json
+from schemas.envelope import header_text, source_position
+from schemas.highwater import HighWater
+from streams.agents.post_to_abas import post_to_abas
+from streams.bootstrap import DECIDERS
+from streams.ports import ErpCommand, ErpOutcome
+from streams.tasks.membership import SoleOwner
+from streams.tasks.memory import MemoryLog
+from streams.tasks.ports import SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.records import Inbound, Outbound
+from streams.tasks.stores import MemoryStore, digest
+from streams.tasks.task import Task, TaskRules
+from tests.support.builders import done
+
+COMMANDS = "erp.commands.v1"
+_CODEC = Codec()
+Line = dict[str, Any]
+
+
+@dataclass
+class Books:
+    """abas: looks a document up by its reference before it makes one."""
+
+    documents: dict[str, ErpOutcome] = field(default_factory=dict)
+
+    async def post(self, command: ErpCommand) -> ErpOutcome:
+        """See streams.ports.Ledger."""
+        return self.documents.setdefault(command.posting_reference, done(command))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a scenario: journals and commands as files hold them, every record to the byte, and the states."""
+
+    events: Sequence[Line]
+    commands: Sequence[Line]
+    records: Sequence[tuple[str, bytes | None, bytes | None, object]]
+    states: Sequence[str]
+    documents: Sequence[str]
+
+
+async def run(told: Iterable[Line], *, restarts: bool) -> Run:
+    """Tell a scenario to the line.
+
+    Shapes:  told has `topic`, `type` and `record` per line.
+    Ensures: the same lines give the same run, to the byte, with restarts and without.
+    """
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    books = Books()
+    processors: Sequence[Processor[Any]] = (*DECIDERS, post_to_abas(books))
+    tasks = [_task(processor, log) for processor in processors]
+    for line in told:
+        record = from_json(line["type"], line["record"])
+        key = catalog.topic(line["topic"]).key_of(record)
+        await log.append([Outbound(topic=line["topic"], partition=0, key=key, value=_CODEC.encode(record), headers=())])
+        if restarts:
+            tasks = [_task(processor, log) for processor in processors]
+        await _settle(tasks, log)
+    journals = [processor.journal for processor in processors]
+    written = sorted({*journals, *(processor.inbox for processor in processors)})
+    return Run(
+        events=[_shown(record) for journal in journals for record in _accepted(log, journal)],
+        commands=[_shown(record) for record in _accepted(log, COMMANDS)],
+        records=[(name, r.key, r.value, r.headers) for name in written for r in _accepted(log, name)],
+        states=[digest(task._store.items()) for task in tasks],
+        documents=sorted(books.documents),
+    )
+
+
+def _task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
+    return Task(
+        processor,
+        0,
+        log=log,
+        store=MemoryStore(),
+        codec=_CODEC,
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        rules=TaskRules(),
+    )
+
+
+async def _settle(tasks: Sequence[Task[Any]], log: MemoryLog) -> None:
+    size = -1
+    while size != (size := sum(len(log.records(topic, 0)) for topic in catalog.topics())):
+        for task in tasks:
+            await task.catch_up()
+
+
+def _accepted(log: MemoryLog, topic: str) -> list[Inbound]:
+    marks = HighWater()
+    return [
+        record
+        for record in log.records(topic, 0)
+        if marks.accept(source_position(record.headers)) and header_text(record.headers, "ce_type") != "PositionMarked"
+    ]
+
+
+def _shown(record: Inbound) -> Line:
+    content = _CODEC.decode(record.value)
+    return {
+        "topic": record.topic,
+        "type": type(content).__name__,
+        "source": header_text(record.headers, "saldo-source"),
+        "record": to_json(content),
+    }

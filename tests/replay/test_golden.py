@@ -1,0 +1,68 @@
+"""Each golden scenario, twice: what the rules say today is what the files say, with restarts and without."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.replay.golden import ROOT, read, told
+from tests.replay.line import Run, run
+from tests.replay.scenarios import SCENARIOS
+
+NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
+
+# What each scenario is about, beside its files: the documents that abas must hold at its end.
+DOCUMENTS = {
+    "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
+    "amount_differs": ["PT79388123"],
+    "duplicated_and_reordered": ["PT79388123", "PT9001"],
+    "partial_refund_after_settlement": ["PT79388123", "PT9001"],
+    "repeated_refunds": ["PT79388123", "PT9001", "PT9002", "PT9003"],
+    "sale_posted": ["PT79388123"],
+    "tie": [],
+    "unknown_invoice_then_known": ["PT79388123"],
+    "void_after_posting": ["PT79388123", "PT79388123V"],
+    "voided_by_rule_103": [],
+}
+
+
+async def played(name: str, *, restarts: bool) -> Run:
+    return await run(read(ROOT / name / "input.jsonl"), restarts=restarts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_events_and_commands_are_those_of_the_files(name: str) -> None:
+    found = await played(name, restarts=False)
+    assert found.events == read(ROOT / name / "events.jsonl")
+    assert found.commands == read(ROOT / name / "commands.jsonl")
+    assert list(found.documents) == DOCUMENTS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_second_run_differs_in_no_byte_though_every_task_starts_again_and_again(name: str) -> None:
+    once, again = await played(name, restarts=False), await played(name, restarts=True)
+    assert once.records == again.records
+    assert once.states == again.states
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_nothing_is_parked_and_each_command_is_given_once(name: str) -> None:
+    found = await played(name, restarts=True)
+    assert not [line for line in found.events if line["type"] == "RecordParked"]
+    references = [line["record"]["posting_reference"] for line in found.commands]
+    assert len(references) == len(set(references))
+
+
+async def test_repeats_and_another_order_end_in_the_same_documents_as_the_tidy_story() -> None:
+    tidy = await played("partial_refund_after_settlement", restarts=False)
+    messy = await played("duplicated_and_reordered", restarts=False)
+    assert _money(messy) == _money(tidy)
+
+
+def test_the_files_tell_the_scenarios_of_today() -> None:
+    assert NAMES == sorted(DOCUMENTS) == sorted(scenario.__name__ for scenario in SCENARIOS)
+    for scenario in SCENARIOS:
+        assert told(scenario()) == read(ROOT / scenario.__name__ / "input.jsonl")
+
+
+def _money(found: Run) -> set[tuple[str, int]]:
+    return {(line["record"]["posting_reference"], line["record"]["amount_minor"]) for line in found.commands}
