@@ -65,3 +65,11 @@ topics: setup ## what separates the cluster from the catalogue
 .PHONY: rebuild
 rebuild: setup ## throw away what is derived, show that it comes back identical
 	@$(SALDO) rebuild
+
+.PHONY: bench-matching
+bench-matching: setup ## the matching engine: precision, recall, time and memory beside two baselines
+	$(PY) -m tests.bench.matching
+
+.PHONY: bench-projector
+bench-projector: setup ## the projector's rows/s against a floor of the same run
+	$(PY) -m tests.bench.projector
