@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -48,10 +48,15 @@ class WindowSource(Protocol):
 class GatewayDesk(Protocol):
     """The payment gateway, as the ingress sees it: its rows are read here, and hints are settled by asking it."""
 
-    def read_row(self, row: Mapping[str, Any]) -> TransactionObserved:
-        """One exported row that a signed hook carries, read as the poll reads it, so that both are one fact.
+    @property
+    def hook_type(self) -> str:
+        """The type that a hook's message must name."""
+        ...
 
-        Raises: Unreadable when it can't be read in full; its `field_name`, where it has one, says which field.
+    def read_hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
+        """The rows that a signed hook carries, read as the poll reads them, so that both are one fact.
+
+        Raises: Unreadable when a row can't be read in full; its `field_name`, where it has one, says which field.
         """
         ...
 

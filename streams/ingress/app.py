@@ -79,8 +79,9 @@ class Ingress:
         self._rate = RateLimit(settings.rate_per_s, settings.burst, time.monotonic)
         self._crowd = Crowd(settings.requests_at_once)
         self._silent_path = settings.silent_post_path.get_secret_value()
-        self._openapi = msgspec.json.encode(describe(settings))
-        self._page = render(describe(settings))
+        description = describe(settings, gateway.hook_type)
+        self._openapi = msgspec.json.encode(description)
+        self._page = render(description)
         hints = HintDesk(
             gateway,
             timeout_s=settings.look_up_timeout_s,

@@ -46,6 +46,7 @@ class Delivery:
         self._asked: asyncio.Task[int] | None = None
         self._probing: asyncio.Task[bool] | None = None
         self._probed_at = float("-inf")
+        self._suspect = False
 
     async def publish(self, records: Sequence[TransactionObserved]) -> list[str]:
         """Append records and wait for every acknowledgement.
@@ -55,6 +56,9 @@ class Delivery:
                  after all is the same event when it is sent again.
         Raises:  Problem (503) when the broker is away or too slow; Unreadable when a record does not fit its schema.
         """
+        if self._suspect and not await self.ready():
+            # What was handed to the producer stays with it until the broker is back, so nothing is added meanwhile.
+            raise self._away()
         try:
             async with asyncio.timeout(self._ack_timeout_s):
                 await self._know_partitions()
@@ -63,15 +67,18 @@ class Delivery:
                 ]
                 await self._log.append(outbound)
         except TimeoutError:
+            self._suspect = True
             logger.warning("broker too slow", extra={"timeout_s": self._ack_timeout_s})
             raise self._away() from None
         except KafkaException as error:
+            self._suspect = True
             logger.warning("broker away", extra={"error": str(error)})
             raise self._away() from None
         except DeliveryFailed as error:
             logger.error("producer broken", extra={"error": str(error)})
             self._on_broken()
             raise self._away() from None
+        self._suspect = False
         return [observation_id(record) for record in records]
 
     async def ready(self) -> bool:

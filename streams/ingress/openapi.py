@@ -39,7 +39,7 @@ _TEXTS: Final[Mapping[int, str]] = {
 _WAIT: Final = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 
 
-def describe(settings: IngressSettings) -> dict[str, Any]:
+def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
     """The OpenAPI document of an ingress with these settings; no secret is in it."""
     return {
         "openapi": "3.1.0",
@@ -62,7 +62,7 @@ def describe(settings: IngressSettings) -> dict[str, Any]:
                 "Problem": _problem(),
                 "Accepted": _accepted(),
                 "TransactionRow": _row(),
-                "Hook": _hook_body(),
+                "Hook": _hook_body(hook_type),
                 "SilentPost": _silent_body(),
                 RECORD: record_schema(RECORD),
                 "Observations": {
@@ -119,8 +119,8 @@ def _hook(settings: IngressSettings) -> dict[str, Any]:
         "operationId": "hook",
         "summary": "A signed hook",
         "description": "Standard Webhooks: v1,base64(HMAC-SHA256(secret, id.timestamp.body)). PayTrace itself "
-        "documents no webhooks: this is for a listener of your own. With transaction, the row is taken as the poll "
-        "would take it; with transaction_id, PayTrace is asked.",
+        "documents no webhooks: this is for a relay of your own. A row of an export is taken as the poll would take "
+        "it; about an id alone, PayTrace is asked.",
         "parameters": [
             _header("webhook-id", "The same at every repeat.", {"type": "string", "minLength": 1, "maxLength": 256}),
             _header(
@@ -257,29 +257,30 @@ def _row() -> dict[str, Any]:
     }
 
 
-def _hook_body() -> dict[str, Any]:
-    shared = {"type": {"type": "string"}, "timestamp": {"type": "string"}}
-    return {
-        "oneOf": [
-            {
-                "type": "object",
-                "required": [name],
-                "additionalProperties": False,
-                "properties": {**shared, name: schema},
-            }
-            for name, schema in (
-                ("transaction", _ref("TransactionRow")),
-                (
-                    "transaction_id",
-                    {
-                        "anyOf": [
-                            {"type": "integer", "minimum": 0},
-                            {**_PRIMITIVES["string"], **_STRICTER["paytrace_transaction_id"]},
-                        ]
-                    },
-                ),
-            )
+def _hook_body(hook_type: str) -> dict[str, Any]:
+    identity = {
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {**_PRIMITIVES["string"], **_STRICTER["paytrace_transaction_id"]},
         ]
+    }
+    hint = {
+        "type": "object",
+        "description": "Only an id: PayTrace is asked.",
+        "required": ["transaction_id"],
+        "additionalProperties": False,
+        "properties": {"transaction_id": identity},
+    }
+    rows = {"type": "array", "minItems": 1, "maxItems": 1000, "items": _ref("TransactionRow")}
+    return {
+        "type": "object",
+        "required": ["type", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"const": hook_type},
+            "timestamp": {"type": "string"},
+            "data": {"oneOf": [_ref("TransactionRow"), rows, hint]},
+        },
     }
 
 

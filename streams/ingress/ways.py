@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from schemas.codec import Codec
 from schemas.failures import Unreadable
@@ -19,7 +19,11 @@ from streams.ports import GatewayDesk
 _ROW_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 # Looked through in about a millisecond; ten times the size of a hook.
 _AT_ONCE: Final = 16 * 1024
-_MEMBERS: Final = frozenset({"type", "timestamp", "transaction", "transaction_id"})
+_MEMBERS: Final = frozenset({"type", "timestamp", "data"})
+_HINT: Final = "data.transaction_id"
+_ROWS: Final = "a row as a PayTrace export shows it, a list of rows, or {transaction_id} alone as a hint"
+# With four questions at once and a second for each, a sender still has his answer before he gives up.
+_MOST_CONFIRMED: Final = 20
 
 
 class Ways:
@@ -33,26 +37,36 @@ class Ways:
         self._most = most
 
     async def hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """The record of a signed hook: its own row, or what the gateway says of the id that it names."""
+        """The records of a signed hook: its own rows, or what the gateway says of the id that it names."""
         text = reading.to_text(body)
         await _apart(guard.guard_text, text)
         value = reading.to_json(text)
         if not isinstance(value, dict):
-            raise unfit(FieldError("body", "an object with transaction or transaction_id"))
+            raise unfit(FieldError("body", "an object with type and data"))
         unknown = sorted(set(value) - _MEMBERS)
         if unknown:
             raise unfit(FieldError(unknown[0][:60], f"leave it out; known are {', '.join(sorted(_MEMBERS))}"))
-        for name in ("type", "timestamp"):
-            if not isinstance(value.get(name, ""), str):
-                raise unfit(FieldError(name, "a text"))
-        if ("transaction" in value) == ("transaction_id" in value):
-            raise unfit(FieldError("transaction", "exactly one of transaction (a row) and transaction_id (a hint)"))
-        if "transaction_id" in value:
-            return await self._hints.settle(_id_of(value), ObservedBy.HOOK, "transaction_id")
-        record = self._row(value["transaction"])
-        if self._believe_rows:
-            return (record,)
-        return await self._hints.settle(record.paytrace_transaction_id, ObservedBy.HOOK, "transaction.transaction_id")
+        if value.get("type") != self._gateway.hook_type:
+            raise unfit(FieldError("type", self._gateway.hook_type))
+        if not isinstance(value.get("timestamp", ""), str):
+            raise unfit(FieldError("timestamp", "a text"))
+        data = value.get("data")
+        if isinstance(data, dict) and set(data) == {"transaction_id"}:
+            return await self._hints.settle(_id_of(data["transaction_id"]), ObservedBy.HOOK, _HINT)
+        try:
+            records = self._gateway.read_hook(body)
+        except Unreadable as error:
+            field = getattr(error, "field_name", None)
+            raise unfit(FieldError(f"data.{field}" if field else "data", _ROWS)) from None
+        return records if self._believe_rows else await self._confirmed(records)
+
+    async def _confirmed(self, records: Sequence[TransactionObserved]) -> tuple[TransactionObserved, ...]:
+        """What the gateway itself says of the transactions that these rows are about."""
+        ids = sorted({record.paytrace_transaction_id for record in records})
+        if len(ids) > _MOST_CONFIRMED:
+            raise unfit(FieldError("data", f"{_MOST_CONFIRMED} rows or less, because each is asked about"))
+        told = [await self._hints.settle(name, ObservedBy.HOOK, _HINT) for name in ids]
+        return tuple(record for records in told for record in records)
 
     async def silent_post(self, body: bytes) -> tuple[TransactionObserved, ...]:
         """What the gateway says of the transaction that a Silent Post names; () when it names a customer only."""
@@ -73,15 +87,6 @@ class Ways:
         await _apart(guard.guard_text, text)
         return read_observations(reading.to_json(text), self._most, self._codec)
 
-    def _row(self, row: Any) -> TransactionObserved:
-        if not isinstance(row, dict):
-            raise unfit(FieldError("transaction", "one row of a PayTrace v1 export, as an object"))
-        try:
-            return self._gateway.read_row(row)
-        except Unreadable as error:
-            field = getattr(error, "field_name", None) or "transaction_id"
-            raise unfit(FieldError(f"transaction.{field}", "as a PayTrace v1 export shows it")) from None
-
 
 async def _apart(look: Callable[[str], None], text: str) -> None:
     """Look through a large text in a thread, so that nobody else waits for it."""
@@ -91,9 +96,8 @@ async def _apart(look: Callable[[str], None], text: str) -> None:
         await asyncio.to_thread(look, text)
 
 
-def _id_of(value: dict[str, Any]) -> str:
-    given = value["transaction_id"]
+def _id_of(given: object) -> str:
     text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
     if not _ROW_ID.fullmatch(text):
-        raise unfit(FieldError("transaction_id", "the id of a transaction, as PayTrace gives it"))
+        raise unfit(FieldError(_HINT, "the id of a transaction, as PayTrace gives it"))
     return text

@@ -27,6 +27,7 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
+from connectors.paytrace.hook import HOOK_TYPE as HOOK_TYPE
 from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import TransactionReader

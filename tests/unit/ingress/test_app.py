@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from streams.tasks.ports import DeliveryFailed
 from streams.tasks.records import Outbound
 from tests.support.builders import sighting
 from tests.support.ingress import (
+    HOOK_TYPE,
     INBOX,
     ROW,
     SILENT_PATH,
@@ -78,6 +80,7 @@ class SlowLog(MemoryLog):
         self.delay_s = delay_s
         self.error = error
         self.away = away
+        self.appends = 0
 
     def partition_count(self, topic: str) -> int:
         if self.away:
@@ -90,6 +93,7 @@ class SlowLog(MemoryLog):
         return await super().watermarks(topic, partition)
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
+        self.appends += 1
         await asyncio.sleep(self.delay_s)
         if self.error is not None:
             raise self.error
@@ -117,6 +121,10 @@ def is_problem(answer: Answer, status: int, code: str, field: str | None = None)
         assert int(answer.headers["retry-after"]) >= 1
 
 
+def message(data: Any) -> bytes:
+    return json.dumps({"type": HOOK_TYPE, "data": data}).encode()
+
+
 def posted(**pairs: str) -> bytes:
     return ("parmList=" + "".join(f"{name}~{value}|" for name, value in pairs.items())).encode()
 
@@ -125,7 +133,7 @@ def posted(**pairs: str) -> bytes:
 
 
 def test_a_signed_row_is_a_fact(client: Direct, log: MemoryLog) -> None:
-    answer = client.hook({"type": "transaction.settled", "transaction": ROW})
+    answer = client.hook({"type": HOOK_TYPE, "timestamp": "2026-11-24T00:00:00Z", "data": ROW})
     assert answer.status == 200
     (record,) = kept(log)
     assert (record.paytrace_transaction_id, record.amount_minor) == ("79388123", 125_00)
@@ -138,7 +146,7 @@ def test_a_signed_row_is_a_fact(client: Direct, log: MemoryLog) -> None:
 
 
 def test_a_repeat_is_taken_again_as_the_same_event(client: Direct, log: MemoryLog) -> None:
-    first, second = client.hook({"transaction": ROW}), client.hook({"transaction": ROW})
+    first, second = client.hook({"type": HOOK_TYPE, "data": ROW}), client.hook({"type": HOOK_TYPE, "data": ROW})
     assert first.body == second.body
     assert len(kept(log)) == 2
 
@@ -146,9 +154,9 @@ def test_a_repeat_is_taken_again_as_the_same_event(client: Direct, log: MemoryLo
 def test_hook_hint_and_silent_post_of_one_fact_are_one_event(log: MemoryLog) -> None:
     with Direct(new_app(log, reader=Books(ROW))) as client:
         answers = [
-            client.hook({"transaction": ROW}),
-            client.hook({"transaction_id": ROW_ID}),
-            client.hook({"transaction_id": str(ROW_ID)}),
+            client.hook({"type": HOOK_TYPE, "data": ROW}),
+            client.hook({"type": HOOK_TYPE, "data": {"transaction_id": ROW_ID}}),
+            client.hook({"type": HOOK_TYPE, "data": {"transaction_id": str(ROW_ID)}}),
             client.silent_post(posted(ORDERID="1", TRANSACTIONID=str(ROW_ID), APPCODE="TAS456")),
         ]
     assert {answer.status for answer in answers} == {200}
@@ -179,9 +187,27 @@ def test_a_silent_post_about_a_customer_is_fine_and_says_nothing(log: MemoryLog)
 def test_rows_can_be_set_to_be_hints(log: MemoryLog) -> None:
     books = Books(ROW | {"amount": 7.0})
     with Direct(new_app(log, settings(hook_rows="hint"), books)) as client:
-        assert client.hook({"transaction": ROW}).status == 200
+        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
     assert books.asked == [str(ROW_ID)]
     assert [record.amount_minor for record in kept(log)] == [700]
+
+
+def test_several_rows_are_taken_or_none(client: Direct, log: MemoryLog) -> None:
+    rows = [ROW | {"transaction_id": number} for number in (1, 2, 3)]
+    answer = client.hook({"type": HOOK_TYPE, "data": rows})
+    assert (answer.status, answer.json["accepted"], len(set(answer.json["event_ids"]))) == (200, 3, 3)
+    assert {record.paytrace_transaction_id for record in kept(log)} == {"1", "2", "3"}
+
+
+def test_an_ach_row_is_a_fact_too(client: Direct, log: MemoryLog) -> None:
+    row = {
+        "transaction_id": "1f1f1f1f-aaaa-4aaa-8aaa-000000000001",
+        "status": "SETTLED",
+        "amount": 80.55,
+        "created": "2026-11-20T10:06:30",
+    }
+    assert client.hook({"type": HOOK_TYPE, "data": row}).status == 200
+    assert [record.status for record in kept(log)] == [TransactionStatus.ACH_CLEARED]
 
 
 def test_observations_are_taken_as_they_are(client: Direct, log: MemoryLog) -> None:
@@ -206,7 +232,7 @@ def test_observations_are_taken_as_they_are(client: Direct, log: MemoryLog) -> N
 )
 def test_no_2xx_without_an_acknowledgement(log: SlowLog) -> None:
     with Direct(new_app(log, settings(ack_timeout_s=0.2), Books(ROW))) as client:
-        is_problem(client.hook({"transaction": ROW}), 503, "broker-away")
+        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
         is_problem(client.silent_post(posted(TRANSACTIONID="5")), 503, "broker-away")
         is_problem(client.observations({"observations": [OBSERVATION]}), 503, "broker-away")
     assert kept(SlowLog()) == kept(log) if not log.away else True
@@ -215,19 +241,30 @@ def test_no_2xx_without_an_acknowledgement(log: SlowLog) -> None:
 def test_a_broker_that_comes_back_is_found_again() -> None:
     log = SlowLog(away=True)
     with Direct(new_app(log)) as client:
-        is_problem(client.hook({"transaction": ROW}), 503, "broker-away")
+        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
         is_problem(client.request("GET", "/readyz"), 503, "broker-away")
         assert client.request("GET", "/healthz").status == 200
         log.away = False
-        assert client.hook({"transaction": ROW}).status == 200
-    with Direct(new_app(log)) as client:
+        time.sleep(1.1)  # an answer about the broker is good for a second
+        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
         assert client.request("GET", "/readyz").json == {"status": "ready"}
+
+
+def test_a_broker_that_is_away_is_not_given_more_and_more() -> None:
+    """What was handed to the producer stays there until the broker is back, so an outage must not fill it."""
+    log = SlowLog(delay_s=5.0)
+    with Direct(new_app(log, settings(ack_timeout_s=0.1))) as client:
+        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        log.away, handed_over = True, log.appends
+        for _ in range(5):
+            is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        assert log.appends == handed_over == 1
 
 
 def test_a_producer_that_gave_up_ends_the_process() -> None:
     told: list[str] = []
     with Direct(new_app(SlowLog(error=DeliveryFailed("fenced")), broken=told)) as client:
-        is_problem(client.hook({"transaction": ROW}), 503, "broker-away")
+        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
     assert told == ["broken"]
 
 
@@ -248,7 +285,7 @@ def test_a_hint_while_paytrace_is_away_is_not_half_taken(
         is_problem(answer, status, code)
         if isinstance(error, PayTraceThrottled):
             assert answer.headers["retry-after"] == "43"
-        assert client.hook({"transaction": ROW}).status == 200  # facts need no PayTrace
+        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200  # facts need no PayTrace
     assert len(kept(log)) == 1
 
 
@@ -262,12 +299,17 @@ def test_a_rejected_login_is_not_tried_for_each_hint(log: MemoryLog) -> None:
 
 def test_a_slow_paytrace_is_not_waited_for(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(look_up_timeout_s=0.05), Books(ROW, delay_s=5.0))) as client:
-        is_problem(client.hook({"transaction_id": "5"}), 503, "gateway-away")
+        is_problem(client.hook({"type": HOOK_TYPE, "data": {"transaction_id": "5"}}), 503, "gateway-away")
 
 
 def test_a_transaction_that_paytrace_does_not_know(log: MemoryLog) -> None:
     with Direct(new_app(log, reader=Books(None))) as client:
-        is_problem(client.hook({"transaction_id": "5"}), 422, "unknown-transaction", "transaction_id")
+        is_problem(
+            client.hook({"type": HOOK_TYPE, "data": {"transaction_id": "5"}}),
+            422,
+            "unknown-transaction",
+            "data.transaction_id",
+        )
         is_problem(client.silent_post(posted(TRANSACTIONID="5")), 422, "unknown-transaction", "parmList.TRANSACTIONID")
 
 
@@ -286,17 +328,22 @@ def test_a_transaction_that_paytrace_does_not_know(log: MemoryLog) -> None:
         (b"[" * 40 + b"]" * 40, 400, "malformed", "body"),
         (b"1" * 5000, 400, "malformed", "body"),
         (b"[]", 422, "unfit", "body"),
-        (b"{}", 422, "unfit", "transaction"),
-        (b'{"transaction": {}, "transaction_id": 1}', 422, "unfit", "transaction"),
-        (b'{"transaction": []}', 422, "unfit", "transaction"),
-        (b'{"transaction": {}}', 422, "unfit", "transaction.transaction_id"),
-        (b'{"transaction": {"transaction_id": 5}}', 422, "unfit", "transaction.amount"),
-        (b'{"transaction_id": true}', 422, "unfit", "transaction_id"),
-        (b'{"transaction_id": 1.5}', 422, "unfit", "transaction_id"),
-        (b'{"transaction_id": -1}', 422, "unfit", "transaction_id"),
-        (b'{"transaction_id": "../x"}', 422, "unfit", "transaction_id"),
-        (b'{"transaction_id": "1", "type": 5}', 422, "unfit", "type"),
-        (b'{"transaction_id": "1", "more": 5}', 422, "unfit", "more"),
+        (b"{}", 422, "unfit", "type"),
+        (b'{"data": {}}', 422, "unfit", "type"),
+        (b'{"type": 5, "data": {"transaction_id": 1}}', 422, "unfit", "type"),
+        (b'{"type": "other", "data": {"transaction_id": 1}}', 422, "unfit", "type"),
+        (message("1")[:-1] + b', "more": 5}', 422, "unfit", "more"),
+        (message("1")[:-1] + b', "timestamp": 5}', 422, "unfit", "timestamp"),
+        (message([]), 422, "unfit", "data"),
+        (message(None), 422, "unfit", "data"),
+        (message([ROW, 5]), 422, "unfit", "data"),
+        (message({}), 422, "unfit", "data.transaction_id"),
+        (message({"transaction_id": 5, "status_code": "Y"}), 422, "unfit", "data.amount"),
+        (message([ROW, {"transaction_id": 5, "status_code": "Y"}]), 422, "unfit", "data.amount"),
+        (message({"transaction_id": True}), 422, "unfit", "data.transaction_id"),
+        (message({"transaction_id": 1.5}), 422, "unfit", "data.transaction_id"),
+        (message({"transaction_id": -1}), 422, "unfit", "data.transaction_id"),
+        (message({"transaction_id": "../x"}), 422, "unfit", "data.transaction_id"),
     ],
 )
 def test_a_hook_that_does_not_fit(
@@ -323,9 +370,9 @@ def test_a_hook_that_does_not_fit(
 def test_a_row_that_can_t_be_read_is_refused_with_its_field(
     client: Direct, log: MemoryLog, field: str, value: Any
 ) -> None:
-    answer = client.hook({"transaction": ROW | {field: value}})
+    answer = client.hook({"type": HOOK_TYPE, "data": ROW | {field: value}})
     is_problem(answer, 422, "unfit")
-    assert answer.json["field"].startswith(f"transaction.{field}")
+    assert answer.json["field"].startswith(f"data.{field}")
     assert kept(log) == []
 
 
@@ -372,7 +419,7 @@ def test_a_silent_post_that_does_not_fit(client: Direct, log: MemoryLog, body: b
 
 
 def test_who_is_not_proved_learns_nothing_of_the_content(client: Direct, log: MemoryLog) -> None:
-    for body in (b"{", b'{"transaction": {}}', json.dumps({"transaction": ROW}).encode()):
+    for body in (b"{", message({}), json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()):
         headers = signed(body) | {"webhook-signature": "v1,AAAA"}
         is_problem(client.request("POST", "/hooks/paytrace", body, headers), 401, "bad-signature", "webhook-signature")
     answer = client.observations(b"{", token="x" * 30)
@@ -393,14 +440,14 @@ def test_who_is_not_proved_learns_nothing_of_the_content(client: Direct, log: Me
     ],
 )
 def test_another_kind_of_body(client: Direct, content_type: str, encoding: str) -> None:
-    raw = json.dumps({"transaction": ROW}).encode()
+    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
     headers = signed(raw) | {"Content-Type": content_type, "Content-Encoding": encoding}
     is_problem(client.request("POST", "/hooks/paytrace", raw, headers), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
 def test_the_same_kind_in_other_words(client: Direct, content_type: str) -> None:
-    raw = json.dumps({"transaction": ROW}).encode()
+    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
     headers = signed(raw) | {"Content-Type": content_type}
     assert client.request("POST", "/hooks/paytrace", raw, headers).status == 200
 
@@ -409,7 +456,7 @@ def test_what_is_not_set_is_shut(log: MemoryLog) -> None:
     found = settings(hook_secrets=(), observation_tokens=(), silent_post_path=SecretStr(""))
     with Direct(new_app(log, found, Books(ROW))) as client:
         for answer in (
-            client.hook({"transaction": ROW}),
+            client.hook({"type": HOOK_TYPE, "data": ROW}),
             client.observations({"observations": [OBSERVATION]}),
             client.silent_post(posted(TRANSACTIONID="5"), path=""),
             client.silent_post(posted(TRANSACTIONID="5")),
@@ -458,14 +505,14 @@ def test_the_pages(client: Direct) -> None:
 def test_an_address_that_sends_too_fast_is_told_when_to_come_back(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(rate_per_s=0.5, burst=3))) as client:
         assert [client.request("GET", "/healthz").status for _ in range(4)] == [200, 200, 200, 429]
-        answer = client.hook({"transaction": ROW})
+        answer = client.hook({"type": HOOK_TYPE, "data": ROW})
         is_problem(answer, 429, "too-many-requests")
         assert answer.headers["retry-after"] == "2"
     assert kept(log) == []
 
 
 def test_an_announced_body_that_is_too_large_is_not_read(client: Direct) -> None:
-    raw = json.dumps({"transaction": ROW}).encode()
+    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
     answer = client.request("POST", "/hooks/paytrace", raw, signed(raw) | {"Content-Length": str(10**9)})
     is_problem(answer, 413, "body-too-large", "body")
     assert answer.headers["connection"] == "close"
@@ -473,13 +520,15 @@ def test_an_announced_body_that_is_too_large_is_not_read(client: Direct) -> None
 
 def test_a_body_that_is_larger_than_announced(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(max_body_bytes=2048))) as client:
-        is_problem(client.hook({"transaction": ROW | {"description": "x" * 3000}}), 413, "body-too-large", "body")
-        assert client.hook({"transaction": ROW}).status == 200
+        is_problem(
+            client.hook({"type": HOOK_TYPE, "data": ROW | {"description": "x" * 3000}}), 413, "body-too-large", "body"
+        )
+        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
 
 
 def test_a_fault_of_ours_is_told_without_what_was_sent(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
     with Direct(new_app(log, reader=NoReader())) as client:  # NoReader fails when it is asked
-        answer = client.hook({"transaction_id": "31415926"})
+        answer = client.hook({"type": HOOK_TYPE, "data": {"transaction_id": "31415926"}})
     is_problem(answer, 500, "fault")
     faults = [vars(record) for record in caplog.records if record.message == "fault"]
     assert [(fault["error"], "31415926" in str(fault)) for fault in faults] == [("AssertionError", False)]
@@ -518,7 +567,7 @@ def test_random_bytes(client: Direct, log: MemoryLog, body: bytes) -> None:
 @FUZZ
 @given(name=st.sampled_from(sorted(ROW)), value=json_values, more=json_values)
 def test_random_fields_of_a_row(client: Direct, log: MemoryLog, name: str, value: Any, more: Any) -> None:
-    is_honest(log, lambda: client.hook({"transaction": ROW | {name: value, "more": more}}))
+    is_honest(log, lambda: client.hook({"type": HOOK_TYPE, "data": ROW | {name: value, "more": more}}))
 
 
 @FUZZ
@@ -526,7 +575,7 @@ def test_random_fields_of_a_row(client: Direct, log: MemoryLog, name: str, value
 def test_random_json(client: Direct, log: MemoryLog, body: Any) -> None:
     for send in (client.hook, client.observations):
         is_honest(log, partial(send, json.dumps(body).encode()))
-    is_honest(log, lambda: client.hook({"transaction": body}))
+    is_honest(log, lambda: client.hook({"type": HOOK_TYPE, "data": body}))
 
 
 @FUZZ
@@ -547,6 +596,6 @@ def test_random_fields_of_an_observation(client: Direct, log: MemoryLog, name: s
     path=st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#%"), max_size=40),
 )
 def test_random_heads(client: Direct, log: MemoryLog, names: list[str], value: str, path: str) -> None:
-    raw = json.dumps({"transaction": ROW}).encode()
+    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
     for target in (f"/{path}", "/hooks/paytrace", f"/silent-post/{path}", f"/hooks/paytrace?{path}"):
         is_honest(log, partial(client.request, "POST", target, raw, signed(raw) | dict.fromkeys(names, value)))

@@ -1,0 +1,53 @@
+"""The scan after the tests finds what it is there to find: in values, raw bytes, headers, keys and log lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from schemas.codec import Codec
+from schemas.records.payments import TransactionStatus
+from schemas.sensitive import SensitiveKind
+from tests.support.builders import sighting
+from tests.support.kafka import make_topics, unique
+from tests.support.scan import scan_logs, scan_topics
+
+CARD = "4111111111111111"
+
+
+def test_every_place_of_a_record_is_looked_at(kafka: str) -> None:
+    clean, dirty = unique("scan-clean"), unique("scan-dirty")
+    make_topics(kafka, {clean: 3, dirty: 3})
+    record = sighting(TransactionStatus.PENDING_SETTLEMENT)
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(30):
+        producer.produce(clean, Codec().encode(record), key=str(number), headers=[("ce_id", b"a" * 32)])
+    encoded = Codec().encode(record)
+    producer.produce(dirty, encoded, key=CARD, partition=0)
+    producer.produce(dirty, encoded, headers=[("note", CARD.encode())], partition=1)
+    producer.produce(dirty, b"raw bytes " + CARD.encode(), partition=2)
+    producer.produce(dirty, Codec().encode(sighting(TransactionStatus.SETTLED, invoice="4111 1111 1111 1111")))
+    producer.produce(dirty, json.dumps({"csc": "123"}).encode())
+    assert producer.flush(30) == 0
+
+    assert scan_topics(kafka, [clean]).looked_at == 30
+    assert scan_topics(kafka, [clean]).leaks == ()
+    found = scan_topics(kafka, [dirty])
+    assert (found.looked_at, len(found.leaks)) == (5, 5)
+    assert {leak.finding.kind for leak in found.leaks} == {
+        SensitiveKind.CARD_NUMBER,
+        SensitiveKind.CARD_SECURITY_CODE,
+    }
+    assert CARD not in str(found.leaks)
+
+
+def test_every_line_of_every_log_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    good = json.dumps({"event": "taken", "transactions": ["79388123"], "timestamp": "2026-11-24T12:00:00.123456Z"})
+    (tmp_path / "logs" / "a.log").write_text(f"{good}\n" * 10)
+    assert scan_logs([tmp_path]).looked_at == 10
+    assert scan_logs([tmp_path]).is_clean
+    (tmp_path / "logs" / "b.log").write_text(f"{good}\n{json.dumps({'event': 'x', 'cvv': '123'})}\nplain {CARD}\n")
+    assert [leak.place for leak in scan_logs([tmp_path]).leaks] == ["b.log:2", "b.log:3"]

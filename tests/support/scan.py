@@ -1,0 +1,144 @@
+"""Looks for card numbers, security codes and bank numbers in what a run left behind: every topic, every log file.
+
+To be called after tests that moved records, and after the kill test: `assert scan_topics(...).leaks == ()`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from schemas.codec import Codec
+from schemas.failures import Unreadable
+from schemas.sensitive import Finding, find_sensitive
+
+READ_TIMEOUT_S = 30.0
+# What the broker keeps for itself; nothing of ours is in it.
+_INTERNAL = "__"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something sensitive that got through: where it lies and of which kind, never the value."""
+
+    place: str
+    finding: Finding
+
+    def __str__(self) -> str:
+        """For the message of a failing test."""
+        return f"{self.finding.kind} in {self.place} ({self.finding.field_path})"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was looked at and what was found; `looked_at` shows that a clean scan was not an empty one."""
+
+    looked_at: int
+    leaks: tuple[Leak, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.leaks
+
+
+def scan_topics(connection: Mapping[str, Any] | str, topics: Iterable[str] | None = None) -> Scan:
+    """Read every record of every topic (or of these) and look through key, headers and value.
+
+    Shapes:  connection is librdkafka configuration, or a bootstrap string alone.
+    Ensures: a value that decodes is looked through field by field, and every value byte by byte as text besides.
+    """
+    options = {"bootstrap.servers": connection} if isinstance(connection, str) else dict(connection)
+    leaks: list[Leak] = []
+    looked_at = 0
+    for message in _messages(options, topics):
+        looked_at += 1
+        place = f"{message.topic()}/{message.partition()}/{message.offset()}"
+        for name, value in _parts(message):
+            finding = find_sensitive(name, value)
+            if finding is not None:
+                leaks.append(Leak(place, finding))
+    return Scan(looked_at, tuple(leaks))
+
+
+def scan_logs(paths: Iterable[Path]) -> Scan:
+    """Look through every line of log files; a directory stands for every file below it."""
+    leaks: list[Leak] = []
+    looked_at = 0
+    for path in _files(paths):
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                looked_at += 1
+                finding = find_sensitive("line", _line(line))
+                if finding is not None:
+                    leaks.append(Leak(f"{path.name}:{number}", finding))
+    return Scan(looked_at, tuple(leaks))
+
+
+def _parts(message: Message) -> Iterator[tuple[str, Any]]:
+    yield "key", message.key()
+    headers: Any = message.headers()
+    yield "headers", {name: (value or b"").decode("utf-8", "replace") for name, value in headers or ()}
+    value: Any = message.value()
+    if value is None:
+        return
+    try:
+        _, _, fields = Codec().decode_fields(value)
+        yield "value", {name: _readable(field) for name, field in fields.items()}
+    except Unreadable:
+        yield "value", value
+
+
+def _readable(field: Any) -> Any:
+    """Instants are clock readings and no texts; everything else as it is."""
+    return field.isoformat() if hasattr(field, "isoformat") else field
+
+
+def _line(line: bytes) -> Any:
+    """A line of our own logs by its fields, so that names count; any other as text."""
+    text = line.decode("utf-8", "replace").rstrip("\n")
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return text
+    return fields if isinstance(fields, dict) else text
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (found for found in sorted(path.rglob("*")) if found.is_file())
+        else:
+            yield path
+
+
+def _messages(options: Mapping[str, Any], topics: Iterable[str] | None) -> Iterator[Message]:
+    consumer = Consumer(
+        {
+            **options,
+            "group.id": "saldo-scan",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    try:
+        known = consumer.list_topics(timeout=READ_TIMEOUT_S).topics
+        wanted = [name for name in known if not name.startswith(_INTERNAL)] if topics is None else list(topics)
+        left = {(name, partition) for name in wanted for partition in known[name].partitions}
+        consumer.assign([TopicPartition(name, partition, 0) for name, partition in sorted(left)])
+        while left:
+            batch = consumer.consume(1000, timeout=READ_TIMEOUT_S)
+            assert batch, f"the broker fell silent with {len(left)} partitions unread"
+            for message in batch:
+                if message.error() is None:
+                    yield message
+                else:
+                    left.discard((str(message.topic()), int(message.partition() or 0)))
+    finally:
+        consumer.close()
