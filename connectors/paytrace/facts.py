@@ -1,0 +1,188 @@
+"""PayTraceFacts: settlement batches, vault customers and schedules of one merchant account; keeps no memory.
+
+These change seldom and cost many calls, so they are read on a slower schedule than transactions. Not every account
+may read all of them: what PayTrace refuses is logged and left out, because card payments must not wait for a right
+that nobody granted. A row that makes no sense never stops the others, and is never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceRefused, UnreadableRow
+from connectors.paytrace.fact_mapping import (
+    Account,
+    is_pending,
+    to_batch_name,
+    to_batch_observed,
+    to_recurrence_observed,
+    to_vault_customer_observed,
+)
+from connectors.paytrace.settings import PayTraceSettings
+from connectors.paytrace.source import PayTraceSource, utc_now
+from connectors.paytrace.wire import JsonObject
+from schemas.records.customers import VaultCustomerObserved
+from schemas.records.settlement import SettlementBatchObserved
+from schemas.records.subscriptions import RecurrenceObserved
+
+logger = logging.getLogger(__name__)
+
+Fact = SettlementBatchObserved | VaultCustomerObserved | RecurrenceObserved
+FactSighting = tuple[str, tuple[Fact, ...]]
+
+_NOT_OURS_TO_READ = (CallNotOffered, LoginRejected, PayTraceRefused)
+
+
+class FactReader(Protocol):
+    """What this source needs of a client."""
+
+    async def export_batches(self, start: date, end: date) -> list[JsonObject]:
+        """Settlement batches closed on these days."""
+
+    async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
+        """The settled transactions of the newest batch of this number."""
+
+    async def export_customers(self) -> list[JsonObject]:
+        """Every vault customer."""
+
+    async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
+        """Recurring schedules, of one customer or of all."""
+
+
+class PayTraceFacts:
+    """Polls what one merchant account has besides transactions."""
+
+    name = PayTraceSource.name
+
+    def __init__(
+        self, client: FactReader, settings: PayTraceSettings, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._now = now
+        self._account = Account(
+            merchant=settings.merchant, zone=settings.zone, currency=settings.currency, fold=settings.fold
+        )
+
+    def window(self, now: datetime) -> tuple[date, date]:
+        """The days whose batches are worth reading at this moment: the look-back window of transactions."""
+        today = now.astimezone(self._settings.zone).date()
+        return today - timedelta(days=self._settings.lookback_window_days), today
+
+    async def poll(self, since: date, until: date) -> AsyncIterator[FactSighting]:
+        """Yield the batches of these days, then every vault customer and every schedule.
+
+        Shapes:  since and until are days in the merchant's zone, both included, asked wider by range_margin_days;
+                 the subject of a fact stays the same from poll to poll.
+        Ensures: every readable row is yielded before an unreadable one raises; what this account may not read is
+                 logged and left out.
+        Raises:  UnreadableRow after the last row, when some row could not be read; Transient of the client.
+        """
+        unreadable: list[UnreadableRow] = []
+        margin = timedelta(days=self._settings.range_margin_days)
+        vault: list[str] = []
+        for reader in (
+            self._batches(since - margin, until + margin, unreadable),
+            self._customers(vault, unreadable),
+            self._recurrences(vault, unreadable),
+        ):
+            async for sighting in _what_may_be_read(reader):
+                yield sighting
+        if unreadable:
+            raise unreadable[0]
+
+    async def batches_of(self, day: date) -> AsyncIterator[FactSighting]:
+        """Yield the batches that settled on one day, for a back-fill that goes day by day; raises as poll."""
+        unreadable: list[UnreadableRow] = []
+        async for sighting in _what_may_be_read(self._batches(day, day, unreadable)):
+            yield sighting
+        if unreadable:
+            raise unreadable[0]
+
+    async def _batches(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+        lists: dict[int, list[JsonObject] | str] = {}
+        for row in await self._client.export_batches(since, until):
+            try:
+                if is_pending(row):
+                    continue
+                number = to_batch_name(row, self._account).number
+                if number not in lists:
+                    lists[number] = await self._list_of(number)
+                listed = lists[number]
+                observed_at = self._now()
+                if isinstance(listed, str):
+                    batch = to_batch_observed(row, None, self._account, observed_at=observed_at, not_listed=listed)
+                else:
+                    batch = to_batch_observed(row, listed, self._account, observed_at=observed_at)
+            except UnreadableRow as error:
+                _note("batch", error, unreadable)
+                continue
+            yield f"batch/{batch.batch_id}", (batch,)
+
+    async def _list_of(self, number: int) -> list[JsonObject] | str:
+        """The transactions of a batch, or why they can't be had."""
+        try:
+            return await self._client.export_batch_transactions(number)
+        except (CallNotOffered, PayTraceRefused) as reason:
+            return f"its transactions could not be read: {reason}"
+
+    async def _customers(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+        for row in await self._client.export_customers():
+            try:
+                customer = to_vault_customer_observed(row, self._account, observed_at=self._now())
+            except UnreadableRow as error:
+                _note("customer", error, unreadable)
+                continue
+            vault.append(customer.vault_customer_id)
+            yield f"customer/{customer.merchant}/{customer.vault_customer_id}", (customer,)
+
+    async def _recurrences(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+        async for row in self._recurrence_rows(vault):
+            try:
+                schedule = to_recurrence_observed(row, self._account, observed_at=self._now())
+            except UnreadableRow as error:
+                _note("recurrence", error, unreadable)
+                continue
+            yield f"recurrence/{schedule.merchant}/{schedule.recurrence_id}", (schedule,)
+
+    async def _recurrence_rows(self, vault: list[str]) -> AsyncIterator[JsonObject]:
+        """All at once; customer by customer where PayTrace wants to be told whose, as the reference suggests."""
+        try:
+            rows = await self._client.export_recurrences()
+        except PayTraceRefused:
+            rows = [row for customer in vault for row in await self._client.export_recurrences(customer_id=customer)]
+        for row in rows:
+            yield row
+
+
+class PayTraceHistory:
+    """What a back-fill reads of one day: the transactions created on it and the batches settled on it."""
+
+    def __init__(self, source: PayTraceSource, facts: PayTraceFacts) -> None:
+        self._source = source
+        self._facts = facts
+
+    async def read_day(self, day: date) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
+        """Yield everything of one day; raises as the two sources do."""
+        async for transaction in self._source.read_day(day):
+            yield transaction
+        async for batch in self._facts.batches_of(day):
+            yield batch
+
+
+async def _what_may_be_read(reader: AsyncIterator[FactSighting]) -> AsyncIterator[FactSighting]:
+    try:
+        async for sighting in reader:
+            yield sighting
+    except _NOT_OURS_TO_READ as reason:
+        logger.warning("paytrace facts not read", extra={"reason": str(reason)})
+
+
+def _note(what: str, error: UnreadableRow, unreadable: list[UnreadableRow]) -> None:
+    logger.error(
+        "paytrace row unreadable", extra={"what": what, "field_name": error.field_name, "reason": error.reason}
+    )
+    unreadable.append(error)
