@@ -29,6 +29,7 @@ VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enoug
 KEY_LINES = 400
 KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
 LONG_KEY = 5  # letters and digits
+DOUBLES = 200  # lines of one amount that are looked at for a double
 FEW = 3  # lines that share one number: an invoice and its twin, not a batch
 NAME_REACH = 100
 DAY_POOL = 22
@@ -67,8 +68,23 @@ def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
     options = [option for option in options if option.score >= max(floor, 0.0)]
     for option, margin in _pack(options):
         sure = option.score >= rule.confirm_score and min(margin, option.margin) >= rule.confirm_margin
+        sure = sure and (Need.COUNTERPARTY not in rule.needs or not _interchangeable(work, option))
         if sure or not sure_only:
             _lay_down(work, rule, option, margin, sure)
+
+
+def _interchangeable(work: Work, option: Option) -> bool:
+    """Whether a member has a double, open or not: a line of the same name and amount that would do as well."""
+    others = work.book(option.side.other)
+    first, last = _window(work, option.side, option.single)
+    for member in option.members:
+        doubles = work.by_amount(option.side.other)[others.amounts[member]]
+        for double in doubles[:DOUBLES]:
+            if double not in option.members and first <= (others.days[double] or first) <= last:
+                _, strongest, other_name, _ = _brief(work, option.side, option.single, double)
+                if strongest >= NAME_WEIGHT and other_name >= OTHER_NAME:
+                    return True
+    return False
 
 
 def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool) -> None:
@@ -215,7 +231,10 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
         if names.telling(book.words[at]):
             continue
         for start in range(first, last + 1):
-            pool = [one for one in days.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
+            day_lines = days.get((start, amount > 0), ())
+            if len(day_lines) > 3 * DAY_POOL:
+                continue
+            pool = [one for one in day_lines if _smaller(others.amounts[one], amount)]
             if 2 <= len(pool) <= DAY_POOL:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
                 yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)

@@ -67,5 +67,5 @@ class Line:
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:
-    """Lines by date, amount and id, so that no answer depends on the order in which a file lists them."""
-    return sorted(lines, key=lambda line: (line.day or 0, line.amount_minor, line.id))
+    """Lines by date, size and id, so that no answer depends on the order in which a file lists them."""
+    return sorted(lines, key=lambda line: (line.day or 0, abs(line.amount_minor), line.id))

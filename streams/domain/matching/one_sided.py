@@ -7,7 +7,6 @@ may well be matched across.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
@@ -157,6 +156,11 @@ def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[
 def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
     numbers = Counter(word for bag in book.words for word in bag if not word.isalpha())
+    by_number: dict[tuple[int, str], list[int]] = {}
+    for at, bag in enumerate(book.words):
+        for word in bag:
+            if numbers[word] == 2:
+                by_number.setdefault((book.amounts[at], word), []).append(at)
     by_amount: dict[int, list[tuple[int, int]]] = {}
     for at, amount in enumerate(book.amounts):
         by_amount.setdefault(amount, []).append((book.days[at] or 0, at))
@@ -166,11 +170,14 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
             continue
         alike = by_amount[book.amounts[at]]
         reach = rule.last_day if rule.last_day is not None else 10
-        low = bisect_left(alike, ((book.days[at] or 0) - reach, -1))
+        day = book.days[at] or 0
+        twins = {other for word in book.words[at] for other in by_number.get((book.amounts[at], word), ())}
+        if len(alike) <= BLOCK:  # of more lines of one amount, only a number that two of them share makes twins
+            twins.update(other for _, other in alike)
         best: tuple[float, int] | None = None
-        for day, other in alike[low : low + BLOCK]:
-            if day > (book.days[at] or 0) + reach:
-                break
+        for other in sorted(twins):
+            if abs((book.days[other] or 0) - day) > reach:
+                continue
             if other == at or (is_open[other] and other > at) or book.lines[other].id in originals:
                 continue
             if not _one_too_many(work, side, other, at):
@@ -211,9 +218,10 @@ def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
     """Whether the other side has fewer lines for this amount than there are twins, and none for their sum."""
     book = work.book(side)
     meets = work.meets(side)
-    partners = meets.get(first, set()) | meets.get(second, set())
-    others = work.amounts(side.other)
-    return len(partners) < 2 and 2 * book.amounts[first] not in others
+    is_open = work.open(side.other)
+    partners = sum(1 for at in meets.get(first, set()) | meets.get(second, set()) if is_open[at])
+    partners += not work.open(side)[first]  # the one that the first has already
+    return partners < 2 and 2 * book.amounts[first] not in work.by_amount(side.other)
 
 
 def _twin_score(

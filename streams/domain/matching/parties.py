@@ -18,7 +18,7 @@ SAME, LIKELY, INITIALS, UNKNOWN, OTHER = 3.0, 2.0, 1.5, 0.0, -4.0
 _INITIALS = re.compile(r"[A-Z]{2,5}")
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def party_score(payer: str, text: str, customer: str) -> float:
     """How well a payer (by name, or by the payment's text) fits a customer: SAME ... OTHER."""
     if not customer:

@@ -63,12 +63,13 @@ def _reason(
     same = by_amount.get(book.amounts[at], [])
     if same:
         nearest = min(same[:200], key=lambda other: (abs((others.days[other] or 0) - (book.days[at] or 0)), other))
-        is_open = [other for other in same if work.open(side.other)[other]]
-        if not is_open:
+        other_open = work.open(side.other)
+        is_open = next((other for other in same if other_open[other]), -1)
+        if is_open < 0:
             return "every line of this amount is explained by a better partner", nearest
         if len(same) > 200:
             return f"{len(same)} lines share this amount and nothing tells them apart", nearest
-        return "same amount, but date or text speak against it", is_open[0]
+        return "same amount, but date or text speak against it", is_open
     nearest = _closest_amount(book.amounts[at], sizes)
     if CHARGES & book.bags[at]:
         return "looks like a charge or interest that the other side has not booked", nearest

@@ -30,7 +30,7 @@ DISCOUNT_BPS = 500  # of an invoice: up to here a short payment looks like a cas
 RANGE_MOST = 60  # invoices in one range; a wider one is a misread
 SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
 
-_NUMBER = re.compile(r"[A-Za-z]{0,6}[-_ /#.]{0,2}\d[\dA-Za-z]*(?:[-_.]\d[\dA-Za-z]*)*")
+_NUMBER = re.compile(r"(?<![A-Za-z])[A-Za-z]{0,10}[-_ /#.]{0,2}\d[\dA-Za-z]*(?:[-_.]\d[\dA-Za-z]*)*")
 _RANGE = re.compile(
     r"(?i)(\d{2,12})\s*(?:-|\u2013|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)"
 )

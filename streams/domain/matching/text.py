@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from sys import intern
 
 from streams.domain.matching.lines import Line
 
@@ -53,17 +54,10 @@ SYNONYMS = {
     "service": "services",
     "mfg": "manufacturing",
     "mgmt": "management",
-    "assoc": "associates",
     "grp": "group",
     "bros": "brothers",
-    "dist": "distribution",
-    "tech": "technology",
     "technologies": "technology",
-    "univ": "university",
-    "dept": "department",
-    "ind": "industries",
     "industry": "industries",
-    "industrial": "industries",
 }
 
 _WORDS = re.compile(r"[a-z0-9]+")
@@ -83,7 +77,7 @@ def plain(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=16_384)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text in order: letters, numbers without leading zeros, and mixed codes in both readings.
 
@@ -96,7 +90,7 @@ def words(text: str) -> tuple[str, ...]:
             found.append(number(raw))
         elif raw.isalpha():
             if raw not in LEGAL_FORMS:
-                found.append(SYNONYMS.get(raw) or folded(raw))
+                found.append(intern(SYNONYMS.get(raw) or folded(raw)))
         else:
             code = _LETTERS_DIGITS.fullmatch(raw)
             if code:
@@ -127,7 +121,7 @@ def squashed(text: str) -> str:
     return "".join(folded(word) for word in _WORDS.findall(plain(text)))
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def kind(word: str) -> tuple[str, ...]:
     """The class of a word, from which a word too rare to have a record of its own borrows one."""
     if word.startswith("="):

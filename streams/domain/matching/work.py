@@ -21,7 +21,7 @@ from streams.domain.matching.rules import Rule, RuleSet
 BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second thought (50 x 50)
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
-BLOCK_LINES = 20_000  # past this, lines of one amount are told apart by shared words only
+BLOCK_LINES = 5_000  # past this, lines of one amount are told apart by shared words only
 RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False)
 WIDE = 60  # lines of one word in a window; above it two words are looked up together
 _SLOT = 10_000_000  # positions below, day numbers above
@@ -53,7 +53,7 @@ class Work:
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
-    _amounts: dict[Side, frozenset[int]] = field(default_factory=dict)
+    _by_amount: dict[Side, dict[int, list[int]]] = field(default_factory=dict)
     pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
@@ -131,11 +131,11 @@ class Work:
             self._both_signs[side] = [(size, *lists) for size, lists in found.items() if lists[0] and lists[1]]
         return self._both_signs[side]
 
-    def amounts(self, side: Side) -> frozenset[int]:
-        """All amounts of a side."""
-        if side not in self._amounts:
-            self._amounts[side] = frozenset(self.book(side).amounts)
-        return self._amounts[side]
+    def by_amount(self, side: Side) -> dict[int, list[int]]:
+        """All lines of a side by amount."""
+        if side not in self._by_amount:
+            self._by_amount[side] = _by_amount(self.book(side))
+        return self._by_amount[side]
 
     def names(self, side: Side) -> NameIndex:
         """Open lines of a side by the beginnings of their names."""
@@ -218,8 +218,8 @@ class Work:
 
         Ensures: time and memory are bounded for any number of lines of one amount; limits_hit names such amounts.
         """
-        at_left = _by_amount(self.left)
-        at_right = _by_amount(self.right)
+        at_left = self.by_amount(Side.LEFT)
+        at_right = self.by_amount(Side.RIGHT)
         for amount, lefts in at_left.items():
             rights = at_right.get(amount)
             if rights is None or amount == 0:

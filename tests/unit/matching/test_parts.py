@@ -1,0 +1,164 @@
+"""The engine's parts: exact assignment with margins, subset sums, words, rules with file, line and remedy."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.domain.matching.assign import assign
+from streams.domain.matching.one_to_one import transposed
+from streams.domain.matching.parties import OTHER, SAME, party_score
+from streams.domain.matching.remittance import numbers_in
+from streams.domain.matching.rules import RulesInvalid, Shape, parse_rules
+from streams.domain.matching.subset import ANSWERS, MOST_AMOUNTS, PoolTooLarge, subset_sums
+from streams.domain.matching.text import words
+from streams.matchfiles.profile import DEFAULT_RULES, load_rules
+
+Edges = dict[tuple[int, int], float]
+
+
+def best_total(edges: Edges, forbidden: tuple[int, int] | None = None) -> float:
+    lefts = sorted({left for left, _ in edges})
+
+    def rest(at: int, used: frozenset[int]) -> float:
+        if at == len(lefts):
+            return 0.0
+        best = rest(at + 1, used)
+        for (left, right), score in edges.items():
+            if left == lefts[at] and right not in used and (left, right) != forbidden:
+                best = max(best, score + rest(at + 1, used | {right}))
+        return best
+
+    return rest(0, frozenset())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 4), st.integers(0, 4)),
+        st.integers(1, 900).map(lambda n: n / 100),
+        min_size=1,
+        max_size=16,
+    )
+)
+def test_an_assignment_is_the_best_and_each_margin_is_what_the_pair_is_worth(edges: Edges) -> None:
+    found = assign(edges)
+    assert sum(pairing.score for pairing in found) == pytest.approx(best_total(edges), abs=1e-4)
+    for pairing in found:
+        without = best_total(edges, (pairing.left, pairing.right))
+        assert pairing.margin == pytest.approx(best_total(edges) - without, abs=1e-4)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.integers(-50, 50).filter(bool), min_size=2, max_size=9), st.integers(-80, 80), st.integers(2, 9))
+def test_subset_sums_are_all_found(amounts: list[int], target: int, most: int) -> None:
+    truth = {
+        way
+        for size in range(2, min(most, len(amounts)) + 1)
+        for way in combinations(range(len(amounts)), size)
+        if sum(amounts[at] for at in way) == target
+    }
+    found = subset_sums(amounts, target, most).ways
+    assert set(found) <= truth
+    assert len(found) == min(len(truth), ANSWERS)
+
+
+def test_a_pool_that_is_too_large_is_refused() -> None:
+    with pytest.raises(PoolTooLarge):
+        subset_sums([1] * (MOST_AMOUNTS + 1), 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (71_543, 75_143, True),
+        (100_312, 10_0312, False),
+        (1_000_312, 100_312, True),
+        (1_234, 1_243, True),
+        (1_234, 4_321, False),
+    ],
+)
+def test_transposed_digits(one: int, other: int, same: bool) -> None:
+    assert transposed(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("INV-00123", ("invoice", "123")),
+        ("TXN00123", ("txn123", "123")),
+        ("Müller GmbH & Co. KG", ("muller",)),
+        ("MUELLER", ("muller",)),
+        ("O'Reilly", ("oreilly",)),
+    ],
+)
+def test_words(text: str, expected: tuple[str, ...]) -> None:
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("payer", "customer", "expected"),
+    [
+        ("Crestline Food Dist", "Crestline Food Distributors", SAME),
+        ("ACME Division 7", "ACME Division 8", OTHER),
+        ("Nobody Ltd", "Crestline Food Distributors", OTHER),
+    ],
+)
+def test_party_score(payer: str, customer: str, expected: float) -> None:
+    assert party_score(payer, "", customer) == expected
+
+
+def test_initials_are_taken_for_a_customer() -> None:
+    assert party_score("CFD", "", "Crestline Food Distributors") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("INV-100-102, 105", ["INV-100", "INV-101", "INV-102", "105"]),
+        ("RE 1001-05", ["1001", "1002", "1003", "1004", "1005"]),
+        ("Invoice #150", ["Invoice #150"]),
+        ("no number", []),
+    ],
+)
+def test_invoice_numbers_in_free_text(text: str, expected: list[str]) -> None:
+    assert [one.replace(" ", "") for one in numbers_in(text)] == [one.replace(" ", "") for one in expected]
+
+
+def test_the_default_rules_are_valid_and_cover_every_shape() -> None:
+    rules = load_rules(DEFAULT_RULES)
+    assert {rule.shape for rule in rules.rules} == set(Shape)
+    assert rules.version
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("version: 1\nrules:\n  - name: a\n    shape: circle\n", 4, "'circle'"),
+        ("version: 1\nrules:\n  - shape: group\n", 3, "without a name"),
+        ("version: 1\nrules:\n  - name: a\n    shape: group\n    tolerence: 5\n", 5, "unknown key"),
+        ("rules:\n  - {name: a, shape: group}\n", 1, "no version"),
+        ("version: 1\nrules:\n  - {name: a, shape: one_to_one, amount: tolerance}\n", 3, "names none"),
+        ("version: 1\nrules:\n  - {name: a, shape: group, days: [5, 1]}\n", 3, "first <= last"),
+        ("version: 1\nrules:\n  - {name: a, shape: group, prior: x}\n", 3, "not a float"),
+        ("version: 1\nrules: [\n", 3, "not YAML"),
+        ("", 1, "empty"),
+    ],
+)
+def test_a_wrong_rule_is_refused_with_line_and_remedy(text: str, line: int, what: str) -> None:
+    with pytest.raises(RulesInvalid) as refused:
+        parse_rules(text, "my.yaml")
+    problem = refused.value.problems[0]
+    assert problem.line == line
+    assert what in problem.what
+    assert problem.remedy
+    assert str(problem).startswith(f"my.yaml:{line}: ")
+
+
+def test_all_problems_of_a_file_are_reported_at_once() -> None:
+    with pytest.raises(RulesInvalid) as refused:
+        parse_rules("version: 1\nrules:\n  - {name: a, shape: x}\n  - {name: a, shape: y}\n", "f")
+    assert len(refused.value.problems) == 3
