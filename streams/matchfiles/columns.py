@@ -121,6 +121,8 @@ def _rank(name: str, meaning: str) -> int | None:
     stripped = " ".join(words)
     if stripped != name and stripped in known:
         return 100 + known.index(stripped)
+    if any(name in names for names in column_names().values()):
+        return None  # "value date" is known as a whole, and is no "value"
     # A longer header that ends or starts with a known name of two letters or more: "Bank Txn Date", "amount local".
     if meaning in ("indicator", "debit", "credit"):
         return None

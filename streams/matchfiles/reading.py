@@ -172,7 +172,9 @@ class _RowReader:
         money = [at for key in ("amount", "debit", "credit", "amount_minor") if (at := single.get(key)) is not None]
         self.mark = profile.decimal or decimal_mark(value for at in money for value in column(rows, at))
         dates = [at for key in ("date", "value_date") if (at := single.get(key)) is not None]
-        self.order = date_order((value for at in dates for value in column(rows, at)), profile.date_format)
+        self.order = date_order(
+            (value for at in dates for value in column(rows, at)), profile.date_format, comma=self.mark == ","
+        )
         self.currency = profile.currency or columns.currency or NO_CURRENCY
         self.id_at = self._id_column()
         self.signed_by = self._indicator()

@@ -150,11 +150,11 @@ class DateOrder:
     pattern: str = ""
 
 
-def date_order(values: Iterable[Any], pattern: str = "") -> DateOrder:
+def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) -> DateOrder:
     """Decide between day-month and month-day for a column.
 
-    Ensures: a value above 12 decides; else the reading whose dates lie closer together; else dots and dashes mean
-             day first, slashes month first.
+    Ensures: a value above 12 decides; else the reading whose dates lie closer together; else dots, dashes and
+             a decimal comma mean day first, slashes month first.
     """
     pairs: list[tuple[int, int, int]] = []
     slashes = 0
@@ -173,7 +173,7 @@ def date_order(values: Iterable[Any], pattern: str = "") -> DateOrder:
     ]
     if spans[0] != spans[1]:
         return DateOrder(spans[0] < spans[1], pattern)
-    return DateOrder(slashes * 2 <= len(pairs), pattern)
+    return DateOrder(comma or slashes * 2 <= len(pairs), pattern)
 
 
 def _span(dates: Sequence[tuple[int, int, int]]) -> int:
