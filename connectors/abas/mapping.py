@@ -5,6 +5,7 @@ for people; an amount with more digits than its currency has is refused, not rou
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,11 +22,17 @@ from connectors.abas.profile import (
 )
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.money import Money, from_major
+from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 from schemas.references import invoice_token, vault_token
+from schemas.sensitive import find_sensitive, mask_card_numbers
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
+
+# The words of our own table of wishes, in any case. A wish moves money, so nothing is guessed: others are UNKNOWN.
+WISH_KINDS: Mapping[str, WishKind] = {kind.value: kind for kind in WishKind}
+WISH_STATUSES: Mapping[str, WishStatus] = {status.value: status for status in WishStatus}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +49,6 @@ class PostedDocument:
     amount_minor: int
     currency: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentWish:
-    """What somebody at abas asks of the gateway: a refund, a void, a charge; kind and status in abas' own words.
-
-    Units: amount_minor in minor units of currency.
-    """
-
-    abas_record_id: str
-    number: str
-    kind: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    paytrace_transaction_id: str
-    reason: str
-    status: str
-    raw: str
 
 
 def to_open_item_observed(
@@ -126,23 +114,36 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     )
 
 
-def to_payment_wish(wish: ErpObject, fields: PaymentWishFields) -> PaymentWish:
+def to_payment_wish_observed(
+    wish: ErpObject, fields: PaymentWishFields, *, observed_at: datetime
+) -> PaymentWishObserved:
     """Read a payment wish.
 
-    Raises: AbasRecordUnreadable naming wish and field.
+    Ensures: a kind or status that no table knows is UNKNOWN with abas' word kept; a card or bank number that somebody
+             typed into a text does not pass.
+    Raises:  AbasRecordUnreadable naming wish and field, also for an amount below zero: its direction is the kind's.
     """
     currency = _currency(wish, fields.currency)
-    return PaymentWish(
-        abas_record_id=_record_id(wish),
-        number=_required_text(wish, fields.number),
-        kind=_required_text(wish, fields.kind),
+    amount_minor = _minor(wish, fields.amount, currency)
+    if amount_minor < 0:
+        raise _unreadable(wish, fields.amount, "is below zero")
+    raw_kind, raw_status = _safe_text(wish, fields.kind), _safe_text(wish, fields.status)
+    return PaymentWishObserved(
+        wish_id=_record_id(wish),
+        wish_number=_required_text(wish, fields.number),
+        kind=WISH_KINDS.get(raw_kind.upper(), WishKind.UNKNOWN),
+        raw_kind=raw_kind,
+        status=WISH_STATUSES.get(raw_status.upper(), WishStatus.UNKNOWN),
+        raw_status=raw_status,
         abas_customer_id=_required_text(wish, fields.customer_number),
-        amount_minor=_minor(wish, fields.amount, currency),
+        amount_minor=amount_minor,
         currency=currency,
-        paytrace_transaction_id=_text(wish.head.get(fields.paytrace_transaction_id)),
-        reason=_text(wish.head.get(fields.reason)),
-        status=_text(wish.head.get(fields.status)),
-        raw=to_raw(wish),
+        paytrace_transaction_id=_safe_text(wish, fields.paytrace_transaction_id) or None,
+        vault_customer_id=_safe_text(wish, fields.vault_customer) or None,
+        requester=_safe_text(wish, fields.requester) or None,
+        reason=_safe_text(wish, fields.reason),
+        observed_at=observed_at,
+        raw=_safe(fields.reason, to_raw(wish)),
     )
 
 
@@ -289,6 +290,17 @@ def _text(entry: ErpField | None) -> str:
     if entry is None or entry.value is None or isinstance(entry.value, bool):
         return ""
     return str(entry.value).strip()
+
+
+def _safe_text(item: ErpObject, name: str | None) -> str:
+    """A text that a person typed; empty when the profile has no such field."""
+    return "" if name is None else _safe(name, _text(item.head.get(name)))
+
+
+def _safe(name: str, text: str) -> str:
+    masked = mask_card_numbers(text)
+    found = find_sensitive(name, masked)
+    return masked if found is None else f"[withheld: {found.kind}]"
 
 
 def _unreadable(item: ErpObject, name: str, why: str) -> AbasRecordUnreadable:

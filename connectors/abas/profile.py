@@ -92,6 +92,8 @@ class PaymentWishFields(_Entry):
     paytrace_transaction_id: FieldName
     reason: FieldName
     status: FieldName
+    vault_customer: FieldName | None = None  # whose stored card or account a charge takes
+    requester: FieldName | None = None
 
 
 class DocumentFields(_Entry):

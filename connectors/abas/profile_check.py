@@ -94,7 +94,7 @@ class _Check:
             if names[entry.table] != entry.meta_name:
                 remedy = f"write {names[entry.table]}, or the table that {entry.meta_name} has here"
                 self._tell((*path, "meta_name"), f"table {entry.table} is {names[entry.table]}", remedy)
-            for field_role, name in entry.fields.model_dump().items():
+            for field_role, name in entry.fields.model_dump(exclude_none=True).items():
                 await self._field((*path, "fields", field_role), entry.table, name)
             await self._field((*path, "order_by"), entry.table, entry.order_by)
 

@@ -11,23 +11,24 @@ from connectors.abas.client import AbasClient, press, set_field
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
 from connectors.abas.errors import AbasAddressWrong, AbasRecordUnreadable, AbasRefused
 from connectors.abas.mapping import (
-    PaymentWish,
     parse_instant,
     to_customer_referenced,
     to_date_text,
     to_open_item_observed,
     to_open_item_referenced,
     to_order_referenced,
-    to_payment_wish,
+    to_payment_wish_observed,
 )
 from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, Table
 from connectors.abas.settings import AbasSettings
 from connectors.abas.wire import ErpObject
+from schemas.records.gateway import PaymentWishObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Sighting = tuple[str, tuple[Record, ...]]
+WishSighting = tuple[str, tuple[PaymentWishObserved, ...]]
 
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
 
@@ -87,7 +88,7 @@ class AbasSource:
                 yield sighting
         unreadable.tell()
 
-    async def wishes(self) -> AsyncIterator[tuple[str, PaymentWish]]:
+    async def wishes(self) -> AsyncIterator[WishSighting]:
         """Yield the active payment wishes, each with a key that stays the same; nothing when the profile has none.
 
         Ensures, Raises: as poll.
@@ -96,11 +97,14 @@ class AbasSource:
         if table is None:
             return
         unreadable = _Unreadable()
-        async for wish in self._read(table, table.fields.model_dump().values(), Selection((), order_by=table.order_by)):
+        wanted = table.fields.model_dump(exclude_none=True).values()
+        async for wish in self._read(table, wanted, Selection((), order_by=table.order_by)):
             try:
-                yield f"payment-wish/{wish.id}", to_payment_wish(wish, table.fields)
+                observed = to_payment_wish_observed(wish, table.fields, observed_at=self._now())
             except AbasRecordUnreadable as error:
                 unreadable.add(error)
+                continue
+            yield f"payment-wish/{wish.id}", (observed,)
         unreadable.tell()
 
     async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Sighting]:

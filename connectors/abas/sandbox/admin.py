@@ -64,6 +64,7 @@ class PaymentWishSeed(BaseModel):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     paytrace_transaction_id: str = ""
     reason: str = ""
+    requester: str = ""
 
 
 class OpenEditor(BaseModel):
@@ -188,6 +189,7 @@ def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                     "amount": str(seed.amount),
                     "ypaytraceid": seed.paytrace_transaction_id,
                     "yreason": seed.reason,
+                    "yrequester": seed.requester,
                     "ystatus": "OPEN",
                 },
             ).id

@@ -193,6 +193,7 @@ PAYMENT_WISH = TableDef(
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),
         Column("yreason", "yreason", Kind.STRING),
         Column("ystatus", "ystatus", Kind.STRING),
+        Column("yrequester", "yrequester", Kind.STRING),
     ),
     indexed=frozenset({"idno", "ypaytraceid"}),
     number_prefix="ZW-",

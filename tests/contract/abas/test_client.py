@@ -17,6 +17,7 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.wire import DIALECTS
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
+from schemas.records.gateway import WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
@@ -169,11 +170,14 @@ async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profil
         "currency": "USD",
         "paytrace_transaction_id": "79388123",
         "reason": "damaged",
+        "requester": "M. Muster",
     }
     [record] = empty_sandbox.admin("POST", "payment-wishes", [wish])["ids"]
     settings = empty_sandbox.settings()
     async with AbasClient(settings) as client:
-        [(key, seen)] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
-    assert key == f"payment-wish/{record}"
-    assert (seen.kind, seen.amount_minor, seen.currency, seen.status) == ("refund", 1250, "USD", "OPEN")
+        [(key, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
+    assert (key, seen.wish_id) == (f"payment-wish/{record}", record)
+    assert (seen.kind, seen.raw_kind, seen.status) == (WishKind.REFUND, "refund", WishStatus.OPEN)
+    assert (seen.amount_minor, seen.currency, seen.reason) == (1250, "USD", "damaged")
     assert (seen.abas_customer_id, seen.paytrace_transaction_id) == ("70001", "79388123")
+    assert (seen.vault_customer_id, seen.requester) == ("acme-inc", "M. Muster")

@@ -1,0 +1,122 @@
+"""Payment wishes: what abas asks of the gateway, read word by word; nothing that moves money is guessed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.abas.errors import AbasRecordUnreadable
+from connectors.abas.mapping import WISH_KINDS, WISH_STATUSES, to_payment_wish_observed
+from connectors.abas.profile import PaymentWishFields, load_profile
+from connectors.abas.settings import SANDBOX_PROFILE
+from connectors.abas.wire import ErpField, ErpObject
+from schemas.codec import Codec
+from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
+from schemas.sensitive import find_sensitive
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CARD_NUMBER = "4012000098765439"
+
+
+@pytest.fixture(scope="module")
+def fields() -> PaymentWishFields:
+    table = load_profile(Path(SANDBOX_PROFILE)).tables.payment_wish
+    assert table is not None
+    return table.fields
+
+
+def wish(**changes: Any) -> ErpObject:
+    values: dict[str, Any] = {
+        "idno": "ZW-40001",
+        "ykind": "refund",
+        "customer^idno": "70001",
+        "amount": Decimal("12.50"),
+        "curr^swd": "USD",
+        "ypaytraceid": "79388123",
+        "yreason": "damaged",
+        "ystatus": "OPEN",
+        "customer^ypaytracecust": "acme-inc",
+        "yrequester": "M. Muster",
+    }
+    head = {name: ErpField(value=value, text=None) for name, value in (values | changes).items()}
+    return ErpObject("(4712,900,0)", "900:6", "", head)
+
+
+def observe(fields: PaymentWishFields, **changes: Any) -> PaymentWishObserved:
+    return to_payment_wish_observed(wish(**changes), fields, observed_at=NOW)
+
+
+def test_a_wish_is_read_and_fits_its_schema(fields: PaymentWishFields) -> None:
+    seen = observe(fields)
+    assert (seen.wish_id, seen.wish_number, seen.kind, seen.status) == (
+        "(4712,900,0)",
+        "ZW-40001",
+        WishKind.REFUND,
+        WishStatus.OPEN,
+    )
+    assert (seen.amount_minor, seen.currency, seen.paytrace_transaction_id) == (1250, "USD", "79388123")
+    assert (seen.vault_customer_id, seen.requester, seen.reason) == ("acme-inc", "M. Muster", "damaged")
+    assert json.loads(seen.raw)["ykind"] == "refund"
+    assert Codec().decode(Codec().encode(seen)) == seen
+
+
+def test_a_charge_names_no_payment(fields: PaymentWishFields) -> None:
+    seen = observe(fields, ykind="CHARGE", ypaytraceid="")
+    assert (seen.kind, seen.paytrace_transaction_id, seen.vault_customer_id) == (WishKind.CHARGE, None, "acme-inc")
+
+
+def test_every_word_has_its_reading_in_any_case_and_others_are_unknown(fields: PaymentWishFields) -> None:
+    for word, kind in WISH_KINDS.items():
+        assert observe(fields, ykind=word.lower()).kind is kind
+    for word, status in WISH_STATUSES.items():
+        assert observe(fields, ystatus=word.title()).status is status
+    seen = observe(fields, ykind="REFUND ALL", ystatus="")
+    assert (seen.kind, seen.raw_kind) == (WishKind.UNKNOWN, "REFUND ALL")
+    assert (seen.status, seen.raw_status) == (WishStatus.UNKNOWN, "")
+
+
+def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields: PaymentWishFields) -> None:
+    less = fields.model_copy(update={"vault_customer": None, "requester": None})
+    seen = observe(less)
+    assert (seen.vault_customer_id, seen.requester) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["ykind", "ystatus", "yreason", "yrequester", "ypaytraceid", "customer^ypaytracecust"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        CARD_NUMBER,
+        f"refund to {CARD_NUMBER} please",
+        "4012 0000 9876 5439",
+        "pay to routing 325070760 account number 123456789",
+    ],
+)
+def test_card_and_bank_numbers_that_somebody_typed_do_not_pass(
+    fields: PaymentWishFields, name: str, typed: str
+) -> None:
+    seen = observe(fields, **{name: typed})
+    assert find_sensitive("wish", repr(seen)) is None
+    assert "325070760" not in repr(seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"amount": Decimal("-12.50")}, "below zero"),
+        ({"amount": Decimal("12.505")}, "amount"),
+        ({"amount": None}, "amount"),
+        ({"curr^swd": "DOLLAR"}, "currency"),
+        ({"customer^idno": ""}, "customer"),
+        ({"idno": ""}, "idno"),
+    ],
+)
+def test_a_wish_that_cannot_be_read_names_the_field(
+    fields: PaymentWishFields, changes: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(AbasRecordUnreadable, match=why):
+        observe(fields, **changes)
