@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from confluent_kafka.admin import AdminClient
 
 from streams.tasks.ports import DeliveryFailed
 from streams.tasks.records import Inbound, Outbound
+
+logger = logging.getLogger(__name__)
 
 READ_BATCH = 2_000
 REQUEST_TIMEOUT_S = 15.0
@@ -124,7 +127,8 @@ class KafkaLog:
         """Let go of connections; what was appended is already durable."""
         self._closing.set()
         self._poller.join(timeout=5)
-        self._producer.flush(5)
+        with contextlib.suppress(KafkaException):
+            self._producer.flush(5)
         while True:
             try:
                 self._readers.get_nowait().close()
@@ -150,7 +154,13 @@ class KafkaLog:
 
     def _poll(self) -> None:
         while not self._closing.is_set():
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                # The producer is dead and takes nothing more. Reports of what it took still come, so poll on: without
+                # them an append would wait until its time is over.
+                logger.critical("producer failed", extra={"error": str(error)})
+                self._closing.wait(0.1)
 
     def _topic_id(self, topic: str) -> str:
         described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)

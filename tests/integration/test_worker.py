@@ -1,0 +1,225 @@
+"""The task layer on a real broker: paused workers, a broker that dies in the middle of an append, a long catch-up."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.codec import Codec
+from schemas.records.payments import TransactionStatus
+from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.domain import payment
+from streams.embedded.kafka import EmbeddedKafka
+from streams.tasks import kafka as kafka_module
+from streams.tasks.kafka import KafkaLog
+from streams.tasks.membership import GroupMembership, SoleOwner
+from streams.tasks.ports import DeliveryFailed, SilentObserver
+from streams.tasks.records import Outbound, partition_for
+from streams.tasks.stores import MemoryStore, digest
+from streams.tasks.task import Task, TaskRules
+from tests.support.builders import sighting
+from tests.support.kafka import make_topics, unique
+from tests.support.worker_process import (
+    SESSION_S,
+    Workers,
+    causes,
+    make_our_topics,
+    outbound,
+    produce,
+    read_all,
+    split_repeats,
+    wait_until,
+)
+
+INBOX, JOURNAL, NEXT = "payments.observations.v1", "payments.events.v1", "identification.inbox.v1"
+BATCH = 500
+CODEC = Codec()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of this module's own, for its topics carry the catalogue's names."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("worker"), die_with_parent=True) as running:
+        make_our_topics(running.bootstrap_servers)
+        yield running.bootstrap_servers
+
+
+@pytest.fixture
+async def log(broker: str) -> AsyncIterator[KafkaLog]:
+    opened = KafkaLog({"bootstrap.servers": broker, "log_level": 2})
+    yield opened
+    await asyncio.to_thread(opened.close)
+
+
+def sightings(first: int, count: int) -> Iterator[Outbound]:
+    for number in range(first, first + count):
+        yield outbound(INBOX, sighting(TransactionStatus.PENDING_SETTLEMENT, payment=f"8{number:07d}", invoice=None))
+
+
+def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> Task[payment.State]:
+    return Task(
+        processor,
+        partition,
+        log=log,
+        store=MemoryStore(),
+        codec=CODEC,
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        rules=TaskRules(),
+    )
+
+
+@pytest.mark.timeout(300)
+async def test_a_worker_paused_longer_than_its_session_repeats_at_most_the_batch_in_hand(
+    broker: str, log: KafkaLog, tmp_path: Path
+) -> None:
+    workers = Workers(broker, tmp_path)
+    try:
+        paused = workers.start("one")
+        workers.start("two")
+        wait_until(
+            lambda: len(workers.partitions_of("one", INBOX)) == len(workers.partitions_of("two", INBOX)) == 2,
+            "two partitions each",
+        )
+        lost = workers.partitions_of("one", INBOX)
+        produce(broker, sightings(0, 12_000))
+        await _journal_grows(log, lost)
+        os.kill(paused.pid, signal.SIGSTOP)
+        decided = sum([(await log.watermarks(JOURNAL, partition))[1] for partition in lost])
+        assert decided < 5_000, "it must be paused in the middle of its work"
+        wait_until(lambda: workers.partitions_of("two", INBOX) == {0, 1, 2, 3}, "the partitions move", 60)
+        produce(broker, sightings(12_000, 4_000))
+        await _decided(log, 16_000)
+        os.kill(paused.pid, signal.SIGCONT)
+        # It must notice, join again and write no more than what it had in hand.
+        wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 2, "the paused worker is back", 90)
+        produce(broker, sightings(16_000, 2_000))
+        await _decided(log, 18_000)
+    finally:
+        workers.stop()
+    for topic in (JOURNAL, NEXT):
+        accepted, repeats = split_repeats(await read_all(log, topic))
+        repeated = {partition: len({cause for cause in causes(repeats) if cause[1] == partition}) for partition in lost}
+        print(f"{topic}: {len(accepted)} accepted, {len(repeats)} repeats, inbox records repeated {repeated}")  # noqa: T201
+        assert len(accepted) == 18_000
+        assert all(count <= BATCH for count in repeated.values())
+        assert {cause[1] for cause in causes(repeats)} <= lost
+
+
+async def _journal_grows(log: KafkaLog, partitions: frozenset[int]) -> None:
+    for _ in range(900):
+        if sum([(await log.watermarks(JOURNAL, partition))[1] for partition in partitions]) > 500:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the worker to be paused decides nothing")
+
+
+async def _decided(log: KafkaLog, count: int) -> None:
+    for _ in range(450):
+        accepted, _repeats = split_repeats(await read_all(log, NEXT))
+        if len(accepted) >= count:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{len(accepted)} of {count} decided")
+
+
+async def test_only_partitions_of_our_own_member_are_ours(broker: str, tmp_path: Path) -> None:
+    workers = Workers(broker, tmp_path, env={"SALDO_KAFKA_GROUP": "saldo"})
+    try:
+        workers.start("one")
+        wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 4, "four partitions")
+        stranger = GroupMembership(
+            {"bootstrap.servers": broker}, group="saldo", client_id="somebody-else", session_timeout_s=SESSION_S
+        )
+        assert not any([await stranger.holds(INBOX, partition) for partition in range(4)])
+    finally:
+        workers.stop()
+
+
+@pytest.mark.timeout(300)
+async def test_a_task_far_behind_catches_up_by_direct_reading(broker: str, log: KafkaLog) -> None:
+    processor = replace(FOLD_PAYMENTS, journal=unique("journal"))
+    make_topics(broker, {processor.journal: 4})
+    _, before = await log.watermarks(INBOX, 0)
+    here = (number for number in range(100_000, 900_000) if partition_for(f"8{number:07d}".encode(), 4) == 0)
+    produce(broker, (next(sightings(number, 1)) for number in itertools.islice(here, 20_000)))
+    _, end = await log.watermarks(INBOX, 0)
+    assert end - before == 20_000
+    task = fold_task(log, 0, processor)
+    while await task.catch_up():
+        continue
+    assert task.progress is not None
+    assert task.progress.position == end
+    (start, journal_end), accepted = await log.watermarks(processor.journal, 0), 0
+    async for batch in log.read(processor.journal, 0, start, journal_end):
+        accepted += len(batch)
+    assert accepted == journal_end == task.progress.journal_end == end
+
+
+@pytest.mark.timeout(300)
+async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_half_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_module, "DELIVERY_TIMEOUT_S", 3.0)
+    server = EmbeddedKafka(tmp_path / "broker", die_with_parent=True).start()
+    try:
+        bootstrap = server.bootstrap_servers
+        make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT), 1))
+        produce(bootstrap, (replace(record, partition=0) for record in sightings(0, 8_000)))
+        log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 0})
+        task = fold_task(log, 0)
+        running = asyncio.ensure_future(task.catch_up())
+        for _ in range(10_000):
+            if task.progress is not None and task.progress.position >= 1_000:
+                break
+            await asyncio.sleep(0.005)
+        server.kill()
+        with pytest.raises(DeliveryFailed):
+            await running
+        assert task.progress is not None
+        kept = task.progress.position
+        assert kept < 8_000
+        await asyncio.to_thread(log.close)
+        server = EmbeddedKafka(tmp_path / "broker", die_with_parent=True).start()
+        log = KafkaLog({"bootstrap.servers": server.bootstrap_servers, "log_level": 2})
+        again = fold_task(log, 0)
+        assert (await again.restore()).position >= kept
+        while await again.catch_up():
+            continue
+        accepted, _ = split_repeats(await read_all(log, JOURNAL))
+        assert [cause[2] for cause in sorted(causes(accepted))] == list(range(8_000))
+        assert len(accepted) == 8_000
+        assert len(split_repeats(await read_all(log, NEXT))[0]) == 8_000
+        # The state equals the one of a task that saw no broker die.
+        fresh = fold_task(log, 0)
+        await fresh.restore()
+        assert digest(fresh._store.items()) == digest(again._store.items())
+        await asyncio.to_thread(log.close)
+    finally:
+        server.stop()
+
+
+async def test_a_failed_acknowledgement_is_raised_and_no_later_record_passes_it(kafka: str) -> None:
+    topic = unique("small")
+    make_topics(kafka, {topic: 1}, {"max.message.bytes": "2000"})
+    log = KafkaLog({"bootstrap.servers": kafka, "log_level": 2})
+    try:
+        fits = [Outbound(topic=topic, partition=0, key=b"k", value=b"x%d" % number, headers=()) for number in range(3)]
+        assert await log.append(fits) == [0, 1, 2]
+        too_large = replace(fits[0], value=os.urandom(5_000))
+        with pytest.raises(DeliveryFailed):
+            await log.append([fits[0], too_large, fits[1]])
+        # The producer is dead: nothing that comes later can be taken for durable.
+        with pytest.raises(DeliveryFailed):
+            await log.append(fits)
+        assert (await log.watermarks(topic, 0))[1] == 3
+    finally:
+        await asyncio.to_thread(log.close)
