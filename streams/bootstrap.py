@@ -13,8 +13,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -26,14 +27,16 @@ from connectors.abas.profile import Profile, load_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
+from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.source import PayTraceSource
 from schemas.codec import Codec
 from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
 from streams.agents.inbox import Flow
 from streams.metrics import TaskMetrics
-from streams.polling import Teller, poll_forever, window_poll
+from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
 from streams.settings import Settings
 from streams.tasks.crew import Crew
@@ -227,25 +230,56 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll PayTrace until told to stop."""
     async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
+        facts = PayTraceFacts(client, settings.paytrace)
         teller = Teller(source.name, log, codec(settings))
         polling = settings.polling
-        await poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop)
+        await poll_together(
+            poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop),
+            poll_forever(f"{source.name} facts", teller, window_poll(facts, polling), polling.facts_every_s, stop),
+        )
+
+
+@asynccontextmanager
+async def paytrace_backfill(
+    settings: Settings, since: date, until: date, *, resume: bool
+) -> AsyncIterator[tuple[AsyncIterator[BackfillProgress], PayTraceHistory]]:
+    """Read PayTrace day by day as far back as asked; what is told already is not told again.
+
+    Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
+            marked. The history knows afterwards which rows could not be read.
+    """
+    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+        source = PayTraceSource(client, settings.paytrace)
+        history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
+        teller = Teller(source.name, log, codec(settings))
+        await teller.remember()
+        days = DayByDay(teller, f"backfill/{since.isoformat()}/{until.isoformat()}")
+        done_until = days.done_until if resume else None
+        progress = backfill(history, since, until, tell=days.tell, mark_done=days.mark_done, done_until=done_until)
+        yield progress, history
 
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll abas until told to stop; the profile is checked against the server before the first poll."""
     async with AbasClient(settings.abas) as client, _log(settings) as log:
         source: AbasSource | None = None
+        opening = asyncio.Lock()
 
-        async def poll() -> AsyncIterator[Sighting]:
+        async def sightings(read: Callable[[AbasSource], AsyncIterator[Sighting]]) -> AsyncIterator[Sighting]:
             nonlocal source
-            if source is None:
-                source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
-            async for sighting in source.poll():
+            async with opening:
+                if source is None:
+                    source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
+            async for sighting in read(source):
                 yield sighting
 
-        teller = Teller(AbasSource.name, log, codec(settings))
-        await poll_forever(AbasSource.name, teller, poll, settings.polling.abas_every_s, stop)
+        name, every_s = AbasSource.name, settings.polling.abas_every_s
+        teller = Teller(name, log, codec(settings))
+        # Apart, so that books that can't be read in full don't keep a wish waiting.
+        await poll_together(
+            poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop),
+            poll_forever(f"{name} wishes", teller, lambda: sightings(AbasSource.wishes), every_s, stop),
+        )
 
 
 # -- ingress -------------------------------------------------------------------------------------------------------

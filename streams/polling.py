@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -41,9 +41,18 @@ class Teller:
         self._log = log
         self._codec = codec
         self._told: dict[str, str] = {}
+        self._marks: dict[str, str] = {}
+        self._reading_back = asyncio.Lock()
+        self._remembers = False
 
     async def remember(self) -> None:
-        """Read back what this source told before; to be called once, before the first poll."""
+        """Read back what this source told before; every poll calls it first, and only the first call reads."""
+        async with self._reading_back:
+            if not self._remembers:
+                await self._read_back()
+                self._remembers = True
+
+    async def _read_back(self) -> None:
         for partition in range(self._log.partition_count(CURSORS)):
             start, end = await self._log.watermarks(CURSORS, partition)
             async for batch in self._log.read(CURSORS, partition, start, end):
@@ -51,6 +60,7 @@ class Teller:
                     cursor = self._codec.decode(record.value)
                     if cursor.source == self._source:
                         self._told[cursor.subject] = cursor.digest
+                        self._marks[cursor.subject] = cursor.position
 
     async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
         """Write what changed since it was last told.
@@ -77,6 +87,18 @@ class Teller:
             told += await self._write(changed)
         return told
 
+    def position_of(self, name: str) -> str:
+        """The newest mark that was set under this name; empty when there is none."""
+        return self._marks.get(f"{self._source}/{name}", "")
+
+    async def mark(self, name: str, position: str) -> None:
+        """Remember how far a piece of work got; on return the mark is durable."""
+        subject = f"{self._source}/{name}"
+        now = datetime.now(UTC)
+        cursor = SourceCursor(source=self._source, subject=subject, digest="", position=position, observed_at=now)
+        await self._log.append([self._cursor(cursor)])
+        self._marks[subject] = position
+
     async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]]) -> int:
         if not changed:
             return 0
@@ -100,7 +122,7 @@ class Teller:
     def _cursor(self, cursor: SourceCursor) -> Outbound:
         key = catalog.topic(CURSORS).key_of(cursor)
         envelope = Envelope(
-            event_id=content_event_id("SourceCursor", key + cursor.digest.encode()),
+            event_id=content_event_id("SourceCursor", key + (cursor.digest + cursor.position).encode()),
             type="SourceCursor",
             source=f"saldo/source-{self._source}",
             time=cursor.observed_at,
@@ -141,6 +163,50 @@ class WindowRounds:
             self._whole_at = self._clock()
             return first, last
         return recent, last
+
+
+class DayByDay:
+    """Tells a back-fill's sightings a day at a time, and marks a day once all of it was told."""
+
+    def __init__(self, teller: Teller, name: str) -> None:
+        self._teller = teller
+        self._name = name
+        self._today: list[Sighting] = []
+
+    @property
+    def done_until(self) -> date | None:
+        """The last day that a run under this name marked; None when none did."""
+        position = self._teller.position_of(self._name)
+        return date.fromisoformat(position) if position else None
+
+    async def tell(self, subject: str, records: tuple[Any, ...]) -> None:
+        """Take one sighting of the day at hand; it is written when the day is done."""
+        self._today.append((subject, records))
+
+    async def mark_done(self, day: date) -> None:
+        """Write what changed of the day, then the mark; a crash between the two repeats the day."""
+        today, self._today = self._today, []
+        await self._teller.tell(_each(today))
+        await self._teller.mark(self._name, day.isoformat())
+
+
+async def _each(sightings: Sequence[Sighting]) -> AsyncIterator[Sighting]:
+    for sighting in sightings:
+        yield sighting
+
+
+async def poll_together(*polls: Coroutine[Any, Any, None]) -> None:
+    """Run several polls of one source side by side; the first that fails ends the others.
+
+    Raises: what the first failure raised, once every poll has ended.
+    """
+    running = [asyncio.create_task(poll) for poll in polls]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def poll_forever(

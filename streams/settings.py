@@ -91,6 +91,7 @@ class PollingSettings(BaseModel):
     """How often sources are read.
 
     paytrace_every_s / abas_every_s   pause between two polls
+    facts_every_s                     the same for PayTrace's batches, vault customers and schedules
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
     """
@@ -99,6 +100,7 @@ class PollingSettings(BaseModel):
 
     paytrace_every_s: float = Field(default=5.0, gt=0)
     abas_every_s: float = Field(default=5.0, gt=0)
+    facts_every_s: float = Field(default=300.0, gt=0)
     recent_days: int = Field(default=1, ge=0)
     whole_window_every_s: float = Field(default=900.0, gt=0)
 

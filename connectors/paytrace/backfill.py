@@ -9,28 +9,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.paytrace.readings import days_between
-from connectors.paytrace.source import Sighting
-from schemas.records.payments import TransactionObserved
 
 
 class DayReader(Protocol):
     """What a back-fill needs of a source."""
 
-    def read_day(self, day: date) -> AsyncIterator[Sighting]:
-        """Every transaction created on one day."""
+    def read_day(self, day: date) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
+        """Every sighting of one day, subject and records."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """Where a back-fill stands after a day: days done and to do in all, transactions told so far by this run."""
+    """Where a back-fill stands after a day: days done and to do in all, sightings told so far by this run."""
 
     day: date
     days_done: int
     days_total: int
-    transaction_count: int
+    sighting_count: int
 
 
 async def backfill(
@@ -38,7 +36,7 @@ async def backfill(
     since: date,
     until: date,
     *,
-    tell: Callable[[str, tuple[TransactionObserved, ...]], Awaitable[None]],
+    tell: Callable[[str, tuple[Any, ...]], Awaitable[None]],
     mark_done: Callable[[date], Awaitable[None]],
     done_until: date | None = None,
 ) -> AsyncIterator[BackfillProgress]:
@@ -53,10 +51,10 @@ async def backfill(
     first = since if done_until is None else max(since, done_until + timedelta(days=1))
     days = days_between(first, until)
     days_total = max(0, (until - since).days + 1)
-    transaction_count = 0
+    sighting_count = 0
     for position, day in enumerate(days, start=days_total - len(days) + 1):
         async for subject, records in source.read_day(day):
             await tell(subject, records)
-            transaction_count += 1
+            sighting_count += 1
         await mark_done(day)
-        yield BackfillProgress(day, position, days_total, transaction_count)
+        yield BackfillProgress(day, position, days_total, sighting_count)

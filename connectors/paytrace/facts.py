@@ -159,18 +159,24 @@ class PayTraceFacts:
 
 
 class PayTraceHistory:
-    """What a back-fill reads of one day: the transactions created on it and the batches settled on it."""
+    """What a back-fill reads of one day: the transactions created on it and the batches settled on it.
+
+    Ensures: a row that can't be read does not keep the days after it from being told; unreadable names it.
+    """
 
     def __init__(self, source: PayTraceSource, facts: PayTraceFacts) -> None:
         self._source = source
         self._facts = facts
+        self.unreadable: list[tuple[date, UnreadableRow]] = []
 
     async def read_day(self, day: date) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
-        """Yield everything of one day; raises as the two sources do."""
-        async for transaction in self._source.read_day(day):
-            yield transaction
-        async for batch in self._facts.batches_of(day):
-            yield batch
+        """Yield everything of one day that can be read. Raises what the client raises."""
+        for read in (self._source.read_day, self._facts.batches_of):
+            try:
+                async for sighting in read(day):
+                    yield sighting
+            except UnreadableRow as error:
+                self.unreadable.append((day, error))
 
 
 async def _what_may_be_read(reader: AsyncIterator[FactSighting]) -> AsyncIterator[FactSighting]:
