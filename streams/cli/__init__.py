@@ -28,6 +28,8 @@ COMMANDS = (
     "write",
     "match",
     "rebuild",
+    "backfill",
+    "abas",
     "dlq",
     "report",
 )

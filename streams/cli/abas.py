@@ -1,0 +1,81 @@
+"""`saldo abas`: what a live abas calls things, and whether our mapping profile fits it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `abas probe|check` below the root."""
+    abas = typer.Typer(help="The abas of the settings: its names, and whether the profile fits.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (probe, check)
+    for command in commands:
+        abas.command()(command)
+    app.add_typer(abas, name="abas")
+
+
+def probe(
+    out: Annotated[
+        Path | None, typer.Option("--out", dir_okay=False, help="Write there instead of to the terminal.")
+    ] = None,
+) -> None:
+    """Write a first mapping profile from the server's own metadata; its head says what was not found."""
+    from streams.cli.errors import CannotRun
+
+    if out is not None and out.exists():
+        raise CannotRun(f"{out} is there already, and somebody may have worked on it: name another file")
+    profile = asyncio.run(_probe(_settings()))
+    if out is None:
+        typer.echo(profile, nl=False)
+        return
+    out.write_text(profile, "utf-8")
+    todo = profile.count(": TODO")
+    typer.echo(f"wrote {out}; {todo} names are still TODO" if todo else f"wrote {out}")
+
+
+def check(
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="The profile to check. Default: SALDO_ABAS_PROFILE_PATH.")
+    ] = None,
+) -> None:
+    """Compare the mapping profile with the live server; every name that does not fit at once, with file and line."""
+    settings = _settings()
+    path = profile or settings.abas.profile_path
+    asyncio.run(_check(settings, path))
+    typer.echo(f"{path} fits the abas at {settings.abas.base_url}")
+
+
+async def _probe(settings: Settings) -> str:
+    from connectors.abas.client import AbasClient
+    from connectors.abas.probe import probe as write_profile
+
+    async with AbasClient(settings.abas) as client:
+        return await write_profile(client)
+
+
+async def _check(settings: Settings, path: Path) -> None:
+    from connectors.abas.client import AbasClient
+    from connectors.abas.profile import load_profile
+    from connectors.abas.profile_check import check_profile
+
+    profile = load_profile(path)
+    async with AbasClient(settings.abas) as client:
+        await check_profile(profile, client)
+
+
+def _settings() -> Settings:
+    from streams.logs import configure_logs
+    from streams.settings import load_settings
+    from streams.stack import Stack
+
+    settings = Stack(load_settings()).client_settings()
+    configure_logs(settings.log_level)
+    return settings
