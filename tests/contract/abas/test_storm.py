@@ -24,6 +24,7 @@ STATUSES = {
     "MISSING_OBJECT": 400,
     "AUTHENTICATION_FAILURE": 403,
 }
+PATIENCE_S = 120.0
 FAULTS: tuple[dict[str, Any], ...] = (
     {"cut_before": 1},
     {"cut_after": 1},
@@ -40,13 +41,16 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCashReceipt) -> Outcome:
-    """Do what the task layer does with a transient failure: try the same command again."""
-    for _ in range(20):
-        try:
-            return await sink.post(command)
-        except Transient:
-            await asyncio.sleep(0.05)
-    raise AssertionError(f"{command.posting_reference} never came through")
+    """Do what the task layer does with a transient failure: try the same command again.
+
+    The patience is time, not attempts: on a busy machine a killed server needs long to come back.
+    """
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await sink.post(command)
+            except Transient:
+                await asyncio.sleep(0.05)
 
 
 def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, Outcome]) -> None:
@@ -107,7 +111,11 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
 
         posting = asyncio.create_task(post_all())
         for _ in range(3):
-            await time_to_kill.wait()
+            waiting = asyncio.create_task(time_to_kill.wait())
+            await asyncio.wait({waiting, posting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if posting.done():
+                break
             time_to_kill.clear()
             own_sandbox.kill()
             await asyncio.sleep(0.1)
