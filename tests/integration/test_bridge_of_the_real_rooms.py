@@ -21,7 +21,8 @@ from projections.reading import Incoming
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.failures import Unreadable
-from schemas.records.identification import OpenItemReferenced
+from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
+from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
@@ -37,10 +38,18 @@ from streams.tasks.processor import Processor
 from streams.tasks.records import Outbound, partition_for
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
-from tests.support.builders import CUSTOMER, NOON, at, done, open_item, refused, sighting
+from tests.support.builders import NOON, at, done, open_item, refused, sighting
 from tests.support.projecting import project, wipe
 
 PARTITIONS = 2
+MINUTES = 160
+# Mostly the records that carry money, so that much of it is parked and little else; the factor of the odds.
+WHAT_CHOKES: dict[type, float] = {
+    PostCashReceipt: 2.0,
+    ReverseCashReceipt: 2.0,
+    PaymentIdentified: 1.5,
+    PaymentToIdentify: 1.5,
+}
 _CODEC = Codec()
 
 
@@ -88,7 +97,8 @@ class Rooms:
 
         def check(record: Any) -> None:
             name = repr(record)
-            if self.poisoned.setdefault(name, self.dice.random() < self.poison):
+            odds = self.poison * WHAT_CHOKES.get(type(record), 0.05)
+            if self.poisoned.setdefault(name, self.dice.random() < odds):
                 raise Unreadable("this version has no rule for it")
 
         if processor.decide is not None:
@@ -176,37 +186,40 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.mark.parametrize("seed", range(2))
 async def test_nothing_is_unexplained_at_any_moment(engine: Store, seed: int) -> None:
     wipe(engine)
-    dice = random.Random(seed)
-    rooms = Rooms(dice)
-    for minute in range(40):
+    rooms = Rooms(random.Random(seed))
+    seen: set[str] = set()
+    for minute in range(MINUTES):
         something_happens(rooms, minute)
-        for _ in range(dice.randrange(6)):
+        for _ in range(rooms.dice.randrange(7)):
             await rooms.step()
-        if minute % 4 == 0:
+        if minute % 10 == 0:
             project(engine, rooms.news())
             assert unexplained(engine) == []
+            seen |= terms(engine)
     await rooms.settle()
     project(engine, rooms.news())
     assert_closed(engine)
+    # What was not there was not tested.
+    assert seen | terms(engine) >= {"captured", "refunded", "voided", "posted", "waiting", "netted", "on_the_way"}
 
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_parked_money_is_parked_until_it_is_released(engine: Store, seed: int) -> None:
     wipe(engine)
-    dice = random.Random(100 + seed)
-    rooms = Rooms(dice, poison=0.15)
-    for minute in range(40):
+    rooms = Rooms(random.Random(100 + seed), poison=0.1)
+    for minute in range(MINUTES):
         something_happens(rooms, minute)
         await rooms.step()
-        if minute % 8 == 0:
+        if minute % 20 == 0:
             project(engine, rooms.news())
             assert unexplained(engine) == []
     await rooms.settle()
     project(engine, rooms.news())
     assert_closed(engine)
     parked = rooms.parked()
-    assert parked
     assert engine.rows("SELECT count() FROM fct_parked WHERE state = 'PARKED'") == [(len(parked),)]
+    inboxes = {str(inbox) for (inbox,) in engine.rows("SELECT inbox_topic FROM fct_parked WHERE signed_minor != 0")}
+    assert inboxes == {"identification.inbox.v1", "receivables.inbox.v1", "erp.commands.v1"}
 
     rooms.mend()
     while still := unreleased(engine):
@@ -215,13 +228,13 @@ async def test_parked_money_is_parked_until_it_is_released(engine: Store, seed: 
         await rooms.settle()
         project(engine, rooms.news())
         assert_closed(engine)
-    assert bridge_of(engine, "parked") == 0
+    assert "parked" not in terms(engine)
 
 
 async def test_discarded_money_explains_the_residual(engine: Store) -> None:
     wipe(engine)
-    rooms = Rooms(random.Random(8), poison=0.3)
-    for minute in range(30):
+    rooms = Rooms(random.Random(8), poison=0.1)
+    for minute in range(MINUTES):
         something_happens(rooms, minute)
     await rooms.settle()
     for inbox, event in rooms.parked():
@@ -235,42 +248,49 @@ async def test_discarded_money_explains_the_residual(engine: Store) -> None:
 
 
 def something_happens(rooms: Rooms, minute: int) -> None:
-    """One thing that PayTrace or abas tells at this minute; much of it contradicts what was told before."""
+    """One thing that PayTrace or abas tells at this minute; some of it contradicts what was told before."""
     dice = rooms.dice
-    observed = "payments.observations.v1"
-    match dice.randrange(10):
-        case 0 | 1:
-            number = dice.choice(["1", "2", "3"])
-            item = open_item(f"i{number}", int(number) * 10_00, invoice=f"RE-{number}", minute=minute)
-            token = OpenItemReferenced(
-                token=f"invoice:RE-{number}",
-                abas_customer_id=CUSTOMER,
-                abas_open_item_id=f"i{number}",
-                observed_at=at(minute),
-            )
-            rooms.write("receivables.inbox.v1", item)
-            rooms.write("identification.inbox.v1", token)
-        case 2:
-            rooms.write(observed, _sighting(dice, minute, Kind.REFUND, dice.choice(["81", "82"]), 5_00))
-        case 3:
-            rooms.write(observed, _sighting(dice, minute, Kind.ACH_SALE, dice.choice(["31", "32"]), 20_00))
+    number = dice.randrange(1, 25)
+    match dice.randrange(12):
+        case 0 | 1 | 2 | 3:
+            invoiced(rooms, number, minute)
+        case 4 | 5 | 6 | 7:
+            sold(rooms, number, minute, dice.choice([Status.PENDING_SETTLEMENT, Status.SETTLED]))
+        case 8:
+            sold(rooms, number, minute, Status.VOIDED)
+        case 9:
+            # A partial refund with an id of its own, found by the invoice it names; sometimes it is voided.
+            status = dice.choice([Status.SETTLED, Status.SETTLED, Status.VOIDED])
+            told(rooms, f"8{number}", number, minute, status, Kind.REFUND, number * 5_00)
+        case 10:
+            status = dice.choice([Status.ACH_PENDING, Status.ACH_CLEARED, Status.ACH_RETURNED])
+            told(rooms, f"3{number}", number, minute, status, Kind.ACH_SALE, number * 10_00)
         case _:
-            payment = dice.choice(["11", "12", "13", "14"])
-            amount = dice.choice([10_00, 20_00, 30_00, 31_00])
-            rooms.write(observed, _sighting(dice, minute, Kind.SALE, payment, amount))
+            # A tip, or a status out of the blue.
+            sold(rooms, number, minute, dice.choice([Status.SETTLED, *Status]), extra=dice.choice([0, 1_00, -1_00]))
 
 
-def _sighting(dice: random.Random, minute: int, kind: Kind, payment: str, amount: int) -> Any:
-    told = sighting(
-        dice.choice([Status.PENDING_SETTLEMENT, Status.SETTLED, Status.VOIDED, *Status]),
-        amount,
-        minute=minute,
-        kind=kind,
-        payment=payment,
-        invoice=dice.choice(["RE-1", "RE-2", "RE-3", None]),
-        vault=dice.choice(["acme", None]),
+def invoiced(rooms: Rooms, number: int, minute: int) -> None:
+    """abas shows the open item of this invoice, and its source tells both contexts."""
+    customer = f"7000{number % 6}"
+    # Every third customer was billed another amount than they pay, so their money waits and a void finds it waiting.
+    billed = number * 10_00 + (7_00 if number % 3 == 0 else 0)
+    item = open_item(f"i{number}", billed, invoice=f"RE-{number}", minute=minute, customer=customer)
+    token = OpenItemReferenced(
+        token=f"invoice:RE-{number}", abas_customer_id=customer, abas_open_item_id=f"i{number}", observed_at=at(minute)
     )
-    return replace(told, created_at=at(int(payment)))
+    rooms.write("receivables.inbox.v1", item)
+    rooms.write("identification.inbox.v1", token)
+
+
+def sold(rooms: Rooms, number: int, minute: int, status: Status, *, extra: int = 0) -> None:
+    told(rooms, f"1{number}", number, minute, status, Kind.SALE, number * 10_00 + extra)
+
+
+def told(rooms: Rooms, payment: str, number: int, minute: int, status: Status, kind: Kind, amount: int) -> None:
+    """One sighting; payments are created on different days, so each day has its own bridge."""
+    seen = sighting(status, amount, minute=minute, kind=kind, payment=payment, invoice=f"RE-{number}", vault=None)
+    rooms.write("payments.observations.v1", replace(seen, created_at=at(24 * 60 * (number % 5) + number)))
 
 
 def asked(store: Store, name: str) -> tuple[dict[str, Any], ...]:
@@ -310,5 +330,5 @@ def discard(parked: RecordParked) -> ParkedDiscardRequested:
     )
 
 
-def bridge_of(store: Store, term: str) -> int:
-    return int(store.rows("SELECT sum(minor) FROM rpt_money WHERE term = {term:String}", {"term": term})[0][0])
+def terms(store: Store) -> set[str]:
+    return {str(term) for (term,) in store.rows("SELECT DISTINCT term FROM rpt_money WHERE minor != 0")}
