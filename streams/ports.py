@@ -53,7 +53,7 @@ class GatewayDesk(Protocol):
         """The type that a hook's message must name."""
         ...
 
-    def read_hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
+    def read_hook(self, body: bytes, observed_at: datetime) -> tuple[TransactionObserved, ...]:
         """The rows that a signed hook carries, read as the poll reads them, so that both are one fact.
 
         Raises: Unreadable when a row can't be read in full; its `field_name`, where it has one, says which field.

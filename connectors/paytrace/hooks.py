@@ -23,18 +23,17 @@ class PayTraceDesk:
         self, client: TransactionReader, settings: PayTraceSettings, *, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._settings = settings
-        self._now = now
         self._source = PayTraceSource(client, settings, now=now)
 
     hook_type: Final = HOOK_TYPE
 
-    def read_hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """The rows of a hook as sightings, all or none.
+    def read_hook(self, body: bytes, observed_at: datetime) -> tuple[TransactionObserved, ...]:
+        """The rows of a hook as sightings, all or none; observed_at is when the relay saw them.
 
         Raises: UnreadableAnswer; UnreadableRow naming the field of a row that can't be read in full. The poll would
                 keep such a row as UNKNOWN, having nobody to tell; a sender can be told.
         """
-        records = read_hook(body, self._settings, observed_at=self._now())
+        records = read_hook(body, self._settings, observed_at=observed_at)
         for record in records:
             if record.status is TransactionStatus.UNKNOWN and record.raw_status.startswith(_UNREADABLE):
                 field_name, _, reason = record.raw_status.removeprefix(_UNREADABLE).partition(": ")

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -88,7 +89,7 @@ class Ingress:
             at_once=settings.look_ups_at_once,
             retry_after_s=settings.retry_after_s,
         )
-        ways = Ways(gateway, hints, codec, believe_rows=settings.hook_rows == "fact", most=settings.max_observations)
+        ways = Ways(gateway, hints, codec, settings, lambda: datetime.fromtimestamp(now(), UTC))
         self._ways = self._open_ways(ways, now)
         self._silent_post = WayIn("silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, ways.silent_post)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {

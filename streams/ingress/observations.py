@@ -55,7 +55,7 @@ _FITTING: Final = TransactionObserved(
 )
 
 
-def read_observations(value: Any, most: int, codec: Codec) -> tuple[TransactionObserved, ...]:
+def read_observations(value: Any, most: int, codec: Codec, latest: datetime) -> tuple[TransactionObserved, ...]:
     """The records of a body: {"observations": [...]}, all or none.
 
     Raises: Problem (422) naming every field of the first bad record that is missing, unknown or does not fit.
@@ -73,6 +73,10 @@ def read_observations(value: Any, most: int, codec: Codec) -> tuple[TransactionO
             errors.append(FieldError(where, f"an object with the fields of {RECORD}"))
             break
         record = _fitting(item, codec)
+        if record is not None and record.observed_at > latest:
+            # The latest sighting decides an amount, so one from the future would decide it for ever.
+            errors.append(FieldError(f"{where}.observed_at", "when it was seen, which is not yet"))
+            break
         if record is not None:
             records.append(record)
         else:

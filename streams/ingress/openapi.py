@@ -278,7 +278,11 @@ def _hook_body(hook_type: str) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "type": {"const": hook_type},
-            "timestamp": {"type": "string"},
+            "timestamp": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the row was read. Required with rows; the latest sighting decides an amount.",
+            },
             "data": {"oneOf": [_ref("TransactionRow"), rows, hint]},
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from schemas.codec import Codec
@@ -14,6 +15,7 @@ from streams.ingress import guard, reading
 from streams.ingress.hints import HintDesk
 from streams.ingress.observations import read_observations
 from streams.ingress.problems import FieldError, unfit
+from streams.ingress.settings import IngressSettings
 from streams.ports import GatewayDesk
 
 _ROW_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
@@ -29,12 +31,21 @@ _MOST_CONFIRMED: Final = 20
 class Ways:
     """Reads bodies; asks the gateway where a body is only a hint."""
 
-    def __init__(self, gateway: GatewayDesk, hints: HintDesk, codec: Codec, *, believe_rows: bool, most: int) -> None:
+    def __init__(
+        self,
+        gateway: GatewayDesk,
+        hints: HintDesk,
+        codec: Codec,
+        settings: IngressSettings,
+        now: Callable[[], datetime],
+    ) -> None:
         self._gateway = gateway
         self._hints = hints
         self._codec = codec
-        self._believe_rows = believe_rows
-        self._most = most
+        self._believe_rows = settings.hook_rows == "fact"
+        self._most = settings.max_observations
+        self._most_ahead_s = settings.replay_window_s
+        self._now = now
 
     async def hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
         """The records of a signed hook: its own rows, or what the gateway says of the id that it names."""
@@ -48,17 +59,27 @@ class Ways:
             raise unfit(FieldError(unknown[0][:60], f"leave it out; known are {', '.join(sorted(_MEMBERS))}"))
         if value.get("type") != self._gateway.hook_type:
             raise unfit(FieldError("type", self._gateway.hook_type))
-        if not isinstance(value.get("timestamp", ""), str):
-            raise unfit(FieldError("timestamp", "a text"))
         data = value.get("data")
         if isinstance(data, dict) and set(data) == {"transaction_id"}:
             return await self._hints.settle(_id_of(data["transaction_id"]), ObservedBy.HOOK, _HINT)
+        observed_at = self._moment(value.get("timestamp"))
         try:
-            records = self._gateway.read_hook(body)
+            records = self._gateway.read_hook(body, observed_at)
         except Unreadable as error:
             field = getattr(error, "field_name", None)
             raise unfit(FieldError(f"data.{field}" if field else "data", _ROWS)) from None
         return records if self._believe_rows else await self._confirmed(records)
+
+    def _moment(self, given: object) -> datetime:
+        """When the relay saw the rows. A hook that comes late would else pass for news and undo what came after it."""
+        try:
+            moment = datetime.fromisoformat(given if isinstance(given, str) else "")
+            ahead_s = (moment - self._now()).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            raise unfit(FieldError("timestamp", "when the row was read, as RFC 3339 with a zone")) from None
+        if ahead_s > self._most_ahead_s:
+            raise unfit(FieldError("timestamp", f"at most {self._most_ahead_s:g} s ahead of our clock"))
+        return moment.astimezone(UTC)
 
     async def _confirmed(self, records: Sequence[TransactionObserved]) -> tuple[TransactionObserved, ...]:
         """What the gateway itself says of the transactions that these rows are about."""
@@ -85,7 +106,8 @@ class Ways:
         """Records in our own schema."""
         text = reading.to_text(body)
         await _apart(guard.guard_text, text)
-        return read_observations(reading.to_json(text), self._most, self._codec)
+        latest = self._now() + timedelta(seconds=self._most_ahead_s)
+        return read_observations(reading.to_json(text), self._most, self._codec, latest)
 
 
 async def _apart(look: Callable[[str], None], text: str) -> None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +47,7 @@ OLD_SECRET = "whsec_" + base64.b64encode(b"fedcba9876543210fedcba9876543210").de
 TOKEN = "observer-token-observer-token"
 SILENT_PATH = "silent-post-path-for-the-tests"
 
+SEEN = "2026-11-20T18:10:00Z"
 ROW: JsonObject = {
     "transaction_id": 79388123,
     "credit_card": {"masked_number": "************5439", "expiration_month": "12", "expiration_year": "28"},
@@ -64,6 +65,11 @@ ROW: JsonObject = {
     "settled": "",
     "customer_id": "acme-inc",
 }
+
+
+def rows(data: Any) -> dict[str, Any]:
+    """The message of a hook with these rows."""
+    return {"type": HOOK_TYPE, "timestamp": SEEN, "data": data}
 
 
 def settings(**changes: Any) -> IngressSettings:
@@ -119,13 +125,13 @@ def new_app(
     found: IngressSettings | None = None,
     reader: TransactionReader | None = None,
     *,
-    now: Any = time.time,
+    now: Callable[[], float] = time.time,
     broken: list[str] | None = None,
 ) -> Ingress:
     """The application as bootstrap wires it."""
     found = found or settings()
     codec = Codec()
-    desk = PayTraceDesk(reader or NoReader(), PayTraceSettings())
+    desk = PayTraceDesk(reader or NoReader(), PayTraceSettings(), now=lambda: datetime.fromtimestamp(now(), UTC))
     told = [] if broken is None else broken
     delivery = Delivery(
         log,

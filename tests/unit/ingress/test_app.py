@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,7 @@ from tests.support.ingress import (
     kept,
     memory_log,
     new_app,
+    rows,
     settings,
     signed,
 )
@@ -122,7 +124,11 @@ def is_problem(answer: Answer, status: int, code: str, field: str | None = None)
 
 
 def message(data: Any) -> bytes:
-    return json.dumps({"type": HOOK_TYPE, "data": data}).encode()
+    return json.dumps(rows(data)).encode()
+
+
+def timed(timestamp: Any) -> bytes:
+    return json.dumps({"type": HOOK_TYPE, "timestamp": timestamp, "data": ROW}).encode()
 
 
 def posted(**pairs: str) -> bytes:
@@ -133,7 +139,7 @@ def posted(**pairs: str) -> bytes:
 
 
 def test_a_signed_row_is_a_fact(client: Direct, log: MemoryLog) -> None:
-    answer = client.hook({"type": HOOK_TYPE, "timestamp": "2026-11-24T00:00:00Z", "data": ROW})
+    answer = client.hook(rows(ROW))
     assert answer.status == 200
     (record,) = kept(log)
     assert (record.paytrace_transaction_id, record.amount_minor) == ("79388123", 125_00)
@@ -145,8 +151,17 @@ def test_a_signed_row_is_a_fact(client: Direct, log: MemoryLog) -> None:
     assert written.key == b"79388123"
 
 
+def test_a_late_hook_tells_when_its_row_was_seen(client: Direct, log: MemoryLog) -> None:
+    """Else the row of yesterday would pass for the latest word and decide the amount."""
+    client.hook({"type": HOOK_TYPE, "timestamp": "2026-11-20T10:00:00-08:00", "data": ROW})
+    assert [record.observed_at for record in kept(log)] == [datetime(2026, 11, 20, 18, tzinfo=UTC)]
+
+
 def test_a_repeat_is_taken_again_as_the_same_event(client: Direct, log: MemoryLog) -> None:
-    first, second = client.hook({"type": HOOK_TYPE, "data": ROW}), client.hook({"type": HOOK_TYPE, "data": ROW})
+    first, second = (
+        client.hook(rows(ROW)),
+        client.hook(rows(ROW)),
+    )
     assert first.body == second.body
     assert len(kept(log)) == 2
 
@@ -154,7 +169,7 @@ def test_a_repeat_is_taken_again_as_the_same_event(client: Direct, log: MemoryLo
 def test_hook_hint_and_silent_post_of_one_fact_are_one_event(log: MemoryLog) -> None:
     with Direct(new_app(log, reader=Books(ROW))) as client:
         answers = [
-            client.hook({"type": HOOK_TYPE, "data": ROW}),
+            client.hook(rows(ROW)),
             client.hook({"type": HOOK_TYPE, "data": {"transaction_id": ROW_ID}}),
             client.hook({"type": HOOK_TYPE, "data": {"transaction_id": str(ROW_ID)}}),
             client.silent_post(posted(ORDERID="1", TRANSACTIONID=str(ROW_ID), APPCODE="TAS456")),
@@ -187,14 +202,13 @@ def test_a_silent_post_about_a_customer_is_fine_and_says_nothing(log: MemoryLog)
 def test_rows_can_be_set_to_be_hints(log: MemoryLog) -> None:
     books = Books(ROW | {"amount": 7.0})
     with Direct(new_app(log, settings(hook_rows="hint"), books)) as client:
-        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
+        assert client.hook(rows(ROW)).status == 200
     assert books.asked == [str(ROW_ID)]
     assert [record.amount_minor for record in kept(log)] == [700]
 
 
 def test_several_rows_are_taken_or_none(client: Direct, log: MemoryLog) -> None:
-    rows = [ROW | {"transaction_id": number} for number in (1, 2, 3)]
-    answer = client.hook({"type": HOOK_TYPE, "data": rows})
+    answer = client.hook(rows([ROW | {"transaction_id": number} for number in (1, 2, 3)]))
     assert (answer.status, answer.json["accepted"], len(set(answer.json["event_ids"]))) == (200, 3, 3)
     assert {record.paytrace_transaction_id for record in kept(log)} == {"1", "2", "3"}
 
@@ -206,7 +220,7 @@ def test_an_ach_row_is_a_fact_too(client: Direct, log: MemoryLog) -> None:
         "amount": 80.55,
         "created": "2026-11-20T10:06:30",
     }
-    assert client.hook({"type": HOOK_TYPE, "data": row}).status == 200
+    assert client.hook(rows(row)).status == 200
     assert [record.status for record in kept(log)] == [TransactionStatus.ACH_CLEARED]
 
 
@@ -232,7 +246,7 @@ def test_observations_are_taken_as_they_are(client: Direct, log: MemoryLog) -> N
 )
 def test_no_2xx_without_an_acknowledgement(log: SlowLog) -> None:
     with Direct(new_app(log, settings(ack_timeout_s=0.2), Books(ROW))) as client:
-        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        is_problem(client.hook(rows(ROW)), 503, "broker-away")
         is_problem(client.silent_post(posted(TRANSACTIONID="5")), 503, "broker-away")
         is_problem(client.observations({"observations": [OBSERVATION]}), 503, "broker-away")
     assert kept(SlowLog()) == kept(log) if not log.away else True
@@ -241,12 +255,12 @@ def test_no_2xx_without_an_acknowledgement(log: SlowLog) -> None:
 def test_a_broker_that_comes_back_is_found_again() -> None:
     log = SlowLog(away=True)
     with Direct(new_app(log)) as client:
-        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        is_problem(client.hook(rows(ROW)), 503, "broker-away")
         is_problem(client.request("GET", "/readyz"), 503, "broker-away")
         assert client.request("GET", "/healthz").status == 200
         log.away = False
         time.sleep(1.1)  # an answer about the broker is good for a second
-        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
+        assert client.hook(rows(ROW)).status == 200
         assert client.request("GET", "/readyz").json == {"status": "ready"}
 
 
@@ -254,17 +268,17 @@ def test_a_broker_that_is_away_is_not_given_more_and_more() -> None:
     """What was handed to the producer stays there until the broker is back, so an outage must not fill it."""
     log = SlowLog(delay_s=5.0)
     with Direct(new_app(log, settings(ack_timeout_s=0.1))) as client:
-        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        is_problem(client.hook(rows(ROW)), 503, "broker-away")
         log.away, handed_over = True, log.appends
         for _ in range(5):
-            is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+            is_problem(client.hook(rows(ROW)), 503, "broker-away")
         assert log.appends == handed_over == 1
 
 
 def test_a_producer_that_gave_up_ends_the_process() -> None:
     told: list[str] = []
     with Direct(new_app(SlowLog(error=DeliveryFailed("fenced")), broken=told)) as client:
-        is_problem(client.hook({"type": HOOK_TYPE, "data": ROW}), 503, "broker-away")
+        is_problem(client.hook(rows(ROW)), 503, "broker-away")
     assert told == ["broken"]
 
 
@@ -285,7 +299,7 @@ def test_a_hint_while_paytrace_is_away_is_not_half_taken(
         is_problem(answer, status, code)
         if isinstance(error, PayTraceThrottled):
             assert answer.headers["retry-after"] == "43"
-        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200  # facts need no PayTrace
+        assert client.hook(rows(ROW)).status == 200  # facts need no PayTrace
     assert len(kept(log)) == 1
 
 
@@ -333,7 +347,12 @@ def test_a_transaction_that_paytrace_does_not_know(log: MemoryLog) -> None:
         (b'{"type": 5, "data": {"transaction_id": 1}}', 422, "unfit", "type"),
         (b'{"type": "other", "data": {"transaction_id": 1}}', 422, "unfit", "type"),
         (message("1")[:-1] + b', "more": 5}', 422, "unfit", "more"),
-        (message("1")[:-1] + b', "timestamp": 5}', 422, "unfit", "timestamp"),
+        (timed(5), 422, "unfit", "timestamp"),
+        (timed("yesterday"), 422, "unfit", "timestamp"),
+        (timed("2026-11-24T00:00:00"), 422, "unfit", "timestamp"),
+        (timed("9999-12-31T23:59:59-23:59"), 422, "unfit", "timestamp"),
+        (timed("2099-01-01T00:00:00Z"), 422, "unfit", "timestamp"),
+        (json.dumps({"type": HOOK_TYPE, "data": ROW}).encode(), 422, "unfit", "timestamp"),
         (message([]), 422, "unfit", "data"),
         (message(None), 422, "unfit", "data"),
         (message([ROW, 5]), 422, "unfit", "data"),
@@ -370,7 +389,7 @@ def test_a_hook_that_does_not_fit(
 def test_a_row_that_can_t_be_read_is_refused_with_its_field(
     client: Direct, log: MemoryLog, field: str, value: Any
 ) -> None:
-    answer = client.hook({"type": HOOK_TYPE, "data": ROW | {field: value}})
+    answer = client.hook(rows(ROW | {field: value}))
     is_problem(answer, 422, "unfit")
     assert answer.json["field"].startswith(f"data.{field}")
     assert kept(log) == []
@@ -401,6 +420,7 @@ def test_an_observation_is_taken_or_its_field_is_named(client: Direct, log: Memo
         ({"observations": [OBSERVATION] * 501}, "observations"),
         ({"observations": [OBSERVATION, 5]}, "observations[1]"),
         ({"observations": [OBSERVATION | {"more": 1}]}, "observations[0].more"),
+        ({"observations": [OBSERVATION | {"observed_at": "2099-01-01T00:00:00Z"}]}, "observations[0].observed_at"),
         ({"observations": [{}]}, "observations[0].paytrace_transaction_id"),
     ],
 )
@@ -419,7 +439,7 @@ def test_a_silent_post_that_does_not_fit(client: Direct, log: MemoryLog, body: b
 
 
 def test_who_is_not_proved_learns_nothing_of_the_content(client: Direct, log: MemoryLog) -> None:
-    for body in (b"{", message({}), json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()):
+    for body in (b"{", message({}), json.dumps(rows(ROW)).encode()):
         headers = signed(body) | {"webhook-signature": "v1,AAAA"}
         is_problem(client.request("POST", "/hooks/paytrace", body, headers), 401, "bad-signature", "webhook-signature")
     answer = client.observations(b"{", token="x" * 30)
@@ -440,14 +460,14 @@ def test_who_is_not_proved_learns_nothing_of_the_content(client: Direct, log: Me
     ],
 )
 def test_another_kind_of_body(client: Direct, content_type: str, encoding: str) -> None:
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     headers = signed(raw) | {"Content-Type": content_type, "Content-Encoding": encoding}
     is_problem(client.request("POST", "/hooks/paytrace", raw, headers), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
 def test_the_same_kind_in_other_words(client: Direct, content_type: str) -> None:
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     headers = signed(raw) | {"Content-Type": content_type}
     assert client.request("POST", "/hooks/paytrace", raw, headers).status == 200
 
@@ -456,7 +476,7 @@ def test_what_is_not_set_is_shut(log: MemoryLog) -> None:
     found = settings(hook_secrets=(), observation_tokens=(), silent_post_path=SecretStr(""))
     with Direct(new_app(log, found, Books(ROW))) as client:
         for answer in (
-            client.hook({"type": HOOK_TYPE, "data": ROW}),
+            client.hook(rows(ROW)),
             client.observations({"observations": [OBSERVATION]}),
             client.silent_post(posted(TRANSACTIONID="5"), path=""),
             client.silent_post(posted(TRANSACTIONID="5")),
@@ -505,14 +525,14 @@ def test_the_pages(client: Direct) -> None:
 def test_an_address_that_sends_too_fast_is_told_when_to_come_back(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(rate_per_s=0.5, burst=3))) as client:
         assert [client.request("GET", "/healthz").status for _ in range(4)] == [200, 200, 200, 429]
-        answer = client.hook({"type": HOOK_TYPE, "data": ROW})
+        answer = client.hook(rows(ROW))
         is_problem(answer, 429, "too-many-requests")
         assert answer.headers["retry-after"] == "2"
     assert kept(log) == []
 
 
 def test_an_announced_body_that_is_too_large_is_not_read(client: Direct) -> None:
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     answer = client.request("POST", "/hooks/paytrace", raw, signed(raw) | {"Content-Length": str(10**9)})
     is_problem(answer, 413, "body-too-large", "body")
     assert answer.headers["connection"] == "close"
@@ -521,9 +541,12 @@ def test_an_announced_body_that_is_too_large_is_not_read(client: Direct) -> None
 def test_a_body_that_is_larger_than_announced(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(max_body_bytes=2048))) as client:
         is_problem(
-            client.hook({"type": HOOK_TYPE, "data": ROW | {"description": "x" * 3000}}), 413, "body-too-large", "body"
+            client.hook(rows(ROW | {"description": "x" * 3000})),
+            413,
+            "body-too-large",
+            "body",
         )
-        assert client.hook({"type": HOOK_TYPE, "data": ROW}).status == 200
+        assert client.hook(rows(ROW)).status == 200
 
 
 def test_a_fault_of_ours_is_told_without_what_was_sent(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
@@ -567,7 +590,7 @@ def test_random_bytes(client: Direct, log: MemoryLog, body: bytes) -> None:
 @FUZZ
 @given(name=st.sampled_from(sorted(ROW)), value=json_values, more=json_values)
 def test_random_fields_of_a_row(client: Direct, log: MemoryLog, name: str, value: Any, more: Any) -> None:
-    is_honest(log, lambda: client.hook({"type": HOOK_TYPE, "data": ROW | {name: value, "more": more}}))
+    is_honest(log, lambda: client.hook(rows(ROW | {name: value, "more": more})))
 
 
 @FUZZ
@@ -575,7 +598,7 @@ def test_random_fields_of_a_row(client: Direct, log: MemoryLog, name: str, value
 def test_random_json(client: Direct, log: MemoryLog, body: Any) -> None:
     for send in (client.hook, client.observations):
         is_honest(log, partial(send, json.dumps(body).encode()))
-    is_honest(log, lambda: client.hook({"type": HOOK_TYPE, "data": body}))
+    is_honest(log, lambda: client.hook(rows(body)))
 
 
 @FUZZ
@@ -596,6 +619,6 @@ def test_random_fields_of_an_observation(client: Direct, log: MemoryLog, name: s
     path=st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#%"), max_size=40),
 )
 def test_random_heads(client: Direct, log: MemoryLog, names: list[str], value: str, path: str) -> None:
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     for target in (f"/{path}", "/hooks/paytrace", f"/silent-post/{path}", f"/hooks/paytrace?{path}"):
         is_honest(log, partial(client.request, "POST", target, raw, signed(raw) | dict.fromkeys(names, value)))

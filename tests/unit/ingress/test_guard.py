@@ -24,7 +24,18 @@ from schemas.records.payments import TransactionStatus
 from schemas.sensitive import SensitiveKind, find_sensitive
 from streams.tasks.memory import MemoryLog
 from tests.support.builders import sighting
-from tests.support.ingress import HOOK_TYPE, ROW, TOKEN, Answer, Direct, kept, memory_log, new_app, settings, signed
+from tests.support.ingress import (
+    ROW,
+    TOKEN,
+    Answer,
+    Direct,
+    kept,
+    memory_log,
+    new_app,
+    rows,
+    settings,
+    signed,
+)
 from tests.unit.schemas.test_sensitive import NEAR_MISSES, POSITIVES, TEST_CARDS, VISA
 
 OBSERVATION = to_json(sighting(TransactionStatus.PENDING_SETTLEMENT))
@@ -71,7 +82,7 @@ def within(path: str, value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("name", "path", "value", "kind"), POSITIVES, ids=[case[0] for case in POSITIVES])
 def test_in_a_signed_row(client: Direct, log: MemoryLog, name: str, path: str, value: Any, kind: SensitiveKind) -> None:
-    body = {"type": HOOK_TYPE, "data": ROW | within(path, jsonable(value))}
+    body = rows(ROW | within(path, jsonable(value)))
     answer = client.hook(body)
     is_refused(answer, log, "body.data")
     assert kind.value.lower().replace("_", " ") in answer.json["title"]
@@ -114,14 +125,14 @@ def test_in_query_and_path(
 def test_in_a_header(client: Direct, log: MemoryLog, name: str, path: str, value: Any, kind: SensitiveKind) -> None:
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         pytest.skip("a header holds printable ASCII")
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     header = path.replace("_", "-").lower()
     is_refused(client.hook(raw, **{header: value}), log, "headers")
 
 
 @pytest.mark.parametrize("card", TEST_CARDS)
 def test_as_a_header_s_name_and_in_every_known_header(client: Direct, log: MemoryLog, card: str) -> None:
-    raw = json.dumps({"type": HOOK_TYPE, "data": ROW}).encode()
+    raw = json.dumps(rows(ROW)).encode()
     is_refused(client.hook(raw, **{f"x-{card}": "1"}), log, "headers")
     for name in ("webhook-id", "user-agent", "cookie", "content-disposition", "x-file-name", "traceparent"):
         is_refused(client.hook(raw, **{name: f"a {card} b"}), log, "headers")
@@ -140,7 +151,7 @@ def test_split_over_query_fields(client: Direct, log: MemoryLog) -> None:
 
 
 def test_hidden_behind_a_member_of_the_same_name(client: Direct, log: MemoryLog) -> None:
-    body = json.dumps({"type": HOOK_TYPE, "data": ROW})[:-2] + f', "description": "{VISA}", "description": "x"}}}}'
+    body = json.dumps(rows(ROW))[:-2] + f', "description": "{VISA}", "description": "x"}}}}'
     is_refused(client.hook(body.encode()), log, "body")
 
 
@@ -159,13 +170,13 @@ def test_a_file_name_in_a_multipart_body_is_not_even_read(client: Direct, log: M
 
 def test_the_name_of_a_field_is_withheld_when_it_is_sensitive_itself(client: Direct, log: MemoryLog) -> None:
     for name in (f"card {VISA}", "bank account 12345678901", "cvv 123"):
-        answer = client.hook({"type": HOOK_TYPE, "data": ROW | {name: VISA}})
+        answer = client.hook(rows(ROW | {name: VISA}))
         is_refused(answer, log, "body")
 
 
 def test_a_nest_too_deep_to_look_through_is_refused(client: Direct, log: MemoryLog) -> None:
     deep = "[" * 800 + "]" * 800
-    for body in (deep, json.dumps({"type": HOOK_TYPE, "data": ROW | {"note": deep}}), "[" * 100_000):
+    for body in (deep, json.dumps(rows(ROW | {"note": deep})), "[" * 100_000):
         answer = client.hook(body.encode())
         assert answer.status in {400, 422}, answer.body
     assert kept(log) == []
@@ -175,7 +186,7 @@ def test_a_nest_too_deep_to_look_through_is_refused(client: Direct, log: MemoryL
 def test_what_only_looks_alike_passes(client: Direct, log: MemoryLog, name: str, path: str, value: Any) -> None:
     if name in {"sum of many fields", "deep nesting", "broken json"}:
         pytest.skip("as JSON text these are the split, the nest and the body that are refused above")
-    answer = client.hook({"type": HOOK_TYPE, "data": ROW | {"saldo_note": within(path, jsonable(value))}})
+    answer = client.hook(rows(ROW | {"saldo_note": within(path, jsonable(value))}))
     assert answer.status == 200, answer.body
 
 
@@ -202,7 +213,7 @@ def test_any_card_in_any_field_in_any_wrapping(
                 value = quote(value if isinstance(value, str) else json.dumps(value), safe="")
             case _:
                 value = [value]
-    is_refused(client.hook({"type": HOOK_TYPE, "data": ROW | {field: value}}), log, "body")
+    is_refused(client.hook(rows(ROW | {field: value})), log, "body")
 
 
 def test_the_token_may_stand_in_the_log_of_nobody(client: Direct, caplog: pytest.LogCaptureFixture) -> None:
