@@ -3,7 +3,8 @@
 Each agent's inbox is decided again, from its first record, into a shadow that touches nothing. The shadow's journal
 must equal the real one to the byte, and so must what was sent to other inboxes; the state that it leads to must equal
 the state that the journal folds to. A sink is not run again: its outcomes are taken from its journal. Position markers
-are left out, since they fall where batches happened to end.
+are left out, since they fall where batches happened to end. What was parked and released then is parked and released
+again: whether a record could be decided depended on that day's version and on what other systems said.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, source_position
 from schemas.failures import Unavailable
 from schemas.highwater import HighWater
+from schemas.records.tasks import ParkedRecordReleased, RecordParked
+from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
 from streams.tasks.memory import ShadowLog
 from streams.tasks.ports import Log, SilentObserver
@@ -55,7 +58,7 @@ async def compare_agents(
              a pipeline that runs meanwhile does not matter.
     """
     comparisons: list[Comparison] = []
-    sent = await _sent(log, processors)
+    sent = await _sent(log)
     for processor in processors:
         for partition in range(log.partition_count(processor.inbox)):
             tell(f"{processor.name}/{partition}")
@@ -78,8 +81,9 @@ async def _compare_task(
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
-    again = _from_journal(processor, journal, codec) if processor.is_effect else processor
-    task = _task(again, partition, shadow, codec, rebuilt)
+    events = [codec.decode(record.value) for record in journal]
+    again = _from_journal(processor, events) if processor.is_effect else processor
+    task = _task(again, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():
         continue
     shadow_journal = [r for r in shadow.records(processor.journal, partition) if not _is_marker(r)]
@@ -98,7 +102,14 @@ async def _compare_task(
     return results
 
 
-def _task(processor: Processor[Any], partition: int, log: Log, codec: Codec, store: StateStore[Any]) -> Task[Any]:
+def _task(
+    processor: Processor[Any],
+    partition: int,
+    log: Log,
+    codec: Codec,
+    store: StateStore[Any],
+    verdicts: Verdicts | None = None,
+) -> Task[Any]:
     return Task(
         processor,
         partition,
@@ -109,15 +120,23 @@ def _task(processor: Processor[Any], partition: int, log: Log, codec: Codec, sto
         observer=SilentObserver(),
         # Whatever was parked once is parked again here, so no run of it may stop the replay.
         rules=TaskRules(failures_in_a_row=2**62, marker_every=2**62),
+        verdicts=verdicts,
     )
 
 
-def _from_journal(processor: Processor[Any], journal: Sequence[Inbound], codec: Codec) -> Processor[Any]:
+def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
+    """What was parked, and how much each request released: of the day, hence taken from the journal as it is."""
+    released: dict[int, int] = defaultdict(int)
+    for record, event in zip(journal, events, strict=True):
+        source = source_position(record.headers)
+        if source is not None and isinstance(event, ParkedRecordReleased):
+            released[source.offset] += 1
+    return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
+
+
+def _from_journal(processor: Processor[Any], events: Sequence[Any]) -> Processor[Any]:
     """A sink that does not act: it takes each outcome from the journal."""
-    outcomes = {}
-    for record in journal:
-        outcome = codec.decode(record.value)
-        outcomes[getattr(outcome, "posting_reference", None)] = outcome
+    outcomes = {getattr(event, "posting_reference", None): event for event in events}
 
     async def perform(_state: Any, command: Any) -> tuple[Any, ...]:
         outcome = outcomes.get(command.posting_reference)
@@ -128,10 +147,9 @@ def _from_journal(processor: Processor[Any], journal: Sequence[Inbound], codec: 
     return replace(processor, perform=perform)
 
 
-async def _sent(log: Log, processors: Iterable[Processor[Any]]) -> dict[tuple[str, Lane], list[Inbound]]:
+async def _sent(log: Log) -> dict[tuple[str, Lane], list[Inbound]]:
     """What each task sent to each inbox or dead-letter topic, repeats dropped, by topic and lane."""
-    inboxes = {processor.inbox for processor in processors}
-    topics = inboxes | {dlq for name in inboxes if (dlq := catalog.topic(name).dlq) is not None}
+    topics = [name for name, spec in catalog.topics().items() if spec.role in ("inbox", "dlq")]
     sent: dict[tuple[str, Lane], list[Inbound]] = defaultdict(list)
     for topic in topics:
         for partition in range(log.partition_count(topic)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Generic, TypeVar
@@ -61,6 +61,21 @@ class Batch(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a journal tells of parking, for whoever decides its inbox again.
+
+    Whether a record could be decided depends on the day: on the version that ran, on what another system said. So a
+    replay parks what was parked, with the reason of then, and a request releases as many records as it did.
+
+    parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
+    released  inbox offset of a request -> how many records it released
+    """
+
+    parked: Mapping[int, RecordParked]
+    released: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings(Generic[S]):
     """What deciding needs to know besides the records."""
 
@@ -71,6 +86,7 @@ class Surroundings(Generic[S]):
     reread: Callable[[int], Awaitable[Inbound]]
     codec: Codec
     failures_allowed: int
+    verdicts: Verdicts | None = None
 
 
 async def decide_batch(around: Surroundings[S], records: Sequence[Inbound], progress: Progress) -> Batch[S]:
@@ -81,7 +97,7 @@ async def decide_batch(around: Surroundings[S], records: Sequence[Inbound], prog
     Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
              belongs to the records before it.
     """
-    steps = [_read(around, record) for record in records]
+    steps = [_as_it_was(around, _read(around, record)) for record in records]
     outcomes, stop_at, stop = await _run_chains(around, steps, progress)
     return _assemble(around, steps, outcomes, progress, stop_at, stop)
 
@@ -134,6 +150,14 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
     except (SaldoError, ValueError) as error:
         return _Step(record, given, failure=error)
     return _Step(record, key, value)
+
+
+def _as_it_was(around: Surroundings[S], step: _Step) -> _Step:
+    """In a replay, what was parked then is of the key that it was parked under, though it may be readable today."""
+    parked = around.verdicts and around.verdicts.parked.get(step.record.offset)
+    if not parked:
+        return step
+    return _Step(step.record, parked.record_key, failure=step.failure or Unreadable("parked when it was decided"))
 
 
 # -- chains --------------------------------------------------------------------------------------------------------
@@ -207,7 +231,7 @@ async def _run_chains(
 async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[int]) -> _Outcome[S]:
     """One record in the state of its key; `parked` is the key's queue of parked offsets, kept up to date here."""
     if isinstance(step.value, ParkedReplayRequested):
-        return await _replay(around, step.value, state, parked)
+        return await _replay(around, step, step.value, state, parked)
     if isinstance(step.value, ParkedDiscardRequested):
         return _discard(around, step, step.value, parked)
     outcome: _Outcome[S] = _Outcome()
@@ -215,6 +239,8 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[i
         _park(
             around, step, outcome, behind=parked[0], error=Unreadable(f"follows parked record {parked[0]} of its key")
         )
+    elif around.verdicts is not None and step.record.offset in around.verdicts.parked:
+        _park_as(around, step, outcome, around.verdicts.parked[step.record.offset])
     elif step.failure is not None:
         _park(around, step, outcome, behind=None, error=step.failure)
     else:
@@ -247,14 +273,19 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
     return None
 
 
-async def _replay(around: Surroundings[S], request: ParkedReplayRequested, state: S, parked: list[int]) -> _Outcome[S]:
+async def _replay(
+    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, parked: list[int]
+) -> _Outcome[S]:
     """Decide the key's parked records again, oldest first, up to the first that still fails.
 
     A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
     it is written to the inbox once more, where records of its key are decided.
     """
     outcome: _Outcome[S] = _Outcome()
-    while parked:
+    verdicts = around.verdicts
+    left = len(parked) if verdicts is None else verdicts.released.get(asked.record.offset, 0)
+    while parked and left > 0:
+        left -= 1
         step = _read(around, await around.reread(parked[0]))
         if step.failure is not None:
             break
@@ -297,19 +328,30 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
 
 
 def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
+    event = RecordParked(
+        topic=step.record.topic,
+        partition=step.record.partition,
+        offset=step.record.offset,
+        record_key=step.key,
+        behind=behind,
+        error_type=type(error).__name__,
+        message=mask_card_numbers(str(error))[:LONGEST_MESSAGE],
+        stack_digest=_stack_digest(error),
+    )
+    _park_as(around, step, outcome, event)
+
+
+def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
     record = step.record
-    details: dict[str, Any] = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "record_key": step.key,
-        "behind": behind,
-        "error_type": type(error).__name__,
-        "message": mask_card_numbers(str(error))[:LONGEST_MESSAGE],
-        "stack_digest": _stack_digest(error),
-    }
     letter = DeadLetter(
-        **details,
+        topic=event.topic,
+        partition=event.partition,
+        offset=event.offset,
+        record_key=event.record_key,
+        behind=event.behind,
+        error_type=event.error_type,
+        message=event.message,
+        stack_digest=event.stack_digest,
         task=around.processor.name,
         record_value=record.value or b"",
         record_headers=dict(header_map(record.headers)),
@@ -317,8 +359,8 @@ def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind:
     )
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
-    outcome.parked, outcome.head = True, behind is None
-    outcome.events.append(_event(around, record, RecordParked(**details)))
+    outcome.parked, outcome.head = True, event.behind is None
+    outcome.events.append(_event(around, record, event))
     outcome.outputs.append(_output(around, dlq, record, letter))
 
 

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from schemas.codec import Codec
 from schemas.failures import ContractBroken
-from streams.tasks.deciding import Batch, Stop, Surroundings, decide_batch, mark_position
+from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
 from streams.tasks.ports import Log, Membership, Observer
 from streams.tasks.processor import Processor
@@ -64,7 +64,9 @@ class Task(Generic[S]):
         membership: Membership,
         observer: Observer,
         rules: TaskRules,
+        verdicts: Verdicts | None = None,
     ) -> None:
+        """Bring together what a task needs; `verdicts` is for a replay alone, which parks as the journal says."""
         self.processor = processor
         self.partition = partition
         self._log = log
@@ -81,6 +83,7 @@ class Task(Generic[S]):
             reread=self._reread,
             codec=codec,
             failures_allowed=rules.failures_in_a_row,
+            verdicts=verdicts,
         )
         self._lock = asyncio.Lock()
         self._progress: Progress | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,9 +150,7 @@ def test_a_record_under_the_wrong_key_is_parked_under_that_key_and_says_what_to_
 
 
 def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given_up(desk: Desk) -> None:
-    import os
-
-    noise = os.urandom(999_000)
+    noise = os.urandom(1_040_000)
     sent = [Outbound(topic=INBOX, partition=number % 4, key=b"", value=noise, headers=()) for number in range(2)]
     offsets = desk.write(*sent)
     keys = {f"{INBOX}/{record.partition}/{offset}" for record, offset in zip(sent, sorted(offsets), strict=True)}

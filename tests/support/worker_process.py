@@ -110,7 +110,15 @@ def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 90.0) -> 
 
 def produce(bootstrap: str, records: Iterable[Outbound]) -> list[int]:
     """Write as a foreign producer would, and return the offsets once the broker has all."""
-    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "queue.buffering.max.messages": 1_000_000,
+            "linger.ms": 20,
+            # What a Java producer sends by default, a little more than librdkafka's own limit.
+            "message.max.bytes": 1 << 20,
+        }
+    )
     offsets: list[int] = []
     errors: list[KafkaError] = []
 
