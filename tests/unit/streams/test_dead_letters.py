@@ -1,0 +1,92 @@
+"""What is parked now, as `saldo dlq` tells it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.envelope import header_text
+from schemas.failures import ContractBroken
+from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
+from streams.dead_letters import DeadLetters
+from tests.support.task_lab import CODEC, INBOX, Lab, refund
+
+
+def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
+    when = datetime(2026, 11, 20, tzinfo=UTC)
+    return ParkedDiscardRequested(record_key=key, offset=offset, requested_by="dana", reason="no", requested_at=when)
+
+
+async def parked_lab() -> tuple[Lab, DeadLetters]:
+    lab = Lab()
+    await lab.task.advance(
+        [
+            *lab.write(refund("p", "r1", 13), refund("q", "r2"), refund("p", "r3")),
+            lab.write_bytes(b"x", b"\x07nonsense", [("who", b"me")]),
+        ]
+    )
+    return lab, DeadLetters(lab.log, CODEC)
+
+
+async def test_what_waits_is_listed_with_its_reason_and_what_it_waits_behind() -> None:
+    _, letters = await parked_lab()
+    found = await letters.parked(INBOX)
+    assert [(one.offset, one.key_text, one.behind, one.error_type) for one in found] == [
+        (0, "p", None, "Unreadable"),
+        (2, "p", 0, "Unreadable"),
+        (3, "x", None, "Unreadable"),
+    ]
+    assert found[0].message == "amount 13 is unlucky"
+    assert await letters.parked() == found
+
+
+async def test_a_record_is_shown_whole_and_as_far_as_it_can_be_read() -> None:
+    _, letters = await parked_lab()
+    readable, _, garbage = await letters.parked(INBOX)
+    shown = readable.as_json(whole=True)
+    assert shown["content"]["type"] == "RefundLinked"
+    assert shown["content"]["refund_transaction_id"] == "r1"
+    assert "content" not in readable.as_json()
+    shown = garbage.as_json(whole=True)
+    assert shown["content"] is None
+    assert list(shown["dead_letter"]["record_headers"]) == ["who"]
+
+
+async def test_repeats_after_a_crash_are_listed_once_and_what_was_given_up_not_at_all() -> None:
+    lab, letters = await parked_lab()
+    for topic in ("payments.events.v1", f"{INBOX}.dlq"):
+        lab.log._records[topic, 0] += lab.log.records(topic, 0)
+    assert len(await letters.parked(INBOX)) == 3
+    lab.restart()
+    await lab.task.advance([lab.write_record(discard(b"p", 0))])
+    assert [one.offset for one in await letters.parked(INBOX)] == [2, 3]
+
+
+async def test_a_request_goes_to_the_partition_that_holds_the_record_whatever_its_key_says() -> None:
+    lab, letters = await parked_lab()
+    (*_, garbage) = await letters.parked(INBOX)
+    await letters.ask(garbage, lambda now: discard(garbage.key, garbage.offset))
+    asked = lab.log.records(INBOX, 0)[-1]
+    assert asked.key == b"x"
+    assert header_text(asked.headers, "ce_type") == "ParkedDiscardRequested"
+    await lab.task.catch_up()
+    assert [one.key_text for one in await letters.parked(INBOX)] == ["p", "p"]
+
+
+async def test_two_requests_are_two_events_and_carry_who_asked() -> None:
+    lab, letters = await parked_lab()
+    (head, *_) = await letters.parked(INBOX)
+    for _ in range(2):
+        await letters.ask(
+            head, lambda now: ParkedReplayRequested(record_key=b"p", requested_by="dana", reason="x", requested_at=now)
+        )
+    one, other = lab.log.records(INBOX, 0)[-2:]
+    assert one.event_id != other.event_id
+    assert CODEC.decode(one.value).requested_by == "dana"
+
+
+async def test_an_inbox_that_is_none_is_refused_with_those_that_are() -> None:
+    _, letters = await parked_lab()
+    with pytest.raises(ContractBroken, match=r"'nope' is no inbox; there are .*payments\.observations\.v1"):
+        await letters.parked("nope")

@@ -1,0 +1,80 @@
+"""Settings: which source wins, what is refused, and that secrets stay masked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from schemas.failures import ContractBroken
+from streams.settings import KafkaSettings, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable and no file of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("SALDO_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_arguments_win_over_environment_over_file_over_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load_settings().worker.batch_size == 500
+    (tmp_path / "saldo.toml").write_text("log_level = 'error'\n[worker]\nbatch_size = 7\nmarker_every = 9\n")
+    assert load_settings().worker.batch_size == 7
+    monkeypatch.setenv("SALDO_WORKER_BATCH_SIZE", "8")
+    found = load_settings()
+    assert (found.worker.batch_size, found.worker.marker_every, found.log_level) == (8, 9, "error")
+    assert load_settings(log_level="debug").log_level == "debug"
+
+
+def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("[kafka]\ngroup = 'other'\n")
+    monkeypatch.setenv("SALDO_CONFIG", str(tmp_path / "other.toml"))
+    assert load_settings().kafka.group == "other"
+
+
+def test_every_field_that_does_not_fit_is_named_and_no_value_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALDO_WORKER_BATCH_SIZE", "secret-none")
+    monkeypatch.setenv("SALDO_KAFKA_SESSION_TIMEOUT_S", "0")
+    with pytest.raises(ContractBroken) as refused:
+        load_settings()
+    assert "worker.batch_size" in str(refused.value)
+    assert "kafka.session_timeout_s" in str(refused.value)
+    assert "secret-none" not in str(refused.value)
+
+
+def test_a_section_refuses_a_word_that_it_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "saldo.toml").write_text("[kafka]\nbotstrap_servers = 'x'\n")
+    with pytest.raises(ContractBroken, match="botstrap_servers"):
+        load_settings()
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALDO_KAFKA_SASL_PASSWORD", "hush")
+    monkeypatch.setenv("SALDO_PAYTRACE_PASSWORD", "hush")
+    monkeypatch.setenv("SALDO_ABAS_PASSWORD", "hush")
+    found = load_settings()
+    assert "hush" not in repr(found)
+    assert "hush" not in found.model_dump_json()
+    assert found.kafka.sasl_password.get_secret_value() == "hush"
+
+
+def test_kafka_options_carry_security_only_when_it_is_asked_for() -> None:
+    assert set(KafkaSettings().options("b:9")) == {"bootstrap.servers", "security.protocol", "log_level"}
+    secured = KafkaSettings.model_validate(
+        {"security_protocol": "SASL_SSL", "ssl_ca_location": "ca.pem", "sasl_username": "u", "sasl_password": "p"}
+    ).options("b:9")
+    assert secured["ssl.ca.location"] == "ca.pem"
+    assert (secured["sasl.username"], secured["sasl.password"]) == ("u", "p")
+
+
+def test_without_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with pytest.raises(ContractBroken, match="SALDO_KAFKA_BOOTSTRAP_SERVERS"):
+        _ = settings.bootstrap_servers
+    # Reports need none.
+    assert settings.projection.bootstrap_servers == ""
