@@ -1,0 +1,310 @@
+"""Batches, vault customers, schedules and payment wishes over HTTP, both sandboxes and a real broker; back-fill.
+
+Rules: each fact arrives once, a change is told again, a killed source tells nothing twice, a killed back-fill goes on
+where its mark stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.abas.client import AbasClient, commit, set_field
+from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from connectors.abas.working_set import working_set
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.ports import CardDetails, Charge, RecurrencePlan
+from schemas.codec import Codec
+from schemas.envelope import header_text
+from schemas.records.gateway import WishStatus
+from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
+from schemas.sensitive import find_sensitive
+from streams.embedded.kafka import EmbeddedKafka
+from streams.tasks.kafka import KafkaLog
+from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
+from tests.support.paytrace_sandbox import MASTERCARD, VISA, Sandbox, sandbox_in_thread
+from tests.support.worker_process import ROOT, make_our_topics, read_all
+
+FACTS = {"settlement": "settlement.inbox.v1", "customers": "customers.inbox.v1"} | {
+    "subscriptions": "subscriptions.inbox.v1",
+    "gateway": "gateway.inbox.v1",
+}
+CURSORS = "sources.cursors.v1"
+TRANSACTIONS = "payments.observations.v1"
+CODEC = Codec()
+
+
+class Installation:
+    """A broker with our topics, and `saldo` commands that find it and the sandboxes."""
+
+    def __init__(self, bootstrap: str, data_dir: Path) -> None:
+        self.bootstrap = bootstrap
+        self.data_dir = data_dir
+        self.env: dict[str, str] = {
+            "PATH": "/usr/bin:/bin",
+            "SALDO_CONFIG": str(data_dir / "none.toml"),
+            "SALDO_DATA_DIR": str(data_dir),
+            "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "SALDO_POLLING_PAYTRACE_EVERY_S": "0.3",
+            "SALDO_POLLING_ABAS_EVERY_S": "0.3",
+            "SALDO_POLLING_FACTS_EVERY_S": "0.3",
+            "SALDO_POLLING_WHOLE_WINDOW_EVERY_S": "0.1",
+        }
+
+    def reach(self, paytrace: Sandbox | None = None, abas: AbasSandboxProcess | None = None) -> None:
+        """Let the commands speak to these sandboxes."""
+        if paytrace is not None:
+            self.env |= {
+                "SALDO_PAYTRACE_BASE_URL": paytrace.base_url,
+                "SALDO_PAYTRACE_USERNAME": "demo123",
+                "SALDO_PAYTRACE_PASSWORD": "demo123",
+                "SALDO_PAYTRACE_MERCHANT_ID": "1",
+                "SALDO_PAYTRACE_MAX_REQUESTS_PER_S": "10000",
+                "SALDO_PAYTRACE_LOOKBACK_WINDOW_DAYS": "3",
+                "SALDO_PAYTRACE_ACH_SOURCE": "off",
+            }
+        if abas is not None:
+            self.env |= {"SALDO_ABAS_BASE_URL": abas.base_url, "SALDO_ABAS_PASSWORD": DEFAULT_PASSWORD}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        command = [sys.executable, "-m", "streams.cli", *words]
+        return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    @contextmanager
+    def running(self, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command in the background, its output in <name>.log; killed as by kill -9 when the block ends."""
+        with self.log_of(name).open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", *words], env=self.env, cwd=ROOT, stdout=output, stderr=output
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(20)
+
+    def log_of(self, name: str) -> Path:
+        return self.data_dir / f"{name}.log"
+
+    def polls(self, name: str, source: str) -> int:
+        """How many polls of a source ended well, by the log of its process."""
+        return self.log_of(name).read_text().count(f'"source": "{source}", "changed"')
+
+    def records(self, topic: str) -> list[tuple[str | None, Any]]:
+        """Every record of a topic with its event id."""
+
+        async def read() -> list[tuple[str | None, Any]]:
+            log = KafkaLog({"bootstrap.servers": self.bootstrap, "log_level": 2})
+            try:
+                found = await read_all(log, topic)
+            finally:
+                await asyncio.to_thread(log.close)
+            return [(header_text(record.headers, "ce_id"), CODEC.decode(record.value)) for record in found]
+
+        return asyncio.run(read())
+
+    def facts(self) -> dict[str, list[Any]]:
+        """What is in the inboxes of the contexts to come."""
+        return {name: [record for _, record in self.records(topic)] for name, topic in FACTS.items()}
+
+    def counts(self) -> dict[str, int]:
+        return {name: len(records) for name, records in self.facts().items()}
+
+
+@pytest.fixture
+def saldo(tmp_path: Path) -> Iterator[Installation]:
+    with EmbeddedKafka(tmp_path / "kafka", die_with_parent=True) as broker:
+        make_our_topics(broker.bootstrap_servers)
+        yield Installation(broker.bootstrap_servers, tmp_path)
+
+
+def wait_for(done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def card(number: str = VISA, year: int = 2030) -> CardDetails:
+    return CardDetails(SecretStr(number), 12, year, SecretStr("999"))
+
+
+def ask(sandbox: Sandbox, work: Callable[[PayTraceClient], Any]) -> Any:
+    """Do something at PayTrace, as a merchant's other software would."""
+
+    async def run() -> Any:
+        async with PayTraceClient(sandbox.client_settings()) as client:
+            return await work(client)
+
+    return asyncio.run(run())
+
+
+def sell_and_settle(sandbox: Sandbox, *amounts: int) -> None:
+    async def sell(client: PayTraceClient) -> None:
+        for amount in amounts:
+            await client.sale_keyed(card(), Charge(amount_minor=amount, invoice_number=f"RE-{amount}"))
+
+    ask(sandbox, sell)
+    assert sandbox.admin("settle", {})["batch"] is not None
+
+
+def change_wish(abas: AbasSandboxProcess, record: str, status: str) -> None:
+    async def edit() -> None:
+        async with AbasClient(abas.settings()) as client, working_set(client) as editors:
+            editor = await editors.open("900:6", "UPDATE", record=record)
+            await editors.act(editor, [set_field("ystatus", status), commit({})])
+
+    asyncio.run(edit())
+
+
+@pytest.mark.timeout(240)
+def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_path: Path) -> None:
+    with (
+        sandbox_in_thread(tmp_path / "paytrace", first_batch_number=999) as paytrace,
+        running_sandbox(_made(tmp_path / "abas")) as abas,
+    ):
+        saldo.reach(paytrace, abas)
+        ask(paytrace, lambda client: client.create_customer("acme-inc", card=card(), billing_address={"name": "Kevin"}))
+        plan = RecurrencePlan(
+            customer_id="acme-inc", amount_minor=2495, frequency="3", start_on=date(2040, 1, 31), total_count=12
+        )
+        schedule = ask(paytrace, lambda client: client.create_recurrence(plan)).recurrence_id
+        sell_and_settle(paytrace, 12500, 700)
+        abas.seed()
+        wish = {"kind": "refund", "customer_number": "70001", "amount": "12.50", "currency": "USD"}
+        asked = wish | {"paytrace_transaction_id": "395970001", "reason": f"typed {VISA}", "requester": "M. Muster"}
+        [record] = abas.admin("POST", "payment-wishes", [asked])["ids"]
+
+        with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
+            wait_for(lambda: all(saldo.counts().values()), "each kind of fact once")
+            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas wishes")
+            wait_for(
+                lambda: (
+                    saldo.polls("paytrace", "paytrace facts") >= before[0] + 3
+                    and saldo.polls("abas", "abas wishes") >= before[1] + 3
+                ),
+                "three more polls of each",
+            )
+            assert saldo.counts() == dict.fromkeys(FACTS, 1)
+            facts = saldo.facts()
+        [batch], [customer], [recurrence], [wished] = facts.values()
+        assert (batch.batch_number, batch.net_minor, batch.is_consistent, batch.mismatch) == (999, 13200, True, "")
+        assert (customer.vault_customer_id, customer.card_last_four) == ("acme-inc", VISA[-4:])
+        assert customer.card_expires_on == date(2030, 12, 31)
+        assert (recurrence.recurrence_id, recurrence.amount_minor) == (schedule, 2495)
+        assert (recurrence.frequency, recurrence.next_on) == (RecurrenceFrequency.MONTHLY, date(2040, 1, 31))
+        assert (wished.wish_id, wished.amount_minor, wished.requester) == (record, 1250, "M. Muster")
+        assert wished.vault_customer_id == "acme-inc"
+        assert find_sensitive("facts", repr(facts)) is None
+        assert "Kevin" not in repr(facts)
+
+        # Both sources were killed just now; started again they tell what changed and nothing else.
+        new_card = {"credit_card": {"number": MASTERCARD, "expiration_month": "11", "expiration_year": "2031"}}
+        ask(paytrace, lambda client: client.update_customer("acme-inc", fields=new_card))
+        ask(paytrace, lambda client: client.update_recurrence(schedule, {"amount": "30.00", "total_count": "24"}))
+        sell_and_settle(paytrace, 100)
+        change_wish(abas, record, "DONE")
+        with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
+            wait_for(lambda: all(count >= 2 for count in saldo.counts().values()), "each change")
+            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas wishes")
+            wait_for(
+                lambda: (
+                    saldo.polls("paytrace", "paytrace facts") >= before[0] + 2
+                    and saldo.polls("abas", "abas wishes") >= before[1] + 2
+                ),
+                "two more polls of each",
+            )
+        facts = saldo.facts()
+        assert {name: len(records) for name, records in facts.items()} == dict.fromkeys(FACTS, 2)
+        assert sorted(seen.batch_number for seen in facts["settlement"]) == [1, 999]
+        assert facts["customers"][-1].card_last_four == MASTERCARD[-4:]
+        assert (facts["subscriptions"][-1].amount_minor, facts["subscriptions"][-1].planned_count) == (3000, 24)
+        assert facts["subscriptions"][-1].status is RecurrenceStatus.ACTIVE
+        assert facts["gateway"][-1].status is WishStatus.DONE
+
+
+@pytest.mark.timeout(240)
+def test_a_killed_backfill_goes_on_where_its_mark_stands(saldo: Installation, tmp_path: Path) -> None:
+    first, days = date(2026, 3, 5), 8  # over the night of 8 March, when the clocks go forward
+    last = first + timedelta(days=days - 1)
+    words = ("backfill", "paytrace", "--from", str(first), "--to", str(last))
+    with sandbox_in_thread(tmp_path / "paytrace", first_batch_number=998) as paytrace:
+        saldo.reach(paytrace)
+        for day in range(days):
+            paytrace.admin("clock", {"now": f"{first + timedelta(days=day)}T12:00:00"})
+            sell_and_settle(paytrace, 1000 + day, 2000 + day)
+        paytrace.admin("faults", {"latency": {"seconds": 2.5, "path": "/v1/transactions/export"}})
+
+        with saldo.running("backfill", *words) as process:
+            wait_for(lambda: _marked(saldo, first, last) >= first, "a day marked")
+            assert process.poll() is None, "it is killed on its way"
+        marked = _marked(saldo, first, last)
+        assert first <= marked < last
+        paytrace.admin("faults", {"clear": True})
+
+        resumed = saldo.run(*words, "--resume")
+        assert resumed.returncode == 0, resumed.stderr
+        assert f"read {marked + timedelta(days=1)} to {last}, " in resumed.stdout
+        told = saldo.records(TRANSACTIONS)
+        books = set(paytrace.books())
+        assert {record.paytrace_transaction_id for _, record in told} == books
+        assert len({event_id for event_id, _ in told}) == len(books) == 2 * days
+        batches = saldo.records(FACTS["settlement"])
+        assert {record.batch_number for _, record in batches} == {998, 999, *range(1, days - 1)}
+        assert Counter(record.is_consistent for _, record in batches)[True] == len(batches)
+        assert len({event_id for event_id, _ in batches}) == days
+        assert _marked(saldo, first, last) == last
+
+        done = saldo.run(*words, "--resume")
+        assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
+        once_more = saldo.run(*words)
+        assert f"read {first} to {last}, {3 * days} transactions and batches seen" in once_more.stdout
+        assert len(saldo.records(TRANSACTIONS)) == len(told), "what is told is not told again"
+        assert saldo.run("backfill", "paytrace", "--from", str(last), "--to", str(first)).returncode == 2
+
+
+@pytest.mark.timeout(120)
+def test_abas_is_probed_and_a_profile_checked_from_the_command_line(tmp_path: Path) -> None:
+    saldo = Installation("127.0.0.1:1", tmp_path)
+    with running_sandbox(_made(tmp_path / "abas")) as abas:
+        saldo.reach(abas=abas)
+        fits = saldo.run("abas", "check")
+        assert (fits.returncode, f"fits the abas at {abas.base_url}" in fits.stdout) == (0, True), fits.stderr
+
+        profile = tmp_path / "first.yaml"
+        probed = saldo.run("abas", "probe", "--out", str(profile))
+        assert (probed.returncode, probed.stdout.splitlines()[0].startswith(f"wrote {profile}")) == (0, True)
+        assert saldo.run("abas", "probe").stdout == profile.read_text()
+        assert saldo.run("abas", "probe", "--out", str(profile)).returncode == 2, "somebody's work is not overwritten"
+        assert saldo.run("abas", "check", "--profile", str(profile)).returncode == 0, "what was proven fits"
+
+        spoilt = profile.read_text().replace("openAmt", "openAmount").replace("dueDate", "dueDay")
+        profile.write_text(spoilt)
+        refused = saldo.run("abas", "check", "--profile", str(profile))
+        assert refused.returncode == 2
+        assert all(name in refused.stderr for name in ("openAmount", "dueDay", profile.name))
+        assert "Traceback" not in refused.stderr
+    assert saldo.run("abas", "check").returncode == 2, "no abas answers"
+
+
+def _marked(saldo: Installation, first: date, last: date) -> date:
+    subject = f"paytrace/backfill/{first}/{last}"
+    marks = [record.position for _, record in saldo.records(CURSORS) if record.subject == subject]
+    return date.fromisoformat(max(marks, default=str(first - timedelta(days=1))))
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
