@@ -191,6 +191,16 @@ class Posting(_Entry):
     dialog_answers: Mapping[str, tuple[str, ...]] = {}  # dialog id -> values; any other question is a refusal
     documents: Mapping[str, DocumentEntry]
 
+    @model_validator(mode="after")
+    def _every_word_has_a_translation(self) -> Self:
+        untold = [
+            *(m for m in PaymentMethod if m not in self.methods),
+            *(r for r in ReversalReason if r not in self.reasons),
+        ]
+        if untold:
+            raise ValueError(f"methods and reasons say nothing for {', '.join(untold)}")
+        return self
+
 
 class Formats(_Entry):
     """How this abas reads and shows dates."""

@@ -12,7 +12,7 @@ from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, equals
 from connectors.abas.documents import CASH_RECEIPT, RECEIPT_REVERSAL
 from connectors.abas.documents.kind import CommandT, DocumentKind
-from connectors.abas.errors import AbasDocumentContradicts, AbasInternalError, AbasRefused
+from connectors.abas.errors import AbasDocumentContradicts, AbasInternalError, AbasRefused, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.posting import post_document
 from connectors.abas.profile import Profile
@@ -32,7 +32,10 @@ RECEIPT_NOT_FOUND = "MISSING_OBJECT/receipt"
 
 
 class AbasSink:
-    """Posts documents; satisfies the sink agent's port by its shape."""
+    """Posts documents; satisfies the sink agent's port by its shape.
+
+    Raises: ProfileMismatch when the profile leaves out a document kind.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,10 @@ class AbasSink:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        missing = [kind.name for kind in (CASH_RECEIPT, RECEIPT_REVERSAL) if kind.name not in profile.posting.documents]
+        if missing:
+            where = profile.where("posting", "documents")
+            raise ProfileMismatch([f"{where}: posting.documents has no {name}; add that entry" for name in missing])
         self._client = client
         self._profile = profile
         self._settings = settings

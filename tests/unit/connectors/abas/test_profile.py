@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.abas.errors import ProfileUnreadable
+from connectors.abas.client import AbasClient
+from connectors.abas.errors import ProfileMismatch, ProfileUnreadable
 from connectors.abas.profile import load_profile, parse_profile
 from connectors.abas.settings import SANDBOX_PROFILE, AbasSettings
+from connectors.abas.sink import AbasSink
 
 TEXT = SANDBOX_PROFILE.read_text(encoding="utf-8")
 
@@ -54,6 +56,18 @@ def test_outstanding_items_must_come_from_somewhere() -> None:
     text = TEXT[: TEXT.index("  open_item:\n    table")] + TEXT[TEXT.index("  payment:\n    table") :]
     with pytest.raises(ProfileUnreadable, match=r"tables\.open_item or open_item_list"):
         parse_profile(text, origin="p.yaml")
+
+
+def test_every_method_and_reason_needs_a_word() -> None:
+    text = TEXT.replace('ACH: "(Other)", ', "").replace("VOID: VOID, ", "")
+    with pytest.raises(ProfileUnreadable, match="say nothing for ACH, VOID"):
+        parse_profile(text, origin="p.yaml")
+
+
+def test_a_profile_without_a_document_kind_posts_nothing() -> None:
+    text = TEXT.replace("    receipt_reversal:\n", "    receipt_reversl:\n")
+    with pytest.raises(ProfileMismatch, match=r"p\.yaml:\d+: posting\.documents has no receipt_reversal"):
+        AbasSink(AbasClient(AbasSettings()), parse_profile(text, origin="p.yaml"), AbasSettings())
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
