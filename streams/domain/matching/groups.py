@@ -217,6 +217,7 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             if more:
                 total += sum(others.amounts[member] for member in more)
                 runs.setdefault(total, []).append((day, length))
+    few = {key: members for key, members in days.items() if 2 <= len(members) <= 3 * DAY_POOL}
     names = work.names(side.other)
     for at, is_open in enumerate(work.open(side)):
         amount = book.amounts[at]
@@ -228,13 +229,10 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                 members = [one for step in range(length) for one in days.get((start + step, amount > 0), ())]
                 if len(members) >= 2 and _no_contradiction(work, side, at, members):
                     yield _option(work, side, at, tuple(members), 20.0, keyed=False)
-        if names.telling(book.words[at]):
+        if not few or names.telling(book.words[at]):
             continue
         for start in range(first, last + 1):
-            day_lines = days.get((start, amount > 0), ())
-            if len(day_lines) > 3 * DAY_POOL:
-                continue
-            pool = [one for one in day_lines if _smaller(others.amounts[one], amount)]
+            pool = [one for one in few.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
             if 2 <= len(pool) <= DAY_POOL:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
                 yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)

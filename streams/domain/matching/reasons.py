@@ -62,7 +62,10 @@ def _reason(
         return "amount is zero", -1
     same = by_amount.get(book.amounts[at], [])
     if same:
-        nearest = min(same[:200], key=lambda other: (abs((others.days[other] or 0) - (book.days[at] or 0)), other))
+        nearest = min(
+            same if len(same) <= 200 else same[:1],
+            key=lambda other: (abs((others.days[other] or 0) - (book.days[at] or 0)), other),
+        )
         other_open = work.open(side.other)
         is_open = next((other for other in same if other_open[other]), -1)
         if is_open < 0:
