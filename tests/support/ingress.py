@@ -12,13 +12,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -164,11 +165,16 @@ class Client:
     host: str
     port: int
     timeout_s: float = 30.0
+    tls: ssl.SSLContext | None = None
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+        connection = (
+            http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+            if self.tls is None
+            else http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout_s, context=self.tls)
+        )
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -289,7 +295,6 @@ class IngressProcess:
     process: subprocess.Popen[bytes]
     client: Client
     log_path: Path
-    extra: list[str] = field(default_factory=list)
 
     @property
     def rss_bytes(self) -> int:
@@ -306,7 +311,11 @@ class IngressProcess:
 
 @contextmanager
 def ingress_in_process(
-    directory: Path, bootstrap: str, found: IngressSettings, env: Mapping[str, str] | None = None
+    directory: Path,
+    bootstrap: str,
+    found: IngressSettings,
+    env: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[IngressProcess]:
     """Start `saldo serve ingress`, and end it with the block (SIGTERM; its exit code must be 0)."""
     log_path = directory / "ingress.log"
@@ -325,7 +334,7 @@ def ingress_in_process(
             stderr=output,
         )
     try:
-        client = Client("127.0.0.1", _port_in(log_path, process))
+        client = Client("127.0.0.1", _port_in(log_path, process), tls=tls)
         _await_health(client)
         yield IngressProcess(process, client, log_path)
         process.send_signal(signal.SIGTERM)

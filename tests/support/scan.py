@@ -6,6 +6,7 @@ To be called after tests that moved records, and after the kill test: `assert sc
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def scan_topics(connection: Mapping[str, Any] | str, topics: Iterable[str] | Non
     options = {"bootstrap.servers": connection} if isinstance(connection, str) else dict(connection)
     leaks: list[Leak] = []
     looked_at = 0
-    for message in _messages(options, topics):
+    for message in read_messages(options, topics):
         looked_at += 1
         place = f"{message.topic()}/{message.partition()}/{message.offset()}"
         for name, value in _parts(message):
@@ -117,7 +118,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _messages(options: Mapping[str, Any], topics: Iterable[str] | None) -> Iterator[Message]:
+def read_messages(options: Mapping[str, Any], topics: Iterable[str] | None = None) -> Iterator[Message]:
+    """Every message that is there now, of every topic or of these."""
     consumer = Consumer(
         {
             **options,
@@ -132,13 +134,14 @@ def _messages(options: Mapping[str, Any], topics: Iterable[str] | None) -> Itera
         wanted = [name for name in known if not name.startswith(_INTERNAL)] if topics is None else list(topics)
         left = {(name, partition) for name in wanted for partition in known[name].partitions}
         consumer.assign([TopicPartition(name, partition, 0) for name, partition in sorted(left)])
+        silent_since = time.monotonic()
         while left:
-            batch = consumer.consume(1000, timeout=READ_TIMEOUT_S)
-            assert batch, f"the broker fell silent with {len(left)} partitions unread"
-            for message in batch:
+            for message in consumer.consume(1000, timeout=0.2):
+                silent_since = time.monotonic()
                 if message.error() is None:
                     yield message
                 else:
                     left.discard((str(message.topic()), int(message.partition() or 0)))
+            assert time.monotonic() - silent_since < READ_TIMEOUT_S, f"the broker fell silent, {len(left)} unread"
     finally:
         consumer.close()
