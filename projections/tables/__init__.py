@@ -13,6 +13,7 @@ from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
 from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
+from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.table import Table
 
@@ -26,6 +27,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_OPEN_ITEMS,
     FCT_ENTRIES,
     FCT_POSTINGS,
+    FCT_SETTLEMENT_BATCHES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,

@@ -61,6 +61,7 @@ def eventful() -> list[Incoming]:
     script.marked(PAYMENTS, 4711)
     script.write_again(requested)
     script.write_again(first)
+    script.write("settlement.inbox.v1", example("SettlementBatchObserved"))
     return script.messages
 
 

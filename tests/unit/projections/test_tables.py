@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from projections.tables.fct_entries.row import ENTRY_EVENTS
 from projections.tables.fct_movements.row import STAGES
 from projections.tables.fct_payment_events.row import PAYMENT_RECORDS, bridge_term
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
+from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.money import direction_sign, movement_sign, parked_money
@@ -103,6 +105,15 @@ def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
     wish = example("PaymentWishObserved", paytrace_transaction_id=None)
     [row] = FCT_RECORDS.project(wish, standing("gateway.inbox.v1"))
     assert (row["paytrace_transaction_id"], row["record_key"], row["amount_minor"]) == ("", "k", 1250)
+
+
+def test_what_a_batch_leaves_open_is_null(store: Store) -> None:
+    batch = example("SettlementBatchObserved", sales_minor=None, listed_count=None, is_consistent=None)
+    table = FCT_SETTLEMENT_BATCHES
+    columns = tuple(zip(*table.values(batch, standing("settlement.inbox.v1")), strict=True))
+    store.insert(table.name, table.columns, columns)
+    asked = f"SELECT net_minor, sales_minor, listed_count, is_consistent, toString(settled_on) FROM {table.name}"
+    assert store.rows(asked) == [(61240, None, None, None, "2015-04-10")]
 
 
 def test_topic_names_are_the_catalogue_s() -> None:
@@ -230,16 +241,15 @@ def test_table_sql_is_what_the_migrations_made(engine: Store) -> None:
 def test_a_migration_is_applied_once_and_never_edited(engine: Store, tmp_path: Path) -> None:
     assert migrate(engine) == ()
     assert [migration.name for migration in migrations()] == sorted(p.name for p in MIGRATIONS.iterdir() if p.is_dir())
+    shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
     edited = tmp_path / "0001_spine"
-    edited.mkdir()
     (edited / "up.sql").write_text("SELECT 1\n;\n")
-    (edited / "check.sql").write_text("SELECT 1")
     with pytest.raises(MigrationBroken, match="changed after it was applied"):
         migrate(engine, tmp_path)
     edited.rename(tmp_path / "0001_other")
     with pytest.raises(MigrationBroken, match="too old"):
         migrate(engine, tmp_path)
-    (tmp_path / "0001_other").rename(tmp_path / "0003_gap")
+    shutil.rmtree(tmp_path / "0001_other")
     with pytest.raises(MigrationBroken, match="number 0001"):
         migrate(engine, tmp_path)
 
