@@ -204,7 +204,8 @@ class KafkaLog:
         batch: list[Inbound] = []
         waited = 0.0
         while not batch:
-            for message in consumer.consume(READ_BATCH, timeout=0.5):
+            # Asked for more than there is, it would sit out its time.
+            for message in consumer.consume(min(READ_BATCH, end - start), timeout=0.5):
                 error = message.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
                     return batch, end

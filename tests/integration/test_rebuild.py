@@ -48,21 +48,20 @@ def records(bootstrap: str, topic: str) -> list[Inbound]:
     return asyncio.run(work())
 
 
+def course(number: int) -> list[Outbound]:
+    """A payment that is seen twice, and two of three are voided."""
+    payment, invoice = f"8{number:07d}", f"RE-{number % 9}"
+    captured = outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=invoice))
+    voided = outbound(INBOX, sighting(Status.VOIDED, payment=payment, invoice=invoice, minute=1))
+    return [captured, captured, *([voided] if number % 3 else [])]
+
+
 def live(bootstrap: str, data_dir: Path) -> None:
     """Let a worker decide captures, voids, references, an open item and something unreadable; then stop it."""
     workers = Workers(bootstrap, data_dir)
     try:
         workers.start("one")
-        for number in range(PAYMENTS):
-            payment = f"8{number:07d}"
-            produce(
-                bootstrap,
-                [
-                    outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=f"RE-{number % 9}")),
-                    outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=f"RE-{number % 9}")),
-                    *([outbound(INBOX, sighting(Status.VOIDED, payment=payment, minute=1))] if number % 3 else []),
-                ],
-            )
+        produce(bootstrap, (record for number in range(PAYMENTS) for record in course(number)))
         key = b"81000000"
         produce(
             bootstrap,
