@@ -94,7 +94,8 @@ def new_server(app: Ingress, settings: IngressSettings) -> uvicorn.Server:
 def listen(settings: IngressSettings) -> socket.socket:
     """The bound socket; raises OSError naming host and port when somebody else has it."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Named as TCP: asyncio sets TCP_NODELAY on nothing else, and an answer would wait 40 ms for its second half.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

@@ -73,6 +73,9 @@ class Books(NoReader):
             raise self.error
         return self.row
 
+    async def export_ach(self, transaction_id: str) -> JsonObject | None:
+        return None
+
 
 class SlowLog(MemoryLog):
     """A broker that acknowledges late, fails, or is away."""
