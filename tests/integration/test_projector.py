@@ -31,6 +31,7 @@ from projections.topics import projected_topics
 from projections.writer import run_projector
 from streams.embedded.kafka import EmbeddedKafka
 from tests.support.clickhouse_http import http_front
+from tests.support.examples import example
 from tests.support.kafka import make_topics
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
@@ -232,6 +233,9 @@ def busy_day() -> BusyDay:
         captures.append(captured)
         if number % 5 == 0:
             script.write_again(captured)
+        if number % 100 == 0:
+            batch = example("SettlementBatchObserved", batch_id=f"main/{number}/2026-11-20")
+            script.write("settlement.inbox.v1", batch, partition=number % 4)
     for captured in captures[::50]:
         script.write_again(captured)
         script.late += 1
