@@ -12,9 +12,10 @@ from confluent_kafka import KafkaException
 
 from schemas import catalog
 from schemas.codec import Codec
+from schemas.envelope import header_text
 from schemas.records.payments import TransactionObserved
 from streams.ingress.problems import away
-from streams.publishing import observation_id, to_outbound
+from streams.publishing import to_outbound
 from streams.tasks.ports import DeliveryFailed, Log
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Delivery:
             self._on_broken()
             raise self._away() from None
         self._suspect = False
-        return [observation_id(record) for record in records]
+        return [header_text(record.headers, "ce_id") or "" for record in outbound]
 
     async def ready(self) -> bool:
         """Whether the broker answers for our inbox; asked at most once a second, however many ask us."""

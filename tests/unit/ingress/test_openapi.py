@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -60,7 +61,8 @@ def prove(request: PreparedRequest) -> PreparedRequest:
     """Sign the hook, carry the token, and send the Silent Post where it belongs."""
     assert request.url is not None
     body = request.body or b""
-    raw = body.encode() if isinstance(body, str) else bytes(body)
+    raw = body.encode() if isinstance(body, str) else body
+    assert isinstance(raw, bytes)
     if "/hooks/" in request.url:
         request.headers.update({k: v for k, v in signed(raw, at=time.time()).items() if k.startswith("webhook-")})
     if "/observations" in request.url:
@@ -72,14 +74,14 @@ def prove(request: PreparedRequest) -> PreparedRequest:
 
 @SCHEMA.parametrize()
 @BOUNDED
-def test_a_stranger_s_requests(case: schemathesis.Case, client: Client) -> None:
+def test_a_stranger_s_requests(case: schemathesis.Case[Any], client: Client) -> None:
     response = case.call(base_url=f"http://{client.host}:{client.port}")
     case.validate_response(response, checks=CHECKS)
 
 
 @SCHEMA.parametrize()
 @BOUNDED
-def test_a_proved_sender_s_requests(case: schemathesis.Case, client: Client) -> None:
+def test_a_proved_sender_s_requests(case: schemathesis.Case[Any], client: Client) -> None:
     response = case.call(base_url=f"http://{client.host}:{client.port}", auth=prove)
     # A signed head is right whatever was generated for it, so what has to be refused is judged by the body's own tests.
     case.validate_response(response, checks=[check for check in CHECKS if check is not checks.negative_data_rejection])
