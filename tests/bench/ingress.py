@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import uvicorn
@@ -106,7 +107,7 @@ def requests(bodies: Sequence[bytes]) -> list[bytes]:
     return made
 
 
-def start_bare(address: str) -> tuple[tuple[str, int], multiprocessing.Process]:
+def start_bare(address: str) -> tuple[tuple[str, int], BaseProcess]:
     """The floor in a process of its own."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so that asyncio sets NODELAY
     listener.bind(("127.0.0.1", 0))

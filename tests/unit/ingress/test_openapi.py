@@ -18,6 +18,7 @@ from schemas.codec import from_json
 from streams.ingress.observations import RECORD
 from streams.ingress.openapi import describe, record_schema
 from tests.support.ingress import (
+    ROW,
     SILENT_PATH,
     TOKEN,
     Client,
@@ -28,7 +29,7 @@ from tests.support.ingress import (
     settings,
     signed,
 )
-from tests.unit.ingress.test_app import OBSERVATION, ROW, Books
+from tests.unit.ingress.test_app import OBSERVATION, Books
 
 SETTINGS = settings(max_observations=20)
 DESCRIPTION = describe(SETTINGS, HOOK_TYPE)
