@@ -86,10 +86,12 @@ class SlowLog(MemoryLog):
         self.error = error
         self.away = away
         self.appends = 0
+        self.asked = False
 
     def partition_count(self, topic: str) -> int:
-        if self.away:
+        if self.away and not self.asked:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        self.asked = True  # the real log remembers as well
         return super().partition_count(topic)
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
