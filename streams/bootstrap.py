@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import faust
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from connectors.abas.client import AbasClient
@@ -32,7 +34,9 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.source import PayTraceSource
+from schemas import catalog
 from schemas.codec import Codec
+from schemas.failures import ContractBroken
 from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
 from streams.agents.inbox import Flow
 from streams.metrics import TaskMetrics
@@ -50,6 +54,8 @@ from streams.tasks.task import Task, TaskRules
 logger = logging.getLogger(__name__)
 
 EXIT_HALTED = 70
+# A cold embedded broker on a busy machine took 15 s; four times that, and a supervisor starts us again anyway.
+TOPICS_TIMEOUT_S = 60.0
 
 # Every pure agent, in the order in which a payment meets them.
 DECIDERS: tuple[Processor[Any], ...] = (
@@ -66,6 +72,28 @@ def codec(settings: Settings) -> Codec:
     from schemas.registry import Registry
 
     return Codec(Registry(settings.schema_registry_url))
+
+
+def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
+    """Wait until the broker answers and holds every topic: Faust never notices a topic that comes after it.
+
+    Raises: ContractBroken naming what is missing when the time is over.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            known = AdminClient(settings.kafka_options).list_topics(timeout=2.0).topics
+            missing = [name for name in catalog.topics() if name not in known]
+            if not missing:
+                return
+            problem = f"the cluster lacks {', '.join(missing)}; run `saldo topics apply`"
+        except ContractBroken as error:
+            problem = str(error)
+        except KafkaException as error:
+            problem = f"no Kafka broker answers at {settings.bootstrap_servers}: {error}"
+        if time.monotonic() >= deadline:
+            raise ContractBroken(problem)
+        time.sleep(0.1)
 
 
 # -- worker --------------------------------------------------------------------------------------------------------

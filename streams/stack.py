@@ -135,7 +135,7 @@ class Stack:
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 
     def kafka(self) -> ProcessSpec:
-        """The broker; ready once it answers and holds our topics."""
+        """The broker; ready once it answers and holds our topics. The pipeline loads its code meanwhile."""
         broker = EmbeddedKafka(self.data_dir)
         command = broker.prepare()
 
@@ -146,7 +146,7 @@ class Stack:
             topics.apply(admin, topics.compare(admin, catalog.topics().values()))
             return True
 
-        return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, restart=QUICK_RESTARTS)
+        return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)
 
     def sandboxes(self) -> Sequence[ProcessSpec]:
         """The pretended outside world."""

@@ -35,9 +35,10 @@ def worker() -> None:
     settings = _settings()
     import faust
 
-    from streams.bootstrap import worker_app
+    from streams.bootstrap import wait_for_topics, worker_app
     from streams.logs import logging_config
 
+    wait_for_topics(settings)
     if settings.worker.metrics_port:
         from prometheus_client import start_http_server
 
@@ -59,14 +60,16 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
         SourceName.PAYTRACE: bootstrap.run_paytrace_source,
         SourceName.ABAS: bootstrap.run_abas_source,
     }
+    bootstrap.wait_for_topics(settings)
     asyncio.run(_until_told(settings, sources[name]))
 
 
 def projector() -> None:
     """Project every topic into ClickHouse; in embedded mode it also answers SQL for the other commands."""
     settings = _settings()
-    from streams.bootstrap import run_projector
+    from streams.bootstrap import run_projector, wait_for_topics
 
+    wait_for_topics(settings)
     run_projector(settings)
 
 

@@ -57,8 +57,9 @@ class ProcessSpec:
     """One process to keep alive.
 
     env None inherits ours. ready gets the pid and tells whether the process does its work; None means at once.
-    restart None means that its end, of whatever kind, ends the supervisor. A Python child should run with
-    PYTHONUNBUFFERED=1, or its lines arrive late.
+    restart None means that its end, of whatever kind, ends the supervisor. With gate False the next process is not
+    kept waiting until this one is ready: for what others wait for by themselves, with something to do meanwhile. A
+    Python child should run with PYTHONUNBUFFERED=1, or its lines arrive late.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ProcessSpec:
     cwd: Path | None = None
     ready: Callable[[int], bool] | None = None
     ready_timeout_s: float = 60.0
+    gate: bool = True
     restart: RestartPolicy | None = field(default_factory=RestartPolicy)
     grace_s: float = 20.0
 
@@ -168,12 +170,12 @@ class Supervisor:
         return tuple(child.status() for child in self._children)
 
     def _start_next(self) -> None:
-        """Start the first process that never ran, once all before it have been ready."""
+        """Start the first process that never ran, once all gates before it have been ready."""
         for child in self._children:
             if child.state is ProcessState.WAITING:
                 self._spawn(child)
                 return
-            if not child.was_ready:
+            if child.spec.gate and not child.was_ready:
                 return
 
     def _look_after(self, child: _Child) -> None:
