@@ -164,8 +164,8 @@ def facts(broker: str) -> Counter[tuple[Any, ...]]:
 def books_agree(sandbox: Sandbox, told: Counter[tuple[Any, ...]], *, blinks: bool = False) -> None:
     """PayTrace's own books against the journal: every capture, void, settlement and refund, each once.
 
-    A source that blinks (a poll, lost hooks) may see a sale only after it was voided; then neither the capture nor its reversal is
-    told, which is the same money.
+    A source that blinks (a poll, lost hooks) may see a sale only after it was voided; then neither the capture nor its
+    reversal is told, which is the same money.
     """
     assert max(told.values()) == 1, [fact for fact, count in told.items() if count > 1]
     kinds = Counter(fact[0] for fact in told)

@@ -106,13 +106,17 @@ class Feeder(threading.Thread):
         await world.returns(story)
 
     async def _seed(self, call) -> None:  # type: ignore[no-untyped-def]  # a coroutine function
-        """Write to the abas sandbox while nobody shoots at it; it may still be starting again."""
+        """Write to the abas sandbox while nobody shoots at it.
+
+        It may still be starting again, and a connection kept from before the last shot is dead: nothing that fails so
+        has reached the new process, so it is tried again.
+        """
         with self._busy:
             while True:
                 try:
                     await call()
                     return
-                except httpx2.ConnectError:
+                except (httpx2.NetworkError, httpx2.RemoteProtocolError):
                     await asyncio.sleep(0.2)
 
     async def _pause(self) -> None:
