@@ -304,9 +304,10 @@ def _settle(state: MatchingState, touched: Sequence[Line], engine: Engine) -> It
     lines = [state.lines[ref] for ref in sorted(near)]
     before = {key: found for key, found in state.matches.items() if _inside(found, near)}
     pinned: dict[MatchKey, Match] = {}
+    outcome = _match(lines, pinned, state, engine)
+    free = _by_key(outcome)
+    fresh = free
     while True:
-        outcome = _match(lines, pinned, state, engine)
-        fresh = {(found.left_ids, found.right_ids): found for found in outcome.matches}
         lost = {
             key: found
             for key, found in before.items()
@@ -315,6 +316,8 @@ def _settle(state: MatchingState, touched: Sequence[Line], engine: Engine) -> It
         if not lost:
             break
         pinned |= lost
+        outcome = _match(lines, pinned, state, engine)
+        fresh = {key: _no_surer(found, free.get(key)) for key, found in _by_key(outcome).items()}
     wanted = {**fresh, **pinned}
     for key, found in sorted(before.items()):
         if key not in wanted:
@@ -332,18 +335,25 @@ def _settle(state: MatchingState, touched: Sequence[Line], engine: Engine) -> It
     for ref, one in sorted(findings.items()):
         if old.get(ref) != one:
             yield LineExplained(one)
-    yield from _reviews(state, lines, pinned, before, engine)
+    yield from _reviews(state, free, pinned, before)
+
+
+def _by_key(outcome: Outcome) -> dict[MatchKey, Match]:
+    return {(found.left_ids, found.right_ids): found for found in outcome.matches}
+
+
+def _no_surer(found: Match, free: Match | None) -> Match:
+    """A match as it stands beside kept ones; what only they make sure stays a suggestion: they are under review."""
+    return found if _confirmed(free) else replace(found, status=Status.SUGGESTED)
 
 
 def _reviews(
     state: MatchingState,
-    lines: Sequence[Line],
+    free: Mapping[MatchKey, Match],
     pinned: Mapping[MatchKey, Match],
     before: Mapping[MatchKey, Match],
-    engine: Engine,
 ) -> Iterator[Event]:
-    """A review for each kept match that a batch run would remake, with what it would be remade into."""
-    free = {(one.left_ids, one.right_ids): one for one in _match(lines, {}, state, engine).matches} if pinned else {}
+    """A review for each kept match that a batch run (`free`) would remake, with what it would be remade into."""
     for key in sorted(before):
         left_ids, right_ids = key
         if key in pinned and not _confirmed(free.get(key)):
