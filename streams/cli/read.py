@@ -76,11 +76,11 @@ def read(
             if record.is_repeat and not all_copies:
                 repeats += 1
                 continue
-            typer.echo(show(record))
-            shown += 1
+            shown += 1  # before it is shown: Ctrl-C may come as soon as somebody has seen it
             unreadable += record.reason is not None
+            typer.echo(show(record))
             if shown == limit:
                 break
     left_out = f", {repeats} repeats left out" if repeats else ""
     damaged = f", {unreadable} of them unreadable" if unreadable else ""
-    typer.echo(f"{shown} records{damaged}{left_out}", err=True)
+    typer.echo(f"{shown} {'record' if shown == 1 else 'records'}{damaged}{left_out}", err=True)
