@@ -16,7 +16,8 @@ from streams.domain.matching.remittance import Advice, Applied, apply_payments
 from streams.domain.matching.results import BridgeLine, Match, Outcome, RunnerUp, Unmatched
 from streams.matchfiles.columns import column_names, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
-from streams.matchfiles.reading import SideFile, kind_of
+from streams.matchfiles.kinds import kind_of
+from streams.matchfiles.reading import SideFile
 from streams.matchfiles.tables import Table, column, read_table
 from streams.matchfiles.values import BadValue, amount_minor, decimal_mark
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from streams.domain.matching.lines import Line, Side
+from streams.matchfiles.banking import without_accounts
 from streams.matchfiles.columns import Columns, by_header, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
+from streams.matchfiles.kinds import kind_of
 from streams.matchfiles.profile import MANY, SideProfile
-from streams.matchfiles.statements import read_statement
-from streams.matchfiles.tables import Table, column, decoded, read_table
+from streams.matchfiles.statements import READERS, read_statement
+from streams.matchfiles.tables import Table, column, read_table
 from streams.matchfiles.values import (
     NO_CURRENCY,
     BadValue,
@@ -26,7 +28,6 @@ from streams.matchfiles.values import (
     sign_of,
 )
 
-STATEMENTS = ("camt", "mt940", "bai2")
 EXTRA_LIMIT = 60  # characters; a longer extra column is prose, not a category
 Tick = Callable[[int], None]
 
@@ -38,6 +39,7 @@ class SideFile:
     lines: list[Line]
     bad: list[BadRow]
     understood: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_side(path: Path, side: Side, profile: SideProfile | None = None) -> SideFile:
@@ -48,47 +50,21 @@ def read_side(path: Path, side: Side, profile: SideProfile | None = None) -> Sid
     """
     profile = profile or SideProfile()
     kind = kind_of(path)
-    if kind in STATEMENTS:
-        lines, bad = read_statement(path, kind, side)
-        found = SideFile(lines, bad, {"kind": kind})
+    if kind in READERS:
+        notes: list[str] = []
+        lines, bad = read_statement(path, kind, side, notes)
+        found = SideFile(lines, bad, {"kind": kind}, notes)
     else:
         table = read_table(path, kind, profile.encoding, profile.delimiter, profile.sheet)
         found = _lines(path, side, table, profile)
         found.understood = {"kind": kind, **found.understood}
     if profile.sign == -1:
         found.lines = [replace(line, amount_minor=-line.amount_minor) for line in found.lines]
-    found.lines = _unique(found.lines)
+    found.lines = _unique([without_accounts(line) for line in found.lines])
+    if not found.lines and not found.bad:
+        found.notes.append("the file has no lines")
     found.understood["rows"] = str(len(found.lines))
     return found
-
-
-def kind_of(path: Path) -> str:
-    """The kind of a file by its content; the name only decides between text formats that look alike."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8_192)
-    except OSError as error:
-        raise FileUnreadable(path, f"can't be opened: {error.strerror}", "Check the path") from error
-    if not head.strip():
-        raise FileUnreadable(path, "the file is empty", "Export it again")
-    if head.startswith(b"PK\x03\x04"):
-        return "xlsx"
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileUnreadable(path, "an old Excel file (.xls)", "Save it as .xlsx or CSV")
-    if head.startswith(b"%PDF"):
-        raise FileUnreadable(path, "a PDF", "Ask the bank for camt.053, MT940, BAI2 or CSV")
-    text = decoded(head).lstrip()
-    if text.startswith("<"):
-        return "camt"
-    if text.startswith(("{1:", ":20:", ":940:", "\x01")) or ("\n:61:" in text and ":60" in text):
-        return "mt940"
-    if text.startswith("{") or (text.startswith("[") and path.suffix.lower() in (".json", ".jsonl", ".ndjson")):
-        return "jsonl"
-    if text.startswith("01,") and ("\n02," in text or "\r02," in text):
-        return "bai2"
-    return "csv"
 
 
 def _lines(path: Path, side: Side, table: Table, profile: SideProfile) -> SideFile:

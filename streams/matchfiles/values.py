@@ -110,6 +110,12 @@ def _decimal(value: Any, mark: str) -> Decimal:
     return sign * number
 
 
+def money(minor: int, currency: str) -> str:
+    """Minor units as people write them: 123450 EUR is "1,234.50", 1234 JPY is "1,234"."""
+    digits = precision(currency)
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f}"
+
+
 @lru_cache(maxsize=256)
 def precision(currency: str) -> int:
     """Decimals of a currency; 2 for one that names none."""
@@ -118,7 +124,7 @@ def precision(currency: str) -> int:
 
 # -- dates ----------------------------------------------------------------------------------------------------------
 
-_ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:$|[T\s])")
+_ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:$|[T\sZ+-])")
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\d{6})?$")
 _NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:$|[T\s,])")
 _DAY_NAME = re.compile(r"^(\d{1,2})[-/. ]*([a-z]{3,12})\.?[-/, ]*(\d{4}|\d{2})(?:$|[T\s])")
@@ -161,7 +167,7 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     for value in values:
         found = _NUMBERS.match(str(value).strip()) if isinstance(value, str) else None
         if found:
-            pairs.append((int(found[1]), int(found[3]), _year(found[4])))
+            pairs.append((int(found[1]), int(found[3]), full_year(found[4])))
             slashes += found[2] == "/"
     first_high = sum(1 for first, _, _ in pairs if first > 12)
     second_high = sum(1 for _, second, _ in pairs if second > 12)
@@ -181,8 +187,10 @@ def _span(dates: Sequence[tuple[int, int, int]]) -> int:
     return max(days) - min(days) if days else 0
 
 
-def _year(text: str) -> int:
-    return int(text) if len(text) == 4 else 2000 + int(text)
+def full_year(text: str) -> int:
+    """A year of two or four digits; 70 to 99 are of the last century."""
+    year = int(text)
+    return year if len(text) == 4 else year + (1900 if year >= 70 else 2000)
 
 
 def read_date(value: Any, order: DateOrder) -> date | None:
@@ -227,12 +235,12 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return date(int(found[1]), int(found[2]), int(found[3]))
     found = _NUMBERS.match(text)
     if found:
-        first, second, year = int(found[1]), int(found[3]), _year(found[4])
+        first, second, year = int(found[1]), int(found[3]), full_year(found[4])
         return date(year, second, first) if order.day_first else date(year, first, second)
     words = plain(text)
     found = _DAY_NAME.match(words)
     if found and (month := _month(found[2])):
-        return date(_year(found[3]), month, int(found[1]))
+        return date(full_year(found[3]), month, int(found[1]))
     found = _NAME_DAY.match(words)
     if found and (month := _month(found[1])):
         return date(int(found[3]), month, int(found[2]))
