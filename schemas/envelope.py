@@ -99,6 +99,14 @@ def source_position(headers: KafkaHeaders | None) -> SourcePosition | None:
     return None if value is None else SourcePosition.parse(value.decode("utf-8", "replace"))
 
 
+def trusted_position(headers: KafkaHeaders | None) -> SourcePosition | None:
+    """The saldo-source of a record, None as well when it can't be read: no task of ours wrote that one."""
+    try:
+        return source_position(headers)
+    except ValueError:
+        return None
+
+
 def header_map(headers: KafkaHeaders | None) -> Mapping[str, bytes]:
     """Headers by name; the last one wins where a name stands twice, as Kafka's clients read them."""
     return {name: value for name, value in headers or () if value is not None}

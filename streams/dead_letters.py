@@ -15,13 +15,13 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec, to_json
-from schemas.envelope import Envelope, content_event_id, source_position
-from schemas.failures import ContractBroken, SaldoError
+from schemas.envelope import Envelope, content_event_id, trusted_position
+from schemas.failures import ContractBroken, SaldoError, Unreadable
 from schemas.highwater import HighWater
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.ports import Log
-from streams.tasks.records import Outbound
+from streams.tasks.records import Inbound, Outbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class DeadLetters:
 
     async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
         waiting: dict[int, RecordParked] = {}
-        for event in await self._accepted(journal, partition):
-            match event:
+        for record in await self._accepted(journal, partition):
+            match event := self._codec.decode(record.value):
                 case RecordParked(offset=offset):
                     waiting[offset] = event
                 case ParkedRecordReleased(offset=offset) | ParkedRecordDiscarded(offset=offset):
@@ -127,20 +127,30 @@ class DeadLetters:
     async def _letters(self, dlq: str, waiting: Mapping[int, RecordParked]) -> dict[int, DeadLetter]:
         letters: dict[int, DeadLetter] = {}
         for partition in range(self._log.partition_count(dlq)):
-            for letter in await self._accepted(dlq, partition):
-                event = waiting.get(letter.offset) if isinstance(letter, DeadLetter) else None
-                if event is not None and event.partition == letter.partition:
+            for record in await self._accepted(dlq, partition):
+                letter = self._letter(record)
+                if letter is None or letter.offset not in waiting:
+                    continue
+                if waiting[letter.offset].partition == letter.partition:
                     letters[letter.offset] = letter
         return letters
 
-    async def _accepted(self, topic: str, partition: int) -> Sequence[Any]:
+    def _letter(self, record: Inbound) -> DeadLetter | None:
+        """The dead letter in a record; None for what a stranger wrote into the topic."""
+        try:
+            letter = self._codec.decode(record.value)
+        except Unreadable:
+            return None
+        return letter if isinstance(letter, DeadLetter) else None
+
+    async def _accepted(self, topic: str, partition: int) -> Sequence[Inbound]:
         marks = HighWater()
         start, end = await self._log.watermarks(topic, partition)
         return [
-            self._codec.decode(record.value)
+            record
             async for batch in self._log.read(topic, partition, start, end)
             for record in batch
-            if marks.accept(source_position(record.headers))
+            if marks.accept(trusted_position(record.headers))
         ]
 
     def _record(self, event: RecordParked, letter: DeadLetter | None) -> ParkedRecord:

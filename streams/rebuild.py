@@ -17,7 +17,7 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import SourcePosition, header_text, source_position
+from schemas.envelope import SourcePosition, header_text, trusted_position
 from schemas.failures import Unavailable
 from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedRecordReleased, RecordParked
@@ -128,7 +128,7 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
     """What was parked, and how much each request released: of the day, hence taken from the journal as it is."""
     released: dict[int, int] = defaultdict(int)
     for record, event in zip(journal, events, strict=True):
-        source = source_position(record.headers)
+        source = trusted_position(record.headers)
         if source is not None and isinstance(event, ParkedRecordReleased):
             released[source.offset] += 1
     return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
@@ -154,7 +154,7 @@ async def _sent(log: Log) -> dict[tuple[str, Lane], list[Inbound]]:
     for topic in topics:
         for partition in range(log.partition_count(topic)):
             async for record in _accepted(log, topic, partition):
-                source = source_position(record.headers)
+                source = trusted_position(record.headers)
                 if source is not None:
                     sent[topic, source.lane].append(record)
     return sent
@@ -165,15 +165,8 @@ async def _accepted(log: Log, topic: str, partition: int) -> AsyncIterator[Inbou
     start, end = await log.watermarks(topic, partition)
     async for batch in log.read(topic, partition, start, end):
         for record in batch:
-            if marks.accept(_source(record)):
+            if marks.accept(trusted_position(record.headers)):
                 yield record
-
-
-def _source(record: Inbound) -> SourcePosition | None:
-    try:
-        return source_position(record.headers)
-    except ValueError:
-        return None
 
 
 def _is_marker(record: Inbound) -> bool:
@@ -181,13 +174,13 @@ def _is_marker(record: Inbound) -> bool:
 
 
 def _caused_before(record: Inbound, position: int) -> bool:
-    source = source_position(record.headers)
+    source = trusted_position(record.headers)
     return source is not None and source.offset < position
 
 
 def _sorted(records: Iterable[Inbound]) -> list[Inbound]:
     """By what caused them: partitions interleave as they like."""
-    return sorted(records, key=lambda record: source_position(record.headers) or SourcePosition("", 0, 0, 0))
+    return sorted(records, key=lambda record: trusted_position(record.headers) or SourcePosition("", 0, 0, 0))
 
 
 def _digest(records: Iterable[Inbound]) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import header_map, source_position
+from schemas.envelope import header_map, source_position, trusted_position
 from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
 from schemas.records.tasks import (
@@ -205,7 +205,7 @@ async def _run_chains(
     fresh = HighWater(progress.upstream.marks.values())
     chains: dict[bytes, list[_Step]] = {}
     for step in steps:
-        if _is_new(fresh, step.record) and not _misplaced(around, step):
+        if fresh.accept(trusted_position(step.record.headers)) and not _misplaced(around, step):
             chains.setdefault(step.key, []).append(step)
     outcomes: dict[int, _Outcome[S]] = {}
     stops: list[tuple[int, Stop]] = []
@@ -380,7 +380,7 @@ def _assemble(
         record = step.record
         if stop_at is not None and record.offset >= stop_at:
             break
-        if not _accept(progress, record):
+        if not progress.accept(trusted_position(record.headers)):
             batch.dropped += 1
         elif _misplaced(around, step):
             batch.outputs.append(_rerouted(around, step))
@@ -469,20 +469,6 @@ def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
         value=record.value or b"",
         headers=list({**own, **kept}.items()),
     )
-
-
-def _is_new(marks: HighWater, record: Inbound) -> bool:
-    try:
-        return marks.accept(source_position(record.headers))
-    except ValueError:
-        return True
-
-
-def _accept(progress: Progress, record: Inbound) -> bool:
-    try:
-        return progress.accept(source_position(record.headers))
-    except ValueError:
-        return True
 
 
 def _first_error(outcome: _Outcome[Any]) -> str:

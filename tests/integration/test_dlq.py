@@ -95,6 +95,8 @@ def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_re
     ]
     assert set(types(desk.journal(payment))) == {"RecordParked"}
 
+    stranger = [("saldo-source", b"\xff/no/position")]
+    desk.write(Outbound(topic=f"{INBOX}.dlq", partition=0, key=b"x", value=b"no letter", headers=stranger))
     listed = saldo("dlq", "list", INBOX)
     assert f"{INBOX} {partition} {head}  key {payment}\n    Unreadable: " in listed.out
     shown = saldo("dlq", "show", INBOX, str(partition), str(head))

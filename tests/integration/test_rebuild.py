@@ -67,6 +67,7 @@ def live(bootstrap: str, data_dir: Path) -> None:
             bootstrap,
             [
                 Outbound(topic=INBOX, partition=partition_for(key, 4), key=key, value=b"\x07nonsense", headers=()),
+                Outbound(topic=INBOX, partition=0, key=b"x", value=b"", headers=[("saldo-source", b"\xff\xfe")]),
                 outbound(INBOX, sighting(Status.SETTLED, payment=key.decode(), invoice=None)),
                 # The amount fits nothing, so no command goes to an abas that is not there.
                 outbound("receivables.inbox.v1", open_item("i1", 7_00, invoice="RE-1")),

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx2
 
 from schemas import catalog
-from schemas.envelope import source_position
+from schemas.envelope import trusted_position
 from schemas.highwater import HighWater
 from streams.demo.plan import Day, plan_day
 from streams.demo.watch import Standing, Watcher
@@ -195,7 +195,7 @@ async def _repeats(settings: Settings) -> dict[str, tuple[int, int]]:
                 start, end = await log.watermarks(topic, partition)
                 async for batch in log.read(topic, partition, start, end):
                     written += len(batch)
-                    accepted += sum(marks.accept(source_position(record.headers)) for record in batch)
+                    accepted += sum(marks.accept(trusted_position(record.headers)) for record in batch)
             counts[topic] = (written, accepted)
     finally:
         await asyncio.to_thread(log.close)
