@@ -30,8 +30,8 @@ from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.paytrace.backfill import BackfillProgress, backfill
-from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
+from connectors.paytrace.gateway import not_offered, open_gateway
 from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
@@ -256,7 +256,9 @@ def _faust_credentials(settings: Settings) -> Any:
 
 async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll PayTrace until told to stop."""
-    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+    for what in not_offered(settings.paytrace):
+        logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
         facts = PayTraceFacts(client, settings.paytrace)
         teller = Teller(source.name, log, codec(settings))
@@ -276,7 +278,7 @@ async def paytrace_backfill(
     Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
             marked. The history knows afterwards which rows could not be read.
     """
-    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
         history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
         teller = Teller(source.name, log, codec(settings))
@@ -325,7 +327,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     ingress = settings.ingress
     broken = asyncio.Event()
     shared_codec = codec(settings)
-    async with PayTraceClient(settings.paytrace) as client, _log(settings) as log:
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         delivery = Delivery(
             log,
             shared_codec,

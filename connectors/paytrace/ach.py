@@ -5,11 +5,11 @@ Pages are asked one after another and bounded; a server that repeats a page is n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from connectors.paytrace.answers import ach_answer, read_v3_body
+from connectors.paytrace.answers import ach_answer, read_v3_body, rows_of
 from connectors.paytrace.calls import Call, Caller
 from connectors.paytrace.charges import require_dollars
 from connectors.paytrace.errors import (
@@ -30,6 +30,7 @@ _LIST_PATH: Final = "/v3/checks/transactions"
 _PAYMENT_PATH: Final = "/v3/checks/payment"
 _ACCEPTED_ALL_THE_SAME: Final = "path/record_id"
 _PAYMENT_ATTEMPTS: Final = 2
+_LIST_NAMES: Final = ("items", "data", "transactions")
 # 30 rows a page: three million rows, far beyond a merchant's window, and an end for a server that never ends.
 _MAX_PAGES: Final = 100_000
 
@@ -48,16 +49,21 @@ class AchDesk:
 
         Raises: UnreadableAnswer when pages repeat or have no end, and what the login's send raises.
         """
-        limit = self._settings.ach_page_size
-        previous: list[JsonObject] | None = None
+        limit, offset = self._settings.ach_page_size, 0
+        previous: list[JsonObject] = []
         for page in range(_MAX_PAGES):
-            rows = await self._page(start, end, date_type, limit=limit, offset=page * limit)
+            rows = await self._page(start, end, date_type, limit=limit, offset=offset)
             if rows and rows == previous:
-                raise UnreadableAnswer(f"{_LIST_PATH}: page {page} repeats the page before it")
+                if len(rows) == limit:
+                    raise UnreadableAnswer(f"{_LIST_PATH}: page {page} repeats the page before it")
+                # It takes no notice of limit and offset, so the first answer was all there is.
+                return
             for row in rows:
                 yield row
-            if len(rows) < limit:
+            if not rows:
                 return
+            # By what came, not by what was asked for: a server may hand out smaller pages than it is asked for.
+            offset += len(rows)
             previous = rows
         raise UnreadableAnswer(f"{_LIST_PATH}: no end after {_MAX_PAGES} pages")
 
@@ -161,10 +167,12 @@ class AchDesk:
             },
         )
         body = read_v3_body(call, await self._login.send(call))
-        items: Any = body.get("items", body.get("data"))
-        if not isinstance(items, list) or not all(isinstance(row, dict) for row in items):
+        items: Any = _first_of(body)
+        if isinstance(items, dict):
+            items = _first_of(items) if items else []
+        if not isinstance(items, list):
             raise UnreadableAnswer(f"{_LIST_PATH}: expected a list of items")
-        return items
+        return rows_of(items)
 
     def _call(self, path: str, params: dict[str, str]) -> Call:
         return Call(
@@ -173,6 +181,10 @@ class AchDesk:
             headers={"Accept": "application/json", **v3_headers(self._settings)},
             params=params,
         )
+
+
+def _first_of(body: Mapping[str, Any]) -> object:
+    return next((body[name] for name in _LIST_NAMES if name in body), None)
 
 
 def _unknown(call: Call, reason: str) -> PaymentOutcomeUnknown:

@@ -6,6 +6,7 @@ UnreadableAnswer, or PaymentOutcomeUnknown when the call may have moved money. P
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -17,13 +18,14 @@ from connectors.paytrace.errors import (
     PayTraceRefused,
     UnreadableAnswer,
 )
-from connectors.paytrace.mapping import Meaning, read_response_code
+from connectors.paytrace.mapping import Meaning, read_response_code, to_response_code
 from connectors.paytrace.ports import Answer
 from connectors.paytrace.wire import JsonObject
 from schemas.sensitive import mask_card_numbers
 
 # Error numbers that mean our credentials lack a right, so going on is pointless.
 _RIGHTS_ERRORS: Final = frozenset({"981", "998"})
+_NOTHING_FOUND: Final = re.compile(r"\bno\b.*\bfound\b", re.IGNORECASE | re.DOTALL)
 
 
 def read_v1_body(call: Call, reply: Reply) -> JsonObject:
@@ -34,10 +36,10 @@ def read_v1_body(call: Call, reply: Reply) -> JsonObject:
     body = _object(call, reply)
     errors = body.get("errors")
     meaning = read_response_code(body.get("response_code"))
-    if meaning is Meaning.ERRORS and body.get("success") is not True:
+    if meaning is Meaning.ERRORS and not _says_success(body):
         raise _refused(call, body, errors)
     if "response_code" not in body:
-        if isinstance(errors, Mapping) and errors:
+        if isinstance(errors, Mapping | list) and errors:
             raise _refused(call, body, errors)
         if reply.status >= 400:
             raise PayTraceRefused(f"{call.path}: HTTP {reply.status}", code=f"http-{reply.status}")
@@ -60,7 +62,7 @@ def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
     try:
         body = read_v1_body(call, reply)
     except PayTraceRefused as refused:
-        if not refused.errors and "no " in str(refused).lower() and "found" in str(refused).lower():
+        if _says_nothing_found(refused):
             return []
         raise
     value = next((body[name] for name in names if name in body), None)
@@ -70,9 +72,14 @@ def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
         raise _unreadable(call, f"none of {', '.join(names)} in the answer")
     if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+    if not isinstance(value, list):
         raise _unreadable(call, f"expected a list of objects, got a {type(value).__name__}")
-    return value
+    return rows_of(value)
+
+
+def rows_of(values: list[Any]) -> list[JsonObject]:
+    """A list as rows. What is no object becomes an empty row, which its reader names while the others are told."""
+    return [value if isinstance(value, dict) else {} for value in values]
 
 
 def read_v3_body(call: Call, reply: Reply) -> JsonObject:
@@ -101,7 +108,8 @@ def read_v3_answer(call: Call, reply: Reply) -> Answer:
 def read_v3_item(call: Call, reply: Reply) -> Answer:
     """Return the answer of the only item of a v3 list operation.
 
-    Raises: PayTraceRefused when the item did not succeed, and as read_v3_body.
+    Ensures: without a status, the item's code says whether it worked.
+    Raises:  PayTraceRefused when the item did not succeed; PaymentOutcomeUnknown when it says neither; as read_v3_body.
     """
     body = read_v3_body(call, reply)
     data = body.get("data")
@@ -109,7 +117,10 @@ def read_v3_item(call: Call, reply: Reply) -> Answer:
     if not isinstance(item, dict):
         raise _unreadable(call, "expected a list with one item under data")
     answer = to_answer(item)
-    if item.get("status") != "success":
+    status = _text(item, "status").strip().lower()
+    if not status and answer.meaning is Meaning.UNKNOWN:
+        raise _unreadable(call, "the item says neither status nor code")
+    if status != "success" and (status or answer.meaning is not Meaning.DONE):
         detail = _text(item, "response_message") or _text(item, "status_message") or "item refused"
         raise PayTraceRefused(f"{call.path}: {detail}", code=str(item.get("response_code", "1")))
     # An item may carry no code of its own; success is then all it says.
@@ -119,15 +130,23 @@ def read_v3_item(call: Call, reply: Reply) -> Answer:
 def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonObject]:
     """Return the list of a v3 export: under data, under one of these names inside it, or under one at the top.
 
-    Raises: as read_v3_body; UnreadableAnswer when there is no list of objects.
+    Ensures: an export that found nothing is empty: data that is null or {}, or a refusal that says so.
+    Raises:  as read_v3_body; UnreadableAnswer when there is no list of objects.
     """
-    body = read_v3_body(call, reply)
+    try:
+        body = read_v3_body(call, reply)
+    except PayTraceRefused as refused:
+        if _says_nothing_found(refused):
+            return []
+        raise
     value = body.get("data", body)
+    if "data" in body and not value:
+        return []
     if isinstance(value, dict):
         value = next((value[name] for name in names if name in value), [value] if "data" in body else None)
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+    if not isinstance(value, list):
         raise _unreadable(call, "expected a list of objects")
-    return value
+    return rows_of(value)
 
 
 def ach_answer(body: Mapping[str, Any]) -> Answer:
@@ -137,6 +156,9 @@ def ach_answer(body: Mapping[str, Any]) -> Answer:
 
 def _first_problem(body: Mapping[str, Any]) -> tuple[str, str]:
     problems = body.get("data")
+    if isinstance(body.get("detail"), list):
+        # The shape of the framework that its operation ids point to.
+        return _framework_problem(body["detail"])
     if isinstance(problems, dict):
         problems = problems.get("message", problems)
     first = problems[0] if isinstance(problems, list) and problems else problems
@@ -148,14 +170,19 @@ def _first_problem(body: Mapping[str, Any]) -> tuple[str, str]:
     return str(first.get("field", ""))[:100], str(first.get("detail", "validation failed"))[:300]
 
 
+def _framework_problem(problems: list[Any]) -> tuple[str, str]:
+    first = problems[0] if problems and isinstance(problems[0], dict) else {}
+    place = first.get("loc")
+    return "/".join(map(str, place))[:100] if isinstance(place, list) else "", str(first.get("msg", "refused"))[:300]
+
+
 def to_answer(body: Mapping[str, Any]) -> Answer:
     """Read one command's answer; fields of other operations stay empty."""
     code = body.get("response_code")
-    meaning = read_response_code(code)
     recurrence = body.get("recurrence")
     return Answer(
-        meaning=meaning,
-        response_code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        meaning=read_response_code(code),
+        response_code=to_response_code(code),
         status_message=_text(body, "status_message") or _text(body, "response_message"),
         transaction_id=_identity(body),
         approval_code=_text(body, "approval_code").strip(),
@@ -179,6 +206,19 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return mask_card_numbers(str(value)) if isinstance(value, str | int) else ""
 
 
+def _says_success(body: Mapping[str, Any]) -> bool:
+    """Whether an answer with code 1 is a success: it says so, or says nothing of it and lists no error."""
+    said = body.get("success")
+    if said is None:
+        return not body.get("errors")
+    return said is True or str(said).lower() in {"true", "1"}
+
+
+def _says_nothing_found(refused: PayTraceRefused) -> bool:
+    texts = [text for listed in refused.errors.values() for text in listed] or [str(refused)]
+    return all(_NOTHING_FOUND.search(text) for text in texts)
+
+
 def _object(call: Call, reply: Reply) -> JsonObject:
     if not isinstance(reply.body, dict):
         raise _unreadable(call, f"HTTP {reply.status}, expected a JSON object")
@@ -187,6 +227,8 @@ def _object(call: Call, reply: Reply) -> JsonObject:
 
 def _refused(call: Call, body: Mapping[str, Any], errors: object) -> PayTraceRefused | LoginRejected:
     numbers: dict[str, list[str]] = {}
+    if isinstance(errors, list):
+        errors = {"1": errors} if errors else {}
     if isinstance(errors, Mapping):
         for number, texts in errors.items():
             listed = texts if isinstance(texts, list) else [texts]
@@ -194,7 +236,7 @@ def _refused(call: Call, body: Mapping[str, Any], errors: object) -> PayTraceRef
     first = next(iter(numbers), "1")
     detail = "; ".join(f"{number} {' '.join(texts)}" for number, texts in numbers.items())
     message = f"{call.path}: {detail or _text(body, 'status_message') or 'rejected without a reason'}"
-    if first in _RIGHTS_ERRORS:
+    if not _RIGHTS_ERRORS.isdisjoint(numbers):
         return LoginRejected(message)
     return PayTraceRefused(message, code=first, errors=numbers)
 

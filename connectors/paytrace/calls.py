@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Nothing left the machine, so even a payment may be tried again by whoever asked.
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+# A body with one of these was written by PayTrace itself; a framework's own error page has none of them.
+_ENVELOPE: Final = frozenset({"response_code", "success", "errors", "data", "items", "transaction_id"})
 # A server that asks for more patience than this is treated as down; the caller's own schedule comes back anyway.
 _LONGEST_RETRY_AFTER_S: Final = 300.0
 
@@ -177,12 +179,17 @@ def _judge(call: Call, status: int, headers: httpx2.Headers, body: bytes) -> Rep
         raise PayTraceUnavailable(
             f"{call.path}: HTTP {status}", retry_after_s=_retry_after_s(headers.get("retry-after"))
         )
-    if status in {404, 405} and not (isinstance(parsed, dict) and parsed):
+    if status in {404, 405} and _is_of_the_framework(parsed):
         raise CallNotOffered(f"{call.method} {call.path}: HTTP {status}; check base_url and the path settings")
     if not is_json and status != 401:
         # A firewall's or restarting gateway's page instead of an answer.
         raise _broken(call, f"HTTP {status} without a JSON body", sent=True)
     return Reply(status, parsed, is_json)
+
+
+def _is_of_the_framework(body: object) -> bool:
+    """Whether a "not found" comes from a web server that has no such path, and not from PayTrace about a record."""
+    return not (isinstance(body, dict) and any(name in body for name in _ENVELOPE))
 
 
 def _broken(call: Call, reason: str, *, sent: bool) -> PayTraceUnavailable | PaymentOutcomeUnknown:

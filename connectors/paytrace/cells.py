@@ -78,7 +78,10 @@ def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str
 def last_four(row: Mapping[str, Any]) -> str | None:
     """The last four digits of the row's masked card, or None."""
     card = row.get("credit_card")
-    masked = card.get("masked_number") if isinstance(card, Mapping) else row.get("masked_card_number")
+    if isinstance(card, Mapping):
+        masked = card.get("masked_number")
+    else:
+        masked = row.get(present(row, ("masked_card_number", "card_masked")))
     digits = _LAST_FOUR.search(masked) if isinstance(masked, str) else None
     return digits[1] if digits else None
 

@@ -92,7 +92,9 @@ class PayTraceClient:
         """One card transaction (wire.TransactionRow), or None when PayTrace does not know the id."""
         try:
             rows = await self._rows(
-                "/v1/transactions/export/by_id", {"transaction_id": _number(transaction_id)}, ("transactions",)
+                "/v1/transactions/export/by_id",
+                {"transaction_id": _number(transaction_id)},
+                ("transactions", "transaction"),
             )
         except PayTraceRefused as refused:
             if refused.code == _UNKNOWN_TRANSACTION:

@@ -89,6 +89,10 @@ class PayTraceV3Client:
         """v1 checks do not show in v3."""
         raise CallNotOffered("the v1 check export is not part of v3; set ach_source to v3 or off")
 
+    async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
+        """No path of v3 is known that lists schedules."""
+        raise CallNotOffered("v3 documents no path that lists schedules")
+
     async def export_batches(self, start: date, end: date) -> list[JsonObject]:
         """Settlement batches closed on these days."""
         body = {"start_date": to_date_text(start), "end_date": to_date_text(end)}

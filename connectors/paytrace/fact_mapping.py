@@ -203,6 +203,10 @@ def to_recurrence_observed(row: Mapping[str, Any], account: Account, *, observed
              COMPLETED only when the counts say so.
     Raises:  UnreadableRow when id, customer or amount can't be read.
     """
+    nested = row.get("recurrence")
+    if isinstance(nested, Mapping):
+        # As the create call nests it.
+        row = {**row, **nested}
     raw_kind, raw_method = cells.text(row, "transaction_type"), cells.text(row, "type")
     raw_frequency, raw_next = cells.text(row, "frequency"), cells.text(row, "next")
     raw_total, raw_current = cells.text(row, "total_count").strip(), cells.text(row, "current_count").strip()

@@ -1,4 +1,4 @@
-"""Chooses the client for the API version that a merchant's settings name."""
+"""Chooses the client for the API version that a merchant's settings name, and says what that version can't tell."""
 
 from __future__ import annotations
 
@@ -16,3 +16,16 @@ def open_gateway(
     if settings.api_version == "v3":
         return PayTraceV3Client(settings, transport=transport)
     return PayTraceClient(settings, transport=transport)
+
+
+def not_offered(settings: PayTraceSettings) -> tuple[str, ...]:
+    """What this account's API version has no documented call for, in words for the log of a source that starts."""
+    missing: list[str] = []
+    if settings.api_version == "v3":
+        missing.append("recurring schedules: they can't be listed, so they are not read")
+        missing.append("closing a batch on demand: it closes at the account's cut-off")
+        if settings.ach_source == "v1":
+            missing.append("v1 checks: set ach_source to auto, v3 or off")
+    elif settings.ach_source == "off":
+        missing.append("ACH debits: ach_source is off, so they are not read")
+    return tuple(missing)

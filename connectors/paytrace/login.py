@@ -9,10 +9,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final, Protocol
 
 from connectors.paytrace.calls import Call, Caller, Reply
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, UnreadableAnswer
+from connectors.paytrace.mapping import Meaning, read_response_code
 from connectors.paytrace.settings import PayTraceSettings
 
 V1_TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 -- a path
@@ -66,7 +68,7 @@ class Login:
             return reply
         token = await self._renewed(token)
         reply = await self._sender.send(_with_token(call, token))
-        if refuses_token(reply):
+        if refuses_token(reply) and not _says_why(reply):
             raise LoginRejected(f"{call.path}: PayTrace refuses a token that it issued a moment ago")
         return reply
 
@@ -102,9 +104,13 @@ class Login:
 
 
 def _life_s(said: object, default_s: float) -> float:
-    if isinstance(said, int) and not isinstance(said, bool) and 0 < said < 10**9:
-        return float(said)
-    return default_s
+    if isinstance(said, bool) or not isinstance(said, int | Decimal | str):
+        return default_s
+    try:
+        life_s = float(said)
+    except (ValueError, OverflowError):
+        return default_s
+    return life_s if 0 < life_s < 1e9 else default_s
 
 
 def refuses_token(reply: Reply) -> bool:
@@ -112,9 +118,14 @@ def refuses_token(reply: Reply) -> bool:
     if isinstance(reply.body, dict):
         if reply.body.get("error") == "invalid_token":
             return True
-        if "response_code" in reply.body:
+        if "response_code" in reply.body and read_response_code(reply.body["response_code"]) is not Meaning.ERRORS:
             return False
     return reply.status == 401
+
+
+def _says_why(reply: Reply) -> bool:
+    """Whether the answer names errors of its own, which its reader knows better how to take than we do."""
+    return isinstance(reply.body, dict) and "response_code" in reply.body
 
 
 def _with_token(call: Call, token: Token) -> Call:

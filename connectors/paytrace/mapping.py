@@ -138,12 +138,16 @@ ACH_CREATED_NAMES: Final = (
 )
 ACH_SETTLED_NAMES: Final = ("settled", "settled_at", "settled_date", "settlement_date", "date_settled")
 ACH_RETURN_NAMES: Final = ("return_code", "return_reason_code", "reason_code", "return_reason")
+# With partial approval switched on, the approved amount is what was charged; the last two are read by a v3 client.
+CARD_AMOUNT_NAMES: Final = ("approved_amount", "amount", "settle_amount", "requested_amount")
 # v3 numbers customers itself and calls our own key their label.
 CUSTOMER_NAMES: Final = ("customer_label", "customer_id")
 ACH_INVOICE_NAMES: Final = ("invoice_number", "invoice_id")
 ACH_KIND_NAMES: Final = ("transaction_type", "type")
 
-_BATCH: Final = re.compile(r"GB(\d{1,9})", re.ASCII)
+# "GB or Settled, and the batch number will be appended", as the vendor's record schema is quoted.
+_BATCH: Final = re.compile(r"(?:GB|SETTLED) ?(\d{1,9})", re.ASCII)
+_BATCH_IN_TEXT: Final = re.compile(r"\bGB ?(\d{1,9})\b", re.ASCII)
 _RETURN_CODE: Final = re.compile(r"\bR\d{2}\b")
 _RULE_WORDS: Final = re.compile(r"\b(?:AVS|CSC|CVV)\b")
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
@@ -155,7 +159,8 @@ _RAW_FIELDS: Final = frozenset(
     {
         "transaction_id", "ach_transaction_id", "check_transaction_id", "id", "merchant_id",
         "transaction_type", "type", "description", "amount", "tax_amount", "approved_amount",
-        "transaction_amount", "reversible_amount", "surcharge_amount", "invoice_id", "invoice_number",
+        "transaction_amount", "reversible_amount", "settle_amount", "requested_amount", "surcharge_amount",
+        "invoice_id", "invoice_number",
         "customer_reference_id", "customer_id", "customer_label", "approval_code", "approval_message",
         "avs_response", "csc_response", "status_code", "status_message", "response_code", "status",
         "transaction_status", "settled", "settled_at", "settled_date", "batch_number", "std_entry_class",
@@ -176,13 +181,17 @@ class CardReading:
     batch_number: int | None = None
 
 
+def to_response_code(code: object) -> int | None:
+    """A response code as a number, whether it came as one or as a text; None when it is none."""
+    if isinstance(code, str) and code.strip().isdecimal() and len(code) < 10:
+        return int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
 def read_response_code(code: object) -> Meaning:
     """Say what a response code means; anything that no table knows is UNKNOWN and never good news."""
-    if isinstance(code, str) and code.strip().isdecimal() and len(code) < 10:
-        code = int(code)
-    if isinstance(code, bool) or not isinstance(code, int):
-        return Meaning.UNKNOWN
-    return RESPONSE_CODES.get(code, Meaning.UNKNOWN)
+    number = to_response_code(code)
+    return Meaning.UNKNOWN if number is None else RESPONSE_CODES.get(number, Meaning.UNKNOWN)
 
 
 def read_card_status(*, code: str, message: str, kind: str, approval_code: str, response_code: str = "") -> CardReading:
@@ -202,7 +211,8 @@ def read_card_status(*, code: str, message: str, kind: str, approval_code: str, 
     if len(code) > 1 and not message:
         message = code
     if re.search(r"(?<!NOT )\bSETTLED\b", f"{code} {message}"):
-        return CardReading(TransactionStatus.SETTLED)
+        named = _BATCH_IN_TEXT.search(f"{code} {message}")
+        return CardReading(TransactionStatus.SETTLED, int(named[1]) if named else None)
     if code not in {"Y", "N", "", message}:
         return CardReading(TransactionStatus.UNKNOWN)
     approved = bool(approval_code.strip())
@@ -453,9 +463,8 @@ def to_raw(row: Mapping[str, Any]) -> str:
 
 
 def _amount(row: Mapping[str, Any], kind: TransactionKind) -> int:
-    # With partial approval switched on, the approved amount is what was charged.
-    name = cells.present(row, ("approved_amount", "amount"))
-    if row.get(name) is None:
+    name = cells.present(row, CARD_AMOUNT_NAMES)
+    if row.get(name) in (None, ""):
         name = "amount"
     amount_minor = to_minor(name, row.get(name))
     if amount_minor < 0 and kind is not TransactionKind.REFUND:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
 
-_MONEY: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+# 1234.50, $1,234.50: a comma only ever stands before three digits, so that 12,50 is refused.
+_MONEY: Final = re.compile(r"(-?)\$?(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(\.\d{1,6})?", re.ASCII)
 _US_CLOCK: Final = re.compile(
-    r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp])\.?[Mm]\.?)?", re.ASCII
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:([AaPp])\.?[Mm]\.?)?)?", re.ASCII
 )
 _US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 # More than any gateway moves in one transaction, and far below what a 64-bit integer holds.
@@ -24,7 +25,7 @@ _MAX_EXPONENT: Final = 12
 
 
 def to_minor(field_name: str, value: object) -> int:
-    """Turn dollars as PayTrace writes them ("8.10", 110, Decimal("110.5")) into cents.
+    """Turn dollars as PayTrace writes them ("8.10", 110, Decimal("110.5"), "$1,234.50") into cents.
 
     Units:   dollars in, cents out; the sign stays.
     Ensures: exact; a third decimal that is not zero is refused rather than rounded.
@@ -38,7 +39,7 @@ def to_minor(field_name: str, value: object) -> int:
         case Decimal():
             dollars = value
         case str() if _MONEY.fullmatch(value.strip()):
-            dollars = Decimal(value.strip())
+            dollars = Decimal(value.strip().replace("$", "").replace(",", ""))
         case _:
             raise UnreadableRow(field_name, f"expected dollars, got a {type(value).__name__} that is no amount")
     if not dollars.is_finite() or (dollars and not -6 <= dollars.adjusted() <= _MAX_EXPONENT):
@@ -59,7 +60,7 @@ def to_dollars(amount_minor: int) -> Decimal:
 
 
 def to_instant(field_name: str, value: str, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    """Read a clock text ("4/10/2015 4:06:30 PM", or ISO 8601 as ACH lists have it) as an instant in UTC.
+    """Read a clock text ("4/10/2015 4:06:30 PM", the same in 24 hours, or ISO 8601) as an instant in UTC.
 
     Units:   a text without zone is wall-clock time in zone; a date alone is its midnight.
     Ensures: in the hour that occurs twice, fold picks the first (0) or second (1) reading; a time inside the
@@ -81,10 +82,11 @@ def _from_us_clock(parts: re.Match[str]) -> datetime:
     month, day, year = int(parts[1]), int(parts[2]), int(parts[3])
     if parts[4] is None:
         return datetime(year, month, day)  # noqa: DTZ001 -- wall clock; the caller gives it its zone
-    hour, half = int(parts[4]), parts[7].upper()
-    if not 1 <= hour <= 12:
-        raise ValueError("hour of a twelve-hour clock")
-    hour = hour % 12 + (12 if half == "P" else 0)
+    hour = int(parts[4])
+    if parts[7] is not None:
+        if not 1 <= hour <= 12:
+            raise ValueError("hour of a twelve-hour clock")
+        hour = hour % 12 + (12 if parts[7].upper() == "P" else 0)
     return datetime(year, month, day, hour, int(parts[5]), int(parts[6] or 0))  # noqa: DTZ001 -- as above
 
 

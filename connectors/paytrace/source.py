@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from connectors.paytrace.errors import CallNotOffered, LoginRejected, UnreadableRow
-from connectors.paytrace.mapping import to_ach_observed, to_transaction_observed
+from connectors.paytrace import cells
+from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceRefused, UnreadableRow
+from connectors.paytrace.mapping import ACH_ID_NAMES, to_ach_observed, to_transaction_observed
 from connectors.paytrace.ports import AchDateType
 from connectors.paytrace.readings import days_between
 from connectors.paytrace.settings import PayTraceSettings
@@ -76,14 +77,21 @@ class PayTraceSource:
         Shapes:  since and until are days in the merchant's zone, both included. Days at the rim are asked
                  wider by range_margin_days, because nobody documents whose midnight a range means; a
                  transaction may therefore be seen more than once, with equal content.
-        Ensures: every readable row is yielded before an unreadable one raises.
+        Ensures: every readable row is yielded before an unreadable one raises; a refusal of a day at the rim is
+                 logged and the other days are read.
         Raises:  UnreadableRow after the last row, when some row had no usable id; what the client raises.
         """
         unreadable: list[UnreadableRow] = []
         margin = timedelta(days=self._settings.range_margin_days)
         for day in reversed(days_between(since - margin, until + margin)):
-            async for sighting in self._cards_of(day, unreadable):
-                yield sighting
+            try:
+                async for sighting in self._cards_of(day, unreadable):
+                    yield sighting
+            except PayTraceRefused as reason:
+                if since <= day <= until:
+                    raise
+                # Nobody promised that PayTrace can be asked about tomorrow; what lies there shows the day after.
+                logger.warning("paytrace day not read", extra={"day": day.isoformat(), "reason": str(reason)})
         ach_since = since - margin
         if (until - since).days >= self._settings.lookback_window_days:
             # A poll of the whole window; an ACH debit can come back weeks later, so it looks further back for those.
@@ -144,7 +152,7 @@ class PayTraceSource:
                 try:
                     async for row in self._v3_rows(since, until):
                         yield row
-                except (CallNotOffered, LoginRejected) as reason:
+                except (CallNotOffered, LoginRejected, PayTraceRefused) as reason:
                     # Cards must not wait for an API that this account may never get; ach_source says it for good.
                     logger.warning("paytrace ach not read", extra={"reason": str(reason)})
             case "v1":
@@ -158,10 +166,10 @@ class PayTraceSource:
         """By day of processing, then what settled in these days and was processed before them."""
         seen: set[str] = set()
         async for row in self._client.list_ach(since, until, date_type="PROCESSED"):
-            seen.add(str(row.get("transaction_id")))
+            seen.add(str(row.get(cells.present(row, ACH_ID_NAMES))))
             yield row
         async for row in self._client.list_ach(since, until, date_type="SETTLED"):
-            if str(row.get("transaction_id")) not in seen:
+            if str(row.get(cells.present(row, ACH_ID_NAMES))) not in seen:
                 yield row
 
     def _read(

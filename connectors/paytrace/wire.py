@@ -6,6 +6,7 @@ reads them from the digits of the text, never through a binary float.
 
 from __future__ import annotations
 
+import codecs
 from decimal import Decimal
 from typing import Any, Final, TypedDict
 
@@ -24,7 +25,7 @@ def decode(body: bytes) -> object:
     Raises: ValueError for anything that is not one JSON text (bad UTF-8, too deep, trailing bytes).
     """
     try:
-        return _DECODER.decode(body)
+        return _DECODER.decode(body.removeprefix(codecs.BOM_UTF8))
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError) as error:
         raise ValueError(f"not a JSON text: {error}") from error
 

@@ -147,7 +147,7 @@ def test_an_empty_export_comes_in_three_ways(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"transactions":5,"response_code":1,"success":true}', '{"transactions":[5]}', "[]", "5"]
+    "text", ['{"transactions":5,"response_code":1,"success":true}', '{"transactions":"5"}', "[]", "5"]
 )
 def test_an_export_of_another_shape_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableAnswer):

@@ -281,11 +281,13 @@ async def test_a_login_answer_without_a_token_is_unreadable() -> None:
         await login_over(Sender(login=b'{"hello":"world"}')).send(SALE)
 
 
-def test_an_answer_with_a_code_of_its_own_does_not_refuse_the_token() -> None:
+def test_a_carried_out_call_never_refuses_the_token_whatever_its_status() -> None:
     assert refuses_token(Reply(401, {"error": "invalid_token"}, True))
     assert refuses_token(Reply(200, {"error": "invalid_token"}, True))
     assert refuses_token(Reply(401, None, False))
-    assert not refuses_token(Reply(401, {"response_code": 1, "errors": {}}, True))
+    assert refuses_token(Reply(401, {"response_code": 1, "errors": {"998": ["Log in failed."]}}, True))
+    assert not refuses_token(Reply(401, {"response_code": 102, "success": False}, True))
+    assert not refuses_token(Reply(401, {"response_code": "101", "success": True}, True))
 
 
 async def test_a_client_says_the_integrator_id_in_every_v1_body() -> None:

@@ -42,6 +42,9 @@ PACIFIC = ZoneInfo("America/Los_Angeles")
         (Decimal("1E+2"), 10000),
         ("-3.25", -325),
         ("999999999999.99", 99999999999999),
+        ("1,000.00", 100000),
+        ("$5", 500),
+        ("-$1,234,567.5", -123456750),
     ],
 )
 def test_dollars_become_cents(value: Any, minor: int) -> None:
@@ -57,8 +60,11 @@ def test_dollars_become_cents(value: Any, minor: int) -> None:
         "",
         "x",
         "1,5",
-        "1,000.00",
-        "$5",
+        "1,00",
+        "1,0000",
+        "12,50",
+        "1234,567",
+        "$",
         "1.005",
         Decimal("1.005"),
         "1e5",
