@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +54,9 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
     from streams.bootstrap import DECIDERS, codec, sink_processor
     from streams.rebuild import compare_agents
     from streams.tasks.kafka import KafkaLog
+
+    # What was parked on the day is parked again here, which is no news for the terminal.
+    logging.getLogger("streams.tasks").addHandler(logging.NullHandler())
 
     async def work() -> list[Comparison]:
         log = KafkaLog(settings.kafka_options)
