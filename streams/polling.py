@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import Envelope, content_event_id
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 CURSORS = "sources.cursors.v1"
 WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
+# A cold broker on a busy machine took 3 s from making a topic to leading it; five times that.
+LEADER_TIMEOUT_S = 15.0
 
 
 class Teller:
@@ -54,13 +58,24 @@ class Teller:
 
     async def _read_back(self) -> None:
         for partition in range(self._log.partition_count(CURSORS)):
-            start, end = await self._log.watermarks(CURSORS, partition)
+            start, end = await self._ends_of(partition)
             async for batch in self._log.read(CURSORS, partition, start, end):
                 for record in batch:
                     cursor = self._codec.decode(record.value)
                     if cursor.source == self._source:
                         self._told[cursor.subject] = cursor.digest
                         self._marks[cursor.subject] = cursor.position
+
+    async def _ends_of(self, partition: int) -> tuple[int, int]:
+        """Ends of one partition. A topic that was made a moment ago may have no leader yet, which passes by itself."""
+        deadline = time.monotonic() + LEADER_TIMEOUT_S
+        while True:
+            try:
+                return await self._log.watermarks(CURSORS, partition)
+            except KafkaException:
+                if time.monotonic() >= deadline:
+                    raise
+                await asyncio.sleep(0.2)
 
     async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
         """Write what changed since it was last told.

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.working_set import working_set
 from connectors.paytrace.client import PayTraceClient
-from connectors.paytrace.ports import CardDetails, Charge, RecurrencePlan
+from connectors.paytrace.ports import BankAccount, CardDetails, Charge, RecurrencePlan
 from schemas.codec import Codec
 from schemas.envelope import header_text
 from schemas.records.gateway import WishStatus
@@ -101,6 +102,9 @@ class Installation:
     def polls(self, name: str, source: str) -> int:
         """How many polls of a source ended well, by the log of its process."""
         return self.log_of(name).read_text().count(f'"source": "{source}", "changed"')
+
+    def has_polled(self, name: str, source: str, times: int) -> bool:
+        return self.polls(name, source) >= times
 
     def records(self, topic: str) -> list[tuple[str | None, Any]]:
         """Every record of a topic with its event id."""
@@ -233,6 +237,37 @@ def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_p
         assert (facts["subscriptions"][-1].amount_minor, facts["subscriptions"][-1].planned_count) == (3000, 24)
         assert facts["subscriptions"][-1].status is RecurrenceStatus.ACTIVE
         assert facts["gateway"][-1].status is WishStatus.DONE
+
+
+@pytest.mark.timeout(240)
+def test_v3_tells_the_same_facts_and_says_what_it_does_not_offer(saldo: Installation, tmp_path: Path) -> None:
+    with sandbox_in_thread(tmp_path / "paytrace", first_batch_number=7) as paytrace:
+        ask(paytrace, lambda client: client.create_customer("acme-inc", card=card(), billing_address={"name": "Kevin"}))
+        sell_and_settle(paytrace, 12500, 700)
+        debit = Charge(amount_minor=2500, invoice_number="RE-9")
+        account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
+        ask(paytrace, lambda client: client.pay_by_ach(account, debit, idempotency_key="key-9"))
+        told: dict[str, set[tuple[Any, ...]]] = {}
+        for version in ("v1", "v3"):
+            saldo.reach(paytrace)
+            saldo.env |= {"SALDO_PAYTRACE_API_VERSION": version, "SALDO_PAYTRACE_ACH_SOURCE": "auto"}
+            saldo.env |= {"SALDO_PAYTRACE_INTEGRATOR_ID": "9999Saldo123", "SALDO_PAYTRACE_MERCHANT_ID": "1"}
+            name = f"paytrace-{version}"
+            with saldo.running(name, "run", "source", "paytrace"):
+                wait_for(partial(saldo.has_polled, name, "paytrace", 2), "two polls")
+                wait_for(partial(saldo.has_polled, name, "paytrace facts", 2), "two polls of facts")
+            told[version] = {
+                (seen.amount_minor, seen.paytrace_transaction_id, seen.kind, seen.status, seen.invoice_number)
+                for _, seen in saldo.records(TRANSACTIONS)
+            }
+            if version == "v1":
+                sell_and_settle(paytrace, 300)
+        # The rows of v3 have other names, so they are told once more; what they say is what v1 said.
+        assert sorted(fact[0] for fact in told["v1"]) == [700, 2500, 12500]
+        assert [fact[0] for fact in told["v3"] - told["v1"]] == [300]
+        assert sorted(batch.net_minor for batch in saldo.facts()["settlement"]) == [300, 13200]
+        assert "recurring schedules" not in saldo.log_of("paytrace-v1").read_text()
+        assert "recurring schedules" in saldo.log_of("paytrace-v3").read_text()
 
 
 @pytest.mark.timeout(240)
