@@ -6,6 +6,7 @@ Nothing here happens at import. Each process of Saldo is one function below; the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -39,11 +40,13 @@ from schemas.codec import Codec
 from schemas.failures import ContractBroken
 from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
 from streams.agents.inbox import Flow
+from streams.brokers import no_broker
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
 from streams.settings import Settings
-from streams.tasks.crew import Crew
+from streams.standing import StandingFile
+from streams.tasks.crew import AFTER_HALT, Crew
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import DeliveryFailed, Log, Membership, Observer, SilentObserver
@@ -84,13 +87,22 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
         try:
             known = AdminClient(settings.kafka_options).list_topics(timeout=2.0).topics
             missing = [name for name in catalog.topics() if name not in known]
-            if not missing:
+            leaderless = [
+                name
+                for name in catalog.topics()
+                if name in known and any(found.leader < 0 for found in known[name].partitions.values())
+            ]
+            if not missing and not leaderless:
                 return
-            problem = f"the cluster lacks {', '.join(missing)}; run `saldo topics apply`"
+            problem = (
+                f"the cluster lacks {', '.join(missing)}; run `saldo topics apply`"
+                if missing
+                else f"no broker answers for {', '.join(leaderless)} yet; is a broker of the cluster away?"
+            )
         except ContractBroken as error:
             problem = str(error)
         except KafkaException as error:
-            problem = f"no Kafka broker answers at {settings.bootstrap_servers}: {error}"
+            problem = no_broker(settings.bootstrap_servers, error)
         if time.monotonic() >= deadline:
             raise ContractBroken(problem)
         time.sleep(0.1)
@@ -149,6 +161,7 @@ def worker_app(settings: Settings) -> faust.App:
     match_open_items.register(app, crew, flow)
     post_to_abas.register(app, crew, flow, sink)
     _attend(app, crew, settings.worker.tend_every_s)
+    _tell_standing(app, crew, {processor.inbox for processor in (*DECIDERS, sink)}, settings)
     return app
 
 
@@ -224,12 +237,33 @@ def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
         # A crashed Faust app keeps its process, its heartbeat and with them its partitions, and does nothing.
         while not app.crashed:
             time.sleep(every_s)
-        logger.critical("worker halts", extra={"reason": repr(app.crash_reason)})
+        reason = f"the Faust app crashed: {app.crash_reason!r}"
+        logger.critical("worker halts", extra={"reason": reason, "next": AFTER_HALT})
         halt("the Faust app crashed")
 
     threading.Thread(target=end_with_app, name="saldo-guard", daemon=True).start()
     app.task(tend)
     app.on_partitions_revoked.connect(cast("Any", let_go))
+
+
+def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], settings: Settings) -> None:
+    """Say how far every task is, from the first assignment on; the file is read by people and by `saldo up`."""
+    file = StandingFile(state_dir(settings))
+    assigned = asyncio.Event()
+
+    async def tell() -> None:
+        await assigned.wait()
+        while not app.should_stop:
+            mine = sum(tp.topic in inboxes for tp in app.consumer.assignment())
+            with contextlib.suppress(OSError):  # a full disk costs a line of `saldo status` and no more
+                await asyncio.to_thread(file.write, crew.tasks, assigned=mine)
+            await asyncio.sleep(settings.worker.tend_every_s)
+
+    async def begin(_app: Any, _assigned: set[TP], **_: Any) -> None:
+        assigned.set()
+
+    app.task(tell)
+    app.on_partitions_assigned.connect(cast("Any", begin))
 
 
 def _faust_credentials(settings: Settings) -> Any:

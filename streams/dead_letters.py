@@ -43,9 +43,9 @@ class ParkedRecord:
         """The key for people."""
         return self.key.decode("utf-8", "backslashreplace")
 
-    def as_json(self, *, whole: bool = False) -> dict[str, Any]:
-        """JSON-ready fields; `whole` adds headers, raw value and content."""
-        fields: dict[str, Any] = {
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready fields, without the record itself."""
+        return {
             "inbox": self.inbox,
             "partition": self.partition,
             "offset": self.offset,
@@ -54,9 +54,6 @@ class ParkedRecord:
             "error_type": self.error_type,
             "message": self.message,
         }
-        if whole and self.letter is not None:
-            fields |= {"dead_letter": to_json(self.letter), "content": self.content}
-        return fields
 
 
 @asynccontextmanager

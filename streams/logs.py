@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import logging.config
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -16,6 +19,28 @@ _SHARED: list[Any] = [
 ]
 # Their chatter says nothing that our own lines do not.
 _CHATTY = ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "stamina", "asyncio", "uvicorn")
+
+# While a broker is away, its client says so many times a second; one line of each kind in this time is enough.
+_QUIET_S = 10.0
+
+
+class OncePerKind(logging.Filter):
+    """Lets one line of each wording through, per logger and ten seconds; `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Only the broker client's own lines are held back; ours each say something."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        kind, now = (record.name, str(record.msg)), self._clock()
+        if now - self._said_at.get(kind, -_QUIET_S) < _QUIET_S:
+            return False
+        self._said_at[kind] = now
+        return True
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -31,7 +56,8 @@ def logging_config(level: str) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "saldo"}},
+        "filters": {"once": {"()": OncePerKind}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "saldo", "filters": ["once"]}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {name: {"level": "WARNING"} for name in _CHATTY},
     }

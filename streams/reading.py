@@ -21,6 +21,7 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.highwater import HighWater
+from streams.brokers import no_broker
 from streams.tasks.kafka import inbound
 from streams.tasks.records import Inbound
 
@@ -91,14 +92,14 @@ def read(connection: Mapping[str, Any], codec: Codec, stretch: Stretch) -> Gener
     )
     try:
         marks: dict[int, HighWater] = defaultdict(HighWater)
-        for found in _found(consumer, stretch):
+        for found in _found(consumer, stretch, str(connection["bootstrap.servers"])):
             yield _decoded(found, codec, marks[found.partition])
     finally:
         consumer.close()
 
 
-def _found(consumer: Consumer, stretch: Stretch) -> Iterator[Inbound]:
-    ranges = _ranges(consumer, stretch)
+def _found(consumer: Consumer, stretch: Stretch, address: str) -> Iterator[Inbound]:
+    ranges = _ranges(consumer, stretch, address)
     unfinished = {partition for partition, (start, stop) in ranges.items() if stop is None or start < stop}
     if not unfinished:
         return
@@ -115,7 +116,7 @@ def _found(consumer: Consumer, stretch: Stretch) -> Iterator[Inbound]:
         yield from _merge(waiting, unfinished)
         _hold_back(consumer, stretch.topic, waiting, paused)
         if not stretch.follow and unfinished - paused and silent_s > _STALLED_S:
-            raise Unavailable(f"no broker gave a record of {stretch.topic} for {_STALLED_S:.0f} s; is the cluster up?")
+            raise Unavailable(f"no record of {stretch.topic} came for {_STALLED_S:.0f} s: {no_broker(address)}")
     yield from _merge(waiting, unfinished)
 
 
@@ -161,7 +162,7 @@ def _hold_back(consumer: Consumer, topic: str, waiting: dict[int, deque[Inbound]
             paused.discard(partition)
 
 
-def _ranges(consumer: Consumer, stretch: Stretch) -> dict[int, tuple[int, int | None]]:
+def _ranges(consumer: Consumer, stretch: Stretch, address: str) -> dict[int, tuple[int, int | None]]:
     """Offsets per partition: first to read, and first not to read (None when it goes on for ever)."""
     try:
         metadata = consumer.list_topics(stretch.topic, timeout=_ANSWER_S).topics[stretch.topic]
@@ -179,7 +180,7 @@ def _ranges(consumer: Consumer, stretch: Stretch) -> dict[int, tuple[int, int | 
         starts = _offsets(consumer, stretch.topic, stretch.start, edges)
         stops = _offsets(consumer, stretch.topic, stretch.stop, edges)
     except KafkaException as error:
-        raise Unavailable(f"no broker answered within {_ANSWER_S:.0f} s: {error.args[0].str()}") from error
+        raise Unavailable(no_broker(address, error)) from error
     return {partition: (starts[partition], None if stretch.follow else stops[partition]) for partition in partitions}
 
 

@@ -23,6 +23,7 @@ from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
 from streams.ingress.settings import IngressSettings
+from streams.setting_names import file_problems, variable_problems
 
 CONFIG_VARIABLE = "SALDO_CONFIG"
 DEFAULT_CONFIG = Path("saldo.toml")
@@ -144,8 +145,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the file."""
-        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
 
     @property
     def bootstrap_servers(self) -> str:
@@ -188,8 +188,22 @@ class Settings(BaseSettings):
         return None if running is None else running.address
 
 
+def _settings_file() -> Path:
+    return Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+
+
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from file and environment; raises ContractBroken naming every field that does not fit."""
+    """Settings from file and environment.
+
+    Raises: ContractBroken naming every field that does not fit, and every word that is no setting, with what was
+            probably meant.
+    """
+    unknown = (
+        *file_problems(_settings_file(), Settings, is_named=CONFIG_VARIABLE in os.environ),
+        *variable_problems(os.environ, Settings),
+    )
+    if unknown:
+        raise ContractBroken("; ".join(unknown))
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -7,22 +7,27 @@ Real broker, real worker, real projector. PayTrace and abas are the sandboxes un
 from __future__ import annotations
 
 import json
+import math
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
+from projections.endpoint import endpoint_file
 from schemas import catalog
 from streams import topics
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.settings import Settings
+from streams.standing import read_standing
 
 PORTS_FILE = "sandbox-ports.json"
 SANDBOX_USER = "demo123"
@@ -30,6 +35,8 @@ SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the
 ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
 QUICK_RESTARTS = RestartPolicy(first_delay_s=0.5, longest_delay_s=10.0)
 POLL_EVERY_S = 1.0
+# The supervisor asks in its own loop, so an answer may not take long.
+_HEALTH_TIMEOUT_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,27 @@ class Stack:
         return self.data_dir / "supervisor.json"
 
     def addresses(self) -> Sequence[str]:
-        """Lines for people: where to look."""
-        sandboxes = {
-            "PayTrace sandbox": self.paytrace_sandbox_url if self.has_paytrace_sandbox else None,
-            "abas sandbox": self.abas_sandbox_url if self.has_abas_sandbox else None,
+        """Lines for people: where to look; what does not answer yet says so."""
+        places = {
+            "console": self._console() or "when the projector is ready",
+            "Kafka": self.kafka_address or "when the broker is ready",
         }
-        lines = [f"{name:18} {url}/_sandbox/" for name, url in sandboxes.items() if url is not None]
-        return [*lines, f"{'logs':18} {self.log_dir}"]
+        if self.has_paytrace_sandbox:
+            places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
+        if self.has_abas_sandbox:
+            places["abas' books"] = f"{self.abas_sandbox_url}/_sandbox/"
+        return [f"{name:18} {place}" for name, place in {**places, "logs": str(self.log_dir)}.items()]
+
+    @property
+    def kafka_address(self) -> str | None:
+        """Where clients find Kafka; None while the embedded broker does not run."""
+        if self.settings.kafka.bootstrap_servers:
+            return self.settings.kafka.bootstrap_servers
+        running = EmbeddedKafka.running(self.data_dir)
+        return None if running is None else running.address
+
+    def _console(self) -> str | None:
+        return (_told(endpoint_file(self.data_dir)) or {}).get("console")
 
     def env(self) -> dict[str, str]:
         """The environment of every process; what the caller's own environment sets stays."""
@@ -151,21 +172,22 @@ class Stack:
     def sandboxes(self) -> Sequence[ProcessSpec]:
         """The pretended outside world."""
         wanted = {"paytrace": self.has_paytrace_sandbox, "abas": self.has_abas_sandbox}
-        return [
-            self._own(f"{name}-sandbox", "sandbox", "serve", name, "--port", str(self._ports()[name]))
-            for name, here in wanted.items()
-            if here
-        ]
+        return [self._sandbox(name, self._ports()[name]) for name, here in wanted.items() if here]
+
+    def _sandbox(self, name: str, port: int) -> ProcessSpec:
+        return self._own(f"{name}-sandbox", "sandbox", "serve", name, "--port", str(port), ready=_listening(port))
 
     def pipeline(self) -> Sequence[ProcessSpec]:
         """Workers, projector and sources."""
         workers = [
-            self._own(f"worker-{number}", "run", "worker", env=self._worker_env(number))
+            self._own(
+                f"worker-{number}", "run", "worker", env=self._worker_env(number), ready=self._is_restored(number)
+            )
             for number in range(1, self.workers + 1)
         ]
         return [
             *workers,
-            self._own("projector", "run", "projector"),
+            self._own("projector", "run", "projector", ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
             self._own("source-paytrace", "run", "source", "paytrace"),
         ]
@@ -177,11 +199,40 @@ class Stack:
             env["SALDO_WORKER_METRICS_PORT"] = str(first + number - 1)
         return env
 
+    def _is_restored(self, number: int) -> Callable[[int], bool]:
+        """Whether that worker has its partitions and knows how far each is."""
+        directory = self.data_dir / "state" / f"worker-{number}"
+
+        def ready(pid: int) -> bool:
+            standing = read_standing(directory)
+            return standing is not None and standing.pid == pid and standing.is_restored
+
+        return ready
+
+    def _projector_reads(self, pid: int) -> bool:
+        """Whether the projector answers and every topic is being read."""
+        told = _told(endpoint_file(self.data_dir))
+        if told is None or told.get("pid") != pid:
+            return False
+        try:
+            answer = httpx2.get(f"{told['url']}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False)
+            return bool(answer.json()["reading"])
+        except (httpx2.HTTPError, ValueError, KeyError):
+            return False
+
     def _own(
         self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None
     ) -> ProcessSpec:
-        argv = (sys.executable, "-m", "streams.cli", *words)
-        return ProcessSpec(name, argv, {**self.env(), **(env or {})}, ready=ready, restart=QUICK_RESTARTS)
+        """A process of ours. All load their code at the same time, and none is ended because it restores for long."""
+        return ProcessSpec(
+            name,
+            (sys.executable, "-m", "streams.cli", *words),
+            {**self.env(), **(env or {})},
+            ready=ready,
+            ready_timeout_s=math.inf,
+            gate=False,
+            restart=QUICK_RESTARTS,
+        )
 
     def _ports(self) -> dict[str, int]:
         """Ports of the sandboxes: free ones, chosen once and kept, so that clients find them again."""
@@ -193,6 +244,28 @@ class Stack:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(ports), "utf-8")
             return ports
+
+
+def _listening(port: int) -> Callable[[int], bool]:
+    """Whether somebody listens on a loopback port."""
+
+    def ready(_pid: int) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=_HEALTH_TIMEOUT_S).close()
+        except OSError:
+            return False
+        return True
+
+    return ready
+
+
+def _told(path: Path) -> dict[str, Any] | None:
+    """What a process wrote about itself; None when there is nothing to read."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
 
 
 def _text(value: Any) -> str:

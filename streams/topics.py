@@ -23,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 
 from schemas.catalog import TopicSpec
 from schemas.failures import ContractBroken, Unavailable
+from streams.brokers import no_broker
 
 _TIMEOUT_S = 20.0
 _ANSWER_S = 10.0
@@ -220,13 +221,16 @@ def _config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:
     return {**spec.config, "min.insync.replicas": str(max(1, replication_factor - 1))}
 
 
+def existing(admin: AdminClient) -> set[str]:
+    """Names of the topics that the cluster holds; raises Unavailable when no broker answers."""
+    return set(_metadata(admin).topics)
+
+
 def _metadata(admin: AdminClient) -> Any:
     try:
         return admin.list_topics(timeout=_ANSWER_S)
     except KafkaException as error:
-        raise Unavailable(
-            f"no Kafka broker answered within {_ANSWER_S:.0f} s; is it running, and is its address right?"
-        ) from error
+        raise Unavailable(no_broker(None, error)) from error
 
 
 def _problems(verb: str, futures: Mapping[Any, Any], *, forgive: str | None = None) -> list[str]:

@@ -19,6 +19,7 @@ from schemas.codec import Codec, body_of, from_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.sensitive import find_sensitive, mask_card_numbers
+from streams.brokers import no_broker
 from streams.tasks.records import Outbound, partition_for
 
 SOURCE = "saldo/write"
@@ -93,7 +94,7 @@ def partition_count(connection: Mapping[str, Any], topic: str) -> int:
     try:
         metadata = Producer(dict(connection)).list_topics(topic, timeout=_ANSWER_S).topics[topic]
     except KafkaException as error:
-        raise Unavailable(f"no broker answered within {_ANSWER_S:.0f} s: {error.args[0].str()}") from error
+        raise Unavailable(no_broker(str(connection["bootstrap.servers"]), error)) from error
     if metadata.error is not None:
         raise ContractBroken(f"the cluster has no topic {topic}; create it with `saldo topics apply`")
     return len(metadata.partitions)

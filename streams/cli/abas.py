@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Hang `abas probe|check` below the root."""
-    abas = typer.Typer(help="The abas of the settings: its names, and whether the profile fits.", no_args_is_help=True)
+    abas = typer.Typer(help="The live abas: its names, and whether the profile fits.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (probe, check)
     for command in commands:
         abas.command()(command)
@@ -27,7 +27,10 @@ def probe(
         Path | None, typer.Option("--out", dir_okay=False, help="Write there instead of to the terminal.")
     ] = None,
 ) -> None:
-    """Write a first mapping profile from the server's own metadata; its head says what was not found."""
+    """Write a first mapping profile from the server's metadata.
+
+    Its head says what was not found.
+    """
     from streams.cli.errors import CannotRun
 
     if out is not None and out.exists():
@@ -46,7 +49,10 @@ def check(
         Path | None, typer.Option("--profile", help="The profile to check. Default: SALDO_ABAS_PROFILE_PATH.")
     ] = None,
 ) -> None:
-    """Compare the mapping profile with the live server; every name that does not fit at once, with file and line."""
+    """Compare the mapping profile with the live server.
+
+    Every name that does not fit is told at once, with file and line.
+    """
     settings = _settings()
     path = profile or settings.abas.profile_path
     asyncio.run(_check(settings, path))

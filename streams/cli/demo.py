@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +34,11 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=8, help="Worker processes.")] = 1,
 ) -> None:
-    """Play a trading day through the whole pipeline and show it; exit code 0 only if the balance closes at zero."""
+    """Play a trading day through the pipeline and show it.
+
+    Through a `saldo up` of the same data directory when one runs, else it starts and stops one. Exit code 0 only if the
+    balance closes at zero.
+    """
     from rich.console import Console
 
     from streams.cli.errors import CannotRun
@@ -43,10 +48,13 @@ def demo(
 
     console = Console()
     stack = Stack(load_settings(), workers=workers)
-    if read_status(stack.status_path) is not None:
-        raise CannotRun(f"`saldo up` runs for {stack.data_dir}; stop it, or set SALDO_DATA_DIR to another directory")
+    if not (stack.has_paytrace_sandbox and stack.has_abas_sandbox):
+        raise CannotRun("a demo plays with both sandboxes, and the settings name a live system; unset it to play")
     began = time.monotonic()
-    with _running(stack, console):
+    runs = read_status(stack.status_path) is not None
+    if runs:
+        console.print(f"playing through the `saldo up` of {stack.data_dir}")
+    with nullcontext() if runs else _running(stack, console):
         audit = _play(stack, console, payments, seed)
     console.print(f"took {time.monotonic() - began:.0f} s; logs in {stack.log_dir}")
     if audit is None:
@@ -138,7 +146,9 @@ def _running(stack: Stack, console: object) -> Iterator[None]:
         )
         status.update("starting broker, sandboxes, worker, projector")
         stack.log_dir.mkdir(parents=True, exist_ok=True)
-        with (stack.log_dir / "up.out").open("wb") as output:
+        # The console's address and its token are in there, so it is its owner's alone.
+        descriptor = os.open(stack.log_dir / "up.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as output:
             argv = (sys.executable, "-m", "streams.cli", "up", "--workers", str(stack.workers))
             up = process.spawn(argv, env=stack.base_env(), cwd=None, output=output, die_with_parent=True)
         birth = process.birth_of(up.pid) or ""

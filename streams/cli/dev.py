@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from streams.embedded.jars import Progress, ProgressListener
     from streams.embedded.server import EmbeddedServer
 
 Port = Annotated[
@@ -27,27 +28,49 @@ def register(app: typer.Typer) -> None:
 
 
 def kafka(port: Port = 0) -> None:
-    """Run a real Kafka broker (KRaft, one node) with its data below the data directory."""
+    """Run a real Kafka broker until Ctrl-C.
+
+    One node, KRaft, its data below the data directory. It has no topics at first: `saldo topics apply` makes ours.
+    """
     from streams.embedded.kafka import EmbeddedKafka
     from streams.settings import load_settings
 
-    _serve(EmbeddedKafka(load_settings().data_dir, port=port, die_with_parent=True), "SALDO_KAFKA_BOOTSTRAP_SERVERS")
+    server = EmbeddedKafka(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
+    _serve(server, "SALDO_KAFKA_BOOTSTRAP_SERVERS")
 
 
 def registry(port: Port = 0) -> None:
-    """Run a real schema registry (Apicurio, Confluent-compatible API) with its data below the data directory."""
+    """Run a real schema registry until Ctrl-C.
+
+    Apicurio with the Confluent-compatible API, its data below the data directory. `saldo schemas publish` fills it.
+    """
     from streams.embedded.registry import EmbeddedRegistry
     from streams.settings import load_settings
 
-    _serve(EmbeddedRegistry(load_settings().data_dir, port=port, die_with_parent=True), "SALDO_SCHEMA_REGISTRY_URL")
+    server = EmbeddedRegistry(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
+    _serve(server, "SALDO_SCHEMA_REGISTRY_URL")
+
+
+def _fetching() -> ProgressListener:
+    """Tells how the first fetch gets on, in steps of a quarter."""
+    told: set[int] = set()
+
+    def tell(fetched: Progress) -> None:
+        quarter = 4 * fetched.done_bytes // max(1, fetched.total_bytes)
+        if quarter not in told:
+            told.add(quarter)
+            typer.echo(f"  fetched {fetched.done_bytes >> 20} of {fetched.total_bytes >> 20} MiB")
+
+    return tell
 
 
 def _serve(server: EmbeddedServer, variable: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    typer.echo(f"starting {server.name} in {server.home}, log: {server.log_path}; the first time fetches its files")
     with server:
-        typer.echo(f"{server.name} answers; log: {server.log_path}\nexport {variable}={server.address}")
+        typer.echo(f"{server.name} answers; Ctrl-C stops it. For other programs:\nexport {variable}={server.address}")
         while server.pid is not None and not stop.wait(0.5):
             continue
         if not stop.is_set():

@@ -41,7 +41,10 @@ def list_parked(
     bootstrap_servers: BootstrapServers = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """List what is parked now, oldest first, with the reason; records behind a parked one are listed below it."""
+    """List what is parked now, oldest first, with the reason.
+
+    Records behind a parked one of their key are listed below it: they wait for it.
+    """
     found = _parked(bootstrap_servers, inbox)
     if not found and not as_json:
         typer.echo("nothing is parked")
@@ -61,9 +64,18 @@ def show(
     offset: OffsetArgument,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
-    """Show one parked record whole: where, why, headers, and its content as far as it can be read."""
+    """Show one parked record whole.
+
+    Where, why, headers, and its content as far as it can be read. Bytes are shown as text where they are text, and as
+    "base64:..." where not.
+    """
+    from streams.cli.showing import for_eyes
+
     parked = _find(bootstrap_servers, inbox, partition, offset)
-    typer.echo(json.dumps(parked.as_json(whole=True), indent=2, ensure_ascii=False))
+    whole = parked.as_json()
+    if parked.letter is not None:
+        whole |= {"dead_letter": for_eyes(parked.letter), "content": parked.content}
+    typer.echo(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 def replay(
@@ -74,9 +86,10 @@ def replay(
     by: ByOption = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
-    """Decide a parked record again, and those of its key that wait behind it, in their order.
+    """Decide a parked record again, and what waits behind it.
 
-    It stops at the first that still fails; that one and those behind it stay parked.
+    Those of its key follow in their order. It stops at the first that still fails; that one and those behind it
+    stay parked.
     """
     from schemas.records.tasks import ParkedReplayRequested
 
@@ -99,7 +112,10 @@ def discard(
     by: ByOption = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
-    """Give up one parked record. It stays in the inbox and in the dead letters; it is never decided."""
+    """Give up one parked record.
+
+    It stays in the inbox and in the dead letters; it is never decided.
+    """
     from schemas.records.tasks import ParkedDiscardRequested
 
     parked = _find(bootstrap_servers, inbox, partition, offset)

@@ -49,14 +49,10 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), REFUSED
     kafka = sys.modules.get("confluent_kafka")
     if kafka is not None and isinstance(error, kafka.KafkaException):
-        return f"Kafka: {_kafka_text(error)}", REFUSED
+        from streams.brokers import error_text, is_away, no_broker
+
+        return no_broker(None) if is_away(error) else f"Kafka: {error_text(error)}", REFUSED
     if isinstance(error, OSError):
         return str(error), REFUSED
     name = type(error).__name__
     return f"this is a fault in Saldo ({name}: {error}); run it again with --debug and report the traceback", FAULT
-
-
-def _kafka_text(error: Exception) -> str:
-    cause = error.args[0] if error.args else error
-    text: str = cause.str() if hasattr(cause, "str") else str(cause)
-    return text

@@ -31,7 +31,10 @@ def match(
         Path | None, typer.Option("--remittance", help="Payment id, invoice as written, amount; LEFT holds invoices")
     ] = None,
 ) -> None:
-    """Match the lines of two files; write matches, evidence, open lines and the bridge to DIR."""
+    """Match the lines of two files and show the evidence.
+
+    Matches, evidence, open lines and the bridge are written to DIR.
+    """
     # The engine needs the `match` extra; other commands must start without it.
     from streams.domain.matching.rules import RulesInvalid
     from streams.matchfiles.errors import MatchFileError

@@ -41,10 +41,11 @@ def read(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Show the records of a topic in the order of time, each once, up to the end that it has now.
+    """Show the records of a topic, decoded, oldest first.
 
-    A repeat (a record written again after a crash) is left out when its original lies in what is read. A record that
-    can't be decoded is shown as such with the reason; it never stops the reading.
+    Each once, up to the end that the topic has now. A repeat (a record written again after a crash) is left out
+    when its original lies in what is read. A record that can't be decoded is shown as such with the reason; it
+    never stops the reading.
     """
     from datetime import UTC, datetime
 

@@ -27,9 +27,10 @@ def register(app: typer.Typer) -> None:
 def rebuild(
     tables: Annotated[bool, typer.Option("--tables/--no-tables", help="Also rebuild the ClickHouse tables.")] = True,
 ) -> None:
-    """Decide every inbox again and project every topic again; exit code 0 only if all digests are equal.
+    """Derive everything again and compare it with what there is.
 
-    The pipeline of this data directory must be stopped; the embedded broker is started for the time it takes.
+    Decides every inbox and projects every topic once more; exit code 0 only if all digests are equal. The pipeline
+    of this data directory must be stopped; the embedded broker is started for the time it takes.
     """
     from rich.console import Console
 
@@ -39,6 +40,7 @@ def rebuild(
     console = Console()
     _refuse_while_running(settings)
     with _broker(settings, console) as running:
+        _refuse_without_topics(running)
         results = _agents(running, console)
         if tables:
             results += _tables(running, console)
@@ -93,11 +95,14 @@ def _tables(settings: Settings, console: Console) -> list[Comparison]:
 @contextmanager
 def _broker(settings: Settings, console: Console) -> Iterator[Settings]:
     """Settings with a broker that answers: the one that is set, one that runs, or one started for this."""
+    from streams.cli.errors import CannotRun
     from streams.embedded.kafka import EmbeddedKafka
 
     if settings.kafka.bootstrap_servers or EmbeddedKafka.running(settings.data_dir):
         yield settings
         return
+    if not EmbeddedKafka(settings.data_dir).has_storage:
+        raise CannotRun(f"nothing to rebuild: no broker has ever run in {settings.data_dir}; `saldo up` starts one")
     with console.status("starting the broker"):
         broker = EmbeddedKafka(settings.data_dir, die_with_parent=True).start()
     try:
@@ -113,6 +118,21 @@ def _refuse_while_running(settings: Settings) -> None:
 
     if read_status(Stack(settings).status_path) is not None:
         raise CannotRun("`saldo up` runs for this data directory; stop it first, so that nothing moves meanwhile")
+
+
+def _refuse_without_topics(settings: Settings) -> None:
+    from confluent_kafka.admin import AdminClient
+
+    from schemas import catalog
+    from streams.cli.errors import CannotRun
+    from streams.topics import existing
+
+    missing = sorted(set(catalog.topics()) - existing(AdminClient(settings.kafka_options)))
+    if missing:
+        raise CannotRun(
+            f"nothing to rebuild from: the cluster at {settings.bootstrap_servers} lacks {len(missing)} of "
+            f"{len(catalog.topics())} topics, {missing[0]} the first; `saldo topics apply` makes them"
+        )
 
 
 def _show(console: Console, results: list[Comparison]) -> None:

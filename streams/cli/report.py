@@ -6,9 +6,16 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from projections.reports import Report
 
 
 class Format(StrEnum):
@@ -21,7 +28,8 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the answer is written.")]
-FILE_WIDTH = 200
+# No table needs more; a file of it is read in an editor that does not wrap.
+WIDEST = 10_000
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="File to write to; default is the terminal.")]
 
@@ -34,11 +42,16 @@ def register(app: typer.Typer) -> None:
 
 def report(
     name: Annotated[str | None, typer.Argument(help="Report; without a name they are listed.")] = None,
-    parameters: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE for what the report must be told.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Argument(help="What the report must be told: values in its order, or NAME=VALUE.")
+    ] = None,
     output_format: FormatOption = Format.TABLE,
     out: OutOption = None,
 ) -> None:
-    """Answer a question that the projection knows; `saldo report` lists them."""
+    """Answer a question; without a name, list the questions.
+
+    What a report must be told may be given in its order (saldo report story_of_one_payment 395970002) or by name.
+    """
     from projections import reports
     from projections.errors import QueryRefused
     from projections.reader import open_reader
@@ -50,7 +63,7 @@ def report(
         return
     asked = reports.load(name)
     settings = load_settings()
-    given = dict(_pair(parameter) for parameter in parameters or [])
+    given = _given(asked, parameters or [])
     values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
     reader = open_reader(settings.projection)
     try:
@@ -95,27 +108,49 @@ def _list() -> None:
     for name in reports.report_names():
         known = reports.load(name)
         typer.echo(f"{name}\n    {known.question}")
-        for parameter in known.parameters:
-            default = f" (default: {parameter.default})" if parameter.default else ""
-            typer.echo(f"    {parameter.name}=...  {parameter.meaning}{default}")
+        if known.parameters:
+            typer.echo(f"    {_usage(known)}")
 
 
 def _show(answer: object, output_format: Format, out: Path | None, *, title: str | None) -> None:
-    from rich.console import Console
-
     from projections import reports
 
     assert isinstance(answer, reports.Answer)
     match output_format:
         case Format.TABLE:
-            console = Console(width=FILE_WIDTH, record=True, quiet=True) if out else Console(record=True)
-            console.print(reports.as_table(answer, title=title))
-            if out:
-                out.write_text(console.export_text(), "utf-8")
+            _show_table(reports.as_table(answer, title=title), out)
         case Format.CSV:
             _write(reports.as_csv(answer).encode(), out)
         case _:
             _write(reports.as_json(answer).encode(), out)
+
+
+def _show_table(table: Table, out: Path | None) -> None:
+    """A file or a pipe gets the width that the table needs; on a terminal too narrow for it, a row is a paragraph."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(record=out is not None, quiet=out is not None)
+    needed = Measurement.get(console, console.options.update(max_width=WIDEST), table)
+    if out is not None or not console.is_terminal:
+        console.width = max(console.width, needed.maximum)
+    if not table.row_count:
+        console.print(f"{table.title or ''}\nno rows".strip())
+    elif needed.minimum > console.width:
+        console.print("\n".join(_paragraphs(table)), markup=False, highlight=False)
+    else:
+        console.print(table)
+    if out is not None:
+        out.write_text(console.export_text(), "utf-8")
+
+
+def _paragraphs(table: Table) -> Iterator[str]:
+    headings = [str(column.header) for column in table.columns]
+    width = max(map(len, headings))
+    yield str(table.title or "")
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        yield ""
+        yield from (f"{heading:{width}}  {cell}" for heading, cell in zip(headings, row, strict=True) if cell != "")
 
 
 def _write(content: bytes, out: Path | None) -> None:
@@ -126,8 +161,36 @@ def _write(content: bytes, out: Path | None) -> None:
         out.write_bytes(content)
 
 
-def _pair(parameter: str) -> tuple[str, str]:
-    name, equals, value = parameter.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{parameter!r} is not NAME=VALUE")
-    return name, value
+def _given(asked: Report, words: Sequence[str]) -> dict[str, str]:
+    """Values by parameter: NAME=VALUE by its name, a bare word for the first parameter that has none yet.
+
+    Raises: CannotRun, with a line to copy, when there are too many words or one that must be told is missing.
+    """
+    from streams.cli.errors import CannotRun
+
+    given: dict[str, str] = {}
+    bare: list[str] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals:
+            given[name] = value
+        else:
+            bare.append(word)
+    free = [parameter.name for parameter in asked.parameters if parameter.name not in given]
+    given |= zip(free, bare, strict=False)
+    missing = [parameter for parameter in asked.parameters if parameter.default is None and parameter.name not in given]
+    if len(bare) > len(free) or missing:
+        raise CannotRun(_usage(asked))
+    return given
+
+
+def _usage(asked: Report) -> str:
+    if not asked.parameters:
+        return f"{asked.name} takes no parameters; ask it with: saldo report {asked.name}"
+    words, meanings = [asked.name], []
+    for parameter in asked.parameters:
+        word = parameter.name.upper()
+        words.append(f"[{word}]" if parameter.default else word)
+        default = f" (default: {parameter.default})" if parameter.default else ""
+        meanings.append(f"{word}: {parameter.meaning}{default}")
+    return f"ask it with: saldo report {' '.join(words)}   {'; '.join(meanings)}"

@@ -31,7 +31,10 @@ def register(app: typer.Typer) -> None:
 
 
 def worker() -> None:
-    """Run every agent; start several and Kafka spreads the partitions over them."""
+    """Run every agent.
+
+    Start several and Kafka spreads the partitions over them.
+    """
     settings = _settings()
     import faust
 
@@ -52,7 +55,10 @@ def worker() -> None:
 
 
 def source(name: Annotated[SourceName, typer.Argument(help="The system to read.")]) -> None:
-    """Read an outside system again and again, and tell each change once."""
+    """Read an outside system again and again.
+
+    Each change is told once.
+    """
     settings = _settings()
     from streams import bootstrap
 
@@ -65,7 +71,10 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
 
 
 def projector() -> None:
-    """Project every topic into ClickHouse; in embedded mode it also answers SQL for the other commands."""
+    """Project every topic into ClickHouse.
+
+    In embedded mode it also answers SQL for the other commands and serves the console.
+    """
     settings = _settings()
     from streams.bootstrap import run_projector, wait_for_topics
 

@@ -23,9 +23,7 @@ PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
 
 def register(app: typer.Typer) -> None:
     """Hang `sandbox serve|books|clock|settle|fault` below the root."""
-    sandbox = typer.Typer(
-        help="Local PayTrace and abas with books of their own and fault switches.", no_args_is_help=True
-    )
+    sandbox = typer.Typer(help="Local PayTrace and abas: books, clock, fault switches.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault)
     for command in commands:
         sandbox.command()(command)
@@ -36,7 +34,10 @@ def serve(
     party: PartyArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
 ) -> None:
-    """Serve one sandbox in the foreground; its books lie below the data directory and survive kill -9."""
+    """Serve one sandbox in the foreground.
+
+    Its books lie below the data directory and survive kill -9.
+    """
     from streams.settings import load_settings
 
     home = load_settings().data_dir.absolute() / f"{party}-sandbox"
@@ -56,7 +57,10 @@ def clock(
     party: PartyArgument,
     advance: Annotated[float, typer.Option("--advance", help="Seconds to move forward; 0 only shows the time.")] = 0.0,
 ) -> None:
-    """Move the sandbox's clock, so that settlements and returns of later days happen now."""
+    """Move the sandbox's clock.
+
+    Settlements and returns of later days happen now.
+    """
     field = "advance_s" if party is Party.PAYTRACE else "shift_s"
     typer.echo(json.dumps(_call(party, "clock", {field: advance})))
 
@@ -73,7 +77,7 @@ def fault(
         typer.Argument(help="NAME=VALUE, VALUE in JSON, e.g. latency_s=0.2 or http_503='{\"count\":3}'."),
     ] = None,
 ) -> None:
-    """Switch faults on or off; without switches, show how they stand."""
+    """Switch faults on or off; without any, show how they stand."""
     if not switches:
         typer.echo(json.dumps(_call(party, "faults"), indent=2))
         return

@@ -27,7 +27,10 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Hold schemas, versions, examples, dataclasses and topics together; exit code 1 when something is wrong."""
+    """Prove that schemas, examples and topics are in order.
+
+    Holds schemas, versions, examples, dataclasses and topics together; exit code 1 when something is wrong.
+    """
     from schemas import catalog, lint
 
     problems = lint.check(root or catalog.ROOT)
@@ -40,7 +43,10 @@ def check(
 
 
 def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
-    """Register every version of every record, oldest first, below FULL_TRANSITIVE compatibility."""
+    """Register every version of every record.
+
+    Oldest first, below FULL_TRANSITIVE compatibility.
+    """
     from schemas import catalog
     from schemas.registry import Registry
     from streams.cli.errors import CannotRun

@@ -27,7 +27,10 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: SALDO_INGRESS_PORT.")
     ] = None,
 ) -> None:
-    """Serve the way in for facts about payments until SIGTERM; what it answers with 200 is durable in Kafka."""
+    """Serve hooks, Silent Posts and observations over HTTP.
+
+    What it answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is answered.
+    """
     assert door is Door.INGRESS
     from streams.bootstrap import run_ingress
     from streams.logs import configure_logs

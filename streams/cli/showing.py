@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.codec import to_json
@@ -47,18 +47,39 @@ def as_paragraph(read: ReadRecord) -> str:
     if read.reason is not None:
         lines.append(f"    UNREADABLE   {mask_card_numbers(read.reason)}")
     else:
-        lines += (f"    {name:<24} {text}" for name, text in _fields(to_json(read.record)))
+        lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
     return "\n".join([*lines, ""])
 
 
 def key_text(key: bytes | None) -> str | None:
     """A key as text: UTF-8 where it is, else base64, card numbers masked (a foreign producer may key by anything)."""
-    if key is None:
-        return None
+    return None if key is None else bytes_text(key)
+
+
+def bytes_text(value: bytes) -> str:
+    """Bytes as text where they are text, else "base64:..."; card numbers masked, whoever wrote them."""
     try:
-        return mask_card_numbers(key.decode())
+        text = value.decode()
     except UnicodeDecodeError:
-        return f"base64:{base64.b64encode(key).decode()}"
+        text = ""
+    if all(letter.isprintable() or letter in "\n\t" for letter in text) and bool(text) == bool(value):
+        return mask_card_numbers(text)
+    return f"base64:{base64.b64encode(value).decode()}"
+
+
+def for_eyes(record: Any) -> dict[str, Any]:
+    """The fields of a record as `to_json` gives them, but with bytes as text where they are text."""
+    return {name: _shown(getattr(record, name), value) for name, value in to_json(record).items()}
+
+
+def _shown(value: Any, otherwise: Any) -> Any:
+    match value:
+        case bytes():
+            return bytes_text(value)
+        case Mapping():
+            return {name: _shown(item, otherwise[name]) for name, item in value.items()}
+        case _:
+            return otherwise
 
 
 def type_of(read: ReadRecord) -> str:

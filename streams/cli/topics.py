@@ -32,7 +32,10 @@ def register(app: typer.Typer) -> None:
 
 
 def diff(bootstrap_servers: BootstrapServers = None, replication_factor: ReplicationFactor = None) -> None:
-    """Show what separates the cluster from the catalogue; exit code 1 when something does."""
+    """Show what separates the cluster from the catalogue.
+
+    Exit code 1 when something does.
+    """
     from schemas import catalog
     from streams.topics import compare
 
@@ -50,7 +53,10 @@ def apply(
     replication_factor: ReplicationFactor = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
 ) -> None:
-    """Create missing topics and correct settings; never deletes, never changes a partition count (exit code 1 then)."""
+    """Create missing topics and correct settings.
+
+    It never deletes and never changes a partition count: where one differs, exit code 1 says so.
+    """
     from schemas import catalog
     from streams import topics
 
@@ -72,7 +78,7 @@ def apply(
 def doc(
     to: Annotated[Path | None, typer.Option(help="Write there instead of to the terminal: docs/topics.md.")] = None,
 ) -> None:
-    """Describe every topic as Markdown, generated from schemas/topics."""
+    """Describe every topic as Markdown, from schemas/topics."""
     from schemas import catalog
     from streams.topics_doc import render
 

@@ -1,10 +1,22 @@
-"""`saldo up`: a whole Saldo on this machine, kept running until it is told to stop."""
+"""`saldo up`: a whole Saldo on this machine, kept running until it is told to stop; `saldo status`: how it stands."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.cli.standing import Standing
+    from streams.stack import Stack
+
+_NEXT = """\
+next, in another terminal:
+  saldo demo                             a trading day through this installation
+  saldo status                           is it ready, and how far is each agent
+  saldo report                           the questions that it answers
+  saldo read payments.events.v1 -f       what it decides, as it does
+Ctrl-C here stops it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -16,21 +28,39 @@ def register(app: typer.Typer) -> None:
 def up(
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1,
 ) -> None:
-    """Run broker, sandboxes, workers, sources and projector, supervised; Ctrl-C stops them all."""
-    from streams.embedded.supervisor import Supervisor
+    """Run the whole of it on this machine until Ctrl-C.
+
+    Broker, sandboxes (for what no setting says is live), workers, projector and sources, supervised: what ends is
+    started again.
+    """
+    from streams.cli.errors import CannotRun
+    from streams.embedded.supervisor import Supervisor, read_status
     from streams.settings import load_settings
     from streams.stack import Stack
 
     stack = Stack(load_settings(), workers=workers)
+    if (running := read_status(stack.status_path)) is not None:
+        raise CannotRun(f"`saldo up` runs for {stack.data_dir} already, pid {running.pid}; `saldo status` shows it")
     processes = stack.processes()
-    for line in stack.addresses():
-        typer.echo(line)
-    supervisor = Supervisor(processes, log_dir=stack.log_dir, status_path=stack.status_path, echo=typer.echo)
+    typer.echo(f"starting {len(processes)} processes in {stack.data_dir}; the first time takes longer")
+    supervisor = Supervisor(
+        processes,
+        log_dir=stack.log_dir,
+        status_path=stack.status_path,
+        echo=typer.echo,
+        on_ready=lambda: _say_ready(stack),
+    )
     raise typer.Exit(supervisor.run())
 
 
 def status() -> None:
-    """Show the processes of a running `saldo up`; exit code 1 when none runs."""
+    """Show how a running `saldo up` stands.
+
+    Exit code 1 unless it is ready. Ready means that every process does its work and every partition has a worker
+    that knows how far it is. Records behind, parked records and tasks that wait are shown, and are no reason for
+    exit code 1.
+    """
+    from streams.cli.standing import standing_of
     from streams.embedded.supervisor import read_status
     from streams.settings import load_settings
     from streams.stack import Stack
@@ -40,8 +70,23 @@ def status() -> None:
     if found is None:
         typer.echo(f"no `saldo up` runs for {stack.data_dir}", err=True)
         raise typer.Exit(1)
-    for process in found.processes:
-        restarts = f", {process.restarts} restarts" if process.restarts else ""
-        typer.echo(f"{process.name:18} {process.state}  pid {process.pid}{restarts}")
-    for line in stack.addresses():
-        typer.echo(line)
+    standing = standing_of(stack, found)
+    typer.echo("\n".join(_paragraphs(stack, standing)))
+    if not standing.is_ready:
+        raise typer.Exit(1)
+
+
+def _say_ready(stack: Stack) -> None:
+    typer.echo("\n".join(("", "ready", *stack.addresses(), "", _NEXT, "")))
+
+
+def _paragraphs(stack: Stack, standing: Standing) -> list[str]:
+    return [
+        standing.in_a_word,
+        "",
+        *(f"{process.name:18} {process.in_words}" for process in standing.processes),
+        "",
+        *standing.agent_lines(),
+        "",
+        *stack.addresses(),
+    ]

@@ -39,9 +39,10 @@ def write(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Write records to a topic; when one line is bad, every bad one is listed and nothing is written.
+    """Write records from a file of JSON lines to a topic.
 
-    The event id comes from the content, so writing a file again adds copies that readers count once.
+    When one line is bad, every bad one is listed and nothing is written. The event id comes from the content, so
+    writing a file again adds copies that readers count once.
     """
     from schemas import catalog
     from streams import writing

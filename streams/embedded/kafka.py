@@ -71,12 +71,17 @@ class EmbeddedKafka(EmbeddedServer):
         """What clients put into `bootstrap.servers`."""
         return self.address
 
+    @property
+    def has_storage(self) -> bool:
+        """Whether a broker of this data directory has run before."""
+        return (self._log_dir / "meta.properties").exists()
+
     def _prepare(self) -> Command:
         """Prove the jars, write the configuration, and format the storage when it is new."""
         directory = jars.provide("kafka", cache_dir=self.cache_dir, on_progress=self.on_progress)
         self._write_configuration()
         java = (*self._java(), f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", str(directory / "*"))
-        if not (self._log_dir / "meta.properties").exists():
+        if not self.has_storage:
             self._format(java)
         return Command((*java, "kafka.Kafka", _PROPERTIES), self._environment(), self.home)
 

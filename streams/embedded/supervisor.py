@@ -124,14 +124,19 @@ class Supervisor:
         log_dir: Path,
         status_path: Path,
         echo: Callable[[str], object] | None = None,
+        on_ready: Callable[[], object] | None = None,
     ) -> None:
-        """Describe the work; nothing is started yet. Each merged line also goes to echo."""
+        """Describe the work; nothing is started yet.
+
+        Each merged line also goes to echo; on_ready is called once, when every process has been ready.
+        """
         names = [spec.name for spec in processes]
         if len(set(names)) != len(names):
             raise ValueError(f"process names must differ: {names}")
         self._log_dir = log_dir
         self._status_path = status_path
         self._echo = echo
+        self._on_ready = on_ready
         self._width = max((len(name) for name in [*names, _OWN_NAME]), default=0)
         self._children = [_Child(spec) for spec in processes]
         self._selector = selectors.DefaultSelector()
@@ -157,24 +162,29 @@ class Supervisor:
             stack.enter_context(self._signals())
             stack.callback(self._stop_all)
             while not self._stop_requests and not self._given_up:
-                self._start_next()
+                self._start_waiting()
                 settled = all(child.state is ProcessState.RUNNING for child in self._children)
                 self._pump(_TICK_S if settled else _SHORT_TICK_S)
                 for child in self._children:
                     self._look_after(child)
                 self._write_status()
+                self._tell_ready()
         return 1 if self._given_up else 0
 
     def status(self) -> tuple[ProcessStatus, ...]:
         """Return each process as it stands, in the order of their start."""
         return tuple(child.status() for child in self._children)
 
-    def _start_next(self) -> None:
-        """Start the first process that never ran, once all gates before it have been ready."""
+    def _tell_ready(self) -> None:
+        if self._on_ready is not None and all(child.was_ready for child in self._children):
+            told, self._on_ready = self._on_ready, None
+            told()
+
+    def _start_waiting(self) -> None:
+        """Start the processes that never ran, in their order, up to the first gate that has not been ready."""
         for child in self._children:
             if child.state is ProcessState.WAITING:
                 self._spawn(child)
-                return
             if child.spec.gate and not child.was_ready:
                 return
 
@@ -186,7 +196,8 @@ class Supervisor:
                 self._after_end(child, now)
             case ProcessState.STARTING if child.is_ready():
                 child.state, child.was_ready, child.ready_at = ProcessState.RUNNING, True, now
-                self._say(f"{child.spec.name} is ready, pid {child.pid}")
+                if child.spec.ready is not None:
+                    self._say(f"{child.spec.name} is ready, pid {child.pid}")
             case ProcessState.STARTING if now - child.started_at > child.spec.ready_timeout_s:
                 self._say(f"{child.spec.name} was not ready within {child.spec.ready_timeout_s:.0f} s")
                 self._end(child, grace_s=child.spec.grace_s)

@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from confluent_kafka import KafkaException
+
+from streams.tasks.ports import DeliveryFailed
 from streams.tasks.processor import Processor
 from streams.tasks.records import Inbound
 from streams.tasks.task import Task
@@ -21,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # A task that Faust feeds moves within milliseconds; one that has not moved for this long may have a gap at its tail.
 IDLE_S = 1.0
+
+AFTER_HALT = "nothing is lost: started again, it goes on from its journals"
 
 Halt = Callable[[str], NoReturn]
 NewTask = Callable[[Processor[Any], int], Task[Any]]
@@ -79,5 +84,11 @@ class Crew:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            logger.critical("worker halts", exc_info=error)
+            # A broker that is away is no fault to trace; what it means is said, and the process starts again.
+            away = isinstance(error, DeliveryFailed | KafkaException)
+            logger.critical(
+                "worker halts",
+                exc_info=None if away else error,
+                extra={"reason": f"{type(error).__name__}: {error}", "next": AFTER_HALT},
+            )
             self._halt(f"{type(error).__name__}: {error}")

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ READ_TIMEOUT_S = 60.0
 DELIVERY_TIMEOUT_S = 60.0
 # A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
 LARGEST_RECORD_BYTES = 4 << 20
+_NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
 class KafkaLog:
@@ -167,11 +169,17 @@ class KafkaLog:
         return str(described[topic].result().topic_id)
 
     def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        with self._reader() as consumer:
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=REQUEST_TIMEOUT_S, cached=False
-            )
-            return low, high
+        at, deadline = TopicPartition(topic, partition), time.monotonic() + REQUEST_TIMEOUT_S
+        while True:
+            try:
+                with self._reader() as consumer:
+                    low, high = consumer.get_watermark_offsets(at, timeout=REQUEST_TIMEOUT_S, cached=False)
+                    return low, high
+            except KafkaException as error:
+                # A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it.
+                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.1)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Consumer]:

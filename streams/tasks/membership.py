@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 
 logger = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S = 10.0
+GROUPS_TOPIC = "__consumer_offsets"
 
 
 class GroupMembership:
@@ -53,6 +54,8 @@ class GroupMembership:
         self._confirmed_at = asked_at
 
     def _ask(self) -> frozenset[tuple[str, int]]:
+        # A group request that meets a broker's end may abort this process inside librdkafka: hear first that it lives.
+        self._admin.list_topics(GROUPS_TOPIC, timeout=REQUEST_TIMEOUT_S)
         described = self._admin.describe_consumer_groups([self._group], request_timeout=REQUEST_TIMEOUT_S)
         group = described[self._group].result()
         return frozenset(

@@ -103,6 +103,7 @@ def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_re
     letter = json.loads(shown.out)
     assert letter["content"] is None
     assert letter["dead_letter"]["record_headers"]["who"]
+    assert letter["dead_letter"]["record_key"] == payment
     shown = saldo("dlq", "show", INBOX, str(partition), str(behind[1]))
     assert json.loads(shown.out)["content"]["status"] == "SETTLED"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -39,19 +40,31 @@ def test_help_is_quick_and_loads_no_client() -> None:
     assert min(took) < 0.4
 
 
-def test_every_registered_command_explains_itself() -> None:
+def test_every_command_explains_itself_in_a_line_that_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     helped = saldo("--help")
     assert helped.exit_code == 0
-    for command in ("topics", "schemas", "read", "write"):
-        assert command in helped.out
-        assert saldo(command, "--help").exit_code == 0
+    listed = _listed(helped.out)
+    assert {"up", "status", "report", "dlq", "read"} <= set(listed)
+    cut = [f"{name}: {line}" for name, line in listed.items() if line.endswith("...")]
+    for name in listed:
+        below = saldo(name, "--help")
+        assert below.exit_code == 0
+        cut += [f"{name} {sub}: {line}" for sub, line in _listed(below.out).items() if line.endswith("...")]
+    assert cut == []
+
+
+def _listed(text: str) -> dict[str, str]:
+    """The commands of a help page and their lines."""
+    lines = text.partition("\nCommands:\n")[2].splitlines()
+    return dict(line.strip().partition("  ")[::2] for line in lines if line.startswith("  "))
 
 
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting says where Kafka is, and no embedded broker runs in the data directory."""
-    monkeypatch.delenv(KAFKA_VARIABLE, raising=False)
-    monkeypatch.delenv(REGISTRY_VARIABLE, raising=False)
+    for name in [name for name in os.environ if name.startswith("SALDO_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -63,10 +76,24 @@ def test_no_kafka_named_is_one_line_with_the_remedy() -> None:
     assert KAFKA_VARIABLE in outcome.err
 
 
-def test_no_broker_answering_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    outcome = saldo("topics", "diff", "--bootstrap-servers", "127.0.0.1:1")
+@pytest.mark.usefixtures("bare_machine")
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("streams.topics._ANSWER_S", ("topics", "diff")),
+        ("streams.reading._ANSWER_S", ("read", "payments.events.v1")),
+        ("streams.tasks.kafka.REQUEST_TIMEOUT_S", ("dlq", "list")),
+    ],
+)
+def test_no_broker_answering_is_one_line_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], module: str, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(module, 0.5)
+    outcome = saldo(*command, "--bootstrap-servers", "127.0.0.1:1")
     assert outcome.exit_code == 2
-    assert outcome.err.startswith("saldo: no Kafka broker answered")
+    assert outcome.err.count("\n") == 1
+    assert "`saldo status`" in outcome.err
+    assert outcome.err.startswith("saldo: no Kafka broker answers")
     assert capfd.readouterr().err == "", "librdkafka spoke on its own"
 
 

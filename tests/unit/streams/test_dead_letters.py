@@ -9,6 +9,7 @@ import pytest
 from schemas.envelope import header_text
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
+from streams.cli.showing import bytes_text, for_eyes
 from streams.dead_letters import DeadLetters
 from tests.support.task_lab import CODEC, INBOX, Lab, refund
 
@@ -44,13 +45,25 @@ async def test_what_waits_is_listed_with_its_reason_and_what_it_waits_behind() -
 async def test_a_record_is_shown_whole_and_as_far_as_it_can_be_read() -> None:
     _, letters = await parked_lab()
     readable, _, garbage = await letters.parked(INBOX)
-    shown = readable.as_json(whole=True)
-    assert shown["content"]["type"] == "RefundLinked"
-    assert shown["content"]["refund_transaction_id"] == "r1"
-    assert "content" not in readable.as_json()
-    shown = garbage.as_json(whole=True)
-    assert shown["content"] is None
-    assert list(shown["dead_letter"]["record_headers"]) == ["who"]
+    assert readable.content is not None
+    assert readable.content["type"] == "RefundLinked"
+    assert readable.content["refund_transaction_id"] == "r1"
+    assert garbage.content is None
+    assert garbage.letter is not None
+    shown = for_eyes(garbage.letter)
+    assert shown["record_key"] == "x"
+    assert shown["record_headers"] == {"who": "me"}
+    assert shown["record_value"] == "base64:B25vbnNlbnNl", "an unprintable byte is not shown as text"
+    assert readable.letter is not None
+    assert for_eyes(readable.letter)["record_value"].startswith("base64:")
+
+
+def test_bytes_are_text_where_they_are_and_card_numbers_never_show() -> None:
+    assert bytes_text(b"") == ""
+    assert bytes_text("plain wörds,\ntwo lines".encode()) == "plain wörds,\ntwo lines"
+    assert bytes_text(b"\xff\x00") == "base64:/wA="
+    assert bytes_text(b"\x1b[31mred") == "base64:G1szMW1yZWQ=", "no control characters on a terminal"
+    assert "4111111111111111" not in bytes_text(b'{"card": "4111111111111111"}')
 
 
 async def test_repeats_after_a_crash_are_listed_once_and_what_was_given_up_not_at_all() -> None:

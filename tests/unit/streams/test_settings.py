@@ -47,10 +47,50 @@ def test_every_field_that_does_not_fit_is_named_and_no_value_is_told(monkeypatch
     assert "secret-none" not in str(refused.value)
 
 
-def test_a_section_refuses_a_word_that_it_does_not_know(tmp_path: Path) -> None:
-    (tmp_path / "saldo.toml").write_text("[kafka]\nbotstrap_servers = 'x'\n")
-    with pytest.raises(ContractBroken, match="botstrap_servers"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[kafak]\ngroup = 'x'\n", r"saldo\.toml: section \[kafak\] is no setting; did you mean kafka\?"),
+        ("datadir = 'x'\n", r"saldo\.toml: 'datadir' is no setting; did you mean data_dir\?"),
+        ("[kafka]\nbotstrap_servers = 'x'\n", r"\[kafka\] has no setting 'botstrap_servers'; did you mean bootstrap_s"),
+        ("[worker]\nzzz = 1\n", r"\[worker\] has no setting 'zzz'; there are batch_size, "),
+        ("kafka = \n", r"saldo\.toml is not TOML: .*line 1"),
+    ],
+)
+def test_a_typing_error_in_the_file_is_told_with_what_was_meant(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "saldo.toml").write_text(text)
+    with pytest.raises(ContractBroken, match=told):
         load_settings()
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SALDO_CONFIG", str(tmp_path / "gone.toml"))
+    with pytest.raises(ContractBroken, match=r"gone\.toml, named by SALDO_CONFIG, is not there"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("SALDO_KAFKAS_BOOTSTRAP_SERVERS", "SALDO_KAFKA_BOOTSTRAP_SERVERS"),
+        ("SALDO_KAFKA_BOOTSTRAP_SERVER", "SALDO_KAFKA_BOOTSTRAP_SERVERS"),
+        ("SALDO_DATADIR", "SALDO_DATA_DIR"),
+    ],
+)
+def test_a_typing_error_in_the_environment_is_told_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, "secret-none")
+    with pytest.raises(ContractBroken, match=f"{variable} is no setting; did you mean {meant}") as refused:
+        load_settings()
+    assert "secret-none" not in str(refused.value)
+
+
+def test_what_an_orchestrator_puts_into_the_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SALDO_PORT", "SALDO_SERVICE_HOST", "SALDO_SERVICE_PORT", "SALDO_PORT_8480_TCP_ADDR"):
+        monkeypatch.setenv(name, "10.0.0.7")
+    monkeypatch.setenv("SALDO_CACHE_DIR", "/tmp/cache")
+    assert load_settings() == Settings()
 
 
 def test_secrets_are_masked_wherever_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,40 @@
+"""`saldo report`: what it must be told is given in order or by name; what is missing is said with a line to copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from projections import reports
+from streams.cli.errors import CannotRun
+from streams.cli.report import _given
+from tests.support.cli import saldo
+
+STORY = reports.load("story_of_one_payment")
+
+
+@pytest.mark.parametrize("words", [["395"], ["paytrace_transaction_id=395"]])
+def test_in_order_or_by_name(words: list[str]) -> None:
+    assert _given(STORY, words) == {"paytrace_transaction_id": "395"}
+
+
+def test_a_default_may_be_left_out_or_given() -> None:
+    items = reports.load("open_items")
+    assert _given(items, []) == {}
+    assert _given(items, ["2026-11-30"]) == {"as_of": "2026-11-30"}
+
+
+@pytest.mark.parametrize("words", [[], ["395", "396"], ["paytrace_transaction_id=395", "396"]])
+def test_too_few_or_too_many_are_answered_with_a_line_to_copy(words: list[str]) -> None:
+    with pytest.raises(CannotRun, match=r"saldo report story_of_one_payment PAYTRACE_TRANSACTION_ID   PAYTRACE_TRAN"):
+        _given(STORY, words)
+
+
+def test_a_report_without_parameters_says_so() -> None:
+    with pytest.raises(CannotRun, match=r"takes no parameters; ask it with: saldo report bridge_by_currency"):
+        _given(reports.load("bridge_by_currency"), ["x"])
+
+
+def test_the_list_shows_how_each_is_asked() -> None:
+    listed = saldo("report").out
+    assert "ask it with: saldo report story_of_one_payment PAYTRACE_TRANSACTION_ID" in listed
+    assert "saldo report open_items [AS_OF]" in listed
