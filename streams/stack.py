@@ -1,14 +1,17 @@
 """The embedded installation: which processes make a whole Saldo on one machine, and how they find each other.
 
-Real broker, real worker, real projector. PayTrace and abas are the sandboxes unless the settings name live systems.
+Real broker, real worker, real projector, real ingress. PayTrace and abas are the sandboxes unless the settings name
+live systems; the PayTrace sandbox tells the ingress its changes, so a payment comes by all three ways.
 `saldo up` keeps these processes alive, `saldo demo` runs a trading day through them, the kill test shoots at them.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +29,13 @@ from streams import topics
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
+from streams.ingress.settings import SECRET_PREFIX, IngressSettings
 from streams.settings import Settings
 from streams.standing import read_standing
 
 PORTS_FILE = "sandbox-ports.json"
+SECRETS_FILE = "ingress-secrets.json"
+PORTS = ("paytrace", "abas", "ingress")
 SANDBOX_USER = "demo123"
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
 ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
@@ -73,6 +79,23 @@ class Stack:
         return f"http://127.0.0.1:{self._ports()['abas']}"
 
     @property
+    def ingress_url(self) -> str:
+        """Where the ingress listens."""
+        ingress = self._ingress()
+        scheme = "http" if ingress.tls_cert_path is None else "https"
+        return f"{scheme}://{ingress.host}:{ingress.port}"
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Where the PayTrace sandbox tells its changes, in the words of its admin call."""
+        ingress = self._ingress()
+        return {
+            "url": f"{self.ingress_url}/hooks/paytrace",
+            "secret": ingress.hook_secrets[0].get_secret_value(),
+            "silent_post_url": f"{self.ingress_url}/silent-post/{ingress.silent_post_path.get_secret_value()}",
+        }
+
+    @property
     def log_dir(self) -> Path:
         """One log per process, and one of all."""
         return self.data_dir / "logs"
@@ -92,6 +115,7 @@ class Stack:
             places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
         if self.has_abas_sandbox:
             places["abas' books"] = f"{self.abas_sandbox_url}/_sandbox/"
+        places["ingress"] = f"{self.ingress_url}/docs"
         return [f"{name:18} {place}" for name, place in {**places, "logs": str(self.log_dir)}.items()]
 
     @property
@@ -131,8 +155,8 @@ class Stack:
         )
 
     def _sandboxed(self) -> dict[str, dict[str, Any]]:
-        """Settings that lead to the sandboxes, by section; empty for what is live."""
-        fields: dict[str, dict[str, Any]] = {"polling": {}}
+        """Settings that lead to the sandboxes, by section; of what is live, the port of the ingress alone."""
+        fields: dict[str, dict[str, Any]] = {"polling": {}, "ingress": self._ingress_fields()}
         if self.has_paytrace_sandbox:
             fields["paytrace"] = {
                 "base_url": self.paytrace_sandbox_url,
@@ -148,6 +172,23 @@ class Stack:
         if self.has_abas_sandbox:
             fields["abas"] = {"base_url": f"{self.abas_sandbox_url}/mw", "password": ABAS_SANDBOX_PASSWORD}
             fields["polling"]["abas_every_s"] = POLL_EVERY_S
+        return fields
+
+    def _ingress(self) -> IngressSettings:
+        return self.settings.ingress.model_copy(update=self._ingress_fields())
+
+    def _ingress_fields(self) -> dict[str, Any]:
+        """A free port unless one is named; with the sandbox also the secrets that it signs with, unless some are."""
+        named = self.settings.ingress
+        fields: dict[str, Any] = {}
+        if "port" not in named.model_fields_set:
+            fields["port"] = self._ports()["ingress"]
+        if self.has_paytrace_sandbox:
+            own = self._secrets()
+            if not named.hook_secrets:
+                fields["hook_secrets"] = (SecretStr(own["hook_secret"]),)
+            if not named.silent_post_path.get_secret_value():
+                fields["silent_post_path"] = SecretStr(own["silent_post_path"])
         return fields
 
     def processes(self) -> Sequence[ProcessSpec]:
@@ -171,14 +212,15 @@ class Stack:
 
     def sandboxes(self) -> Sequence[ProcessSpec]:
         """The pretended outside world."""
-        wanted = {"paytrace": self.has_paytrace_sandbox, "abas": self.has_abas_sandbox}
-        return [self._sandbox(name, self._ports()[name]) for name, here in wanted.items() if here]
+        wanted = (("paytrace", self.has_paytrace_sandbox, ("--tell-ingress",)), ("abas", self.has_abas_sandbox, ()))
+        return [self._sandbox(name, self._ports()[name], *more) for name, here, more in wanted if here]
 
-    def _sandbox(self, name: str, port: int) -> ProcessSpec:
-        return self._own(f"{name}-sandbox", "sandbox", "serve", name, "--port", str(port), ready=_listening(port))
+    def _sandbox(self, name: str, port: int, *more: str) -> ProcessSpec:
+        words = ("sandbox", "serve", name, "--port", str(port), *more)
+        return self._own(f"{name}-sandbox", *words, ready=_listening(port))
 
     def pipeline(self) -> Sequence[ProcessSpec]:
-        """Workers, projector and sources."""
+        """Workers, projector, sources and ingress."""
         workers = [
             self._own(
                 f"worker-{number}", "run", "worker", env=self._worker_env(number), ready=self._is_restored(number)
@@ -190,6 +232,7 @@ class Stack:
             self._own("projector", "run", "projector", ready=self._projector_reads),
             self._own("source-abas", "run", "source", "abas"),
             self._own("source-paytrace", "run", "source", "paytrace"),
+            self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
         ]
 
     def _worker_env(self, number: int) -> dict[str, str]:
@@ -235,15 +278,31 @@ class Stack:
         )
 
     def _ports(self) -> dict[str, int]:
-        """Ports of the sandboxes: free ones, chosen once and kept, so that clients find them again."""
-        path = self.data_dir / PORTS_FILE
+        """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""
+        return {name: int(port) for name, port in self._kept(PORTS_FILE, dict.fromkeys(PORTS, free_port)).items()}
+
+    def _secrets(self) -> dict[str, str]:
+        """What the sandbox and the ingress of this installation know of each other, chosen once and kept."""
+        makers = {
+            "hook_secret": lambda: SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "silent_post_path": lambda: secrets.token_urlsafe(24),
+        }
+        return {name: str(value) for name, value in self._kept(SECRETS_FILE, makers).items()}
+
+    def _kept(self, file: str, makers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Values of a small file of the data directory; what is missing there is made and written."""
+        path = self.data_dir / file
         try:
-            return {name: int(port) for name, port in json.loads(path.read_text("utf-8")).items()}
-        except (FileNotFoundError, ValueError):
-            ports = {name: free_port() for name in ("paytrace", "abas")}
+            kept = dict(json.loads(path.read_text("utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            kept = {}
+        missing = {name: make() for name, make in makers.items() if name not in kept}
+        if missing:
+            kept |= missing
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(ports), "utf-8")
-            return ports
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(kept), "utf-8")
+        return kept
 
 
 def _listening(port: int) -> Callable[[int], bool]:
@@ -269,4 +328,6 @@ def _told(path: Path) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return json.dumps([_text(part) for part in value])
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

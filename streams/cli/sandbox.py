@@ -22,9 +22,9 @@ PartyArgument = Annotated[Party, typer.Argument(help="Whose sandbox.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `sandbox serve|books|clock|settle|fault` below the root."""
+    """Hang `sandbox serve|books|clock|settle|fault|reset` below the root."""
     sandbox = typer.Typer(help="Local PayTrace and abas: books, clock, fault switches.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault)
+    commands: tuple[Callable[..., None], ...] = (serve, books, clock, settle, fault, reset)
     for command in commands:
         sandbox.command()(command)
     app.add_typer(sandbox, name="sandbox")
@@ -33,6 +33,9 @@ def register(app: typer.Typer) -> None:
 def serve(
     party: PartyArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    tell_ingress: Annotated[
+        bool, typer.Option(help="Send PayTrace's hooks and Silent Posts to the ingress of `saldo up`.")
+    ] = False,
 ) -> None:
     """Serve one sandbox in the foreground.
 
@@ -40,10 +43,13 @@ def serve(
     """
     from streams.settings import load_settings
 
-    home = load_settings().data_dir.absolute() / f"{party}-sandbox"
+    settings = load_settings()
+    home = settings.data_dir.absolute() / f"{party}-sandbox"
     home.mkdir(parents=True, exist_ok=True)
     if party is Party.PAYTRACE:
-        _serve_paytrace(port, home)
+        from streams.stack import Stack
+
+        _serve_paytrace(port, home, Stack(settings).hooks if tell_ingress else None)
     else:
         _serve_abas(port, home)
 
@@ -90,10 +96,17 @@ def fault(
     typer.echo(json.dumps(_call(party, "faults", wanted), indent=2))
 
 
-def _serve_paytrace(port: int, home: Path) -> None:
+def reset(party: PartyArgument) -> None:
+    """Empty the sandbox's books and switch its faults off."""
+    _call(party, "reset", {})
+    typer.echo(f"the {party} sandbox is empty")
+
+
+def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None) -> None:
+    from connectors.paytrace.sandbox import SandboxSettings
     from connectors.paytrace.sandbox import serve as serve_paytrace
 
-    serve_paytrace("127.0.0.1", port, home)
+    serve_paytrace("127.0.0.1", port, home, settings=SandboxSettings(data_dir=home, hooks=hooks))
 
 
 def _serve_abas(port: int, home: Path) -> None:

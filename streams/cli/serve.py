@@ -32,7 +32,7 @@ def serve(
     What it answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is answered.
     """
     assert door is Door.INGRESS
-    from streams.bootstrap import run_ingress
+    from streams.bootstrap import run_ingress, wait_for_topics
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
@@ -40,6 +40,9 @@ def serve(
     if port is not None:
         settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
     configure_logs(settings.log_level)
+    if settings.kafka.bootstrap_servers is None:
+        # The embedded broker tells its address once it runs; one that is named may come later than we do.
+        wait_for_topics(settings)
     if settings.ingress.metrics_port:
         from prometheus_client import start_http_server
 

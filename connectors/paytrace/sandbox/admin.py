@@ -43,6 +43,7 @@ def routes(desk: Desk, faults: Faults, hooks: Hooks) -> list[Route]:
         Route(f"{ADMIN_PREFIX}/rules", face.rules, methods=["POST"]),
         Route(f"{ADMIN_PREFIX}/hooks", face.hooks, methods=["GET", "POST"]),
         Route(f"{ADMIN_PREFIX}/faults", face.faults, methods=["GET", "POST"]),
+        Route(f"{ADMIN_PREFIX}/reset", face.reset, methods=["POST"]),
     ]
 
 
@@ -133,6 +134,12 @@ class AdminFace:
             except ValueError as error:
                 return _refuse(str(error))
         return _json(self._hooks.show())
+
+    async def reset(self, request: Request) -> Response:
+        """Empty the books and the vault, drop hooks that wait, switch every fault off; clock, rules and ids go on."""
+        self._desk.store.clear()
+        self._faults.set({"clear": True})
+        return _json({"ok": True})
 
     async def page(self, request: Request) -> Response:
         """The books for people."""

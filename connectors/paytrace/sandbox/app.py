@@ -46,6 +46,8 @@ def create_app(settings: SandboxSettings) -> ASGIApp:
     faults = Faults()
     face = Face(desk)
     hooks = Hooks(desk, faults)
+    if settings.hooks is not None:
+        hooks.configure(settings.hooks)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -24,7 +24,7 @@ from connectors.paytrace import wire
 from connectors.paytrace.hook import HOOK_TYPE
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import Faults
-from connectors.paytrace.sandbox.store import MICROS, Store
+from connectors.paytrace.sandbox.store import MICROS, Store, from_us
 
 _LOOK_EVERY_S: Final = 0.05
 _AT_ONCE: Final = 100
@@ -35,26 +35,30 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, rail TEXT NOT NULL, subject TEXT NOT NULL, change TEXT NOT NULL,
   is_new INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at INTEGER NOT NULL DEFAULT 0);
-CREATE TRIGGER IF NOT EXISTS card_made AFTER INSERT ON card_charge
-  WHEN EXISTS (SELECT 1 FROM meta WHERE name = 'hooks') BEGIN
-  INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 1, json_object(
-    'state', NEW.state, 'kind', NEW.kind, 'amount_minor', NEW.amount_minor, 'settled_at', NEW.settled_at,
-    'batch_number', NULL)); END;
-CREATE TRIGGER IF NOT EXISTS card_changed AFTER UPDATE ON card_charge
-  WHEN EXISTS (SELECT 1 FROM meta WHERE name = 'hooks')
-    AND (NEW.state != OLD.state OR NEW.amount_minor != OLD.amount_minor) BEGIN
-  INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 0, json_object(
-    'state', NEW.state, 'kind', NEW.kind, 'amount_minor', NEW.amount_minor, 'settled_at', NEW.settled_at,
-    'batch_number', (SELECT number FROM batch WHERE key = NEW.batch_key))); END;
-CREATE TRIGGER IF NOT EXISTS bank_made AFTER INSERT ON bank_charge
-  WHEN EXISTS (SELECT 1 FROM meta WHERE name = 'hooks') BEGIN
-  INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 1, json_object(
-    'state', NEW.state, 'settled_at', NEW.settled_at, 'return_code', NEW.return_code)); END;
-CREATE TRIGGER IF NOT EXISTS bank_changed AFTER UPDATE ON bank_charge
-  WHEN EXISTS (SELECT 1 FROM meta WHERE name = 'hooks') AND NEW.state != OLD.state BEGIN
-  INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 0, json_object(
-    'state', NEW.state, 'settled_at', NEW.settled_at, 'return_code', NEW.return_code)); END;
 """
+
+# By the clock of networks, which the sandbox clock does not move: it is when a relay would have read the row.
+_NOW_US: Final = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+_CARD_CHANGE: Final = f"""json_object(
+    'changed_at_us', {_NOW_US}, 'state', NEW.state, 'kind', NEW.kind, 'amount_minor', NEW.amount_minor,
+    'settled_at', NEW.settled_at, 'batch_number', (SELECT number FROM batch WHERE key = NEW.batch_key))"""  # noqa: S608 -- our own words
+_BANK_CHANGE: Final = f"""json_object(
+    'changed_at_us', {_NOW_US}, 'state', NEW.state, 'settled_at', NEW.settled_at, 'return_code', NEW.return_code)"""
+_TOLD: Final = "EXISTS (SELECT 1 FROM meta WHERE name = 'hooks')"
+# Dropped first, so that books of an older sandbox get the triggers of this one.
+_TRIGGERS: Final = f"""
+DROP TRIGGER IF EXISTS card_made; DROP TRIGGER IF EXISTS card_changed;
+DROP TRIGGER IF EXISTS bank_made; DROP TRIGGER IF EXISTS bank_changed;
+CREATE TRIGGER card_made AFTER INSERT ON card_charge WHEN {_TOLD} BEGIN
+  INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 1, {_CARD_CHANGE}); END;
+CREATE TRIGGER card_changed AFTER UPDATE ON card_charge
+  WHEN {_TOLD} AND (NEW.state != OLD.state OR NEW.amount_minor != OLD.amount_minor) BEGIN
+  INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 0, {_CARD_CHANGE}); END;
+CREATE TRIGGER bank_made AFTER INSERT ON bank_charge WHEN {_TOLD} BEGIN
+  INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 1, {_BANK_CHANGE}); END;
+CREATE TRIGGER bank_changed AFTER UPDATE ON bank_charge WHEN {_TOLD} AND NEW.state != OLD.state BEGIN
+  INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 0, {_BANK_CHANGE}); END;
+"""  # noqa: S608 -- our own words
 
 
 class Hooks:
@@ -64,7 +68,7 @@ class Hooks:
         self._desk = desk
         self._faults = faults
         self._store: Store = desk.store
-        self._store.db.executescript(_SCHEMA)
+        self._store.db.executescript(_SCHEMA + _TRIGGERS)
         self._late: set[asyncio.Task[None]] = set()
 
     def configure(self, wanted: dict[str, Any]) -> None:
@@ -186,11 +190,12 @@ class Hooks:
         return answer.status_code < 400 or (answer.status_code < 500 and answer.status_code not in {408, 429})
 
     def _body(self, row: sqlite3.Row) -> bytes:
-        return wire.encode({"type": HOOK_TYPE, "timestamp": datetime.now(UTC).isoformat(), "data": self._row(row)})
-
-    def _row(self, row: sqlite3.Row) -> Any:
-        """The export row as it was right after the change."""
         change = json.loads(row["change"])
+        changed_at = from_us(change.pop("changed_at_us"))
+        return wire.encode({"type": HOOK_TYPE, "timestamp": changed_at.isoformat(), "data": self._row(row, change)})
+
+    def _row(self, row: sqlite3.Row, change: dict[str, Any]) -> Any:
+        """The export row as it was right after the change."""
         if row["rail"] == "card":
             found = self._desk.cards.find(int(row["subject"]))
             merged = {**dict(found or {}), **change}

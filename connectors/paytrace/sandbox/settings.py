@@ -49,6 +49,9 @@ class SandboxSettings(BaseModel):
     ach_return_share: float = Field(default=0.0, ge=0, le=1)
     ach_return_amount_minor: int | None = 31
 
+    # Where changes are told from the start, in the words of POST /_sandbox/hooks; None leaves what was set before.
+    hooks: dict[str, str] | None = Field(default=None, repr=False)
+
     first_transaction_id: int = 395970001
     first_check_id: int = 981601
     first_batch_number: int = Field(default=1, ge=1, le=999)

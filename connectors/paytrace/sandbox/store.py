@@ -19,6 +19,7 @@ MICROS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROS
 
 _FIRST_CUSTOMER_NUMBER: Final = 7001
+_KEPT: Final = frozenset({"meta", "token"})
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -92,6 +93,13 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self.db.close()
+
+    def clear(self) -> None:
+        """Empty every table but the meta values and tokens; ids go on, as they would at PayTrace."""
+        with self.transaction() as db:
+            for found in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+                if found["name"] not in _KEPT and not str(found["name"]).startswith("sqlite_"):
+                    db.execute(f'DELETE FROM "{found["name"]}"')  # noqa: S608 -- a name of our own schema
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -43,6 +43,7 @@ def test_what_the_processes_see_is_what_a_client_of_this_process_sees(
     assert theirs.paytrace == ours.paytrace
     assert theirs.abas == ours.abas
     assert theirs.polling == ours.polling
+    assert theirs.ingress == ours.ingress
 
 
 def test_live_systems_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +53,13 @@ def test_live_systems_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert stack.sandboxes() == []
     assert "SALDO_PAYTRACE_BASE_URL" not in stack.env()
     assert "SALDO_ABAS_BASE_URL" not in stack.env()
-    assert stack.client_settings() == stack.settings
+    ours = stack.client_settings()
+    assert (ours.paytrace, ours.abas, ours.polling) == (
+        stack.settings.paytrace,
+        stack.settings.abas,
+        Settings().polling,
+    )
+    assert ours.ingress.hook_secrets == ()
 
 
 def test_the_callers_own_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +67,35 @@ def test_the_callers_own_environment_wins(tmp_path: Path, monkeypatch: pytest.Mo
     stack = Stack(Settings(data_dir=tmp_path), extra_env={"SALDO_KAFKA_SESSION_TIMEOUT_S": "6"})
     assert stack.env()["SALDO_POLLING_ABAS_EVERY_S"] == "30"
     assert stack.env()["SALDO_KAFKA_SESSION_TIMEOUT_S"] == "6"
+
+
+def test_the_sandbox_tells_its_changes_where_the_ingress_expects_them(tmp_path: Path) -> None:
+    stack, again = Stack(Settings(data_dir=tmp_path)), Stack(Settings(data_dir=tmp_path))
+    ingress = stack.client_settings().ingress
+    assert stack.hooks == again.hooks
+    assert stack.hooks["url"] == f"http://127.0.0.1:{ingress.port}/hooks/paytrace"
+    assert stack.hooks["secret"] == ingress.hook_secrets[0].get_secret_value()
+    assert stack.hooks["silent_post_url"].endswith(f"/silent-post/{ingress.silent_post_path.get_secret_value()}")
+    [told] = [spec.argv for spec in stack.sandboxes() if "--tell-ingress" in spec.argv]
+    assert "paytrace" in told
+    assert stack.hooks["secret"] not in " ".join(told)
+    assert (tmp_path / "ingress-secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_port_and_secrets_of_the_operator_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "whsec_" + "QUJD" * 8
+    monkeypatch.setenv("SALDO_INGRESS_PORT", "8480")
+    monkeypatch.setenv("SALDO_INGRESS_HOOK_SECRETS", f'["{secret}"]')
+    stack = Stack(Settings(data_dir=tmp_path))
+    assert stack.hooks["url"] == "http://127.0.0.1:8480/hooks/paytrace"
+    assert stack.hooks["secret"] == secret
+
+
+def test_ports_of_an_older_installation_are_kept_beside_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "sandbox-ports.json").write_text('{"paytrace": 1001, "abas": 1002}')
+    stack = Stack(Settings(data_dir=tmp_path))
+    assert (stack.paytrace_sandbox_url, stack.abas_sandbox_url) == ("http://127.0.0.1:1001", "http://127.0.0.1:1002")
+    assert stack.ingress_url == Stack(Settings(data_dir=tmp_path)).ingress_url
 
 
 def test_ports_are_chosen_once_and_kept(tmp_path: Path) -> None:
@@ -73,4 +109,5 @@ def test_people_are_told_where_to_look(tmp_path: Path) -> None:
     stack = Stack(Settings(data_dir=tmp_path))
     told = "\n".join(stack.addresses())
     assert stack.paytrace_sandbox_url in told
+    assert stack.ingress_url in told
     assert str(stack.log_dir) in told
