@@ -30,6 +30,7 @@ from connectors.abas.profile import Profile, load_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
+from connectors.abas.working_set import close_left_open
 from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.gateway import not_offered, open_gateway
@@ -125,6 +126,8 @@ class AbasLedger:
             if self._sink is None:
                 client = AbasClient(self._settings)
                 profile = await _profile(client, self._settings.profile_path)
+                if profile.posting.strategy != "infosystem":
+                    await close_left_open(client, self._settings.working_set_label)
                 self._sink = AbasSink(client, profile, self._settings)
         return await self._sink.post(command)
 

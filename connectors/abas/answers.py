@@ -3,15 +3,18 @@
 Protects the books from optimism: only an answer in abas' own words counts as yes, and a write without one is in doubt.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import httpx2
 
 from connectors.abas.errors import (
+    AbasAsked,
     AbasOutcomeUnknown,
-    AbasRefused,
     AbasUnavailable,
     error_from_answer,
     error_without_body,
@@ -20,6 +23,9 @@ from connectors.abas.wire import Answer, ErpObject, WireError, parse_answer, par
 
 ShapeT = TypeVar("ShapeT")
 
+_EDITOR_PATH = re.compile(r"/workspace/([^/?]+)/wip/([^/?]+)")
+_DEEPEST_LIST = 3  # below content.data; metadata lists lie at the top or one level down
+
 
 def judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:
     """Decide what an answer means: its body speaks first, its status only where the body is silent.
@@ -27,20 +33,30 @@ def judge(response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:
     Raises: what errors.py draws; AbasOutcomeUnknown for a write whose answer is not abas'.
     """
     try:
-        answer = parse_answer(received) if received.strip() else None
+        answer = parse_answer(received, status=response.status_code) if received.strip() else None
     except WireError as error:
         raise _without_body(response, str(error), wrote=wrote) from error
-    if answer is not None and answer.dialog is not None:
-        # The answers that the profile knows came with the action, so nobody decided on this question: no one
-        # answers it by guess, the editor is cancelled, and the question stands as a refusal for a person to read.
-        raise AbasRefused(
-            f"abas asks: {answer.dialog.title} {answer.dialog.prompt}".strip(), code=f"DIALOG/{answer.dialog.id}"
-        )
     if answer is not None and answer.error is not None:
         raise error_from_answer(answer.error)
+    if answer is not None and answer.dialog is not None:
+        raise AbasAsked(answer.dialog, working_set_id=_editor_of(response, answer)[0])
     if response.status_code >= 400 or answer is None:
         raise _without_body(response, "no abas error in the body", wrote=wrote)
-    return answer
+    working_set_id, editor_id = _editor_of(response, answer)
+    return replace(answer, working_set_id=working_set_id, editor_id=editor_id)
+
+
+def _editor_of(response: httpx2.Response, answer: Answer) -> tuple[str, str]:
+    """Find which editor an answer is about: in its headers, its Location, or the object's meta."""
+    headers = response.headers
+    meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
+    meta = meta if isinstance(meta, dict) else {}
+    path = _EDITOR_PATH.search(headers.get("Location", ""))
+    located = (unquote(path[1]), unquote(path[2])) if path is not None else ("", "")
+    return (
+        headers.get("X-abas-mw-workingset") or str(meta.get("workingSetId") or "") or located[0],
+        headers.get("X-abas-mw-workingseteditor") or str(meta.get("workingSetEditorId") or "") or located[1],
+    )
 
 
 def _without_body(response: httpx2.Response, reason: str, *, wrote: bool) -> Exception:
@@ -81,15 +97,29 @@ def plain_fields(answer: Answer) -> dict[str, str]:
     return fields
 
 
-def entries_of(answer: Answer, *keys: str) -> tuple[Mapping[str, Any], ...]:
-    """Find the list of a metadata answer: at one of these keys, or the answer itself, as an array or a map by name.
+def entries_of(answer: Answer, mark: str, *, key: str) -> tuple[Mapping[str, Any], ...]:
+    """Find the list of a metadata answer: the one under `key`, else the first whose entries have the property `mark`.
 
-    Raises: AbasUnavailable when there is none.
+    Shapes: an array, or a map by name, whose entries then get their `name`; wherever it lies, outer ones first.
+    Ensures: an answer that holds an empty list and no other is an empty list.
+    Raises:  AbasUnavailable when there is no list.
     """
-    data = answer.data
-    found = next((data[key] for key in keys if key in data), None) if isinstance(data, dict) else data
-    if isinstance(found, dict):
-        found = [{"name": name, **entry} for name, entry in found.items() if isinstance(entry, dict)]
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise AbasUnavailable(f"abas answered a metadata request without a list of {keys[0]}")
-    return tuple(found)
+    lists = sorted(_lists_in(answer.data, "", _DEEPEST_LIST), key=lambda named: named[0] != key)
+    for _, listed in lists:
+        if listed and all(isinstance(entry, dict) for entry in listed) and any(mark in entry for entry in listed):
+            return tuple(listed)
+    if any(not listed for _, listed in lists):
+        return ()
+    raise AbasUnavailable(f"abas answered a metadata request without a list of {key}")
+
+
+def _lists_in(data: Any, key: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
+    """Walk through an answer's lists with their keys, an array before a map of the same place."""
+    if isinstance(data, list):
+        yield key, data
+    if not isinstance(data, dict) or depth == 0:
+        return
+    for name, value in data.items():
+        yield from _lists_in(value, str(name), depth - 1)
+    if data and all(isinstance(entry, dict) for entry in data.values()):
+        yield key, [{"name": name, **entry} for name, entry in data.items()]

@@ -17,6 +17,7 @@ from connectors.abas.answers import entries_of, judge, plain_fields, read_shape,
 from connectors.abas.auth import login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
+    AbasAddressWrong,
     AbasOutcomeUnknown,
     AbasQueryRefused,
     AbasRefused,
@@ -27,6 +28,7 @@ from connectors.abas.errors import (
 from connectors.abas.settings import AbasSettings
 from connectors.abas.wire import (
     Answer,
+    ErpDialog,
     ErpField,
     ErpObject,
     parse_object,
@@ -36,7 +38,6 @@ from connectors.abas.wire import (
 from schemas.failures import Transient
 
 Action = Mapping[str, Any]
-Answers = Mapping[str, Sequence[str]]  # dialog id -> the values to answer with
 
 # The request never reached abas, so even a write may be called "had no effect".
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -47,19 +48,20 @@ def set_field(name: str, value: str) -> Action:
     return {"_type": "SetFieldValue", "fieldName": name, "value": value}
 
 
-def press(button: str, answers: Answers) -> Action:
-    """Build the action that presses a button, a SetFieldValue without a value, with the answers to its questions."""
-    return _with_answers({"_type": "SetFieldValue", "fieldName": button}, answers)
+def press(button: str) -> Action:
+    """Build the action that presses a button: a SetFieldValue without a value."""
+    return {"_type": "SetFieldValue", "fieldName": button}
 
 
-def commit(answers: Answers) -> Action:
-    """Build the action that saves, with the answers to the questions that abas may ask first."""
-    return _with_answers({"_type": "Commit"}, answers)
+def commit() -> Action:
+    """Build the action that saves."""
+    return {"_type": "Commit"}
 
 
-def _with_answers(action: dict[str, Any], answers: Answers) -> Action:
-    listed = [{"id": dialog, "values": list(values)} for dialog, values in answers.items()]
-    return {**action, "dialogAnswers": listed} if listed else action
+def answering(action: Action, dialog: ErpDialog, values: Sequence[str]) -> Action:
+    """Build the action again with the answer to the question that it raised, in the property that abas named."""
+    given = action.get(dialog.answers_property, [])
+    return {**action, dialog.answers_property: [*given, {"id": dialog.id, "values": list(values)}]}
 
 
 class AbasClient:
@@ -115,16 +117,24 @@ class AbasClient:
     ) -> AsyncIterator[ErpObject]:
         """Read all records of a selection, page by page in the selection's order.
 
-        Ensures: ends at the first page that isn't full, because abas tells no total.
-        Raises:  Transient after bounded retries; ContractBroken families at once.
+        Ensures: ends at the first page without a record, because abas tells no total, and a page that isn't full may
+                 have been cut by a limit of the server's own.
+        Raises:  Transient after bounded retries; AbasAddressWrong when full pages don't move; ContractBroken families.
         """
         offset = 0
+        before: tuple[str, ...] = ()
         while True:
             page = await self.query_page(table, selection, head_fields, order_option=order_option, offset=offset)
+            if not page:
+                return
+            shown = tuple(record.id for record in page)
+            if shown == before:
+                if len(page) != self._settings.page_size:
+                    return  # a server without pages, which has shown all that it has
+                raise AbasAddressWrong(f"/obj/data/{table}/query shows the same page for another offset")
             for record in page:
                 yield record
-            if len(page) < self._settings.page_size:
-                return
+            before = shown
             offset += len(page)
 
     async def query_page(
@@ -141,15 +151,17 @@ class AbasClient:
 
         Shapes: the result is (n,), n <= limit, which is the page size when None.
         """
-        body = {
-            # One text, as in a URL: what several texts mean together is told nowhere.
-            "criteria": [";".join(selection.parts(order_option))],
-            "headFields": ",".join(head_fields),
-            "tableFields": "-",
-            "offset": offset,
-            "limit": limit or self._settings.page_size,
-        }
-        return read_shape(parse_objects, await self._ask(f"/obj/data/{table}/query", body))
+        # One text, as in a URL: what several texts mean together is told nowhere.
+        criteria = ";".join(selection.parts(order_option))
+        fields = {"headFields": ",".join(head_fields), "tableFields": "-"}
+        part = {"offset": offset, "limit": limit or self._settings.page_size}
+        if self._settings.query_method == "GET":
+            params = {"criteria": criteria, **fields, **{name: str(number) for name, number in part.items()}}
+            answer = await self._ask("GET", f"/obj/data/{table}", params=params)
+        else:
+            body = {"criteria": [criteria], **fields, **part}
+            answer = await self._ask("POST", f"/obj/data/{table}/query", body=body)
+        return read_shape(parse_objects, answer)
 
     async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:
         """Read one record by id, number or search word.
@@ -163,32 +175,41 @@ class AbasClient:
     async def tables(self) -> tuple[Mapping[str, Any], ...]:
         """List every table: name, dbId, tableSpec."""
         answer = await self._read("GET", f"{self._base}/obj/meta", params=self._language)
-        return entries_of(answer, "erpDbGroups", "groups")
+        return entries_of(answer, "tableSpec", key="erpDbGroups")
 
     async def table_fields(self, table: str) -> tuple[Mapping[str, Any], ...]:
         """List a table's fields: name, germanName, englishName, type, tableColumn."""
         params = {**self._language, "selHeadFields": "*", "selTableFields": "*"}
-        return entries_of(await self._read("GET", f"{self._base}/obj/meta/{table}", params=params), "fields")
+        answer = await self._read("GET", f"{self._base}/obj/meta/{table}", params=params)
+        return entries_of(answer, "name", key="fields")
 
     async def table_commands(self, table: str) -> tuple[Mapping[str, Any], ...]:
         """List the edit actions that a table allows."""
         answer = await self._read("GET", f"{self._base}/obj/meta/{table}/commands", params=self._language)
-        return entries_of(answer, "commands")
+        return entries_of(answer, "editAction", key="commands")
+
+    async def type_command(self, command: str) -> Mapping[str, str]:
+        """Tell what a type command, named by number or name, opens.
+
+        Raises: AbasRefused with category MISSING_OBJECT when there is none.
+        """
+        answer = await self._read("GET", f"{self._base}/sys/typeCmd/{quote(command, safe='')}", params=self._language)
+        return plain_fields(answer)
 
     async def infosystems(self, workspace: str) -> tuple[Mapping[str, Any], ...]:
         """List a workspace's infosystems: className, searchWord."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}"
-        return entries_of(await self._read("GET", path, params=self._language), "erpInfosystems", "infosystems")
+        return entries_of(await self._read("GET", path, params=self._language), "searchWord", key="erpInfosystems")
 
     async def all_infosystems(self) -> tuple[Mapping[str, Any], ...]:
         """List the infosystems of every workspace: className, workspace, searchWord."""
         answer = await self._read("GET", f"{self._base}/infosys/meta", params=self._language)
-        return entries_of(answer, "erpInfosystems", "infosystems")
+        return entries_of(answer, "searchWord", key="erpInfosystems")
 
     async def infosystem_fields(self, workspace: str, search_word: str) -> tuple[Mapping[str, Any], ...]:
         """List an infosystem's fields."""
         path = f"{self._base}/infosys/meta/{quote(workspace, safe='')}/{quote(search_word, safe='')}"
-        return entries_of(await self._read("GET", path, params=self._language), "fields")
+        return entries_of(await self._read("GET", path, params=self._language), "name", key="fields")
 
     async def list_infosystem(
         self, workspace: str, search_word: str, actions: Sequence[Action], *, table_fields: Sequence[str]
@@ -198,7 +219,7 @@ class AbasClient:
         Raises: AbasQueryRefused when abas refuses; Transient after bounded retries.
         """
         body = {"actions": list(actions), "headFields": "-", "tableFields": ",".join(table_fields)}
-        return read_shape(parse_object, await self._ask(_infosystem_path(workspace, search_word), body))
+        return read_shape(parse_object, await self._ask("POST", _infosystem_path(workspace, search_word), body=body))
 
     async def run_infosystem(
         self, workspace: str, search_word: str, actions: Sequence[Action], *, head_fields: Sequence[str]
@@ -206,7 +227,8 @@ class AbasClient:
         """Run an infosystem that may write, in one request: set fields, press, read the head.
 
         Ensures: the request is sent exactly once.
-        Raises:  AbasOutcomeUnknown when it may have run and no answer came; AbasRefused for a business refusal.
+        Raises:  AbasOutcomeUnknown when it may have run and no answer came; AbasRefused for a business refusal;
+                 AbasAsked for a question.
         """
         body = {"actions": list(actions), "headFields": ",".join(head_fields), "tableFields": "-"}
         path = f"{self._base}{_infosystem_path(workspace, search_word)}"
@@ -224,33 +246,47 @@ class AbasClient:
     async def working_sets(self) -> tuple[Mapping[str, Any], ...]:
         """List the working sets under our label that the server still holds."""
         answer = await self._read("GET", f"{self._base}/workspace", params=self._language)
-        return entries_of(answer, "workingSets")
+        return entries_of(answer, "label", key="workingSets")
 
     async def open_editor(
         self, table: str, action: str, *, record: str | None, working_set_id: str | None
-    ) -> ErpObject:
+    ) -> tuple[str, str]:
         """Open an editor for a new or an existing record; use WorkingSet, which also closes it.
 
         A working set that is gone is made anew under the same id, so the id alone proves nothing.
+        Shapes: the ids of working set and editor; empty where abas tells none.
         """
         target = f"/{quote(record, safe='')}" if record else ""
-        path = f"{self._base}/obj/data/{table}{target}/commands/{quote(action, safe='')}"
+        return await self._open(f"/obj/data/{table}{target}/commands/{quote(action, safe='')}", working_set_id)
+
+    async def open_type_command(self, command: str) -> tuple[str, str]:
+        """Open the editor that a type command stands for; as open_editor."""
+        return await self._open(f"/sys/typeCmd/{quote(command, safe='')}", None)
+
+    async def _open(self, path: str, working_set_id: str | None) -> tuple[str, str]:
         params = {**self._editing, "filterHeadFields": "id", "filterTableFields": "-"}
         if working_set_id:
             params["workingSetId"] = working_set_id
-        return written_shape(await self._write("POST", path, params=params, body={}))
+        answer = await self._write("POST", f"{self._base}{path}", params=params, body={})
+        return answer.working_set_id, answer.editor_id
 
     async def act(self, working_set_id: str, editor_id: str, actions: Sequence[Action]) -> None:
-        """Apply actions to an open editor, in order; a Commit may be the last."""
+        """Apply actions to an open editor, in order; a Commit may be the last.
+
+        Raises: AbasAsked for a question: the actions before it took effect, the editor waits.
+        """
         path = f"{self._base}/workspace/{quote(working_set_id)}/wip/{quote(editor_id)}"
         await self._write("POST", path, params=self._editing, body={"actions": list(actions)})
 
-    async def execute(self, init_action: Action, actions: Sequence[Action], *, close_action: Action) -> None:
-        """Open an editor, act and close it in one request. Without a closeAction abas would save nothing."""
+    async def execute(self, init_action: Action, actions: Sequence[Action]) -> None:
+        """Open an editor, act and close it by the last action, in one request.
+
+        Without a closeAction abas would save nothing.
+        """
         body = {
             "initAction": init_action,
-            "actions": list(actions),
-            "closeAction": close_action,
+            "actions": list(actions[:-1]),
+            "closeAction": actions[-1],
             "headFields": "id",
             "tableFields": "-",
         }
@@ -261,13 +297,17 @@ class AbasClient:
         path = f"{self._base}/workspace/{quote(working_set_id)}/commands/{command}"
         await self._write("POST", path, params=self._language, body={})
 
-    async def _ask(self, path: str, body: Any) -> Answer:
-        """Send a reading POST; a refusal is nobody's record's fault.
+    async def _ask(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Send a call that selects; a refusal is nobody's record's fault.
 
         Raises: AbasQueryRefused.
         """
         try:
-            return await self._read("POST", f"{self._base}{path}", params=self._language, body=body)
+            return await self._read(
+                method, f"{self._base}{path}", params={**self._language, **(params or {})}, body=body
+            )
         except (AbasRefused, AbasRequestRejected) as error:
             raise AbasQueryRefused(f"{path}: {error}") from error
 

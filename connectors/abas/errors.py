@@ -10,6 +10,7 @@
       AbasInternalError        abas failed inside; one more attempt after a look-up
     Refused
       AbasRefused              abas understood and said no: closed period, item already paid, missing record
+      AbasAsked                abas asks a question first; a refusal unless the profile has the answer
     Unreadable
       AbasRecordUnreadable     a record of theirs lacks what we need
       AbasValueNotAllowed      a value of ours can't be written into a selection safely
@@ -29,7 +30,7 @@ speaks where there is no abas body at all (a proxy's page, an empty answer).
 
 from collections.abc import Sequence
 
-from connectors.abas.wire import ErpError
+from connectors.abas.wire import ErpDialog, ErpError
 from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unavailable, Unreadable
 
 
@@ -59,6 +60,18 @@ class AbasInternalError(Transient):
 
 class AbasRefused(Refused):
     """abas said no; code is "<category>/<erpNumber>"."""
+
+
+class AbasAsked(AbasRefused):
+    """abas asks and did nothing yet; code is "DIALOG/<id>".
+
+    working_set_id: the editor's working set that this request left open; empty when abas names none.
+    """
+
+    def __init__(self, dialog: ErpDialog, *, working_set_id: str = "") -> None:
+        super().__init__(f"abas asks: {dialog.title} {dialog.prompt}".strip(), code=f"DIALOG/{dialog.id}")
+        self.dialog = dialog
+        self.working_set_id = working_set_id
 
 
 class AbasRecordUnreadable(Unreadable):

@@ -5,6 +5,7 @@ for people; an amount with more digits than its currency has is refused, not rou
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,7 +22,7 @@ from connectors.abas.profile import (
     SalesOrderFields,
 )
 from connectors.abas.wire import ErpField, ErpObject
-from schemas.money import Money, from_major
+from schemas.money import Money, exponent, from_major
 from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -29,6 +30,10 @@ from schemas.references import invoice_token, vault_token
 from schemas.sensitive import find_sensitive, mask_card_numbers
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
+_DOUBLE_DIGITS = 15  # what abas' DOUBLE carries exactly; a longer number may be the noise of its arithmetic
+_NOISE = Decimal("1e-6")  # far below the smallest unit of any currency
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[+-]?[1-9]\d{0,2}(,\d{3})+")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 # The words of our own table of wishes, in any case. A wish moves money, so nothing is guessed: others are UNKNOWN.
 WISH_KINDS: Mapping[str, WishKind] = {kind.value: kind for kind in WishKind}
@@ -60,12 +65,12 @@ def to_open_item_observed(
     Raises:  AbasRecordUnreadable naming record and field.
     """
     currency = _currency(item, fields.currency)
-    open_minor = _minor(item, fields.open, currency)
+    open_minor = _minor(item, fields.open, currency, formats)
     return OpenItemObserved(
         abas_open_item_id=_record_id(item),
         abas_customer_id=_required_text(item, fields.customer_number),
         invoice_number=_required_text(item, fields.invoice_number),
-        amount_minor=_minor(item, fields.amount, currency),
+        amount_minor=_minor(item, fields.amount, currency, formats),
         open_minor=open_minor,
         currency=currency,
         due_on=_optional_date(item, fields.due_on, formats),
@@ -92,7 +97,7 @@ def to_customer_referenced(
 
     Raises: AbasRecordUnreadable when the customer has no number.
     """
-    vault_customer_id = _text(customer.head.get(fields.vault_customer))
+    vault_customer_id = _shown(customer.head.get(fields.vault_customer))
     if not vault_customer_id:
         return None
     return CustomerReferenced(
@@ -115,7 +120,7 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
 
 
 def to_payment_wish_observed(
-    wish: ErpObject, fields: PaymentWishFields, *, observed_at: datetime
+    wish: ErpObject, fields: PaymentWishFields, formats: Formats, *, observed_at: datetime
 ) -> PaymentWishObserved:
     """Read a payment wish.
 
@@ -124,7 +129,7 @@ def to_payment_wish_observed(
     Raises:  AbasRecordUnreadable naming wish and field, also for an amount below zero: its direction is the kind's.
     """
     currency = _currency(wish, fields.currency)
-    amount_minor = _minor(wish, fields.amount, currency)
+    amount_minor = _minor(wish, fields.amount, currency, formats)
     if amount_minor < 0:
         raise _unreadable(wish, fields.amount, "is below zero")
     raw_kind, raw_status = _safe_text(wish, fields.kind), _safe_text(wish, fields.status)
@@ -158,7 +163,7 @@ def to_posted_document(document: ErpObject, fields: DocumentFields, formats: For
         number=_required_text(document, fields.number),
         posting_reference=_required_text(document, fields.posting_reference),
         paytrace_transaction_id=_required_text(document, fields.paytrace_transaction_id),
-        amount_minor=_minor(document, fields.amount, currency),
+        amount_minor=_minor(document, fields.amount, currency, formats),
         currency=currency,
         created_at=_instant(document, fields.created, formats),
     )
@@ -222,7 +227,7 @@ def parse_instant(text: str, formats: Formats) -> datetime:
 
 def _parse_text_instant(text: str, formats: Formats) -> datetime:
     for day_format in formats.date_texts:
-        for clock in ("", " %H:%M:%S", " %H:%M"):
+        for clock in ("",) if "%H" in day_format else ("", " %H:%M:%S", " %H:%M"):
             try:
                 return datetime.strptime(text, day_format + clock)  # noqa: DTZ007 - the zone follows in parse_instant
             except ValueError:
@@ -236,26 +241,64 @@ def _record_id(item: ErpObject) -> str:
     return item.id
 
 
-def _minor(item: ErpObject, name: str, currency: str) -> int:
+def _minor(item: ErpObject, name: str, currency: str, formats: Formats) -> int:
     value = _value(item, name)
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise _unreadable(item, name, "holds no number")
     try:
-        return from_major(value, currency).minor
+        if isinstance(value, str):
+            return from_major(plain_amount(value, formats.decimal_mark), currency).minor
+        return from_major(_without_noise(value, currency), currency).minor
     except ValueError as error:
         raise _unreadable(item, name, str(error)) from error
 
 
+def plain_amount(text: str, decimal_mark: str | None) -> str:
+    """Write an amount that came as text with a point and without groups.
+
+    Ensures: without a known mark only what can be read in one way is read: 1.250 is either, 1.250,00 is not.
+    Raises:  ValueError for a text that has both readings, or a mark in the wrong place.
+    """
+    compact = text.strip().replace("\u00a0", "").replace(" ", "").replace("'", "")
+    marks = [character for character in compact if character in ".,"]
+    if decimal_mark is None:
+        if not marks:
+            return compact
+        last = marks[-1]
+        grouped = _GROUPED.fullmatch(compact) is not None
+        if grouped and len(marks) == 1:
+            raise ValueError(f"amount {compact[:40]!r} can be read in two ways: set formats.decimal_mark")
+        decimal_mark = {".": ",", ",": "."}[last] if grouped and len(set(marks)) == 1 else last
+    group = "," if decimal_mark == "." else "."
+    whole, mark, rest = compact.partition(decimal_mark)
+    if group in rest or (group in whole and _GROUPED.fullmatch(whole) is None):
+        raise ValueError(f"amount {compact[:40]!r} has its separators in the wrong place")
+    return whole.replace(group, "") + ("." if mark else "") + rest
+
+
+def _without_noise(value: Decimal | int, currency: str) -> Decimal | int:
+    """Take the noise of binary arithmetic off a number: 0.30000000000000004 is 0.30, 0.305 stays what it is."""
+    if not isinstance(value, Decimal) or not value.is_finite() or len(value.as_tuple().digits) <= _DOUBLE_DIGITS:
+        return value
+    if abs(value.adjusted()) > _MAX_PLAIN_DIGITS:
+        return value
+    near = round(value, exponent(currency))
+    return near if abs(value - near) <= _NOISE else value
+
+
 def _currency(item: ErpObject, name: str) -> str:
-    currency = _required_text(item, name).upper()
-    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
-        raise _unreadable(item, name, "is no three-letter currency")
-    return currency
+    """Read a currency: its three letters are the value, or the text beside a reference."""
+    entry = item.head.get(name)
+    shown = (_text(entry), ((entry.text if entry is not None else None) or "").strip())
+    for text in shown:
+        if _CURRENCY.fullmatch(text):
+            return text.upper()
+    raise _unreadable(item, name, "is no three-letter currency" if any(shown) else "is missing or empty")
 
 
 def _optional_date(item: ErpObject, name: str, formats: Formats) -> date | None:
     entry = item.head.get(name)
-    text = _text(entry) or (entry.text or "").strip() if entry is not None else ""
+    text = _shown(entry)
     if not text:
         return None
     try:
@@ -265,7 +308,9 @@ def _optional_date(item: ErpObject, name: str, formats: Formats) -> date | None:
 
 
 def _instant(item: ErpObject, name: str, formats: Formats) -> datetime:
-    text = _required_text(item, name)
+    text = _shown(item.head.get(name))
+    if not text:
+        raise _unreadable(item, name, "is missing or empty")
     try:
         return parse_instant(text, formats)
     except (ValueError, OverflowError) as error:
@@ -273,7 +318,7 @@ def _instant(item: ErpObject, name: str, formats: Formats) -> datetime:
 
 
 def _required_text(item: ErpObject, name: str) -> str:
-    text = _text(item.head.get(name)) or (item.id if name == "id" else "")
+    text = _shown(item.head.get(name)) or (item.id if name == "id" else "")
     if not text:
         raise _unreadable(item, name, "is missing or empty")
     return text
@@ -290,6 +335,14 @@ def _text(entry: ErpField | None) -> str:
     if entry is None or entry.value is None or isinstance(entry.value, bool):
         return ""
     return str(entry.value).strip()
+
+
+def _shown(entry: ErpField | None) -> str:
+    """The value, or the text where abas leaves the value out; an empty reference is no text."""
+    if entry is None:
+        return ""
+    text = _text(entry) if entry.value is not None else (entry.text or "").strip()
+    return "" if text == "(0,0,0)" else text
 
 
 def _safe_text(item: ErpObject, name: str | None) -> str:

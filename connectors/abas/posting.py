@@ -1,4 +1,4 @@
-"""The ways to post one document into abas: a posting infosystem, or the editor of the payment table. For the sink.
+"""The ways to post one document into abas: a posting infosystem, or the payment's editor. For the sink.
 
 Two writers may want to post the same reference at once: a worker that was paused and its successor. Nothing in
 the REST facade stops them (no idempotency key, no transaction over several records), so each way has its fence.
@@ -13,16 +13,23 @@ the REST facade stops them (no idempotency key, no transaction over several reco
   What remains: this rests on abas dropping all editors of an expired set at once (docs/abas.md lists it for the live
   check). With `lock` left out of the profile the payment goes through /exec in one request, two writers can double a
   document and nothing stops them.
+- typecommand: as editor, but the payment's editor is opened by a type command instead of an edit action.
+
+A question that abas asks on the way is answered when the profile has the answer, each question once per attempt. Any
+other is a refusal in abas' words, and what was open is dropped.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
-from connectors.abas.client import AbasClient, Action, commit, press, set_field
-from connectors.abas.errors import AbasOutcomeUnknown, AbasRecordUnreadable, ProfileMismatch
+from connectors.abas.client import AbasClient, Action, answering, commit, press, set_field
+from connectors.abas.errors import AbasAsked, AbasOutcomeUnknown, AbasRecordUnreadable, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
-from connectors.abas.profile import EditorCall, InfosystemCall, Profile, Role
-from connectors.abas.working_set import working_set
+from connectors.abas.profile import EditorCall, InfosystemCall, Posting, Profile, Role
+from connectors.abas.wire import ErpDialog, ErpObject
+from connectors.abas.working_set import WorkingSet, discard, working_set
 
+ResultT = TypeVar("ResultT")
 LookUp = Callable[[], Awaitable[PostedDocument | None]]
 
 
@@ -34,25 +41,28 @@ async def post_document(
     Ensures: returns the document as abas holds it.
     Raises:  AbasRefused for a business refusal; Transient when it may or may not be posted: look up again.
     """
-    entry = profile.posting.documents[kind_name]
-    if profile.posting.strategy == "infosystem" and entry.infosystem is not None:
+    entry, strategy = profile.posting.documents[kind_name], profile.posting.strategy
+    if strategy == "infosystem" and entry.infosystem is not None:
         return await _by_infosystem(client, profile, entry.infosystem, values)
-    if profile.posting.strategy == "editor" and entry.editor is not None:
-        return await _by_editor(client, profile, entry.editor, values, customer=customer, look_up=look_up)
+    if strategy == "editor" and entry.editor is not None:
+        return await _by_editor(client, profile, entry.editor, None, values, customer=customer, look_up=look_up)
+    if strategy == "typecommand" and entry.editor is not None and entry.editor.type_command is not None:
+        command = entry.editor.type_command
+        return await _by_editor(client, profile, entry.editor, command, values, customer=customer, look_up=look_up)
     where = profile.where("posting", "documents", kind_name)
-    raise ProfileMismatch([f"{where}: {kind_name} has no entry for strategy {profile.posting.strategy}"])
+    raise ProfileMismatch([f"{where}: {kind_name} has no entry for strategy {strategy}"])
 
 
 async def _by_infosystem(
     client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str]
 ) -> PostedDocument:
-    actions = [*_set_all(call.inputs, call.constants, values), press(call.press, profile.posting.dialog_answers)]
-    result = await client.run_infosystem(
-        call.workspace,
-        call.search_word,
-        actions,
-        head_fields=list(call.outputs.model_dump().values()),
-    )
+    shown = list(call.outputs.model_dump().values())
+
+    async def run(actions: Sequence[Action]) -> ErpObject:
+        return await client.run_infosystem(call.workspace, call.search_word, actions, head_fields=shown)
+
+    actions = [*_set_all(call.inputs, call.constants, values), press(call.press)]
+    result = await _in_one_request(client, profile.posting, actions, run)
     try:
         return to_posted_document(result, call.outputs, profile.formats)
     except AbasRecordUnreadable as error:
@@ -63,31 +73,93 @@ async def _by_editor(
     client: AbasClient,
     profile: Profile,
     call: EditorCall,
+    type_command: str | None,
     values: Mapping[Role, str],
     *,
     customer: str,
     look_up: LookUp,
 ) -> PostedDocument:
     payment = profile.tables.payment.table
-    fields = _set_all(call.inputs, call.constants, values)
-    saving = commit(profile.posting.dialog_answers)
-    if call.lock is None:
+    actions = [*_set_all(call.inputs, call.constants, values), commit()]
+    if call.lock is None and type_command is None:
         opening = {"_type": "OpenEditor", "tableName": payment, "editAction": call.action}
-        await client.execute(opening, fields, close_action=saving)
+
+        async def run(answered: Sequence[Action]) -> None:
+            await client.execute(opening, answered)
+
+        await _in_one_request(client, profile.posting, actions, run)
     else:
-        held = customer if call.lock.table == "customer" else values["open_item"]
-        locked_table = getattr(profile.tables, call.lock.table).table
         async with working_set(client) as editors:
-            editor = await editors.open(payment, call.action)
-            await editors.open(locked_table, call.lock.action, record=held)
-            found = await look_up()  # under the lock: what a writer before us posted is visible now
-            if found is not None:
-                return found
-            await editors.act(editor, [*fields, saving])
+            if type_command is None:
+                editor = await editors.open(payment, call.action)
+            else:
+                editor = await editors.open_type_command(type_command)
+            if call.lock is not None:
+                held = customer if call.lock.table == "customer" else values["open_item"]
+                locked_table = getattr(profile.tables, call.lock.table).table
+                await editors.open(locked_table, call.lock.action, record=held)
+                found = await look_up()  # under the lock: what a writer before us posted is visible now
+                if found is not None:
+                    return found
+            await _act(editors, editor, profile.posting, actions)
     posted = await look_up()
     if posted is None:
         raise AbasOutcomeUnknown("abas said that it saved the document, and it can't be found yet")
     return posted
+
+
+async def _in_one_request(
+    client: AbasClient,
+    posting: Posting,
+    actions: Sequence[Action],
+    send: Callable[[Sequence[Action]], Awaitable[ResultT]],
+) -> ResultT:
+    """Send all actions at once; after a question send all again, with the answer at the action that asked.
+
+    Raises: AbasAsked for a question without an answer, with nothing of it left open.
+    """
+    answered: set[str] = set()
+    while True:
+        try:
+            return await send(actions)
+        except AbasAsked as asked:
+            if asked.working_set_id:
+                await discard(client, asked.working_set_id)
+            actions = _answered(actions, asked, posting, answered)
+
+
+async def _act(editors: WorkingSet, editor: str, posting: Posting, actions: Sequence[Action]) -> None:
+    """Apply actions to an open editor; after a question go on with the action that asked, its answer added.
+
+    Raises: AbasAsked for a question without an answer; the caller's working set drops the editor.
+    """
+    answered: set[str] = set()
+    while True:
+        try:
+            return await editors.act(editor, actions)
+        except AbasAsked as asked:
+            actions = _answered(actions, asked, posting, answered)[
+                min(asked.dialog.stopped_at or 0, len(actions) - 1) :
+            ]
+
+
+def _answered(actions: Sequence[Action], asked: AbasAsked, posting: Posting, answered: set[str]) -> list[Action]:
+    """Add the profile's answer to the action that raised a question, the last one when abas doesn't tell which."""
+    dialog = asked.dialog
+    values = _decided(posting, dialog)
+    if values is None or dialog.id in answered:
+        raise asked
+    answered.add(dialog.id)
+    changed = list(actions)
+    at = len(changed) - 1 if dialog.stopped_at is None else min(dialog.stopped_at, len(changed) - 1)
+    changed[at] = answering(changed[at], dialog, values)
+    return changed
+
+
+def _decided(posting: Posting, dialog: ErpDialog) -> Sequence[str] | None:
+    """Look for the answer that somebody decided on, by id, title or prompt."""
+    told = (dialog.id, dialog.title, dialog.prompt)
+    return next((posting.dialog_answers[word] for word in told if word in posting.dialog_answers), None)
 
 
 def _set_all(inputs: Mapping[Role, str], constants: Mapping[str, str], values: Mapping[Role, str]) -> list[Action]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
 from schemas.records.erp import ReversalReason
@@ -20,7 +20,14 @@ YamlPath = tuple[str | int, ...]
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
-TableSpec = Annotated[str, Field(pattern=r"^\d{1,3}:\d{1,3}$")]
+
+
+def plain_spec(spec: str) -> str:
+    """Write a table's number without leading zeros: 00:01 is 0:1."""
+    return ":".join(part.lstrip("0") or "0" for part in spec.split(":"))
+
+
+TableSpec = Annotated[str, Field(pattern=r"^\d{1,3}:\d{1,3}$"), AfterValidator(plain_spec)]
 SearchWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")]
 Role = Literal[
     "posting_reference",
@@ -166,9 +173,14 @@ class PostingLock(_Entry):
 
 
 class EditorCall(_Entry):
-    """Posting by the editor of the payment table: open, set, commit."""
+    """Posting by the editor of the payment table: open, set, commit.
+
+    It is opened by an edit action (strategy editor) or by a type command, named by number or name (strategy
+    typecommand); a type command's own table and action are checked against this entry.
+    """
 
     action: str
+    type_command: str | None = None
     inputs: Mapping[Role, FieldName]
     constants: Mapping[FieldName, str] = {}
     lock: PostingLock | None = None
@@ -185,10 +197,11 @@ class DocumentEntry(_Entry):
 class Posting(_Entry):
     """How we post."""
 
-    strategy: Literal["infosystem", "editor"]
+    strategy: Literal["infosystem", "editor", "typecommand"]
     methods: Mapping[PaymentMethod, str]
     reasons: Mapping[ReversalReason, str]
-    dialog_answers: Mapping[str, tuple[str, ...]] = {}  # dialog id -> values; any other question is a refusal
+    # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
+    dialog_answers: Mapping[str, tuple[str, ...]] = {}
     documents: Mapping[str, DocumentEntry]
 
     @model_validator(mode="after")
@@ -203,11 +216,12 @@ class Posting(_Entry):
 
 
 class Formats(_Entry):
-    """How this abas reads and shows dates."""
+    """How this abas reads and shows dates, and amounts where it writes them as text."""
 
     date_input: str
     date_texts: tuple[str, ...]
     time_zone: str
+    decimal_mark: Literal[".", ","] | None = None  # None reads only what can be read in one way
     order_option: Annotated[str, Field(pattern=r"^@[a-z]+=\{field\}$")]
 
 

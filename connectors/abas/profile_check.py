@@ -17,15 +17,17 @@ from pydantic import BaseModel
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import (
     AbasAddressWrong,
+    AbasInternalError,
     AbasRefused,
     AbasRequestRejected,
     AbasUnavailable,
     ProfileMismatch,
 )
 from connectors.abas.mapping import parse_date, to_date_text
-from connectors.abas.profile import EditorCall, Formats, InfosystemCall, Profile, Table
+from connectors.abas.profile import EditorCall, Formats, InfosystemCall, Profile, Table, plain_spec
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
+_SPEC = re.compile(r"\d{1,3}:\d{1,3}")
 
 FieldsByName = Mapping[str, str]  # field name -> ERP type
 
@@ -47,10 +49,8 @@ async def check_profile(profile: Profile, client: AbasClient) -> None:
     """
     check = _Check(profile, client)
     try:
-        await check.tables()
-        await check.open_item_list()
-        await check.documents()
-        await check.formats()
+        for part in (check.tables, check.open_item_list, check.documents, check.formats):
+            await part()
     except _NotOffered as error:
         logger.warning("abas offers no metadata; the profile stays unchecked", extra={"reason": str(error)})
     if check.problems:
@@ -76,7 +76,7 @@ class _Check:
             groups = await self._client.tables()
         except (AbasRefused, AbasAddressWrong) as error:
             raise _NotOffered(str(error)) from error
-        names = {str(group.get("tableSpec")): str(group.get("name")) for group in groups}
+        names = {plain_spec(str(group.get("tableSpec"))): str(group.get("name")) for group in groups}
         for role in type(self._profile.tables).model_fields:
             entry: Table[BaseModel] | None = getattr(self._profile.tables, role)
             if entry is None:
@@ -102,16 +102,17 @@ class _Check:
         """Check how each document kind is posted, for the strategy that is chosen."""
         for kind, entry in self._profile.posting.documents.items():
             path = ("posting", "documents", kind)
-            chosen = entry.infosystem if self._profile.posting.strategy == "infosystem" else entry.editor
+            strategy = self._profile.posting.strategy
+            chosen = entry.infosystem if strategy == "infosystem" else entry.editor
             if chosen is None:
-                self._tell(path, f"{kind} can't be posted by {self._profile.posting.strategy}", "add that entry")
+                self._tell(path, f"{kind} can't be posted by {strategy}", "add that entry")
             elif isinstance(chosen, InfosystemCall):
                 named = [("press", chosen.press), *((f"constants.{name}", name) for name in chosen.constants)]
                 named += [(f"inputs.{role}", name) for role, name in chosen.inputs.items()]
                 named += [(f"outputs.{role}", name) for role, name in chosen.outputs.model_dump().items()]
                 await self._infosystem((*path, "infosystem"), chosen.workspace, chosen.search_word, named)
             else:
-                await self._editor((*path, "editor"), chosen)
+                await self._editor((*path, "editor"), chosen, by_type_command=strategy == "typecommand")
 
     async def open_item_list(self) -> None:
         """Check the infosystem that lists outstanding items, when there is one."""
@@ -125,6 +126,9 @@ class _Check:
         """Let abas read a date and an amount as we write them, where it offers that."""
         payment, formats = self._profile.tables.payment, self._profile.formats
         item = self._profile.tables.open_item
+        if not await self._tells_formats(payment.table, payment.fields.amount):
+            logger.warning("abas doesn't tell how it reads values; date_input stays unchecked")
+            return
         if item is not None:
             await self._format(
                 ("formats", "date_input"), item.table, item.fields.due_on, to_date_text(_PROBE_DAY, formats), _PROBE_DAY
@@ -133,15 +137,19 @@ class _Check:
             ("tables", "payment", "fields", "amount"), payment.table, payment.fields.amount, _PROBE_AMOUNT, None
         )
 
+    async def _tells_formats(self, table: str, name: str) -> bool:
+        """Ask for a value that can be read in one way only: who refuses that doesn't offer to tell."""
+        try:
+            await self._client.format_value(table, name, "1")
+        except (AbasRefused, AbasRequestRejected, AbasAddressWrong, AbasUnavailable, AbasInternalError):
+            return False
+        return True
+
     async def _format(self, path: tuple[str, ...], table: str, name: str, written: str, day: date | None) -> None:
         try:
             read = await self._client.format_value(table, name, written)
         except (AbasRefused, AbasRequestRejected) as error:
-            if "MISSING_OBJECT" not in str(error):
-                self._tell(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
-            return
-        except (AbasAddressWrong, AbasUnavailable):
-            logger.warning("abas doesn't tell how it reads values", extra={"field": name})
+            self._tell(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
             return
         shown = str(read.value if read.value is not None else read.text or "")
         if not (_same_amount(shown, written) if day is None else _same_day(shown, day, self._profile.formats)):
@@ -155,18 +163,26 @@ class _Check:
         except AbasRefused:
             try:
                 present = [str(entry.get("searchWord")) for entry in await self._client.infosystems(workspace)]
-            except AbasRefused:
+            except (AbasRefused, AbasAddressWrong):
                 present = []
             shown = f"workspace {workspace} has {', '.join(present) or 'no infosystems'}"
             self._tell((*path, "search_word"), f"there is no infosystem {workspace}/{search_word}", shown)
+            return
+        except AbasAddressWrong:
+            logger.warning(
+                "abas doesn't tell an infosystem's fields", extra={"infosystem": f"{workspace}/{search_word}"}
+            )
             return
         fields = _types(listed)
         for role, name in named:
             await self._path((*path, *role.split(".", 1)), f"infosystem {workspace}/{search_word}", fields, name)
 
-    async def _editor(self, path: tuple[str, ...], call: EditorCall) -> None:
+    async def _editor(self, path: tuple[str, ...], call: EditorCall, *, by_type_command: bool) -> None:
         payment = self._profile.tables.payment.table
-        await self._action((*path, "action"), payment, call.action)
+        if by_type_command:
+            await self._type_command((*path, "type_command"), call, payment)
+        else:
+            await self._action((*path, "action"), payment, call.action)
         for role, name in call.inputs.items():
             await self._field((*path, "inputs", role), payment, name)
         for name in call.constants:
@@ -175,19 +191,37 @@ class _Check:
             locked: Table[BaseModel] = getattr(self._profile.tables, call.lock.table)
             await self._action((*path, "lock", "action"), locked.table, call.lock.action)
 
+    async def _type_command(self, path: tuple[str, ...], call: EditorCall, payment: str) -> None:
+        if call.type_command is None:
+            self._tell(path[:-1], "the strategy typecommand needs type_command", "add it, by number or (Name)")
+            return
+        try:
+            told = await self._client.type_command(call.type_command)
+        except AbasRefused:
+            self._tell(path, f"there is no type command {call.type_command}", "see sys/typeCmd for what there is")
+            return
+        except AbasAddressWrong:
+            logger.warning("abas doesn't tell what a type command opens", extra={"type_command": call.type_command})
+            return
+        tables = [plain_spec(value) for value in told.values() if _SPEC.fullmatch(value)]
+        if tables and payment not in tables:
+            self._tell(
+                path, f"{call.type_command} opens {tables[0]}, not {payment}", "name the one that opens payments"
+            )
+
     async def _action(self, path: tuple[str, ...], table: str, action: str) -> None:
         try:
             allowed = [str(command.get("editAction")) for command in await self._client.table_commands(table)]
-        except AbasRefused:
-            return  # the table itself is missing and already told
+        except (AbasRefused, AbasAddressWrong):
+            return  # the table itself is missing and already told, or abas doesn't tell commands
         if action not in allowed:
             self._tell(path, f"table {table} allows no {action}", f"it allows {', '.join(allowed) or 'nothing'}")
 
     async def _field(self, path: tuple[str, ...], table: str, name: str) -> None:
         try:
             fields = await self._fields_of(table)
-        except AbasRefused:
-            return  # the table itself is missing and already told
+        except (AbasRefused, AbasAddressWrong):
+            return  # the table itself is missing and already told, or abas doesn't tell fields
         await self._path(path, f"table {table}", fields, name)
 
     async def _path(self, path: tuple[str, ...], where: str, fields: FieldsByName, name: str) -> None:
@@ -198,7 +232,7 @@ class _Check:
             return
         target = _REFERENCE_TYPE.fullmatch(fields[part])
         if rest and target is not None:  # else the server doesn't tell where the reference leads
-            await self._field(path, target[1], rest)
+            await self._field(path, plain_spec(target[1]), rest)
 
     async def _fields_of(self, table: str) -> FieldsByName:
         if table not in self._fields:

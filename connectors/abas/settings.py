@@ -49,6 +49,7 @@ class AbasSettings(BaseModel):
     lock_wait_s: int = 5  # how long abas itself waits for a lock before it says RECORD_LOCKED
     concurrency: int = Field(default=2, ge=1)  # every call takes an ERP licence while it runs
     page_size: int = Field(default=100, ge=1)
+    query_method: Literal["POST", "GET"] = "POST"  # GET puts the selection into the URL
     max_answer_bytes: int = 64 * 1024 * 1024
 
     read_attempts: int = Field(default=5, ge=1)

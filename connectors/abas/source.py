@@ -100,7 +100,7 @@ class AbasSource:
         wanted = table.fields.model_dump(exclude_none=True).values()
         async for wish in self._read(table, wanted, Selection((), order_by=table.order_by)):
             try:
-                observed = to_payment_wish_observed(wish, table.fields, observed_at=self._now())
+                observed = to_payment_wish_observed(wish, table.fields, self._profile.formats, observed_at=self._now())
             except AbasRecordUnreadable as error:
                 unreadable.add(error)
                 continue
@@ -137,7 +137,7 @@ class AbasSource:
         shown = await self._client.list_infosystem(
             listing.workspace,
             listing.search_word,
-            [*actions, press(listing.press, {})],
+            [*actions, press(listing.press)],
             table_fields=list(dict.fromkeys(listing.rows.model_dump().values())),
         )
         for row in shown.rows:

@@ -88,25 +88,48 @@ class ErpError:
 
 @dataclass(frozen=True, slots=True)
 class ErpDialog:
-    """A question that abas asks before it goes on."""
+    """A question that abas asks before it goes on.
+
+    stopped_at: number of actions that succeeded before the one that asked; None when abas doesn't tell.
+    """
 
     id: str
     title: str
     prompt: str
+    answers_property: str = "dialogAnswers"
+    stopped_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of the server, already told apart into success, question and failure."""
+    """One answer of the server, already told apart into success, question and failure.
+
+    working_set_id, editor_id: the editor that the answer's head or body names; empty when it names none.
+    """
 
     data: Any
     messages: tuple[ErpMessage, ...] = ()
     error: ErpError | None = None
     dialog: ErpDialog | None = None
+    working_set_id: str = ""
+    editor_id: str = ""
 
 
-def parse_answer(body: bytes) -> Answer:
-    """Read one answer, whatever its dialect.
+# What a status says where an answer of abas names no category. The statuses that say little come after the type.
+_CATEGORY_OF_STATUS = {
+    401: "AUTHENTICATION_FAILURE",
+    403: "ACCESS_DENIED",
+    404: "MISSING_OBJECT",
+    423: "RECORD_LOCKED",
+    429: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+}
+_FAILED_INSIDE = frozenset({500, 502, 504})
+_CATEGORY_OF_TYPE = {"SECURITY_ERROR": "ACCESS_DENIED", "SYSTEM_ERROR": "INTERNAL_ERROR", "USER_ERROR": "OTHER"}
+
+
+def parse_answer(body: bytes, *, status: int = 200) -> Answer:
+    """Read one answer, whatever its dialect; the status speaks only where an error names no category.
 
     Raises: WireError when the bytes are no abas answer.
     """
@@ -116,13 +139,13 @@ def parse_answer(body: bytes) -> Answer:
         raise WireError(f"no JSON: {error}") from error
     envelope = _mapping(document, "answer")
     content = envelope.get("content")
-    if content is None or isinstance(content, str):
-        return Answer(data=envelope if content is None else content)
-    content = _mapping(content, "content")
+    if isinstance(content, str):
+        return Answer(data=content)
+    content = _mapping(envelope if content is None else content, "content")
     return Answer(
         data=content.get("data", content),
         messages=tuple(_message(m) for m in _list(content.get("messages") or [], "messages")),
-        error=_error(content),
+        error=_error(content, status),
         dialog=_dialog(content),
     )
 
@@ -137,16 +160,19 @@ def parse_objects(data: Any) -> tuple[ErpObject, ...]:
 
 
 def parse_object(data: Any) -> ErpObject:
-    """Read one object: record, editor or infosystem.
+    """Read one object: record, editor or infosystem; a list of one counts as the one.
 
     Raises: WireError when it has no readable head.
     """
     entry = _mapping(data, "object")
+    listed = entry.get("erpDataObjects")
+    if isinstance(listed, list) and len(listed) == 1:
+        entry = _mapping(listed[0], "object")
     meta = _mapping(entry.get("meta") or {}, "meta")
     head = _fields(_mapping(entry.get("head") or {}, "head"))
     rows = tuple(_fields(_mapping(row, "row")) for row in _list(entry.get("table") or [], "table"))
     return ErpObject(
-        id=_text(meta.get("id")) or _field_text(head.get("id")),
+        id=_text(meta.get("id")) or _field_text(head.get("id")) or _text(entry.get("id")),
         number=_text(meta.get("identNumber")),
         table=_text(meta.get("objectGroup")),
         head=head,
@@ -156,11 +182,11 @@ def parse_object(data: Any) -> ErpObject:
 
 
 def parse_single_value(data: Any) -> ErpField:
-    """Read the one field under `result`.
+    """Read one field: under `result`, or as a field or a plain value itself.
 
     Raises: WireError when there is none.
     """
-    result = _mapping(data, "data").get("result")
+    result = data.get("result", data) if isinstance(data, dict) else data
     return _field(result) if isinstance(result, dict) else ErpField(value=_value(result, "result"))
 
 
@@ -186,36 +212,41 @@ def _value(value: Any, name: str) -> Value:
     raise WireError(f"field {name!r} holds {_kind(value)}, not a plain value")
 
 
-def _error(content: Mapping[str, Any]) -> ErpError | None:
+def _error(content: Mapping[str, Any], status: int) -> ErpError | None:
     kind = content.get("_type")
     if kind == "AbasErpError":
-        return _erp_error(content)
+        return _erp_error(content, content, status)
     raw = content.get("error")
     if raw is None:
         return None
     error = _mapping(raw, "error")
     if "category" in error or isinstance(error.get("error"), dict):
-        return _erp_error(error)
+        return _erp_error(error, content, status)
+    if "category" in content or kind == "EditErrorResponse":
+        return _erp_error(content, content, status)
     if error.get("type") == "INFO":
         return None  # the middleware says good-bye in the same words as it says no
     # The middleware's own failures: {"error": {"message", "type"}, "details": [], "location"}.
-    categories = {"SECURITY_ERROR": "ACCESS_DENIED", "SYSTEM_ERROR": "INTERNAL_ERROR", "USER_ERROR": "OTHER"}
-    said = _text(error.get("message")) or _text(error.get("text"))
     return ErpError(
-        category=categories.get(_text(error.get("type")), "OTHER"),
+        category=_untold_category(status, _text(error.get("type"))),
         error_code=_text(content.get("errorCode")) or None,
-        message=ErpMessage(text=said),
+        message=_message(error),
         details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
     )
 
 
-def _erp_error(content: Mapping[str, Any]) -> ErpError:
+def _erp_error(error: Mapping[str, Any], content: Mapping[str, Any], status: int) -> ErpError:
     return ErpError(
-        category=_text(content.get("category")) or "OTHER",
-        error_code=_text(content.get("errorCode")) or None,
-        message=_message(content.get("error") or {}),
-        details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
+        category=_text(error.get("category")) or _untold_category(status, ""),
+        error_code=_text(error.get("errorCode") or content.get("errorCode")) or None,
+        message=_message(error.get("error") or {}),
+        details=tuple(_message(m) for m in _list(error.get("details") or [], "details")),
     )
+
+
+def _untold_category(status: int, kind: str) -> str:
+    untyped = "INTERNAL_ERROR" if status in _FAILED_INSIDE else "OTHER"
+    return _CATEGORY_OF_STATUS.get(status) or _CATEGORY_OF_TYPE.get(kind, untyped)
 
 
 def _message(raw: Any) -> ErpMessage:
@@ -242,7 +273,15 @@ def _dialog(content: Mapping[str, Any]) -> ErpDialog | None:
         id=_text(entry.get("id")),
         title=_text(entry.get("title")),
         prompt=_text(entry.get("prompt")),
+        answers_property=_text(entry.get("answersProperty")) or "dialogAnswers",
+        stopped_at=_stopped_at(content),
     )
+
+
+def _stopped_at(content: Mapping[str, Any]) -> int | None:
+    remaining = content.get("remainingActions")
+    count = remaining.get("successCount") if isinstance(remaining, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
 
 
 def _mapping(value: Any, name: object) -> Mapping[str, Any]:

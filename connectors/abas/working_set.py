@@ -3,12 +3,15 @@
 Decides who may save: the order in which editors are opened is what fences a writer that was paused.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 
 from connectors.abas.client import AbasClient, Action
-from connectors.abas.errors import AbasOutcomeUnknown, AbasRefused
+from connectors.abas.errors import AbasAddressWrong, AbasAsked, AbasOutcomeUnknown, AbasRefused, AbasSessionLost
 from schemas.failures import Transient
+
+logger = logging.getLogger(__name__)
 
 
 class WorkingSet:
@@ -28,9 +31,19 @@ class WorkingSet:
 
         Raises: AbasObjectLocked when somebody else holds the record.
         """
-        editor = await self._client.open_editor(table, action, record=record, working_set_id=self._id)
-        self._id = self._id or str(editor.meta.get("workingSetId") or "") or None
-        editor_id = str(editor.meta.get("workingSetEditorId") or "")
+        return await self._opened(self._client.open_editor(table, action, record=record, working_set_id=self._id))
+
+    async def open_type_command(self, command: str) -> str:
+        """Open the editor of a type command, first in its set, and return its id."""
+        return await self._opened(self._client.open_type_command(command))
+
+    async def _opened(self, opening: Awaitable[tuple[str, str]]) -> str:
+        try:
+            working_set_id, editor_id = await opening
+        except AbasAsked as asked:
+            self._id = self._id or asked.working_set_id or None  # so that close finds what was half opened
+            raise
+        self._id = self._id or working_set_id or None
         if not editor_id or self._id is None:
             raise AbasOutcomeUnknown("abas opened an editor and didn't say which")
         return editor_id
@@ -49,10 +62,39 @@ class WorkingSet:
         if self._id is None:
             return
         working_set_id, self._id = self._id, None
-        try:
-            await self._client.command_working_set(working_set_id, "CANCEL")
-        except (Transient, AbasRefused):
-            return
+        await discard(self._client, working_set_id)
+
+
+async def discard(client: AbasClient, working_set_id: str) -> None:
+    """Drop a working set with all that was not committed in it, as far as the server lets us.
+
+    CANCEL drops the editors; whether the set ends with them is told nowhere, so CLOSE follows.
+    """
+    try:
+        for command in ("CANCEL", "CLOSE"):
+            await client.command_working_set(working_set_id, command)
+    except AbasSessionLost:
+        return
+    except (Transient, AbasRefused, AbasAddressWrong):
+        logger.info("a working set is left to its expiry", extra={"working_set": working_set_id})
+
+
+async def close_left_open(client: AbasClient, label: str) -> int:
+    """Drop the working sets under our label that an earlier process of ours left open, with their locks and licences.
+
+    A set that a sister process uses right now is dropped too; she finds it lost, looks up and posts again. Give each
+    worker a label of its own to avoid that.
+    Ensures: a set under another label stays, also on a server that doesn't filter.
+    """
+    try:
+        listed = await client.working_sets()
+    except (Transient, AbasRefused, AbasAddressWrong) as error:
+        logger.info("working sets can't be listed", extra={"reason": str(error)})
+        return 0
+    ours = [str(entry.get("workingSetId") or entry.get("id") or "") for entry in listed if entry.get("label") == label]
+    for working_set_id in filter(None, ours):
+        await discard(client, working_set_id)
+    return len(ours)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ CURRENCIES = word_set(
 def column_names() -> Mapping[str, tuple[str, ...]]:
     """Known headers by meaning, most preferred first (`column_names.yaml`)."""
     found = yaml.safe_load((Path(__file__).parent / "column_names.yaml").read_text(encoding="utf-8"))
-    return {meaning: tuple(str(name) for name in names) for meaning, names in found.items()}
+    return {meaning: tuple(dict.fromkeys(normal(name) for name in names)) for meaning, names in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

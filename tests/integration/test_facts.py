@@ -168,7 +168,7 @@ def change_wish(abas: AbasSandboxProcess, record: str, status: str) -> None:
     async def edit() -> None:
         async with AbasClient(abas.settings()) as client, working_set(client) as editors:
             editor = await editors.open("900:6", "UPDATE", record=record)
-            await editors.act(editor, [set_field("ystatus", status), commit({})])
+            await editors.act(editor, [set_field("ystatus", status), commit()])
 
     asyncio.run(edit())
 

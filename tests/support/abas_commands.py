@@ -55,7 +55,7 @@ def reverse_receipt(
     )
 
 
-def with_strategy(profile: Profile, strategy: Literal["infosystem", "editor"]) -> Profile:
+def with_strategy(profile: Profile, strategy: Literal["infosystem", "editor", "typecommand"]) -> Profile:
     return profile.model_copy(update={"posting": profile.posting.model_copy(update={"strategy": strategy})})
 
 

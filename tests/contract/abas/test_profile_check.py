@@ -17,9 +17,24 @@ from tests.support.abas_commands import with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 
-@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
-async def test_the_sandbox_profile_fits_the_sandbox(client: AbasClient, profile: Profile, strategy: str) -> None:
-    await check_profile(with_strategy(profile, "editor" if strategy == "editor" else "infosystem"), client)
+@pytest.mark.parametrize("strategy", ["infosystem", "editor", "typecommand"])
+async def test_the_sandbox_profile_fits_the_sandbox(client: AbasClient, profile: Profile, strategy: Any) -> None:
+    await check_profile(with_strategy(profile, strategy), client)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('type_command: "(PaymentWishEntry)"', "opens 900:6, not 900:2"),
+        ('type_command: "(Nothing)"', "there is no type command"),
+        ("", "needs type_command"),
+    ],
+)
+async def test_a_type_command_that_opens_no_payment_is_told(client: AbasClient, line: str, told: str) -> None:
+    text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace('type_command: "(IncomingPayment)"', line)
+    wrong = with_strategy(parse_profile(text, origin="p.yaml"), "typecommand")
+    with pytest.raises(ProfileMismatch, match=told):
+        await check_profile(wrong, client)
 
 
 @pytest.mark.parametrize(

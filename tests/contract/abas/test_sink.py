@@ -9,7 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -18,6 +18,7 @@ from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, Ab
 from connectors.abas.profile import Profile
 from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
+from connectors.abas.working_set import close_left_open, working_set
 from schemas.failures import Transient
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
@@ -254,14 +255,14 @@ class _LateLanding(AbasClient):
 
     def __init__(self, settings: AbasSettings) -> None:
         super().__init__(settings)
-        self._late: dict[str, Any] | None = None
+        self._late: tuple[Action, Sequence[Action]] | None = None
 
-    async def execute(self, init_action: Action, actions: Sequence[Action], *, close_action: Action) -> None:
+    async def execute(self, init_action: Action, actions: Sequence[Action]) -> None:
         if self._late is None:
-            self._late = {"init_action": init_action, "actions": actions, "close_action": close_action}
+            self._late = (init_action, actions)
             raise AbasOutcomeUnknown("the answer of abas didn't arrive: ReadTimeout")
-        await super().execute(**self._late)
-        await super().execute(init_action, actions, close_action=close_action)
+        await super().execute(*self._late)
+        await super().execute(init_action, actions)
 
 
 async def test_a_refusal_that_we_caused_ourselves_is_not_reported_as_one(
@@ -272,6 +273,33 @@ async def test_a_refusal_that_we_caused_ourselves_is_not_reported_as_one(
         outcome = await AbasSink(client, without_lock(profile), sandbox.settings()).post(post_receipt(reference, item))
     assert isinstance(outcome, CashReceiptPosted)
     assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_a_type_command_posts_once_under_the_lock(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    [item], reference = sandbox.seed(open_item("RE-TC")), fresh()
+    async with AbasClient(sandbox.settings(working_set_label="type-command")) as client:
+        sink = AbasSink(client, with_strategy(profile, "typecommand"), sandbox.settings())
+        posted = await sink.post(post_receipt(reference, item))
+        sandbox.faults(cut_after=1)
+        other = await sink.post(reverse_receipt(f"{reference}-R", reference, item))
+        assert isinstance(posted, CashReceiptPosted)
+        assert isinstance(other, CashReceiptReversed)
+        assert await sink.post(post_receipt(reference, item)) == posted
+        assert await client.working_sets() == ()
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+async def test_what_a_killed_worker_left_open_is_dropped_at_the_next_start(sandbox: AbasSandboxProcess) -> None:
+    settings = sandbox.settings(working_set_label="killed", lock_wait_s=0)
+    async with AbasClient(settings) as killed:
+        await killed.open_editor("0:1", "UPDATE", record="70001", working_set_id=None)
+    async with AbasClient(settings) as successor:
+        with pytest.raises(AbasObjectLocked):
+            await successor.open_editor("0:1", "UPDATE", record="70001", working_set_id=None)
+        assert await close_left_open(successor, "another") == 0
+        assert await close_left_open(successor, "killed") == 1
+        async with working_set(successor) as editors:
+            await editors.open("0:1", "UPDATE", record="70001")
 
 
 async def test_no_working_set_is_left_behind(sandbox: AbasSandboxProcess, profile: Profile) -> None:

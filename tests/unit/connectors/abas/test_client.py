@@ -33,7 +33,7 @@ def answer(content: Any, status: int = 200) -> httpx2.Response:
 
 
 async def post(client: AbasClient) -> Any:
-    return await client.run_infosystem("ow1", "P", [press("ypost", {})], head_fields=["id"])
+    return await client.run_infosystem("ow1", "P", [press("ypost")], head_fields=["id"])
 
 
 async def read(client: AbasClient) -> Any:

@@ -48,7 +48,7 @@ def wish(**changes: Any) -> ErpObject:
 
 
 def observe(fields: PaymentWishFields, **changes: Any) -> PaymentWishObserved:
-    return to_payment_wish_observed(wish(**changes), fields, observed_at=NOW)
+    return to_payment_wish_observed(wish(**changes), fields, load_profile(SANDBOX_PROFILE).formats, observed_at=NOW)
 
 
 def test_a_wish_is_read_and_fits_its_schema(fields: PaymentWishFields) -> None:
