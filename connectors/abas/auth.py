@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import functools
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
@@ -10,6 +12,12 @@ import httpx2
 
 from connectors.abas.errors import AbasUnavailable, LoginRejected
 from connectors.abas.settings import AbasSettings, TokenLogin
+
+
+@functools.cache
+def authorities() -> ssl.SSLContext:
+    """Whom we believe that a server is who it says; one for all clients, because reading them takes long."""
+    return httpx2.create_ssl_context()
 
 
 class Login(httpx2.Auth, ABC):
@@ -69,7 +77,7 @@ class BearerLogin(Login):
             "client_secret": self._login.client_secret.get_secret_value(),
         }
         try:
-            async with httpx2.AsyncClient(timeout=self._timeout_s) as http:
+            async with httpx2.AsyncClient(timeout=self._timeout_s, verify=authorities()) as http:
                 response = await http.post(self._login.token_url, data=form)
         except httpx2.TransportError as error:
             raise AbasUnavailable(f"token endpoint: {type(error).__name__}") from error

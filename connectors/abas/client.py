@@ -14,7 +14,7 @@ import httpx2
 import stamina
 
 from connectors.abas.answers import entries_of, judge, plain_fields, read_shape, written_shape
-from connectors.abas.auth import login_for
+from connectors.abas.auth import authorities, login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
     AbasAddressWrong,
@@ -83,6 +83,7 @@ class AbasClient:
                 "X-abas-mw-ws-label": settings.working_set_label,
             },
             transport=transport,
+            verify=authorities(),
         )
         self._root = f"{settings.base_url.rstrip('/')}/r"
         self._base = f"{self._root}/{quote(settings.client, safe='@')}"

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
+from connectors.abas.auth import authorities
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
 
@@ -24,6 +25,8 @@ class AbasSandboxProcess:
         self._directory = directory
         self._session_idle_s = session_idle_s
         self._process: subprocess.Popen[bytes] | None = None
+        # A connection per call: one that is kept would break when the process is killed.
+        self._desk = httpx2.Client(timeout=30, verify=authorities(), limits=httpx2.Limits(max_keepalive_connections=0))
         self.port = 0
 
     @property
@@ -37,6 +40,10 @@ class AbasSandboxProcess:
     def settings(self, **changes: Any) -> AbasSettings:
         values = {"base_url": self.base_url, "password": SecretStr(DEFAULT_PASSWORD), "retry_initial_s": 0.02}
         return AbasSettings(**{**values, **changes})
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def start(self) -> None:
         port_file = self._directory / "port"
@@ -70,8 +77,13 @@ class AbasSandboxProcess:
             self._process.wait()
             self._process = None
 
+    def close(self) -> None:
+        """End the process for good."""
+        self.kill()
+        self._desk.close()
+
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        response = httpx2.request(method, f"{self.origin}/_sandbox/{path}", json=body, timeout=30)
+        response = self._desk.request(method, f"{self.origin}/_sandbox/{path}", json=body)
         response.raise_for_status()
         return response.json()
 
@@ -102,7 +114,7 @@ def running_sandbox(directory: Path, *, session_idle_s: float = 60.0) -> Iterato
     try:
         yield sandbox
     finally:
-        sandbox.kill()
+        sandbox.close()
 
 
 def open_item(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,36 +13,52 @@ from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 NO_FAULTS = Faults().model_dump()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxProcess]:
     with running_sandbox(tmp_path_factory.mktemp("abas")) as sandbox:
-        sandbox.seed()
         yield sandbox
 
 
-@pytest.fixture
-def sandbox(shared_sandbox: AbasSandboxProcess) -> AbasSandboxProcess:
-    shared_sandbox.faults(**NO_FAULTS)
+@pytest.fixture(scope="module")
+def fresh_sandbox(shared_sandbox: AbasSandboxProcess) -> AbasSandboxProcess:
+    """Books for one module: what the modules before wrote is gone."""
+    shared_sandbox.admin("POST", "reset")
+    shared_sandbox.seed()
     return shared_sandbox
 
 
 @pytest.fixture
-def empty_sandbox(shared_sandbox: AbasSandboxProcess) -> Iterator[AbasSandboxProcess]:
-    """Empty books for one test."""
-    shared_sandbox.admin("POST", "reset")
-    yield shared_sandbox
-    shared_sandbox.admin("POST", "reset")
-    shared_sandbox.seed()
+def sandbox(fresh_sandbox: AbasSandboxProcess) -> AbasSandboxProcess:
+    fresh_sandbox.faults(**NO_FAULTS)
+    return fresh_sandbox
 
 
 @pytest.fixture
-def own_sandbox(tmp_path: Path) -> Iterator[AbasSandboxProcess]:
-    """A process for one test alone, to be killed."""
-    with running_sandbox(tmp_path) as sandbox:
+def empty_sandbox(fresh_sandbox: AbasSandboxProcess) -> Iterator[AbasSandboxProcess]:
+    """Empty books for one test."""
+    fresh_sandbox.admin("POST", "reset")
+    yield fresh_sandbox
+    fresh_sandbox.admin("POST", "reset")
+    fresh_sandbox.seed()
+
+
+@pytest.fixture(scope="session")
+def killable_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxProcess]:
+    with running_sandbox(tmp_path_factory.mktemp("abas-killable")) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
+def own_sandbox(killable_sandbox: AbasSandboxProcess) -> AbasSandboxProcess:
+    """A process that a test may kill, with empty books."""
+    if not killable_sandbox.is_running:
+        killable_sandbox.start()
+    killable_sandbox.admin("POST", "clock", {})
+    killable_sandbox.admin("POST", "reset")
+    return killable_sandbox
+
+
+@pytest.fixture(scope="session")
 def profile() -> Profile:
     return load_profile(SANDBOX_PROFILE)
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from connectors.abas.auth import authorities
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts
 from connectors.abas.profile import Profile
@@ -36,7 +37,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxPro
 
 @pytest.fixture
 def http(sandbox: AbasSandboxProcess) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"{sandbox.base_url}/r/erp/", auth=("", DEFAULT_PASSWORD), timeout=20) as client:
+    with httpx2.Client(
+        base_url=f"{sandbox.base_url}/r/erp/", auth=("", DEFAULT_PASSWORD), timeout=20, verify=authorities()
+    ) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
+from connectors.abas.auth import authorities
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
@@ -20,7 +21,7 @@ SIMPLE = "application/abas.objects.simple+json"
 @pytest.fixture
 def http(sandbox: AbasSandboxProcess) -> Iterator[httpx2.Client]:
     base = f"{sandbox.base_url}/r/erp/"
-    with httpx2.Client(base_url=base, auth=("", DEFAULT_PASSWORD), timeout=20) as client:
+    with httpx2.Client(base_url=base, auth=("", DEFAULT_PASSWORD), timeout=20, verify=authorities()) as client:
         yield client
 
 
@@ -35,7 +36,7 @@ def customer_id(http: httpx2.Client) -> str:
 
 
 def test_the_root_needs_no_login(sandbox: AbasSandboxProcess) -> None:
-    answer = httpx2.get(f"{sandbox.base_url}/r").json()["content"]
+    answer = httpx2.get(f"{sandbox.base_url}/r", verify=authorities()).json()["content"]
     assert answer["protocolVersion"] == "50.0.0"
     assert answer["clients"][0]["href"] == "/mw/r/erp"
 

@@ -34,7 +34,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"rate_limited": 1},
     {"wrong_content_type": 2},
     {"login_expired": 1},
-    {"slow_posting_s": 0.5},
+    {"slow_posting_s": 0.3},
     {"statuses": STATUSES},
     {},
 )
@@ -75,8 +75,8 @@ async def test_a_storm_of_faults_loses_and_doubles_nothing(
 ) -> None:
     dice = random.Random(20261124)
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
-    settings = empty_sandbox.settings(read_timeout_s=0.3, retry_initial_s=0.01, retry_max_s=0.05, write_attempts=3)
-    items = empty_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(30)])
+    settings = empty_sandbox.settings(read_timeout_s=0.2, retry_initial_s=0.01, retry_max_s=0.05, write_attempts=3)
+    items = empty_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(15)])
     outcomes: dict[str, Outcome] = {}
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen, settings)
@@ -95,7 +95,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
     own_sandbox: AbasSandboxProcess, profile: Profile, strategy: str
 ) -> None:
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
-    items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(60)])
+    items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(24)])
     settings = own_sandbox.settings(retry_max_s=0.2, read_attempts=2)
     outcomes: dict[str, Outcome] = {}
     async with AbasClient(settings) as client:
@@ -106,7 +106,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
         async def post_all() -> None:
             for number, item in enumerate(items):
                 outcomes[f"PT{number}"] = await post_until_done(sink, post_receipt(f"PT{number}", item))
-                if number % 15 == 14:
+                if number % 6 == 5:
                     time_to_kill.set()
 
         posting = asyncio.create_task(post_all())
