@@ -39,10 +39,10 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
     if at_payment < 0 or at_invoice < 0:
         raise FileUnreadable(path, f"no payment id or invoice column among {names}", "Name them payment_id and invoice")
     currencies = {line.id: line.currency for line in payments}
-    mark = decimal_mark(column(table.rows, at_amount)) if at_amount >= 0 else "."
+    mark = decimal_mark(column(table.sample, at_amount)) if at_amount >= 0 else "."
     advices: list[Advice] = []
     bad = list(table.bad)
-    for number, row in zip(table.numbers, table.rows, strict=True):
+    for number, row in table.each():
         payment, written = str(row[at_payment]).strip(), str(row[at_invoice]).strip()
         try:
             if payment not in currencies:
@@ -65,7 +65,7 @@ def _payment_column(table: Table, names: Sequence[str], payments: set[str]) -> i
     """The column whose values are payment ids; its name only matters if none or several are."""
     counts: Counter[int] = Counter()
     for at in range(len(names)):
-        values = [str(value).strip() for value in column(table.rows, at, 500)]
+        values = [str(value).strip() for value in column(table.sample[:500], at)]
         counts[at] = sum(1 for value in values if value in payments)
     if counts and counts.most_common(1)[0][1]:
         return counts.most_common(1)[0][0]
@@ -80,7 +80,7 @@ def payments_side(left: SideFile, right: SideFile, path: Path) -> Side:
     table = read_table(path, kind)
     at = _find([normal(header) for header in table.headers], column_names()["advice_payment"], set())
     columns = range(len(table.headers)) if at < 0 else (at,)
-    cells = {str(row[one]).strip() for row in table.rows for one in columns}
+    cells = {str(row[one]).strip() for _, row in table.each() for one in columns}
     in_left = sum(1 for line in left.lines if line.id in cells)
     return Side.LEFT if in_left > sum(1 for line in right.lines if line.id in cells) else Side.RIGHT
 

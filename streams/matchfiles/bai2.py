@@ -15,8 +15,8 @@ from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import balance_break, joined, kept_references
+from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
-from streams.matchfiles.tables import decoded
 from streams.matchfiles.values import BadValue, DateOrder, amount_minor, full_year, money, read_date
 
 _RECORD = re.compile(r"\s*(01|02|03|16|49|88|98|99),")

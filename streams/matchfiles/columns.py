@@ -18,12 +18,20 @@ import yaml
 from streams.domain.matching.text import plain, word_set
 
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_OTHER = re.compile(r"[^a-z0-9]+")
+_OTHER = re.compile(r"[\W_]+")
 _CURRENCY = re.compile(r"\b([A-Z]{3})\b")
 CURRENCIES = word_set(
     "EUR USD GBP CHF JPY CNY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY ZAR BRL MXN INR SGD HKD KRW THB "
-    "ILS AED SAR KWD BHD OMR JOD TND CLP COP PEN ARS IDR MYR PHP VND NGN KES EGP UAH ISK"
+    "ILS AED SAR KWD BHD OMR JOD TND CLP COP PEN ARS IDR MYR PHP VND NGN KES EGP UAH ISK RUB TWD MAD QAR PKR BDT LKR "
+    "RSD MKD GEL KZT DEM FRF ITL ESP NLG ATS BEF HRK LTL LVL EEK UYU BOB GTQ CRC DOP XAF XOF GHS TZS UGX"
 )
+
+
+# An id of these is the same on many lines, even if a small file has it once.
+_OF_SOMETHING_ELSE = word_set("account customer merchant user terminal card batch client store vendor company")
+
+
+MOST_COLUMNS = 500  # a header with more is no header
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +43,10 @@ def column_names() -> Mapping[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Positions of the columns by meaning; single says which one, several may hold text, references and extras."""
+    """Positions of the columns by meaning; single says which one, several may hold text, references and extras.
+
+    alternatives holds, for a meaning, all columns that could have it by their header, the preferred one first.
+    """
 
     single: Mapping[str, int]
     text: tuple[int, ...] = ()
@@ -43,6 +54,7 @@ class Columns:
     extra: tuple[int, ...] = ()
     currency: str = ""
     id_candidates: tuple[int, ...] = field(default_factory=tuple)
+    alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def has_amount(self) -> bool:
         """Whether an amount can be read at all."""
@@ -64,6 +76,7 @@ def by_header(headers: Sequence[Any]) -> Columns:
     currency = ""
     single: dict[str, int] = {}
     lists: dict[str, list[int]] = {"text": [], "reference": []}
+    alternatives: dict[str, tuple[int, ...]] = {}
     taken: set[int] = set()
     for meaning in ("amount_minor", "debit", "credit", "amount", "date", "value_date", "currency", "balance",
                     "counterparty", "batch_key", "indicator"):  # fmt: skip
@@ -73,6 +86,7 @@ def by_header(headers: Sequence[Any]) -> Columns:
             if at not in taken and (rank := _rank(name, meaning)) is not None
         )
         if ranked:
+            alternatives[meaning] = tuple(at for _, at in ranked)
             single[meaning] = ranked[0][1]
             taken.add(ranked[0][1])
             if meaning in ("amount", "debit"):
@@ -99,12 +113,13 @@ def by_header(headers: Sequence[Any]) -> Columns:
         extra=extra,
         currency=currency,
         id_candidates=ids,
+        alternatives=alternatives,
     )
 
 
 def header_score(headers: Sequence[Any]) -> int:
     """How much a row looks like a header: meanings found, with date and amount counting most."""
-    if sum(1 for header in headers if str(header or "").strip()) < 2:
+    if sum(1 for header in headers if str(header or "").strip()) < 2 or len(headers) > MOST_COLUMNS:
         return 0
     if any(len(str(header or "")) > 80 for header in headers):
         return 0
@@ -123,13 +138,28 @@ def _rank(name: str, meaning: str) -> int | None:
         return 100 + known.index(stripped)
     if any(name in names for names in column_names().values()):
         return None  # "value date" is known as a whole, and is no "value"
-    # A longer header that ends or starts with a known name of two letters or more: "Bank Txn Date", "amount local".
-    if meaning in ("indicator", "debit", "credit"):
+    # A longer header that ends or starts with a known name: "Bank Txn Date", "amount local". The end says what it is:
+    # "amount currency" is a currency.
+    known_end = _known_end(stripped)
+    if meaning in ("indicator", "debit", "credit") and " " not in known_end:
         return None
+    if known_end:
+        return 200 + known.index(known_end) if known_end in known else None
     for rank, one in enumerate(known):
-        if len(one) >= 4 and (stripped.endswith(" " + one) or stripped.startswith(one + " ")):
-            return 200 + rank
+        if len(one) >= 4 and stripped.startswith(one + " "):
+            return 300 + rank
     return None
+
+
+@lru_cache(maxsize=4096)
+def _known_end(name: str) -> str:
+    """The longest known name that a header ends with, after a word of its own."""
+    words = name.split()
+    for at in range(1, len(words)):
+        end = " ".join(words[at:])
+        if len(end) >= 4 and any(end in names for key, names in column_names().items() if not key.startswith("advice")):
+            return end
+    return ""
 
 
 def _currency_in(header: str) -> str:
@@ -140,8 +170,68 @@ def _currency_in(header: str) -> str:
 def _id_candidates(names: Sequence[str]) -> tuple[int, ...]:
     ids = column_names()["id"]
     ranked = [(ids.index(name), at) for at, name in enumerate(names) if name in ids]
-    ranked += [(100, at) for at, name in enumerate(names) if name not in ids and name.endswith(" id")]
+    ranked += [
+        (100, at)
+        for at, name in enumerate(names)
+        if name not in ids and name.endswith(" id") and not _OF_SOMETHING_ELSE & set(name.split())
+    ]
     ranked += [
         (200, at) for at, name in enumerate(names) if name.endswith((" number", " no", " nr")) and name not in ids
     ]
     return tuple(at for _, at in sorted(ranked))
+
+
+# -- no header ------------------------------------------------------------------------------------------------------
+
+
+def without_header(rows: Sequence[Sequence[Any]]) -> list[str] | None:
+    """Headers for rows that have none, or None if their values leave a doubt.
+
+    Ensures: found only where one column holds dates and exactly one holds amounts (a running balance beside it is seen
+             as one); everything else with words becomes text.
+    """
+    if not rows:
+        return None
+    width = max(len(row) for row in rows)
+    columns = [[str(row[at] or "").strip() if at < len(row) else "" for row in rows] for at in range(width)]
+    dates = [at for at, cells in enumerate(columns) if _all(cells, _DATE)]
+    amounts = [at for at, cells in enumerate(columns) if _all(cells, _AMOUNT)]
+    runs = len(amounts) == 2 and _runs(columns[amounts[0]], columns[amounts[1]])
+    balance = amounts.pop() if runs else -1
+    if not dates or len(amounts) != 1:
+        return None
+    names = {dates[0]: "date", amounts[0]: "amount", balance: "balance"} | dict.fromkeys(dates[1:2], "value date")
+    codes = [at for at, cells in enumerate(columns) if all(cell in CURRENCIES for cell in cells)]
+    names |= dict.fromkeys(codes[:1], "currency")
+    return [
+        names.get(at, f"text {at + 1}" if _wordy(cells) else f"column {at + 1}") for at, cells in enumerate(columns)
+    ]
+
+
+_DATE = re.compile(r"\d{1,2}[./ -](?:\d{1,2}|[A-Za-z]{3,9})[./ -]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}(?:[T ].*)?")
+_AMOUNT = re.compile(r"[-+(]?\s?\d{1,3}(?:[., ']?\d{3})*[.,]\d{2}\)?-?")
+
+
+def _all(cells: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    return all(pattern.fullmatch(cell) for cell in cells)
+
+
+def _wordy(cells: Sequence[str]) -> bool:
+    return any(any(char.isalpha() for char in cell) for cell in cells)
+
+
+def _runs(amounts: Sequence[str], balances: Sequence[str]) -> bool:
+    """Whether one column is the running balance of another, upwards or downwards."""
+    from streams.matchfiles.values import BadValue, amount_minor, decimal_mark  # it reads currencies from here
+
+    mark = decimal_mark([*amounts, *balances])
+    try:
+        steps = [amount_minor(one, mark, "EUR") for one in amounts]
+        totals = [amount_minor(one, mark, "EUR") for one in balances]
+    except BadValue:
+        return False
+    pairs = range(1, len(steps))
+    return len(steps) > 1 and (
+        all(totals[at] - totals[at - 1] == steps[at] for at in pairs)
+        or all(totals[at - 1] - totals[at] == steps[at - 1] for at in pairs)
+    )

@@ -2,8 +2,10 @@
 
 MatchFileError
   FileUnreadable(path, reason, remedy)      nothing could be read: stop, exit code 2
+  OutputRefused(path, reason, remedy)       the answer can't be written there: stop, exit code 2
   ProfileInvalid(problems)                  every problem with file, line and remedy: stop, exit code 2
-BadRow                                      one row that could not be read: listed, the rest goes on, exit code 3
+BadRow                                      one row that could not be read, or a statement whose balances do not add
+                                            up: listed, the rest goes on, exit code 3
 """
 
 from __future__ import annotations
@@ -26,6 +28,14 @@ class FileUnreadable(MatchFileError):
         self.remedy = remedy
 
 
+class OutputRefused(MatchFileError):
+    """The output directory can't be written."""
+
+    def __init__(self, path: Path, reason: str, remedy: str):
+        super().__init__(f"{path}: {reason}. {remedy}")
+        self.path = path
+
+
 class ProfileInvalid(MatchFileError):
     """A profile that names what does not exist; problems are complete sentences with file and line."""
 
@@ -36,7 +46,7 @@ class ProfileInvalid(MatchFileError):
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was left out, by its line in the file (1 is the first)."""
+    """What is wrong with a file at one line (1 is the first): a row left out, or a balance that does not fit."""
 
     file: str
     line: int

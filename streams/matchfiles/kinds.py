@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import FileUnreadable
-from streams.matchfiles.tables import decoded
 
 LARGEST_FILE = 2_000_000_000  # bytes; a table of that size belongs into a database
 HEAD = 8_192

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import balance_break, joined, kept_references
+from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
-from streams.matchfiles.tables import decoded
 from streams.matchfiles.values import BadValue, amount_minor, full_year, precision
 
 _TAG = re.compile(r"^\s*:(20|21|25P?|28C?|13D?|34F|60[FM]|61|86|62[FM]|64|65|90[CD]|NS|940|942):")

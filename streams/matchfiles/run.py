@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,8 @@ from streams.domain.matching.lines import Side
 from streams.domain.matching.results import Outcome
 from streams.matchfiles.advice import match_with_advice, payments_side, read_advice
 from streams.matchfiles.profile import load_profile
-from streams.matchfiles.reading import SideFile, one_currency, read_side
-from streams.matchfiles.writing import write_outcome
-
-Progress = Callable[[str, int, int], None]
+from streams.matchfiles.reading import Progress, SideFile, one_currency, read_side
+from streams.matchfiles.writing import check_out, write_outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Run:
 
     @property
     def bad_rows(self) -> int:
-        """Rows that were left out on both sides."""
+        """Rows left out and balances that do not fit, on both sides."""
         return len(self.left.bad) + len(self.right.bad)
 
 
@@ -35,13 +32,12 @@ def run(left: Path, right: Path, out: Path, profile: Path | None, remittance: Pa
     """Match two files and write the answer.
 
     Ensures: out holds the files that `writing.py` names.
-    Raises:  FileUnreadable, ProfileInvalid, RulesInvalid.
+    Raises:  FileUnreadable, OutputRefused, ProfileInvalid, RulesInvalid.
     """
+    check_out(out)
     known = load_profile(profile)
-    progress(f"reading {left.name}", 0, 0)
-    left_file = read_side(left, Side.LEFT, known.left)
-    progress(f"reading {right.name}", 0, 0)
-    right_file = read_side(right, Side.RIGHT, known.right)
+    left_file = read_side(left, Side.LEFT, known.left, progress)
+    right_file = read_side(right, Side.RIGHT, known.right, progress)
     one_currency(left_file, right_file)
     if remittance is None:
         outcome = match(left_file.lines, right_file.lines, known.rules, progress=progress)

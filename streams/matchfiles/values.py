@@ -17,14 +17,29 @@ from typing import Any
 from babel.numbers import get_currency_precision
 
 from streams.domain.matching.text import plain, word_set
+from streams.matchfiles.columns import CURRENCIES
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
 LARGEST = 10**17  # minor units; past it a number is a mistake, and arrays of 64-bit sums stay safe
 
-_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019_")
-_SYMBOLS = re.compile(r"[€$£¥₹₺₽]|(?<![A-Za-z])[A-Za-z]{2,3}\$?(?![A-Za-z])")
+_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019\u02bc`_")
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-"))
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# A currency beside a number: a sign, a code or an abbreviation of two or three letters ("EUR", "Rs.", "kr", "zl").
+_SYMBOLS = re.compile(
+    r"[€$£¥₹₺₽₩₪₫₴₦₱฿]|(?<![^\W\d_])[^\W\d_]{2,3}\.?\$?(?![^\W\d_])|(?<=\d)\s?[R\u0440]\.?$|^R\$?\s?(?=-?\d)"
+)
 _CREDIT_MARK = re.compile(r"(?i)(?<![a-z])(cr|c|h|haben)\.?$")
 _DEBIT_MARK = re.compile(r"(?i)(?<![a-z])(dr|d|s|soll)\.?$")
+_PLAIN = re.compile(r"-?\d{1,15}(?:\.\d\d)?")  # what most cells hold, read without further ado
+# Thousands in groups of three, or of two before the last three (India). Anything else is no grouping but an error.
+_GROUPED = {
+    ".": re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}|\d*)(?:\.\d*)?(?:[eE][-+]?\d{1,3})?"),
+    ",": re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d*)(?:,\d*)?"),
+}
+_SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₽": "RUB", "₩": "KRW", "₪": "ILS", "₫": "VND", "₴": "UAH",
+          "₱": "PHP", "฿": "THB", "₦": "NGN", "zł": "PLN", "Kč": "CZK", "R$": "BRL", "US$": "USD"}  # fmt: skip
+_CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 
 
 class BadValue(ValueError):
@@ -66,12 +81,18 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
     Units:  minor units of currency (2 decimals for EUR, 0 for JPY, 3 for KWD).
     Raises: BadValue for what is empty, no number, infinite, too large, or finer than the currency's smallest unit.
     """
+    if isinstance(value, str) and mark == "." and _PLAIN.fullmatch(value):
+        digits = 0 if in_minor else precision(currency)
+        if value[-3:-2] != ".":
+            return int(value) * int(10**digits)
+        if digits == 2:
+            return int(value.replace(".", ""))
     number = _decimal(value, mark)
     digits = 0 if in_minor else precision(currency)
     scaled = number.scaleb(digits)
     whole = scaled.to_integral_value()
     if abs(scaled - whole) > Decimal("0.0001"):
-        raise BadValue(f"amount {str(value)[:40]!r} has more decimals than {currency} has")
+        raise BadValue(f"amount {str(value)[:40]!r} has more decimals than {_called(currency)} has")
     if abs(whole) > LARGEST:
         raise BadValue(f"amount {str(value)[:40]!r} is too large")
     return int(whole)
@@ -81,39 +102,56 @@ def _decimal(value: Any, mark: str) -> Decimal:
     if isinstance(value, bool) or value is None:
         raise BadValue("amount is empty")
     if isinstance(value, int | float | Decimal):
-        number = Decimal(str(round(value, 6) if isinstance(value, float) else value))
-        if not number.is_finite():
-            raise BadValue(f"amount {value!r} is not a number")
-        return number
-    text = str(value).strip()
+        return _finite(Decimal(str(round(value, 6) if isinstance(value, float) else value)), value)
+    text = _INVISIBLE.sub("", str(value)).strip()
     if not text:
         raise BadValue("amount is empty")
     if text[0] in "=@":
         raise BadValue(f"amount is a formula: {text[:40]!r}")
     sign = 1
-    if text.startswith("(") and text.endswith(")"):
-        text, sign = text[1:-1], -1
     if _DEBIT_MARK.search(text):
-        text, sign = _DEBIT_MARK.sub("", text), -sign
+        text, sign = _DEBIT_MARK.sub("", text), -1
     else:
         text = _CREDIT_MARK.sub("", text)
-    text = _SYMBOLS.sub("", text).translate(_SPACES).replace("\u2212", "-").replace("\u2013", "-")
+    text = _SYMBOLS.sub("", text.strip()).translate(_SPACES).translate(_MINUS)
+    if text.startswith("(") and text.endswith(")"):
+        text, sign = text[1:-1], -sign
     if text.endswith(("-", "+")):
         text = text[-1] + text[:-1]
+    if not _GROUPED[mark].fullmatch(text) and any(char.isdigit() for char in text):
+        raise BadValue(f"amount {str(value)[:40]!r} does not fit the decimal mark {mark!r} of its column")
     text = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
     try:
         number = Decimal(text)
     except InvalidOperation:
         raise BadValue(f"amount {str(value)[:40]!r} is not a number") from None
+    return sign * _finite(number, value)
+
+
+def _finite(number: Decimal, value: Any) -> Decimal:
     if not number.is_finite() or number.adjusted() > 20:
-        raise BadValue(f"amount {str(value)[:40]!r} is not a number")
-    return sign * number
+        raise BadValue(f"amount {str(value)[:40]!r} is not a number that money can have")
+    return number
+
+
+def currency_in(value: Any) -> str:
+    """The currency that stands beside a number ("12.00 EUR", "€ 12", "zł"), or nothing; "$" alone names none."""
+    if not isinstance(value, str):
+        return ""
+    for code in _CODE.findall(value):
+        if code in CURRENCIES:
+            return str(code)
+    return next((code for sign, code in _SIGNS.items() if sign in value), "")
 
 
 def money(minor: int, currency: str) -> str:
     """Minor units as people write them: 123450 EUR is "1,234.50", 1234 JPY is "1,234"."""
     digits = precision(currency)
     return f"{Decimal(minor).scaleb(-digits):,.{digits}f}"
+
+
+def _called(currency: str) -> str:
+    return "a currency of two decimals" if currency == NO_CURRENCY else currency
 
 
 @lru_cache(maxsize=256)
@@ -124,25 +162,27 @@ def precision(currency: str) -> int:
 
 # -- dates ----------------------------------------------------------------------------------------------------------
 
-_ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:$|[T\sZ+-])")
+_ISO = re.compile(
+    r"^(\d{4})(?:[-/.:]|\. )(\d{1,2})(?:[-/.:]|\. )(\d{1,2})\.?(?:$|[T\sZ+-])|^(\d{4})年(\d{1,2})月(\d{1,2})日"
+)
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\d{6})?$")
-_NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:$|[T\s,])")
+_NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})\.?(?:$|[T\s,])")
 _DAY_NAME = re.compile(r"^(\d{1,2})[-/. ]*([a-z]{3,12})\.?[-/, ]*(\d{4}|\d{2})(?:$|[T\s])")
 _NAME_DAY = re.compile(r"^([a-z]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:$|[T\s])")
 _EXCEL_EPOCH = date(1899, 12, 30)
 _MONTH_NAMES = (
-    "january janvier enero gennaio ianuarie",
-    "february februar fevrier febrero",
-    "march maerz mars marzo marz mrz maart",
-    "april avril abril",
-    "may mai mayo maggio mei",
-    "june juni juin junio giugno",
-    "july juli juillet julio luglio",
-    "august aout agosto",
-    "september septembre settembre",
-    "october oktober octobre okt ottobre",
-    "november novembre noviembre",
-    "december dezember decembre diciembre",
+    "january janvier enero gennaio ianuarie januari styczen leden",
+    "february februar fevrier febrero luty unor",
+    "march maerz mars marzo marz mrz maart marec brezen mrt",
+    "april avril abril kwiecien duben",
+    "may mai mayo maggio mei maj kveten",
+    "june juni juin junio giugno czerwiec",
+    "july juli juillet julio luglio lipiec",
+    "august aout agosto sierpien srpen",
+    "september septembre settembre setembro wrzesien zari",
+    "october oktober octobre okt ottobre outubro pazdziernik rijen",
+    "november novembre noviembre listopad",
+    "december dezember decembre diciembre desember grudzien prosinec",
 )
 # Three letters tell a month in all of these but French June and July, which need four.
 _MONTHS = {name[:3]: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
@@ -150,36 +190,44 @@ _MONTHS = {name[:3]: number for number, names in enumerate(_MONTH_NAMES, start=1
 
 @dataclass(frozen=True, slots=True)
 class DateOrder:
-    """How 03/04/2026 is meant in a column."""
+    """How 03/04/26 is meant in a column; guessed, if no value of the column tells day from month."""
 
     day_first: bool
     pattern: str = ""
+    year_first: bool = False
+    guessed: bool = False
+
+
+CLOSE = 400  # days; what a file covers at most, if it is one year's and the reading is right
+FAR = 1_100  # days; three years, which only a wrong reading of two-digit years makes
 
 
 def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) -> DateOrder:
     """Decide between day-month and month-day for a column.
 
     Ensures: a value above 12 decides; else the reading whose dates lie closer together; else dots, dashes and
-             a decimal comma mean day first, slashes month first.
+             a decimal comma mean day first, slashes month first, and that is marked as guessed.
     """
-    pairs: list[tuple[int, int, int]] = []
-    slashes = 0
-    for value in values:
-        found = _NUMBERS.match(str(value).strip()) if isinstance(value, str) else None
-        if found:
-            pairs.append((int(found[1]), int(found[3]), full_year(found[4])))
-            slashes += found[2] == "/"
-    first_high = sum(1 for first, _, _ in pairs if first > 12)
-    second_high = sum(1 for _, second, _ in pairs if second > 12)
-    if first_high != second_high:
-        return DateOrder(first_high > second_high, pattern)
+    found = [match for value in values if isinstance(value, str) and (match := _NUMBERS.match(value.strip()))]
+    pairs = [(int(one[1]), int(one[3]), full_year(one[4])) for one in found]
+    slashes = sum(1 for one in found if one[2] == "/")
     spans = [
         _span([(year, month, day) for day, month, year in pairs]),
         _span([(year, month, day) for month, day, year in pairs]),
     ]
+    if pairs and all(len(one[4]) == 2 for one in found):
+        year_first = _span([(full_year(one[1].zfill(2)), int(one[3]), int(one[4])) for one in found])
+        if year_first <= CLOSE and min(spans) > FAR:
+            return DateOrder(False, pattern, year_first=True)
+    first_high = sum(1 for first, _, _ in pairs if first > 12)
+    second_high = sum(1 for _, second, _ in pairs if second > 12)
+    if first_high != second_high:
+        return DateOrder(first_high > second_high, pattern)
+    dots = sum(1 for one in found if one[2] == ".")  # nobody writes month.day.year
+    guessed = not pattern and not dots and not comma and any(first != second for first, second, _ in pairs)
     if spans[0] != spans[1]:
-        return DateOrder(spans[0] < spans[1], pattern)
-    return DateOrder(comma or slashes * 2 <= len(pairs), pattern)
+        return DateOrder(spans[0] < spans[1], pattern, guessed=guessed)
+    return DateOrder(comma or slashes * 2 <= len(pairs), pattern, guessed=guessed)
 
 
 def _span(dates: Sequence[tuple[int, int, int]]) -> int:
@@ -232,9 +280,12 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return datetime.strptime(text, order.pattern).date()  # noqa: DTZ007  a booking date has no zone
     found = _ISO.match(text) or _COMPACT.match(text)
     if found:
-        return date(int(found[1]), int(found[2]), int(found[3]))
+        year, month, day = (int(part) for part in found.groups() if part)
+        return date(year, month, day)
     found = _NUMBERS.match(text)
     if found:
+        if order.year_first:
+            return date(full_year(found[1].zfill(2)), int(found[3]), int(found[4]))
         first, second, year = int(found[1]), int(found[3]), full_year(found[4])
         return date(year, second, first) if order.day_first else date(year, first, second)
     words = plain(text)

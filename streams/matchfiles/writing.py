@@ -1,7 +1,8 @@
 """What `saldo match` leaves in its output directory: tables for people and programs, evidence, and the bridge.
 
-Text that came from the files is written so that no spreadsheet takes it for a formula. Each file is written beside
-its name and moved there when it is whole, so that a stopped run leaves no half table behind.
+Text that came from the files is written so that no spreadsheet takes it for a formula. All files are written into a
+directory beside the target and moved there together when they are whole, so that a stopped run leaves nothing behind,
+and never a half table or tables of two runs.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import csv
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import BridgeLine, Match, OneSided, Outcome
+from streams.matchfiles.errors import OutputRefused
 from streams.matchfiles.reading import SideFile
+from streams.matchfiles.values import money
 
 MATCHES = ("match_id", "left_id", "right_id", "amount_minor", "status", "rule", "score")
 ONE_SIDED = ("side", "id", "other_id", "kind", "status", "rule")
 UNMATCHED = ("side", "id", "reason", "nearest")
-BRIDGE = ("currency", "what", "count", "amount_minor")
+BRIDGE = ("currency", "what", "count", "amount_minor", "amount")
 BAD_ROWS = ("side", "file", "line", "reason")
 _NUMBER = re.compile(r"^[-+]?\d[\d.,]*$")
 
@@ -36,9 +41,37 @@ def safe(value: Any) -> Any:
     return value
 
 
+def check_out(out: Path) -> None:
+    """See before a long run that its answer can be written.
+
+    Raises: OutputRefused for what is no directory, or one without the right to write.
+    """
+    parent = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not parent.is_dir():
+        raise OutputRefused(out, f"{parent} is a file, not a directory", "Name another directory with --out")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputRefused(out, f"no right to write in {parent}", "Name another directory with --out")
+
+
 def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) -> None:
-    """Write all output files into a directory, which is made if it does not exist."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write all output files into a directory, which is made if missing; files of an earlier run are replaced.
+
+    Raises: OutputRefused when the disk is full or the directory went away.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".saldo-match-", dir=out))
+        try:
+            _write_all(beside, outcome, left, right)
+            for path in sorted(beside.iterdir()):
+                os.replace(path, out / path.name)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise OutputRefused(out, f"can't be written: {error.strerror or error}", "Check space and rights") from error
+
+
+def _write_all(out: Path, outcome: Outcome, left: SideFile, right: SideFile) -> None:
     numbers = {id(match): f"M{number:06d}" for number, match in enumerate(outcome.matches, start=1)}
     _table(
         out / "matches.csv",
@@ -65,7 +98,10 @@ def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) 
     _table(
         out / "bridge.csv",
         BRIDGE,
-        ((row.currency, row.what, row.count, row.amount_minor) for row in bridge_rows(outcome)),
+        (
+            (row.currency, row.what, row.count, row.amount_minor, plain_money(row.amount_minor, row.currency))
+            for row in bridge_rows(outcome)
+        ),
     )
     _table(
         out / "bad_rows.csv",
@@ -78,6 +114,11 @@ def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) 
     )
     _lines(out / "evidence.jsonl", _evidence(outcome, numbers))
     _whole(out / "summary.json", json.dumps(summary(outcome, left, right), indent=2, ensure_ascii=False) + "\n")
+
+
+def plain_money(minor: int, currency: str) -> str:
+    """An amount with decimals and without thousands separators, as spreadsheets and programs read it."""
+    return money(minor, currency).replace(",", "")
 
 
 def bridge_rows(outcome: Outcome) -> list[BridgeLine]:
@@ -98,8 +139,8 @@ def summary(outcome: Outcome, left: SideFile, right: SideFile) -> dict[str, Any]
     return {
         "rules_version": outcome.rules_version,
         "sign_reading": outcome.orientation.value,
-        "left": {"lines": len(left.lines), "bad_rows": len(left.bad), "understood": left.understood},
-        "right": {"lines": len(right.lines), "bad_rows": len(right.bad), "understood": right.understood},
+        "left": _of_side(left),
+        "right": _of_side(right),
         "matches_confirmed": statuses.count("confirmed"),
         "matches_suggested": statuses.count("suggested"),
         "one_sided": len(outcome.one_sided),
@@ -109,10 +150,25 @@ def summary(outcome: Outcome, left: SideFile, right: SideFile) -> dict[str, Any]
         "unused_rules": [rule for rule, uses in outcome.rule_uses.items() if not uses],
         "limits_hit": list(outcome.limits_hit),
         "bridge": [
-            {"currency": row.currency, "what": row.what, "count": row.count, "amount_minor": row.amount_minor}
+            {
+                "currency": row.currency,
+                "what": row.what,
+                "count": row.count,
+                "amount_minor": row.amount_minor,
+                "amount": plain_money(row.amount_minor, row.currency),
+            }
             for row in bridge_rows(outcome)
         ],
         "residual_minor": {currency: outcome.residual_minor(currency) for currency in sorted(outcome.totals)},
+    }
+
+
+def _of_side(file: SideFile) -> dict[str, Any]:
+    return {
+        "lines": len(file.lines),
+        "bad_rows": len(file.bad),
+        "understood": file.understood,
+        "notes": file.notes,
     }
 
 
@@ -161,23 +217,17 @@ def _of_one_sided(one: OneSided) -> dict[str, Any]:
 
 
 def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([safe(cell) for cell in row] for row in rows)
-    os.replace(part, path)
 
 
 def _lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         for record in records:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    os.replace(part, path)
 
 
 def _whole(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    path.write_text(text, encoding="utf-8")
