@@ -3,6 +3,8 @@
 For the ingress (which refuses a body that holds one), for the edges (which mask free text) and for the scan
 over topics, logs and tables after the tests. Pure. A finding names the field and the kind, never the value.
 
+What is nested or encoded too deeply to be looked into is a finding too, and the work grows with the size alone.
+
 Card numbers are recognised by shape (13 to 19 digits in one run or in groups), issuer range and Luhn digit,
 so ids, clock readings and amounts pass. Security codes and bank numbers have no shape of their own and are
 recognised by the name of their field or the words beside them.
@@ -20,6 +22,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -30,6 +34,7 @@ class SensitiveKind(StrEnum):
     CARD_NUMBER = "CARD_NUMBER"
     CARD_SECURITY_CODE = "CARD_SECURITY_CODE"
     BANK_NUMBER = "BANK_NUMBER"
+    TOO_DEEP = "TOO_DEEP"  # nested or encoded deeper than is looked into, so it may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ _ISSUERS_BY_DIGIT: Final = {
 }
 # Each ASCII digit doubled, minus nine when that is above nine, for the Luhn sum.
 _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+_KEPT: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 
 # What people and programs put between the groups of a card number; at most three of them in a row.
 _GAP: Final = r"[\s\-._/\\,|:*'+~\u00a0\u00ad\u200b-\u200d\u2010-\u2015\u2212\ufeff]{1,3}"
@@ -76,7 +82,10 @@ _HEX_TOKEN: Final = re.compile(
     r"(?<![0-9a-zA-Z])(?:[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{32,})(?![0-9a-zA-Z])"
 )
 _HAS_HEX_LETTER: Final = re.compile(r"[a-fA-F]")
-_BASE64_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,4096}={0,2}(?![A-Za-z0-9+/=_-])")
+# Also over lines, as mail wraps it.
+_BASE64_TOKEN: Final = re.compile(
+    r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}(?:[\r\n]+[ \t]*[A-Za-z0-9+/_-]{4,})*={0,2}(?![A-Za-z0-9+/=_-])"
+)
 
 # Nothing can hide in a text without thirteen digits close together, an escape, or a word long enough for base64.
 _WORTH_A_LOOK: Final = re.compile(r"\d(?:\D{0,3}\d){12}|[%&\\]|[A-Za-z0-9+/_-]{16}")
@@ -103,7 +112,6 @@ _ACCOUNT_TEXT: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Z0-9])")
-_MAX_DEPTH: Final = 6
 
 
 def has_luhn_digit(digits: str) -> bool:
@@ -134,8 +142,8 @@ def is_routing_number(digits: str) -> bool:
 def mask_card_numbers(text: str) -> str:
     """Replace every card number in a text by stars and its last four digits.
 
-    Ensures: the answer holds no card number that find_sensitive can see; when one hides in an encoding
-             (JSON in a string, percent signs, base64), the whole text is withheld.
+    Ensures: the answer holds no card number that find_sensitive can see; when one hides in an encoding (JSON in a
+             string, percent signs, base64), or the text is encoded too deeply to tell, the whole text is withheld.
     """
     if len(text) < 13 or _WORTH_A_LOOK.search(text) is None:
         return text
@@ -144,7 +152,26 @@ def mask_card_numbers(text: str) -> str:
     for start, end in reversed(spans):
         last_four = "".join(_DIGITS.findall(_plain_digits(masked[start:end])))[-4:]
         masked = f"{masked[:start]}************{last_four}{masked[end:]}"
-    return "[withheld: CARD_NUMBER]" if _holds_card(masked, _MAX_DEPTH) else masked
+    kind = _hidden_in(masked)
+    return masked if kind is None else f"[withheld: {kind}]"
+
+
+def mask_sensitive(text: str) -> str:
+    """Mask card numbers, security codes and bank numbers in a text that people typed.
+
+    Ensures: find_sensitive sees nothing in the answer. Of a card or bank number the last four digits stay, of a
+             security code nothing does.
+    """
+    masked = mask_card_numbers(text)
+    plain = _plain_digits(masked)
+    spans = [(*match.span(1), 0) for match in _CSC_TEXT.finditer(plain)]
+    spans += [(*match.span(1), 4) for match in _ROUTING_TEXT.finditer(plain) if is_routing_number(match[1])]
+    spans += [(*match.span(1), 4) for match in _ACCOUNT_TEXT.finditer(plain)]
+    spans += [(*match.span(), 4) for match in _IBAN.finditer(plain) if _is_iban(match[0].replace(" ", ""))]
+    for start, end, kept in sorted(spans, reverse=True):
+        masked = f"{masked[:start]}{'*' * (end - start - kept)}{masked[end - kept :]}"
+    finding = find_sensitive("", masked)
+    return masked if finding is None else f"[withheld: {finding.kind}]"
 
 
 def find_sensitive(field_path: str, value: object) -> Finding | None:
@@ -159,35 +186,62 @@ def find_sensitive(field_path: str, value: object) -> Finding | None:
 
 def scan(value: object, field_path: str = "") -> Iterator[Finding]:
     """Yield everything sensitive in a value of any shape; same rules as find_sensitive."""
-    yield from _scan(value, field_path, _MAX_DEPTH)
+    yield from _scan(value, field_path, _Room())
 
 
-def _scan(value: object, path: str, depth: int) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much deeper a value is looked into; what lies below is refused unseen, so the work is bounded."""
+
+    levels: int = 64
+    decodings: int = 6
+    effort: _Effort | None = None
+
+    def inside(self) -> _Room:
+        """The room of what a list or object holds."""
+        return _Room(self.levels - 1, self.decodings, self.effort)
+
+    def decoded(self, effort: _Effort) -> _Room:
+        """The room of a text from which one encoding was taken."""
+        return _Room(self.levels - 1, self.decodings - 1, effort)
+
+
+@dataclass(slots=True)
+class _Effort:
+    """Characters that decoding one text may still bring up."""
+
+    left: int
+
+
+def _scan(value: object, path: str, room: _Room) -> Iterator[Finding]:
+    if room.levels < 0:
+        yield Finding(path, SensitiveKind.TOO_DEEP)
+        return
     match value:
         case None | bool():
             return
         case Mapping():
-            yield from _scan_mapping(value, path, depth)
+            yield from _scan_mapping(value, path, room)
         case str():
-            yield from _scan_text(value, path, depth)
+            yield from _scan_text(value, path, room)
         case bytes() | bytearray() | memoryview():
-            yield from _scan_text(bytes(value).decode("utf-8", "replace"), path, depth)
+            yield from _scan_text(bytes(value).decode("utf-8", "replace"), path, room)
         case Sequence():
             yield from _scan_split(list(value), path)
             for index, item in enumerate(value):
-                yield from _scan(item, f"{path}[{index}]", depth)
+                yield from _scan(item, f"{path}[{index}]", room.inside())
         case _:
-            yield from _scan_text(str(value), path, depth)
+            yield from _scan_text(str(value), path, room)
 
 
-def _scan_mapping(value: Mapping[object, object], path: str, depth: int) -> Iterator[Finding]:
+def _scan_mapping(value: Mapping[object, object], path: str, room: _Room) -> Iterator[Finding]:
     for key, item in value.items():
         name = str(key)
         safe_name = mask_card_numbers(name)
         child = f"{path}.{safe_name}" if path else safe_name
         if safe_name != name:
             yield Finding(child, SensitiveKind.CARD_NUMBER)
-        yield from _scan(item, child, depth)
+        yield from _scan(item, child, room.inside())
     yield from _scan_split(list(value.values()), path)
 
 
@@ -208,7 +262,7 @@ def _scan_split(items: list[object], path: str) -> Iterator[Finding]:
         run = []
 
 
-def _scan_text(text: str, path: str, depth: int) -> Iterator[Finding]:
+def _scan_text(text: str, path: str, room: _Room) -> Iterator[Finding]:
     plain = _plain_digits(text)
     kind = _kind_by_name(_last_name(path), path, plain)
     if kind is not None:
@@ -219,9 +273,18 @@ def _scan_text(text: str, path: str, depth: int) -> Iterator[Finding]:
         yield Finding(path, SensitiveKind.CARD_SECURITY_CODE)
     if _holds_bank_number(plain):
         yield Finding(path, SensitiveKind.BANK_NUMBER)
-    if depth > 0:
+    # Each encoding can be taken off in several ways; sixteen times the text is more than honest content needs.
+    effort = room.effort or _Effort(16 * len(text) + 65_536)
+    try:
         for inner in _decoded(text):
-            yield from _scan(inner, path, depth - 1)
+            effort.left -= len(text)
+            if room.decodings == 0 or effort.left < 0:
+                yield Finding(path, SensitiveKind.TOO_DEEP)
+                return
+            yield from _scan(inner, path, room.decoded(effort))
+    except RecursionError:
+        # JSON in a string, nested deeper than a reader goes.
+        yield Finding(path, SensitiveKind.TOO_DEEP)
 
 
 def _last_name(path: str) -> str:
@@ -272,21 +335,21 @@ def _plain_digits(text: str) -> str:
 def _card_spans(plain: str) -> Iterator[tuple[int, int]]:
     if len(plain) < 13:
         return
-    hashes = [match.span() for match in _HEX_TOKEN.finditer(plain) if _HAS_HEX_LETTER.search(match[0])]
-    for grouped in _GROUPED_DIGITS.finditer(plain):
-        offset = grouped.start()
-        if grouped.end() - offset < 13:
-            continue
-        groups = [
-            (found.start() + offset, found.end() + offset)
-            for found in _DIGITS.finditer(grouped[0])
-            if not any(start <= found.start() + offset < end for start, end in hashes)
-        ]
-        yield from _card_spans_of(plain, groups)
+    text = _HEX_TOKEN.sub(_without_hash, plain)
+    for grouped in _GROUPED_DIGITS.finditer(text):
+        if grouped.end() - grouped.start() >= 13:
+            groups = [found.span() for found in _DIGITS.finditer(text, *grouped.span())]
+            yield from _card_spans_of(text, groups)
+
+
+def _without_hash(token: re.Match[str]) -> str:
+    """Nothing to find in a hash, at the same length."""
+    return "x" * len(token[0]) if _HAS_HEX_LETTER.search(token[0]) else token[0]
 
 
 def _card_spans_of(plain: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     joined = "".join(plain[start:end] for start, end in groups)
+    sums = _luhn_sums(joined)
     begins, total = [], 0
     ends_at: dict[int, int] = {}
     for index, (start, end) in enumerate(groups):
@@ -299,19 +362,39 @@ def _card_spans_of(plain: str, groups: list[tuple[int, int]]) -> Iterator[tuple[
         begin = begins[first]
         if end - start > 19:
             yield from _card_in_long_run(plain[start:end], start)
-        elif _ISSUERS_BY_DIGIT[joined[begin]]:
+        else:
             # The longest reading first, so that no digit of it stays behind.
-            for length in range(19, 12, -1):
-                last = ends_at.get(begin + length)
-                if (
-                    last is not None
-                    and is_card_number(joined[begin : begin + length])
-                    and _is_written_so(groups[first : last + 1])
-                ):
+            for length in _lengths_of(joined[begin : begin + 6]):
+                stop = begin + length
+                last = ends_at.get(stop)
+                if last is None or (sums[stop % 2][stop] - sums[stop % 2][begin]) % 10:
+                    continue
+                if _is_written_so(groups[first : last + 1]):
                     yield start, groups[last][1]
                     first = last
                     break
         first += 1
+
+
+def _luhn_sums(digits: str) -> tuple[list[int], list[int]]:
+    """Running Luhn sums for numbers that end before an even position, and before an odd one.
+
+    With them the sum of any part is one subtraction, so a page of spaced digits is looked through in one pass.
+    """
+    kept, doubled = (digits.encode("ascii").translate(table) for table in (_KEPT, _DOUBLED))
+    before_even, before_odd = bytearray(doubled), bytearray(kept)
+    before_even[1::2], before_odd[1::2] = kept[1::2], doubled[1::2]
+    return [0, *accumulate(before_even)], [0, *accumulate(before_odd)]
+
+
+@lru_cache(maxsize=10_000)
+def _lengths_of(prefix: str) -> tuple[int, ...]:
+    """The lengths, longest first, of card numbers that begin with these digits."""
+    found: set[int] = set()
+    for first, last, lengths in _ISSUERS_BY_DIGIT[prefix[0]]:
+        if first <= prefix[: len(first)] <= last:
+            found |= lengths
+    return tuple(sorted(found, reverse=True))
 
 
 def _is_written_so(groups: list[tuple[int, int]]) -> bool:
@@ -334,17 +417,21 @@ def _card_in_long_run(run: str, offset: int) -> Iterator[tuple[int, int]]:
 
 
 def _decoded(text: str) -> Iterator[object]:
-    """What the text says once an encoding is taken off it: JSON, percent signs, entities, base64."""
+    """What the text says once an encoding is taken off it: JSON, percent signs and entities, base64.
+
+    Raises: RecursionError for JSON that nests deeper than its reader goes.
+    """
     stripped = text.strip()
     if stripped[:1] in {"{", "[", '"'}:
-        with contextlib.suppress(ValueError, RecursionError):
+        with contextlib.suppress(ValueError):
             yield json.loads(stripped, parse_int=str, parse_float=str)
-    if "%" in text and (unquoted := unquote_plus(text)) != text:
-        yield unquoted
-    if "&" in text and (unescaped := html.unescape(text)) != text:
-        yield unescaped
+    if "%" in text or "&" in text:
+        # Both at once: taken off one by one, they would double the work with every layer.
+        plain = html.unescape(unquote_plus(text) if "%" in text else text)
+        if plain != text:
+            yield plain
     for match in _BASE64_TOKEN.finditer(text):
-        inner = _from_base64(match[0])
+        inner = _from_base64("".join(match[0].split()))
         if inner is not None:
             yield inner
 
@@ -353,13 +440,14 @@ def _from_base64(token: str) -> str | None:
     padded = token.rstrip("=").replace("-", "+").replace("_", "/")
     padded += "=" * (-len(padded) % 4)
     try:
-        text = base64.b64decode(padded, validate=True).decode("ascii")
+        return base64.b64decode(padded, validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         return None
-    return text if text.isprintable() or text.strip().isprintable() else None
 
 
-def _holds_card(text: str, depth: int) -> bool:
+def _hidden_in(text: str) -> SensitiveKind | None:
+    """Why a text in which no card number shows must be withheld all the same."""
     if len(text) < 13:
-        return False
-    return any(finding.kind is SensitiveKind.CARD_NUMBER for finding in _scan(text, "", depth))
+        return None
+    kinds = {finding.kind for finding in scan(text)} & {SensitiveKind.CARD_NUMBER, SensitiveKind.TOO_DEEP}
+    return min(kinds, default=None)

@@ -1,7 +1,8 @@
 """Reads the cells of PayTrace's rows, whatever type they come in, for every mapping of this room.
 
-Protects one promise: a card number that somebody typed into any field is cut to its last four digits before it
-becomes part of a record, and a cell that is no text, number or id is named in UnreadableRow. Pure.
+Protects one promise: a card or bank number that somebody typed into any field is cut to its last four digits, and a
+security code to nothing, before it becomes part of a record. A cell that is no text, number or id is named in
+UnreadableRow. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from connectors.paytrace.errors import UnreadableRow
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_card_numbers, mask_sensitive
 
 _MAX_TEXT: Final = 1000
 _MAX_KEY: Final = 255  # as long as a vault id of any documented API version, and room to spare
@@ -32,7 +33,7 @@ def text(row: Mapping[str, Any], name: str) -> str:
         case None:
             return ""
         case str():
-            return mask_card_numbers(value[:_MAX_TEXT])
+            return mask_sensitive(value[:_MAX_TEXT])
         case bool() | int() | Decimal():
             return mask_card_numbers(str(value)[:_MAX_TEXT])
         case _:
@@ -94,7 +95,7 @@ def is_scalar(value: object) -> bool:
 def safe_value(value: object) -> object:
     """A cell as raw may keep it: masked, cut to length, numbers as plain digits."""
     if isinstance(value, str):
-        return mask_card_numbers(value[:_MAX_TEXT])
+        return mask_sensitive(value[:_MAX_TEXT])
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         # A number too long for an id or an amount may be a card number that someone put there.
         digits = str(value)

@@ -9,6 +9,7 @@ Nothing of a request is logged but its way in, our own verdict, and ids of trans
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import time
@@ -27,7 +28,7 @@ from schemas.failures import Unreadable
 from schemas.records.payments import TransactionObserved
 from streams.ingress import metrics
 from streams.ingress.delivery import Delivery
-from streams.ingress.guard import guard_head
+from streams.ingress.guard import guard_head, guard_parts
 from streams.ingress.hints import HintDesk
 from streams.ingress.limits import Crowd, RateLimit, read_body
 from streams.ingress.openapi import describe
@@ -122,8 +123,14 @@ class Ingress:
                 _require_method(request, "POST")
                 with self._crowd.enter():
                     entry.authorize(request)
+                    content_type = request.headers.get("content-type", "")
+                    if content_type.strip().lower().startswith("multipart/"):
+                        body = await read_body(request, entry.most_bytes, self._settings.body_timeout_s)
+                        body_read = True
+                        entry.prove(request, body)
+                        await asyncio.to_thread(guard_parts, content_type, body)
                     require_media_type(
-                        request.headers.get("content-type", ""),
+                        content_type,
                         request.headers.get("content-encoding", ""),
                         entry.media_type,
                     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from email.parser import BytesParser
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from schemas.sensitive import Finding, find_sensitive, scan
+from schemas.sensitive import Finding, SensitiveKind, find_sensitive, scan
 from streams.ingress.problems import FieldError, Problem
 
 _LONGEST_NAME: Final = 120
@@ -55,6 +56,24 @@ def guard_form(text: str) -> None:
         _refuse(scan(listed, f"body.{name}"), "body")
 
 
+def guard_parts(content_type: str, body: bytes) -> None:
+    """Refuse a multipart body that holds something sensitive in a file's or field's name, a head or a content.
+
+    What no way in takes is looked through all the same, so that a sender learns which field it was; raises Problem
+    (422).
+    """
+    message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body)
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart():
+            continue
+        name = part.get_param("name", header="content-disposition")
+        field = f"body.{name if isinstance(name, str) else number}"
+        _refuse(scan(part.get_filename(), f"{field}.filename"), "body")
+        _refuse(scan(part.get_payload(decode=True), field), "body")
+        _refuse(scan(dict(part.items()), f"{field}.headers"), "body")
+    _refuse(scan(body, "body"), "body")
+
+
 def _pairs(text: str) -> dict[str, str]:
     """Form fields by name; a name that stands again gets a number, so that nothing hides behind the first."""
     pairs: dict[str, str] = {}
@@ -87,14 +106,14 @@ def _too_deep(part: str) -> Problem:
 
 
 def _refuse(findings: Iterable[Finding], part: str) -> None:
-    try:
-        found = list(findings)
-    except RecursionError:
-        raise _too_deep(part) from None
+    found = list(findings)
     if not found:
         return
+    known = [finding for finding in found if finding.kind is not SensitiveKind.TOO_DEEP]
+    if not known:
+        raise _too_deep(part)
     # The first finding may only know that the whole text holds one; the longest path knows the field.
-    finding = max(found, key=lambda known: len(known.field_path))
+    finding = max(known, key=lambda one: len(one.field_path))
     raise Problem(
         422,
         "sensitive-data",

@@ -7,6 +7,7 @@ where its mark stands.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ class Installation:
         self.data_dir = data_dir
         self.env: dict[str, str] = {
             "PATH": "/usr/bin:/bin",
-            "SALDO_CONFIG": str(data_dir / "none.toml"),
+            "SALDO_CONFIG": os.devnull,
             "SALDO_DATA_DIR": str(data_dir),
             "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "SALDO_POLLING_PAYTRACE_EVERY_S": "0.3",

@@ -82,7 +82,7 @@ def poller(directory: Path, broker: str, sandbox: Sandbox) -> Iterator[Path]:
                 **paytrace_env(sandbox),
                 "SALDO_KAFKA_BOOTSTRAP_SERVERS": broker,
                 "SALDO_DATA_DIR": str(directory),
-                "SALDO_CONFIG": str(directory / "none.toml"),
+                "SALDO_CONFIG": os.devnull,
             },
             stdout=output,
             stderr=output,

@@ -327,7 +327,7 @@ def ingress_in_process(
                 **environment(found),
                 "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
                 "SALDO_DATA_DIR": str(directory),
-                "SALDO_CONFIG": str(directory / "none.toml"),
+                "SALDO_CONFIG": os.devnull,
                 **(env or {}),
             },
             stdout=output,

@@ -159,13 +159,43 @@ def test_in_a_body_that_is_no_json(client: Direct, log: MemoryLog) -> None:
     is_refused(client.hook(b'{"data": {"note": "' + VISA.encode()), log, "body")
 
 
-def test_a_file_name_in_a_multipart_body_is_not_even_read(client: Direct, log: MemoryLog) -> None:
-    body = f'--x\r\nContent-Disposition: form-data; name="f"; filename="{VISA}.pdf"\r\n\r\n{VISA}\r\n--x--\r\n'.encode()
-    answer = client.request(
-        "POST", "/hooks/paytrace", body, signed(body) | {"Content-Type": "multipart/form-data; boundary=x"}
-    )
-    assert (answer.status, kept(log)) == (415, [])
-    assert find_sensitive("", answer.body) is None
+def send_parts(client: Direct, disposition: str, content: str, *, more: str = "") -> Answer:
+    body = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n{more}\r\n{content}\r\n--x--\r\n".encode()
+    headers = signed(body) | {"Content-Type": "multipart/form-data; boundary=x"}
+    return client.request("POST", "/hooks/paytrace", body, headers)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "content", "more", "field"),
+    [
+        (f'name="scan"; filename="{VISA}.pdf"', "x", "", "body.scan.filename"),
+        (f"name=\"scan\"; filename*=utf-8''card%20{VISA}.pdf", "x", "", "body.scan.filename"),
+        ('name="scan"; filename="4111 1111 1111 1111.pdf"', "x", "", "body.scan.filename"),
+        ('name="scan"; filename="a.txt"', f"my card: {VISA}", "", "body.scan"),
+        ('name="scan"', f'{{"pan": "{VISA}"}}', "", "body.scan.pan"),
+        ('name="scan"', VISA, "Content-Transfer-Encoding: 7bit\r\n", "body.scan"),
+        ('name="cvv"', "123", "", "body.cvv"),
+        (f'name="{VISA}"; filename="a.txt"', "x", "", "body"),
+        ('name="scan"', "x", f"X-Card: {VISA}\r\n", "body.scan.headers.X-Card"),
+    ],
+)
+def test_a_multipart_body_is_refused_with_the_field_s_name(
+    client: Direct, log: MemoryLog, disposition: str, content: str, more: str, field: str
+) -> None:
+    answer = send_parts(client, disposition, content, more=more)
+    is_refused(answer, log, field)
+    assert VISA not in answer.body.decode()
+
+
+def test_a_multipart_body_with_nothing_to_hide_is_of_another_kind(client: Direct, log: MemoryLog) -> None:
+    answer = send_parts(client, 'name="f"; filename="invoice.pdf"', "thanks")
+    assert (answer.status, answer.json["code"], kept(log)) == (415, "unsupported-media-type", [])
+
+
+def test_a_multipart_body_of_a_stranger_is_not_looked_through(client: Direct, log: MemoryLog) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.request("POST", "/hooks/paytrace", f"--x {VISA}".encode(), headers)
+    assert (answer.status, kept(log)) == (401, [])
 
 
 def test_the_name_of_a_field_is_withheld_when_it_is_sensitive_itself(client: Direct, log: MemoryLog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_certificate_and_key_belong_together() -> None:
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SALDO_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("SALDO_CONFIG", os.devnull)
     wanted = settings(port=12345, max_body_bytes=4096)
     for name, value in environment(wanted).items():
         monkeypatch.setenv(name, value)
@@ -68,7 +69,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_bad_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SALDO_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("SALDO_CONFIG", os.devnull)
     monkeypatch.setenv("SALDO_INGRESS_OBSERVATION_TOKENS", '["too-short-token"]')
     with pytest.raises(ContractBroken, match=r"ingress.*observation_tokens\[0\]") as raised:
         load_settings()

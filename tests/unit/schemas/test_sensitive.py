@@ -19,12 +19,21 @@ from schemas.sensitive import (
     is_card_number,
     is_routing_number,
     mask_card_numbers,
+    mask_sensitive,
     scan,
 )
 
 CARD = SensitiveKind.CARD_NUMBER
 CODE = SensitiveKind.CARD_SECURITY_CODE
 BANK = SensitiveKind.BANK_NUMBER
+DEEP = SensitiveKind.TOO_DEEP
+
+
+def encoded(text: str, times: int) -> str:
+    for _ in range(times):
+        text = quote(text)
+    return text
+
 
 VISA = "4111111111111111"
 AMEX = "371449635392376"
@@ -70,6 +79,12 @@ POSITIVES: list[tuple[str, str, Any, SensitiveKind]] = [
     ("html digits", "note", "&#52;111111111111111", CARD),
     ("base64", "blob", base64.b64encode(VISA.encode()).decode(), CARD),
     ("base64 of json", "blob", base64.b64encode(json.dumps({"n": VISA}).encode()).decode(), CARD),
+    ("base64 of a long text", "blob", base64.b64encode(("x" * 4000 + VISA).encode()).decode(), CARD),
+    ("base64 over lines", "blob", base64.encodebytes(b"line of a file, and in it " * 4 + VISA.encode()).decode(), CARD),
+    ("base64 of indented json", "blob", base64.b64encode(json.dumps({"n": VISA}, indent=2).encode()).decode(), CARD),
+    ("base64 of other letters", "blob", base64.b64encode(f"Müller {VISA}".encode()).decode(), CARD),
+    ("percent signs, then entities", "note", quote("&#52;111111111111111"), CARD),
+    ("entities, then percent signs", "note", "&#37;34111111111111111", CARD),
     ("json in a string", "payload", json.dumps({"card": {"number": VISA}}), CARD),
     ("json in json in a string", "payload", json.dumps({"inner": json.dumps({"n": VISA})}), CARD),
     ("escaped json", "payload", '{"n": "\\u0034111111111111111"}', CARD),
@@ -101,6 +116,14 @@ POSITIVES: list[tuple[str, str, Any, SensitiveKind]] = [
     ("iban in a sentence", "note", "pay to DE89 3704 0044 0532 0130 00 please", BANK),
     ("routing in a sentence", "note", "routing 325070760", BANK),
     ("account in a sentence", "note", "bank account: 12345678901", BANK),
+]
+
+TOO_DEEP: list[tuple[str, str, Any]] = [
+    ("json too deep to tell", "payload", "[" * 300 + f'"{VISA}"' + "]" * 300),
+    ("json deeper than its reader", "payload", "[" * 5000 + f'"{VISA}"' + "]" * 5000),
+    ("json deeper than its reader in json", "payload", json.dumps({"a": "[" * 5000})),
+    ("encoded too often to tell", "note", encoded(VISA + " %", 9)),
+    ("nested too deep", "body", json.loads("[" * 200 + "]" * 200)),
 ]
 
 NEAR_MISSES: list[tuple[str, str, Any]] = [
@@ -162,6 +185,11 @@ def test_sensitive_things_are_found(what: str, path: str, value: Any, kind: Sens
     assert kind in {finding.kind for finding in scan(value, path)}, what
 
 
+@pytest.mark.parametrize(("what", "path", "value"), TOO_DEEP, ids=[entry[0] for entry in TOO_DEEP])
+def test_what_is_too_deep_to_look_into_is_a_finding(what: str, path: str, value: Any) -> None:
+    assert DEEP in {finding.kind for finding in scan(value, path)}, what
+
+
 @pytest.mark.parametrize(("what", "path", "value"), NEAR_MISSES, ids=[entry[0] for entry in NEAR_MISSES])
 def test_what_only_looks_alike_passes(what: str, path: str, value: Any) -> None:
     assert find_sensitive(path, value) is None, what
@@ -202,10 +230,37 @@ def test_masking_withholds_what_hides_in_an_encoding() -> None:
         assert mask_card_numbers(text) == "[withheld: CARD_NUMBER]"
 
 
+@pytest.mark.parametrize("text", ["[" * 5000 + VISA, encoded("x" * 20 + " %", 9)])
+def test_masking_withholds_what_is_too_deep_to_tell(text: str) -> None:
+    assert mask_card_numbers(text) == "[withheld: TOO_DEEP]"
+
+
+@pytest.mark.parametrize(("what", "path", "value", "kind"), POSITIVES, ids=[entry[0] for entry in POSITIVES])
+def test_what_people_type_is_masked_whatever_its_kind(what: str, path: str, value: Any, kind: SensitiveKind) -> None:
+    if isinstance(value, str):
+        masked = mask_sensitive(value)
+        assert find_sensitive("", masked) is None, what
+        assert mask_sensitive(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("card 4111 1111 1111 1111, CVV 123, thanks", "card ************1111, CVV ***, thanks"),
+        ("routing 325070760 bank account: 12345678901", "routing *****0760 bank account: *******8901"),
+        ("pay to DE89 3704 0044 0532 0130 00 please", "pay to ***********************0 00 please"),
+        ("invoice RE-100451 of 2026-11-24", "invoice RE-100451 of 2026-11-24"),
+    ],
+)
+def test_masking_leaves_what_a_person_needs(text: str, masked: str) -> None:
+    assert mask_sensitive(text) == masked
+
+
 def test_masking_leaves_other_texts_alone() -> None:
     for _, _, value in NEAR_MISSES:
         if isinstance(value, str):
             assert mask_card_numbers(value) == value
+            assert mask_sensitive(value) == value
 
 
 @pytest.mark.parametrize("digits", ["325070760", "021000021", "011401533"])
@@ -258,6 +313,29 @@ json_values = st.recursive(
 def test_no_value_makes_the_scanner_fail(value: Any) -> None:
     for finding in scan(value, "body"):
         assert finding.field_path.startswith("body")
+
+
+hidings = st.sampled_from(
+    [json.dumps, quote, lambda text: base64.b64encode(text.encode()).decode(), lambda text: json.dumps({"a": [text]})]
+)
+
+
+@given(cards, st.lists(hidings, max_size=12), around)
+def test_whatever_it_is_wrapped_in_it_is_found_or_refused(number: str, wraps: list[Any], before: str) -> None:
+    text = f"{before} {number}"
+    for wrap in wraps:
+        text = wrap(text)
+    assert find_sensitive("note", text) is not None
+    masked = mask_sensitive(text)
+    assert number not in masked
+    assert find_sensitive("note", masked) is None
+
+
+@given(st.text(alphabet='[]{}":,%&;#0123456789 =+/abcdefABCDEF-', max_size=400))
+def test_texts_made_of_what_encodings_are_made_of_do_no_harm(text: str) -> None:
+    masked = mask_sensitive(text)
+    assert find_sensitive("", masked) is None
+    assert mask_sensitive(masked) == masked
 
 
 @given(st.text())
