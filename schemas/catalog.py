@@ -90,6 +90,11 @@ class TopicSpec:
             "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
         }
 
+    @property
+    def room_bytes(self) -> int:
+        """What key and value of a record may have together, so that the broker takes it with any headers of ours."""
+        return MAX_MESSAGE_BYTES[self.role] - HEADROOM_BYTES
+
     def key_of(self, record: Any) -> bytes:
         """The Kafka key of a record on this topic.
 
@@ -111,6 +116,8 @@ class TopicSpec:
 
 
 # A dead letter holds a whole record and its headers besides our words, so it must fit where the record did.
+# Headers of an envelope have some 600 bytes, marks accepted in silence 60 each, the broker's own share less than 1 KiB.
+HEADROOM_BYTES = 16 << 10
 MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "dlq": 3 << 20}
 
 

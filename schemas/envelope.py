@@ -20,6 +20,8 @@ KafkaHeaders = Sequence[tuple[str, bytes]]
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/avro"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+# Kafka's longest topic name has 249 characters; what is longer comes from a stranger and is carried nowhere.
+_LONGEST_POSITION = 300
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +50,7 @@ class SourcePosition:
     @classmethod
     def parse(cls, text: str) -> SourcePosition:
         """Read the header form; raises ValueError naming the text when it is not one."""
-        parts = text.rsplit("/", 3)
+        parts = text.rsplit("/", 3) if len(text) <= _LONGEST_POSITION else []
         if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[1:]):
             raise ValueError(f"saldo-source must be topic/partition/offset/index, got {text[:120]!r}")
         return cls(parts[0], int(parts[1]), int(parts[2]), int(parts[3]))

@@ -15,7 +15,7 @@ from schemas import catalog
 from schemas.codec import Codec, to_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from streams.tasks.ports import Log
-from streams.tasks.records import Outbound, partition_for
+from streams.tasks.records import Outbound, partition_for, refuse_too_large
 
 NOT_CONTENT = frozenset({"observed_at", "observed_by"})
 
@@ -25,11 +25,13 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
 
     Shapes:  record is any dataclass with observed_at that this producer writes to exactly one inbox.
     Ensures: equal content gives the equal event id, whoever tells it and whenever.
-    Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit.
+    Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit, or all of
+             it is too large for the inbox.
     """
     name = type(record).__name__
     spec = catalog.inbox_of(name, producer=producer)
-    key = spec.key_of(record)
+    key, value = spec.key_of(record), codec.encode(record)
+    refuse_too_large(spec.name, len(key) + len(value), what=name)
     event_id = observation_id(record)
     envelope = Envelope(
         event_id=event_id,
@@ -42,7 +44,7 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
         topic=spec.name,
         partition=partition_for(key, log.partition_count(spec.name)),
         key=key,
-        value=codec.encode(record),
+        value=value,
         headers=envelope.to_headers(),
     )
 

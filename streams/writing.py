@@ -20,7 +20,7 @@ from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.sensitive import find_sensitive, mask_card_numbers
 from streams.brokers import no_broker
-from streams.tasks.records import Outbound, partition_for
+from streams.tasks.records import Outbound, partition_for, refuse_too_large
 
 SOURCE = "saldo/write"
 _ANSWER_S = 10.0
@@ -28,8 +28,6 @@ _DELIVERY_TIMEOUT_MS = 60_000
 _FIELDS = {"type", "record", "key"}
 # A record's own instant, by preference; each record that a topic takes from outside has one of these.
 _INSTANTS = ("occurred_at", "observed_at", "requested_at", "received_at")
-# What the broker adds around a record: batch header, lengths, timestamps.
-_OVERHEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +184,7 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int)
         time=_instant(record),
         traceparent=root_traceparent(event_id),
     ).to_headers()
-    size = len(key) + len(value) + sum(len(name) + len(content) for name, content in headers) + _OVERHEAD_BYTES
-    largest = int(spec.config["max.message.bytes"])
-    if size > largest:
-        raise Unreadable(f"{name} has {size} bytes and {spec.name} takes {largest}; shorten its texts")
+    refuse_too_large(spec.name, len(key) + len(value), what=name)
     return Outbound(topic=spec.name, partition=partition_for(key, partitions), key=key, value=value, headers=headers)
 
 

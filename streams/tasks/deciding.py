@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Generic, TypeVar
 
@@ -33,10 +33,13 @@ from schemas.sensitive import mask_card_numbers
 from streams.tasks.journal import JournalEntry, caused_envelope, journal_headers, note
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.tasks.records import Inbound, Outbound, RecordTooLarge, partition_for, refuse_too_large
 
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
+TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
+# A key stands twice in a parked record's journal entry. Ours have some ten bytes.
+LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
 
 
@@ -137,7 +140,9 @@ class _Step:
 
 def _read(around: Surroundings[S], record: Inbound) -> _Step:
     """Decode a record and hold its key against its content."""
-    given = record.key or f"{record.topic}/{record.partition}/{record.offset}".encode()
+    given = f"{record.topic}/{record.partition}/{record.offset}".encode()
+    if record.key and len(record.key) <= LONGEST_KEY:
+        given = record.key
     try:
         source_position(record.headers)
         value = around.codec.decode(record.value)
@@ -147,6 +152,14 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
                 f"the Kafka key is {_shown(record.key)} and the record says {_shown(key)}; "
                 f"write {type(value).__name__} with the key that schemas/topics/{around.processor.inbox}.yaml names"
             )
+        if len(key) > LONGEST_KEY:
+            raise RecordTooLarge(f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most")
+        if _partition_of(around, key) != around.partition:
+            size = (
+                len(key) + len(record.value or b"") + sum(len(name) + len(text) for name, text in _kept(record).items())
+            )
+            what = f"{type(value).__name__} lies beside the partition of its key, and moved there it"
+            refuse_too_large(around.processor.inbox, size, what=what)
     except (SaldoError, ValueError) as error:
         return _Step(record, given, failure=error)
     return _Step(record, key, value)
@@ -191,12 +204,16 @@ class _Output:
 
 
 def _event(around: Surroundings[S], origin: Inbound, record: Any) -> _Event:
-    """Encoded here and not when it is written, so that what does not fit its schema parks its cause."""
-    return _Event(origin, record, around.codec.encode(record))
+    """Encoded here and not when it is written, so that what fits neither schema nor topic parks its cause."""
+    value = around.codec.encode(record)
+    refuse_too_large(around.processor.journal, len(value), what=f"its {type(record).__name__}")
+    return _Event(origin, record, value)
 
 
 def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Output:
-    return _Output(topic, origin, record, catalog.topic(topic).key_of(record), around.codec.encode(record))
+    key, value = catalog.topic(topic).key_of(record), around.codec.encode(record)
+    refuse_too_large(topic, len(key) + len(value), what=f"its {type(record).__name__}")
+    return _Output(topic, origin, record, key, value)
 
 
 async def _run_chains(
@@ -290,7 +307,10 @@ async def _replay(
         if step.failure is not None:
             break
         if step.key != request.record_key or _misplaced(around, step):
-            outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
+            try:
+                outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
+            except RecordTooLarge:
+                break
         else:
             attempt: _Outcome[S] = _Outcome()
             if await _apply(around, step, state, attempt) is not None:
@@ -361,7 +381,12 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
     outcome.parked, outcome.head = True, event.behind is None
     outcome.events.append(_event(around, record, event))
-    outcome.outputs.append(_output(around, dlq, record, letter))
+    try:
+        outcome.outputs.append(_output(around, dlq, record, letter))
+    except RecordTooLarge:
+        # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
+        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})")
+        outcome.outputs.append(_output(around, dlq, record, bare))
 
 
 # -- assembling ----------------------------------------------------------------------------------------------------
@@ -451,7 +476,11 @@ def _misplaced(around: Surroundings[S], step: _Step) -> bool:
     """
     if step.failure is not None or isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
         return False
-    return partition_for(step.key, around.partition_count(around.processor.inbox)) != around.partition
+    return _partition_of(around, step.key) != around.partition
+
+
+def _partition_of(around: Surroundings[S], key: bytes) -> int:
+    return partition_for(key, around.partition_count(around.processor.inbox))
 
 
 def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
@@ -461,7 +490,7 @@ def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
         record, step.value, task=around.processor.name, destination=inbox, index=0, origin=record
     )
     own = dict(envelope.to_headers())
-    kept = {name: value for name, value in header_map(record.headers).items() if name.startswith("ce_")}
+    kept = _kept(record)
     return Outbound(
         topic=inbox,
         partition=partition_for(step.key, around.partition_count(inbox)),
@@ -469,6 +498,11 @@ def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
         value=record.value or b"",
         headers=list({**own, **kept}.items()),
     )
+
+
+def _kept(record: Inbound) -> dict[str, bytes]:
+    """The headers that a record keeps when it is written once more: its own identity."""
+    return {name: value for name, value in header_map(record.headers).items() if name.startswith("ce_")}
 
 
 def _first_error(outcome: _Outcome[Any]) -> str:

@@ -28,7 +28,7 @@ from schemas.envelope import (
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound
+from streams.tasks.records import LONGEST_ID, Inbound
 
 EVENTS_HEADER = "saldo-events"
 ACCEPTED_HEADER = "saldo-accepted"
@@ -64,7 +64,7 @@ def caused_envelope(
         source=f"saldo/{task}",
         time=when if isinstance(when, datetime) else origin.entered_at,
         position=position,
-        correlation_id=header_text(origin.headers, "saldo-correlation-id") or origin.event_id,
+        correlation_id=_correlation_id(origin),
         causation_id=origin.event_id,
         traceparent=child_traceparent(header_text(origin.headers, "traceparent"), event_id),
     )
@@ -157,6 +157,11 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.unjournaled.update({mark.lane: mark for mark in last.accepted})
     else:
         progress.unjournaled.clear()
+
+
+def _correlation_id(origin: Inbound) -> str:
+    given = header_text(origin.headers, "saldo-correlation-id")
+    return given if given and len(given) <= LONGEST_ID else origin.event_id
 
 
 def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:

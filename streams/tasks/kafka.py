@@ -104,7 +104,7 @@ class KafkaLog:
             if error is None:
                 done.set_result(None)
             else:
-                done.set_exception(DeliveryFailed(str(error)))
+                done.set_exception(DeliveryFailed(_refusal(error)))
 
         def acknowledged(number: int, error: KafkaError | None, message: Message) -> None:
             nonlocal left
@@ -152,7 +152,7 @@ class KafkaLog:
             except BufferError:
                 await asyncio.sleep(0.01)
             except KafkaException as error:
-                raise DeliveryFailed(str(error)) from error
+                raise DeliveryFailed(_refusal(error.args[0])) from error
 
     def _poll(self) -> None:
         while not self._closing.is_set():
@@ -231,6 +231,12 @@ class KafkaLog:
                     )
                 )
         return batch, batch[-1].offset + 1
+
+
+def _refusal(error: KafkaError) -> str:
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return f"{error.str()}: a topic takes less than schemas/topics says; `saldo topics diff` names it"
+    return str(error)
 
 
 def inbound(message: Message) -> Inbound:

@@ -7,9 +7,27 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from schemas import catalog
 from schemas.envelope import KafkaHeaders, header_text
+from schemas.failures import Unreadable
 
-REROUTED_KEY = "saldo-rerouted-from"
+# An id that is longer is a stranger's text; it goes into the headers of all that follows, so it is not taken over.
+LONGEST_ID = 256
+
+
+class RecordTooLarge(Unreadable):
+    """What would have to be written does not fit its topic; the record that caused it is at fault, and nobody else."""
+
+
+def refuse_too_large(topic: str, size: int, *, what: str) -> None:
+    """Raise RecordTooLarge, naming sizes and remedy, when a topic of ours would not take that many bytes.
+
+    Asked before anything is produced: a record that the broker refuses ends the producer, and with it the process.
+    Units: size is that of key and value together, in bytes.
+    """
+    room = catalog.topic(topic).room_bytes
+    if size > room:
+        raise RecordTooLarge(f"{what} would have {size} bytes and {topic} takes {room}; shorten its texts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +46,7 @@ class Inbound:
     def event_id(self) -> str:
         """The event id that it carries, or one derived from its coordinates when a foreign producer gave none."""
         given = header_text(self.headers, "ce_id")
-        if given:
+        if given and len(given) <= LONGEST_ID:
             return given
         return hashlib.sha256(f"{self.topic}/{self.partition}/{self.offset}".encode()).hexdigest()[:32]
 

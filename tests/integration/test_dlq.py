@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,26 @@ def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given
         assert saldo("dlq", "discard", *where, "--why", "noise").exit_code == 0
     assert len(keys) == 2
     wait_until(lambda: not any("/" in line["key"] for line in desk.parked()), "both are given up")
+
+
+def test_a_record_whose_event_would_be_larger_than_the_broker_takes_is_parked_and_others_go_on(desk: Desk) -> None:
+    """The broker would refuse what follows from it; before it was asked, the worker ended at this record for ever."""
+    payment, other = "80000021", "80000022"
+    text = "".join(random.Random(21).choices("ABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=1_040_000))
+    (offset,) = desk.write(
+        outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, 100_00, payment=payment, invoice=text)),
+    )
+    desk.write(seen(other, Status.PENDING_SETTLEMENT))
+    desk.wait(other, 1)
+    wait_until(lambda: payment in [line["key"] for line in desk.parked()], "it is parked")
+    (found,) = (line for line in desk.parked() if line["key"] == payment)
+    assert (found["offset"], found["error_type"]) == (offset, "RecordTooLarge")
+    assert "payments.events.v1 takes 1032192; shorten its texts" in found["message"]
+    where = (INBOX, str(found["partition"]), str(offset))
+    assert saldo("dlq", "discard", *where, "--why", "written again, shorter").exit_code == 0
+    wait_until(lambda: payment not in [line["key"] for line in desk.parked()], "it is given up")
+    desk.write(seen(payment, Status.PENDING_SETTLEMENT))
+    wait_until(lambda: any("Captured" in kind for kind in types(desk.journal(payment))), "the payment goes on")
 
 
 def test_what_is_not_parked_is_refused_with_a_hint(desk: Desk) -> None:

@@ -88,7 +88,7 @@ def test_numbers_count_as_editors_do_and_empty_lines_are_passed_over() -> None:
         (line(RECORD | {"amount_minor": 2**70}), "does not fit"),
         (line(RECORD | {"paytrace_transaction_id": ""}), "must not be empty"),
         (line(key="other"), "key must be the record's own, '79388123'"),
-        (line(RECORD | {"description": "x" * 2_000_000}), "takes 1048576"),
+        (line(RECORD | {"description": "x" * 2_000_000}), "payments.observations.v1 takes 1032192"),
         (line().replace('"amount_minor": 12500', '"amount_minor": 12500, "amount_minor": 1'), "stands twice"),
     ],
 )

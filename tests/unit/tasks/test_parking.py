@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas import catalog
 from schemas.failures import Unavailable
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import (
@@ -21,7 +22,7 @@ from schemas.records.tasks import (
 from streams.tasks.records import partition_for
 from streams.tasks.stores import MemoryStore, SqliteStore
 from tests.support import task_lab
-from tests.support.task_lab import CODEC, DLQ, JOURNAL, Counted, Lab, decide_mended, refund
+from tests.support.task_lab import CODEC, DLQ, JOURNAL, NEXT, Counted, Lab, decide_mended, refund
 
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -337,3 +338,98 @@ async def test_of_several_keys_that_must_wait_the_first_record_counts() -> None:
     assert applied(lab) == ["r1"]
     assert lab.task.progress is not None
     assert lab.task.progress.position == 1
+
+
+# -- too large -----------------------------------------------------------------------------------------------------
+
+
+def large(letter: str, parts: int) -> str:
+    """An id of so many sixteenths of a mebibyte: as a field it fits an inbox, twice it does not."""
+    return letter * (parts << 16)
+
+
+async def test_a_record_whose_events_or_outputs_do_not_fit_is_parked_and_others_go_on() -> None:
+    lab = Lab()
+    too_large = refund("p", large("r", 16))  # over 1 MiB as an event: the inbox in memory has no limit
+    await lab.task.advance(lab.write(too_large, refund("p", "behind"), refund("q", "r2")))
+    first, second = letters(lab)
+    assert (first.offset, first.error_type) == (0, "RecordTooLarge")
+    assert f"{JOURNAL} takes {catalog.topic(JOURNAL).room_bytes}; shorten its texts" in first.message
+    assert first.record_value == lab.log.records(task_lab.INBOX, 0)[0].value
+    assert (second.offset, second.behind) == (1, 0)
+    assert applied(lab) == ["r2"]
+    assert all_fit(lab)
+
+
+async def test_an_output_that_does_not_fit_leaves_no_event_behind() -> None:
+    """Each event fits, what follows from it does not: nothing of the record is told."""
+    lab = Lab()
+    room = catalog.topic(NEXT).room_bytes
+    (event,) = task_lab.decide(Counted(), refund("p", "r"))
+    (output,) = task_lab.route(Counted(), event)
+    beside_id = len(CODEC.encode(event)), len(CODEC.encode(output.record))
+    assert beside_id[0] + 10 < beside_id[1], "or the event is refused before its output"
+    record = refund("p", "r" * (room - beside_id[1] + 5))
+    await lab.task.advance(lab.write(record))
+    (letter,) = letters(lab)
+    assert letter.error_type == "RecordTooLarge"
+    assert f"{NEXT} takes {room}" in letter.message
+    assert [type(event) for event in lab.journal()] == [RecordParked]
+    assert all_fit(lab)
+
+
+async def test_a_letter_that_does_not_fit_is_written_without_its_record() -> None:
+    """Only where somebody lets the inbox take more than the catalogue says."""
+    lab = Lab()
+    await lab.task.advance([lab.write_bytes(b"x", b"\x07" * (4 << 20), []), *lab.write(refund("q", "r2"))])
+    (letter,) = letters(lab)
+    assert letter.record_value == b""
+    assert "it lies in the inbox" in letter.message
+    assert applied(lab) == ["r2"]
+    assert all_fit(lab)
+
+
+@pytest.mark.parametrize("header", ["ce_id", "saldo-correlation-id", "traceparent", "saldo-source"])
+async def test_a_strangers_headers_are_never_carried_on_at_any_length(header: str) -> None:
+    lab = Lab()
+    record = CODEC.encode(refund("p", "r1"))
+    await lab.task.advance([lab.write_bytes(b"p", record, [(header, b"x/0/0/" * 200_000)])])
+    assert all_fit(lab)
+
+
+@pytest.mark.parametrize("value", [b"\x07nonsense", CODEC.encode(refund("p" * 600_000, "r1"))])
+async def test_a_key_of_any_length_is_parked_under_the_place_of_its_record(value: bytes) -> None:
+    lab = Lab()
+    await lab.task.advance([lab.write_bytes(b"p" * 600_000, value, [])])
+    (letter,) = letters(lab)
+    assert letter.record_key == f"{task_lab.INBOX}/0/0".encode()
+    assert all_fit(lab)
+
+
+async def test_a_record_on_the_wrong_partition_is_moved_unless_it_would_not_fit_there() -> None:
+    lab = Lab()
+    lab.log._partitions[task_lab.INBOX] = 2
+    astray = next(f"p{number}" for number in range(9) if partition_for(f"p{number}".encode(), 2) == 1)
+    room = catalog.topic(task_lab.INBOX).room_bytes
+    fits, too_large = refund(astray, "r" * 1_000), refund(astray, "r" * (room - 80))
+    sent = [lab.write_bytes(astray.encode(), CODEC.encode(one), [("ce_id", b"i" * 80)]) for one in (fits, too_large)]
+    await lab.task.advance(sent)
+    assert len(lab.log.records(task_lab.INBOX, 1)) == 1
+    (letter,) = letters(lab)
+    assert (letter.offset, letter.error_type) == (1, "RecordTooLarge")
+    assert "lies beside the partition of its key" in letter.message
+    assert all_fit(lab)
+
+
+def all_fit(lab: Lab) -> bool:
+    """Whether the broker would have taken everything that was written, headers and its own share included."""
+    return all(
+        len(record.key or b"")
+        + len(record.value or b"")
+        + sum(len(name) + len(value or b"") + 10 for name, value in record.headers)
+        + 200
+        <= catalog.MAX_MESSAGE_BYTES[catalog.topic(topic).role]
+        for (topic, _), records in lab.log._records.items()
+        if topic != task_lab.INBOX
+        for record in records
+    )

@@ -1,0 +1,38 @@
+"""What a source or the ingress tells must fit its inbox; what does not is refused to the sender, never produced."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas import catalog
+from schemas.codec import Codec
+from schemas.records.payments import TransactionStatus
+from streams.publishing import to_outbound
+from streams.tasks.memory import MemoryLog
+from streams.tasks.records import RecordTooLarge
+from tests.support.builders import sighting
+
+LOG = MemoryLog(dict.fromkeys(catalog.topics(), 4))
+
+
+def test_an_observation_that_its_inbox_would_not_take_is_refused_with_sizes_and_remedy() -> None:
+    with pytest.raises(RecordTooLarge, match=r"bytes and payments\.observations\.v1 takes 1032192; shorten its texts"):
+        to_outbound(
+            sighting(TransactionStatus.SETTLED, payment="1", invoice="x" * (1 << 20)),
+            producer="ingress",
+            log=LOG,
+            codec=Codec(),
+        )
+
+
+def test_the_largest_that_fits_is_told() -> None:
+    room = catalog.topic("payments.observations.v1").room_bytes
+    small = sighting(TransactionStatus.SETTLED, payment="1", invoice="x")
+    beside = len(Codec().encode(small)) + 10
+    told = to_outbound(
+        sighting(TransactionStatus.SETTLED, payment="1", invoice="x" * (room - beside)),
+        producer="ingress",
+        log=LOG,
+        codec=Codec(),
+    )
+    assert len(told.key) + len(told.value) <= room
