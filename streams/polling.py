@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from confluent_kafka import KafkaException
-
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import Envelope, content_event_id
@@ -26,15 +24,13 @@ from streams.ports import Sighting, WindowSource
 from streams.publishing import content_digest, to_outbound
 from streams.settings import PollingSettings
 from streams.tasks.ports import Log
-from streams.tasks.records import Outbound, partition_for
+from streams.tasks.records import Outbound, RecordTooLarge, partition_for
 
 logger = logging.getLogger(__name__)
 
 CURSORS = "sources.cursors.v1"
 WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
-# A cold broker on a busy machine took 3 s from making a topic to leading it; five times that.
-LEADER_TIMEOUT_S = 15.0
 
 
 class Teller:
@@ -58,7 +54,7 @@ class Teller:
 
     async def _read_back(self) -> None:
         for partition in range(self._log.partition_count(CURSORS)):
-            start, end = await self._ends_of(partition)
+            start, end = await self._log.watermarks(CURSORS, partition)
             async for batch in self._log.read(CURSORS, partition, start, end):
                 for record in batch:
                     cursor = self._codec.decode(record.value)
@@ -66,24 +62,16 @@ class Teller:
                         self._told[cursor.subject] = cursor.digest
                         self._marks[cursor.subject] = cursor.position
 
-    async def _ends_of(self, partition: int) -> tuple[int, int]:
-        """Ends of one partition. A topic that was made a moment ago may have no leader yet, which passes by itself."""
-        deadline = time.monotonic() + LEADER_TIMEOUT_S
-        while True:
-            try:
-                return await self._log.watermarks(CURSORS, partition)
-            except KafkaException:
-                if time.monotonic() >= deadline:
-                    raise
-                await asyncio.sleep(0.2)
-
     async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
         """Write what changed since it was last told.
 
         Ensures: each record is acknowledged before its cursor is written, so nothing is taken for told that is not;
                  what was seen before a failure of the source is written before the failure goes on.
         Shapes:  the result is the number of sightings that were new or different.
+        Raises:  RecordTooLarge naming a sighting that no inbox takes, once all others are told; it is not taken for
+                 told, so each poll says so again.
         """
+        refused: list[RecordTooLarge] = []
         changed: list[tuple[str, str, tuple[Any, ...]]] = []
         latest: dict[str, str] = {}
         told = 0
@@ -97,9 +85,11 @@ class Teller:
                 if len(changed) >= WRITE_AT_ONCE:
                     # Taken out first: what could not be written is not tried again behind what comes later.
                     batch, changed = changed, []
-                    told += await self._write(batch)
+                    told += await self._write(batch, refused)
         finally:
-            told += await self._write(changed)
+            told += await self._write(changed, refused)
+        if refused:
+            raise refused[0]
         return told
 
     def position_of(self, name: str) -> str:
@@ -114,25 +104,30 @@ class Teller:
         await self._log.append([self._cursor(cursor)])
         self._marks[subject] = position
 
-    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]]) -> int:
-        if not changed:
+    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[RecordTooLarge]) -> int:
+        outbound: list[Outbound] = []
+        written: list[tuple[str, str]] = []
+        for subject, digest, records in changed:
+            try:
+                outbound += [self._outbound(record) for record in records]
+            except RecordTooLarge as error:
+                refused.append(RecordTooLarge(f"{subject}: {error}"))
+            else:
+                written.append((subject, digest))
+        if not written:
             return 0
-        producer = f"source-{self._source}"
-        await self._log.append(
-            [
-                to_outbound(record, producer=producer, log=self._log, codec=self._codec)
-                for _, _, records in changed
-                for record in records
-            ]
-        )
+        await self._log.append(outbound)
         now = datetime.now(UTC)
         cursors = [
             SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
-            for subject, digest, _ in changed
+            for subject, digest in written
         ]
         await self._log.append([self._cursor(cursor) for cursor in cursors])
-        self._told.update((subject, digest) for subject, digest, _ in changed)
-        return len(changed)
+        self._told.update(written)
+        return len(written)
+
+    def _outbound(self, record: Any) -> Outbound:
+        return to_outbound(record, producer=f"source-{self._source}", log=self._log, codec=self._codec)
 
     def _cursor(self, cursor: SourceCursor) -> Outbound:
         key = catalog.topic(CURSORS).key_of(cursor)
@@ -232,16 +227,18 @@ async def poll_forever(
     Raises: DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
     """
     await teller.remember()
-    failures = 0
+    failures, well = 0, False
     while not stop.is_set():
         began = time.monotonic()
         pause = every_s
         try:
             told = await teller.tell(next_poll())
-            failures = 0
-            logger.info(
-                "polled", extra={"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
+            # Every second that nothing is new need not be told; that polls work is told at start and after a failure.
+            level = logging.INFO if told or failures or not well else logging.DEBUG
+            logger.log(
+                level, "polled", extra={"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
             )
+            failures, well = 0, True
         except (Transient, Unreadable) as error:
             failures += 1
             pause = _pause_s(every_s, failures, error)

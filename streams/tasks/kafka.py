@@ -30,6 +30,7 @@ READ_TIMEOUT_S = 60.0
 DELIVERY_TIMEOUT_S = 60.0
 # A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
 LARGEST_RECORD_BYTES = 4 << 20
+LEADER_PAUSE_S = 0.1
 _NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
@@ -179,7 +180,7 @@ class KafkaLog:
                 # A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it.
                 if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
                     raise
-            time.sleep(0.1)
+            time.sleep(LEADER_PAUSE_S)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Consumer]:

@@ -24,7 +24,7 @@ from streams.ports import Sighting
 from streams.settings import PollingSettings
 from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import Outbound
+from streams.tasks.records import Outbound, RecordTooLarge
 from tests.support.builders import sighting
 
 INBOX = "payments.observations.v1"
@@ -261,3 +261,32 @@ def test_the_first_sighting_is_a_change_even_if_it_says_nothing() -> None:
         return await teller.tell(poll(empty)), await teller.tell(poll(empty))
 
     assert asyncio.run(work()) == (1, 0)
+
+
+async def test_a_sighting_that_no_inbox_takes_is_named_at_each_poll_and_the_others_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polling, "WRITE_AT_ONCE", 1)
+    log = Interrupted()
+    teller = await teller_on(log)
+    giant = "9", (sighting(Status.PENDING_SETTLEMENT, 100, payment="9", invoice="x" * (2 << 20)),)
+    for _ in range(2):
+        with pytest.raises(RecordTooLarge, match=r"paytrace/9: TransactionObserved would have 2097\d+ bytes"):
+            await teller.tell(poll(shown("1", 100), giant, shown("2", 200)))
+        assert {payment: len(events) for payment, events in log.told().items()} == {"1": 1, "2": 1}
+
+
+async def test_polls_that_find_nothing_are_not_told_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+    log = Interrupted()
+    stop = asyncio.Event()
+    rounds: list[list[Sighting]] = [[], [], [shown("1", 100)], [], []]
+
+    def next_poll() -> AsyncIterator[Sighting]:
+        found = rounds.pop(0)
+        if not rounds:
+            stop.set()
+        return poll(*found)
+
+    with caplog.at_level("INFO", logger="streams.polling"):
+        await poll_forever("paytrace", Teller("paytrace", log, CODEC), next_poll, 0.001, stop)
+    assert [(record.message, record.changed) for record in caplog.records] == [("polled", 0), ("polled", 1)]  # type: ignore[attr-defined]  # what `extra` put there
