@@ -116,7 +116,9 @@ class AbasLedger:
     """The sink's books, opened on first use, inside the loop that uses them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.abas
+        # A label per worker, so that what one that was killed left open is told from what its sister uses.
+        label = f"{settings.abas.working_set_label}-{settings.worker.name}"
+        self._settings = settings.abas.model_copy(update={"working_set_label": label})
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
 
@@ -127,7 +129,7 @@ class AbasLedger:
                 client = AbasClient(self._settings)
                 profile = await _profile(client, self._settings.profile_path)
                 if profile.posting.strategy != "infosystem":
-                    await close_left_open(client, self._settings.working_set_label)
+                    await close_left_open(client)
                 self._sink = AbasSink(client, profile, self._settings)
         return await self._sink.post(command)
 

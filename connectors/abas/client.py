@@ -89,6 +89,8 @@ class AbasClient:
         self._base = f"{self._root}/{quote(settings.client, safe='@')}"
         self._language = {"variableLanguage": settings.variable_language}
         self._editing = {**self._language, "maxWaitOnLock": str(settings.lock_wait_s)}
+        self.label = settings.working_set_label
+        self.sets_in_use: set[str] = set()  # working sets that somebody here has open
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,8 @@
 """What abas shows now, as records, for the source runner, which compares contents and knows what changed.
 
 Cleared items and finished orders are filed, so each poll reads the active set whole and the filed set as far back as
-the settings say: a record is seen in at least one of the two even when it is filed in between. No memory is kept here.
+the settings say: a record is seen in at least one of the two even when it is filed in between. What was open and is
+shown no longer is looked up by id (vanished.py).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,6 +22,7 @@ from connectors.abas.mapping import (
 )
 from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, Table
 from connectors.abas.settings import AbasSettings
+from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
 from schemas.records.gateway import PaymentWishObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
@@ -72,6 +74,7 @@ class AbasSource:
         self._profile = profile
         self._settings = settings
         self._now = now
+        self._vanished = Vanished(client, order_option=profile.formats.order_option)
 
     async def poll(self) -> AsyncIterator[Sighting]:
         """Yield what abas shows, one thing at a time with a key that stays the same from poll to poll.
@@ -126,11 +129,18 @@ class AbasSource:
             return
         # `changed` selects; as part of the raw twin it would make every touch look like a change.
         wanted = table.fields.model_dump(exclude={"changed"}).values()
+        self._vanished.begin()
         for selection in _active_then_filed(table, table.fields.changed, since):
             async for item in self._read(table, wanted, selection):
                 seen = self._item(item, table.fields, unreadable, filed=selection.filing is Filing.FILED)
                 if seen is not None:
                     yield seen
+        async for item, filed in self._vanished.found(table.table, _with_id(wanted)):
+            seen = self._item(item, table.fields, unreadable, filed=filed)
+            if seen is not None:
+                yield seen
+        for gone in self._vanished.gone():
+            yield f"open-item/{gone.abas_open_item_id}", (gone, to_open_item_referenced(gone))
 
     async def _listed_items(self, listing: OpenItemList, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         actions = [set_field(name, value) for name, value in listing.constants.items()]
@@ -152,7 +162,9 @@ class AbasSource:
             observed = to_open_item_observed(item, fields, self._profile.formats, filed=filed, observed_at=self._now())
         except AbasRecordUnreadable as error:
             unreadable.add(error)
+            self._vanished.show(item.id, None)
             return None
+        self._vanished.show(item.id, observed)
         return f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
 
     async def _orders(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
@@ -170,8 +182,8 @@ class AbasSource:
                 yield f"sales-order/{order.id}", (referenced,)
 
     def _read(self, table: Table[FieldsT], wanted: Iterable[str], selection: Selection) -> AsyncIterator[ErpObject]:
-        head_fields = list(dict.fromkeys(("id", *wanted)))
-        return self._client.query(table.table, selection, head_fields, order_option=self._profile.formats.order_option)
+        order_option = self._profile.formats.order_option
+        return self._client.query(table.table, selection, _with_id(wanted), order_option=order_option)
 
     async def _lookback(self) -> str | None:
         """Say since when filed records are read, by abas' own clock, which may differ from ours; None is for ever."""
@@ -184,6 +196,10 @@ class AbasSource:
             now = self._now()  # abas doesn't tell its clock, or in a form of its own
         since = (now - timedelta(days=self._settings.filed_lookback_days)).date()
         return to_date_text(since, self._profile.formats)
+
+
+def _with_id(wanted: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(("id", *wanted)))
 
 
 def _active_then_filed(table: Table[FieldsT], changed: str, since: str | None) -> tuple[Selection, Selection]:

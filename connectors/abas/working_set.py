@@ -25,6 +25,7 @@ class WorkingSet:
     def __init__(self, client: AbasClient) -> None:
         self._client = client
         self._id: str | None = None
+        self._half_open = False  # an editor may have been opened whose id never arrived
 
     async def open(self, table: str, action: str, *, record: str | None = None) -> str:
         """Open an editor and return its id.
@@ -41,12 +42,20 @@ class WorkingSet:
         try:
             working_set_id, editor_id = await opening
         except AbasAsked as asked:
-            self._id = self._id or asked.working_set_id or None  # so that close finds what was half opened
+            self._use(asked.working_set_id)  # so that close finds what was half opened
             raise
-        self._id = self._id or working_set_id or None
+        except AbasOutcomeUnknown:
+            self._half_open = True
+            raise
+        self._use(working_set_id)
         if not editor_id or self._id is None:
             raise AbasOutcomeUnknown("abas opened an editor and didn't say which")
         return editor_id
+
+    def _use(self, working_set_id: str) -> None:
+        self._id = self._id or working_set_id or None
+        if self._id is not None:
+            self._client.sets_in_use.add(self._id)
 
     async def act(self, editor_id: str, actions: Sequence[Action]) -> None:
         """Apply actions to one of the set's editors.
@@ -59,10 +68,13 @@ class WorkingSet:
 
     async def close(self) -> None:
         """Drop what was not committed and free the locks; a set that is gone or unreachable expires by itself."""
-        if self._id is None:
-            return
-        working_set_id, self._id = self._id, None
-        await discard(self._client, working_set_id)
+        if self._id is not None:
+            working_set_id, self._id = self._id, None
+            self._client.sets_in_use.discard(working_set_id)
+            await discard(self._client, working_set_id)
+        if self._half_open:
+            self._half_open = False
+            await close_left_open(self._client)
 
 
 async def discard(client: AbasClient, working_set_id: str) -> None:
@@ -79,11 +91,11 @@ async def discard(client: AbasClient, working_set_id: str) -> None:
         logger.info("a working set is left to its expiry", extra={"working_set": working_set_id})
 
 
-async def close_left_open(client: AbasClient, label: str) -> int:
-    """Drop the working sets under our label that an earlier process of ours left open, with their locks and licences.
+async def close_left_open(client: AbasClient) -> int:
+    """Drop the working sets under our label that nobody here uses, with their locks and licences.
 
-    A set that a sister process uses right now is dropped too; she finds it lost, looks up and posts again. Give each
-    worker a label of its own to avoid that.
+    An earlier process left them open, or an answer that never arrived. A set that a sister process under the same
+    label uses right now is dropped too; she finds it lost, looks up and posts again.
     Ensures: a set under another label stays, also on a server that doesn't filter.
     """
     try:
@@ -91,10 +103,11 @@ async def close_left_open(client: AbasClient, label: str) -> int:
     except (Transient, AbasRefused, AbasAddressWrong) as error:
         logger.info("working sets can't be listed", extra={"reason": str(error)})
         return 0
-    ours = [str(entry.get("workingSetId") or entry.get("id") or "") for entry in listed if entry.get("label") == label]
-    for working_set_id in filter(None, ours):
+    ours = {str(e.get("workingSetId") or e.get("id") or "") for e in listed if e.get("label") == client.label}
+    left_open = sorted(ours - client.sets_in_use - {""})
+    for working_set_id in left_open:
         await discard(client, working_set_id)
-    return len(ours)
+    return len(left_open)
 
 
 @asynccontextmanager

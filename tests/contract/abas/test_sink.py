@@ -296,8 +296,9 @@ async def test_what_a_killed_worker_left_open_is_dropped_at_the_next_start(sandb
     async with AbasClient(settings) as successor:
         with pytest.raises(AbasObjectLocked):
             await successor.open_editor("0:1", "UPDATE", record="70001", working_set_id=None)
-        assert await close_left_open(successor, "another") == 0
-        assert await close_left_open(successor, "killed") == 1
+        async with AbasClient(sandbox.settings(working_set_label="another")) as stranger:
+            assert await close_left_open(stranger) == 0
+        assert await close_left_open(successor) == 1
         async with working_set(successor) as editors:
             await editors.open("0:1", "UPDATE", record="70001")
 

@@ -17,6 +17,7 @@ from connectors.abas.errors import (
     AbasAddressWrong,
     AbasInternalError,
     AbasObjectLocked,
+    AbasOutcomeUnknown,
     AbasRefused,
     AbasUnavailable,
     LoginRejected,
@@ -307,17 +308,37 @@ async def test_what_an_earlier_process_left_open_is_dropped_and_nobody_elses() -
     listed = [{"id": "ws-1", "label": "saldo"}, {"id": "ws-2", "label": "M. Muster"}, {"id": "ws-3"}]
     server = Server(lambda call, body: reply({"data": {"sets": listed} if call.startswith("GET") else {}}))
     async with server.client() as client:
-        assert await close_left_open(client, "saldo") == 1
+        assert await close_left_open(client) == 1
     assert {call for call, _ in server.sent if call.startswith("POST")} == {
         "POST /workspace/ws-1/commands/CANCEL",
         "POST /workspace/ws-1/commands/CLOSE",
     }
 
 
+async def test_an_editor_whose_id_never_arrived_is_dropped_and_no_other() -> None:
+    listed = [{"workingSetId": name, "label": "saldo"} for name in ("ws-1", "ws-2")]
+
+    def respond(call: str, body: dict[str, Any]) -> httpx2.Response:
+        if "/commands/UPDATE" in call:
+            return httpx2.Response(502, text="<html>")
+        if "/commands/NEW" in call:
+            return reply({"data": {"meta": IDS}}, 201)
+        return reply({"data": {"workingSets": listed} if call.startswith("GET") else {}})
+
+    server = Server(respond)
+    async with server.client() as client, working_set(client) as ours:
+        await ours.open("900:2", "NEW")
+        with pytest.raises(AbasOutcomeUnknown):
+            async with working_set(client) as lost:
+                await lost.open("0:1", "UPDATE", record="70001")
+        cancelled = [call for call, _ in server.sent if call.endswith("/CANCEL")]
+    assert cancelled == ["POST /workspace/ws-2/commands/CANCEL"]
+
+
 @pytest.mark.parametrize("status", [404, 503])
 async def test_a_server_that_lists_no_working_sets_stops_nobody(status: int) -> None:
     async with Server(lambda call, body: httpx2.Response(status)).client() as client:
-        assert await close_left_open(client, "saldo") == 0
+        assert await close_left_open(client) == 0
 
 
 def test_a_table_may_be_written_with_leading_zeros() -> None:
