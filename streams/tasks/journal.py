@@ -10,6 +10,7 @@ Each journal record carries, besides the envelope of schemas.envelope:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,8 @@ from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
 from streams.tasks.progress import Progress
 from streams.tasks.records import LONGEST_ID, Inbound
+
+logger = logging.getLogger(__name__)
 
 EVENTS_HEADER = "saldo-events"
 ACCEPTED_HEADER = "saldo-accepted"
@@ -83,13 +86,17 @@ class JournalReader:
     """Turns journal records into whole groups, each exactly once, in order.
 
     A group is what one inbox record caused. Repeats lie at or below the last rank and are dropped; a group that a
-    crash cut short is not given out, and its inbox record will be decided again.
+    crash cut short is not given out, and its inbox record will be decided again. What is decided then is the same to the
+    byte, unless another version of the rules decides it: then the later word counts from where they differ, since it is
+    the one that was decided whole (docs/delivery.md, "A crash, then another version").
     """
 
     def __init__(self, codec: Codec, last_rank: tuple[int, int]) -> None:
         self._codec = codec
         self._last_rank = last_rank
         self._open: list[JournalEntry] = []
+        self._values: list[bytes | None] = []
+        self._replaced = False
 
     def feed(self, record: Inbound) -> Sequence[JournalEntry]:
         """The group that this record completes; empty when it completes none.
@@ -112,21 +119,37 @@ class JournalReader:
         if source.rank <= self._last_rank:
             return ()
         if self._open and source.offset != self._open[0].source.offset:
-            self._open.clear()
+            self._cut(0)
+            self._replaced = False
+        if source.index < len(self._open):
+            known = self._open[source.index]
+            if (known.group_size, self._values[source.index]) == (group_size, record.value):
+                return ()
+            logger.warning(
+                "half a group gives way to another version's", extra={"journal": record.topic, "at": str(source)}
+            )
+            self._cut(source.index)
+            self._replaced = True
         expected = len(self._open)
-        if source.index < expected:
-            return ()
+        if source.index > expected and self._replaced:
+            return ()  # the rest of what gave way, from a process that was paused
         if source.index > expected:
             raise ContractBroken(
                 f"journal {record.topic}/{record.partition}/{record.offset} skips event {expected} of {source}"
             )
         event = self._codec.decode(record.value)
         self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted))
+        self._values.append(record.value)
         if len(self._open) < group_size:
             return ()
-        group, self._open = self._open, []
+        group = tuple(self._open)
+        self._cut(0)
+        self._replaced = False
         self._last_rank = group[-1].source.rank
         return group
+
+    def _cut(self, length: int) -> None:
+        del self._open[length:], self._values[length:]
 
 
 def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:

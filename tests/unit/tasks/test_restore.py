@@ -10,12 +10,13 @@ import pytest
 
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import ContractBroken
+from schemas.records.payments import RefundApplied, RefundLinked
 from streams.tasks import task as task_module
 from streams.tasks.memory import MemoryLog
 from streams.tasks.progress import Progress
 from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore, SqliteStore
-from tests.support.task_lab import INBOX, JOURNAL, NEXT, Counted, FragileLog, Killed, Lab, decide, refund
+from tests.support.task_lab import INBOX, JOURNAL, NEXT, Counted, Decide, FragileLog, Killed, Lab, decide, refund
 
 UPSTREAM = "refunds.events.v1"
 
@@ -292,3 +293,54 @@ async def test_a_marker_before_a_stop_reaches_to_the_record_before_it() -> None:
     await lab.task.advance(lab.write(refund("p", "r1"), refund("p", "r1"), refund("p", "r2", 66), refund("p", "r3")))
     lab.task = lab.new_task(MemoryStore())
     assert (await lab.task.restore()).position == 3
+
+
+def split_into(*shares: int) -> Decide:
+    """A version of the rule that tells a refund in these parts."""
+
+    def decide_so(_state: Counted, record: RefundLinked) -> tuple[RefundApplied, ...]:
+        (whole,) = decide(_state, replace(record, amount_minor=100))
+        return tuple(replace(whole, amount_minor=share) for share in shares)
+
+    return decide_so
+
+
+@pytest.mark.parametrize("half", [1, 2])
+@pytest.mark.parametrize("later", [(7, 8, 9), (1, 8, 9), (1, 2), (1,), (7,), (), (1, 2, 9), (1, 2, 3, 4), (1, 2, 3)])
+async def test_half_a_group_gives_way_to_what_another_version_decided_whole(half: int, later: tuple[int, ...]) -> None:
+    """A crash between two events of one record, then a deploy: what is restored later is what was decided last."""
+    lab = Lab(log=FragileLog(kill_at_append=2, records_before_kill=half))
+    sent = lab.write(refund("p", "r1"))
+    with pytest.raises(Killed):
+        await lab.new_task(decide=split_into(1, 2, 3)).advance(sent)
+    lab.log.kill_at_append = None
+    live = MemoryStore[Counted]()
+    await lab.new_task(live, decide=split_into(*later)).advance([*sent, *lab.write(refund("q", "r2"))])
+    restored = MemoryStore[Counted]()
+    progress = await lab.new_task(restored).restore()
+    assert dict(restored.items()) == dict(live.items())
+    assert progress.position == (2 if later else 0), "silence is told with the next event"
+    if later:
+        assert restored.get(b"p") == Counted(("r1",) * len(later), sum(later))
+
+
+async def test_the_rest_of_what_gave_way_stops_nobody() -> None:
+    """A paused process of the earlier version writes on between the records of the later one."""
+    lab = Lab()
+    other = Lab()
+    sent = lab.write(refund("p", "r1"))
+    other.write(refund("p", "r1"))
+    await lab.new_task(decide=split_into(1, 2, 3)).advance(sent)
+    await other.new_task(decide=split_into(7, 8, 9)).advance(sent)
+    early, later = (one.log.records(JOURNAL, 0) for one in (lab, other))
+    mixed = Lab()
+    mixed.write(refund("p", "r1"))
+    for record in (early[0], early[1], later[0], early[2], later[1], later[2], early[2]):
+        mixed.log._append(
+            Outbound(
+                topic=JOURNAL, partition=0, key=record.key or b"", value=record.value or b"", headers=record.headers
+            )
+        )
+    store = MemoryStore[Counted]()
+    assert (await mixed.new_task(store).restore()).position == 1
+    assert store.get(b"p") == Counted(("r1",) * 3, 24)
