@@ -86,9 +86,9 @@ class JournalReader:
     """Turns journal records into whole groups, each exactly once, in order.
 
     A group is what one inbox record caused. Repeats lie at or below the last rank and are dropped; a group that a
-    crash cut short is not given out, and its inbox record will be decided again. What is decided then is the same to the
-    byte, unless another version of the rules decides it: then the later word counts from where they differ, since it is
-    the one that was decided whole (docs/delivery.md, "A crash, then another version").
+    crash cut short is not given out, and its inbox record will be decided again. What is decided then is the same to
+    the byte, unless another version of the rules decides it: then the later word counts from where they differ, since
+    it is the one that was decided whole (docs/delivery.md, "A crash, then another version").
     """
 
     def __init__(self, codec: Codec, last_rank: tuple[int, int]) -> None:
