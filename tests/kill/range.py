@@ -1,7 +1,7 @@
 """The shooting range: a whole Saldo whose processes are killed and paused at random while payments go on.
 
-The stack is the one of `saldo up` (real broker, both sandboxes, workers, sources, projector), but each process is
-started by the range itself, which shoots at it and starts it again as a supervisor would.
+The stack is the one of `saldo up` (real broker, both sandboxes, workers, sources, ingress, projector), but each process
+is started by the range itself, which shoots at it and starts it again as a supervisor would.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ class Plan:
     """
 
     targets: Mapping[str, int] = field(
-        default_factory=lambda: {"worker": 5, "projector": 2, "source-paytrace": 1, "source-abas": 1, "abas-sandbox": 1}
+        default_factory=lambda: {
+            "worker": 5,
+            "projector": 2,
+            "source-paytrace": 1,
+            "source-abas": 1,
+            "abas-sandbox": 1,
+            "ingress": 1,
+        }
     )
     pause: float = 0.4
     every_s: tuple[float, float] = (2.0, 7.0)
