@@ -1,19 +1,23 @@
 """Writes a first mapping profile from a live abas, and says what it could not find. For `saldo abas probe`.
 
-Decides nothing for people: what the server's metadata proves is written plainly, what only looks alike is marked
-`# guess`, and what wasn't found stands as `TODO`, which check_profile refuses, so that no guess reaches the books
-without having been read.
+Decides nothing for people: what the server's metadata proves is written plainly, what only looks alike or is the one
+field of its type is marked `# guess`, and what wasn't found stands as `TODO` with the fields that it may be, which
+check_profile refuses, so that no guess reaches the books without having been read.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.abas.client import AbasClient
-from connectors.abas.errors import AbasRefused
+from connectors.abas.errors import AbasAddressWrong, AbasRefused, AbasUnavailable
+from connectors.abas.profile import plain_spec
 
 _MISSING = "TODO"
+_NOT_TOLD = (AbasRefused, AbasAddressWrong, AbasUnavailable)  # this server has no such metadata, or not for us
+_SHOWN = 12  # fields that a hint names
 _CLOSE = 0.82  # similar enough to be offered as a guess
 
 
@@ -26,6 +30,44 @@ class _Wanted:
 
     class_names: tuple[str, ...]
     fields: Mapping[str, tuple[str, ...]]
+    optional_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What the metadata tell of a field."""
+
+    erp_type: str
+    base_type: str
+    description: str
+
+    @property
+    def target(self) -> str | None:
+        """The table that a reference leads to."""
+        found = _REFERENCE.fullmatch(self.erp_type)
+        return plain_spec(found[1]) if found is not None else None
+
+
+_REFERENCE = re.compile(r"PS?(\d{1,3}:\d{1,3})(?:\.\d+)?")
+_Fields = Mapping[str, _Field]
+
+# Which type a role's field has, where that says more than its name; for a reference, the role of its table.
+_BASE_TYPES = {
+    "amount": "DOUBLE",
+    "open": "DOUBLE",
+    "due_on": "DATE",
+    "value_on": "DATE",
+    "changed": "DATETIME",
+    "created": "DATETIME",
+    "method": "ENUMERATION",
+}
+_TARGETS = {
+    "customer_number": "customer",
+    "open_item": "open_item",
+    "reverses_document": "payment",
+    "currency": "currency",
+}
+_CURRENCY_CLASS = "Currency"
 
 
 # Names proven by public sources come first, then what a person would try. English and German side by side.
@@ -48,7 +90,7 @@ _TABLES: Mapping[str, _Wanted] = {
         {
             "invoice_number": ("docNo", "belnum", "invoiceNo", "beleg"),
             "customer_number": _CUSTOMER,
-            "amount": ("totalAmt", "betrag", "amount"),
+            "amount": ("totalAmt", "betrag", "amount", "amt"),
             "open": ("openAmt", "offen", "outstandingAmt", "restbetrag"),
             "currency": _CURRENCY,
             "due_on": ("dueDate", "faellig", "faelligdat"),
@@ -79,6 +121,10 @@ _TABLES: Mapping[str, _Wanted] = {
             "paytrace_transaction_id": _PAYTRACE_ID,
             "reason": ("yreason",),
             "status": ("ystatus",),
+        },
+        {
+            "vault_customer": ("customer^ypaytracecust", "kunde^ypaytracecust", "yvaultcustomer"),
+            "requester": ("yrequester", "yanforderer"),
         },
     ),
 }
@@ -131,22 +177,32 @@ async def probe(client: AbasClient) -> str:
     findings = _Findings(client)
     tables = await findings.tables()
     posting = await findings.posting()
-    about = await client.about()
+    try:
+        about = await client.about()
+    except _NOT_TOLD:
+        about = {}
     head = [
         "# First mapping profile, written from the server's own metadata. Read every line before use.",
         f"# ERP version: {_plain(about.get('erpVersion', 'not told'))}",
         "# `# guess` looks alike and is not proven. `TODO` was not found and must be filled in or removed.",
         "# Not found:" if findings.missing else "# Everything was found.",
-        *(f"#   {line}" for line in findings.missing),
+        *(f"#   {_comment(line)}" for line in findings.missing),
+        *(_WHERE_TO_LOOK if findings.missing else ()),
         "",
         "formats:",
         '  date_input: "%Y-%m-%d"',
-        '  date_texts: ["%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y"]',
-        f"  time_zone: {_plain(about.get('erpTimeZone', 'UTC'))}",
+        '  date_texts: ["%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y", "%d.%m.%y", "%Y%m%d%H%M%S"]',
+        f"  time_zone: {_plain(about.get('erpTimeZone') or about.get('timeZone') or 'UTC')}",
         '  order_option: "@order={field}"',
         "",
     ]
     return "\n".join([*head, "tables:", *tables, "", "posting:", *posting, ""])
+
+
+_WHERE_TO_LOOK = (
+    "# Where to look: obj/meta/<table>?selHeadFields=* of the server has every field with its description, obj/meta",
+    "# every table, infosys/meta every infosystem. What the ERP has no field for is made there: a y-field of ours.",
+)
 
 
 @dataclass(slots=True)
@@ -155,36 +211,59 @@ class _Findings:
 
     client: AbasClient
     missing: list[str] = field(default_factory=list)
-    _known: dict[str, dict[str, str]] = field(default_factory=dict)
-    _payment: str | None = None
+    _known: dict[str, _Fields] = field(default_factory=dict)
+    _specs: dict[str, str] = field(default_factory=dict)  # table by our role
     _customer_locks: bool = False
 
     async def tables(self) -> list[str]:
         """Write the tables section."""
-        groups = [(str(g.get("tableSpec")), str(g.get("name")), str(g.get("dbId"))) for g in await self.client.tables()]
+        groups = [(plain_spec(str(g.get("tableSpec"))), str(g.get("name"))) for g in await self.client.tables()]
+        names = [name for _, name in groups]
+        found = {role: [g for g in groups if g[1] in wanted.class_names] for role, wanted in _TABLES.items()}
+        self._specs = {role: listed[0][0] for role, listed in found.items() if listed}
+        currencies = [spec for spec, name in groups if name == _CURRENCY_CLASS]
+        if currencies:
+            self._specs["currency"] = currencies[0]
         lines: list[str] = []
         for role, wanted in _TABLES.items():
-            found = [(spec, name) for spec, name, _ in groups if name in wanted.class_names]
-            if not found:
-                near = difflib.get_close_matches(wanted.class_names[0], [name for _, name, _ in groups], 3, 0.6)
+            if not found[role]:
+                near = difflib.get_close_matches(wanted.class_names[0], names, 3, 0.5)
                 hint = f"; the nearest names are {', '.join(near)}" if near else ""
-                self.missing.append(f"table {role} ({' or '.join(wanted.class_names)}){hint}")
+                optional = "; optional, left out" if role in _OPTIONAL_TABLES else ""
+                self.missing.append(f"table {role} ({' or '.join(wanted.class_names)}){hint}{optional}")
                 if role in _OPTIONAL_TABLES:
                     continue
-            if len(found) > 1:
+            if len(found[role]) > 1:
                 self.missing.append(
-                    f"table {role}: several fit: {', '.join(spec for spec, _ in found)}; took the first"
+                    f"table {role}: several fit: {', '.join(spec for spec, _ in found[role])}; took the first"
                 )
-            spec, name = found[0] if found else (_MISSING, _MISSING)
-            if role == "payment" and found:
-                self._payment = spec
-            if role == "customer" and found:
-                self._customer_locks = "UPDATE" in await self._actions(spec)
+            spec, name = found[role][0] if found[role] else (_MISSING, _MISSING)
             lines += [f"  {role}:", f'    table: "{spec}"', f"    meta_name: {name}", "    order_by: id", "    fields:"]
-            for field_role, candidates in wanted.fields.items():
-                lines.append(
-                    f"      {field_role}: {await self._field(spec if found else None, role, field_role, candidates)}"
-                )
+            lines += await self._table_fields(spec if found[role] else None, role, wanted)
+        return lines
+
+    async def _table_fields(self, spec: str | None, table_role: str, wanted: _Wanted) -> list[str]:
+        if spec is None:
+            return [f"      {role}: {_MISSING}" for role in wanted.fields]
+        if table_role == "customer":
+            self._customer_locks = "UPDATE" in await self._actions(spec)
+        fields, where = await self._fields_of(spec), f"table {table_role} {spec}"
+        proven = {
+            role: present[0]
+            for role, candidates in wanted.fields.items()
+            if (present := [c for c in candidates if await self._has_path(spec, c)])
+        }
+        used, lines = set(proven.values()), list[str]()
+        for role, candidates in wanted.fields.items():
+            path = proven.get(role) or self._pick(fields, where, role, candidates, used, follow=True)
+            used.add(path.partition(" ")[0])
+            lines.append(f"      {role}: {path}")
+        for role, candidates in wanted.optional_fields.items():
+            present = [c for c in candidates if await self._has_path(spec, c)]
+            if present:
+                lines.append(f"      {role}: {present[0]}")
+            else:
+                self.missing.append(f"{where}: {role} ({' or '.join(candidates)}); optional, left out")
         return lines
 
     async def posting(self) -> list[str]:
@@ -205,23 +284,26 @@ class _Findings:
             lines += await self._editor_lines(reversal=reversal)
         return lines
 
-    async def _posting_infosystem(self) -> tuple[str, str, dict[str, str]] | None:
+    async def _posting_infosystem(self) -> tuple[str, str, _Fields] | None:
         """Find the infosystem, in a workspace of the customer's own, that takes our reference and tells a document."""
-        for entry in await self.client.all_infosystems():
+        own: list[str] = []
+        for entry in await self._told(self.client.all_infosystems()):
             workspace, search_word = str(entry.get("workspace")), str(entry.get("searchWord"))
             if not workspace.startswith("ow"):
                 continue
-            fields = _names(await self.client.infosystem_fields(workspace, search_word))
+            own.append(f"{workspace}/{search_word}")
+            fields = _described(await self._told(self.client.infosystem_fields(workspace, search_word)))
             if _POSTING_INPUTS["posting_reference"][0] in fields and _POSTING_OUTPUTS["id"][0] in fields:
                 return workspace, search_word, fields
-        self.missing.append("posting infosystem: no ow... infosystem has yposref and ydocid; strategy is editor")
+        there = f"; of your own there are {', '.join(own[:_SHOWN])}" if own else ""
+        self.missing.append(
+            f"posting infosystem: no ow... infosystem has yposref and ydocid{there}; strategy is editor"
+        )
         return None
 
-    def _infosystem_lines(
-        self, workspace: str, search_word: str, fields: Mapping[str, str], *, reversal: bool
-    ) -> list[str]:
+    def _infosystem_lines(self, workspace: str, search_word: str, fields: _Fields, *, reversal: bool) -> list[str]:
         where = f"infosystem {workspace}/{search_word}"
-        buttons = [name for name, kind in fields.items() if kind == "BUTTON"]
+        buttons = [name for name, entry in fields.items() if entry.base_type == "BUTTON"]
         if len(buttons) != 1:
             self.missing.append(f"{where}: the button that posts; it has {', '.join(buttons) or 'none'}")
         inputs = {**_POSTING_INPUTS, **(_POSTING_REVERSAL if reversal else {})}
@@ -230,87 +312,120 @@ class _Findings:
             f"        workspace: {workspace}",
             f"        search_word: {search_word}",
             "        inputs:",
-            *(f"          {role}: {self._pick(fields, where, role, names)}" for role, names in inputs.items()),
+            *(f"          {role}: {self._pick(fields, where, role, names, set())}" for role, names in inputs.items()),
             f"        press: {buttons[0] if len(buttons) == 1 else _MISSING}",
             "        outputs:",
             *(
-                f"          {role}: {self._pick(fields, where, role, names)}"
+                f"          {role}: {self._pick(fields, where, role, names, set())}"
                 for role, names in _POSTING_OUTPUTS.items()
             ),
         ]
 
     async def _editor_lines(self, *, reversal: bool) -> list[str]:
-        fields = await self._fields_of(self._payment) if self._payment else {}
-        if self._payment and "NEW" not in await self._actions(self._payment):
-            self.missing.append(f"table {self._payment}: it allows no NEW; find the command that posts a payment")
+        payment = self._specs.get("payment")
+        fields = await self._fields_of(payment) if payment else {}
+        if payment and "NEW" not in await self._actions(payment):
+            self.missing.append(f"table {payment}: it allows no NEW; find the command that posts a payment")
         inputs = {**_EDITOR_INPUTS, **(_EDITOR_REVERSAL if reversal else {})}
-        lines = [
-            "      editor:",
-            "        action: NEW",
-            "        inputs:",
-            *(f"          {r}: {self._pick(fields, 'payment editor', r, names)}" for r, names in inputs.items()),
-        ]
+        lines = ["      editor:", "        action: NEW", "        inputs:"]
+        used = {name for names in inputs.values() for name in names if name in fields}
+        for role, names in inputs.items():
+            name = self._pick(fields, "payment editor", role, names, used)
+            used.add(name.partition(" ")[0])
+            lines.append(f"          {role}: {name}")
         if self._customer_locks:
             return [*lines, "        lock: {table: customer, action: UPDATE}"]
         self.missing.append("payment editor: the customer can't be opened for UPDATE, so nothing fences two writers")
         return lines
 
-    async def _field(self, table: str | None, table_role: str, role: str, candidates: Sequence[str]) -> str:
-        """Find one field, following references."""
-        if table is None:
-            return _MISSING
-        for candidate in candidates:
-            if await self._has_path(table, candidate):
-                return candidate
-        return self._pick(await self._fields_of(table), f"table {table_role} {table}", role, candidates)
-
     async def _has_path(self, table: str, path: str) -> bool:
         first, _, rest = path.partition("^")
-        fields = await self._fields_of(table)
-        if first not in fields:
-            return False
-        if not rest:
-            return True
-        target = fields[first].removeprefix("P")
-        return ":" in target and await self._has_path(target, rest)
+        found = (await self._fields_of(table)).get(first)
+        if found is None or not rest:
+            return found is not None
+        return found.target is not None and await self._has_path(found.target, rest)
 
-    async def _fields_of(self, table: str) -> dict[str, str]:
+    async def _fields_of(self, table: str) -> _Fields:
         if table not in self._known:
-            try:
-                listed = await self.client.table_fields(table)
-            except AbasRefused:
-                listed = ()
-            self._known[table] = {str(f.get("name")): _type_of(f, "erpType") for f in listed}
+            self._known[table] = _described(await self._told(self.client.table_fields(table)))
         return self._known[table]
 
     async def _actions(self, table: str) -> list[str]:
-        try:
-            return [str(command.get("editAction")) for command in await self.client.table_commands(table)]
-        except AbasRefused:
-            return []
+        listed = await self._told(self.client.table_commands(table))
+        return [str(command.get("editAction")) for command in listed]
 
-    def _pick(self, fields: Mapping[str, str], where: str, role: str, candidates: Sequence[str]) -> str:
-        """Choose a field that is there, else one that looks alike, else say what is missing."""
+    async def _told(self, asking: Awaitable[Sequence[Mapping[str, Any]]]) -> Sequence[Mapping[str, Any]]:
+        try:
+            return await asking
+        except _NOT_TOLD:
+            return ()
+
+    def _pick(
+        self,
+        fields: _Fields,
+        where: str,
+        role: str,
+        candidates: Sequence[str],
+        used: Collection[str],
+        *,
+        follow: bool = False,
+    ) -> str:
+        """Choose a field that is there, else the one of its type, else one that looks alike, else say what is missing.
+
+        follow: a reference is followed to the field that the first candidate names behind it.
+        """
+        behind = f"^{candidates[0].partition('^')[2]}" if follow and "^" in candidates[0] else ""
         for candidate in candidates:
-            if candidate in fields:
+            if candidate in fields and not behind:
                 return candidate
+        typed = [name for name, entry in fields.items() if self._has_type(entry, role)]
+        free = [name for name in typed if f"{name}{behind}" not in used]
+        if len(free) == 1:
+            return f"{free[0]}{behind}  # guess"
         for candidate in candidates:
             near = difflib.get_close_matches(candidate, fields, 1, _CLOSE)
             if near and "^" not in candidate:
                 return f"{near[0]}  # guess"
+        own = [name for name in fields if name.startswith("y") and name not in used]
         line = f"{where}: {role} ({' or '.join(candidates)})"
-        if line not in self.missing:
+        if typed or own:
+            line += f"; it may be {', '.join(_described_as(n, fields[n]) for n in (free or own)[:_SHOWN])}"
+        if not any(told.startswith(f"{where}: {role} (") for told in self.missing):
             self.missing.append(line)
         return _MISSING
 
+    def _has_type(self, entry: _Field, role: str) -> bool:
+        if role in _TARGETS:
+            target = self._specs.get(_TARGETS[role])
+            return target is not None and entry.target == target
+        return entry.base_type == _BASE_TYPES.get(role, "")
 
-def _names(listed: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {str(entry.get("name")): _type_of(entry, "baseType") for entry in listed}
+
+def _described(listed: Sequence[Mapping[str, Any]]) -> dict[str, _Field]:
+    """Index the header fields by name; columns of the table below a header are none of a record's own."""
+    return {
+        str(entry.get("name")): _Field(_type_of(entry, "erpType"), _type_of(entry, "baseType"), _text_of(entry))
+        for entry in listed
+        if not entry.get("tableColumn")
+    }
+
+
+def _described_as(name: str, entry: _Field) -> str:
+    return f"{name} ({entry.description})" if entry.description and entry.description != name else name
+
+
+def _text_of(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("description") or "")[:40]
 
 
 def _type_of(entry: Mapping[str, Any], key: str) -> str:
     kind = entry.get("type")
     return str(kind.get(key, "")) if isinstance(kind, dict) else ""
+
+
+def _comment(line: str) -> str:
+    """Keep what the server says within its comment."""
+    return " ".join(line.split())[:400]
 
 
 def _plain(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.abas.client import AbasClient
-from connectors.abas.errors import ProfileUnreadable
+from connectors.abas.errors import AbasAddressWrong, ProfileUnreadable
 from connectors.abas.probe import probe
 from connectors.abas.profile import Profile, parse_profile
 from connectors.abas.profile_check import check_profile
@@ -68,11 +68,49 @@ async def test_what_was_not_found_is_listed_and_keeps_the_profile_from_use(sandb
     assert "table open_item" in head
     assert "OutstandngItm" in head
     assert "vault_customer" in head
+    assert "it may be" in head
     assert "posting_reference" in head
     assert "posting infosystem" in head
     assert "strategy: editor" in text
     with pytest.raises(ProfileUnreadable, match=r"probed:\d+: tables\.open_item\.table"):
         parse_profile(text, origin="probed")
+
+
+class _Renamed(AbasClient):
+    """A server whose amounts and customers have names of their own, and that has no field for the requester."""
+
+    async def table_fields(self, table: str) -> tuple[dict[str, Any], ...]:
+        names = {"totalAmt": "gross", "customer": "debitor"} if table == "900:1" else {}
+        listed = [dict(f) for f in await super().table_fields(table) if f["name"] != "yrequester"]
+        return tuple({**f, "name": names.get(f["name"], f["name"])} for f in listed)
+
+
+async def test_the_one_field_of_its_type_is_a_guess_and_optional_ones_are_told(sandbox: AbasSandboxProcess) -> None:
+    async with _Renamed(sandbox.settings()) as client:
+        text = await probe(client)
+    assert "      amount: gross  # guess\n" in text
+    assert "      customer_number: debitor^idno  # guess\n" in text
+    assert "requester (yrequester or yanforderer); optional, left out" in text
+    assert "      vault_customer: customer^ypaytracecust\n" in text
+    assert "Where to look: obj/meta" in text
+    assert parse_profile(text, origin="probed").tables.payment_wish is not None
+
+
+async def test_a_server_that_tells_no_infosystems_or_commands_gets_a_profile_all_the_same(
+    sandbox: AbasSandboxProcess,
+) -> None:
+    class Silent(AbasClient):
+        async def all_infosystems(self) -> tuple[dict[str, Any], ...]:
+            raise AbasAddressWrong("HTTP 404")
+
+        async def table_commands(self, table: str) -> tuple[dict[str, Any], ...]:
+            raise AbasAddressWrong("HTTP 404")
+
+    async with Silent(sandbox.settings()) as client:
+        text = await probe(client)
+    assert "posting infosystem" in text
+    assert "it allows no NEW" in text
+    assert "nothing fences two writers" in text
 
 
 async def test_a_field_that_is_not_there_is_refused_by_the_check(sandbox: AbasSandboxProcess, profile: Profile) -> None:
