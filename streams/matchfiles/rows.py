@@ -39,7 +39,7 @@ TOTAL_WORDS = word_set(
     "endsaldo uebertrag vortrag brought carried opening closing solde report totaal totale suma somme celkem razem "
     "osszesen yhteensa summa итого остаток 合計 合计"
 )
-_ACCOUNT = re.compile(r"[A-Z]{0,2}[\dX*. /-]{6,}")
+_ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
 
 
 class RowReader:
@@ -90,18 +90,19 @@ class RowReader:
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
                 held = replace(held, text=f"{held.text} {self._texts(row)}".strip())
-            elif kind == "total":
-                totals.append(number)
-            elif kind == "more text":
-                others.append(number)
             else:
                 if held is not None:
                     yield held
                 held = None
-                try:
-                    held = self._line(number, row)
-                except BadValue as error:
-                    yield BadRow(self.name, number, str(error))
+                if kind == "total":
+                    totals.append(number)
+                elif kind == "more text":
+                    others.append(number)
+                else:
+                    try:
+                        held = self._line(number, row)
+                    except BadValue as error:
+                        yield BadRow(self.name, number, str(error))
             last = number
         if held is not None:
             yield held
@@ -208,15 +209,15 @@ class RowReader:
             how = "day before month" if self.order.day_first else "month before day"
             column_name = headers[single["date"]] if "date" in single else headers[single["value_date"]]
             self.notes.append(f"dates in {column_name!r} were read {how}, which no value proves (set date_format)")
-        names = [str(headers[at]) for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
-        if "amount" in single and names and not {"debit", "credit"} <= single.keys():
-            self.notes.append(
-                f"amounts are those of {str(headers[single['amount']])!r}; {', '.join(names)} were not used"
-            )
+        others = [at for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
+        names = [str(headers[at]).strip() for at in others if self._holds_amounts(at)]
+        if "amount" in single and names:
+            used = str(headers[single["amount"]]).strip()
+            self.notes.append(f"amounts are those of {used!r}, not of {', '.join(map(repr, names))}")
 
     def _holds_amounts(self, at: int) -> bool:
-        good = 0
         values = [value for value in column(self.table.sample[:200], at) if _text(value) not in NOTHING]
+        good = 0
         for value in values:
             try:
                 good += bool(amount_minor(value, self.mark, NO_CURRENCY))

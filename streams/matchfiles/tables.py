@@ -122,10 +122,10 @@ def _with_header(path: Path, source: Source) -> Table:
     candidates = [(0 if _broken(row) else header_score(row), -at, row) for at, (_, row) in enumerate(head)]
     for at in range(1, len(head)):  # a header of two rows, as merged cells give it
         over, under = head[at - 1][1], head[at][1]
-        if not _broken(over) and not _broken(under):
+        if not _broken(over) and not _broken(under) and not any(isinstance(low, int | float) for low in under):
             merged = [low if str(low or "").strip() else high for high, low in _pairs(over, under)]
             score = header_score(merged)
-            if score > max(candidates[at - 1][0], candidates[at][0]) + 1:
+            if score > max(candidates[at - 1][0], candidates[at][0]):
                 candidates.append((score, -at, merged))
     score, minus_at, headers = max(candidates, key=lambda found: found[:2])
     first = -minus_at + 1

@@ -217,7 +217,12 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     ]
     if pairs and all(len(one[4]) == 2 for one in found):
         year_first = _span([(full_year(one[1].zfill(2)), int(one[3]), int(one[4])) for one in found])
-        if year_first <= CLOSE and min(spans) > FAR:
+        possible = [
+            span
+            for span, months in zip(spans, ([pair[1] for pair in pairs], [pair[0] for pair in pairs]), strict=True)
+            if max(months) <= 12
+        ]
+        if year_first <= CLOSE and min(possible, default=FAR + 1) > FAR:
             return DateOrder(False, pattern, year_first=True)
     first_high = sum(1 for first, _, _ in pairs if first > 12)
     second_high = sum(1 for _, second, _ in pairs if second > 12)

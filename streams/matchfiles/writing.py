@@ -58,6 +58,7 @@ def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) 
 
     Raises: OutputRefused when the disk is full or the directory went away.
     """
+    fresh = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".saldo-match-", dir=out))
@@ -65,8 +66,9 @@ def write_outcome(out: Path, outcome: Outcome, left: SideFile, right: SideFile) 
             _write_all(beside, outcome, left, right)
             for path in sorted(beside.iterdir()):
                 os.replace(path, out / path.name)
+                fresh = False
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(beside if not fresh else out, ignore_errors=True)
     except OSError as error:
         raise OutputRefused(out, f"can't be written: {error.strerror or error}", "Check space and rights") from error
 
