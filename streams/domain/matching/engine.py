@@ -1,8 +1,8 @@
 """The matching engine: two lists of lines in, one explained answer out. No clock, no dice, no IO.
 
-`match` separates currencies, learns what the data says about itself, and runs the rules in three sweeps: first only
-what is sure, then what is likely though tied, then whatever deserves a suggestion. So no guess ever takes a line away
-from a certainty that a later rule would have found.
+`match` separates currencies, learns what the data says about itself, and runs the rules in sweeps: first only what is
+sure, which is confirmed; then what is likely though tied, then whatever deserves a suggestion. So no guess ever takes a
+line away from a certainty that a later rule would have found, and nothing is confirmed because a guess came first.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _run_rules(work: Work, progress: Progress | None) -> None:
     steps = [(rule, True, rule.confirm_score) for _ in range(ROUNDS_OF_SURE) for rule in work.rules.rules]
     steps += [(rule, False, rule.confirm_score) for rule in work.rules.rules]
     steps += [(rule, False, rule.suggest_score) for rule in work.rules.rules]
-    for at, (rule, sure_only, floor) in enumerate(steps):
+    for at, (rule, confirming, floor) in enumerate(steps):
         if progress:
             progress(rule.name, at, len(steps))
-        PASSES[rule.shape](work, rule, sure_only, floor)
+        PASSES[rule.shape](work, rule, confirming, floor)

@@ -11,31 +11,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, Brief, TextEvidence, roundness
+from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import Need, Rule
 from streams.domain.matching.subset import subset_sums
-from streams.domain.matching.work import Work
+from streams.domain.matching.work import FEW, KEY_WORTH, LONG_KEY, NAME_WEIGHT, OTHER_NAME, Work
 
 GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
-NAME_WEIGHT = 1.5
-OTHER_NAME = -2.0  # differing words that weigh more make it another counterparty
 LOOSE_POOL = 20  # ... of names that are only vaguely alike
 POOL = 30  # lines of one counterparty in one window; past it no subset is telling
 TEXT_CAP = 4.0
 SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
 VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
 KEY_LINES = 400
-KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
-LONG_KEY = 5  # letters and digits
 DOUBLES = 200  # lines of one amount that are looked at for a double
-FEW = 3  # lines that share one number: an invoice and its twin, not a batch
 NAME_REACH = 100
 DAY_POOL = 22
 CONTRADICTION = -1.0
 EXACT_PACKING = 14  # options that compete; 2^14 choices take 20 ms
-LAG_SLACK = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +49,58 @@ class Option:
         return {(self.side, self.single), *((self.side.other, at) for at in self.members)}
 
 
-def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     """Explain open lines by groups, by one rule."""
     options: list[Option] = []
     for side in (Side.RIGHT, Side.LEFT):
         if Need.BATCH_KEY in rule.needs:
             options.extend(_by_key(work, rule, side))
         elif Need.SAME_DAY in rule.needs:
-            options.extend(_by_day(work, rule, side))
+            options.extend(_by_day(work, rule, side, confirming))
         else:
             options.extend(_by_counterparty(work, rule, side))
     options = [option for option in options if option.score >= max(floor, 0.0)]
     for option, margin in _pack(options):
-        sure = option.score >= rule.confirm_score and min(margin, option.margin) >= rule.confirm_margin
-        sure = sure and (Need.COUNTERPARTY not in rule.needs or not _interchangeable(work, option))
-        if sure or not sure_only:
-            _lay_down(work, rule, option, margin, sure)
+        if not confirming or _is_sure(work, rule, option, margin):
+            _lay_down(work, rule, option, margin, confirming)
+
+
+def _is_sure(work: Work, rule: Rule, option: Option, margin: float) -> bool:
+    if option.score < rule.confirm_score or min(margin, option.margin) < rule.confirm_margin:
+        return False
+    return Need.COUNTERPARTY not in rule.needs or not _interchangeable(work, option)
 
 
 def _interchangeable(work: Work, option: Option) -> bool:
-    """Whether a member has a double, open or not: a line of the same name and amount that would do as well."""
+    """Whether another answer is near: a member has a double, a line has its own partner, or only some are named."""
     others = work.book(option.side.other)
-    first, last = _window(work, option.side, option.single)
+    first, last = work.window(option.side, option.single)
+    if _has_partner(work, option.side, option.single):
+        return True
+    if any(_has_partner(work, option.side.other, member) for member in option.members):
+        return True
+    mentioned = [work.brief_from(option.side, option.single, member)[3] for member in option.members]
+    if any(mentioned) and any(
+        others.lines[member].references and not named for member, named in zip(option.members, mentioned, strict=True)
+    ):
+        return True  # the line names one of them by its number, so why not all?
     for member in option.members:
         doubles = work.by_amount(option.side.other)[others.amounts[member]]
         for double in doubles[:DOUBLES]:
             if double not in option.members and first <= (others.days[double] or first) <= last:
-                _, strongest, other_name, _ = _brief(work, option.side, option.single, double)
+                _, strongest, other_name, _, _ = work.brief_from(option.side, option.single, double)
                 if strongest >= NAME_WEIGHT and other_name >= OTHER_NAME:
                     return True
     return False
 
 
-def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool) -> None:
+def _has_partner(work: Work, side: Side, at: int) -> bool:
+    """Whether an open line of the same amount plausibly records the same event as a line."""
+    is_open = work.open(side.other)
+    return any(is_open[other] for other in work.meets(side).get(at, ()))
+
+
+def _lay_down(work: Work, rule: Rule, option: Option, margin: float, confirming: bool) -> None:
     book, others = work.book(option.side), work.book(option.side.other)
     single, members = (option.single,), option.members
     lefts, rights = (single, members) if option.side is Side.LEFT else (members, single)
@@ -101,7 +114,7 @@ def _lay_down(work: Work, rule: Rule, option: Option, margin: float, sure: bool)
         rule,
         lefts,
         rights,
-        Status.CONFIRMED if sure else Status.SUGGESTED,
+        Status.CONFIRMED if confirming else Status.SUGGESTED,
         option.score,
         min(margin, option.margin),
         _text(work, option.side, option.single, option.speaker),
@@ -149,7 +162,7 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
 def _keyed(work: Work, rule: Rule, side: Side, at: int, sharers: Sequence[int], long_keys: bool) -> Iterator[Option]:
     """Groups by a shared number; a suggestion at best if a short one joins other names, for short numbers collide."""
     for option in _explain(work, rule, side, at, sharers, keyed=True):
-        if long_keys or all(_brief(work, side, at, member)[2] >= OTHER_NAME for member in option.members[:40]):
+        if long_keys or all(work.brief_from(side, at, member)[2] >= OTHER_NAME for member in option.members[:40]):
             yield option
         else:
             yield replace(option, margin=min(option.margin, VAGUE))
@@ -184,15 +197,20 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
     """Lines that may be part of a line's sum: of a like name, without a contradiction, and whether some were cut."""
     book, others = work.book(side), work.book(side.other)
     amount = book.amounts[at]
+    near = work.names(side.other).near(book.words[at], *work.window(side, at), NAME_REACH)
+    near = [member for member in near if _smaller(others.amounts[member], amount)]
+    if abs(sum(others.amounts[member] for member in near)) < abs(amount):
+        return [], [], False
     named: list[int] = []
     close: list[int] = []
-    for member in work.names(side.other).near(book.words[at], *_window(work, side, at), NAME_REACH):
-        if _smaller(others.amounts[member], amount):
-            score, strongest, other_name, _ = _brief(work, side, at, member)
-            if strongest >= NAME_WEIGHT and score >= 0.0:
-                named.append(member)
-                if other_name >= OTHER_NAME:
-                    close.append(member)
+    for member in near:
+        _, strongest, other_name, _, payer = (
+            work.brief_once(at, member) if side is Side.LEFT else work.brief_once(member, at)
+        )
+        if strongest >= NAME_WEIGHT and payer >= 0.0:
+            named.append(member)
+            if other_name >= OTHER_NAME:
+                close.append(member)
     cut = len(close) > POOL
     if cut:
         close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
@@ -200,14 +218,26 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
     return named, close, cut
 
 
-def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
-    """Whole days, runs of up to four days (a weekend and a holiday), and parts of one day for a line without a name."""
+def _by_day(work: Work, rule: Rule, side: Side, confirming: bool) -> Iterator[Option]:
+    """Sums of days, for lines without a name: of all open lines, and of those that name no counterparty."""
+    others = work.book(side.other)
+    dated = [
+        at
+        for at, is_open in enumerate(work.open(side.other))
+        if is_open and others.days[at] is not None and others.amounts[at]
+    ]
+    nameless = [at for at in dated if not others.lines[at].counterparty]
+    yield from _sums_of_days(work, rule, side, dated, confirming)
+    if 0 < len(nameless) < len(dated):
+        yield from _sums_of_days(work, rule, side, nameless, confirming)
+
+
+def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], confirming: bool) -> Iterator[Option]:
+    """Whole days, runs of up to four days (a weekend and a holiday), and parts of one day."""
     book, others = work.book(side), work.book(side.other)
     days: dict[tuple[int, bool], list[int]] = {}
-    for at, is_open in enumerate(work.open(side.other)):
-        day = others.days[at]
-        if is_open and day is not None and others.amounts[at]:
-            days.setdefault((day, others.amounts[at] > 0), []).append(at)
+    for at in dated:
+        days.setdefault((others.days[at] or 0, others.amounts[at] > 0), []).append(at)
     runs: dict[int, list[tuple[int, int]]] = {}
     for (day, positive), members in sorted(days.items()):
         total = sum(others.amounts[member] for member in members)
@@ -218,12 +248,14 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                 total += sum(others.amounts[member] for member in more)
                 runs.setdefault(total, []).append((day, length))
     few = {key: members for key, members in days.items() if 2 <= len(members) <= 3 * DAY_POOL}
+    if confirming:
+        few = {}  # a part of a day is a guess
     names = work.names(side.other)
     for at, is_open in enumerate(work.open(side)):
         amount = book.amounts[at]
         if not is_open or book.days[at] is None or not amount:
             continue
-        first, last = _window(work, side, at)
+        first, last = work.window(side, at)
         for start, length in runs.get(amount, ()):
             if first <= start <= last:
                 members = [one for step in range(length) for one in days.get((start + step, amount > 0), ())]
@@ -238,27 +270,12 @@ def _by_day(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                 yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)
 
 
-def _window(work: Work, side: Side, at: int) -> tuple[int, int]:
-    """Day numbers between which the members of a line's group may lie, from the learned date distances."""
-    day = work.book(side).days[at]
-    if day is None:
-        return 0, 10**9
-    first, last = work.model.lag_core
-    if side is Side.RIGHT:
-        return day - last - LAG_SLACK, day - first + LAG_SLACK
-    return day + first - LAG_SLACK, day + last + LAG_SLACK
-
-
 def _smaller(amount: int, total: int) -> bool:
     return (amount < 0) == (total < 0) and 0 < abs(amount) < abs(total)
 
 
 def _text(work: Work, side: Side, at: int, member: int) -> TextEvidence:
     return work.text(at, member) if side is Side.LEFT else work.text(member, at)
-
-
-def _brief(work: Work, side: Side, at: int, member: int) -> Brief:
-    return work.brief(at, member) if side is Side.LEFT else work.brief(member, at)
 
 
 def _lag(work: Work, side: Side, at: int, member: int) -> float:
@@ -272,7 +289,7 @@ def _all_within(work: Work, rule: Rule, side: Side, at: int, members: Sequence[i
 
 
 def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -> bool:
-    return all(_brief(work, side, at, member)[0] >= CONTRADICTION for member in members[:20])
+    return all(work.brief_from(side, at, member)[4] >= CONTRADICTION for member in members[:20])
 
 
 # -- what a group is worth --------------------------------------------------------------------------------------------
@@ -345,7 +362,7 @@ def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: fl
 
 
 def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: float, keyed: bool) -> Option:
-    texts = [_brief(work, side, at, member)[0] for member in members[:40]]
+    texts = [work.brief_from(side, at, member)[4] for member in members[:40]]
     mean_text = sum(texts) / len(texts)
     mean_lag = sum(_lag(work, side, at, member) for member in members) / len(members)
     worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
@@ -425,7 +442,7 @@ def _best_packing(
 # -- several to several -----------------------------------------------------------------------------------------------
 
 
-def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     """Two or three lines of one side against two or three of the other, same counterparty, same total."""
     names_right = work.names(Side.RIGHT)
     names_left = work.names(Side.LEFT)
@@ -442,7 +459,7 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
         ]
         pool = [
             member
-            for member in names_left.near(right.words[at], *_window(work, Side.RIGHT, at), 30)
+            for member in names_left.near(right.words[at], *work.window(Side.RIGHT, at), 30)
             if work.open_left[member]
             and (left.amounts[member] < 0) == (right.amounts[at] < 0)
             and _same_name(work, member, at)
@@ -469,12 +486,12 @@ def run_many(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
             worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
             score = 2 * GROUP_PRIOR + worth + min(evidence.score, TEXT_CAP) + lag
             sure = score >= rule.confirm_score and worth >= SUM_WORTH
-            if score >= floor and (sure or not sure_only):
-                status = Status.CONFIRMED if sure else Status.SUGGESTED
+            if score >= floor and (sure or not confirming):
+                status = Status.CONFIRMED if confirming else Status.SUGGESTED
                 work.join(rule, ways[0], (at, other), status, score, score, evidence, "")
                 break
 
 
 def _same_name(work: Work, left: int, right: int) -> bool:
-    _, strongest, other_name, _ = work.brief(left, right)
+    _, strongest, other_name, _, _ = work.brief(left, right)
     return strongest >= NAME_WEIGHT and other_name >= OTHER_NAME

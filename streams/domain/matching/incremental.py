@@ -19,7 +19,7 @@ from streams.domain.matching.engine import Learned, match
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.results import Match, OneSided, Outcome, Status
 from streams.domain.matching.rules import Need, RuleSet
-from streams.domain.matching.text import line_words
+from streams.domain.matching.text import line_words, reference_word
 from streams.domain.matching.work import TELLING
 
 Ref = tuple[Side, str]
@@ -437,7 +437,8 @@ def _keys(
             yield (money, "word", word)
         elif model and model.worth(word) >= TELLING:
             yield (money, "word", word[:3])
-    yield (money, "id", line.id)
+    if engine.learned.ids_count:
+        yield (money, "word", reference_word(line.id))
     if line.batch_key:
         yield (money, "batch", line.side, line.batch_key)
         yield (money, "amount", abs(batches.get((line.side, money, line.batch_key), 0)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
@@ -32,7 +32,7 @@ DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independ
 ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
 SILENT = 0.15  # a word that moves the odds by less than a sixth is not worth comparing
 SQUASHED_WORTH = 4.0  # a word found inside a text without spaces
-TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4}
+TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4, "present": 0.6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class WordWeight:
 Weighed = tuple[str, float, float, bool, bool]
 # all words (with acronyms and whole references), the names among them in order, everything without spaces
 LongText = tuple[frozenset[str], tuple[str, ...], str]
-Brief = tuple[float, float, float, bool]
+Alike = dict[str, dict[str, bool]]  # which words were found to be spellings of one word
+# score, strongest agreeing word, what other names take away, reference shared, score without what numbers take away
+Brief = tuple[float, float, float, bool, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ class Model:
     open_share: float  # of all lines, those whose amount the other side doesn't have
     slips: Mapping[str, str]  # rare spellings and what they stand for
     own: Mapping[Side, tuple[int, Mapping[str, int]]]  # lines of each side, and how many have a word
-    _weights: dict[tuple[str, str], WordWeight] = field(default_factory=dict)
-    _alike: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _weights: dict[tuple[str, str, bool], WordWeight] = field(default_factory=dict)
+    _alike: Alike = field(default_factory=dict)
+    _weighed: dict[tuple[str, str, bool, bool], Weighed | None] = field(default_factory=dict)
 
     # -- dates ----------------------------------------------------------------------------------------------------
 
@@ -120,17 +123,29 @@ class Model:
 
     # -- words ----------------------------------------------------------------------------------------------------
 
-    def weighed(self, short_words: tuple[str, ...]) -> tuple[Weighed, ...]:
-        """The words of a short text that can say anything, with their weights; made once a line."""
+    def weighed(self, short_words: tuple[str, ...], present: Container[str]) -> tuple[Weighed, ...]:
+        """The words of a short text that can say anything, with their weights; made once a line.
+
+        present are the words that the long side has now: a number that stands there in another line says more.
+        """
         found: list[Weighed] = []
         before = ""
         last = len(short_words) - 1
         for at, word in enumerate(short_words):
-            weight = self._weight(word, before)
+            key = (word, before, word in present, at == last)
+            if key not in self._weighed:
+                self._weighed[key] = self._weigh_word(*key)
+            one = self._weighed[key]
+            if one is not None:
+                found.append(one)
             before = word
-            if weight.agrees >= SILENT or weight.differs <= -SILENT:
-                found.append((word, max(0.0, weight.agrees), min(0.0, weight.differs), word.isalpha(), at == last))
         return tuple(found)
+
+    def _weigh_word(self, word: str, before: str, is_present: bool, is_last: bool) -> Weighed | None:
+        weight = self._weight(word, before, is_present)
+        if weight.agrees < SILENT and weight.differs > -SILENT:
+            return None
+        return (word, max(0.0, weight.agrees), min(0.0, weight.differs), word.isalpha(), is_last)
 
     def text(self, short: tuple[Weighed, ...], short_squash: str, long: LongText) -> TextEvidence:
         """Compare the texts of two lines, the short side's words against the long side's, with all words behind it."""
@@ -149,14 +164,15 @@ class Model:
         )
 
     def brief(self, short: tuple[Weighed, ...], short_squash: str, long: LongText) -> Brief:
-        """`text` without the words: score, strongest agreeing word, what other names take away, reference shared."""
+        """`text` without the words behind it; see `Brief`."""
         agrees, differs, reference = self._compare(short, short_squash, long)
         if not agrees and not differs:
-            return (0.0, 0.0, 0.0, False)
-        for_it = sorted([weight for weight, _ in agrees], reverse=True)
-        against = sorted([weight for weight, _ in differs])
-        names = sorted([weight for weight, word in differs if word.isalpha()])
-        return (damped(for_it) + damped(against), for_it[0] if for_it else 0.0, damped(names), reference)
+            return (0.0, 0.0, 0.0, False, 0.0)
+        agreeing = sorted([weight for weight, _ in agrees], reverse=True)
+        for_it = damped(agreeing)
+        against = damped(sorted([weight for weight, _ in differs]))
+        names = damped(sorted([weight for weight, word in differs if word.isalpha()]))
+        return (for_it + against, agreeing[0] if agreeing else 0.0, names, reference, for_it + names)
 
     def _compare(
         self, short: tuple[Weighed, ...], short_squash: str, long: LongText
@@ -174,7 +190,7 @@ class Model:
             meant = carried(word, is_last, bag, names, squash, self._alike) if is_name else None
             if meant is not None:
                 # A word in another spelling is as telling as what it stands for, and a little less sure.
-                worth = 0.8 * min(for_it, self._weight(meant, "").agrees if meant else SQUASHED_WORTH)
+                worth = 0.8 * min(for_it, self.worth(meant) if meant else SQUASHED_WORTH)
                 if worth > 0.0:
                     agrees.append((worth, word))
             elif against_it < 0.0:
@@ -192,18 +208,19 @@ class Model:
 
     def worth(self, word: str) -> float:
         """What it says when a word agrees, whatever stands before it."""
-        return self._weight(word, "").agrees
+        return self._weight(word, "", True).agrees
 
-    def _weight(self, word: str, before: str) -> WordWeight:
-        key = (word, before if not word.isalpha() else "")
+    def _weight(self, word: str, before: str, is_present: bool) -> WordWeight:
+        key = (word, "", True) if word.isalpha() else (word, before, is_present)
         found = self._weights.get(key)
         if found is None:
-            found = self._weights[key] = self._weigh(word, before)
+            found = self._weights[key] = self._weigh(*key)
         return found
 
-    def _weigh(self, word: str, before: str) -> WordWeight:
-        rate = TRANSFER_PRIOR[kind(word)[0]]
-        for key in classes(word, before, self.known, self.common):
+    def _weigh(self, word: str, before: str, is_present: bool) -> WordWeight:
+        family = kind(word)[0]
+        rate = TRANSFER_PRIOR["present" if is_present and family != "name" else family]
+        for key in classes(word, before, is_present, self.known, self.common):
             seen, carried_over = self.transfer.get(key, (0, 0))
             rate = (carried_over + PRIOR_WEIGHT * rate) / (seen + PRIOR_WEIGHT)
         chance = (self.frequency.get(word, 0) + 0.5) / (self.long_count + 1.0)
@@ -234,24 +251,24 @@ def damped(weights: Sequence[float]) -> float:
     return total + 0.15 * sum(weights[len(DAMPING) :]) if len(weights) > len(DAMPING) else total
 
 
-def classes(word: str, before: str, known: frozenset[str], common: frozenset[str]) -> list[tuple[str, ...]]:
-    """The groups whose record a word inherits, widest first, ending with its own."""
+def classes(
+    word: str, before: str, is_present: bool, known: frozenset[str], common: frozenset[str]
+) -> list[tuple[str, ...]]:
+    """The groups whose record a word inherits, widest first, ending with its own.
+
+    Numbers that the long side has somewhere have a record of their own: the bank's own numbers are not among them.
+    """
     family = kind(word)
     if family[0] == "name":
         return [("name", "common" if word in common else "known" if word in known else "foreign"), (word,)]
-    keys = [family[:1], family]
-    if before and family[0] in ("number", "code"):
-        keys.append((*family, before))
+    keys = [("present", *family)] if is_present else [family[:1], family]
+    if before and family[0] != "reference":
+        keys.append((*keys[-1], "after", before))
     return keys
 
 
 def carried(
-    word: str,
-    is_last: bool,
-    long_bag: frozenset[str],
-    long_names: tuple[str, ...],
-    long_squash: str,
-    alike: dict[tuple[str, str], bool],
+    word: str, is_last: bool, long_bag: frozenset[str], long_names: tuple[str, ...], long_squash: str, alike: Alike
 ) -> str | None:
     """The word of the long text that this one is another spelling of: a slip, a cut, an acronym; "" if without spaces.
 
@@ -265,25 +282,32 @@ def carried(
     if length < 3 and not (is_last and length == 2):
         return None
     found = None
+    first = word[0]
+    known = alike.get(word)
+    if known is None:
+        known = alike[word] = {}
     for other in long_names:
-        if other[0] == word[0] or length >= 4:
-            pair = (word, other)
-            same = alike.get(pair)
+        if other[0] == first and (word.startswith(other) or other.startswith(word)):
+            if length < 3 or len(other) < 3:
+                continue
+        elif length < 4 or not -3 < length - len(other) < 3:
+            continue
+        else:
+            same = known.get(other)
             if same is None:
-                same = alike[pair] = _alike(word, other)
-            if same and (found is None or other < found):  # the first by name, so that the answer never varies
-                found = other
+                same = known[other] = _is_slip(word, other)
+            if not same:
+                continue
+        if found is None or other < found:  # the first by name, so that the answer never varies
+            found = other
     if found is None and length >= 5 and word in long_squash:
         return ""
     return found
 
 
-def _alike(word: str, other: str) -> bool:
-    if not other.isalpha():
-        return False
-    shorter, longer = sorted((len(word), len(other)))
-    if shorter >= 3 and longer > shorter and (other.startswith(word) or word.startswith(other)):
-        return True
+def _is_slip(word: str, other: str) -> bool:
+    """Whether one or two letters dropped, doubled, swapped or mistyped make one word of the other."""
+    shorter = min(len(word), len(other))
     if shorter < 4:
         return False
     allowed = 1 if shorter < 8 else 2
@@ -325,7 +349,7 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
     """Set a model's transfer rates and date distances from pairs taken as true."""
     short, long = (left, right) if model.terse is Side.LEFT else (right, left)
     transfer: dict[tuple[str, ...], tuple[int, int]] = {}
-    alike: dict[tuple[str, str], bool] = {}
+    alike: Alike = {}
     for left_at, right_at in anchors:
         short_at, long_at = (left_at, right_at) if model.terse is Side.LEFT else (right_at, left_at)
         bag, names, squash = long.bags[long_at], long.names[long_at], long.squashes[long_at]
@@ -333,13 +357,17 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
         line = short.words[short_at]
         for at, word in enumerate(line):
             hit = word in bag or carried(word, at == len(line) - 1, bag, names, squash, alike) is not None
-            for key in classes(word, before, model.known, model.common):
+            keys = classes(word, before, word in long.frequency, model.known, model.common)
+            if not word.isalpha() and word in long.frequency:
+                keys += classes(word, before, False, model.known, model.common)  # what is known before one looks
+            for key in keys:
                 seen, carried_over = transfer.get(key, (0, 0))
                 transfer[key] = (seen + 1, carried_over + hit)
             before = word
     model.transfer = transfer
     model.anchors = len(anchors)
     model._weights.clear()
+    model._weighed.clear()
     _learn_lags(model, left, right, anchors)
 
 

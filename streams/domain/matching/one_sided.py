@@ -7,37 +7,42 @@ may well be matched across.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
 from streams.domain.matching.assign import assign
-from streams.domain.matching.learn import AMOUNT_CAP, damped
+from streams.domain.matching.learn import AMOUNT_CAP, carried, damped
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import OneSided, OneSidedKind, Status
 from streams.domain.matching.rules import Need, Rule, Shape
 from streams.domain.matching.text import words
-from streams.domain.matching.work import BLOCK_WORD_LINES, Work
+from streams.domain.matching.work import BLOCK_WORD_LINES, NAME_WEIGHT, Work, meeting_keys
 
+DIGITS = re.compile(r"\d+")
 KEYWORD_WORTH = 2.0
 PRIOR = -1.0
 DAY_COST = 0.03
 BLOCK = 60  # lines of one size and sign that are compared with each other
+TWIN_DAYS = 10  # between an entry and its twin, where a rule names no days
 TWIN_SHARE = 0.75  # of the second line's words (by weight) that its twin must have
+CUT_NAME = 4  # letters of a name that still tell that it was cut or run together
+OTHER_SPELLING = 0.8  # a word in another spelling is a little less sure
 SHARED_NEED = 2.5  # without a keyword, the shared words must be worth this much before anything is confirmed
 
 
-def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     """Explain open lines of each side by other lines of the same side, by one rule."""
     for side in (Side.LEFT, Side.RIGHT):
         if rule.shape is Shape.DUPLICATE:
-            _duplicates(work, rule, side, sure_only, floor)
+            _duplicates(work, rule, side, confirming, floor)
         else:
-            _opposites(work, rule, side, sure_only, floor)
+            _opposites(work, rule, side, confirming, floor)
 
 
-def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
+def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
     keywords = frozenset(word for keyword in rule.keywords for word in words(keyword))
     taken = {one.other_id for one in work.one_sided if one.side is side} if rule.shape is Shape.RETURN else set()
@@ -82,7 +87,7 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
     kind = OneSidedKind.RETURN if rule.shape is Shape.RETURN else OneSidedKind.OFFSET
     for pairing in assign(edges):
         sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
-        if pairing.score < floor or (sure_only and not sure):
+        if pairing.score < floor or (confirming and not sure):
             continue
         first, later = _by_date(book, pairing.left, pairing.right, keywords)
         both = is_open[first]
@@ -93,7 +98,7 @@ def _opposites(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float
                 id=line.id,
                 other_id=other.id,
                 kind=kind,
-                status=Status.CONFIRMED if sure else Status.SUGGESTED,
+                status=Status.CONFIRMED if confirming else Status.SUGGESTED,
                 rule=rule.name,
                 rules_version=work.rules.version,
                 score=round(pairing.score, 3),
@@ -112,16 +117,16 @@ def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Ite
     if len(debits) * len(credits) <= BLOCK * BLOCK:
         yield from product(debits, credits)
         return
-    by_word: dict[str, list[int]] = {}
+    by_key: dict[str, list[int]] = {}
     for credit in credits:
-        for word in book.words[credit]:
-            by_word.setdefault(word, []).append(credit)
+        for key in meeting_keys(book.words[credit]):
+            by_key.setdefault(key, []).append(credit)
     found = {
         (debit, credit)
         for debit in debits
-        for word in book.words[debit]
-        if len(by_word.get(word, ())) <= BLOCK_WORD_LINES
-        for credit in by_word.get(word, ())
+        for key in meeting_keys(book.words[debit])
+        if len(by_key.get(key, ())) <= BLOCK_WORD_LINES
+        for credit in by_key.get(key, ())
     }
     work.limits_hit.add("many entries of one size: counter-entries were looked for among those that share a rare word")
     yield from sorted(found)
@@ -141,44 +146,43 @@ def _days(book: Book, first: int, later: int) -> int:
 
 
 def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[str]) -> tuple[tuple[str, ...], float]:
-    """The words two lines of one book share, and what that is worth: a word in few lines says much."""
-    found = sorted(
-        (
-            (work.model.rarity(book.side, word), word)
-            for word in book.bags[first] & book.bags[later]
-            if not word.startswith("~") and word not in keywords
-        ),
-        reverse=True,
-    )
+    """The words two lines of one book share, cut or misspelt ones too, and their worth: a rare one says much."""
+    rarity = work.model.rarity
+    found = [
+        (rarity(book.side, word), word)
+        for word in book.bags[first] & book.bags[later]
+        if not word.startswith("~") and word not in keywords
+    ]
+    paired: set[str] = set()
+    for one, other in ((first, later), (later, first)):
+        for word in book.names[one]:
+            if word in book.bags[other] or word in keywords or word in paired or len(word) < CUT_NAME:
+                continue
+            meant = carried(word, False, book.bags[other], book.names[other], book.squashes[other], work.alike)
+            if meant and meant not in book.bags[one] and meant not in paired:
+                paired |= {word, meant}
+                found.append((OTHER_SPELLING * min(rarity(book.side, word), rarity(book.side, meant)), word))
+    found.sort(reverse=True)
     return tuple(word for _, word in found), min(10.0, damped([weight for weight, _ in found]))
 
 
-def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: float) -> None:
+def _duplicates(work: Work, rule: Rule, side: Side, confirming: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
-    numbers = Counter(word for bag in book.words for word in bag if not word.isalpha())
-    by_number: dict[tuple[int, str], list[int]] = {}
-    for at, bag in enumerate(book.words):
-        for word in bag:
-            if numbers[word] == 2:
-                by_number.setdefault((book.amounts[at], word), []).append(at)
-    by_amount: dict[int, list[tuple[int, int]]] = {}
-    for at, amount in enumerate(book.amounts):
-        by_amount.setdefault(amount, []).append((book.days[at] or 0, at))
-    originals = {one.other_id for one in work.one_sided if one.side is side and one.closes_other}
-    for at in range(len(book)):
+    if side not in work.twins:
+        work.twins[side] = _twins(book)
+    numbers, candidates = work.twins[side]
+    spoken_for = {one.other_id for one in work.one_sided if one.side is side and one.closes_other}
+    spoken_for |= {one.id for one in work.one_sided if one.side is side and one.kind is OneSidedKind.DUPLICATE}
+    reach = rule.last_day if rule.last_day is not None else TWIN_DAYS
+    for at, twins in candidates.items():
         if not is_open[at]:
             continue
-        alike = by_amount[book.amounts[at]]
-        reach = rule.last_day if rule.last_day is not None else 10
         day = book.days[at] or 0
-        twins = {other for word in book.words[at] for other in by_number.get((book.amounts[at], word), ())}
-        if len(alike) <= BLOCK:  # of more lines of one amount, only a number that two of them share makes twins
-            twins.update(other for _, other in alike)
         best: tuple[float, int] | None = None
-        for other in sorted(twins):
+        for other in twins:
             if abs((book.days[other] or 0) - day) > reach:
                 continue
-            if other == at or (is_open[other] and other > at) or book.lines[other].id in originals:
+            if (is_open[other] and other > at) or book.lines[other].id in spoken_for:
                 continue
             if not _one_too_many(work, side, other, at):
                 continue
@@ -190,9 +194,10 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
         sure = (
             best[0] >= rule.confirm_score
             and best[1] < at
+            and _in_known_order(book, best[1], at)
             and bool(work.meets(side).get(best[1]) or work.meets(side).get(at))
         )
-        if sure_only and not sure:
+        if confirming and not sure:
             continue
         line = book.lines[at]
         work.explain(
@@ -201,7 +206,7 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
                 id=line.id,
                 other_id=book.lines[best[1]].id,
                 kind=OneSidedKind.DUPLICATE,
-                status=Status.CONFIRMED if sure else Status.SUGGESTED,
+                status=Status.CONFIRMED if confirming else Status.SUGGESTED,
                 rule=rule.name,
                 rules_version=work.rules.version,
                 score=round(best[0], 3),
@@ -212,16 +217,63 @@ def _duplicates(work: Work, rule: Rule, side: Side, sure_only: bool, floor: floa
             ),
             (at,),
         )
+        spoken_for.add(line.id)
+
+
+def _twins(book: Book) -> tuple[Counter[str], dict[int, list[int]]]:
+    """How many lines have each number, and for each line those that may be the same entry, in order of position.
+
+    Of many lines of one amount, only a number that just two of them share makes twins.
+    """
+    numbers = Counter(word for bag in book.words for word in bag if not word.isalpha())
+    by_amount: dict[int, list[int]] = {}
+    for at, amount in enumerate(book.amounts):
+        by_amount.setdefault(amount, []).append(at)
+    candidates: dict[int, list[int]] = {}
+    for alike in by_amount.values():
+        by_number: dict[str, list[int]] = {}
+        if len(alike) > BLOCK:
+            for at in alike:
+                for word in book.words[at]:
+                    if numbers[word] == 2:
+                        by_number.setdefault(word, []).append(at)
+        for at in alike if len(alike) > 1 else ():
+            near = (
+                alike
+                if len(alike) <= BLOCK
+                else {other for word in book.words[at] for other in by_number.get(word, ())}
+            )
+            others = sorted(other for other in near if other != at)
+            if others:
+                candidates[at] = others
+    return numbers, dict(sorted(candidates.items()))
+
+
+def _in_known_order(book: Book, first: int, second: int) -> bool:
+    """Whether date or ids tell which of two twins came first; without that, which one is too many is a guess."""
+    if book.days[first] != book.days[second]:
+        return True
+    return DIGITS.sub("", book.lines[first].id) == DIGITS.sub("", book.lines[second].id)
 
 
 def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
-    """Whether the other side has fewer lines for this amount than there are twins, and none for their sum."""
-    book = work.book(side)
+    """Whether the other side has fewer lines for this amount than there are twins, and doesn't pay them together."""
     meets = work.meets(side)
     is_open = work.open(side.other)
     partners = sum(1 for at in meets.get(first, set()) | meets.get(second, set()) if is_open[at])
     partners += not work.open(side)[first]  # the one that the first has already
-    return partners < 2 and 2 * book.amounts[first] not in work.by_amount(side.other)
+    return partners < 2 and not _paid_together(work, side, first, second)
+
+
+def _paid_together(work: Work, side: Side, first: int, second: int) -> bool:
+    """Whether one line of the same name, at the time, is the sum of two twins: then they are no twins but two."""
+    earliest, last = work.window(side, second)
+    days = work.book(side.other).days
+    sums = work.by_amount(side.other).get(2 * work.book(side).amounts[first], ())
+    return any(
+        earliest <= (days[other] or earliest) <= last and work.brief_from(side, second, other)[1] >= NAME_WEIGHT
+        for other in sums[:BLOCK]
+    )
 
 
 def _twin_score(

@@ -9,25 +9,27 @@ from streams.domain.matching.learn import TextEvidence, carried
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import AmountGate, Need, Rule
-from streams.domain.matching.work import Work
+from streams.domain.matching.work import NAME_WEIGHT, Work
 
-NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
 NAME_REACH = 100  # lines of one name beginning that a near-amount pass looks at
 CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
 AGREEMENT = 2.0  # ... unless what agrees outweighs it
+A_NAME_MISSING = -1.2  # what a name takes away that is usually carried over and this time isn't
 RARE_NAME = 4.0  # a word in one of 55 lines of its side
 TELLING_NAME = 4.0
 STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
 STRANGERS_NEED = 4.0
 LAG_SLACK = 10  # days beyond the learned dates that it still looks at
+LATE = -3.0  # days outside the learned dates say at most this: who deducts often pays at another time
+DISCOUNTS = 30.0  # amounts that are a usual discount away: ten half percents, to the cent
 LEARN_SCORE = 6.0
 LEARN_MARGIN = 4.0
 
 
-def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
+def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     """Pair open lines by one rule.
 
-    sure_only leaves everything to a later sweep that isn't confirmed; floor is the lowest score worth a suggestion.
+    confirming: only what is sure, and nothing but that is ever confirmed; floor is the lowest score worth a suggestion.
     """
     if rule.amount is AmountGate.EQUAL:
         edges = {
@@ -50,7 +52,18 @@ def run(work: Work, rule: Rule, sure_only: bool, floor: float) -> None:
         }
     rivals = _Rivals(edges)
     for pairing in assign(edges):
-        _lay_down(work, rule, pairing, rivals, sure_only, floor)
+        _lay_down(work, rule, pairing, rivals, confirming, floor)
+
+
+def _doubtful(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
+    """Whether amount and date say yes, but the texts give a person reason to look."""
+    if evidence.against < CONTRADICTION and evidence.score < AGREEMENT:
+        return True
+    if evidence.reference:
+        return False
+    if evidence.other_name < A_NAME_MISSING or _names_apart(work, left, right, evidence):
+        return True
+    return work.named_by(Side.LEFT, left) or work.named_by(Side.RIGHT, right)
 
 
 def _names_apart(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
@@ -58,7 +71,7 @@ def _names_apart(work: Work, left: int, right: int, evidence: TextEvidence) -> b
 
     "Birch Textiles" and "Ridge Textiles" share their trade; the amount may have met by chance.
     """
-    if evidence.reference or evidence.strongest >= TELLING_NAME:
+    if evidence.strongest >= TELLING_NAME:
         return False
     for book, at, other in ((work.left, left, work.right.bags[right]), (work.right, right, work.left.bags[left])):
         names = work.right.names[right] if book is work.left else work.left.names[left]
@@ -91,18 +104,14 @@ class _Rivals:
         return sorted(rivals, key=lambda pair: (-self.edges[pair], pair))[:limit]
 
 
-def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_only: bool, floor: float) -> None:
+def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirming: bool, floor: float) -> None:
     if pairing.score < floor:
         return
-    sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
-    if sure_only and not sure:
+    if confirming and (pairing.score < rule.confirm_score or pairing.margin < rule.confirm_margin):
         return
     evidence = work.text(pairing.left, pairing.right)
-    contradicted = evidence.against < CONTRADICTION and evidence.score < AGREEMENT
-    if sure and (contradicted or _names_apart(work, pairing.left, pairing.right, evidence)):
-        sure = False
-        if sure_only:
-            return
+    if confirming and _doubtful(work, pairing.left, pairing.right, evidence):
+        return
     if evidence.score < STRANGERS and pairing.score - rule.prior < STRANGERS_NEED:
         return
     runner_up = None
@@ -113,7 +122,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_on
             round(pairing.score - rivals.edges[pairing.runner_up], 3),
         )
     candidates: tuple[tuple[str, str], ...] = ()
-    if not sure:
+    if not confirming:
         candidates = tuple(
             (work.left.lines[left].id, work.right.lines[right].id)
             for left, right in rivals.of(pairing.left, pairing.right, 8)
@@ -124,7 +133,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, sure_on
         rule,
         (pairing.left,),
         (pairing.right,),
-        Status.CONFIRMED if sure else Status.SUGGESTED,
+        Status.CONFIRMED if confirming else Status.SUGGESTED,
         pairing.score,
         pairing.margin,
         evidence,
@@ -159,13 +168,15 @@ def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
                     continue
                 reach = abs(amount - other)
                 chance = work.model.chance_between(abs(amount) - reach, abs(amount) + reach)
+                if rule.kind == "near" and difference_kind(rule.kind, amount - other, amount) == "cash_discount":
+                    chance = min(chance, DISCOUNTS * work.model.chance_equal(other))
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
-            agreement, strongest, _, _ = work.brief(left, right)
+            agreement, strongest, _, _, _ = work.brief(left, right)
             if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT:
                 continue
-            score = rule.prior - math.log(chance) + agreement + work.lag(left, right)
+            score = rule.prior - math.log(chance) + agreement + max(LATE, work.lag(left, right))
             if score > 0.0:
                 edges[(left, right)] = score
     return edges

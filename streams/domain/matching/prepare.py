@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rapidfuzz.distance import OSA
 
 from streams.domain.matching.lines import Line, Orientation, Side, in_order
-from streams.domain.matching.text import line_words, squashed, words
+from streams.domain.matching.text import line_words, reference_word, squashed, words
 
 RARE = 2  # A word in at most two lines may be a slip of the pen for one in many.
 SLIP_RATIO = 3  # ... if that one is at least three times as common.
@@ -90,7 +90,7 @@ def book(side: Side, lines: Sequence[Line], signs: Orientation, ids_count: bool)
     for line in ordered:
         found = line_words(line)
         if ids_count:
-            found = tuple(dict.fromkeys((*found, "=" + squashed(line.id))))
+            found = tuple(dict.fromkeys((*found, reference_word(line.id))))
         made.words.append(tuple(word for word in found if len(word) > 1 or word.isdigit()))
     return made
 

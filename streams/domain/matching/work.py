@@ -6,13 +6,14 @@ with `join` or `explain`. Nothing here chooses; choosing is the passes' and `ass
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.domain.matching.learn import Brief, LongText, Model, TextEvidence, Weighed
+from streams.domain.matching.learn import Alike, Brief, LongText, Model, TextEvidence, Weighed
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import Match, OneSided, RunnerUp, Status
@@ -22,13 +23,20 @@ BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second th
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 5_000  # past this, lines of one amount are told apart by shared words only
-RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False)
+RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False, -1000.0)
 WIDE = 60  # lines of one word in a window; above it two words are looked up together
-_SLOT = 10_000_000  # positions below, day numbers above
+_SLOT = 10_000_000  # right positions below, left ones above
 PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
 FAINT = -4.0  # below these odds a pair is not even kept as a last resort
 TELLING = 1.2  # a word must be worth this much (3 to 1) to bring two lines together
-PREFIX = 5  # letters by which names meet although a bank has cut them
+NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
+OTHER_NAME = -2.0  # differing words that weigh more make it another counterparty
+KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
+LONG_KEY = 5  # letters and digits
+FEW = 3  # lines that share one number: an invoice and its twin, not a batch
+LAG_SLACK = 4  # days beyond the learned distances
+PREFIX = 5  # letters by which names meet although a bank has cut them ...
+LONG_PREFIX = 8  # ... and where too many share these
 
 
 @dataclass(slots=True)
@@ -47,13 +55,15 @@ class Work:
     uses: Counter[str] = field(default_factory=Counter)
     limits_hit: set[str] = field(default_factory=set)
     equal: dict[tuple[int, int], float] = field(default_factory=dict)
-    alike: dict[tuple[str, str], bool] = field(default_factory=dict)
+    alike: Alike = field(default_factory=dict)
     with_reference: set[tuple[int, int]] = field(default_factory=set)
     explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
     _by_amount: dict[Side, dict[int, list[int]]] = field(default_factory=dict)
+    _numbers: dict[Side, frozenset[str]] = field(default_factory=dict)
+    twins: dict[Side, tuple[Counter[str], dict[int, list[int]]]] = field(default_factory=dict)
     pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
@@ -76,13 +86,20 @@ class Work:
         return self.model.text(*self._sides(left, right))
 
     def brief(self, left: int, right: int) -> Brief:
-        """Score, strongest word, other names and shared reference of `text`, remembered; groups ask often."""
+        """`text` without the words behind it, remembered; groups ask often."""
         key = left * _SLOT + right
         found = self._briefs.get(key)
         if found is None:
-            found = self.model.brief(*self._sides(left, right))
-            self._briefs[key] = found = RULED_OUT if self.rules_out(left, right) else found
+            found = self._briefs[key] = self.brief_once(left, right)
         return found
+
+    def brief_once(self, left: int, right: int) -> Brief:
+        """`brief`, not remembered: for the many pairs that are looked at once."""
+        return RULED_OUT if self.rules_out(left, right) else self.model.brief(*self._sides(left, right))
+
+    def brief_from(self, side: Side, at: int, other: int) -> Brief:
+        """`brief` of a line of a side and one of the other side."""
+        return self.brief(at, other) if side is Side.LEFT else self.brief(other, at)
 
     def _sides(self, left: int, right: int) -> tuple[tuple[Weighed, ...], str, LongText]:
         if self.model.terse is Side.LEFT:
@@ -91,7 +108,7 @@ class Work:
             short, long, at_short, at_long = self.right, self.left, right, left
         weighed = self._weighed.get(at_short)
         if weighed is None:
-            weighed = self._weighed[at_short] = self.model.weighed(short.words[at_short])
+            weighed = self._weighed[at_short] = self.model.weighed(short.words[at_short], long.frequency)
         return weighed, short.squashes[at_short], (long.bags[at_long], long.names[at_long], long.squashes[at_long])
 
     def rules_out(self, left: int, right: int) -> bool:
@@ -101,6 +118,16 @@ class Work:
     def lag(self, left: int, right: int) -> float:
         """Score of the days between a left and a right line."""
         return self.model.lag_score(self.left.days[left], self.right.days[right])
+
+    def window(self, side: Side, at: int) -> tuple[int, int]:
+        """Day numbers between which the partners of a line lie, from the learned date distances."""
+        day = self.book(side).days[at]
+        if day is None:
+            return 0, 10**9
+        first, last = self.model.lag_core
+        if side is Side.RIGHT:
+            return day - last - LAG_SLACK, day - first + LAG_SLACK
+        return day + first - LAG_SLACK, day + last + LAG_SLACK
 
     def within(self, left: int, right: int, rule: Rule) -> bool:
         """Whether a rule's date window allows two lines; a line without a date is allowed."""
@@ -136,6 +163,20 @@ class Work:
         if side not in self._by_amount:
             self._by_amount[side] = _by_amount(self.book(side))
         return self._by_amount[side]
+
+    def named_by(self, side: Side, at: int) -> bool:
+        """Whether a line of the other side bears a number of this line that hardly any other line has."""
+        if side not in self._numbers:
+            found: dict[str, int] = {}
+            for bag in self.book(side.other).words:
+                for word in bag:
+                    if len(word) >= LONG_KEY and not word.isalpha():
+                        found[word] = found.get(word, 0) + 1
+            self._numbers[side] = frozenset(
+                word for word, count in found.items() if count <= FEW and self.model.worth(word) >= KEY_WORTH
+            )
+        numbers = self._numbers[side]
+        return any(word in numbers for word in self.book(side).words[at])
 
     def names(self, side: Side) -> NameIndex:
         """Open lines of a side by the beginnings of their names."""
@@ -230,7 +271,7 @@ class Work:
                 lag = self.lag(left, right)
                 if worth + lag < FAINT - 6.0 or self.rules_out(left, right):
                     continue
-                agreement, _, _, reference = self.model.brief(*self._sides(left, right))
+                agreement, _, _, reference, _ = self.model.brief(*self._sides(left, right))
                 score = worth + lag + agreement
                 if score > FAINT:
                     self.equal[(left, right)] = score
@@ -244,13 +285,13 @@ class Work:
                     yield left, right
             return
         pairs: set[tuple[int, int]] = set()
-        by_word: dict[str, list[int]] = {}
+        by_key: dict[str, list[int]] = {}
         for right in rights:
-            for word in self.right.words[right]:
-                by_word.setdefault(word, []).append(right)
+            for key in meeting_keys(self.right.words[right]):
+                by_key.setdefault(key, []).append(right)
         for left in lefts:
-            for word in self.left.words[left]:
-                sharers = by_word.get(word)
+            for key in meeting_keys(self.left.words[left]):
+                sharers = by_key.get(key)
                 if sharers is not None and len(sharers) <= BLOCK_WORD_LINES:
                     pairs.update((left, right) for right in sharers)
         if max(len(lefts), len(rights)) > BLOCK_LINES:
@@ -277,8 +318,13 @@ class Work:
                 yield left, right
 
 
+def meeting_keys(bag: tuple[str, ...]) -> set[str]:
+    """What two lines of a large block must share to be compared: a word, or the beginning of a name."""
+    return {*bag, *(word[:PREFIX] + "*" for word in bag if len(word) > PREFIX and word.isalpha())}
+
+
 class NameIndex:
-    """Open lines of one book by the first letters of their telling words, each list by day.
+    """Open lines of one book by the first letters of their telling words, each list in order of position, so of day.
 
     A word that too many lines share is looked up together with its neighbour, so that "Miller Optics" does not meet
     every Miller: what a look-up costs stays the same when the book grows.
@@ -287,17 +333,13 @@ class NameIndex:
     def __init__(self, side: Book, model: Model, is_open: list[bool]):
         self.model = model
         self.is_open = is_open
+        self.days = [day or 0 for day in side.days]
         self.keys: dict[str, str] = {}
-        found: dict[str, list[int]] = {}
+        self.lists: dict[str, array[int]] = {}
         for at, bag in enumerate(side.words):
-            if not is_open[at]:
-                continue  # a line once explained never opens again
-            day = (side.days[at] or 0) * _SLOT + at
-            for key in self._single_and_paired(bag):
-                found.setdefault(key, []).append(day)
-        for lines in found.values():
-            lines.sort()
-        self.lists = found
+            if is_open[at]:  # a line once explained never opens again
+                for key in self._single_and_paired(bag):
+                    self.lists.setdefault(key, array("I")).append(at)
 
     def key(self, word: str) -> str:
         """The key under which a word is filed; none for a word that says little when it agrees."""
@@ -308,16 +350,21 @@ class NameIndex:
         return key
 
     def _single_and_paired(self, bag: tuple[str, ...]) -> set[str]:
-        keys = [key for word in bag if (key := self.key(word))]
-        return {*keys, *(_pair(keys[at], keys[at + 1]) for at in range(len(keys) - 1))}
+        telling = [word for word in bag if self.key(word)]
+        keys = [self.key(word) for word in telling]
+        pairs = (_pair(keys[at], keys[at + 1]) for at in range(len(keys) - 1))
+        return {*keys, *pairs, *(word[:LONG_PREFIX] for word in telling if len(word) >= LONG_PREFIX and word.isalpha())}
 
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
         """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
+        first, end = bisect_left(self.days, first_day), bisect_right(self.days, last_day)
         found: set[int] = set()
         wide: list[list[int]] = []
         keys = [key for word in bag if (key := self.key(word))]
-        for key in sorted(set(keys)):
-            lines = self._between(key, first_day, last_day)
+        for word in sorted(set(bag)):
+            lines = self._between(self.key(word), first, end)
+            if len(lines) > WIDE and len(word) >= LONG_PREFIX and word.isalpha():
+                lines = self._between(word[:LONG_PREFIX], first, end)
             if len(lines) <= WIDE:
                 found.update(lines)
             else:
@@ -325,7 +372,7 @@ class NameIndex:
         if wide:
             paired: set[int] = set()
             for at in range(len(keys) - 1):
-                paired.update(self._between(_pair(keys[at], keys[at + 1]), first_day, last_day))
+                paired.update(self._between(_pair(keys[at], keys[at + 1]), first, end))
             if not paired:
                 for lines in wide:
                     spare = max(0, len(lines) - limit) // 2  # the middle of the window is the likeliest
@@ -333,13 +380,11 @@ class NameIndex:
             found.update(paired)
         return sorted(found)
 
-    def _between(self, key: str, first_day: int, last_day: int) -> list[int]:
+    def _between(self, key: str, first: int, end: int) -> list[int]:
         lines = self.lists.get(key)
         if lines is None:
             return []
-        low = bisect_left(lines, first_day * _SLOT)
-        found = [line % _SLOT for line in lines[low : bisect_left(lines, (last_day + 1) * _SLOT)]]
-        return [at for at in found if self.is_open[at]]
+        return [at for at in lines[bisect_left(lines, first) : bisect_left(lines, end)] if self.is_open[at]]
 
     def telling(self, bag: tuple[str, ...]) -> bool:
         """Whether any word of a line leads anywhere in this book."""

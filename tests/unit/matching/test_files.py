@@ -19,7 +19,7 @@ from streams.cli.match import register
 from streams.domain.matching.lines import Side
 from streams.matchfiles.columns import by_header, column_names
 from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
-from streams.matchfiles.profile import load_profile
+from streams.matchfiles.profile import DEFAULT_RULES, load_profile, load_rules
 from streams.matchfiles.reading import SideFile, one_currency, read_side
 from streams.matchfiles.values import BadValue, amount_minor, date_order, decimal_mark, read_date
 from streams.matchfiles.writing import safe
@@ -279,7 +279,7 @@ def test_the_command_writes_the_files_the_issue_names(tmp_path: Path) -> None:
     assert {row[1] for row in unmatched[1:]} == {"L2", "'=B2"}
     evidence = [json.loads(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
     assert evidence[0]["rule"]
-    assert evidence[0]["rules_version"] == "1"
+    assert evidence[0]["rules_version"] == load_rules(DEFAULT_RULES).version
     summary = json.loads((out / "summary.json").read_text())
     assert summary["residual_minor"] == {"XXX": 0}
     assert summary["unused_rules"]
