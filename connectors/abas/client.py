@@ -42,6 +42,9 @@ Action = Mapping[str, Any]
 # The request never reached abas, so even a write may be called "had no effect".
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
+# What we ask for. gzip unpacks a piece to a thousand times its size at most; others know no such bound.
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
+
 
 def set_field(name: str, value: str) -> Action:
     """Build the action that sets a field; values travel as strings, as the schema types them."""
@@ -79,6 +82,7 @@ class AbasClient:
             timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s, pool=None),
             headers={
                 "Accept": settings.dialect,
+                "Accept-Encoding": "gzip",
                 "Accept-Language": settings.accept_language,
                 "X-abas-mw-ws-label": settings.working_set_label,
             },
@@ -362,6 +366,9 @@ class AbasClient:
 
     async def _body_of(self, response: httpx2.Response) -> bytes:
         """Collect the body, up to the bound that keeps a hostile or broken server from filling our memory."""
+        packed = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if packed not in _ENCODINGS:
+            raise httpx2.DecodingError(f"Content-Encoding {packed[:20]} was not asked for", request=response.request)
         received = bytearray()
         async for chunk in response.aiter_bytes():
             received += chunk

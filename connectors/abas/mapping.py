@@ -271,7 +271,7 @@ def plain_amount(text: str, decimal_mark: str | None) -> str:
         decimal_mark = {".": ",", ",": "."}[last] if grouped and len(set(marks)) == 1 else last
     group = "," if decimal_mark == "." else "."
     whole, mark, rest = compact.partition(decimal_mark)
-    if group in rest or (group in whole and _GROUPED.fullmatch(whole) is None):
+    if group in rest or decimal_mark in rest or (group in whole and _GROUPED.fullmatch(whole) is None):
         raise ValueError(f"amount {compact[:40]!r} has its separators in the wrong place")
     return whole.replace(group, "") + ("." if mark else "") + rest
 

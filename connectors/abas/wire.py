@@ -17,6 +17,8 @@ OBJECTS_DIALECT = "application/abas.objects+json"
 SIMPLE_DIALECT = "application/abas.objects.simple+json"
 DIALECTS = (JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT)
 
+MOST_PARTS = 2_000_000  # some 400 MB once parsed, and twenty times the largest list of open items that we expect
+
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 Value = str | int | bool | Decimal | None
@@ -133,6 +135,8 @@ def parse_answer(body: bytes, *, status: int = 200) -> Answer:
 
     Raises: WireError when the bytes are no abas answer.
     """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_PARTS:
+        raise WireError(f"more than {MOST_PARTS} parts")
     try:
         document = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError, InvalidOperation) as error:

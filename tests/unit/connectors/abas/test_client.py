@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -88,6 +89,31 @@ async def test_a_write_follows_no_redirect(status: int) -> None:
         with pytest.raises(AbasOutcomeUnknown):
             await post(client)
     assert len(handler.requests) == 1
+
+
+class _Piece(httpx2.AsyncByteStream):
+    """A body that was never asked for; reading it is a failure."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("a body in an encoding without a bound was read")
+        yield b""
+
+
+async def test_an_encoding_that_nobody_asked_for_is_not_unpacked() -> None:
+    handler = Counting(httpx2.Response(200, headers={"Content-Encoding": "zstd"}, stream=_Piece()))
+    async with client_for(handler) as client:
+        with pytest.raises(AbasOutcomeUnknown):
+            await post(client)
+    assert handler.requests[0].headers["Accept-Encoding"] == "gzip"
+
+
+async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused() -> None:
+    bomb = gzip.compress(b" " * 5_000_000)
+    handler = Counting(httpx2.Response(200, headers={"Content-Encoding": "gzip"}, content=bomb))
+    settings = SETTINGS.model_copy(update={"max_answer_bytes": 1_000_000})
+    async with AbasClient(settings, transport=httpx2.MockTransport(handler)) as client:
+        with pytest.raises(AbasOutcomeUnknown):
+            await post(client)
 
 
 async def test_a_trickle_does_not_hold_us() -> None:

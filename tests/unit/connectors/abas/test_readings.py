@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -9,6 +10,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.abas.answers import entries_of
 from connectors.abas.client import AbasClient, set_field
@@ -87,6 +90,23 @@ def test_an_amount_written_as_text_is_read(text: str, mark: str | None, plain: s
 def test_an_amount_that_has_two_readings_is_not_read(text: str, mark: str | None) -> None:
     with pytest.raises(ValueError, match=r"decimal_mark|wrong place"):
         plain_amount(text, mark)
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from([",", "."]))
+def test_an_amount_in_either_writing_is_the_same_amount(cents: int, mark: str) -> None:
+    english = f"{Decimal(cents) / 100:,.2f}"
+    written = english if mark == "." else english.translate(str.maketrans(",.", ".,"))
+    for known in (mark, None):
+        assert Decimal(plain_amount(written, known)) == Decimal(cents) / 100
+
+
+@given(st.text(max_size=12) | st.from_regex(r"[0-9.,' +-]{0,12}", fullmatch=True))
+def test_any_text_is_an_amount_or_refused(text: str) -> None:
+    for mark in (None, ".", ","):
+        with contextlib.suppress(ValueError):
+            plain = plain_amount(text, mark)
+            assert plain.count(".") <= 1
+            assert "," not in plain
 
 
 @pytest.mark.parametrize(

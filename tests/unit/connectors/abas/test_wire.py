@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.abas.answers import entries_of, plain_fields
+from connectors.abas.errors import AbasUnavailable
 from connectors.abas.mapping import to_raw
-from connectors.abas.wire import WireError, parse_answer, parse_object, parse_objects
+from connectors.abas.wire import MOST_PARTS, WireError, parse_answer, parse_object, parse_objects, parse_single_value
 
 MAP = {"head": {"fields": {"idno": {"value": "70001"}, "bal": {"text": "1,250.00", "value": 1250.0}}}}
 ARRAY = {"head": {"fields": [{"name": "idno", "value": "70001"}, {"name": "bal", "text": "1,250.00", "value": 1250.0}]}}
@@ -56,6 +59,11 @@ def test_a_number_of_absurd_size_is_read_or_refused_at_once(number: str) -> None
     except WireError:
         return
     assert len(to_raw(read)) < 10_000
+
+
+def test_an_answer_of_too_many_parts_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(WireError, match="parts"):
+        parse_answer(b"[" + b"{}," * MOST_PARTS + b"0]")
 
 
 @pytest.mark.parametrize("data", [MAP, ARRAY, SIMPLE], ids=["map", "array", "simple"])
@@ -147,6 +155,9 @@ JSON = st.recursive(
                     "links",
                     "dialogInfo",
                     "remainingActions",
+                    "successCount",
+                    "errorCode",
+                    "erpNumber",
                     "actions",
                     "messages",
                     "id",
@@ -160,14 +171,18 @@ JSON = st.recursive(
 )
 
 
-@given(JSON)
-def test_any_json_is_read_or_refused(document: Any) -> None:
+@given(JSON, st.sampled_from([200, 401, 404, 500]))
+def test_any_json_is_read_or_refused(document: Any, status: int) -> None:
     try:
-        data = parse_answer(json.dumps(document).encode()).data
-        parse_object(data)
-        parse_objects(data)
+        answer = parse_answer(json.dumps(document).encode(), status=status)
     except WireError:
         return
+    for parse in (parse_object, parse_objects, parse_single_value):
+        with contextlib.suppress(WireError):
+            parse(answer.data)
+    with contextlib.suppress(AbasUnavailable):
+        assert all(isinstance(entry, dict) for entry in entries_of(answer, "name", key="fields"))
+    assert all(isinstance(value, str) for value in plain_fields(answer).values())
 
 
 @given(st.binary(max_size=200))
