@@ -18,6 +18,7 @@ from streams.matchfiles.columns import column_names, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.kinds import kind_of
 from streams.matchfiles.reading import SideFile
+from streams.matchfiles.rows import names_a_total
 from streams.matchfiles.tables import Table, column, read_table
 from streams.matchfiles.values import BadValue, amount_minor, decimal_mark
 
@@ -25,6 +26,8 @@ from streams.matchfiles.values import BadValue, amount_minor, decimal_mark
 def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], list[BadRow]]:
     """Read a remittance file of payment id, invoice as the payer wrote it, amount.
 
+    Ensures: a row that names no invoice advises nothing, so its payment is applied like one without advice; totals are
+             no rows.
     Raises: FileUnreadable when the payment or the invoice column can't be told.
     """
     kind = kind_of(path)
@@ -45,6 +48,8 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
     for number, row in table.each():
         payment, written = str(row[at_payment]).strip(), str(row[at_invoice]).strip()
         try:
+            if not written or (payment not in currencies and names_a_total(payment)):
+                continue
             if payment not in currencies:
                 raise BadValue(f"no payment {payment[:40]!r} in the payments file")
             amount = None
@@ -167,7 +172,8 @@ def _outcome(
                     Unmatched(side.other, line.id, line.amount_minor, line.currency, "no payment for this invoice")
                 )
             elif rest:
-                add(line.currency, f"rest of paid invoices: {_rest_kind(rest, line.amount_minor)}", rest)
+                what = _rest_kind(rest, line.amount_minor).replace("_", " ")
+                add(line.currency, f"rest of paid invoices, {what}", rest)
         for left_over in one.on_account:
             line = money[left_over.payment_id]
             add(line.currency, "on account", -left_over.amount_minor)

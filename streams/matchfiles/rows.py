@@ -125,7 +125,7 @@ class RowReader:
         if written and any(char.isdigit() for char in written):
             return "line"
         amounts = any(self._amount_cells(row))
-        if _names_a_total(written) or (not written and any(_names_a_total(_text(one)) for one in row if one)):
+        if names_a_total(written) or (not written and any(names_a_total(_text(one)) for one in row if one)):
             return "total"
         return (
             "more text"
@@ -321,7 +321,8 @@ def _several_currencies(rows: Sequence[Sequence[Any]], money: Sequence[int]) -> 
     return any(currency_in(value) for at in money for value in column(rows, at))
 
 
-def _names_a_total(text: str) -> bool:
+def names_a_total(text: str) -> bool:
+    """Whether a short text is the label of a total or of a balance carried forward."""
     words = plain(text).replace(":", " ").replace(".", " ").split()
     return 0 < len(words) <= 6 and bool(TOTAL_WORDS & set(words))
 

@@ -129,3 +129,20 @@ def test_a_full_disk_is_told_and_not_a_traceback(tmp_path: Path, monkeypatch: py
     assert result.exit_code == 2
     assert "No space left" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_an_advice_with_totals_and_rows_without_a_number(tmp_path: Path) -> None:
+    invoices, payments, advice = (tmp_path / name for name in ("invoices.csv", "payments.csv", "advice.csv"))
+    invoices.write_text(
+        "invoice_id,customer_name,invoice_date,due_date,amount\nINV-00104,Blue Lake Inc,2026-01-07,2026-02-07,200.00\n"
+        "INV-00105,Blue Lake Inc,2026-01-08,2026-02-01,300.00\n"
+    )
+    payments.write_text(
+        "payment_id,payer_name,payment_date,amount\nP1,BLUE LAKE,2026-02-03,300.00\nP2,BLUE LAKE,2026-02-04,200.00\n"
+    )
+    advice.write_text("Payment;Invoice;Amount\nP1;;300,00\nP2;lNV-1O4;200,00\nTotal;;500,00\n")
+    out = tmp_path / "out"
+    words = ["match", str(invoices), str(payments), "--remittance", str(advice), "--out", str(out)]
+    result = CliRunner().invoke(APP, words)
+    assert result.exit_code == 0, result.output
+    assert {(row[1], row[2]) for row in rows_of(out / "matches.csv")[1:]} == {("INV-00105", "P1"), ("INV-00104", "P2")}
