@@ -15,7 +15,7 @@ from typing import Any
 
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.text import plain, word_set
-from streams.matchfiles.columns import Columns, normal
+from streams.matchfiles.columns import CURRENCIES, Columns, normal
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.tables import Table, column
@@ -32,6 +32,7 @@ from streams.matchfiles.values import (
 )
 
 EXTRA_LIMIT = 60  # characters; a longer extra column is prose, not a category
+REMEMBERED = 100_000  # values of a kind that are kept to be shared
 FILLED = 0.8  # of a column's cells; one that is emptier is no good date or amount while another is fuller
 NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a"})
 TOTAL_WORDS = word_set(
@@ -66,6 +67,8 @@ class RowReader:
         self.signed_by = self._indicator()
         self.debits_signed = self._debits_are_signed()
         self.extra = self._extras()
+        self.days: dict[Any, date | None] = {}  # a day stands in many rows, and is read once
+        self.shared: dict[str, str] = {}  # so does a customer, and is held once
         self._tell()
 
     def understood(self) -> dict[str, str]:
@@ -152,18 +155,36 @@ class RowReader:
             side=self.side,
             amount_minor=self._amount(row, currency),
             currency=currency,
-            on=read_date(row[single["date"]], self.order) if "date" in single else None,
+            on=self._day(row[single["date"]]) if "date" in single else None,
             value_on=self._value_date(row),
             text=self._texts(row),
-            counterparty=_text(row[single["counterparty"]]) if "counterparty" in single else "",
+            counterparty=self._once(_text(row[single["counterparty"]])) if "counterparty" in single else "",
             references=tuple(filter(None, (_text(row[at]) for at in self.columns.references))),
             batch_key=_text(row[single["batch_key"]]) if "batch_key" in single else "",
-            extra={str(self.table.headers[at]): value for at in self.extra if (value := _text(row[at]))},
+            extra={
+                self._once(str(self.table.headers[at])): self._once(value)
+                for at in self.extra
+                if (value := _text(row[at]))
+            },
         )
+
+    def _day(self, cell: Any) -> date | None:
+        if not isinstance(cell, str):
+            return read_date(cell, self.order)
+        if cell not in self.days:
+            if len(self.days) >= REMEMBERED:
+                self.days.clear()
+            self.days[cell] = read_date(cell, self.order)
+        return self.days[cell]
+
+    def _once(self, text: str) -> str:
+        if len(self.shared) >= REMEMBERED:
+            self.shared.clear()
+        return self.shared.setdefault(text, text)
 
     def _currency(self, row: Sequence[Any]) -> str:
         if "currency" in self.single and (named := _text(row[self.single["currency"]])):
-            return currency_in(named) or named.upper()[:3]
+            return self._once(named if named in CURRENCIES else currency_in(named) or named.upper()[:3])
         if self.mixed:
             return next(filter(None, (currency_in(text) for text in self._amount_cells(row))), self.currency)
         return self.currency
