@@ -35,11 +35,26 @@ from connectors.paytrace.backfill import BackfillProgress, backfill
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.gateway import not_offered, open_gateway
 from connectors.paytrace.hooks import PayTraceDesk
+from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.failures import ContractBroken
-from streams.agents import fold_payments, identify_payers, match_open_items, post_to_abas
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+)
+from streams.agents import (
+    decide_wishes,
+    fold_payments,
+    identify_payers,
+    match_open_items,
+    post_to_abas,
+    send_to_paytrace,
+)
 from streams.agents.inbox import Flow
 from streams.brokers import no_broker
 from streams.metrics import TaskMetrics
@@ -61,11 +76,12 @@ EXIT_HALTED = 70
 # A cold embedded broker on a busy machine took 15 s; four times that, and a supervisor starts us again anyway.
 TOPICS_TIMEOUT_S = 60.0
 
-# Every pure agent, in the order in which a payment meets them.
+# Every pure agent, in the order in which a payment meets them; wishes come last.
 DECIDERS: tuple[Processor[Any], ...] = (
     fold_payments.FOLD_PAYMENTS,
     identify_payers.IDENTIFY_PAYERS,
     match_open_items.MATCH_OPEN_ITEMS,
+    decide_wishes.DECIDE_WISHES,
 )
 
 
@@ -134,6 +150,27 @@ class AbasLedger:
         return await self._sink.post(command)
 
 
+class PayTraceCalls:
+    """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.paytrace
+        self._sink: PayTraceSink | None = None
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
+        """Look before a call; see streams.ports.Gateway."""
+        return await self._opened().begin(request)
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        """Make a call exactly once; see streams.ports.Gateway."""
+        return await self._opened().carry_out(call, taken)
+
+    def _opened(self) -> PayTraceSink:
+        if self._sink is None:
+            self._sink = PayTraceSink(open_gateway(self._settings), self._settings)
+        return self._sink
+
+
 def worker_app(settings: Settings) -> faust.App:
     """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
     client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -155,19 +192,32 @@ def worker_app(settings: Settings) -> faust.App:
         web_enabled=False,
         datadir=str(settings.data_dir / "faust"),
     )
-    sink = sink_processor(settings)
+    sink, calls = sink_processor(settings), gateway_processor(settings)
+    processors = (*DECIDERS, calls, sink)
     membership = GroupMembership(
         settings.kafka_options, group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
-    crew = new_crew(settings, (*DECIDERS, sink), membership)
+    crew = new_crew(settings, processors, membership)
     flow = Flow(settings.worker.batch_size, settings.worker.linger_s)
     fold_payments.register(app, crew, flow)
     identify_payers.register(app, crew, flow)
     match_open_items.register(app, crew, flow)
+    decide_wishes.register(app, crew, flow)
+    send_to_paytrace.register(app, crew, flow, calls)
     post_to_abas.register(app, crew, flow, sink)
     _attend(app, crew, settings.worker.tend_every_s)
-    _tell_standing(app, crew, {processor.inbox for processor in (*DECIDERS, sink)}, settings)
+    _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)
     return app
+
+
+def every_processor(settings: Settings) -> tuple[Processor[Any], ...]:
+    """The work of every agent, for commands that look at all of it; nothing is contacted."""
+    return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
+
+
+def gateway_processor(settings: Settings) -> Processor[send_to_paytrace.Subject]:
+    """What is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
+    return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings))
 
 
 def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:

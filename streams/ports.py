@@ -13,6 +13,13 @@ from schemas.records.erp import (
     PostingRefused,
     ReverseCashReceipt,
 )
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+)
 from schemas.records.payments import ObservedBy, TransactionObserved
 
 ErpCommand = PostCashReceipt | ReverseCashReceipt
@@ -27,6 +34,25 @@ class Ledger(Protocol):
         """Make the ERP hold this document exactly once, looking up before and after; the same outcome each time.
 
         Raises: Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
+        """
+        ...
+
+
+class Gateway(Protocol):
+    """The payment gateway, as the agent sees it that carries out wishes."""
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
+        """Look at the gateway before a call is made, so that its effect can be told from what was there already.
+
+        Raises: Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
+        """
+        ...
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        """Make the gateway hold the effect of this call exactly once, looking up before and after.
+
+        Shapes: taken are transactions that other calls on the same subject brought about.
+        Raises: as begin.
         """
         ...
 

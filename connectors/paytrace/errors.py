@@ -1,9 +1,10 @@
 """What can go wrong with PayTrace, named by what should happen next (families: schemas/failures.py).
 
 Transient
-  PayTraceUnavailable      no usable answer to a call that changed nothing: ask again
+  PayTraceUnavailable      no usable answer to a call that changed nothing: ask again (the whole side may be away)
   PayTraceThrottled        429: ask again after retry_after_s
   PaymentOutcomeUnknown    a money-moving call may have worked: look up by reference before any repeat
+  CallStillUnknown         looked up after a while and not found: the call is made again, after another look
 Refused
   PayTraceRefused          understood and rejected (code 1 with errors, 422); code is the first error number
 Unreadable
@@ -19,10 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schemas.failures import ContractBroken, Refused, Transient, Unreadable
+from schemas.failures import ContractBroken, Refused, Transient, Unavailable, Unreadable
 
 
-class PayTraceUnavailable(Transient):
+class PayTraceUnavailable(Unavailable):
     """PayTrace did not answer usefully, and nothing can have changed there."""
 
 
@@ -37,6 +38,10 @@ class PaymentOutcomeUnknown(Transient):
         super().__init__(message)
         self.path = path
         self.reference = reference
+
+
+class CallStillUnknown(Unavailable):
+    """A call without an answer left no trace; nothing else may happen before somebody looked again."""
 
 
 class PayTraceRefused(Refused):

@@ -59,6 +59,11 @@ class PayTraceSettings(BaseModel):
     retry_wait_initial_s: float = Field(default=0.5, ge=0)
     retry_wait_max_s: float = Field(default=20.0, ge=0)
 
+    # A wish that waited longer is not carried out: whoever made it may have helped himself meanwhile.
+    wish_expires_s: float = Field(default=86_400.0, gt=0)
+    # After a call without an answer: how long PayTrace may still be at it, before a look-up counts as a no.
+    outcome_wait_s: float = Field(default=90.0, ge=0)
+
     ach_page_size: int = Field(default=30, ge=1, le=30)
     check_export_path: str = "/v1/checks/export/by_date_range"
     recurrence_export_path: str = "/v1/recurrence/export_scheduled"

@@ -1,4 +1,4 @@
-"""Records of the gateway context: what others ask of the payment gateway.
+"""Records of the gateway context: what others ask of the payment gateway, and what it made of that.
 
 Field for field like schemas/avro/gateway/*.avsc; tests/catalog holds the two together.
 Meaning, unit and source of each field stand in the .avsc, so that every language reads the same words.
@@ -50,3 +50,133 @@ class PaymentWishObserved:
     reason: str
     observed_at: datetime
     raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentWishAccepted:
+    """A wish that can be carried out; from now on it is carried out or refused, once."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentWishTurnedDown:
+    """A wish that can't be carried out as it stands; somebody has to change it at abas."""
+
+    wish_id: str
+    abas_customer_id: str
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentWishClosed:
+    """What became of a wish that was accepted."""
+
+    wish_id: str
+    call_reference: str
+    abas_customer_id: str
+    is_done: bool
+    code: str
+    message: str
+    result_transaction_id: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestGatewayCall:
+    """Command: carry out an accepted wish."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCallBegun:
+    """The gateway was looked at before the call; the call may have been made from now on."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    seen_before: tuple[str, ...]
+    begun_at: datetime
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryOutGatewayCall:
+    """Command: make a call that was begun, after looking whether it was made already."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    seen_before: tuple[str, ...]
+    begun_at: datetime
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCallDone:
+    """Outcome: the gateway holds the effect of this call, once."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    result_transaction_id: str | None = None
+    code: str
+    message: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCallRefused:
+    """Outcome: the gateway said no, or the call can't be made; a fact, not a failure."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    paytrace_transaction_id: str | None = None
+    vault_customer_id: str | None = None
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    code: str
+    message: str
+    occurred_at: datetime

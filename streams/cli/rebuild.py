@@ -53,7 +53,7 @@ def rebuild(
 
 def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
-    from streams.bootstrap import DECIDERS, codec, sink_processor
+    from streams.bootstrap import codec, every_processor
     from streams.rebuild import compare_agents
     from streams.tasks.kafka import KafkaLog
 
@@ -65,7 +65,7 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
         try:
             with console.status("deciding again") as status:
                 return await compare_agents(
-                    (*DECIDERS, sink_processor(settings)),
+                    every_processor(settings),
                     log,
                     codec(settings),
                     tell=lambda name: status.update(f"deciding again: {name}"),

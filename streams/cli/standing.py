@@ -108,11 +108,11 @@ class Standing:
 def standing_of(stack: Stack, status: SupervisorStatus) -> Standing:
     """Ask workers, broker and projector once; nothing is changed."""
     from schemas import catalog
-    from streams.bootstrap import DECIDERS, sink_processor
+    from streams.bootstrap import every_processor
     from streams.standing import read_all
 
     told = read_all(stack.data_dir / "state")
-    processors = (*DECIDERS, sink_processor(stack.settings))
+    processors = every_processor(stack.settings)
     partitions = {processor.inbox: range(catalog.topic(processor.inbox).partitions) for processor in processors}
     ends = _ends(stack, [(inbox, number) for inbox, numbers in partitions.items() for number in numbers])
     agents = tuple(

@@ -14,6 +14,8 @@ PAYMENT_OBSERVATIONS = "payments.observations.v1"
 IDENTIFICATION_INBOX = "identification.inbox.v1"
 RECEIVABLES_INBOX = "receivables.inbox.v1"
 ERP_COMMANDS = "erp.commands.v1"
+GATEWAY_INBOX = "gateway.inbox.v1"
+GATEWAY_COMMANDS = "gateway.commands.v1"
 
 Record = Any  # any frozen dataclass of schemas.records; the catalogue says which topic carries which
 

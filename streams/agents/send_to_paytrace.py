@@ -1,0 +1,140 @@
+"""Carries out what was decided about wishes at PayTrace, each call exactly once, and tells what came of it.
+
+A call has two steps with the journal between them. It is begun: PayTrace is looked at, and what was there already is
+written down. Then it is carried out: looked up, made, looked up. So a crash at any moment finds the effect of its own
+call, and never takes an older refund of the same size for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import faust
+from faust.types import AgentT, StreamT
+
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+    WishKind,
+)
+from schemas.records.payments import RefundLinked
+from streams.agents.inbox import Flow, batches, inbox_topic
+from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, PAYMENT_OBSERVATIONS, Output, no_rule_for
+from streams.ports import Gateway
+from streams.tasks.crew import Crew
+from streams.tasks.processor import Processor
+
+NAME = "send-to-paytrace"
+# What a crash can make us look up again.
+CALLS_AT_ONCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was done to one payment or vault customer: references begun and ended, transactions that came of them."""
+
+    begun: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+
+
+def send_to_paytrace(gateway: Gateway) -> Processor[Subject]:
+    """The work of this agent, against this gateway."""
+
+    async def perform(state: Subject, record: Any) -> tuple[Any, ...]:
+        match record:
+            case RequestGatewayCall():
+                return () if record.call_reference in state.begun | state.ended else (await gateway.begin(record),)
+            case CarryOutGatewayCall():
+                if record.call_reference in state.ended:
+                    return ()
+                return (await gateway.carry_out(record, state.taken),)
+            case _:
+                raise no_rule_for(record, GATEWAY_COMMANDS)
+
+    return Processor(
+        name=NAME,
+        inbox=GATEWAY_COMMANDS,
+        journal="gateway.outcomes.v1",
+        state_type=Subject,
+        initial=Subject(),
+        perform=perform,
+        evolve=evolve,
+        route=route,
+        batch_size=CALLS_AT_ONCE,
+    )
+
+
+def evolve(state: Subject, event: Any) -> Subject:
+    """The subject after this event."""
+    match event:
+        case GatewayCallBegun():
+            return replace(state, begun=state.begun | {event.call_reference})
+        case GatewayCallDone():
+            came = frozenset(filter(None, [event.result_transaction_id]))
+            return replace(state, ended=state.ended | {event.call_reference}, taken=state.taken | came)
+        case GatewayCallRefused():
+            return replace(state, ended=state.ended | {event.call_reference})
+        case _:
+            return state
+
+
+def route(_state: Subject, event: Any) -> tuple[Output, ...]:
+    """A begun call is carried out next; an outcome closes its wish, and a refund is linked to its payment."""
+    match event:
+        case GatewayCallBegun():
+            return (Output(GATEWAY_COMMANDS, _carry_out(event)),)
+        case GatewayCallDone() | GatewayCallRefused():
+            outputs = (Output(GATEWAY_INBOX, event),)
+            link = _refund_link(event)
+            return outputs if link is None else (*outputs, Output(PAYMENT_OBSERVATIONS, link))
+        case _:
+            return ()
+
+
+def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
+    return CarryOutGatewayCall(
+        wish_id=begun.wish_id,
+        call_reference=begun.call_reference,
+        subject=begun.subject,
+        kind=begun.kind,
+        paytrace_transaction_id=begun.paytrace_transaction_id,
+        vault_customer_id=begun.vault_customer_id,
+        abas_customer_id=begun.abas_customer_id,
+        amount_minor=begun.amount_minor,
+        currency=begun.currency,
+        seen_before=begun.seen_before,
+        begun_at=begun.begun_at,
+        occurred_at=begun.occurred_at,
+    )
+
+
+def _refund_link(event: GatewayCallDone | GatewayCallRefused) -> RefundLinked | None:
+    """PayTrace's exports link no refund to its payment; whoever made the refund knows."""
+    if not isinstance(event, GatewayCallDone) or event.kind is not WishKind.REFUND:
+        return None
+    if event.paytrace_transaction_id is None or event.result_transaction_id is None:
+        return None
+    return RefundLinked(
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        refund_transaction_id=event.result_transaction_id,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        linked_by=NAME,
+        occurred_at=event.occurred_at,
+    )
+
+
+def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Subject]) -> AgentT[bytes]:
+    """Hang the agent onto the app."""
+
+    @app.agent(inbox_topic(app, processor.inbox), name=processor.name)
+    async def send_to_paytrace(stream: StreamT[bytes]) -> None:
+        async for records in batches(stream, flow):
+            await crew.advance(processor, records)
+
+    return send_to_paytrace

@@ -1,0 +1,234 @@
+"""Calls that wishes ask for, against the sandbox, in both versions: each exactly once, whatever the connection does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.errors import CallStillUnknown, PayTraceUnavailable
+from connectors.paytrace.gateway import open_gateway
+from connectors.paytrace.ports import BankAccount, CardDetails, Charge
+from connectors.paytrace.sink import PayTraceSink
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+    WishKind,
+)
+from tests.support.paytrace_sandbox import VISA, Sandbox
+
+NOON = datetime(2026, 11, 24, 20, tzinfo=UTC)  # noon in Los Angeles, where the sandbox stands
+CARD = CardDetails(SecretStr(VISA), 12, 2030, SecretStr("999"))
+NOBODY: frozenset[str] = frozenset()
+MONEY_PATHS = {
+    WishKind.REFUND: ("/v1/transactions/refund", "/v3/card/batch/refund"),
+    WishKind.VOID: ("/v1/transactions/void", "/v3/card/batch/void"),
+    WishKind.CAPTURE: ("/v1/transactions/authorization/capture", "/v3/card/batch/capture"),
+    WishKind.CHARGE: ("/v1/transactions/sale/by_customer", "/v3/card/sale/customer"),
+}
+
+
+class Till:
+    """A sandbox with a merchant's day in it, and the sink that carries out wishes there."""
+
+    def __init__(self, sandbox: Sandbox, version: str) -> None:
+        self.sandbox = sandbox
+        self.version = version
+        self.settings = sandbox.client_settings(api_version=version, outcome_wait_s=0.0, read_timeout_s=2.0)
+        self.client = open_gateway(self.settings)
+        self.sink = PayTraceSink(self.client, self.settings, now=lambda: NOON)
+
+    def path_of(self, kind: WishKind) -> str:
+        return MONEY_PATHS[kind][0 if self.version == "v1" else 1]
+
+    async def made(self, kind: WishKind, amount_minor: int = 12500) -> str | None:
+        """What a wish of this kind is about; the id of a payment that it can act on, or None for a charge."""
+        async with PayTraceClient(self.sandbox.client_settings()) as shop:
+            if kind is WishKind.CHARGE:
+                await shop.create_customer("acme-inc", card=CARD, billing_address={"name": "Kevin"})
+                return None
+            charge = Charge(amount_minor=amount_minor, invoice_number="RE-1")
+            make = shop.authorize_keyed if kind is WishKind.CAPTURE else shop.sale_keyed
+            answer = await make(CARD, charge)
+            if kind is WishKind.REFUND:
+                await shop.settle()
+            return answer.transaction_id
+
+    async def begun(
+        self, kind: WishKind, payment: str | None, amount_minor: int = 5000, reference: str = "SALDO-W-1", **more: Any
+    ) -> CarryOutGatewayCall:
+        call = await self.sink.begin(request(kind, payment, amount_minor, reference, **more))
+        assert isinstance(call, GatewayCallBegun), call
+        return CarryOutGatewayCall(**{name: getattr(call, name) for name in CarryOutGatewayCall.__dataclass_fields__})
+
+    def effects(self, kind: WishKind) -> int:
+        """How often the books show what a wish of this kind asks for."""
+        books = self.sandbox.books().values()
+        return sum(
+            {
+                WishKind.REFUND: entry["kind"] == "REFUND",
+                WishKind.VOID: entry["state"] == "VOIDED",
+                WishKind.CAPTURE: entry["state"] == "PENDING",
+                WishKind.CHARGE: entry["invoice_id"] == "SALDO-W-1",
+            }[kind]
+            for entry in books
+        )
+
+
+def request(
+    kind: WishKind, payment: str | None, amount_minor: int = 5000, reference: str = "SALDO-W-1", **more: Any
+) -> RequestGatewayCall:
+    fields: dict[str, Any] = {
+        "wish_id": "(1,900,0)",
+        "call_reference": reference,
+        "subject": f"payment/{payment}",
+        "kind": kind,
+        "paytrace_transaction_id": payment,
+        "vault_customer_id": "acme-inc" if kind is WishKind.CHARGE else None,
+        "abas_customer_id": "70001",
+        "amount_minor": 12500 if kind is WishKind.CAPTURE else amount_minor,
+        "currency": "USD",
+        "occurred_at": NOON,
+        **more,
+    }
+    return RequestGatewayCall(**fields)
+
+
+@pytest.fixture(params=["v1", "v3"])
+async def till(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Till]:
+    opened = Till(sandbox, request.param)
+    yield opened
+    await opened.client.aclose()
+
+
+ALL = [WishKind.REFUND, WishKind.VOID, WishKind.CAPTURE, WishKind.CHARGE]
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_a_wish_is_carried_out_and_a_repeat_finds_it_done(till: Till, kind: WishKind) -> None:
+    call = await till.begun(kind, await till.made(kind))
+    first = await till.sink.carry_out(call, NOBODY)
+    again = await till.sink.carry_out(call, NOBODY)
+    assert isinstance(first, GatewayCallDone), first
+    assert isinstance(again, GatewayCallDone), again
+    assert again.result_transaction_id == first.result_transaction_id
+    assert (first.result_transaction_id is not None) == (kind in {WishKind.REFUND, WishKind.CHARGE})
+    assert till.effects(kind) == 1
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_an_answer_that_is_lost_after_the_effect_is_looked_up(till: Till, kind: WishKind) -> None:
+    call = await till.begun(kind, await till.made(kind))
+    till.sandbox.admin("faults", {"cut_after": {"count": 1, "path": till.path_of(kind)}})
+    outcome = await till.sink.carry_out(call, NOBODY)
+    assert isinstance(outcome, GatewayCallDone), outcome
+    assert till.effects(kind) == 1
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_a_call_that_is_lost_before_the_effect_is_made_after_another_look(till: Till, kind: WishKind) -> None:
+    call = await till.begun(kind, await till.made(kind))
+    till.sandbox.admin("faults", {"cut_before": {"count": 1, "path": till.path_of(kind)}})
+    with pytest.raises(CallStillUnknown):
+        await till.sink.carry_out(call, NOBODY)
+    assert till.effects(kind) == 0
+    assert isinstance(await till.sink.carry_out(call, NOBODY), GatewayCallDone)
+    assert till.effects(kind) == 1
+
+
+async def test_nothing_is_sent_while_paytrace_can_not_be_asked(till: Till) -> None:
+    call = await till.begun(WishKind.REFUND, await till.made(WishKind.REFUND))
+    till.sandbox.admin("faults", {"http_503": {"path": "/v1/transactions/export"}})
+    till.sandbox.admin("faults", {"http_503": {"path": "/v3/transaction"}} if till.version == "v3" else {})
+    with pytest.raises(PayTraceUnavailable):
+        await till.sink.carry_out(call, NOBODY)
+    assert till.effects(WishKind.REFUND) == 0
+
+
+async def test_equal_refunds_of_one_payment_are_not_taken_for_each_other(till: Till) -> None:
+    payment = await till.made(WishKind.REFUND)
+    first = await till.begun(WishKind.REFUND, payment)
+    second = await till.begun(WishKind.REFUND, payment, reference="SALDO-W-2")
+    one = await till.sink.carry_out(first, NOBODY)
+    assert isinstance(one, GatewayCallDone)
+    two = await till.sink.carry_out(second, frozenset({one.result_transaction_id or ""}))
+    assert isinstance(two, GatewayCallDone)
+    assert one.result_transaction_id != two.result_transaction_id
+    assert till.effects(WishKind.REFUND) == 2
+
+
+async def test_a_refund_that_was_there_before_is_not_taken_for_ours(till: Till) -> None:
+    payment = await till.made(WishKind.REFUND)
+    async with PayTraceClient(till.sandbox.client_settings()) as shop:
+        by_hand = await shop.refund(payment or "", 5000)
+    call = await till.begun(WishKind.REFUND, payment)
+    assert call.seen_before == (by_hand.transaction_id,)
+    outcome = await till.sink.carry_out(call, NOBODY)
+    assert isinstance(outcome, GatewayCallDone)
+    assert outcome.result_transaction_id != by_hand.transaction_id
+    assert till.effects(WishKind.REFUND) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "code"),
+    [
+        (WishKind.REFUND, WishKind.VOID, {"v1": "817", "v3": "107"}),
+        (WishKind.VOID, WishKind.REFUND, {"v1": "818", "v3": "110"}),
+        (WishKind.CAPTURE, WishKind.REFUND, {"v1": "not-authorized", "v3": "not-authorized"}),
+    ],
+)
+async def test_what_paytrace_refuses_is_a_fact(
+    till: Till, kind: WishKind, made: WishKind, code: dict[str, str]
+) -> None:
+    call = await till.begun(kind, await till.made(made, 9900))
+    outcome = await till.sink.carry_out(call, NOBODY)
+    assert isinstance(outcome, GatewayCallRefused), outcome
+    assert outcome.code == code[till.version]
+    assert outcome.message
+
+
+async def test_a_declined_charge_is_a_fact_and_stays_one(till: Till) -> None:
+    await till.made(WishKind.CHARGE)
+    call = await till.begun(WishKind.CHARGE, None, amount_minor=29)
+    for _ in range(2):
+        assert isinstance(await till.sink.carry_out(call, NOBODY), GatewayCallRefused)
+    assert till.effects(WishKind.CHARGE) == 1
+
+
+async def test_a_customer_without_a_card_is_debited_once_for_our_key(till: Till) -> None:
+    account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
+    async with PayTraceClient(till.sandbox.client_settings()) as shop:
+        await shop.create_customer("acme-inc", account=account, billing_address={"name": "Kevin"})
+    call = await till.begun(WishKind.CHARGE, None)
+    outcomes = [await till.sink.carry_out(call, NOBODY) for _ in range(2)]
+    debits = [entry for entry in till.sandbox.books().values() if entry["kind"].startswith("ACH")]
+    if till.version == "v1":
+        assert debits == []
+        assert {outcome.code for outcome in outcomes} == {"not-offered"}
+        return
+    assert len(debits) == 1
+    for outcome in outcomes:
+        assert isinstance(outcome, GatewayCallDone), outcome
+        assert outcome.result_transaction_id == debits[0]["id"]
+
+
+async def test_an_unknown_payment_or_customer_is_refused_before_any_call(till: Till) -> None:
+    assert isinstance(await till.sink.begin(request(WishKind.REFUND, "5")), GatewayCallRefused)
+    for kind in (WishKind.VOID, WishKind.CAPTURE, WishKind.CHARGE):
+        call = await till.begun(kind, None if kind is WishKind.CHARGE else "5")
+        assert isinstance(await till.sink.carry_out(call, NOBODY), GatewayCallRefused)
+    assert till.sandbox.books() == {}
+
+
+async def test_a_wish_that_waited_too_long_is_not_carried_out(till: Till) -> None:
+    old = request(WishKind.CHARGE, None, occurred_at=NOON - timedelta(days=2))
+    outcome = await till.sink.begin(old)
+    assert isinstance(outcome, GatewayCallRefused)
+    assert outcome.code == "too-old"
