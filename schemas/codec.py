@@ -252,7 +252,12 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
 
 
 def _to_fields(record: Record) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: getattr(record, name) for name in _field_names(type(record).__name__)}
+
+
+@cache
+def _field_names(name: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(catalog.record_classes()[name]))
 
 
 def _jsonable(value: Any) -> Any:

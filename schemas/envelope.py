@@ -148,4 +148,4 @@ def format_time(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds; raises ValueError on a naive instant."""
     if instant.tzinfo is None:
         raise ValueError(f"instants are aware and in UTC, got naive {instant!r}")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -17,7 +17,7 @@ capture, a void or a return.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -130,6 +130,9 @@ class Identity:
     invoice_number: str | None
     vault_customer_id: str | None
     card_last_four: str | None
+
+
+_IDENTIFYING = tuple(field.name for field in fields(Identity))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,8 +319,10 @@ def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
         currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
         return _contradicted(state, f"currencies {currencies}", seen)
     events = _newly_proved(state, reading, seen) + _amount_changed(state, reading, seen)
+    known = reduce(evolve, events, state)
     for rule in (_reversals, _contradictions, _amount_to_remember):
-        events += rule(reduce(evolve, events, state), reading, seen)
+        more = rule(known, reading, seen)
+        events, known = events + more, reduce(evolve, more, known)
     return events
 
 
@@ -376,7 +381,7 @@ def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> t
     told = {
         "paytrace_transaction_id": seen.paytrace_transaction_id,
         "occurred_at": seen.observed_at,
-        **asdict(state.identity),
+        **_identifying(state.identity),
     }
     events: tuple[Event, ...] = ()
     if _completed(state, Fact.CAPTURED, _VOIDS | {Fact.ACH_RETURNED}, Fact.CAPTURE_REVERSED):
@@ -435,7 +440,7 @@ def _told_by(seen: TransactionObserved) -> dict[str, Any]:
         "paytrace_transaction_id": seen.paytrace_transaction_id,
         "amount_minor": seen.amount_minor,
         "occurred_at": seen.observed_at,
-        **asdict(_identity(seen)),
+        **_identifying(seen),
     }
 
 
@@ -517,7 +522,11 @@ def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountSighting
 
 
 def _identity(told: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
-    return Identity(**{field.name: getattr(told, field.name) for field in fields(Identity)})
+    return Identity(**_identifying(told))
+
+
+def _identifying(told: Identity | TransactionObserved | PaymentCaptured | RefundIssued) -> dict[str, Any]:
+    return {name: getattr(told, name) for name in _IDENTIFYING}
 
 
 def _movement(
