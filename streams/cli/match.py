@@ -55,7 +55,10 @@ def match(
         bool, typer.Option("--details", help="Also show how each file was understood and what each rule found")
     ] = False,
 ) -> None:
-    """Match the lines of two files; write matches, evidence, open lines and the bridge to DIR."""
+    """Match the lines of two files and show the evidence.
+
+    Matches, evidence, open lines and the bridge are written to DIR.
+    """
     # The engine needs the `match` extra; other commands must start without it.
     from streams.domain.matching.rules import RulesInvalid
     from streams.matchfiles.errors import MatchFileError
