@@ -94,8 +94,11 @@ def load_profile(path: Path | None) -> Profile:
 
 
 def load_rules(path: Path) -> RuleSet:
-    """Read a rules file. Raises: RulesInvalid."""
-    return parse_rules(path.read_text(encoding="utf-8"), str(path))
+    """Read a rules file. Raises: RulesInvalid, ProfileInvalid for what is no text."""
+    try:
+        return parse_rules(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileInvalid([f"{path}:1: the rules can't be read: {error}. Save them as UTF-8 text"]) from error
 
 
 def _side(path: Path, node: yaml.Node, problems: list[str]) -> SideProfile:
@@ -110,6 +113,8 @@ def _side(path: Path, node: yaml.Node, problems: list[str]) -> SideProfile:
                 problems.append(f"{_at(path, value)}: sign is {value.value!r}. Write 1 or -1")
             else:
                 values["sign"] = int(value.value)
+        elif key == "currency" and not (len(str(value.value)) == 3 and str(value.value).isalpha()):
+            problems.append(f"{_at(path, value)}: currency is {value.value!r}. Write a three-letter code such as EUR")
         elif key == "decimal" and value.value not in (".", ","):
             problems.append(f'{_at(path, value)}: decimal is {value.value!r}. Write "." or ","')
         else:

@@ -28,6 +28,7 @@ ONE_SIDED = ("side", "id", "other_id", "kind", "status", "rule")
 UNMATCHED = ("side", "id", "reason", "nearest")
 BRIDGE = ("currency", "what", "count", "amount_minor", "amount")
 BAD_ROWS = ("side", "file", "line", "reason")
+FORMULA_STARTS = "=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20"  # the last four are the wide forms of the first
 _NUMBER = re.compile(r"^[-+]?\d[\d.,]*$")
 
 
@@ -36,7 +37,7 @@ def safe(value: Any) -> Any:
 
     A plain negative number begins with "-" too and is left alone.
     """
-    if isinstance(value, str) and value and value[0] in "=+-@\t\r\n|%" and not _NUMBER.match(value):
+    if isinstance(value, str) and value and value[0] in FORMULA_STARTS and not _NUMBER.match(value):
         return "'" + value
     return value
 

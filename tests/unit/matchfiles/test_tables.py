@@ -14,8 +14,8 @@ from openpyxl import Workbook
 from streams.domain.matching.lines import Side
 from streams.matchfiles import tables
 from streams.matchfiles.encoding import decoded, encoding_of
-from streams.matchfiles.errors import FileUnreadable
-from streams.matchfiles.profile import SideProfile
+from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
+from streams.matchfiles.profile import SideProfile, load_profile
 from streams.matchfiles.reading import SideFile, one_currency, read_side
 from streams.matchfiles.values import BadValue, amount_minor, currency_in, date_order, money, read_date
 
@@ -342,3 +342,15 @@ def test_no_currency_against_several_is_told(tmp_path: Path) -> None:
     bare = read(tmp_path, "date,amount\n2026-03-02,1.00\n")
     one_currency(several, bare)
     assert "EUR, USD" in bare.notes[0]
+
+
+def test_a_profile_says_every_mistake_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text('left:\n  currency: EURO\n  decimal: "."\nright:\n  sign: 2\n')
+    with pytest.raises(ProfileInvalid) as refused:
+        load_profile(path)
+    assert [problem.split(": ")[0] for problem in refused.value.problems] == [f"{path}:2", f"{path}:5"]
+    (tmp_path / "rules.yaml").write_bytes(b"\x80\xff")
+    path.write_text("rules: rules.yaml\n")
+    with pytest.raises(ProfileInvalid, match="UTF-8"):
+        load_profile(path)
