@@ -1,0 +1,167 @@
+"""Wishes typed at the abas sandbox, carried out at the PayTrace sandbox by a real worker that is killed in between.
+
+Each wish has its effect once by PayTrace's own books, whether the worker dies after the effect and before its outcome
+is known, or PayTrace's answers are lost, and a refund is linked to its payment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.paytrace.ports import Charge
+from schemas.records.gateway import PaymentWishClosed
+from schemas.records.payments import RefundApplied
+from streams.embedded.kafka import EmbeddedKafka
+from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
+from tests.support.installation import Installation, ask, card, wait_for
+from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
+from tests.support.worker_process import SESSION_S, make_our_topics
+
+WISHES = "gateway.events.v1"
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def saldo(tmp_path: Path) -> Iterator[Installation]:
+    with EmbeddedKafka(tmp_path / "kafka", die_with_parent=True) as broker:
+        make_our_topics(broker.bootstrap_servers)
+        yield Installation(broker.bootstrap_servers, tmp_path)
+
+
+def shop(paytrace: Sandbox) -> dict[str, str]:
+    """A merchant's day: what can be refunded, voided and captured, by its transaction id."""
+
+    def sell(amount_minor: int, *, authorize: bool = False) -> str:
+        charge = Charge(amount_minor=amount_minor, invoice_number=f"RE-{amount_minor}")
+        answer = ask(
+            paytrace,
+            lambda client: client.authorize_keyed(card(), charge) if authorize else client.sale_keyed(card(), charge),
+        )
+        return str(answer.transaction_id)
+
+    ask(paytrace, lambda client: client.create_customer("acme-inc", card=card(), billing_address={"name": "Kevin"}))
+    settled = sell(12500)
+    paytrace.admin("settle", {})
+    return {"refund": settled, "void": sell(700), "capture": sell(900, authorize=True)}
+
+
+def make_wishes(abas: AbasSandboxProcess, payments: dict[str, str]) -> None:
+    amounts = {"refund": "50.00", "void": "7.00", "capture": "9.00", "charge": "33.00"}
+    wishes = [
+        {"kind": kind, "customer_number": "70001", "amount": amount, "currency": "USD", "reason": f"please {kind}"}
+        | ({"paytrace_transaction_id": payments[kind]} if kind in payments else {})
+        for kind, amount in amounts.items()
+    ]
+    abas.admin("POST", "payment-wishes", wishes)
+
+
+def effects(paytrace: Sandbox, payments: dict[str, str]) -> Counter[str]:
+    """How often PayTrace's books show what each wish asks for."""
+    books = paytrace.books()
+    return Counter(
+        {
+            "refund": sum(entry["refund_of"] == payments["refund"] for entry in books.values()),
+            "void": books[payments["void"]]["state"] == "VOIDED",
+            "capture": books[payments["capture"]]["state"] == "PENDING",
+            "charge": sum(entry["amount_minor"] == 3300 for entry in books.values()),
+        }
+    )
+
+
+def closed(saldo: Installation) -> list[PaymentWishClosed]:
+    """Every wish that was closed, by its first telling."""
+    told = {
+        record.wish_id: record for _, record in reversed(saldo.records(WISHES)) if isinstance(record, PaymentWishClosed)
+    }
+    return list(told.values())
+
+
+def worker_env(saldo: Installation) -> None:
+    saldo.env |= {
+        "SALDO_KAFKA_SESSION_TIMEOUT_S": str(SESSION_S),
+        "SALDO_PAYTRACE_OUTCOME_WAIT_S": "0.5",
+        "SALDO_PAYTRACE_READ_ATTEMPTS": "2",
+    }
+
+
+def wait_until_closed(saldo: Installation, count: int) -> list[PaymentWishClosed]:
+    wait_for(lambda: len(closed(saldo)) >= count, f"{count} wishes closed", PATIENCE_S)
+    return closed(saldo)
+
+
+def within_the_call(paytrace: Sandbox, payments: dict[str, str], kind: str) -> Callable[[], bool]:
+    return lambda: effects(paytrace, payments)[kind] == 1
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("version", ["v1", "v3"])
+def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
+    saldo: Installation, tmp_path: Path, version: str
+) -> None:
+    with (
+        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        running_sandbox(_made(tmp_path / "abas")) as abas,
+    ):
+        saldo.reach(paytrace, abas)
+        saldo.env |= {
+            "SALDO_PAYTRACE_API_VERSION": version,
+            "SALDO_PAYTRACE_INTEGRATOR_ID": "9999Saldo123",
+            "SALDO_PAYTRACE_MERCHANT_ID": "1",
+        }
+        worker_env(saldo)
+        payments = shop(paytrace)
+        abas.seed()
+        # PayTrace does what it is asked and takes long to say so: time to kill the worker between effect and outcome.
+        path = "/v1/transactions/refund" if version == "v1" else "/v3/card/batch/refund"
+        paytrace.admin("faults", {"latency_after": {"seconds": 4, "path": path, "count": 1}})
+        make_wishes(abas, payments)
+        with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
+            with saldo.running("worker-1", "run", "worker"):
+                wait_for(within_the_call(paytrace, payments, "refund"), "the refund at PayTrace", PATIENCE_S)
+            assert not any(wish.code == "106" for wish in closed(saldo)), "killed too late to prove anything"
+            with saldo.running("worker-2", "run", "worker"):
+                outcomes = wait_until_closed(saldo, 4)
+                linked = partial(_is_linked, saldo, payments["refund"])
+                wait_for(linked, "the refund linked to its payment", PATIENCE_S)
+        assert all(wish.is_done for wish in outcomes), outcomes
+        assert effects(paytrace, payments) == Counter({"refund": 1, "void": 1, "capture": 1, "charge": 1})
+        [refund] = [entry for entry in paytrace.books().values() if entry["kind"] == "REFUND"]
+        assert refund["id"] in {wish.result_transaction_id for wish in outcomes}
+
+
+@pytest.mark.timeout(400)
+def test_wishes_are_carried_out_once_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
+    with (
+        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        running_sandbox(_made(tmp_path / "abas")) as abas,
+    ):
+        saldo.reach(paytrace, abas)
+        worker_env(saldo)
+        payments = shop(paytrace)
+        abas.seed()
+        money = ("/v1/transactions/refund", "/v1/transactions/sale")
+        paytrace.admin("faults", {"cut_before": {"path": money[0], "count": 1}})
+        paytrace.admin("faults", {"cut_after": {"path": money[1], "count": 1}})
+        make_wishes(abas, payments)
+        with saldo.running("abas", "run", "source", "abas"), saldo.running("worker", "run", "worker"):
+            outcomes = wait_until_closed(saldo, 4)
+        assert all(wish.is_done for wish in outcomes), outcomes
+        assert effects(paytrace, payments) == Counter({"refund": 1, "void": 1, "capture": 1, "charge": 1})
+
+
+def _is_linked(saldo: Installation, payment: str) -> bool:
+    found: list[Any] = [
+        record for _, record in saldo.records("payments.events.v1") if isinstance(record, RefundApplied)
+    ]
+    return [event.paytrace_transaction_id for event in found] == [payment]
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
