@@ -11,7 +11,10 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostCashReceipt,
     PostingRefused,
+    PostOnAccountReceipt,
+    PostWriteOff,
     ReverseCashReceipt,
+    WriteOffPosted,
 )
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -22,8 +25,8 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import ObservedBy, TransactionObserved
 
-ErpCommand = PostCashReceipt | ReverseCashReceipt
-ErpOutcome = CashReceiptPosted | CashReceiptReversed | PostingRefused
+ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
+ErpOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | PostingRefused
 Sighting = tuple[str, tuple[Any, ...]]
 
 

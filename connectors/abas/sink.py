@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, equals
-from connectors.abas.documents import CASH_RECEIPT, RECEIPT_REVERSAL
-from connectors.abas.documents.kind import CommandT, DocumentKind
+from connectors.abas.documents import CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF
+from connectors.abas.documents.kind import Command, CommandT, DocumentKind
 from connectors.abas.errors import AbasDocumentContradicts, AbasInternalError, AbasRefused, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.posting import post_document
@@ -23,10 +23,14 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostCashReceipt,
     PostingRefused,
+    PostOnAccountReceipt,
+    PostWriteOff,
     ReverseCashReceipt,
+    WriteOffPosted,
 )
 
-Outcome = CashReceiptPosted | CashReceiptReversed | PostingRefused
+Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | PostingRefused
+_KINDS = (CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF)
 
 RECEIPT_NOT_FOUND = "MISSING_OBJECT/receipt"
 
@@ -45,7 +49,7 @@ class AbasSink:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        missing = [kind.name for kind in (CASH_RECEIPT, RECEIPT_REVERSAL) if kind.name not in profile.posting.documents]
+        missing = [kind.name for kind in _KINDS if kind.name not in profile.posting.documents]
         if missing:
             where = profile.where("posting", "documents")
             raise ProfileMismatch([f"{where}: posting.documents has no {name}; add that entry" for name in missing])
@@ -54,7 +58,7 @@ class AbasSink:
         self._settings = settings
         self._sleep = sleep
 
-    async def post(self, command: PostCashReceipt | ReverseCashReceipt) -> Outcome:
+    async def post(self, command: Command) -> Outcome:
         """Make abas hold this document once, and say what became of it.
 
         Ensures: the same command gives the same outcome however often it is posted; a business refusal is an
@@ -65,6 +69,10 @@ class AbasSink:
         match command:
             case PostCashReceipt():
                 return await self._post(CASH_RECEIPT, command)
+            case PostOnAccountReceipt():
+                return await self._post(ON_ACCOUNT_RECEIPT, command)
+            case PostWriteOff():
+                return await self._post(WRITE_OFF, command)
             case ReverseCashReceipt():
                 return await self._post(RECEIPT_REVERSAL, command)
 
@@ -154,7 +162,7 @@ class AbasSink:
         return max(backoff, failure.retry_after_s or 0.0)
 
 
-def _refused(command: PostCashReceipt | ReverseCashReceipt, refusal: AbasRefused) -> PostingRefused:
+def _refused(command: Command, refusal: AbasRefused) -> PostingRefused:
     """Record the refusal; there is no document to take a time from, so it carries the command's."""
     return PostingRefused(
         posting_reference=command.posting_reference,

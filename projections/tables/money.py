@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from projections.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
-from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
+from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt
 from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
 from schemas.records.receivables import EntryDirection
 
@@ -47,7 +47,7 @@ def parked_money(inbox: str, record: Any) -> int:
             return movement_sign(record.movement) * record.amount_minor
         case (str(topic), PaymentIdentified()) if topic == RECEIVABLES_INBOX:
             return movement_sign(record.movement) * record.amount_minor
-        case (str(topic), PostCashReceipt()) if topic == ERP_COMMANDS:
+        case (str(topic), PostCashReceipt() | PostOnAccountReceipt()) if topic == ERP_COMMANDS:
             return int(record.amount_minor)
         case (str(topic), ReverseCashReceipt()) if topic == ERP_COMMANDS:
             return -int(record.amount_minor)

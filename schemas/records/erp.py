@@ -58,6 +58,36 @@ class ReverseCashReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostOnAccountReceipt:
+    """Command: post a cash receipt to the customer's account, without an open item. Key: abas_customer_id."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    value_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostWriteOff:
+    """Command: write off what is left of a paid open item. Key: abas_customer_id."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    invoice_number: str
+    amount_minor: int
+    currency: str
+    value_on: date
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CashReceiptPosted:
     """Outcome: abas holds this cash receipt, once."""
 
@@ -79,6 +109,20 @@ class CashReceiptReversed:
     paytrace_transaction_id: str
     abas_customer_id: str
     reverses_reference: str
+    amount_minor: int
+    currency: str
+    abas_document_id: str
+    abas_document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffPosted:
+    """Outcome: abas holds this write-off, once."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
     amount_minor: int
     currency: str
     abas_document_id: str

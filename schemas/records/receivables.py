@@ -22,6 +22,18 @@ class EntryDirection(StrEnum):
     REVERSAL = "REVERSAL"
 
 
+class Decision(StrEnum):
+    """What a person decides about money that waits or was matched."""
+
+    UNKNOWN = "UNKNOWN"
+    CONFIRM = "CONFIRM"
+    REJECT = "REJECT"
+    SPLIT = "SPLIT"
+    WRITE_OFF = "WRITE_OFF"
+    ON_ACCOUNT = "ON_ACCOUNT"
+    UNMATCH = "UNMATCH"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenItemObserved:
     """An open item as abas shows it now. Key: abas_customer_id."""
@@ -99,6 +111,11 @@ class PaymentMatched:
     rule_version: int
     evidence: tuple[str, ...]
     occurred_at: datetime
+    differs: tuple[str, ...] = ()
+    score_hundredths: int = 0
+    runner_up: str = ""
+    runner_up_distance_hundredths: int = 0
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,4 +172,238 @@ class RefundMatched:
     amount_minor: int
     currency: str
     rule: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchSuggested:
+    """One option for a receipt that waits: the money may belong to these open items, and a person decides."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    option_number: int
+    option_count: int
+    abas_open_item_ids: tuple[str, ...]
+    invoice_numbers: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    kind: str = ""
+    rule: str
+    rule_version: int
+    score_hundredths: int
+    margin_hundredths: int
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrySplit:
+    """A receipt or reversal is divided; its parts follow at once and take its place."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    direction: EntryDirection
+    amount_minor: int
+    currency: str
+    part_references: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPartMade:
+    """A part of a divided entry: a document of its own."""
+
+    posting_reference: str
+    split_from: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    direction: EntryDirection
+    amount_minor: int
+    currency: str
+    takes_back: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPutOnAccount:
+    """A receipt goes to the customer's account, without an open item."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    decided_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryUnmatched:
+    """A match is dissolved: of a posted receipt by a reversal, behind which the money waits again."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str | None = None
+    amount_minor: int
+    currency: str
+    reversal_reference: str | None = None
+    released_reference: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWriteOffRequested:
+    """What is left of a paid open item is given up; abas is asked to post it."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    invoice_number: str
+    amount_minor: int
+    currency: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWrittenOff:
+    """abas holds the write-off."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    amount_minor: int
+    currency: str
+    abas_document_id: str
+    abas_document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWriteOffRefused:
+    """abas refused the write-off; the rest stays open."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    amount_minor: int
+    currency: str
+    detail: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmMatch:
+    """Command of a person: take this suggestion. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectMatch:
+    """Command of a person: never suggest these open items for this payment again. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitEntry:
+    """Command of a person: divide a receipt by amounts over open items. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    part_amounts: tuple[int, ...]
+    currency: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffRest:
+    """Command of a person: give up what is left of a paid open item, within the limit. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    amount_minor: int | None = None
+    currency: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOnAccount:
+    """Command of a person: post a receipt without an open item. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmatchEntry:
+    """Command of a person: this match was wrong, the money waits again. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionTaken:
+    """A person's command was carried out; what followed from it stands behind it."""
+
+    command_id: str
+    abas_customer_id: str
+    decision: Decision
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRefused:
+    """A person's command was not carried out; nothing else happened."""
+
+    command_id: str
+    abas_customer_id: str
+    decision: Decision
+    posting_reference: str
+    abas_open_item_ids: tuple[str, ...]
+    decided_by: str
+    reason: str
+    refused_because: str
     occurred_at: datetime

@@ -19,6 +19,7 @@ MATCH_OPEN_ITEMS = Processor(
     decide=receivables.decide,
     evolve=receivables.evolve,
     route=receivables.route,
+    version=2,
 )
 
 

@@ -1,142 +1,57 @@
-"""What is remembered of one customer's receivables: open items, and an entry for each document due in abas.
-
-An entry is one document that abas should hold: a receipt (money in) or a reversal (money out). It waits, is requested,
-is posted, or is netted with its opposite before anything was posted. The entries of a payment are its family: its
-receipt, its increases, and everything that takes money back.
-
-The invariant that the whole room stands on: the signed sum of all entries that are not netted is the signed sum of all
-movements that were recorded. `evolve` keeps it; nothing else changes an amount.
-"""
+"""How each event changes what is remembered of a customer: the one place where an amount is made, divided or ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import TypeAlias
+from dataclasses import replace
+from typing import TypeAlias, assert_never
 
-from schemas.records.identification import Movement, WaitingReason
-from schemas.records.payments import PaymentMethod
+from schemas.records.identification import Movement
 from schemas.records.receivables import (
-    EntryDirection,
+    Decision,
+    DecisionRefused,
+    DecisionTaken,
     EntryNetted,
+    EntryPartMade,
     EntryPosted,
+    EntryPutOnAccount,
+    EntrySplit,
+    EntryUnmatched,
     EntryWaiting,
+    MatchSuggested,
     MovementRecorded,
     OpenItemRecorded,
     PaymentMatched,
     PostingRequested,
     RefundMatched,
+    RestWriteOffRefused,
+    RestWriteOffRequested,
+    RestWrittenOff,
 )
+from streams.domain.entry import Entry, EntryKind, EntryStatus, State, WriteOff
+from streams.domain.families import able_to_give_back, receipt_to_reverse, refund_of
 
-Event: TypeAlias = (
-    OpenItemRecorded
-    | MovementRecorded
-    | EntryWaiting
+EntryEvent: TypeAlias = (
+    EntryWaiting
     | PaymentMatched
+    | MatchSuggested
     | PostingRequested
     | EntryPosted
     | EntryNetted
+    | EntrySplit
+    | EntryPutOnAccount
     | RefundMatched
 )
-
-
-class EntryKind(StrEnum):
-    """Which movement an entry comes from."""
-
-    CAPTURE = "CAPTURE"
-    INCREASE = "INCREASE"
-    REFUND_VOID = "REFUND_VOID"
-    VOID = "VOID"
-    ACH_RETURN = "ACH_RETURN"
-    CORRECTION = "CORRECTION"
-    REFUND = "REFUND"
-
-
-class EntryStatus(StrEnum):
-    """How far an entry is."""
-
-    WAITING = "WAITING"
-    REQUESTED = "REQUESTED"
-    POSTED = "POSTED"
-    NETTED = "NETTED"
-
-
-RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One document due in abas.
-
-    Units: amount_minor is minor units of currency, never negative. occurred_at is the movement's own time and becomes
-           the value date. reason and detail are what was last told of it; a changed amount takes them back.
-    payment_id is the original payment (None: a refund that is not linked yet), transaction_id the movement's own.
-    takes_back is the receipt that a reversal is meant for, reverses the one that it was requested against.
-    """
-
-    posting_reference: str
-    kind: EntryKind
-    transaction_id: str
-    payment_id: str | None
-    amount_minor: int
-    currency: str
-    method: PaymentMethod
-    invoice_number: str | None
-    occurred_at: datetime
-    takes_back: str | None = None
-    status: EntryStatus = EntryStatus.WAITING
-    reason: WaitingReason | None = None
-    detail: str = ""
-    abas_open_item_id: str | None = None
-    item_invoice_number: str = ""
-    reverses: str | None = None
-
-    @property
-    def is_receipt(self) -> bool:
-        """Money in, as against a reversal."""
-        return self.kind in RECEIPT_KINDS
-
-    @property
-    def direction(self) -> EntryDirection:
-        """The same in the words of the records."""
-        return EntryDirection.RECEIPT if self.is_receipt else EntryDirection.REVERSAL
-
-    @property
-    def signed_minor(self) -> int:
-        """The amount with its direction, 0 once netted."""
-        if self.status is EntryStatus.NETTED:
-            return 0
-        return self.amount_minor if self.is_receipt else -self.amount_minor
-
-    @property
-    def is_waiting(self) -> bool:
-        """Nothing was asked of abas, or abas refused."""
-        return self.status is EntryStatus.WAITING
-
-    @property
-    def is_refused(self) -> bool:
-        """Abas said no: only a person, another amount or an opposite entry moves it on."""
-        return self.is_waiting and self.reason is WaitingReason.POSTING_REFUSED
-
-    @property
-    def is_at_abas(self) -> bool:
-        """Requested or posted, so abas holds the document or may hold it any moment."""
-        return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """One customer. Shapes: items by abas_open_item_id, entries by posting reference in order of arrival."""
-
-    abas_customer_id: str = ""
-    items: dict[str, OpenItemRecorded]
-    entries: dict[str, Entry]
-    movement_ids: frozenset[str] = frozenset()
-
-
-INITIAL = State(items={}, entries={})
+WriteOffEvent: TypeAlias = RestWriteOffRequested | RestWrittenOff | RestWriteOffRefused
+Event: TypeAlias = (
+    OpenItemRecorded
+    | MovementRecorded
+    | EntryEvent
+    | EntryPartMade
+    | EntryUnmatched
+    | DecisionTaken
+    | DecisionRefused
+    | WriteOffEvent
+)
 
 
 def evolve(state: State, event: Event) -> State:
@@ -148,103 +63,133 @@ def evolve(state: State, event: Event) -> State:
         case MovementRecorded():
             entries = _entries_after(state.entries, event)
             return replace(state, entries=entries, movement_ids=state.movement_ids | {event.movement_id})
+        case DecisionTaken() | DecisionRefused():
+            return _decided(state, event)
+        case EntryPartMade():
+            return replace(state, entries=_with_part(state.entries, event))
+        case EntryUnmatched():
+            return replace(state, entries=_unmatched(state.entries, event))
+        case RestWriteOffRequested() | RestWrittenOff() | RestWriteOffRefused():
+            return replace(state, write_offs=_write_offs_after(state.write_offs, event))
         case _:
             entry = state.entries.get(event.posting_reference)
-            if entry is None or entry.status in (EntryStatus.POSTED, EntryStatus.NETTED):
+            if entry is None or entry.status is EntryStatus.POSTED or not entry.is_live:
                 return state
             return replace(state, entries={**state.entries, entry.posting_reference: _moved_on(state, entry, event)})
 
 
-def receipt_to_reverse(state: State, reversal: Entry) -> Entry | None:
-    """The posted receipt of the same payment that a reversal is asked against.
-
-    Ensures: never more is taken back from a receipt than it brought; the receipt it is meant for comes first.
-    """
-    able = [
-        entry
-        for entry in family(state, reversal.payment_id)
-        if entry.is_receipt
-        and entry.status is EntryStatus.POSTED
-        and entry.amount_minor - _asked_back(state, entry) >= reversal.amount_minor
-    ]
-    meant = [entry for entry in able if entry.posting_reference == reversal.takes_back]
-    return next(iter((*meant, *able)), None)
-
-
-def refund_of(entries: Mapping[str, Entry], transaction_id: str) -> Entry | None:
-    """The reversal that this refund transaction caused."""
-    entry = entries.get(f"PT{transaction_id}")
-    return entry if entry is not None and entry.kind is EntryKind.REFUND else None
-
-
-def family(state: State, payment_id: str | None) -> tuple[Entry, ...]:
-    """All entries of one payment, in order of arrival; none for a refund that is not linked yet."""
-    if payment_id is None:
-        return ()
-    return tuple(entry for entry in state.entries.values() if entry.payment_id == payment_id)
-
-
-def remaining_minor(state: State) -> Mapping[str, int]:
-    """What is left of each payment's money, in minor units, by payment id: what came in less what was taken back."""
-    left: dict[str, int] = {}
-    for entry in state.entries.values():
-        if entry.payment_id is not None:
-            left[entry.payment_id] = left.get(entry.payment_id, 0) + entry.signed_minor
-    return left
-
-
-def holders(state: State) -> Mapping[str, Entry]:
-    """The receipt of ours that holds each open item, by abas_open_item_id.
-
-    A receipt holds its item from the request on, until it is taken back in whole and abas has confirmed that.
-    """
-    taken_back: dict[str, int] = {}
-    for entry in state.entries.values():
-        if entry.reverses is not None and entry.status is EntryStatus.POSTED:
-            taken_back[entry.reverses] = taken_back.get(entry.reverses, 0) + entry.amount_minor
-    return {
-        entry.abas_open_item_id: entry
-        for entry in state.entries.values()
-        if entry.is_receipt
-        and entry.is_at_abas
-        and entry.abas_open_item_id is not None
-        and taken_back.get(entry.posting_reference, 0) < entry.amount_minor
-    }
-
-
-def _asked_back(state: State, receipt: Entry) -> int:
-    return sum(
-        entry.amount_minor
-        for entry in state.entries.values()
-        if entry.reverses == receipt.posting_reference and entry.is_at_abas
-    )
-
-
-def _moved_on(
-    state: State,
-    entry: Entry,
-    event: EntryWaiting | PaymentMatched | PostingRequested | EntryPosted | EntryNetted | RefundMatched,
-) -> Entry:
+def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
     match event:
         case EntryWaiting():
-            return replace(
-                entry,
-                status=EntryStatus.WAITING,
-                reason=event.reason,
-                detail=event.detail,
-            )
+            # Suggestions are told at once before the reason; a reason that comes alone ends them.
+            options = entry.options if entry.reason is None else ()
+            return replace(entry, status=EntryStatus.WAITING, reason=event.reason, detail=event.detail, options=options)
+        case MatchSuggested():
+            return replace(entry, reason=None, options=(*(() if event.option_number == 1 else entry.options), event))
         case PaymentMatched():
             return replace(entry, abas_open_item_id=event.abas_open_item_id, item_invoice_number=event.invoice_number)
+        case EntryPutOnAccount():
+            return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
             receipt = None if entry.is_receipt else receipt_to_reverse(state, entry)
             reverses = receipt.posting_reference if receipt else None
-            return replace(entry, status=EntryStatus.REQUESTED, reverses=reverses)
+            return replace(entry, status=EntryStatus.REQUESTED, reverses=reverses, options=())
         case EntryPosted():
-            return replace(entry, status=EntryStatus.POSTED)
+            return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
-            return replace(entry, status=EntryStatus.NETTED)
+            return replace(entry, status=EntryStatus.NETTED, options=())
+        case EntrySplit():
+            return replace(entry, status=EntryStatus.SPLIT, options=())
         case RefundMatched():
             return replace(entry, payment_id=event.paytrace_transaction_id)
+        case _:
+            assert_never(event)
+
+
+def _with_part(entries: dict[str, Entry], event: EntryPartMade) -> dict[str, Entry]:
+    """A part is its whole in everything but reference, amount and what it takes back."""
+    whole = entries.get(event.split_from)
+    if whole is None or event.posting_reference in entries:
+        return entries
+    part = replace(
+        whole,
+        posting_reference=event.posting_reference,
+        amount_minor=event.amount_minor,
+        takes_back=event.takes_back,
+        status=EntryStatus.WAITING,
+        reason=None,
+        detail="",
+        abas_open_item_id=None,
+        item_invoice_number="",
+        options=(),
+    )
+    return {**entries, part.posting_reference: part}
+
+
+def _unmatched(entries: dict[str, Entry], event: EntryUnmatched) -> dict[str, Entry]:
+    """What was posted is reversed and waits again under another reference; what was not just waits again."""
+    entry = entries.get(event.posting_reference)
+    if entry is None or not entry.is_live:
+        return entries
+    if event.reversal_reference is None or event.released_reference is None:
+        free = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
+        return {**entries, entry.posting_reference: replace(free, abas_open_item_id=None, item_invoice_number="")}
+    if event.reversal_reference in entries or event.released_reference in entries:
+        return entries
+    again = Entry(
+        posting_reference=event.released_reference,
+        kind=EntryKind.RELEASED,
+        transaction_id=entry.transaction_id,
+        payment_id=entry.payment_id,
+        amount_minor=event.amount_minor,
+        currency=entry.currency,
+        method=entry.method,
+        invoice_number=entry.invoice_number,
+        occurred_at=entry.occurred_at,
+        released_by=event.reversal_reference,
+    )
+    reversal = replace(
+        again,
+        posting_reference=event.reversal_reference,
+        kind=EntryKind.UNMATCH,
+        takes_back=entry.posting_reference,
+        released_by=None,
+    )
+    return {**entries, reversal.posting_reference: reversal, again.posting_reference: again}
+
+
+def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
+    """Remember the command, and what a person ruled out for this payment."""
+    state = replace(state, command_ids=state.command_ids | {event.command_id})
+    entry = state.entries.get(event.posting_reference)
+    rules_out = event.decision in (Decision.REJECT, Decision.UNMATCH) and isinstance(event, DecisionTaken)
+    if entry is None or not rules_out:
+        return state
+    pairs = frozenset((entry.owner, item) for item in event.abas_open_item_ids if item)
+    return replace(state, ruled_out=state.ruled_out | pairs)
+
+
+def _write_offs_after(write_offs: dict[str, WriteOff], event: WriteOffEvent) -> dict[str, WriteOff]:
+    match event:
+        case RestWriteOffRequested():
+            made = WriteOff(
+                posting_reference=event.posting_reference,
+                transaction_id=event.paytrace_transaction_id,
+                abas_open_item_id=event.abas_open_item_id,
+                amount_minor=event.amount_minor,
+                currency=event.currency,
+            )
+            return {**write_offs, made.posting_reference: made}
+        case RestWrittenOff() | RestWriteOffRefused():
+            known = write_offs.get(event.posting_reference)
+            if known is None:
+                return write_offs
+            is_posted = isinstance(event, RestWrittenOff)
+            status = EntryStatus.POSTED if is_posted else EntryStatus.WAITING
+            at = event.occurred_at if is_posted else None
+            return {**write_offs, known.posting_reference: replace(known, status=status, posted_at=at)}
+        case _:
+            assert_never(event)
 
 
 def _entries_after(entries: dict[str, Entry], movement: MovementRecorded) -> dict[str, Entry]:
@@ -306,8 +251,8 @@ def _taken_back(entries: dict[str, Entry], movement: MovementRecorded, kind: Ent
     """
     main, left = f"PT{movement.paytrace_transaction_id}", movement.amount_minor
     shares: list[tuple[str, int]] = []
-    for receipt, able in _able_to_give_back(entries, movement.paytrace_transaction_id):
-        whole = receipt.kind is not EntryKind.INCREASE or able <= left  # an increase is never posted, so all or nothing
+    for receipt, able in able_to_give_back(entries, movement.paytrace_transaction_id):
+        whole = receipt.kind is not EntryKind.INCREASE or able <= left  # most are never posted, so all or nothing
         if whole and (share := min(able, left)):
             shares.append((receipt.posting_reference, share))
             left -= share
@@ -318,30 +263,14 @@ def _taken_back(entries: dict[str, Entry], movement: MovementRecorded, kind: Ent
     return entries
 
 
-def _able_to_give_back(entries: dict[str, Entry], payment_id: str) -> list[tuple[Entry, int]]:
-    """The receipts of a payment and what nothing else takes back of each, increases first."""
-    taken: dict[str, int] = {}
-    for entry in entries.values():
-        receipt = entry.reverses or entry.takes_back
-        if receipt is not None and entry.status is not EntryStatus.NETTED:
-            taken[receipt] = taken.get(receipt, 0) + entry.amount_minor
-    receipts = [
-        (entry, entry.amount_minor - taken.get(entry.posting_reference, 0))
-        for entry in entries.values()
-        if entry.payment_id == payment_id and entry.is_receipt and entry.status is not EntryStatus.NETTED
-    ]
-    able = [(entry, left) for entry, left in receipts if left > 0]
-    return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
-
-
 def _receipts_of(entries: dict[str, Entry], payment_id: str) -> list[Entry]:
-    kinds = (EntryKind.CAPTURE, EntryKind.INCREASE)
+    kinds = (EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.RELEASED)
     return [entry for entry in entries.values() if entry.payment_id == payment_id and entry.kind in kinds]
 
 
 def _resized(entry: Entry, amount_minor: int) -> Entry:
     """Another amount is another question: what was told no longer stands, an earlier refusal included."""
-    return replace(entry, amount_minor=amount_minor, reason=None, detail="")
+    return replace(entry, amount_minor=amount_minor, reason=None, detail="", options=())
 
 
 def _corrected(

@@ -1,22 +1,32 @@
-"""Which open item does a receipt clear, and which payment does a refund take back? The simplest honest rules.
+"""Which open items does a receipt clear, and which payment does a refund take back?
 
-For whoever posts money: a rule answers only when exactly one answer is left. A tie, a difference of a cent and an
-invoice that is no longer open wait for a person, with the reason.
+For whoever posts money: the matching engine looks for answers, and this module says which of them are certain enough to
+be posted unseen. Certain is, to the cent: the one item of this amount, among those that the payment names if it names
+any; all the invoices that it names together; the only sum of this customer's items, if it names nothing; and payments
+that name one invoice and together pay it. Everything else is a suggestion or waits with the reason.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from schemas.money import Money
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.references import normalised_invoice
-from streams.domain.entries import Entry, EntryKind, State, holders, remaining_minor
+from streams.domain.availability import available_minor
+from streams.domain.entry import Entry, EntryKind, State
+from streams.domain.families import remaining_minor
+from streams.domain.matching.results import Match, Outcome, Status
+from streams.domain.matching.rules import Need
+from streams.domain.open_item_lines import compare, item_line, named_invoices, receipt_line, rules
 
-RULE_VERSION = 1
+MOST_OPTIONS = 5
+MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
+CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
+NEAR = 4  # the nearest item is told if it differs by at most a quarter of the payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +38,30 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The one open item, the rule that found it, and what agrees."""
+class Part:
+    """What one open item gets of a receipt. Units: minor units of the receipt's currency."""
 
     item: OpenItemRecorded
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to apply a receipt, the rule that found it, and what speaks for and against it.
+
+    Units:   score and distance are natural logarithms of odds.
+    Ensures: the parts sum to at most the receipt; what is over waits on.
+    """
+
+    parts: tuple[Part, ...]
     rule: str
-    evidence: tuple[str, ...]
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...] = ()
+    kind: str = ""
+    score: float = 0.0
+    margin: float = 0.0
+    runner_up: str = ""
+    runner_up_distance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +73,230 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """The open items that no receipt of ours holds, found by number and by amount; and what holds the others."""
+class Found:
+    """What is known of one waiting receipt: what is certain, else why it waits and what is suggested, best first."""
 
-    by_invoice: Mapping[str, list[OpenItemRecorded]]
-    by_amount: Mapping[tuple[int, str], list[OpenItemRecorded]]
-    known_invoices: frozenset[str]
-    holders: Mapping[str, Entry]
-
-
-def candidates(state: State) -> Candidates:
-    """The open items of a customer as a receipt may choose among them, in order of their abas ids."""
-    held = holders(state)
-    by_invoice: dict[str, list[OpenItemRecorded]] = defaultdict(list)
-    by_amount: dict[tuple[int, str], list[OpenItemRecorded]] = defaultdict(list)
-    for item_id in sorted(state.items):
-        item = state.items[item_id]
-        if not item.is_open or item.open_minor <= 0 or item_id in held:
-            continue
-        by_invoice[normalised_invoice(item.invoice_number) or ""].append(item)
-        by_amount[(item.open_minor, item.currency)].append(item)
-    known = frozenset(normalised_invoice(item.invoice_number) or "" for item in state.items.values())
-    return Candidates(by_invoice, by_amount, known, held)
+    certain: Option | None
+    waits: Waits
+    options: tuple[Option, ...] = ()
 
 
-def match_receipt(receipt: Entry, among: Candidates) -> Match | Waits:
-    """The open item that a receipt clears.
+class Matching:
+    """The receipts of one customer that wait for open items, oldest first, against what is available of the items."""
 
-    Ensures: amount and currency agree to the cent. An invoice that the payment names is the only one considered once
-             the customer has it; only a payment that names none, or one that nobody here knows, is matched by amount.
-    """
-    amount = Money(receipt.amount_minor, receipt.currency)
-    named = normalised_invoice(receipt.invoice_number)
-    if named is not None and named in among.by_invoice:
-        return _match_named(amount, named, among.by_invoice[named])
-    if named is not None and named in among.known_invoices:
-        return Waits(WaitingReason.NO_OPEN_ITEM, f"invoice {named} has no open item left")
-    equal = among.by_amount.get((amount.minor, amount.currency), [])
-    if not equal:
-        return Waits(WaitingReason.NO_OPEN_ITEM, f"no open item of exactly {amount}")
-    if len(equal) > 1:
-        return _tie(amount, equal)
-    evidence = (f"open amount {amount}", "the only open item of this amount")
-    return Match(equal[0], "exact-amount", evidence)
+    def __init__(self, state: State, receipts: Sequence[Entry]):
+        self._items = state.items
+        self._ruled_out = state.ruled_out
+        self._available = available_minor(state)
+        self._known = frozenset(normalised_invoice(item.invoice_number) or "" for item in state.items.values())
+        self._receipts = tuple(receipts)
+        self._named = {
+            receipt.posting_reference: named_invoices(receipt.invoice_number, self._known) for receipt in receipts
+        }
+
+    def certain(self) -> tuple[tuple[Entry, Option], ...]:
+        """What may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing is.
+
+        Ensures: the oldest receipt that fits alone comes first; nobody's choice among equals is made for him.
+        """
+        for receipt in self._receipts:
+            option = self._alone(receipt).certain
+            if option is not None:
+                return ((receipt, option),)
+        return next(self._together(), ())
+
+    def found(self, receipt: Entry) -> Found:
+        """Why a receipt waits, and what is suggested for it; asked once nothing is certain any more."""
+        return self._alone(receipt)
+
+    # -- one receipt -------------------------------------------------------------------------------------------------
+
+    def _alone(self, receipt: Entry) -> Found:
+        named = self._named[receipt.posting_reference]
+        pool = self._pool(receipt, named)
+        amount = Money(receipt.amount_minor, receipt.currency)
+        waits = self._why(receipt, amount, named, pool)
+        if not pool:
+            return Found(None, waits)
+        outcome = compare(
+            tuple(item_line(item, self._available[item.abas_open_item_id]) for item in pool),
+            (receipt_line(receipt, named),),
+            frozenset(),
+        )
+        match = next(iter(outcome.matches), None)
+        if match is None or (match.rule in _rules_for_named() and not named):
+            return Found(None, waits)
+        best = self._option(receipt, match)
+        equal = [item for item in pool if self._available[item.abas_open_item_id] == amount.minor]
+        if _is_certain(receipt, match, named, self._numbers(match), len(equal)):
+            return Found(best, waits)
+        others = tuple(self._others(receipt, match, best))
+        return Found(None, waits, (best, *others)[:MOST_OPTIONS])
+
+    def _pool(self, receipt: Entry, named: frozenset[str]) -> list[OpenItemRecorded]:
+        """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does."""
+        return [
+            item
+            for item in self._open_to(receipt)
+            if item.currency == receipt.currency and (not named or _number(item) in named)
+        ]
+
+    def _open_to(self, receipt: Entry) -> Iterator[OpenItemRecorded]:
+        for item_id in sorted(self._available):
+            if (receipt.owner, item_id) not in self._ruled_out:
+                yield self._items[item_id]
+
+    def _why(self, receipt: Entry, amount: Money, named: frozenset[str], pool: list[OpenItemRecorded]) -> Waits:
+        equal = [item for item in pool if self._available[item.abas_open_item_id] == amount.minor]
+        if len(equal) > 1:
+            numbers = ", ".join(f"{item.invoice_number} ({item.abas_open_item_id})" for item in equal)
+            return Waits(WaitingReason.SEVERAL_OPEN_ITEMS, f"{len(equal)} open items of exactly {amount}: {numbers}")
+        if not named:
+            detail = f"no open item of exactly {amount}{self._nearest(amount, pool)}"
+            return Waits(WaitingReason.NO_OPEN_ITEM, detail)
+        numbers = ", ".join(sorted(named))
+        invoices = f"invoice {numbers}" if len(named) == 1 else f"invoices {numbers}"
+        open_items = [item for item in self._open_to(receipt) if _number(item) in named]
+        if open_items:
+            opens = ", ".join(str(Money(self._available[item.abas_open_item_id], item.currency)) for item in open_items)
+            verb = "has" if len(named) == 1 else "have"
+            detail = f"{invoices} {verb} {opens} open, the payment is {amount}"
+            return Waits(WaitingReason.AMOUNT_DIFFERS, detail)
+        if any(_number(self._items[item_id]) in named for item_id in self._available):
+            return Waits(WaitingReason.NO_OPEN_ITEM, f"{invoices}: ruled out for this payment by a person")
+        verb = "has" if len(named) == 1 else "have"
+        return Waits(WaitingReason.NO_OPEN_ITEM, f"{invoices} {verb} no open item left")
+
+    def _nearest(self, amount: Money, pool: list[OpenItemRecorded]) -> str:
+        near = [
+            (abs(self._available[item.abas_open_item_id] - amount.minor), item.abas_open_item_id)
+            for item in pool
+            if NEAR * abs(self._available[item.abas_open_item_id] - amount.minor) <= amount.minor
+        ]
+        if not near:
+            return ""
+        item = self._items[min(near)[1]]
+        open_amount = Money(self._available[item.abas_open_item_id], item.currency)
+        return f"; nearest is invoice {item.invoice_number} with {open_amount} open"
+
+    # -- several receipts of one item ---------------------------------------------------------------------------------
+
+    def _together(self) -> Iterator[tuple[tuple[Entry, Option], ...]]:
+        """Receipts that name one invoice and no other, and together pay what is open of it."""
+        by_item: dict[str, list[Entry]] = {}
+        for receipt in self._receipts:
+            named = self._named[receipt.posting_reference]
+            pool = self._pool(receipt, named)
+            if len(named) == 1 and len(pool) == 1:
+                by_item.setdefault(pool[0].abas_open_item_id, []).append(receipt)
+        for item_id, receipts in sorted(by_item.items()):
+            if len(receipts) < 2:
+                continue
+            item, several = self._items[item_id], receipts[:MOST_TOGETHER]
+            outcome = compare(
+                (item_line(item, self._available[item_id]),),
+                tuple(receipt_line(receipt, self._named[receipt.posting_reference]) for receipt in several),
+                frozenset(),
+            )
+            yield from self._joint(item, several, outcome)
+
+    def _joint(
+        self, item: OpenItemRecorded, receipts: list[Entry], outcome: Outcome
+    ) -> Iterator[tuple[tuple[Entry, Option], ...]]:
+        for match in outcome.matches:
+            if len(match.right_ids) < 2 or match.difference_minor or match.margin < CLEARLY_BETTER:
+                continue
+            together = [receipt for receipt in receipts if receipt.posting_reference in match.right_ids]
+            said = (
+                f"invoice {_number(item)}",
+                f"open amount {Money(self._available[item.abas_open_item_id], item.currency)}",
+                f"paid together by {', '.join(receipt.posting_reference for receipt in together)}",
+            )
+            yield tuple(
+                (
+                    receipt,
+                    Option((Part(item, receipt.amount_minor),), match.rule, said, (), "", match.score, match.margin),
+                )
+                for receipt in together
+            )
+
+    # -- from the engine's words to ours ------------------------------------------------------------------------------
+
+    def _numbers(self, match: Match) -> frozenset[str]:
+        return frozenset(_number(self._items[item_id]) for item_id in match.left_ids)
+
+    def _option(self, receipt: Entry, match: Match) -> Option:
+        amounts = {left: minor for left, _, minor in match.parts}
+        parts = self._parts(receipt, [(item_id, amounts[item_id]) for item_id in match.left_ids])
+        agrees, differs = self._evidence(receipt, match, parts)
+        runner_up = match.runner_up
+        rivals = () if runner_up is None else runner_up.left_ids
+        return Option(
+            parts=parts,
+            rule=match.rule,
+            agrees=agrees,
+            differs=differs,
+            kind=match.kind,
+            score=match.score,
+            margin=match.margin,
+            runner_up=", ".join(self._items[item_id].invoice_number for item_id in rivals),
+            runner_up_distance=0.0 if runner_up is None else runner_up.distance,
+        )
+
+    def _parts(self, receipt: Entry, amounts: Sequence[tuple[str, int]]) -> tuple[Part, ...]:
+        """No item gets more than it has open, and all together no more than there is."""
+        left, parts = receipt.amount_minor, []
+        for item_id, minor in amounts:
+            part = min(minor, self._available[item_id], left)
+            if part > 0:
+                parts.append(Part(self._items[item_id], part))
+                left -= part
+        return tuple(parts)
+
+    def _evidence(
+        self, receipt: Entry, match: Match, parts: tuple[Part, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        named, numbers = self._named[receipt.posting_reference], self._numbers(match)
+        opens = sum(self._available[item_id] for item_id in match.left_ids)
+        amount = Money(receipt.amount_minor, receipt.currency)
+        agrees = [f"invoice {number}" for number in sorted(named & numbers)]
+        differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
+        written = (receipt.invoice_number or "").strip()
+        if written and not named:
+            differs.append(f"names {written}, which is no invoice of this customer")
+        if opens == receipt.amount_minor:
+            agrees.append(f"open amount {amount}" if len(parts) == 1 else f"sum of {len(parts)} open items {amount}")
+            if not named and match.status is Status.CONFIRMED:
+                agrees.append("the only open item of this amount" if len(parts) == 1 else "the only such sum")
+        else:
+            apart = Money(abs(opens - receipt.amount_minor), receipt.currency)
+            direction = "less than" if opens > receipt.amount_minor else "more than"
+            differs.append(f"pays {apart} {direction} the {Money(opens, receipt.currency)} open")
+        return tuple(agrees), tuple(differs)
+
+    def _others(self, receipt: Entry, match: Match, best: Option) -> Iterator[Option]:
+        """The answers that the engine weighed beside the best one."""
+        scores: dict[tuple[str, ...], float] = {}
+        if match.runner_up is not None:
+            scores[match.runner_up.left_ids] = match.score - match.runner_up.distance
+        for left, _ in match.candidates:
+            scores.setdefault((left,), 0.0)
+        for item_ids, score in scores.items():
+            parts = self._parts(receipt, [(item_id, self._available[item_id]) for item_id in item_ids])
+            numbers = ", ".join(sorted(_number(self._items[item_id]) for item_id in item_ids))
+            said = f"open amount {', '.join(str(Money(part.amount_minor, receipt.currency)) for part in parts)}"
+            yield Option(parts, best.rule, (f"invoice {numbers}", said), best.differs, best.kind, score)
+
+
+def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: frozenset[str], equal_count: int) -> bool:
+    """Whether an answer for one receipt may be posted unseen."""
+    if match.difference_minor or len(match.right_ids) != 1 or (named and numbers != named):
+        return False
+    if len(match.left_ids) == 1:
+        return equal_count == 1
+    if named:
+        return match.margin >= CLEARLY_BETTER
+    return match.status is Status.CONFIRMED and not (receipt.invoice_number or "").strip()
 
 
 def match_refund(refund: Entry, state: State) -> Link | Waits:
@@ -99,7 +308,8 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
     named, amount = normalised_invoice(refund.invoice_number), Money(refund.amount_minor, refund.currency)
     left, possible = remaining_minor(state), []
     for payment in state.entries.values():
-        if payment.kind is not EntryKind.CAPTURE or payment.currency != refund.currency:
+        first = payment.kind is EntryKind.CAPTURE and payment.posting_reference == f"PT{payment.transaction_id}"
+        if not first or payment.currency != refund.currency:
             continue
         payment_left = left[payment.transaction_id]
         if named is None:
@@ -115,16 +325,16 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
     return Waits(WaitingReason.REFUND_WITHOUT_PAYMENT, f"with {criterion}: {count}")
 
 
-def _match_named(amount: Money, named: str, items: list[OpenItemRecorded]) -> Match | Waits:
-    equal = [item for item in items if (item.open_minor, item.currency) == (amount.minor, amount.currency)]
-    if len(equal) == 1:
-        return Match(equal[0], "exact-invoice", (f"invoice {named}", f"open amount {amount}"))
-    if equal:
-        return _tie(amount, equal)
-    opens = ", ".join(str(Money(item.open_minor, item.currency)) for item in items)
-    return Waits(WaitingReason.AMOUNT_DIFFERS, f"invoice {named} has {opens} open, the payment is {amount}")
+def rule_version() -> int:
+    """The version of the pipeline's rules, which every match and suggestion names."""
+    return int(rules().version)
 
 
-def _tie(amount: Money, items: list[OpenItemRecorded]) -> Waits:
-    numbers = ", ".join(f"{item.invoice_number} ({item.abas_open_item_id})" for item in items)
-    return Waits(WaitingReason.SEVERAL_OPEN_ITEMS, f"{len(items)} open items of exactly {amount}: {numbers}")
+@cache
+def _rules_for_named() -> frozenset[str]:
+    """The rules that say something of a payment only if it names an invoice."""
+    return frozenset(rule.name for rule in rules().rules if Need.REFERENCE in rule.needs)
+
+
+def _number(item: OpenItemRecorded) -> str:
+    return normalised_invoice(item.invoice_number) or ""

@@ -9,6 +9,7 @@ confirmed the receipt that it takes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 
@@ -17,30 +18,16 @@ from schemas.records.identification import WaitingReason
 from schemas.records.receivables import (
     EntryNetted,
     EntryWaiting,
-    PaymentMatched,
+    MatchSuggested,
     PostingRequested,
     RefundMatched,
 )
-from streams.domain.entries import (
-    Entry,
-    EntryKind,
-    EntryStatus,
-    Event,
-    State,
-    evolve,
-    family,
-    receipt_to_reverse,
-    refund_of,
-)
-from streams.domain.matching_rules import (
-    RULE_VERSION,
-    Candidates,
-    Match,
-    Waits,
-    candidates,
-    match_receipt,
-    match_refund,
-)
+from streams.domain.allocation import applied, reversal_divided
+from streams.domain.availability import available_minor, holders_of
+from streams.domain.entries import Event, evolve
+from streams.domain.entry import Entry, EntryKind, EntryStatus, State
+from streams.domain.families import family, receipt_to_reverse, refund_of, shares_of
+from streams.domain.matching_rules import Found, Matching, Option, Part, Waits, match_refund, rule_version
 
 Step = Callable[[State, datetime], tuple[Event, ...]]
 
@@ -65,7 +52,10 @@ def _next_step(state: State, at: datetime) -> tuple[Event, ...]:
         _net_voided_refund,
         _net_receipt,
         _link_refund,
-        _request_receipt,
+        _request_on_account,
+        _request_again,
+        _request_matched,
+        _divide_reversal,
         _request_reversal,
     )
     return next((events for step in steps if (events := step(state, at))), ())
@@ -129,28 +119,38 @@ def _link_refund(state: State, at: datetime) -> tuple[Event, ...]:
     return ()
 
 
-def _request_receipt(state: State, at: datetime) -> tuple[Event, ...]:
-    among = candidates(state)
+def _request_on_account(state: State, at: datetime) -> tuple[Event, ...]:
+    """A receipt that a person put on account stays there, also if its amount changed since."""
     for receipt in _waiting(state):
-        if not receipt.is_receipt or receipt.is_refused:
+        if receipt.on_account and not receipt.is_refused:
+            return (_requested(state, receipt, None, at),)
+    return ()
+
+
+def _request_again(state: State, at: datetime) -> tuple[Event, ...]:
+    """A refund that was voided after its reversal was posted: the money clears the same item as before."""
+    for receipt in _waiting(state):
+        again = None if receipt.is_refused or not receipt.is_receipt else _item_again(state, receipt)
+        if isinstance(again, Option):
+            return applied(state, receipt, again, at)
+    return ()
+
+
+def _request_matched(state: State, at: datetime) -> tuple[Event, ...]:
+    events: tuple[Event, ...] = ()
+    for receipt, option in _matching(state).certain():
+        events += applied(state, receipt, option, at)
+    return events
+
+
+def _divide_reversal(state: State, at: datetime) -> tuple[Event, ...]:
+    """A reversal that no single receipt can bear is divided over them."""
+    for reversal in _waiting(state):
+        if reversal.is_receipt or reversal.is_refused or receipt_to_reverse(state, reversal) is not None:
             continue
-        match = _item_for(state, receipt, among)
-        if isinstance(match, Waits):
-            continue
-        matched = PaymentMatched(
-            posting_reference=receipt.posting_reference,
-            paytrace_transaction_id=receipt.transaction_id,
-            abas_customer_id=state.abas_customer_id,
-            abas_open_item_id=match.item.abas_open_item_id,
-            amount_minor=receipt.amount_minor,
-            currency=receipt.currency,
-            invoice_number=match.item.invoice_number,
-            rule=match.rule,
-            rule_version=RULE_VERSION,
-            evidence=match.evidence,
-            occurred_at=at,
-        )
-        return (matched, _requested(state, receipt, match.item.abas_open_item_id, at))
+        shares = shares_of(state, reversal)
+        if shares:
+            return reversal_divided(state, reversal, shares, at)
     return ()
 
 
@@ -165,23 +165,61 @@ def _request_reversal(state: State, at: datetime) -> tuple[Event, ...]:
 
 
 def _told_waiting(state: State, at: datetime) -> tuple[Event, ...]:
-    """Tell what waits and why; silent where reason, amount and detail are what was told before."""
-    among = candidates(state)
-    told = []
+    """Tell what waits and why, and what is suggested; silent where all that is what was told before."""
+    matching = _matching(state)
+    told: tuple[Event, ...] = ()
     for entry in _waiting(state):
-        waits = _why(state, entry, among)
-        if (entry.reason, entry.detail) != (waits.reason, waits.detail):
-            told.append(waiting_event(state, entry, waits, at))
-    return tuple(told)
+        waits = _why(state, entry)
+        found = matching.found(entry) if waits is None else Found(None, waits)
+        suggested = _suggested(state, entry, found.options, at)
+        if (entry.reason, entry.detail) != (found.waits.reason, found.waits.detail) or _differs(entry, suggested):
+            told += (*suggested, waiting_event(state, entry, found.waits, at))
+    return told
 
 
-def _why(state: State, entry: Entry, among: Candidates) -> Waits:
+def _suggested(state: State, entry: Entry, options: tuple[Option, ...], at: datetime) -> tuple[MatchSuggested, ...]:
+    return tuple(
+        MatchSuggested(
+            posting_reference=entry.posting_reference,
+            paytrace_transaction_id=entry.transaction_id,
+            abas_customer_id=state.abas_customer_id,
+            amount_minor=entry.amount_minor,
+            currency=entry.currency,
+            option_number=number,
+            option_count=len(options),
+            abas_open_item_ids=tuple(part.item.abas_open_item_id for part in option.parts),
+            invoice_numbers=tuple(part.item.invoice_number for part in option.parts),
+            part_amounts=tuple(part.amount_minor for part in option.parts),
+            kind=option.kind,
+            rule=option.rule,
+            rule_version=rule_version(),
+            score_hundredths=round(100 * option.score),
+            margin_hundredths=round(100 * option.margin),
+            agrees=option.agrees,
+            differs=option.differs,
+            occurred_at=at,
+        )
+        for number, option in enumerate(options, 1)
+    )
+
+
+def _differs(entry: Entry, suggested: tuple[MatchSuggested, ...]) -> bool:
+    """Whether a suggestion is another one than was told; the instant of telling makes no difference."""
+    told = [replace(option, occurred_at=entry.occurred_at) for option in entry.options]
+    return told != [replace(option, occurred_at=entry.occurred_at) for option in suggested]
+
+
+def _matching(state: State) -> Matching:
+    """The receipts whose only question is which open items they pay."""
+    return Matching(state, [entry for entry in _waiting(state) if entry.is_receipt and _why(state, entry) is None])
+
+
+def _why(state: State, entry: Entry) -> Waits | None:
+    """What keeps an entry waiting besides the choice of open items; None where that choice is all."""
     if entry.is_refused:
         return Waits(WaitingReason.POSTING_REFUSED, entry.detail)
     if entry.is_receipt:
-        answer = _item_for(state, entry, among)
-        assert isinstance(answer, Waits), "a receipt that has its item was requested before this is asked"
-        return answer
+        return _receipt_waits(state, entry)
     if entry.payment_id is None:
         link = match_refund(entry, state)
         assert isinstance(link, Waits), "a refund that has its payment was linked before this is asked"
@@ -191,31 +229,38 @@ def _why(state: State, entry: Entry, among: Candidates) -> Waits:
     return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
 
 
-def _item_for(state: State, receipt: Entry, among: Candidates) -> Match | Waits:
+def _receipt_waits(state: State, receipt: Entry) -> Waits | None:
     if receipt.kind is EntryKind.INCREASE:
         amount = Money(receipt.amount_minor, receipt.currency)
         detail = f"payment {receipt.payment_id} grew by {amount} after its receipt was requested"
         return Waits(WaitingReason.AMOUNT_INCREASED_AFTER_POSTING, detail)
+    reversal = state.entries.get(receipt.released_by or "")
+    if reversal is not None and reversal.status is not EntryStatus.POSTED:
+        detail = f"reversal {reversal.posting_reference} of the wrong match is not posted yet"
+        return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+    again = _item_again(state, receipt)
+    return again if isinstance(again, Waits) else None
+
+
+def _item_again(state: State, receipt: Entry) -> Option | Waits | None:
+    """The item that a refund's reversal opened again, for the receipt of its void; None for any other receipt."""
     refund = _voided_refund(state, receipt)
-    if refund is not None and refund.is_at_abas:
-        return _item_again(state, receipt, refund, among)
-    return match_receipt(receipt, among)
-
-
-def _item_again(state: State, receipt: Entry, refund: Entry, among: Candidates) -> Match | Waits:
-    """A refund that was voided after its reversal was posted: the money clears the same item as before."""
+    if refund is None or not refund.is_at_abas:
+        return None
     if refund.status is not EntryStatus.POSTED:
         detail = f"reversal {refund.posting_reference} is not posted yet, so there is nothing to put right"
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
     reversed_receipt = state.entries.get(refund.reverses or "")
     item = state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
-    if item is None:
-        return match_receipt(receipt, among)
-    holder = among.holders.get(item.abas_open_item_id)
-    if holder is not None and holder.payment_id != receipt.payment_id:
-        detail = f"invoice {item.invoice_number} is cleared by {holder.posting_reference} meanwhile"
+    if item is None or (receipt.owner, item.abas_open_item_id) in state.ruled_out:
+        return None
+    holders = [one for one in holders_of(state, item.abas_open_item_id) if one.payment_id != receipt.payment_id]
+    room = available_minor(state).get(item.abas_open_item_id, 0)
+    if holders and room < receipt.amount_minor:
+        detail = f"invoice {item.invoice_number} is cleared by {holders[-1].posting_reference} meanwhile"
         return Waits(WaitingReason.NO_OPEN_ITEM, detail)
-    return Match(item, "refund-voided", (f"reversal {refund.posting_reference} took it back",))
+    said = (f"reversal {refund.posting_reference} took it back",)
+    return Option((Part(item, receipt.amount_minor),), "refund-voided", said)
 
 
 def _voided_refund(state: State, entry: Entry) -> Entry | None:

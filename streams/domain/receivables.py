@@ -17,20 +17,34 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostCashReceipt,
     PostingRefused,
+    PostOnAccountReceipt,
+    PostWriteOff,
     ReversalReason,
     ReverseCashReceipt,
+    WriteOffPosted,
 )
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
+    ConfirmMatch,
     EntryPosted,
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
     PostingRequested,
+    PutOnAccount,
     RefundMatched,
+    RejectMatch,
+    RestWriteOffRefused,
+    RestWriteOffRequested,
+    RestWrittenOff,
+    SplitEntry,
+    UnmatchEntry,
+    WriteOffRest,
 )
-from streams.domain.entries import INITIAL, Entry, EntryKind, EntryStatus, Event, State, evolve
+from streams.domain.decisions import decide_command
+from streams.domain.entries import Event, evolve
+from streams.domain.entry import INITIAL, Entry, EntryKind, EntryStatus, State
 from streams.domain.matching_rules import Waits
 from streams.domain.output import ERP_COMMANDS, PAYMENT_OBSERVATIONS, RECEIVABLES_INBOX, Output, Record, no_rule_for
 from streams.domain.posting import follow, waiting_event
@@ -44,6 +58,7 @@ _REASONS = {
     EntryKind.ACH_RETURN: ReversalReason.ACH_RETURN,
     EntryKind.CORRECTION: ReversalReason.CORRECTION,
     EntryKind.REFUND: ReversalReason.REFUND,
+    EntryKind.UNMATCH: ReversalReason.CORRECTION,
 }
 
 
@@ -62,8 +77,14 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             return _with_consequences(state, _on_open_item(state, record), record.observed_at)
         case CashReceiptPosted() | CashReceiptReversed():
             return _with_consequences(state, _on_posted(state, record), record.occurred_at)
+        case WriteOffPosted():
+            return _with_consequences(state, _on_written_off(state, record), record.occurred_at)
+        case PostingRefused() if record.posting_reference in state.write_offs:
+            return _with_consequences(state, _on_write_off_refused(state, record), record.occurred_at)
         case PostingRefused():
             return _with_consequences(state, _on_refused(state, record), record.occurred_at)
+        case ConfirmMatch() | RejectMatch() | SplitEntry() | WriteOffRest() | PutOnAccount() | UnmatchEntry():
+            return _with_consequences(state, decide_command(state, record), record.occurred_at)
         case _:
             raise no_rule_for(record, RECEIVABLES_INBOX)
 
@@ -74,6 +95,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(ERP_COMMANDS, _command(state, entry, event)),)
+        case RestWriteOffRequested():
+            return (Output(ERP_COMMANDS, _write_off_command(event)),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -165,6 +188,43 @@ def _on_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
     return (waiting_event(state, entry, refused, outcome.occurred_at),)
 
 
+def _on_written_off(state: State, outcome: WriteOffPosted) -> tuple[Event, ...]:
+    known = state.write_offs.get(outcome.posting_reference)
+    if known is None or known.status is EntryStatus.POSTED:
+        return ()
+    return (
+        RestWrittenOff(
+            posting_reference=known.posting_reference,
+            paytrace_transaction_id=known.transaction_id,
+            abas_customer_id=outcome.abas_customer_id,
+            abas_open_item_id=known.abas_open_item_id,
+            amount_minor=known.amount_minor,
+            currency=known.currency,
+            abas_document_id=outcome.abas_document_id,
+            abas_document_number=outcome.abas_document_number,
+            occurred_at=outcome.occurred_at,
+        ),
+    )
+
+
+def _on_write_off_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
+    known = state.write_offs[outcome.posting_reference]
+    if known.status is not EntryStatus.REQUESTED:
+        return ()
+    return (
+        RestWriteOffRefused(
+            posting_reference=known.posting_reference,
+            paytrace_transaction_id=known.transaction_id,
+            abas_customer_id=outcome.abas_customer_id,
+            abas_open_item_id=known.abas_open_item_id,
+            amount_minor=known.amount_minor,
+            currency=known.currency,
+            detail=f"{outcome.code}: {outcome.message}",
+            occurred_at=outcome.occurred_at,
+        ),
+    )
+
+
 def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | PostingRefused) -> Entry | None:
     """The entry that an outcome is about, unless it is none of ours or its story is over.
 
@@ -181,9 +241,22 @@ def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | 
     return entry
 
 
-def _command(state: State, entry: Entry, event: PostingRequested) -> PostCashReceipt | ReverseCashReceipt:
+def _command(
+    state: State, entry: Entry, event: PostingRequested
+) -> PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt:
     """The value date is the day on which the money moved, in UTC, however late it is posted."""
     receipt = entry if entry.is_receipt else state.entries[entry.reverses or entry.posting_reference]
+    if entry.on_account and entry.is_receipt:
+        return PostOnAccountReceipt(
+            posting_reference=entry.posting_reference,
+            paytrace_transaction_id=event.paytrace_transaction_id,
+            abas_customer_id=event.abas_customer_id,
+            amount_minor=entry.amount_minor,
+            currency=entry.currency,
+            method=entry.method,
+            value_on=entry.occurred_at.astimezone(UTC).date(),
+            occurred_at=event.occurred_at,
+        )
     if entry.is_receipt:
         return PostCashReceipt(
             posting_reference=entry.posting_reference,
@@ -209,5 +282,21 @@ def _command(state: State, entry: Entry, event: PostingRequested) -> PostCashRec
         method=entry.method,
         reason=_REASONS[entry.kind],
         value_on=entry.occurred_at.astimezone(UTC).date(),
+        occurred_at=event.occurred_at,
+    )
+
+
+def _write_off_command(event: RestWriteOffRequested) -> PostWriteOff:
+    """The value date is the day of the decision: no money moves."""
+    return PostWriteOff(
+        posting_reference=event.posting_reference,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        abas_customer_id=event.abas_customer_id,
+        abas_open_item_id=event.abas_open_item_id,
+        invoice_number=event.invoice_number,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        value_on=event.occurred_at.astimezone(UTC).date(),
+        reason=event.reason,
         occurred_at=event.occurred_at,
     )

@@ -17,7 +17,10 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostCashReceipt,
     PostingRefused,
+    PostOnAccountReceipt,
+    PostWriteOff,
     ReverseCashReceipt,
+    WriteOffPosted,
 )
 from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import (
@@ -165,13 +168,14 @@ def open_item(
     is_open: bool = True,
     currency: str = "USD",
     customer: str = CUSTOMER,
+    amount_minor: int | None = None,
 ) -> OpenItemObserved:
-    """An open item as abas shows it at this minute."""
+    """An open item as abas shows it at this minute; amount_minor is what it asked for at first, if that differs."""
     return OpenItemObserved(
         abas_open_item_id=item_id,
         abas_customer_id=customer,
         invoice_number=invoice,
-        amount_minor=open_minor,
+        amount_minor=open_minor if amount_minor is None else amount_minor,
         open_minor=open_minor,
         currency=currency,
         due_on=date(2026, 12, 20),
@@ -181,7 +185,10 @@ def open_item(
     )
 
 
-def done(command: PostCashReceipt | ReverseCashReceipt) -> CashReceiptPosted | CashReceiptReversed:
+Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
+
+
+def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOffPosted:
     """The outcome of a command that abas carried out."""
     told: dict[str, Any] = {
         "posting_reference": command.posting_reference,
@@ -193,12 +200,14 @@ def done(command: PostCashReceipt | ReverseCashReceipt) -> CashReceiptPosted | C
         "abas_document_number": command.posting_reference,
         "occurred_at": command.occurred_at,
     }
-    if isinstance(command, PostCashReceipt):
+    if isinstance(command, PostWriteOff):
+        return WriteOffPosted(**told)
+    if isinstance(command, PostCashReceipt | PostOnAccountReceipt):
         return CashReceiptPosted(**told)
     return CashReceiptReversed(reverses_reference=command.reverses_reference, **told)
 
 
-def refused(command: PostCashReceipt | ReverseCashReceipt, code: str = "PERIOD") -> PostingRefused:
+def refused(command: Command, code: str = "PERIOD") -> PostingRefused:
     """The outcome of a command that abas refused."""
     return PostingRefused(
         posting_reference=command.posting_reference,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from connectors.abas.documents.kind import DocumentKind, common_values
+from connectors.abas.documents.kind import DocumentKind, common_values, item_values
 from connectors.abas.mapping import PostedDocument
 from connectors.abas.profile import Profile, Role
 from schemas.records.erp import CashReceiptPosted, PostCashReceipt
@@ -11,7 +11,11 @@ _NAME = "cash_receipt"
 
 
 def _values(command: PostCashReceipt, original: PostedDocument | None, profile: Profile) -> Mapping[Role, str]:
-    return common_values(command, profile, _NAME)
+    return {
+        **common_values(command, profile, _NAME),
+        **item_values(command),
+        "method": profile.posting.methods[command.method],
+    }
 
 
 def _outcome(command: PostCashReceipt, document: PostedDocument) -> CashReceiptPosted:

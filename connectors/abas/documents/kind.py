@@ -10,11 +10,19 @@ from typing import Generic, TypeVar
 
 from connectors.abas.mapping import PostedDocument, to_date_text, to_decimal_text
 from connectors.abas.profile import Profile, Role
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, ReverseCashReceipt
+from schemas.records.erp import (
+    CashReceiptPosted,
+    CashReceiptReversed,
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    ReverseCashReceipt,
+    WriteOffPosted,
+)
 
-Command = PostCashReceipt | ReverseCashReceipt
-PostedOutcome = CashReceiptPosted | CashReceiptReversed
-CommandT = TypeVar("CommandT", PostCashReceipt, ReverseCashReceipt)
+Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
+PostedOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted
+CommandT = TypeVar("CommandT", PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt, PostWriteOff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +51,14 @@ def common_values(command: Command, profile: Profile, kind_name: str) -> dict[Ro
         "posting_reference": command.posting_reference,
         "paytrace_transaction_id": command.paytrace_transaction_id,
         "customer_number": command.abas_customer_id,
-        "open_item": command.abas_open_item_id,
-        "invoice_number": command.invoice_number,
         "amount": to_decimal_text(sign * command.amount_minor, command.currency),
         "currency": command.currency,
-        "method": profile.posting.methods[command.method],
         "value_on": to_date_text(command.value_on, profile.formats),
     }
+
+
+def item_values(command: PostCashReceipt | ReverseCashReceipt | PostWriteOff) -> dict[Role, str]:
+    """Write which open item a document is for, by role; nothing for the reversal of a receipt on account."""
+    if not command.abas_open_item_id:
+        return {}
+    return {"open_item": command.abas_open_item_id, "invoice_number": command.invoice_number}

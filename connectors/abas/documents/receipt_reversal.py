@@ -5,7 +5,7 @@ Booked as a new document that points at the receipt; a posted record is never ed
 
 from collections.abc import Mapping
 
-from connectors.abas.documents.kind import DocumentKind, common_values
+from connectors.abas.documents.kind import DocumentKind, common_values, item_values
 from connectors.abas.mapping import PostedDocument
 from connectors.abas.profile import Profile, Role
 from schemas.records.erp import CashReceiptReversed, ReverseCashReceipt
@@ -16,6 +16,8 @@ _NAME = "receipt_reversal"
 def _values(command: ReverseCashReceipt, original: PostedDocument | None, profile: Profile) -> Mapping[Role, str]:
     values: dict[Role, str] = {
         **common_values(command, profile, _NAME),
+        **item_values(command),
+        "method": profile.posting.methods[command.method],
         "reverses_reference": command.reverses_reference,
         "reason": profile.posting.reasons[command.reason],
     }

@@ -1,0 +1,346 @@
+"""What a person may decide about a customer's money: take a suggestion or reject it, divide, write off, undo.
+
+For the finance people behind `saldo decide`. Every command leaves one event with who, when and why, also a refused one,
+and is decided once however often it arrives. Whatever is decided, an item is never asked for more than it has open, and
+a person's word about money that abas may hold any moment is refused rather than guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias, assert_never
+
+import yaml
+
+from schemas.money import Money
+from schemas.records.receivables import (
+    ConfirmMatch,
+    Decision,
+    DecisionRefused,
+    DecisionTaken,
+    EntryUnmatched,
+    MatchSuggested,
+    PutOnAccount,
+    RejectMatch,
+    RestWriteOffRequested,
+    SplitEntry,
+    UnmatchEntry,
+    WriteOffRest,
+)
+from streams.domain.allocation import applied, divided_by_hand, put_on_account
+from streams.domain.availability import available_minor, holders_of
+from streams.domain.entries import Event
+from streams.domain.entry import Entry, EntryStatus, State
+from streams.domain.families import unclaimed_minor
+from streams.domain.matching_rules import Option, Part
+
+Command: TypeAlias = ConfirmMatch | RejectMatch | SplitEntry | WriteOffRest | PutOnAccount | UnmatchEntry
+LIMITS_FILE = Path(__file__).with_name("write_off_limits.yaml")
+BY_HAND = "by-hand"
+
+_DECISIONS: Mapping[type, Decision] = {
+    ConfirmMatch: Decision.CONFIRM,
+    RejectMatch: Decision.REJECT,
+    SplitEntry: Decision.SPLIT,
+    WriteOffRest: Decision.WRITE_OFF,
+    PutOnAccount: Decision.ON_ACCOUNT,
+    UnmatchEntry: Decision.UNMATCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOffLimits:
+    """What may be written off of one item. Units: minor units of each currency."""
+
+    version: int
+    limits_minor: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command leads to: the reference and the items that it is about, and the events, or why it is refused."""
+
+    posting_reference: str
+    items: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    refused: str = ""
+
+
+@cache
+def write_off_limits() -> WriteOffLimits:
+    """The limits as their file states them."""
+    data = yaml.safe_load(LIMITS_FILE.read_text("utf-8"))
+    return WriteOffLimits(int(data["version"]), {str(name): int(minor) for name, minor in data["limits_minor"].items()})
+
+
+def decide_command(state: State, command: Command) -> tuple[Event, ...]:
+    """What follows from a person's command.
+
+    Ensures: a command that was here yields (); the first event says who decided what and why, or what stood against it.
+    """
+    if command.command_id in state.command_ids:
+        return ()
+    answer = _answer(state, command)
+    decision = _DECISIONS[type(command)]
+    if answer.refused:
+        refused = DecisionRefused(
+            command_id=command.command_id,
+            abas_customer_id=command.abas_customer_id,
+            decision=decision,
+            posting_reference=answer.posting_reference,
+            abas_open_item_ids=answer.items,
+            decided_by=command.decided_by,
+            reason=command.reason,
+            refused_because=answer.refused,
+            occurred_at=command.occurred_at,
+        )
+        return (refused,)
+    taken = DecisionTaken(
+        command_id=command.command_id,
+        abas_customer_id=command.abas_customer_id,
+        decision=decision,
+        posting_reference=answer.posting_reference,
+        abas_open_item_ids=answer.items,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        occurred_at=command.occurred_at,
+    )
+    return (taken, *answer.events)
+
+
+def _answer(state: State, command: Command) -> Answer:
+    match command:
+        case WriteOffRest():
+            return _write_off(state, command)
+        case UnmatchEntry():
+            return _unmatch(state, command)
+        case _:
+            receipt, why_not = _waiting_receipt(state, command.posting_reference)
+            if receipt is None:
+                return Answer(command.posting_reference, _named_items(command), refused=why_not)
+    match command:
+        case ConfirmMatch():
+            return _confirm(state, receipt, command)
+        case RejectMatch():
+            return _reject(receipt, command)
+        case SplitEntry():
+            return _split(state, receipt, command)
+        case PutOnAccount():
+            reference, at = receipt.posting_reference, command.occurred_at
+            events = put_on_account(state, receipt, reference, receipt.amount_minor, at, command.decided_by)
+            return Answer(reference, events=events)
+        case _:
+            assert_never(command)
+
+
+def _named_items(command: Command) -> tuple[str, ...]:
+    return command.abas_open_item_ids if isinstance(command, ConfirmMatch | RejectMatch | SplitEntry) else ()
+
+
+def _waiting_receipt(state: State, reference: str) -> tuple[Entry | None, str]:
+    """The receipt that a command is about, or why it cannot be decided about now."""
+    entry = state.entries.get(reference)
+    if entry is None:
+        return None, f"this customer has no entry {reference}"
+    if not entry.is_receipt:
+        return None, f"{reference} takes money back; only a receipt is matched with open items"
+    match entry.status:
+        case EntryStatus.WAITING:
+            waits_for = state.entries.get(entry.released_by or "")
+            if waits_for is not None and waits_for.status is not EntryStatus.POSTED:
+                return None, f"{reference} waits until abas holds {waits_for.posting_reference}"
+            return entry, ""
+        case EntryStatus.REQUESTED:
+            return None, f"{reference} is being posted"
+        case EntryStatus.POSTED:
+            return None, f"{reference} is posted already; unmatch it first"
+        case EntryStatus.NETTED:
+            return None, f"{reference} cancelled out before it was posted"
+        case EntryStatus.SPLIT:
+            return None, f"{reference} is divided; decide about its parts"
+        case _:
+            assert_never(entry.status)
+
+
+def _confirm(state: State, receipt: Entry, command: ConfirmMatch) -> Answer:
+    reference, items = receipt.posting_reference, command.abas_open_item_ids
+    suggested = next((option for option in receipt.options if option.abas_open_item_ids == items), None)
+    if suggested is None:
+        return Answer(reference, items, refused=f"{reference} is not, or no longer, suggested for these open items")
+    option = _option(state, suggested)
+    refused = _too_much(state, option.parts)
+    if refused:
+        return Answer(reference, items, refused=refused)
+    return Answer(reference, items, applied(state, receipt, option, command.occurred_at, command.decided_by))
+
+
+def _option(state: State, suggested: MatchSuggested) -> Option:
+    amounts = zip(suggested.abas_open_item_ids, suggested.part_amounts, strict=True)
+    return Option(
+        parts=tuple(Part(state.items[item_id], minor) for item_id, minor in amounts),
+        rule=suggested.rule,
+        agrees=suggested.agrees,
+        differs=suggested.differs,
+        kind=suggested.kind,
+        score=suggested.score_hundredths / 100,
+    )
+
+
+def _reject(receipt: Entry, command: RejectMatch) -> Answer:
+    reference = receipt.posting_reference
+    suggested = tuple(dict.fromkeys(item for option in receipt.options for item in option.abas_open_item_ids))
+    items = command.abas_open_item_ids or suggested
+    if not items or not set(items) <= set(suggested):
+        return Answer(reference, items, refused=f"{reference} is not, or no longer, suggested for these open items")
+    return Answer(reference, items)
+
+
+def _split(state: State, receipt: Entry, command: SplitEntry) -> Answer:
+    reference, items, amounts = receipt.posting_reference, command.abas_open_item_ids, command.part_amounts
+    refused = _misfit(state, receipt, command)
+    if refused:
+        return Answer(reference, items, refused=refused)
+    parts = [Part(state.items[item], minor) if item else minor for item, minor in zip(items, amounts, strict=True)]
+    refused = _too_much(state, tuple(part for part in parts if isinstance(part, Part)))
+    if refused:
+        return Answer(reference, items, refused=refused)
+    said = (f"divided by {command.decided_by}: {command.reason}",)
+    option = Option(parts=(), rule=BY_HAND, agrees=said)
+    events = divided_by_hand(state, receipt, parts, option, command.occurred_at, command.decided_by)
+    return Answer(reference, items, events)
+
+
+def _misfit(state: State, receipt: Entry, command: SplitEntry) -> str:
+    """Why parts don't make up the receipt; empty if they do."""
+    if not command.part_amounts or len(command.part_amounts) != len(command.abas_open_item_ids):
+        return "each part needs an open item, or the account, and an amount"
+    if any(minor <= 0 for minor in command.part_amounts):
+        return "each part must be more than nothing"
+    whole = Money(receipt.amount_minor, receipt.currency)
+    if command.currency != receipt.currency:
+        return f"the parts are in {command.currency}, the receipt is {whole}"
+    total = sum(command.part_amounts)
+    if total != receipt.amount_minor:
+        return f"the parts sum to {Money(total, receipt.currency)}, the receipt is {whole}"
+    for item_id in command.abas_open_item_ids:
+        item = state.items.get(item_id)
+        if item_id and item is None:
+            return f"this customer has no open item {item_id}"
+        if item is not None and item.currency != receipt.currency:
+            return f"invoice {item.invoice_number} is in {item.currency}, the receipt is {whole}"
+    return ""
+
+
+def _too_much(state: State, parts: tuple[Part, ...]) -> str:
+    """Why items can't take these parts; empty if they can."""
+    asked: Counter[str] = Counter()
+    for part in parts:
+        asked[part.item.abas_open_item_id] += part.amount_minor
+    available = available_minor(state)
+    for item_id, minor in asked.items():
+        item = state.items[item_id]
+        left = available.get(item_id, 0)
+        if minor > left:
+            return (
+                f"invoice {item.invoice_number} has {Money(left, item.currency)} left to be paid, "
+                f"asked for were {Money(minor, item.currency)}"
+            )
+    return ""
+
+
+def _write_off(state: State, command: WriteOffRest) -> Answer:
+    item_id = command.abas_open_item_id
+    item = state.items.get(item_id)
+    if item is None:
+        return Answer("", (item_id,), refused=f"this customer has no open item {item_id}")
+    left = available_minor(state).get(item_id, 0)
+    minor = left if command.amount_minor is None else command.amount_minor
+    payers = holders_of(state, item_id)
+    limits = write_off_limits()
+    limit = limits.limits_minor.get(item.currency, 0)
+    before = sum(
+        one.amount_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id and one.is_at_abas
+    )
+    refused = ""
+    if command.currency != item.currency:
+        refused = f"invoice {item.invoice_number} is in {item.currency}, not in {command.currency}"
+    elif not payers:
+        refused = f"nothing of invoice {item.invoice_number} is paid, so there is no rest to write off"
+    elif not 0 < minor <= left:
+        refused = f"invoice {item.invoice_number} has {Money(left, item.currency)} left"
+    elif before + minor > limit:
+        refused = (
+            f"{Money(before + minor, item.currency)} is above the limit of {Money(limit, item.currency)} "
+            f"for one invoice (limits version {limits.version})"
+        )
+    if refused:
+        return Answer("", (item_id,), refused=refused)
+    payment = payers[-1].transaction_id
+    number = 1
+    while (reference := f"PT{payment}W{number}") in state.write_offs:
+        number += 1
+    requested = RestWriteOffRequested(
+        posting_reference=reference,
+        paytrace_transaction_id=payment,
+        abas_customer_id=command.abas_customer_id,
+        abas_open_item_id=item_id,
+        invoice_number=item.invoice_number,
+        amount_minor=minor,
+        currency=item.currency,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        occurred_at=command.occurred_at,
+    )
+    return Answer(reference, (item_id,), (requested,))
+
+
+def _unmatch(state: State, command: UnmatchEntry) -> Answer:
+    reference = command.posting_reference
+    entry = state.entries.get(reference)
+    item = () if entry is None or entry.abas_open_item_id is None else (entry.abas_open_item_id,)
+    why_not = _not_to_unmatch(state, reference, entry)
+    if entry is None or why_not:
+        return Answer(reference, item, refused=why_not)
+    is_posted = entry.status is EntryStatus.POSTED
+    unmatched = EntryUnmatched(
+        posting_reference=reference,
+        paytrace_transaction_id=entry.transaction_id,
+        abas_customer_id=command.abas_customer_id,
+        abas_open_item_id=entry.abas_open_item_id,
+        amount_minor=unclaimed_minor(state, entry) if is_posted else entry.amount_minor,
+        currency=entry.currency,
+        reversal_reference=_free_reference(state, f"{reference}U") if is_posted else None,
+        released_reference=_free_reference(state, f"{reference}A") if is_posted else None,
+        occurred_at=command.occurred_at,
+    )
+    return Answer(reference, item, (unmatched,))
+
+
+def _not_to_unmatch(state: State, reference: str, entry: Entry | None) -> str:
+    """Why a match can't be undone now; empty if it can."""
+    if entry is None or not entry.is_receipt:
+        return f"this customer has no receipt {reference}"
+    match entry.status:
+        case EntryStatus.REQUESTED:
+            return f"{reference} is being posted; ask again once abas has answered"
+        case EntryStatus.NETTED:
+            return f"{reference} cancelled out before it was posted"
+        case EntryStatus.SPLIT:
+            return f"{reference} is divided; unmatch its parts"
+        case EntryStatus.WAITING:
+            return "" if entry.is_refused else f"{reference} waits and is matched with nothing"
+        case EntryStatus.POSTED:
+            return "" if unclaimed_minor(state, entry) > 0 else f"all of {reference} is taken back already"
+        case _:
+            assert_never(entry.status)
+
+
+def _free_reference(state: State, base: str) -> str:
+    number = 1
+    while f"{base}{number}" in state.entries:
+        number += 1
+    return f"{base}{number}"

@@ -1,0 +1,160 @@
+"""What is remembered of one customer's receivables: open items, an entry for each document due in abas, write-offs.
+
+An entry is one document that abas should hold: a receipt (money in) or a reversal (money out). It waits, is requested,
+is posted, is netted with its opposite before anything was posted, or is divided into parts that take its place. The
+entries of a payment are its family: its receipt, its increases, and everything that takes money back.
+
+The invariant that the whole room stands on: the signed sum of all entries that are neither netted nor divided is the
+signed sum of all movements that were recorded. `evolve` keeps it; nothing else changes an amount. A write-off is no
+entry: it is none of the payer's money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.records.identification import WaitingReason
+from schemas.records.payments import PaymentMethod
+from schemas.records.receivables import EntryDirection, MatchSuggested, OpenItemRecorded
+
+
+class EntryKind(StrEnum):
+    """Which movement an entry comes from."""
+
+    CAPTURE = "CAPTURE"
+    INCREASE = "INCREASE"
+    REFUND_VOID = "REFUND_VOID"
+    VOID = "VOID"
+    ACH_RETURN = "ACH_RETURN"
+    CORRECTION = "CORRECTION"
+    REFUND = "REFUND"
+    UNMATCH = "UNMATCH"
+    RELEASED = "RELEASED"
+
+
+class EntryStatus(StrEnum):
+    """How far an entry is."""
+
+    WAITING = "WAITING"
+    REQUESTED = "REQUESTED"
+    POSTED = "POSTED"
+    NETTED = "NETTED"
+    SPLIT = "SPLIT"
+
+
+RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One document due in abas.
+
+    Units: amount_minor is minor units of currency, never negative. occurred_at is the movement's own time and becomes
+           the value date. reason and detail are what was last told of it; a changed amount takes them back.
+    payment_id is the original payment (None: a refund that is not linked yet), transaction_id the movement's own.
+    takes_back is the receipt that a reversal is meant for, reverses the one that it was requested against.
+    released_by is the reversal that must be posted before this money may be matched again.
+    options are what is suggested for it, best first; posted_at is when abas made the document.
+    """
+
+    posting_reference: str
+    kind: EntryKind
+    transaction_id: str
+    payment_id: str | None
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    invoice_number: str | None
+    occurred_at: datetime
+    takes_back: str | None = None
+    status: EntryStatus = EntryStatus.WAITING
+    reason: WaitingReason | None = None
+    detail: str = ""
+    abas_open_item_id: str | None = None
+    item_invoice_number: str = ""
+    reverses: str | None = None
+    released_by: str | None = None
+    on_account: bool = False
+    options: tuple[MatchSuggested, ...] = ()
+    posted_at: datetime | None = None
+
+    @property
+    def is_receipt(self) -> bool:
+        """Money in, as against a reversal."""
+        return self.kind in RECEIPT_KINDS
+
+    @property
+    def direction(self) -> EntryDirection:
+        """The same in the words of the records."""
+        return EntryDirection.RECEIPT if self.is_receipt else EntryDirection.REVERSAL
+
+    @property
+    def owner(self) -> str:
+        """The payment whose money this is, or the refund itself while it is not linked."""
+        return self.payment_id or self.transaction_id
+
+    @property
+    def is_live(self) -> bool:
+        """Neither netted nor divided: its amount counts."""
+        return self.status not in (EntryStatus.NETTED, EntryStatus.SPLIT)
+
+    @property
+    def signed_minor(self) -> int:
+        """The amount with its direction, 0 once netted or divided."""
+        if not self.is_live:
+            return 0
+        return self.amount_minor if self.is_receipt else -self.amount_minor
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing was asked of abas, or abas refused."""
+        return self.status is EntryStatus.WAITING
+
+    @property
+    def is_refused(self) -> bool:
+        """Abas said no: only a person, another amount or an opposite entry moves it on."""
+        return self.is_waiting and self.reason is WaitingReason.POSTING_REFUSED
+
+    @property
+    def is_at_abas(self) -> bool:
+        """Requested or posted, so abas holds the document or may hold it any moment."""
+        return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOff:
+    """What is given up of an open item. Units: amount_minor is minor units of currency, never negative."""
+
+    posting_reference: str
+    transaction_id: str
+    abas_open_item_id: str
+    amount_minor: int
+    currency: str
+    status: EntryStatus = EntryStatus.REQUESTED
+    posted_at: datetime | None = None
+
+    @property
+    def is_at_abas(self) -> bool:
+        """Requested or posted, so it lowers what is open."""
+        return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One customer. Shapes: items by abas_open_item_id, entries by posting reference in order of arrival.
+
+    ruled_out are pairs of payment and open item that a person said don't belong together.
+    """
+
+    abas_customer_id: str = ""
+    items: dict[str, OpenItemRecorded]
+    entries: dict[str, Entry]
+    movement_ids: frozenset[str] = frozenset()
+    write_offs: dict[str, WriteOff] = field(default_factory=dict)
+    command_ids: frozenset[str] = frozenset()
+    ruled_out: frozenset[tuple[str, str]] = frozenset()
+
+
+INITIAL = State(items={}, entries={})
