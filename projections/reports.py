@@ -5,8 +5,9 @@ grain of its rows, and its parameters:
 
     -- parameter NAME TYPE = DEFAULT: what it means
 
-where DEFAULT is `day_zone`, `now` or `today` (in day_zone), and without `= DEFAULT` the asker must give it. A column
-`x_minor` counts minor units of the row's `currency`; every answer carries `x` in major units beside it.
+where DEFAULT is `day_zone`, `now`, `today` (in day_zone) or `all` (an empty text), and without `= DEFAULT` the asker
+must give it. A column `x_minor` counts minor units of the row's `currency`; every answer carries `x` in major units
+beside it.
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ def values_for(report: Report, given: Mapping[str, str], *, day_zone: str, now: 
     defaults = {
         "day_zone": day_zone,
         "now": now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "all": "",
         "today": now.astimezone(ZoneInfo(day_zone)).date().isoformat(),
     }
     values = {}

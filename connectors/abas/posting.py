@@ -95,8 +95,10 @@ async def _by_editor(
             else:
                 editor = await editors.open_type_command(type_command)
             if call.lock is not None:
-                held = customer if call.lock.table == "customer" else values["open_item"]
-                locked_table = getattr(profile.tables, call.lock.table).table
+                # A document without an open item is fenced by its customer, whatever the profile locks otherwise.
+                role = call.lock.table if "open_item" in values else "customer"
+                held = customer if role == "customer" else values["open_item"]
+                locked_table = getattr(profile.tables, role).table
                 await editors.open(locked_table, call.lock.action, record=held)
                 found = await look_up()  # under the lock: what a writer before us posted is visible now
                 if found is not None:

@@ -30,9 +30,11 @@ from schemas.records.erp import (
 )
 
 Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | PostingRefused
-_KINDS = (CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF)
+# The others follow a person's decision; where the profile leaves them out, that decision is refused.
+_ALWAYS_NEEDED = (CASH_RECEIPT, RECEIPT_REVERSAL)
 
 RECEIPT_NOT_FOUND = "MISSING_OBJECT/receipt"
+KIND_NOT_IN_PROFILE = "MISSING_PROFILE/document"
 
 
 class AbasSink:
@@ -49,7 +51,7 @@ class AbasSink:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        missing = [kind.name for kind in _KINDS if kind.name not in profile.posting.documents]
+        missing = [kind.name for kind in _ALWAYS_NEEDED if kind.name not in profile.posting.documents]
         if missing:
             where = profile.where("posting", "documents")
             raise ProfileMismatch([f"{where}: posting.documents has no {name}; add that entry" for name in missing])
@@ -80,6 +82,10 @@ class AbasSink:
         async def look_up() -> PostedDocument | None:
             return await self._find(command.posting_reference)
 
+        if kind.name not in self._profile.posting.documents:
+            where = self._profile.where("posting", "documents")
+            told = f"the mapping profile has no document {kind.name}; add it at {where}"
+            return _refused(command, AbasRefused(told, code=KIND_NOT_IN_PROFILE))
         internal_errors = 0
         for attempt in range(self._settings.write_attempts):
             found = await look_up()

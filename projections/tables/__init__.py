@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
+from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
+from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
 from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
@@ -14,7 +16,9 @@ from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENT
 from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
+from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
+from projections.tables.fct_write_offs.row import TABLE as FCT_WRITE_OFFS
 from projections.tables.table import Table
 
 ROOT = Path(__file__).parent
@@ -31,6 +35,10 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
+    FCT_MATCHES,
+    FCT_SUGGESTIONS,
+    FCT_DECISIONS,
+    FCT_WRITE_OFFS,
 )
 POSITIONS = "saldo_positions"
 

@@ -30,6 +30,9 @@ COMMANDS = (
     "rebuild",
     "backfill",
     "abas",
+    "waiting",
+    "explain",
+    "decide",
     "dlq",
     "report",
 )

@@ -12,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:V|N|C\d+)?$")
+# PT<id>, and behind it for each step that made the document: V (void), N (return), C (correction), S (a part),
+# U (unmatched), A (waits again).
+_REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
+RECEIPT_KINDS = frozenset({"receipt", "on_account"})
+WRITE_OFF = "write_off"  # a document that is none of PayTrace's money
 MONEY_IN = frozenset({"PENDING", "SETTLED"})
 REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND"})
 
@@ -68,6 +72,7 @@ def audit(
         for reference, count in Counter(str(document["posting_reference"]) for document in documents).items()
         if count > 1
     ]
+    documents = [document for document in documents if document["kind"] != WRITE_OFF]
     # A refund's document is booked under its own transaction, so every charge can be held to its own documents.
     booked = _sum_by_owner(documents)
     waiting: dict[str, int] = defaultdict(int)
@@ -102,7 +107,7 @@ def _effect(charge: Mapping[str, Any]) -> int:
 
 def _signed(document: Mapping[str, Any]) -> int:
     amount = abs(int(document["amount_minor"]))
-    return amount if document["kind"] == "receipt" else -amount
+    return amount if document["kind"] in RECEIPT_KINDS else -amount
 
 
 def _sum_by_owner(documents: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -113,7 +118,7 @@ def _sum_by_owner(documents: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _owner(document: Mapping[str, Any]) -> str:
-    """The transaction whose money a document books: PT<id>, with V, N or C behind it for a void, return, correction."""
+    """The transaction whose money a document books."""
     found = _REFERENCE.match(str(document["posting_reference"]))
     return found["transaction"] if found else str(document["posting_reference"])
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from schemas.records.identification import OpenItemReferenced
+from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from tests.support.builders import CUSTOMER, at, open_item, sighting
+from schemas.records.receivables import ConfirmMatch, PutOnAccount, RejectMatch, SplitEntry, UnmatchEntry, WriteOffRest
+from schemas.references import vault_token
+from tests.support.builders import CUSTOMER, PAYMENT, at, open_item, sighting
 
 Told = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
@@ -26,6 +28,17 @@ def invoiced(item: str, amount_minor: int, invoice: str, minute: int = 0, custom
     )
     shown = open_item(item, amount_minor, invoice=invoice, minute=minute, customer=customer)
     return [(RECEIVABLES, shown), (PAYERS, reference)]
+
+
+def known_by_vault(minute: int) -> Told:
+    """abas shows the customer whose vault id the payments carry."""
+    return PAYERS, CustomerReferenced(token=vault_token("acme"), abas_customer_id=CUSTOMER, observed_at=at(minute))
+
+
+def decided(kind: type[Any], minute: int, **fields: Any) -> Told:
+    """A person decides about this customer's money."""
+    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber"}
+    return RECEIVABLES, kind(**told, reason="customer called", occurred_at=at(minute), **fields)
 
 
 def sale_posted() -> Sequence[Told]:
@@ -112,6 +125,76 @@ def duplicated_and_reordered() -> Sequence[Told]:
     return [refund, settled, *item, captured, settled, *item, captured, refund, settled]
 
 
+def one_payment_of_two_invoices_then_refunded() -> Sequence[Told]:
+    return [
+        *invoiced("i1", 60_00, "RE-1"),
+        *invoiced("i2", 40_00, "RE-2"),
+        *invoiced("i3", 100_00, "RE-3"),
+        known_by_vault(minute=2),
+        seen(Status.PENDING_SETTLEMENT, minute=3, payment="2", invoice="RE-1, RE-2"),
+        seen(Status.SETTLED, minute=4, payment="2", invoice="RE-1, RE-2", settled_at=at(4), batch=17),
+        seen(Status.PENDING_SETTLEMENT, kind=Kind.REFUND, payment="9001", minute=10, invoice="RE-1, RE-2"),
+    ]
+
+
+def three_part_payments_of_one_invoice() -> Sequence[Told]:
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, 30_00, minute=1, payment="1"),
+        decided(ConfirmMatch, 2, posting_reference="PT1", abas_open_item_ids=("i1",)),
+        (RECEIVABLES, open_item("i1", 70_00, invoice="RE-1", minute=3, amount_minor=100_00)),
+        seen(Status.PENDING_SETTLEMENT, 50_00, minute=4, payment="2"),
+        seen(Status.PENDING_SETTLEMENT, 20_00, minute=5, payment="3"),
+    ]
+
+
+def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
+    above, within = {"amount_minor": 10_01}, {"amount_minor": None}
+    return [
+        *invoiced("i1", 103_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1),
+        decided(WriteOffRest, 2, abas_open_item_id="i1", currency="USD", **above),
+        decided(ConfirmMatch, 3, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+        decided(ConfirmMatch, 4, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+        (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=5, amount_minor=103_00)),
+        decided(WriteOffRest, 6, abas_open_item_id="i1", currency="USD", **within),
+    ]
+
+
+def divided_by_hand_and_put_on_account() -> Sequence[Told]:
+    by_hand = {"abas_open_item_ids": ("i1", "i2", ""), "currency": "USD"}
+    return [
+        *invoiced("i1", 70_00, "RE-1"),
+        *invoiced("i2", 50_00, "RE-2"),
+        seen(Status.PENDING_SETTLEMENT, minute=1),
+        decided(SplitEntry, 2, posting_reference=f"PT{PAYMENT}", part_amounts=(70_00, 20_00, 20_00), **by_hand),
+        decided(SplitEntry, 3, posting_reference=f"PT{PAYMENT}", part_amounts=(70_00, 20_00, 10_00), **by_hand),
+        seen(Status.PENDING_SETTLEMENT, 5_00, minute=4, payment="2"),
+        decided(PutOnAccount, 5, posting_reference="PT2"),
+        # A void takes every document back, the one on account too.
+        seen(Status.VOIDED, minute=6),
+    ]
+
+
+def wrong_match_undone() -> Sequence[Told]:
+    undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1, invoice=None, vault="acme"),
+        known_by_vault(minute=1),
+        undone,
+        undone,
+        *invoiced("i2", 100_00, "RE-2", minute=5),
+    ]
+
+
+def tie_rejected_in_part() -> Sequence[Told]:
+    return [
+        *tie(),
+        decided(RejectMatch, 2, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+    ]
+
+
 SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     sale_posted,
     void_after_posting,
@@ -123,4 +206,10 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     tie,
     amount_differs,
     duplicated_and_reordered,
+    one_payment_of_two_invoices_then_refunded,
+    three_part_payments_of_one_invoice,
+    short_payment_confirmed_and_rest_written_off,
+    divided_by_hand_and_put_on_account,
+    wrong_match_undone,
+    tie_rejected_in_part,
 )

@@ -14,14 +14,28 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 DOCUMENTS = {
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
+    "divided_by_hand_and_put_on_account": [
+        "PT2",
+        "PT79388123S1",
+        "PT79388123S2",
+        "PT79388123S3",
+        "PT79388123V",
+        "PT79388123V-2",
+        "PT79388123V-3",
+    ],
     "duplicated_and_reordered": ["PT79388123", "PT9001"],
+    "one_payment_of_two_invoices_then_refunded": ["PT2S1", "PT2S2", "PT9001S1", "PT9001S2"],
     "partial_refund_after_settlement": ["PT79388123", "PT9001"],
     "repeated_refunds": ["PT79388123", "PT9001", "PT9002", "PT9003"],
     "sale_posted": ["PT79388123"],
+    "short_payment_confirmed_and_rest_written_off": ["PT79388123", "PT79388123W1"],
+    "three_part_payments_of_one_invoice": ["PT1", "PT2", "PT3"],
     "tie": [],
+    "tie_rejected_in_part": ["PT79388123"],
     "unknown_invoice_then_known": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
+    "wrong_match_undone": ["PT79388123", "PT79388123A1", "PT79388123U1"],
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from connectors.abas.sandbox.ledger import ON_ACCOUNT, WRITE_OFF
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
 from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
@@ -35,16 +36,16 @@ def read_books(sandbox: Sandbox) -> dict[str, Any]:
 def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
     values, store = payment.values, sandbox.store
     amount, currency = Decimal(str(values["amount"])), _number(sandbox, values["curr"], "swd")
-    item = store.record(str(values["item"]))
+    item = store.record(str(values.get("item") or ""))
     reversed_document = store.record(str(values.get("reverses") or ""))
     return {
         "id": payment.id,
         "number": values["idno"],
-        "kind": "receipt" if amount > 0 else "reversal",
+        "kind": _kind(str(values.get("ykind") or ""), amount),
         "posting_reference": values.get("yposref", ""),
         "paytrace_transaction_id": values.get("ypaytraceid", ""),
         "customer": _number(sandbox, values["customer"], "idno"),
-        "open_item": values["item"],
+        "open_item": values.get("item") or "",
         "invoice": "" if item is None else item.values["docNo"],
         "reverses_reference": None if reversed_document is None else reversed_document.values.get("yposref", ""),
         "amount_minor": from_major(abs(amount), currency).minor,
@@ -53,6 +54,12 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
         "reason": values.get("yreason", ""),
         "posted_at": values["erfass"],
     }
+
+
+def _kind(told: str, amount: Decimal) -> str:
+    if amount < 0:
+        return "reversal"
+    return {WRITE_OFF: "write_off", ON_ACCOUNT: "on_account"}.get(told, "receipt")
 
 
 def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:

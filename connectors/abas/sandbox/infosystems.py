@@ -64,6 +64,7 @@ def _post(store: Store, faults: Faults, head: dict[str, Stored]) -> Rows:
             "valDate": head.get("yvaldate", ""),
             "reverses": head.get("yreverses", ""),
             "yreason": head.get("yreason", ""),
+            "ykind": head.get("ykind", ""),
         }
         document = post_payment(store, faults, values, _POSTING_NAMES)
     _show(store, document, head)
@@ -88,6 +89,7 @@ _POSTING_NAMES = {
     "amount": "yamount",
     "valDate": "yvaldate",
     "reverses": "yreverses",
+    "ykind": "ykind",
 }
 
 
@@ -132,6 +134,7 @@ POSTING = InfosystemDef(
         _column("yvaldate", Kind.DATE),
         _column("yreverses", Kind.REFERENCE, "900:2"),
         _column("yreason", Kind.STRING),
+        _column("ykind", Kind.STRING),
         _column("ypost", Kind.BUTTON),
         _column("ydocid", Kind.STRING),
         _column("ydocno", Kind.STRING),

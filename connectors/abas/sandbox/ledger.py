@@ -1,6 +1,7 @@
 """The accounting rules of the sandbox's abas: what a payment may be, and what saving it does to the open item.
 
-Amounts are decimals in the books, as in abas. A reversal is a negative payment that points at the receipt.
+Amounts are decimals in the books, as in abas. A reversal is a negative payment that points at the receipt. A payment on
+account has no open item, and a write-off is a payment of none of the customer's money.
 Everything is checked before anything changes.
 """
 
@@ -20,6 +21,11 @@ AMOUNT_TOO_LARGE = 4105
 UNKNOWN_ITEM = 4106
 NOTHING_TO_REVERSE = 4107
 AMOUNT_MISSING = 4108
+UNKNOWN_KIND = 4109
+
+# What the field `ykind` says of a payment that is no plain receipt or reversal.
+ON_ACCOUNT = "ONACCOUNT"
+WRITE_OFF = "WRITEOFF"
 
 
 def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]) -> Record:
@@ -31,10 +37,11 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
     """
     item, receipt = _check(store, faults, values, names)
     amount = Decimal(str(values["amount"]))
-    open_after = Decimal(str(item.values["openAmt"])) - amount
+    open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
     with store.transaction():
         payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
-        store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
+        if item is not None:
+            store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
         customer = store.record(str(values["customer"]))
         if customer is not None:
             balance = Decimal(str(customer.values.get("bal") or "0")) - amount
@@ -69,15 +76,13 @@ def currency_record(store: Store, currency: str) -> Record:
 
 def _check(
     store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]
-) -> tuple[Record, Record | None]:
+) -> tuple[Record | None, Record | None]:
     if store.record(str(values.get("customer", ""))) is None:
         raise business_refusal("Customer does not exist", UNKNOWN_CUSTOMER, names["customer"])
-    item = store.record(str(values.get("item", "")))
-    if item is None or item.values["customer"] != values["customer"]:
-        raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
-    if values.get("curr") != item.values["curr"]:
+    item = _item(store, values, names)
+    if item is not None and values.get("curr") != item.values["curr"]:
         raise business_refusal("Currency differs from the outstanding item", CURRENCY_DIFFERS, names["curr"])
-    currency = store.record(str(values["curr"]))
+    currency = store.record(str(values.get("curr") or ""))
     amount = Decimal(str(values.get("amount") or "0"))
     if amount == 0:
         raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
@@ -87,15 +92,18 @@ def _check(
     if period in faults.closed_periods:
         shown = f"{period[5:]}/{period[:4]}"
         raise business_refusal(f"Posting period {shown} is closed", PERIOD_CLOSED, names["valDate"])
-    open_amount = Decimal(str(item.values["openAmt"]))
     if amount > 0:
+        if item is None:
+            return None, None
+        open_amount = Decimal(str(item.values["openAmt"]))
         if open_amount == 0:
             raise business_refusal("Outstanding item is already paid", ALREADY_PAID, names["item"])
         if amount > open_amount:
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["amount"])
         return item, None
     receipt = store.record(str(values.get("reverses") or ""))
-    if receipt is None or receipt.table != PAYMENT.spec or receipt.values.get("item") != item.id:
+    item_id = "" if item is None else item.id
+    if receipt is None or receipt.table != PAYMENT.spec or (receipt.values.get("item") or "") != item_id:
         raise business_refusal("There is no receipt to reverse", NOTHING_TO_REVERSE, names["reverses"])
     taken_back = [
         Decimal(str(payment.values["amount"])) for payment in store.matching(PAYMENT.spec, "reverses", receipt.id) or ()
@@ -103,6 +111,20 @@ def _check(
     if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
         raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
     return item, receipt
+
+
+def _item(store: Store, values: dict[str, Stored], names: dict[str, str]) -> Record | None:
+    """The open item of a payment; None for one on account, and for the reversal of one."""
+    kind, item_id = str(values.get("ykind") or ""), str(values.get("item") or "")
+    if kind not in ("", ON_ACCOUNT, WRITE_OFF):
+        raise business_refusal("Kind of payment is not known", UNKNOWN_KIND, names["ykind"])
+    receipt = store.record(str(values.get("reverses") or ""))
+    if not item_id and (kind == ON_ACCOUNT or (receipt is not None and receipt.values.get("ykind") == ON_ACCOUNT)):
+        return None
+    item = store.record(item_id)
+    if item is None or kind == ON_ACCOUNT or item.values["customer"] != values["customer"]:
+        raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+    return item
 
 
 def _fits(amount: Decimal, currency: str) -> bool:

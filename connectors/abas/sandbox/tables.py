@@ -163,6 +163,7 @@ PAYMENT = TableDef(
         Column("yposref", "yposref", Kind.STRING),
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),
         Column("yreason", "yreason", Kind.STRING),
+        Column("ykind", "ykind", Kind.STRING),
     ),
     actions=("NEW", "VIEW", "GET", "REVERSAL"),
     # yposref is indexed for speed, never unique: a real abas would take a double, so the sandbox does too.

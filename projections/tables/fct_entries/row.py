@@ -10,14 +10,29 @@ from projections.tables.table import Row, Table
 from schemas.records.receivables import (
     EntryDirection,
     EntryNetted,
+    EntryPartMade,
     EntryPosted,
+    EntryPutOnAccount,
+    EntrySplit,
+    EntryUnmatched,
     EntryWaiting,
     PaymentMatched,
     PostingRequested,
     RefundMatched,
 )
 
-ENTRY_EVENTS = (EntryWaiting, PaymentMatched, PostingRequested, EntryPosted, EntryNetted, RefundMatched)
+ENTRY_EVENTS = (
+    EntryWaiting,
+    PaymentMatched,
+    PostingRequested,
+    EntryPosted,
+    EntryNetted,
+    RefundMatched,
+    EntrySplit,
+    EntryPartMade,
+    EntryPutOnAccount,
+    EntryUnmatched,
+)
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
@@ -43,7 +58,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "rule": getattr(record, "rule", ""),
             "evidence": list(getattr(record, "evidence", ())),
             "reason": record.reason.value if isinstance(record, EntryWaiting) else "",
-            "detail": record.detail if isinstance(record, EntryWaiting) else "",
+            "detail": _detail(record),
             "netted_with": getattr(record, "netted_with", ""),
             "abas_document_id": getattr(record, "abas_document_id", ""),
             "abas_document_number": getattr(record, "abas_document_number", ""),
@@ -55,12 +70,26 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
 def _direction(record: Any) -> EntryDirection:
     """A match names its direction by its own name: a payment is a receipt, a refund a reversal."""
     match record:
-        case PaymentMatched():
+        case PaymentMatched() | EntryPutOnAccount() | EntryUnmatched():
             return EntryDirection.RECEIPT
         case RefundMatched():
             return EntryDirection.REVERSAL
         case _:
             return EntryDirection(record.direction)
+
+
+def _detail(record: Any) -> str:
+    match record:
+        case EntryWaiting():
+            return record.detail
+        case EntrySplit():
+            return f"divided into {', '.join(record.part_references)}"
+        case EntryPartMade():
+            return f"part of {record.split_from}"
+        case EntryUnmatched() if record.reversal_reference is not None:
+            return f"taken back by {record.reversal_reference}, waits again as {record.released_reference}"
+        case _:
+            return ""
 
 
 TABLE = Table(

@@ -39,7 +39,7 @@ SELECT
     if(record_type = 'EntryWaiting', detail, concat('asked of abas for open item ', abas_open_item_id)),
     paytrace_transaction_id,
     posting_reference,
-    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+    match(posting_reference, '[CU][0-9]'),
     abas_customer_id,
     invoice_number,
     signed_minor,

@@ -7,7 +7,8 @@ facts AS
     WHERE term != ''
 ),
 -- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount (a posting reference with C) corrects its capture and belongs to that day.
+-- was posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
+-- to the day of their payment too.
 moments AS
 (
     SELECT
@@ -38,7 +39,7 @@ lines AS
     UNION ALL
     SELECT
         'posted', signed_minor,
-        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
@@ -51,7 +52,7 @@ lines AS
     UNION ALL
     SELECT
         lower(state), signed_minor,
-        if(position(movement_id, ':AMOUNT_') > 0 OR startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+        if(position(movement_id, ':AMOUNT_') > 0 OR match(posting_reference, '[CU][0-9]'),
             1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
         occurred_at, parked_at, toString(source_topic), source_partition, source_offset
@@ -60,7 +61,7 @@ lines AS
     UNION ALL
     SELECT
         'netted', signed_minor,
-        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now

@@ -62,6 +62,9 @@ def eventful() -> list[Incoming]:
     script.write_again(requested)
     script.write_again(first)
     script.write("settlement.inbox.v1", example("SettlementBatchObserved"))
+    script.matched("1", 100)
+    for name in ("MatchSuggested", "DecisionTaken", "RestWriteOffRequested"):
+        script.write(RECEIVABLES, example(name))
     return script.messages
 
 

@@ -20,7 +20,7 @@ from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-VALUES = {"paytrace_transaction_id": "1"}
+VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1"}
 
 
 @pytest.fixture

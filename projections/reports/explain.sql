@@ -1,0 +1,63 @@
+-- What was decided about this payment, document, invoice or open item, on what evidence and by whom?
+-- One row for each step, in the order of the journal. `agrees` and `differs` are the evidence, `runner_up` the next best
+-- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
+-- parameter id String: payment (transaction id), posting reference, invoice number or open item id
+WITH
+concerned AS
+(
+    SELECT DISTINCT posting_reference
+    FROM fct_entries FINAL
+    WHERE {id:String} IN (posting_reference, paytrace_transaction_id, refunds_transaction_id, abas_open_item_id)
+        OR (upper(invoice_number) = upper({id:String}) AND record_type = 'PaymentMatched')
+    UNION DISTINCT
+    SELECT posting_reference
+    FROM fct_suggestions FINAL
+    WHERE has(abas_open_item_ids, {id:String}) OR has(arrayMap(number -> upper(number), invoice_numbers), upper({id:String}))
+    UNION DISTINCT
+    SELECT posting_reference
+    FROM fct_write_offs FINAL
+    WHERE {id:String} IN (posting_reference, paytrace_transaction_id, abas_open_item_id)
+        OR abas_open_item_id IN (SELECT abas_open_item_id FROM fct_open_items FINAL WHERE upper(invoice_number) = upper({id:String}))
+),
+steps AS
+(
+    SELECT
+        occurred_at, toString(record_type) AS what, posting_reference, signed_minor, toString(currency) AS currency,
+        invoice_number, '' AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
+        '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
+        multiIf(detail != '', detail, netted_with != '', concat('with ', netted_with), abas_document_number) AS detail,
+        toString(reason) AS reason, source_partition, source_offset
+    FROM fct_entries FINAL
+    WHERE record_type != 'PaymentMatched'
+    UNION ALL
+    SELECT
+        occurred_at, 'PaymentMatched', posting_reference, amount_minor, toString(currency), invoice_number, toString(rule),
+        rule_version, agrees, differs, runner_up, runner_up_distance_hundredths, toString(decided_by), '', '',
+        source_partition, source_offset
+    FROM fct_matches FINAL
+    UNION ALL
+    SELECT
+        occurred_at, 'MatchSuggested', posting_reference, arraySum(part_amounts), toString(currency),
+        arrayStringConcat(invoice_numbers, ', '), toString(rule), rule_version, agrees, differs, '', margin_hundredths, '',
+        concat('option ', toString(option_number), ' of ', toString(option_count)), toString(kind),
+        source_partition, source_offset
+    FROM fct_suggestions FINAL
+    UNION ALL
+    SELECT
+        occurred_at, if(outcome = 'TAKEN', 'DecisionTaken', 'DecisionRefused'), posting_reference, 0, '',
+        arrayStringConcat(abas_open_item_ids, ', '), toString(decision), 0, emptyArrayString(), emptyArrayString(), '', 0,
+        toString(decided_by), refused_because, reason, source_partition, source_offset
+    FROM fct_decisions FINAL
+    UNION ALL
+    SELECT
+        occurred_at, toString(record_type), posting_reference, amount_minor, toString(currency), abas_open_item_id, '', 0,
+        emptyArrayString(), emptyArrayString(), '', 0, toString(decided_by),
+        if(detail != '', detail, abas_document_number), reason, source_partition, source_offset
+    FROM fct_write_offs FINAL
+)
+SELECT
+    occurred_at, what, posting_reference, signed_minor, currency, invoice_number, rule, rule_version, agrees, differs,
+    runner_up, runner_up_distance_hundredths, decided_by, reason, detail, source_partition, source_offset
+FROM steps
+WHERE posting_reference IN concerned
+ORDER BY source_partition, source_offset

@@ -1,0 +1,68 @@
+"""fct_suggestions: what was suggested for a receipt that waits, option by option.
+
+The options of one telling follow each other, the best one first, and the EntryWaiting of the receipt follows them; so
+the options that stand now are the last ones before the receipt's last EntryWaiting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.coordinates import Coordinates
+from projections.tables.table import Row, Table
+from schemas.records.receivables import MatchSuggested
+
+
+def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+    """One row for each option."""
+    if not isinstance(record, MatchSuggested):
+        return ()
+    return (
+        {
+            "posting_reference": record.posting_reference,
+            "paytrace_transaction_id": record.paytrace_transaction_id,
+            "abas_customer_id": record.abas_customer_id,
+            "amount_minor": record.amount_minor,
+            "currency": record.currency,
+            "option_number": record.option_number,
+            "option_count": record.option_count,
+            "abas_open_item_ids": list(record.abas_open_item_ids),
+            "invoice_numbers": list(record.invoice_numbers),
+            "part_amounts": list(record.part_amounts),
+            "kind": record.kind,
+            "rule": record.rule,
+            "rule_version": record.rule_version,
+            "score_hundredths": record.score_hundredths,
+            "margin_hundredths": record.margin_hundredths,
+            "agrees": list(record.agrees),
+            "differs": list(record.differs),
+            "occurred_at": record.occurred_at,
+        },
+    )
+
+
+TABLE = Table(
+    name="fct_suggestions",
+    own_columns=(
+        "posting_reference",
+        "paytrace_transaction_id",
+        "abas_customer_id",
+        "amount_minor",
+        "currency",
+        "option_number",
+        "option_count",
+        "abas_open_item_ids",
+        "invoice_numbers",
+        "part_amounts",
+        "kind",
+        "rule",
+        "rule_version",
+        "score_hundredths",
+        "margin_hundredths",
+        "agrees",
+        "differs",
+        "occurred_at",
+    ),
+    reads=(MatchSuggested,),
+    project=project,
+)

@@ -1,0 +1,87 @@
+"""`saldo explain`: what was decided about some money, on what evidence, by which rule or person, in words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `explain` below the root."""
+    app.command()(explain)
+
+
+def explain(
+    subject: Annotated[
+        str, typer.Argument(metavar="ID", help="Payment, posting reference, invoice number or open item.")
+    ],
+) -> None:
+    """Tell why money is where it is, step by step.
+
+    Matches with their evidence, suggestions, decisions with who and why, and what abas made of them.
+    """
+    from streams.cli.asking import answer
+    from streams.cli.errors import CannotRun
+
+    rows = answer("explain", id=subject).records
+    if not rows:
+        raise CannotRun(f"nothing was decided about {subject!r} yet; `saldo waiting` lists what waits")
+    for reference in dict.fromkeys(row["posting_reference"] for row in rows):
+        typer.echo(reference)
+        for row in rows:
+            if row["posting_reference"] == reference:
+                typer.echo("\n".join(f"    {line}" for line in _step(row)))
+
+
+def _step(row: dict[str, Any]) -> list[str]:
+    """One step: when and what on the first line, the evidence below it."""
+    lines = [f"{str(row['occurred_at'])[:16].replace('T', ' ')}  {_what(row)}"]
+    lines += [f"    agrees:  {text}" for text in row["agrees"]]
+    lines += [f"    differs: {text}" for text in row["differs"]]
+    if row["runner_up"]:
+        odds = row["runner_up_distance_hundredths"] / 100
+        lines.append(f"    runner-up: {row['runner_up']}, {odds:.1f} behind (logarithm of the odds; 5 is 150 to 1)")
+    return lines
+
+
+def _what(row: dict[str, Any]) -> str:
+    amount, invoice = _amount(row), row["invoice_number"]
+    by_rule = f"rule {row['rule']} version {row['rule_version']}"
+    by = row["decided_by"]
+    match row["what"]:
+        case "PaymentMatched":
+            return f"{amount} belongs to invoice {invoice}, by {f'{by}, after ' if by else ''}{by_rule}"
+        case "MatchSuggested":
+            kind = f" ({row['reason'].replace('_', ' ')})" if row["reason"] else ""
+            return f"suggested, {row['detail']}: {amount} for invoice {invoice}{kind}, by {by_rule}"
+        case "DecisionTaken":
+            return f"{by} decided {_decision(row)}: {row['reason']}"
+        case "DecisionRefused":
+            return f"{by} asked for {_decision(row)} ({row['reason']}); refused, because {row['detail']}"
+        case "EntryWaiting":
+            return f"{amount} waits, {row['reason']}: {row['detail']}"
+        case "PostingRequested":
+            return f"{amount} asked of abas"
+        case "EntryPosted":
+            return f"{amount} posted in abas as document {row['detail']}"
+        case "EntryNetted":
+            return f"{amount} cancelled out before posting, {row['detail']}"
+        case "EntryPutOnAccount":
+            return f"{amount} goes to the customer's account"
+        case "RefundMatched":
+            return f"refund of {amount} linked to its payment, by rule {row['rule']}"
+        case "RestWriteOffRequested":
+            return f"{by} writes off {amount}: {row['reason']}"
+        case "RestWrittenOff":
+            return f"{amount} written off in abas as document {row['detail']}"
+        case other:
+            return f"{other} {amount} {row['detail']}".rstrip()
+
+
+def _decision(row: dict[str, Any]) -> str:
+    return str(row["rule"]).lower().replace("_", " ")
+
+
+def _amount(row: dict[str, Any]) -> str:
+    return f"{row['signed']} {row['currency']}" if row["currency"] else ""

@@ -1,0 +1,108 @@
+"""An operator's decision about a customer's money: written to the inbox of receivables, and the answer of the journal.
+
+For `saldo decide`. The command is a record like any other, so a replay of the inbox repeats it in its place; its answer
+is what the journal holds under the command's own position, whoever decided it and whenever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, body_of, to_json
+from schemas.envelope import Envelope, content_event_id, header_text, root_traceparent, source_position
+from schemas.failures import Unreadable
+from schemas.records.receivables import DecisionRefused, DecisionTaken
+from schemas.sensitive import find_sensitive
+from streams.domain.decisions import Command
+from streams.domain.output import RECEIVABLES_INBOX
+from streams.tasks.journal import EVENTS_HEADER
+from streams.tasks.kafka import KafkaLog
+from streams.tasks.ports import Log
+from streams.tasks.records import Outbound, partition_for
+
+JOURNAL = "receivables.events.v1"
+_SOURCE = "saldo/operators"
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command: where it was written, and all that the journal says of it; () if nothing in time."""
+
+    partition: int
+    offset: int
+    events: tuple[Any, ...]
+
+    @property
+    def decision(self) -> DecisionTaken | DecisionRefused | None:
+        """The event that says whether it was carried out; None if it is parked or not decided yet."""
+        return next((event for event in self.events if isinstance(event, DecisionTaken | DecisionRefused)), None)
+
+
+@asynccontextmanager
+async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[Desk]:
+    """The desk at which a broker's receivables take commands."""
+    log = KafkaLog(connection)
+    try:
+        yield Desk(log, codec)
+    finally:
+        await asyncio.to_thread(log.close)
+
+
+class Desk:
+    """Writes commands and waits for their answers."""
+
+    def __init__(self, log: Log, codec: Codec) -> None:
+        self._log = log
+        self._codec = codec
+
+    async def ask(self, command: Command, *, wait_s: float) -> Answer:
+        """Write a command and wait so long for its answer; 0 does not wait.
+
+        Ensures: on return the command is durable. The same command written again is decided once.
+        Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
+        """
+        finding = find_sensitive("record", to_json(command))
+        if finding is not None:
+            raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits at most")
+        key = catalog.topic(RECEIVABLES_INBOX).key_of(command)
+        partition = partition_for(key, self._log.partition_count(RECEIVABLES_INBOX))
+        _, journal_end = await self._log.watermarks(JOURNAL, partition)
+        name, value = type(command).__name__, self._codec.encode(command)
+        event_id = content_event_id(name, body_of(value))
+        envelope = Envelope(
+            event_id=event_id,
+            type=name,
+            source=_SOURCE,
+            time=command.occurred_at,
+            traceparent=root_traceparent(event_id),
+        )
+        record = Outbound(
+            topic=RECEIVABLES_INBOX, partition=partition, key=key, value=value, headers=envelope.to_headers()
+        )
+        (offset,) = await self._log.append([record])
+        return Answer(partition, offset, await self._answer(partition, offset, journal_end, wait_s))
+
+    async def _answer(self, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
+        """All events that the journal holds of an inbox record, once they are complete."""
+        found: dict[int, Any] = {}
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            _, end = await self._log.watermarks(JOURNAL, partition)
+            async for batch in self._log.read(JOURNAL, partition, start, end):
+                for record in batch:
+                    source = source_position(record.headers)
+                    if source is None or (source.topic, source.offset) != (RECEIVABLES_INBOX, offset):
+                        continue
+                    found[source.index] = self._codec.decode(record.value)
+                    if len(found) == int(header_text(record.headers, EVENTS_HEADER) or 0):
+                        return tuple(found[index] for index in sorted(found))
+            start = end
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return ()
