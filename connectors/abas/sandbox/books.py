@@ -1,5 +1,6 @@
 """The sandbox's books as an auditor reads them: every document and outstanding item, as JSON and as a page."""
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import jinja2
 from connectors.abas.sandbox.ledger import ON_ACCOUNT, WRITE_OFF
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT
+from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT, PAYMENT_WISH
 from schemas.money import Money, from_major
 
 _PAGE_ROWS = 200
@@ -76,6 +77,24 @@ def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
     }
 
 
+def _wish(sandbox: Sandbox, wish: Record) -> dict[str, Any]:
+    values = wish.values
+    return {
+        "number": values["idno"],
+        "kind": values.get("ykind", ""),
+        "status": values.get("ystatus", ""),
+        "customer": _number(sandbox, values.get("customer", ""), "idno"),
+        "amount": f"{values.get('amount', '')} {_number(sandbox, values.get('curr', ''), 'swd')}",
+        "paytrace_transaction_id": values.get("ypaytraceid", ""),
+        "reason": values.get("yreason", ""),
+    }
+
+
+def _shown(record: Record) -> str:
+    """Name a record as a person knows it: its invoice or its number, and its id."""
+    return f"{record.values.get('docNo') or record.values.get('idno') or ''} {record.id}".strip()
+
+
 def _number(sandbox: Sandbox, reference: object, column: str) -> str:
     record = sandbox.store.record(str(reference))
     return "" if record is None else str(record.values.get(column, ""))
@@ -87,15 +106,27 @@ def show_page(sandbox: Sandbox) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["money"] = lambda minor, currency: f"{Money(minor, currency).major:,} {currency}"
+    environment.filters["grouped"] = lambda amount: f"{Decimal(str(amount)):,.2f}"
+    environment.filters["shown"] = _shown
     told = read_books(sandbox)
+    open_items = [item for item in told["open_items"] if not item["filed"]]
+    cleared = [item for item in told["open_items"] if item["filed"]]
+    open_totals: Counter[str] = Counter()
+    for item in open_items:
+        open_totals[item["currency"]] += item["open_minor"]
     return environment.get_template("page.html").render(
         now=sandbox.store.now().strftime("%Y-%m-%d %H:%M:%S UTC"),
         faults=sandbox.faults.model_dump(exclude_defaults=True),
         documents=told["documents"][-_PAGE_ROWS:][::-1],
         document_count=len(told["documents"]),
-        open_items=[item for item in told["open_items"] if not item["filed"]][:_PAGE_ROWS],
-        open_item_count=sum(not item["filed"] for item in told["open_items"]),
-        cleared_count=sum(item["filed"] for item in told["open_items"]),
+        rows=_PAGE_ROWS,
+        open_items=open_items[:_PAGE_ROWS],
+        open_item_count=len(open_items),
+        open_totals=open_totals,
+        cleared=cleared[-_PAGE_ROWS:][::-1],
+        cleared_count=len(cleared),
+        wishes=[_wish(sandbox, wish) for wish in sandbox.store.records(PAYMENT_WISH.spec)][-_PAGE_ROWS:][::-1],
+        names={customer["number"]: customer["name"] for customer in told["customers"]},
         customers=told["customers"][:_PAGE_ROWS],
         customer_count=len(told["customers"]),
         editors=sandbox.sessions.working_sets(),

@@ -407,11 +407,22 @@ def test_a_double_in_the_editor_is_visible_in_the_books(sandbox: AbasSandboxProc
 
 
 def test_the_page_shows_the_books_and_the_switches(sandbox: AbasSandboxProcess) -> None:
-    sandbox.seed(open_item("RE-<b>PAGE</b>"))
-    sandbox.faults(latency_s=0.001)
-    page = httpx2.get(f"{sandbox.origin}/_sandbox/").text
-    assert "RE-&lt;b&gt;PAGE&lt;/b&gt;" in page
-    assert "latency_s = 0.001" in page
+    [item] = sandbox.seed(open_item("RE-<b>PAGE</b>", "1234.50"))
+    sandbox.faults(latency_s=0.001, closed_periods=["2026-01", "2026-02"])
+    wish = {"kind": "REFUND", "customer_number": "70001", "amount": "12.50", "currency": "USD", "reason": "damaged"}
+    sandbox.admin("POST", "payment-wishes", [wish])
+    working_set = sandbox.admin("POST", "editors", {"record": item, "user": "P. Page"})["working_set"]
+    page = httpx2.get(f"{sandbox.origin}/_sandbox/", verify=authorities()).text
+    for shown in ("RE-&lt;b&gt;PAGE&lt;/b&gt;", "1,234.50 USD", "Acme Inc.", "latency_s = 0.001", "2026-01, 2026-02"):
+        assert shown in page
+    for shown in ("damaged", "12.50 USD", "P. Page", f"UPDATE RE-&lt;b&gt;PAGE&lt;/b&gt; {item}"):
+        assert shown in page
+    httpx2.post(
+        f"{sandbox.base_url}/r/erp/workspace/{working_set}/commands/CANCEL",
+        auth=("", DEFAULT_PASSWORD),
+        json={},
+        verify=authorities(),
+    ).raise_for_status()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
     own_sandbox: AbasSandboxProcess, profile: Profile, strategy: str
 ) -> None:
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
-    items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(24)])
+    items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(18)])
     settings = own_sandbox.settings(retry_max_s=0.2, read_attempts=2)
     outcomes: dict[str, Outcome] = {}
     async with AbasClient(settings) as client:
@@ -110,7 +110,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
                     time_to_kill.set()
 
         posting = asyncio.create_task(post_all())
-        for _ in range(3):
+        for _ in range(2):
             waiting = asyncio.create_task(time_to_kill.wait())
             await asyncio.wait({waiting, posting}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
