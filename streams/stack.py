@@ -41,6 +41,8 @@ SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the
 ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
 QUICK_RESTARTS = RestartPolicy(first_delay_s=0.5, longest_delay_s=10.0)
 POLL_EVERY_S = 1.0
+# A trading day lasts a minute here, so its batches should not wait for the five minutes of a live account.
+FACTS_EVERY_S = 10.0
 # The supervisor asks in its own loop, so an answer may not take long.
 _HEALTH_TIMEOUT_S = 0.3
 
@@ -169,6 +171,7 @@ class Stack:
                 "max_concurrent_requests": 8,
             }
             fields["polling"]["paytrace_every_s"] = POLL_EVERY_S
+            fields["polling"]["facts_every_s"] = FACTS_EVERY_S
         if self.has_abas_sandbox:
             fields["abas"] = {"base_url": f"{self.abas_sandbox_url}/mw", "password": ABAS_SANDBOX_PASSWORD}
             fields["polling"]["abas_every_s"] = POLL_EVERY_S

@@ -152,7 +152,7 @@ _RETURN_CODE: Final = re.compile(r"\bR\d{2}\b")
 _RULE_WORDS: Final = re.compile(r"\b(?:AVS|CSC|CVV)\b")
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
 _LATER: Final = re.compile(r"settle|return|update|modif|void|expir", re.IGNORECASE)
-_CHECK_PREFIX: Final = "check-"
+CHECK_PREFIX: Final = "check-"
 
 # Fields of a row whose content raw keeps; names, addresses, mail, phones and bank numbers are not among them.
 _RAW_FIELDS: Final = frozenset(
@@ -334,7 +334,7 @@ def to_ach_observed(
     own and become check-<id>; v3 ids stay as they come.
     """
     if "check_transaction_id" in row:
-        transaction_id = _CHECK_PREFIX + cells.identity(row, ("check_transaction_id",))
+        transaction_id = CHECK_PREFIX + cells.identity(row, ("check_transaction_id",))
     else:
         transaction_id = cells.identity(row, ACH_ID_NAMES)
     try:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from connectors.paytrace import cells
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceRefused, UnreadableRow
-from connectors.paytrace.mapping import ACH_ID_NAMES, to_ach_observed, to_transaction_observed
+from connectors.paytrace.mapping import ACH_ID_NAMES, CHECK_PREFIX, to_ach_observed, to_transaction_observed
 from connectors.paytrace.ports import AchDateType
 from connectors.paytrace.readings import days_between
 from connectors.paytrace.settings import PayTraceSettings
@@ -124,7 +124,10 @@ class PayTraceSource:
 
     async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> Sighting | None:
         """Ask PayTrace for one transaction, to turn a hint (hook, Silent Post) into a fact; None when unknown."""
-        if transaction_id.isascii() and transaction_id.isdecimal():
+        if transaction_id.startswith(CHECK_PREFIX):
+            row = await self._check(transaction_id)
+            convert = to_ach_observed
+        elif transaction_id.isascii() and transaction_id.isdecimal():
             row = await self._client.export_transaction(transaction_id)
             convert = to_transaction_observed
         else:
@@ -142,6 +145,18 @@ class PayTraceSource:
             fold=self._settings.fold,
         )
         return _sighting(record)
+
+    async def _check(self, transaction_id: str) -> JsonObject | None:
+        """A v1 check by our name of it, newest day first: the check export offers no question by id."""
+        since, until = self.window(self._now())
+        try:
+            for day in reversed(days_between(since, until)):
+                for row in await self._client.export_checks(day, day):
+                    if f"{CHECK_PREFIX}{row.get('check_transaction_id')}" == transaction_id:
+                        return row
+        except CallNotOffered as reason:
+            logger.warning("paytrace checks not read", extra={"reason": str(reason)})
+        return None
 
     async def _ach_rows(self, since: date, until: date) -> AsyncIterator[JsonObject]:
         match self._settings.ach_source:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
+from projections.client import open_read_only, open_store
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
-from schemas.sensitive import SensitiveKind
+from schemas.sensitive import Finding, SensitiveKind
+from tests.kill.run import Outcome
 from tests.support.builders import sighting
 from tests.support.kafka import make_topics, unique
-from tests.support.scan import scan_logs, scan_topics
+from tests.support.scan import Leak, Scan, scan_logs, scan_tables, scan_topics
 
 CARD = "4111111111111111"
 
@@ -51,3 +53,30 @@ def test_every_line_of_every_log_is_looked_at(tmp_path: Path) -> None:
     assert scan_logs([tmp_path]).is_clean
     (tmp_path / "logs" / "b.log").write_text(f"{good}\n{json.dumps({'event': 'x', 'cvv': '123'})}\nplain {CARD}\n")
     assert [leak.place for leak in scan_logs([tmp_path]).leaks] == ["b.log:2", "b.log:3"]
+
+
+def test_every_row_of_every_table_is_looked_at(tmp_path: Path) -> None:
+    dsn = f"chdb://{tmp_path / 'clickhouse'}"
+    store = open_store(dsn)
+    store.execute("CREATE TABLE clean (id String, note String) ENGINE = MergeTree ORDER BY id")
+    store.execute("CREATE TABLE typed (id String, note String) ENGINE = MergeTree ORDER BY id")
+    store.execute("INSERT INTO clean VALUES ('79388123', '************1111'), ('79388124', 'RE-100451')")
+    store.execute(f"INSERT INTO typed VALUES ('1', 'fine'), ('2', 'card {CARD}'), ('3', 'cvv 123')")
+    store.close()
+    reader = open_read_only(dsn)
+    found = scan_tables(reader)
+    reader.close()
+    assert found.looked_at == 5
+    assert {(leak.place, leak.finding.kind) for leak in found.leaks} == {
+        ("typed row 2", SensitiveKind.CARD_NUMBER),
+        ("typed row 3", SensitiveKind.CARD_SECURITY_CODE),
+    }
+
+
+def test_the_kill_test_fails_on_a_leak_and_on_a_scan_of_nothing() -> None:
+    leak = Leak("payments.events.v1/0/7", Finding("value.description", SensitiveKind.CARD_NUMBER))
+    clean = Scan(5, ())
+    problems = Outcome(scans={"topics": Scan(5, (leak,)), "tables": clean}).leaks
+    assert "LEAK: CARD_NUMBER in payments.events.v1/0/7 (value.description)" in problems
+    assert "the logs were not looked through" in problems
+    assert Outcome(scans={"topics": clean, "tables": clean, "logs": clean}).leaks == []

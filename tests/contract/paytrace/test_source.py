@@ -77,6 +77,20 @@ async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: 
     assert await source.look_up("no-such-ach", ObservedBy.HOOK) is None
 
 
+async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceClient, sandbox: Sandbox) -> None:
+    account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
+    check = (await client.check_sale_by_account(account, Charge(amount_minor=1000))).transaction_id or ""
+    at = datetime(2026, 11, 24, 20, tzinfo=UTC)
+    source = PayTraceSource(client, sandbox.client_settings(lookback_window_days=2), now=lambda: at)
+    sighting = await source.look_up(check, ObservedBy.HOOK)
+    assert sighting is not None
+    assert (sighting[0], sighting[1][0].amount_minor) == (f"transaction/{check}", 1000)
+    assert await source.look_up("check-5", ObservedBy.HOOK) is None
+    elsewhere = sandbox.client_settings(lookback_window_days=2, check_export_path="/v1/no/such/path")
+    async with PayTraceClient(elsewhere) as without:
+        assert await PayTraceSource(without, elsewhere, now=lambda: at).look_up(check, ObservedBy.HOOK) is None
+
+
 async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient, sandbox: Sandbox) -> None:
     account = BankAccount(SecretStr("123456"), SecretStr("325070760"))
     check = (await client.check_sale_by_account(account, Charge(amount_minor=5000))).transaction_id
