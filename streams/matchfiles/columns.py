@@ -27,6 +27,11 @@ CURRENCIES = word_set(
 )
 
 
+_NUMBER_AT_END = re.compile(r"\s?\d+$")
+_GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
+_ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
+_OF_ANOTHER_AMOUNT = word_set("foreign original orig customer presentment fremdwaehrung buy sell from to")
+_NAME_OF_A_THING = word_set("method file product marketplace sheet bank city street item sku")
 # An id of these is the same on many lines, even if a small file has it once.
 _OF_SOMETHING_ELSE = word_set("account customer merchant user terminal card batch client store vendor company")
 
@@ -129,37 +134,62 @@ def header_score(headers: Sequence[Any]) -> int:
 
 
 def _rank(name: str, meaning: str) -> int | None:
+    """How well a header names a meaning: 0 is best, None not at all."""
     known = column_names()[meaning]
     if name in known:
         return known.index(name)
-    words = [word for word in name.split() if word.upper() not in CURRENCIES]
-    stripped = " ".join(words)
+    stripped = _without_currency(name)
     if stripped != name and stripped in known:
         return 100 + known.index(stripped)
     if any(name in names for names in column_names().values()):
         return None  # "value date" is known as a whole, and is no "value"
+    numbered = _NUMBER_AT_END.sub("", stripped)
+    if meaning in ("text", "reference") and numbered != stripped and numbered in known:
+        return 150 + known.index(numbered)
     # A longer header that ends or starts with a known name: "Bank Txn Date", "amount local". The end says what it is:
     # "amount currency" is a currency.
     known_end = _known_end(stripped)
     if meaning in ("indicator", "debit", "credit") and " " not in known_end:
         return None
+    if meaning == "counterparty" and _NAME_OF_A_THING & set(stripped.split()):
+        return None
+    if meaning == "currency" and _OF_ANOTHER_AMOUNT & set(stripped.split()):
+        return None
+    if meaning == "amount" and _ONE_DIRECTION & set(stripped.split()):
+        return None  # half of the lines are in another column
     if known_end:
         return 200 + known.index(known_end) if known_end in known else None
     for rank, one in enumerate(known):
-        if len(one) >= 4 and stripped.startswith(one + " "):
+        if len(one) >= 4 and one not in _GENERIC and stripped.startswith(one + " "):
             return 300 + rank
     return None
+
+
+def _without_currency(name: str) -> str:
+    """A header without currency codes, and without the "in" before them: "umsatz in eur" is "umsatz"."""
+    words = name.split()
+    kept = [word for word in words if word.upper() not in CURRENCIES]
+    if len(kept) < len(words) and len(kept) > 1 and kept[-1] in ("in", "en", "w"):
+        kept.pop()
+    return " ".join(kept)
 
 
 @lru_cache(maxsize=4096)
 def _known_end(name: str) -> str:
     """The longest known name that a header ends with, after a word of its own."""
-    words = name.split()
+    names, words = column_names(), name.split()
     for at in range(1, len(words)):
-        end = " ".join(words[at:])
-        if len(end) >= 4 and any(end in names for key, names in column_names().items() if not key.startswith("advice")):
-            return end
+        end, start = " ".join(words[at:]), " ".join(words[:at])
+        if len(end) < 4 or not any(end in known for key, known in names.items() if not key.startswith("advice")):
+            continue
+        if end in names["currency"] and start not in names["amount"] and _begins(start, names["amount"]):
+            return ""  # "amount in local currency" is an amount
+        return end
     return ""
+
+
+def _begins(text: str, names: Sequence[str]) -> bool:
+    return any(text.startswith(one + " ") for one in names)
 
 
 def _currency_in(header: str) -> str:

@@ -318,6 +318,8 @@ class RowReader:
 def _fullest(columns: Columns, rows: Sequence[Sequence[Any]]) -> Mapping[str, int]:
     """The columns by meaning; where the preferred one is mostly empty, the next that is not."""
     single = dict(columns.single)
+    if rows:
+        _settle_currency(single, columns, rows)
     for meaning in ("date", "amount", "counterparty"):
         if meaning not in single or not rows:
             continue
@@ -331,6 +333,27 @@ def _fullest(columns: Columns, rows: Sequence[Sequence[Any]]) -> Mapping[str, in
         if shares.get(single[meaning], 1) < FILLED:
             single[meaning] = full[0] if full else max(shares, key=lambda at: (shares[at], -at))
     return single
+
+
+def _settle_currency(single: dict[str, int], columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
+    """A currency column holds codes, whatever its header says; "valuta" is a date in German, a currency in Italian."""
+
+    def codes(at: int) -> bool:
+        values = [value for value in (_text(cell) for cell in column(rows, at)) if value not in NOTHING]
+        return sum(1 for value in values if (value.isalpha() and len(value) <= 4) or currency_in(value)) * 2 > len(
+            values
+        )
+
+    if "currency" in single and not codes(single["currency"]):
+        others = [at for at in columns.alternatives.get("currency", ()) if codes(at)]
+        if others:
+            single["currency"] = others[0]
+        else:
+            del single["currency"]
+    if "currency" not in single and "value_date" in single:
+        at = single["value_date"]
+        if all(_text(cell) in CURRENCIES for cell in column(rows, at)):
+            single["currency"] = single.pop("value_date")
 
 
 def _one_currency(rows: Sequence[Sequence[Any]], money: Sequence[int]) -> str:

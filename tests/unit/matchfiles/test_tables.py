@@ -13,6 +13,7 @@ from openpyxl import Workbook
 
 from streams.domain.matching.lines import Side
 from streams.matchfiles import tables
+from streams.matchfiles.columns import by_header
 from streams.matchfiles.encoding import decoded, encoding_of
 from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
 from streams.matchfiles.profile import SideProfile, load_profile
@@ -354,3 +355,50 @@ def test_a_profile_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     path.write_text("rules: rules.yaml\n")
     with pytest.raises(ProfileInvalid, match="UTF-8"):
         load_profile(path)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (
+            "created,available_on,currency,gross,fee,net,automatic_payout_id",
+            {"amount": "net", "batch_key": "automatic_payout_id"},
+        ),
+        (
+            "Creation Date,Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC)",
+            {"debit": "Net Debit (NC)", "credit": "Net Credit (NC)", "currency": "Net Currency"},
+        ),
+        ("Date,Payee,Amount (EUR),Amount (Foreign Currency),Type Foreign Currency", {"amount": "Amount (EUR)"}),
+        (
+            "Posting Date,Amount in local currency,Local Currency",
+            {"amount": "Amount in local currency", "currency": "Local Currency"},
+        ),
+        (
+            "Date,Narration,Chq./Ref.No.,Value Dt,Withdrawal Amt.,Deposit Amt.",
+            {"debit": "Withdrawal Amt.", "value_date": "Value Dt"},
+        ),
+        ("Datum,Gutschrift in CHF,Lastschrift in CHF", {"credit": "Gutschrift in CHF", "debit": "Lastschrift in CHF"}),
+        (
+            "Umsatz (ohne Soll/Haben-Kz),Soll/Haben-Kennzeichen,WKZ Umsatz,Belegdatum",
+            {"amount": "Umsatz (ohne Soll/Haben-Kz)", "indicator": "Soll/Haben-Kennzeichen", "currency": "WKZ Umsatz"},
+        ),
+        (
+            "Date,amount value,amount currency,Payment Method Name",
+            {"amount": "amount value", "currency": "amount currency"},
+        ),
+        ("\u65e5\u4ed8,\u51fa\u91d1,\u5165\u91d1", {"date": "\u65e5\u4ed8", "debit": "\u51fa\u91d1"}),
+    ],
+)
+def test_headers_of_banks_gateways_and_ledgers(headers: str, expected: dict[str, str]) -> None:
+    names = headers.split(",")
+    found = {meaning: names[at] for meaning, at in by_header(names).single.items()}
+    assert {meaning: found.get(meaning) for meaning in expected} == expected
+    assert "Payment Method Name" not in found.values()
+    assert "Foreign" not in found.get("currency", "")
+
+
+def test_valuta_is_a_date_or_a_currency_by_what_stands_there(tmp_path: Path) -> None:
+    italian = read(tmp_path, "Data,Importo,Valuta\n02/03/2026,5.00,USD\n25/03/2026,6.00,USD\n")
+    assert [line.currency for line in italian.lines] == ["USD", "USD"]
+    german = read(tmp_path, "Datum;Betrag;Valuta\n02.03.2026;5,00;03.03.2026\n")
+    assert german.lines[0].value_on == date(2026, 3, 3)
