@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -105,3 +106,21 @@ def test_strange_requests_get_answers_not_crashes(sandbox: Sandbox) -> None:
         assert http.post("/v1/nothing/here", json={}).status_code == 404
         assert http.post("/v1/transactions/void", json={"transaction_id": "1" * 30}).json()["errors"].keys() == {"58"}
     assert httpx2.post(f"{sandbox.base_url}/v1/transactions/void", json={}).json()["error"] == "invalid_token"
+
+
+async def test_a_reset_empties_books_and_vault_and_switches_faults_off(
+    client: PayTraceClient, sandbox: Sandbox
+) -> None:
+    await client.create_customer("acme-inc", card=CARD, billing_address={"name": "Kevin"})
+    first = await client.sale_keyed(CARD, Charge(amount_minor=1000))
+    await client.settle()
+    sandbox.admin("faults", {"latency": {"seconds": 60, "path": "/v1/level_three"}})
+    clock = sandbox.admin("clock")["now"]
+    assert sandbox.admin("reset", {}) == {"ok": True}
+    assert sandbox.books() == {}
+    assert await client.export_customers() == []
+    assert await client.export_batches(date(2026, 11, 1), date(2026, 12, 1)) == []
+    assert sandbox.admin("faults") == {}
+    assert sandbox.admin("clock")["now"] >= clock
+    again = await client.sale_keyed(CARD, Charge(amount_minor=1000))
+    assert int(again.transaction_id or 0) > int(first.transaction_id or 0)

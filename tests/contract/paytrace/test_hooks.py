@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -93,6 +94,21 @@ def receiver() -> Iterator[Receiver]:
 def hooked(sandbox: Sandbox, receiver: Receiver) -> Sandbox:
     sandbox.admin("hooks", {"url": receiver.url, "secret": SECRET})
     return sandbox
+
+
+async def test_a_hook_that_waits_says_when_the_change_was_and_is_signed_when_it_is_sent(
+    client: PayTraceClient, hooked: Sandbox, receiver: Receiver
+) -> None:
+    receiver.statuses = [503] * 4
+    before = datetime.now(UTC)
+    await client.sale_keyed(CARD, Charge(amount_minor=12500))
+    after = datetime.now(UTC)
+    [(headers, body)] = receiver.await_hooks(1)
+    assert receiver.refused == 4
+    told = datetime.fromisoformat(json.loads(body)["timestamp"])
+    # SQLite's clock goes in milliseconds.
+    assert before - timedelta(milliseconds=5) <= told <= after + timedelta(milliseconds=5)
+    Webhook(SECRET).verify(body.decode(), headers)
 
 
 async def test_a_hook_is_signed_and_tells_the_same_fact_as_the_poll(
