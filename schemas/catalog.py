@@ -90,11 +90,6 @@ class TopicSpec:
             "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
         }
 
-    @property
-    def room_bytes(self) -> int:
-        """What key and value of a record may have together, so that the broker takes it with any headers of ours."""
-        return MAX_MESSAGE_BYTES[self.role] - HEADROOM_BYTES
-
     def key_of(self, record: Any) -> bytes:
         """The Kafka key of a record on this topic.
 
@@ -167,6 +162,15 @@ def topics() -> Mapping[str, TopicSpec]:
         if spec.dlq is not None:
             specs[spec.dlq] = _dead_letter_topic(spec)
     return MappingProxyType(specs)
+
+
+def room_bytes(name: str) -> int:
+    """What key and value of a record may have together on a topic, so that the broker takes it with our headers.
+
+    Of a topic that is not ours, what the least of ours may have.
+    """
+    spec = topics().get(name)
+    return (MAX_MESSAGE_BYTES[spec.role] if spec else min(MAX_MESSAGE_BYTES.values())) - HEADROOM_BYTES
 
 
 def topic(name: str) -> TopicSpec:

@@ -25,7 +25,7 @@ def refuse_too_large(topic: str, size: int, *, what: str) -> None:
     Asked before anything is produced: a record that the broker refuses ends the producer, and with it the process.
     Units: size is that of key and value together, in bytes.
     """
-    room = catalog.topic(topic).room_bytes
+    room = catalog.room_bytes(topic)
     if size > room:
         raise RecordTooLarge(f"{what} would have {size} bytes and {topic} takes {room}; shorten its texts")
 

@@ -26,7 +26,7 @@ def test_an_observation_that_its_inbox_would_not_take_is_refused_with_sizes_and_
 
 
 def test_the_largest_that_fits_is_told() -> None:
-    room = catalog.topic("payments.observations.v1").room_bytes
+    room = catalog.room_bytes("payments.observations.v1")
     small = sighting(TransactionStatus.SETTLED, payment="1", invoice="x")
     beside = len(Codec().encode(small)) + 10
     told = to_outbound(

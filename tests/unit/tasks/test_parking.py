@@ -354,7 +354,7 @@ async def test_a_record_whose_events_or_outputs_do_not_fit_is_parked_and_others_
     await lab.task.advance(lab.write(too_large, refund("p", "behind"), refund("q", "r2")))
     first, second = letters(lab)
     assert (first.offset, first.error_type) == (0, "RecordTooLarge")
-    assert f"{JOURNAL} takes {catalog.topic(JOURNAL).room_bytes}; shorten its texts" in first.message
+    assert f"{JOURNAL} takes {catalog.room_bytes(JOURNAL)}; shorten its texts" in first.message
     assert first.record_value == lab.log.records(task_lab.INBOX, 0)[0].value
     assert (second.offset, second.behind) == (1, 0)
     assert applied(lab) == ["r2"]
@@ -364,7 +364,7 @@ async def test_a_record_whose_events_or_outputs_do_not_fit_is_parked_and_others_
 async def test_an_output_that_does_not_fit_leaves_no_event_behind() -> None:
     """Each event fits, what follows from it does not: nothing of the record is told."""
     lab = Lab()
-    room = catalog.topic(NEXT).room_bytes
+    room = catalog.room_bytes(NEXT)
     (event,) = task_lab.decide(Counted(), refund("p", "r"))
     (output,) = task_lab.route(Counted(), event)
     beside_id = len(CODEC.encode(event)), len(CODEC.encode(output.record))
@@ -410,7 +410,7 @@ async def test_a_record_on_the_wrong_partition_is_moved_unless_it_would_not_fit_
     lab = Lab()
     lab.log._partitions[task_lab.INBOX] = 2
     astray = next(f"p{number}" for number in range(9) if partition_for(f"p{number}".encode(), 2) == 1)
-    room = catalog.topic(task_lab.INBOX).room_bytes
+    room = catalog.room_bytes(task_lab.INBOX)
     fits, too_large = refund(astray, "r" * 1_000), refund(astray, "r" * (room - 80))
     sent = [lab.write_bytes(astray.encode(), CODEC.encode(one), [("ce_id", b"i" * 80)]) for one in (fits, too_large)]
     await lab.task.advance(sent)
