@@ -1,3 +1,11 @@
-"""Fixtures that any test may ask for; each lives in its own module under tests/support."""
+"""What holds for every test: fixtures that any may ask for (tests/support), and how hypothesis chooses examples."""
+
+from hypothesis import HealthCheck, settings
+
+# A run must not depend on luck or on a quiet machine: the same examples each time, and no limit of time for one.
+# `pytest --hypothesis-profile search` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 pytest_plugins = ["tests.support.kafka", "tests.support.registry"]

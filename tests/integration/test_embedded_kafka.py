@@ -38,7 +38,7 @@ def read_all(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
         values: list[bytes | None] = []
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while len(values) < count and time.monotonic() < deadline:
             message = consumer.poll(0.5)
             if message is not None and message.error() is None:
@@ -114,7 +114,7 @@ def test_records_and_address_survive_kill_9_of_a_supervised_broker(tmp_path: Pat
     supervisor = Supervisor([spec], log_dir=tmp_path / "logs", status_path=tmp_path / "status.json")
 
     def find() -> RunningServer:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (found := EmbeddedKafka.running(tmp_path)) is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -68,11 +68,11 @@ def killed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Table
         kills += 1
     writer.join()
     with running(settings, log) as process:
-        wait_until_caught_up(settings, process, 60)
+        wait_until_caught_up(settings, process, 180)
     # A worker that was paused all day wakes up: the first thing that the next projector reads are its repeats.
     produce(broker, late, written, rate=900)
     with running(settings, log) as process:
-        wait_until_caught_up(settings, process, 60)
+        wait_until_caught_up(settings, process, 180)
     return stored(settings)
 
 
@@ -83,7 +83,7 @@ def undisturbed(
     """Settings of a store that a projector filled in one go, from the same topics once they are full."""
     settings = settings_for(broker, tmp_path_factory.mktemp("undisturbed"))
     with running(settings, settings.data_dir / "projector.log") as process:
-        wait_until_caught_up(settings, process, 60)
+        wait_until_caught_up(settings, process, 180)
     return settings
 
 
@@ -111,7 +111,7 @@ def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_afte
 ) -> None:
     question = "SELECT sum(minor) FROM rpt_money WHERE term = {term:String}"
     with running(undisturbed, undisturbed.data_dir / "projector.log") as process:
-        wait_until_caught_up(undisturbed, process, 60)
+        wait_until_caught_up(undisturbed, process, 180)
         through_it = open_reader(undisturbed)
         assert isinstance(through_it, EndpointReader)
         with pytest.raises(StoreBusy):
@@ -132,7 +132,7 @@ def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_afte
 
 def test_the_endpoint_is_for_its_owner_on_this_machine(undisturbed: ProjectionSettings) -> None:
     with running(undisturbed, undisturbed.data_dir / "projector.log") as process:
-        wait_until_caught_up(undisturbed, process, 60)
+        wait_until_caught_up(undisturbed, process, 180)
         path = endpoint_file(undisturbed.data_dir)
         assert path.stat().st_mode & 0o077 == 0
         url = json.loads(path.read_text("utf-8"))["url"]
@@ -154,7 +154,7 @@ def test_a_server_holds_the_same_rows(broker: str, undisturbed: ProjectionSettin
         process.kill()
         process.wait()
         with running(settings, log) as process:
-            wait_until_caught_up(settings, process, 60)
+            wait_until_caught_up(settings, process, 180)
         assert stored(settings) == embedded
         reader = open_reader(settings)
         with pytest.raises(QueryRefused, match="readonly"):
@@ -269,7 +269,7 @@ def produce(broker: str, messages: Sequence[Incoming], done: threading.Event, *,
         if count % 50 == 0:
             producer.poll(0)
             time.sleep(max(0.0, began + count / rate - time.monotonic()))
-    assert producer.flush(30) == 0
+    assert producer.flush(90) == 0
     done.set()
 
 
@@ -280,7 +280,7 @@ def running(settings: ProjectionSettings, log: Path) -> Iterator[subprocess.Pope
     try:
         yield process
         process.terminate()
-        assert process.wait(30) == 0, log.read_text("utf-8", "replace")[-2000:]
+        assert process.wait(60) == 0, log.read_text("utf-8", "replace")[-2000:]
     finally:
         if process.poll() is None:
             process.kill()
@@ -289,7 +289,7 @@ def running(settings: ProjectionSettings, log: Path) -> Iterator[subprocess.Pope
 
 def wait_for_endpoint(settings: ProjectionSettings, process: subprocess.Popen[bytes]) -> None:
     """Until this very process answers: a file of a killed one may still lie there."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None
         try:
@@ -298,7 +298,7 @@ def wait_for_endpoint(settings: ProjectionSettings, process: subprocess.Popen[by
         except FileNotFoundError:
             pass
         time.sleep(0.01)
-    raise AssertionError("no endpoint within 30 s")
+    raise AssertionError("no endpoint within 90 s")
 
 
 def stored(settings: ProjectionSettings) -> tuple[TableDigest, ...]:

@@ -91,11 +91,11 @@ def poller(directory: Path, broker: str, sandbox: Sandbox) -> Iterator[Path]:
         yield log_path
         assert process.poll() is None, log_path.read_text()[-2000:]
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(90)
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def messages(broker: str, topic: str) -> list[Message]:
@@ -111,7 +111,7 @@ def statuses(broker: str) -> Counter[tuple[str, str]]:
     return Counter((seen.paytrace_transaction_id, seen.raw_status) for seen in observations(broker))
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"

@@ -63,7 +63,7 @@ class AbasSandboxProcess:
                 str(self._session_idle_s),
             ]
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (port_file.exists() and port_file.read_text().strip()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the abas sandbox did not start")

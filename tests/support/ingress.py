@@ -353,7 +353,7 @@ def kept(log: MemoryLog) -> Sequence[Any]:
 
 
 def _port_in(log_path: Path, process: subprocess.Popen[bytes]) -> int:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for line in log_path.read_text().splitlines():
             if '"ingress listens"' in line:
@@ -364,7 +364,7 @@ def _port_in(log_path: Path, process: subprocess.Popen[bytes]) -> int:
 
 
 def _await_health(client: Client) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert client.request("GET", "/healthz").status == 200

@@ -39,7 +39,7 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
     for future in futures.values():
         future.result(timeout=30)
     # The controller confirms, and the broker that clients ask learns of it a moment later.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not all(_has_leaders(admin, name) for name in partitions):
         assert time.monotonic() < deadline, f"the broker does not show {', '.join(partitions)}"
         time.sleep(0.02)

@@ -111,7 +111,7 @@ def free_port() -> int:
 
 
 def _await_health(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             sandbox.admin("health")

@@ -100,7 +100,7 @@ class Workers:
         )
 
 
-def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 90.0) -> None:
+def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 180.0) -> None:
     """Ask until it is so; AssertionError when the time is over."""
     deadline = time.monotonic() + timeout_s
     while not done():

@@ -37,7 +37,7 @@ def test_help_is_quick_and_loads_no_client() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
         assert ran.returncode == 0, ran.stderr
-    assert min(took) < 0.4
+    assert min(took) < 1.5  # 0.2 s on a quiet machine; one of the clients above would cost more than a second
 
 
 def test_every_command_explains_itself_in_a_line_that_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:

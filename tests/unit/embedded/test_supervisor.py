@@ -72,7 +72,7 @@ class House:
         assert status is not None
         return next(one for one in status.processes if one.name == name)
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    def wait(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, "\n".join(self.lines)
@@ -273,7 +273,7 @@ SUPERVISE = f"""
 def start_supervisor(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[int]]:
     """Start a supervisor with two sleepers as a process of its own; return it and the sleepers' pids."""
     supervisor = subprocess.Popen(python(SUPERVISE, str(tmp_path)))
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         status = read_status(tmp_path / "status.json")
         if status is not None and all(one.state is ProcessState.RUNNING for one in status.processes):
@@ -285,8 +285,8 @@ def start_supervisor(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[int]
 
 
 def wait_for_end(pids: list[int]) -> list[int]:
-    """Return the pids that still live after five seconds."""
-    deadline = time.monotonic() + 5
+    """Return the pids that still live after a minute."""
+    deadline = time.monotonic() + 60
     while any(process.birth_of(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
     return [pid for pid in pids if process.birth_of(pid)]

@@ -228,7 +228,7 @@ def days(draw: st.DrawFn, lives: tuple[tuple[JsonObject, ...], ...]) -> tuple[li
     return plain, draw(st.permutations(wild))
 
 
-PROPERTY = hypothesis_settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+PROPERTY = hypothesis_settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
 @PROPERTY
