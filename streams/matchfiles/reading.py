@@ -16,7 +16,7 @@ from streams.matchfiles.profile import MANY, SideProfile
 from streams.matchfiles.rows import RowReader
 from streams.matchfiles.statements import READERS, read_statement
 from streams.matchfiles.tables import Table, read_table
-from streams.matchfiles.values import NO_CURRENCY, precision
+from streams.matchfiles.values import EMPTY, NO_CURRENCY, precision
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much (0: unknown)
 TOLD_EVERY = 10_000  # rows
@@ -53,6 +53,8 @@ def read_side(path: Path, side: Side, profile: SideProfile | None = None, progre
         table = read_table(path, kind, profile.encoding, profile.delimiter, profile.sheet)
         found = _lines(path, side, table, profile, progress)
         found.understood = {"kind": kind, **found.understood}
+        if kind == "xlsx" and any(row.reason == EMPTY for row in found.bad):
+            found.notes.append("an amount that is a formula is empty until a spreadsheet program has saved its value")
     if profile.sign == -1:
         found.lines = [replace(line, amount_minor=-line.amount_minor) for line in found.lines]
     found.lines = _unique([without_accounts(line) for line in found.lines])

@@ -20,6 +20,7 @@ from streams.matchfiles.errors import BadRow
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.tables import Table, column
 from streams.matchfiles.values import (
+    EMPTY,
     NO_CURRENCY,
     BadValue,
     DateOrder,
@@ -213,7 +214,7 @@ class RowReader:
                 part, found = amount_minor(cell, self.mark, currency), True
                 amount += part if key == "credit" else part if self.debits_signed else -part
             if not found:
-                raise BadValue("amount is empty")
+                raise BadValue(EMPTY)
         if self.signed_by is not None:
             sign = sign_of(row[self.signed_by])
             if not sign:

@@ -20,6 +20,7 @@ from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.columns import CURRENCIES
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
+EMPTY = "amount is empty"
 LARGEST = 10**17  # minor units; past it a number is a mistake, and arrays of 64-bit sums stay safe
 
 _SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019\u02bc`_")
@@ -100,12 +101,12 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
 
 def _decimal(value: Any, mark: str) -> Decimal:
     if isinstance(value, bool) or value is None:
-        raise BadValue("amount is empty")
+        raise BadValue(EMPTY)
     if isinstance(value, int | float | Decimal):
         return _finite(Decimal(str(round(value, 6) if isinstance(value, float) else value)), value)
     text = _INVISIBLE.sub("", str(value)).strip()
     if not text:
-        raise BadValue("amount is empty")
+        raise BadValue(EMPTY)
     if text[0] in "=@":
         raise BadValue(f"amount is a formula: {text[:40]!r}")
     sign = 1

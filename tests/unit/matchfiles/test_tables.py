@@ -276,6 +276,19 @@ def test_several_sheets_are_told_and_the_name_of_a_file_does_not_matter(tmp_path
         read(tmp_path, (tmp_path / "f.xlsx").read_bytes(), "x", SideProfile(sheet="May"))
 
 
+def test_hidden_rows_count_and_formulas_without_a_saved_value_are_explained(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["date", "amount"], [date(2026, 3, 2), 5], [date(2026, 3, 3), "=1+1"], [date(2026, 3, 4), 7]):
+        sheet.append(row)
+    sheet.row_dimensions[4].hidden = True
+    book.save(tmp_path / "f.xlsx")
+    found = read_side(tmp_path / "f.xlsx", Side.RIGHT)
+    assert (amounts(found), [row.line for row in found.bad]) == ([500, 700], [3])
+    assert "formula" in found.notes[0]
+
+
 def test_a_packed_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "BOMB_FROM", 100_000)
     book = Workbook()
@@ -365,7 +378,7 @@ def test_a_profile_says_every_mistake_with_its_line(tmp_path: Path) -> None:
             {"amount": "net", "batch_key": "automatic_payout_id"},
         ),
         (
-            "Creation Date,Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC)",
+            "Creation Date,Gross Currency,Gross Debit (GC),Net Currency,Net Debit (NC),Net Credit (NC)",
             {"debit": "Net Debit (NC)", "credit": "Net Credit (NC)", "currency": "Net Currency"},
         ),
         ("Date,Payee,Amount (EUR),Amount (Foreign Currency),Type Foreign Currency", {"amount": "Amount (EUR)"}),
