@@ -31,10 +31,10 @@ def explain(
         typer.echo(reference)
         for row in rows:
             if row["posting_reference"] == reference:
-                typer.echo("\n".join(f"    {line}" for line in _step(row)))
+                typer.echo("\n".join(f"    {line}" for line in step(row)))
 
 
-def _step(row: dict[str, Any]) -> list[str]:
+def step(row: dict[str, Any]) -> list[str]:
     """One step: when and what on the first line, the evidence below it."""
     lines = [f"{str(row['occurred_at'])[:16].replace('T', ' ')}  {_what(row)}"]
     lines += [f"    agrees:  {text}" for text in row["agrees"]]

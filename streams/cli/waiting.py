@@ -40,10 +40,10 @@ def waiting(
         case Format.JSON:
             sys.stdout.write(reports.as_json(found))
         case Format.TABLE:
-            _print(found.records)
+            show(found.records)
 
 
-def _print(rows: tuple[dict[str, Any], ...]) -> None:
+def show(rows: tuple[dict[str, Any], ...]) -> None:
     """A paragraph for each entry: what a person needs to decide does not fit a row."""
     if not rows:
         typer.echo("nothing waits")

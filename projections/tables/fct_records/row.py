@@ -43,7 +43,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "posting_reference": _text(record, "posting_reference"),
             "abas_customer_id": _text(record, "abas_customer_id"),
             "currency": _text(record, "currency"),
-            "amount_minor": getattr(record, "amount_minor", 0),
+            "amount_minor": getattr(record, "amount_minor", None) or 0,
             "occurred_at": _instant(record) or at.recorded_at,
             "body": _body(record),
         },

@@ -108,6 +108,13 @@ def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
     assert (row["paytrace_transaction_id"], row["record_key"], row["amount_minor"]) == ("", "k", 1250)
 
 
+def test_a_command_that_leaves_its_amount_open_has_its_row(store: Store) -> None:
+    record = example("WriteOffRest", amount_minor=None)
+    columns = tuple(zip(*FCT_RECORDS.values(record, standing("receivables.inbox.v1")), strict=True))
+    store.insert(FCT_RECORDS.name, FCT_RECORDS.columns, columns)
+    assert store.rows("SELECT record_type, amount_minor FROM fct_records") == [("WriteOffRest", 0)]
+
+
 def test_what_a_batch_leaves_open_is_null(store: Store) -> None:
     batch = example("SettlementBatchObserved", sales_minor=None, listed_count=None, is_consistent=None)
     table = FCT_SETTLEMENT_BATCHES

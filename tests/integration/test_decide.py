@@ -1,0 +1,225 @@
+"""A person at the terminal, from `saldo waiting` over `saldo decide` to the document in abas, on a real broker.
+
+A worker, a projector and the abas sandbox run in processes of their own; the commands run as a shell runs them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from schemas.records.identification import Movement
+from streams.embedded.kafka import EmbeddedKafka
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
+from tests.support.builders import identified
+from tests.support.builders import open_item as seen_item
+from tests.support.cli import Outcome, saldo
+from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
+
+INBOX = "receivables.inbox.v1"
+WHY = ("--why", "customer called", "--who", "mweber")
+
+
+@dataclass
+class Office:
+    """What the finance people see of a running installation, and what happens outside of it."""
+
+    bootstrap: str
+    abas: AbasSandboxProcess
+    minute: int = 0
+
+    def paid(self, payment: str, amount_minor: int, invoice: str | None, customer: str) -> None:
+        """PayTrace's money, its payer known."""
+        record = identified(Movement.CAPTURED, amount_minor, payment=payment, invoice=invoice, customer=customer)
+        produce(self.bootstrap, [outbound(INBOX, record)])
+
+    def show_items(self) -> None:
+        """abas is polled: each item as its books hold it now."""
+        self.minute += 1
+        produce(self.bootstrap, [outbound(INBOX, self._seen(item)) for item in self.abas.open_items()])
+
+    def _seen(self, item: dict[str, Any]) -> Any:
+        return seen_item(
+            item["id"],
+            item["open_minor"],
+            invoice=item["invoice"],
+            customer=item["customer"],
+            amount_minor=item["amount_minor"],
+            is_open=not item["filed"],
+            # Far ahead of the sandbox's clock, which dates its documents by the day of the test.
+            minute=60 * 24 * 365 * 20 + self.minute,
+        )
+
+    def waiting(self, customer: str) -> list[dict[str, Any]]:
+        """What waits for a customer, and what is suggested."""
+        outcome = saldo("waiting", "--customer", customer, "--format", "json")
+        found: list[dict[str, Any]] = json.loads(outcome.out) if outcome.exit_code == 0 else []
+        return [row for row in found if row["waits_in"] == "receivables"]
+
+    def wait_for_waiting(self, customer: str, *expected: tuple[str, int]) -> None:
+        """Until exactly these entries wait, each with so many options."""
+
+        def told() -> bool:
+            found: dict[str, int] = {}
+            for row in self.waiting(customer):
+                found[row["posting_reference"]] = max(found.get(row["posting_reference"], 0), row["option_number"])
+            return found == dict(expected)
+
+        wait_until(told, f"{expected} wait for {customer}")
+
+    def documents(self, customer: str) -> dict[str, tuple[str, int]]:
+        """abas' documents of a customer by reference: kind and amount."""
+        return {
+            one["posting_reference"]: (one["kind"], one["amount_minor"])
+            for one in self.abas.documents()
+            if one["customer"] == customer
+        }
+
+    def wait_for_documents(self, customer: str, **expected: tuple[str, int]) -> None:
+        wait_until(lambda: self.documents(customer) == expected, f"abas holds {expected}")
+
+    def wait_for_posted(self, reference: str) -> None:
+        """Until the journal says so; abas holds the document a moment before."""
+        asked = ("report", "entries_of", reference, "--format", "csv")
+        wait_until(lambda: "EntryPosted" in saldo(*asked).out, f"{reference} is posted")
+
+    def open_minor(self, invoice: str) -> int:
+        """What abas' own books say is open."""
+        return next(item["open_minor"] for item in self.abas.open_items() if item["invoice"] == invoice)
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    data_dir = tmp_path_factory.mktemp("office")
+    with (
+        EmbeddedKafka(tmp_path_factory.mktemp("office-kafka"), die_with_parent=True) as broker,
+        running_sandbox(tmp_path_factory.mktemp("office-abas")) as abas,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        make_our_topics(broker.bootstrap_servers)
+        env = {"SALDO_ABAS_BASE_URL": abas.base_url, "SALDO_ABAS_PASSWORD": DEFAULT_PASSWORD}
+        workers = Workers(broker.bootstrap_servers, data_dir, env)
+        workers.start("one")
+        projector = _start_projector(workers, data_dir)
+        patch.setenv("SALDO_DATA_DIR", str(data_dir))
+        patch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        try:
+            yield Office(broker.bootstrap_servers, abas)
+        finally:
+            projector.terminate()
+            workers.stop()
+            projector.wait(30)
+
+
+def _start_projector(workers: Workers, data_dir: Path) -> subprocess.Popen[bytes]:
+    with (data_dir / "projector.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "run", "projector"],
+            env=workers.environment(),
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def seeded(office: Office, customer: str, **items: str) -> None:
+    """A customer with these open items."""
+    office.abas.seed(
+        *(open_item(number, amount, customer=customer) for number, amount in items.items()),
+        customers=[{"number": customer, "name": f"Customer {customer}", "vault_customer_id": f"v{customer}"}],
+    )
+    office.show_items()
+
+
+def done(outcome: Outcome) -> str:
+    assert outcome.exit_code == 0, outcome.err + outcome.out
+    return outcome.out
+
+
+@pytest.mark.timeout(400)
+def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_explained(office: Office) -> None:
+    seeded(office, "70001", RE1="103.00")
+    office.paid("501", 100_00, "RE1", "70001")
+    office.wait_for_waiting("70001", ("PT501", 1))
+    listed = done(saldo("waiting", "--customer", "70001"))
+    assert "PT501  100.00 USD  customer 70001, names RE1" in listed
+    assert "1) RE1 100.00 USD   (fee-or-discount, " in listed
+    assert done(saldo("waiting", "--customer", "70001", "--format", "csv")).count("\n") == 2
+
+    refused = saldo("decide", "write-off", "RE1", *WHY)
+    assert (refused.exit_code, refused.out) == (
+        1,
+        "refused: nothing of invoice RE1 is paid, so there is no rest to write off\n",
+    )
+    said = done(saldo("decide", "confirm", "501", *WHY))
+    assert said.startswith("done, by mweber: customer called\n")
+    assert "PT501: 100.00 USD belongs to invoice RE1" in said
+    office.wait_for_documents("70001", PT501=("receipt", 100_00))
+    assert office.open_minor("RE1") == 3_00
+
+    office.wait_for_posted("PT501")
+    again = saldo("decide", "confirm", "PT501", *WHY)
+    assert (again.exit_code, "PT501 does not wait" in again.err) == (2, True)
+    office.show_items()
+    above = saldo("decide", "write-off", "RE1", "--amount", "3.01", *WHY)
+    assert (above.exit_code, above.out) == (1, "refused: invoice RE1 has 3.00 USD left\n")
+    done(saldo("decide", "write-off", "RE1", *WHY))
+    office.wait_for_documents("70001", PT501=("receipt", 100_00), PT501W1=("write_off", 3_00))
+    assert office.open_minor("RE1") == 0
+
+    wait_until(lambda: "written off in abas" in saldo("explain", "RE1").out, "the write-off is projected")
+    told = saldo("explain", "501").out
+    assert "suggested, option 1 of 1: 100.00 USD for invoice RE1" in told
+    assert "agrees:  invoice RE1" in told
+    assert "differs: pays 3.00 USD less than the 103.00 USD open" in told
+    assert "mweber decided confirm: customer called" in told
+    assert "100.00 USD posted in abas as document ZE-" in told
+
+
+@pytest.mark.timeout(400)
+def test_money_is_divided_put_on_account_and_a_wrong_match_taken_back(office: Office) -> None:
+    seeded(office, "70002", RA="70.00", RB="50.00")
+    office.paid("601", 100_00, None, "70002")
+    office.wait_for_waiting("70002", ("PT601", 0))
+    nothing = saldo("decide", "confirm", "PT601", *WHY)
+    assert (nothing.exit_code, "nothing is suggested for PT601" in nothing.err) == (2, True)
+    wrong = saldo("decide", "split", "PT601", "RA=70.00", "on-account=20.00", *WHY)
+    assert (wrong.exit_code, wrong.out) == (1, "refused: the parts sum to 90.00 USD, the receipt is 100.00 USD\n")
+    done(saldo("decide", "split", "PT601", "RA=70.00", "RB=20.00", "on-account=10.00", *WHY))
+    parts = {"PT601S1": ("receipt", 70_00), "PT601S2": ("receipt", 20_00), "PT601S3": ("on_account", 10_00)}
+    office.wait_for_documents("70002", **parts)
+    assert (office.open_minor("RA"), office.open_minor("RB")) == (0, 30_00)
+
+    office.wait_for_posted("PT601S2")
+    said = done(saldo("decide", "unmatch", "PT601S2", *WHY))
+    assert "PT601S2 is taken back by PT601S2U1, the money waits as PT601S2A1" in said
+    office.wait_for_documents("70002", **parts, PT601S2U1=("reversal", 20_00))
+    assert office.open_minor("RB") == 50_00
+    office.wait_for_waiting("70002", ("PT601S2A1", 0))
+    done(saldo("decide", "on-account", "PT601S2A1", *WHY))
+    taken = {"PT601S2U1": ("reversal", 20_00), "PT601S2A1": ("on_account", 20_00)}
+    office.wait_for_documents("70002", **parts, **taken)
+
+
+@pytest.mark.timeout(400)
+def test_a_payment_of_two_invoices_is_posted_unseen_and_a_tie_is_not(office: Office) -> None:
+    seeded(office, "70003", RX="60.00", RY="40.00", RZ="55.00", RW="55.00")
+    office.paid("701", 100_00, "RX, RY", "70003")
+    office.paid("702", 55_00, None, "70003")
+    office.wait_for_waiting("70003", ("PT702", 2))
+    posted = office.documents("70003")
+    assert sorted(minor for _, minor in posted.values()) == [40_00, 60_00]
+    assert set(posted) == {"PT701S1", "PT701S2"}
+    which = saldo("decide", "confirm", "702", *WHY)
+    assert (which.exit_code, "say which with --option" in which.err) == (2, True)
+    done(saldo("decide", "reject", "702", "--option", "1", *WHY))
+    # What is left after that is the only one, so it is certain.
+    office.wait_for_documents("70003", **posted, PT702=("receipt", 55_00))

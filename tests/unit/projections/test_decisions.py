@@ -1,0 +1,137 @@
+"""What people see of matches, suggestions, decisions and write-offs: the golden scenarios, projected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from projections import reports
+from projections.client import Store
+from projections.reading import Incoming
+from streams.cli import explain, waiting
+from tests.replay.golden import ROOT, read
+from tests.replay.line import run
+from tests.support.projecting import bridge, project, residual
+
+SCENARIOS = (
+    "divided_by_hand_and_put_on_account",
+    "one_payment_of_two_invoices_then_refunded",
+    "short_payment_confirmed_and_rest_written_off",
+    "three_part_payments_of_one_invoice",
+    "tie_rejected_in_part",
+    "wrong_match_undone",
+)
+
+
+async def told(store: Store, scenario: str, *, lines: int | None = None) -> None:
+    """Play a scenario, or its first lines, and project every record of it."""
+    played = await run(read(ROOT / scenario / "input.jsonl")[:lines], restarts=False)
+    offsets: dict[str, int] = defaultdict(int)
+    messages = []
+    for topic, key, value, headers in played.records:
+        message = Incoming(
+            topic=topic,
+            partition=0,
+            offset=offsets[topic],
+            key=key,
+            value=value,
+            headers=cast("Sequence[tuple[str, bytes]]", headers),
+            timestamp_ms=1_795_000_000_000,
+        )
+        messages.append(message)
+        offsets[topic] += 1
+    project(store, messages)
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    return reports.ask(store, report, reports.values_for(report, given, day_zone="UTC", now=now)).records
+
+
+def explained(store: Store, subject: str) -> str:
+    return "\n".join(line for row in asked(store, "explain", id=subject) for line in explain.step(row))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_the_balance_closes_whatever_was_decided(store: Store, scenario: str) -> None:
+    await told(store, scenario)
+    assert residual(store) == 0
+    assert bridge(store).get("captured", 0) > 0
+    for row in asked(store, "bridge_by_day"):
+        assert row["residual_minor"] == 0, row
+    assert asked(store, "payments_that_do_not_balance") == ()
+
+
+async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: Store) -> None:
+    await told(store, "short_payment_confirmed_and_rest_written_off")
+    text = explained(store, "79388123")
+    for expected in (
+        "100.00 USD waits, AMOUNT_DIFFERS: invoice RE-1 has 103.00 USD open, the payment is 100.00 USD",
+        "suggested, option 1 of 1: 100.00 USD for invoice RE-1",
+        "100.00 USD belongs to invoice RE-1, by mweber, after rule fee-or-discount version 2",
+        "    agrees:  invoice RE-1",
+        "    differs: pays 3.00 USD less than the 103.00 USD open",
+        "mweber decided confirm: customer called",
+        "mweber asked for confirm (customer called); refused, because PT79388123 is posted already; unmatch it first",
+        "100.00 USD posted in abas as document PT79388123",
+        "3.00 USD written off in abas as document PT79388123W1",
+    ):
+        assert expected in text, text
+    assert explained(store, "re-1") == explained(store, "i1") == text
+
+
+async def test_a_divided_entry_says_into_what(store: Store) -> None:
+    await told(store, "divided_by_hand_and_put_on_account")
+    text = explained(store, "79388123")
+    assert "EntrySplit 100.00 USD divided into PT79388123S1, PT79388123S2, PT79388123S3" in text
+    assert "10.00 USD goes to the customer's account" in text
+
+
+async def test_an_undone_match_says_how(store: Store) -> None:
+    await told(store, "wrong_match_undone")
+    text = explained(store, "79388123")
+    assert "EntryUnmatched 100.00 USD taken back by PT79388123U1, waits again as PT79388123A1" in text
+    assert "mweber decided unmatch: customer called" in text
+
+
+async def test_a_refund_of_several_documents_is_followed_to_each(store: Store) -> None:
+    await told(store, "one_payment_of_two_invoices_then_refunded")
+    assert [row["posting_reference"] for row in asked(store, "entries_of", id="9001")] == [
+        "PT9001",
+        "PT9001S1",
+        "PT9001S2",
+    ]
+    assert "by rule exact-sum version 2" in explained(store, "2")
+
+
+async def test_what_waits_shows_its_options_until_they_are_decided(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await told(store, "tie_rejected_in_part", lines=-1)
+    rows = asked(store, "waiting_with_candidates", abas_customer_id="70001")
+    assert [(row["option_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
+    waiting.show(rows)
+    shown = capsys.readouterr().out
+    assert "PT79388123  100.00 USD  customer 70001, names RE-1" in shown
+    assert "    2) RE-1 100.00 USD   (exact-invoice: " in shown
+    assert asked(store, "waiting_with_candidates", abas_customer_id="70002") == ()
+
+
+async def test_a_suggestion_that_ended_is_not_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    await told(store, "wrong_match_undone", lines=-2)
+    (row,) = asked(store, "waiting_with_candidates")
+    assert (row["posting_reference"], row["option_number"]) == ("PT79388123A1", 0)
+    waiting.show(())
+    assert capsys.readouterr().out == "nothing waits\n"
+
+
+async def test_items_are_found_by_number_in_any_case_and_by_id(store: Store) -> None:
+    await told(store, "tie_rejected_in_part")
+    assert [row["abas_open_item_id"] for row in asked(store, "items_named", number="re-1")] == ["i1", "i2"]
+    assert [row["invoice_number"] for row in asked(store, "items_named", number="i2")] == ["RE-1"]
+    assert asked(store, "items_named", number="RE-1", abas_customer_id="7") == ()
