@@ -51,8 +51,13 @@ contract: setup ## the contract suites against the sandboxes (-m live: against t
 	$(VENV)/bin/pytest tests/contract
 
 .PHONY: replay
-replay: setup ## golden scenarios
+replay: setup ## golden scenarios: does every one still end as recorded
 	$(VENV)/bin/pytest tests/replay
+
+.PHONY: golden
+golden: setup ## record the golden scenarios again; whoever changed a rule reads the diff and commits it
+	$(PY) -m tests.replay.golden
+	@git --no-pager diff --stat -- tests/replay
 
 .PHONY: kill-test
 kill-test: setup ## the long kill test: SEED=n SECONDS=s

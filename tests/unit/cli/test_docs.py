@@ -1,0 +1,101 @@
+"""Every `saldo ...` line that README and docs name is one that the program understands: command, options, choices."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from projections import reports
+from streams.cli import build
+
+ROOT = Path(__file__).parents[3]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+_IN_PROSE = re.compile(r"`(?:\.venv/bin/)?(saldo(?: [^`]+)?)`")
+_ON_ITS_OWN = re.compile(r"^ {4,}(?:\.venv/bin/)?(saldo .+)$", re.MULTILINE)
+# A word that stands for another one.
+_PLACEHOLDER = re.compile(r"^[A-Z_]+$")
+
+
+def lines() -> Iterator[tuple[str, str]]:
+    """Page and command line."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for line in [*_IN_PROSE.findall(text), *_ON_ITS_OWN.findall(text)]:
+            yield page.relative_to(ROOT).as_posix(), line
+
+
+def words_of(line: str) -> list[str]:
+    """The words up to a comment, a pipe, a redirection or dots that stand for the rest."""
+    words = shlex.split(re.split(r"\s+#|\s[|>]|\s{3,}|\.\.\.", line)[0])
+    return words[1:]
+
+
+def problem(line: str) -> str | None:
+    """What the program would not understand of a command line; None when it would."""
+    command: Any = typer.main.get_command(build())
+    words, path = words_of(line), "saldo"
+    options: dict[str, Any] = {}
+    while True:
+        options |= {name: option for option in command.params for name in (*option.opts, *option.secondary_opts)}
+        if not hasattr(command, "commands") or not words or words[0].startswith("-") or _PLACEHOLDER.match(words[0]):
+            break
+        if words[0] not in command.commands:
+            return f"{path} has no command {words[0]!r}"
+        path, command = f"{path} {words[0]}", command.commands[words.pop(0)]
+    if hasattr(command, "commands"):
+        return None  # a group alone, or with a word that stands for any of its commands
+    arguments = [found for found in command.params if found.param_type_name == "argument"]
+    given: list[str] = []
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-") or word == "-":
+            given.append(word)
+            continue
+        name, _, value = word.partition("=")
+        if name not in options and name not in ("-h", "--help"):
+            return f"{path} has no option {name}"
+        if name in options and not options[name].is_flag and not value:
+            if not words:
+                return f"{path} {name} needs a value"
+            words.pop(0)
+    if len(given) > len(arguments) and not any(argument.nargs == -1 for argument in arguments):
+        return f"{path} takes {len(arguments)} words, not {len(given)}"
+    for argument, word in zip(arguments, given, strict=False):
+        kind = argument.type_descriptor.annotation
+        if isinstance(kind, type) and issubclass(kind, StrEnum) and word not in list(kind) and word.islower():
+            return f"{path} does not know {word!r}"
+    if path == "saldo report" and given and given[0] not in reports.report_names():
+        return f"there is no report {given[0]}"
+    return None
+
+
+def test_every_command_line_of_the_docs_is_understood() -> None:
+    found = list(lines())
+    assert len(found) > 50, "the pattern finds the docs' commands"
+    wrong = [f"{page}: {line}: {trouble}" for page, line in found if (trouble := problem(line))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("saldo statsu", "no command 'statsu'"),
+        ("saldo sandbox abas", "no command 'abas'"),
+        ("saldo read TOPIC --kye x", "no option --kye"),
+        ("saldo run source stripe", "does not know 'stripe'"),
+        ("saldo report bridge", "no report bridge"),
+        ("saldo dlq list a b", "takes 1 words"),
+        ("saldo write TOPIC --from", "needs a value"),
+    ],
+)
+def test_a_wrong_line_would_be_found(line: str, told: str) -> None:
+    trouble = problem(line)
+    assert trouble is not None
+    assert told in trouble
