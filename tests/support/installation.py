@@ -113,7 +113,7 @@ class Installation:
         return {name: len(records) for name, records in self.facts().items()}
 
 
-def wait_for(done: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+def wait_for(done: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
