@@ -19,6 +19,7 @@ class Course(StrEnum):
     VAULT_SALE = "vault sale with invoice"
     KEYED_SALE = "keyed sale with invoice"
     VAULT_SALE_NO_INVOICE = "vault sale, amount fits one item"
+    TWO_INVOICES = "vault sale that names two invoices"
     TIE = "vault sale, amount fits two items"
     AMOUNT_DIFFERS = "amount differs from the invoice"
     UNKNOWN_INVOICE = "invoice that abas does not know"
@@ -39,9 +40,10 @@ class Course(StrEnum):
 
 # Of a hundred payments. The everyday ones dominate, and every other one happens each day.
 _SHARES: dict[Course, int] = {
-    Course.VAULT_SALE: 28,
+    Course.VAULT_SALE: 26,
     Course.KEYED_SALE: 19,
     Course.VAULT_SALE_NO_INVOICE: 6,
+    Course.TWO_INVOICES: 2,
     Course.TIE: 2,
     Course.AMOUNT_DIFFERS: 3,
     Course.UNKNOWN_INVOICE: 3,
@@ -137,6 +139,11 @@ def _invoices(course: Course, name: str, customer: Customer, amount: int) -> lis
     match course:
         case Course.UNKNOWN_INVOICE | Course.NO_REFERENCE | Course.DECLINED | Course.AUTHORIZED:
             return []
+        case Course.TWO_INVOICES:
+            return [
+                Invoice(f"{name}{part}", customer, share)
+                for part, share in (("a", amount // 3), ("b", amount - amount // 3))
+            ]
         case Course.TIE:
             return [Invoice(f"{name}{twin}", customer, amount) for twin in "ab"]
         case Course.AMOUNT_DIFFERS:
@@ -153,6 +160,8 @@ def _named(course: Course, name: str) -> str:
             return ""
         case Course.UNKNOWN_INVOICE:
             return f"X{name}"
+        case Course.TWO_INVOICES:
+            return f"{name}a, {name}b"
         case _:
             return name
 

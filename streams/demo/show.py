@@ -32,6 +32,9 @@ BRIDGE = (
     ("residual", "residual", "bold"),
 )
 
+SUGGESTED = ("entry", "amount", "", "option", "invoices", "what")
+SHOWN = 5
+
 
 def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
     """Print the day from the projection."""
@@ -47,6 +50,8 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
         ask("posted_waiting_parked_and_for_how_long"), ("standing", "place", "reason"), "item_count", "amount"
     )
     _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), standing)
+    suggested = [row for row in ask("waiting_with_candidates") if row["option_number"]]
+    _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
         _print_bridge(console, bridge)
 
@@ -82,6 +87,18 @@ def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str,
     return [(*key[:-1], str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)]
 
 
+def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:
+    kind = str(row["kind"]).replace("_", " ") or "the amount agrees"
+    return (
+        str(row["posting_reference"]),
+        str(row["signed"]),
+        str(row["currency"]),
+        str(row["option_number"]),
+        ", ".join(row["invoice_numbers"]),
+        kind,
+    )
+
+
 def _print_bridge(console: Console, bridge: Mapping[str, Any]) -> None:
     currency = str(bridge["currency"])
     table = Table(
@@ -97,7 +114,7 @@ def _print_bridge(console: Console, bridge: Mapping[str, Any]) -> None:
 def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(title=f"\n{title}", title_justify="left", box=SIMPLE_HEAD)
     for heading in headings:
-        left = heading in ("", "kind", "rail", "state", "where", "what", "currency")
+        left = heading in ("", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices")
         table.add_column(heading, justify="left" if left else "right")
     for row in rows:
         table.add_row(*row)
