@@ -164,9 +164,9 @@ async def test_a_task_far_behind_catches_up_by_direct_reading(broker: str, log: 
     make_topics(broker, {processor.journal: 4})
     _, before = await log.watermarks(INBOX, 0)
     here = (number for number in range(100_000, 900_000) if partition_for(f"8{number:07d}".encode(), 4) == 0)
-    produce(broker, (next(sightings(number, 1)) for number in itertools.islice(here, 20_000)))
+    produce(broker, (next(sightings(number, 1)) for number in itertools.islice(here, 12_000)))
     _, end = await log.watermarks(INBOX, 0)
-    assert end - before == 20_000
+    assert end - before == 12_000
     task = fold_task(log, 0, processor)
     while await task.catch_up():
         continue
@@ -187,12 +187,12 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
     try:
         bootstrap = server.bootstrap_servers
         make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT), 1))
-        produce(bootstrap, (replace(record, partition=0) for record in sightings(0, 8_000)))
+        produce(bootstrap, (replace(record, partition=0) for record in sightings(0, 4_000)))
         log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 0})
         task = fold_task(log, 0)
         running = asyncio.ensure_future(task.catch_up())
         for _ in range(10_000):
-            if task.progress is not None and task.progress.position >= 1_000:
+            if task.progress is not None and task.progress.position >= 500:
                 break
             await asyncio.sleep(0.005)
         server.kill()
@@ -200,7 +200,7 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
             await running
         assert task.progress is not None
         kept = task.progress.position
-        assert kept < 8_000
+        assert kept < 4_000
         await asyncio.to_thread(log.close)
         server = EmbeddedKafka(tmp_path / "broker", die_with_parent=True).start()
         log = KafkaLog({"bootstrap.servers": server.bootstrap_servers, "log_level": 2})
@@ -209,9 +209,9 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
         while await again.catch_up():
             continue
         accepted, _ = split_repeats(await read_all(log, JOURNAL))
-        assert [cause[2] for cause in sorted(causes(accepted))] == list(range(8_000))
-        assert len(accepted) == 8_000
-        assert len(split_repeats(await read_all(log, NEXT))[0]) == 8_000
+        assert [cause[2] for cause in sorted(causes(accepted))] == list(range(4_000))
+        assert len(accepted) == 4_000
+        assert len(split_repeats(await read_all(log, NEXT))[0]) == 4_000
         # The state equals the one of a task that saw no broker die.
         fresh = fold_task(log, 0)
         await fresh.restore()
