@@ -22,6 +22,7 @@ from connectors.abas.errors import (
     AbasQueryRefused,
     AbasRefused,
     AbasRequestRejected,
+    AbasSessionLost,
     AbasUnavailable,
     LoginRejected,
 )
@@ -280,10 +281,16 @@ class AbasClient:
     async def act(self, working_set_id: str, editor_id: str, actions: Sequence[Action]) -> None:
         """Apply actions to an open editor, in order; a Commit may be the last.
 
-        Raises: AbasAsked for a question: the actions before it took effect, the editor waits.
+        Raises: AbasAsked for a question: the actions before it took effect, the editor waits. AbasSessionLost when
+                the editor is missing, also where abas says no more than that something is.
         """
         path = f"{self._base}/workspace/{quote(working_set_id)}/wip/{quote(editor_id)}"
-        await self._write("POST", path, params=self._editing, body={"actions": list(actions)})
+        try:
+            await self._write("POST", path, params=self._editing, body={"actions": list(actions)})
+        except AbasRefused as refusal:
+            if refusal.code.startswith("MISSING_OBJECT/") and not refusal.in_editor:
+                raise AbasSessionLost(str(refusal)) from refusal
+            raise
 
     async def execute(self, init_action: Action, actions: Sequence[Action]) -> None:
         """Open an editor, act and close it by the last action, in one request.

@@ -14,6 +14,7 @@
     Unreadable
       AbasRecordUnreadable     a record of theirs lacks what we need
       AbasValueNotAllowed      a value of ours can't be written into a selection safely
+      AbasSavedUnseen          abas said that it saved a document, and it isn't found under our reference
       AbasDocumentContradicts  the document under our reference is not the one we would have posted
       AbasRequestRejected      abas doesn't understand what this record became: a value that no field takes
     ContractBroken
@@ -59,7 +60,11 @@ class AbasInternalError(Transient):
 
 
 class AbasRefused(Refused):
-    """abas said no; code is "<category>/<erpNumber>"."""
+    """abas said no; code is "<category>/<erpNumber>". in_editor: it said so of an editor that is still open."""
+
+    def __init__(self, message: str, *, code: str, field_name: str | None = None, in_editor: bool = False) -> None:
+        super().__init__(message, code=code, field_name=field_name)
+        self.in_editor = in_editor
 
 
 class AbasAsked(AbasRefused):
@@ -80,6 +85,10 @@ class AbasRecordUnreadable(Unreadable):
 
 class AbasValueNotAllowed(Unreadable):
     """A value holds characters that would change the meaning of a selection."""
+
+
+class AbasSavedUnseen(Unreadable):
+    """Saved, by abas' own word, and not to be found: to post again could double it, so a person looks."""
 
 
 class AbasDocumentContradicts(Unreadable):
@@ -118,6 +127,7 @@ class ProfileMismatch(ContractBroken):
         self.problems = tuple(problems)
 
 
+_SESSION_LOST = frozenset({"MISSING_WORKINGSET", "MISSING_WORKINGSET_EDITOR"})
 _AWAY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 _BUSY_STATUS = 429
 _NO_LICENCE = 1950  # erpNumber of "no licence free"; assumed, the sandbox uses the same
@@ -131,7 +141,7 @@ def error_from_answer(error: ErpError) -> SaldoError:
     """
     text = describe(error)
     code = f"{error.category}/{error.erp_number}"
-    if error.error_code in ("MISSING_WORKINGSET", "MISSING_WORKINGSET_EDITOR"):
+    if _SESSION_LOST & {error.error_code, error.category}:
         return AbasSessionLost(text)
     if error.category == "RECORD_LOCKED" or any(message.sub_type == "LOCK" for message in error.messages):
         return AbasObjectLocked(text)
@@ -147,7 +157,7 @@ def error_from_answer(error: ErpError) -> SaldoError:
         case "INTERNAL_ERROR":
             return AbasInternalError(text)
         case _:
-            return AbasRefused(text, code=code, field_name=error.field_name)
+            return AbasRefused(text, code=code, field_name=error.field_name, in_editor=error.in_editor)
 
 
 def error_without_body(status: int, *, wrote: bool, retry_after_s: float | None, reason: str) -> SaldoError:

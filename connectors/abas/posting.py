@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from connectors.abas.client import AbasClient, Action, answering, commit, press, set_field
-from connectors.abas.errors import AbasAsked, AbasOutcomeUnknown, AbasRecordUnreadable, ProfileMismatch
+from connectors.abas.errors import AbasAsked, AbasRecordUnreadable, AbasSavedUnseen, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.profile import EditorCall, InfosystemCall, Posting, Profile, Role
 from connectors.abas.wire import ErpDialog, ErpObject
@@ -39,7 +39,8 @@ async def post_document(
     """Post one document in the way that the profile chooses.
 
     Ensures: returns the document as abas holds it.
-    Raises:  AbasRefused for a business refusal; Transient when it may or may not be posted: look up again.
+    Raises:  AbasRefused for a business refusal; Transient when it may or may not be posted: look up again;
+             AbasSavedUnseen when abas said yes and shows no document: it must not be posted again.
     """
     entry, strategy = profile.posting.documents[kind_name], profile.posting.strategy
     if strategy == "infosystem" and entry.infosystem is not None:
@@ -66,7 +67,7 @@ async def _by_infosystem(
     try:
         return to_posted_document(result, call.outputs, profile.formats)
     except AbasRecordUnreadable as error:
-        raise AbasOutcomeUnknown(f"the posting infosystem answered without telling the document: {error}") from error
+        raise AbasSavedUnseen(f"the posting infosystem answered without telling the document: {error}") from error
 
 
 async def _by_editor(
@@ -106,7 +107,7 @@ async def _by_editor(
             await _act(editors, editor, profile.posting, actions)
     posted = await look_up()
     if posted is None:
-        raise AbasOutcomeUnknown("abas said that it saved the document, and it can't be found yet")
+        raise AbasSavedUnseen("abas said that it saved the document, and it can't be found under our reference")
     return posted
 
 

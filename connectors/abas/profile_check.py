@@ -178,7 +178,12 @@ class _Check:
             await self._path((*path, *role.split(".", 1)), f"infosystem {workspace}/{search_word}", fields, name)
 
     async def _editor(self, path: tuple[str, ...], call: EditorCall, *, by_type_command: bool) -> None:
-        payment = self._profile.tables.payment.table
+        payment, found_by = self._profile.tables.payment.table, self._profile.tables.payment.fields.posting_reference
+        if call.inputs.get("posting_reference") != found_by:
+            written = call.inputs.get("posting_reference", "nothing")
+            self._tell(
+                (*path, "inputs"), f"the reference is written to {written} and looked for in {found_by}", "use one"
+            )
         if by_type_command:
             await self._type_command((*path, "type_command"), call, payment)
         else:

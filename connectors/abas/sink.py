@@ -12,7 +12,13 @@ from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, equals
 from connectors.abas.documents import CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF
 from connectors.abas.documents.kind import Command, CommandT, DocumentKind
-from connectors.abas.errors import AbasDocumentContradicts, AbasInternalError, AbasRefused, ProfileMismatch
+from connectors.abas.errors import (
+    AbasDocumentContradicts,
+    AbasInternalError,
+    AbasRefused,
+    AbasSavedUnseen,
+    ProfileMismatch,
+)
 from connectors.abas.mapping import PostedDocument, to_posted_document
 from connectors.abas.posting import post_document
 from connectors.abas.profile import Profile
@@ -66,7 +72,8 @@ class AbasSink:
         Ensures: the same command gives the same outcome however often it is posted; a business refusal is an
                  outcome; a refusal that only says "already paid by ourselves" is not reported as one.
         Raises:  Transient when locks or an outage outlast the bounded attempts; AbasDocumentContradicts when
-                 abas holds another document, or several, under our reference; ContractBroken families.
+                 abas holds another document, or several, under our reference; AbasSavedUnseen when abas said that
+                 it saved and shows nothing for as long as an outage is waited for; ContractBroken families.
         """
         match command:
             case PostCashReceipt():
@@ -97,6 +104,8 @@ class AbasSink:
                 # An attempt of ours that we gave up on may have landed in between and paid the item itself.
                 found = await look_up()
                 return self._tell(kind, command, found) if found is not None else _refused(command, refusal)
+            except AbasSavedUnseen as unseen:
+                return self._tell(kind, command, await self._wait_until_seen(look_up, unseen))
             except Transient as failure:
                 internal_errors += isinstance(failure, AbasInternalError)
                 last = attempt + 1 == self._settings.write_attempts
@@ -107,6 +116,17 @@ class AbasSink:
                     raise
                 await self._sleep(self._pause_s(attempt, failure))
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _wait_until_seen(
+        self, look_up: Callable[[], Awaitable[PostedDocument | None]], unseen: AbasSavedUnseen
+    ) -> PostedDocument:
+        """Look again for what abas saved: a query may show it a little later than the editor that saved it."""
+        for attempt in range(self._settings.write_attempts):
+            await self._sleep(self._pause_s(attempt))
+            found = await look_up()
+            if found is not None:
+                return found
+        raise unseen
 
     async def _attempt(
         self,
@@ -162,10 +182,10 @@ class AbasSink:
             )
         return kind.outcome(command, document)
 
-    def _pause_s(self, attempt: int, failure: Transient) -> float:
+    def _pause_s(self, attempt: int, failure: Transient | None = None) -> float:
         """Wait longer each time, and at least as long as abas asked for."""
         backoff = min(self._settings.retry_initial_s * float(2**attempt), self._settings.retry_max_s)
-        return max(backoff, failure.retry_after_s or 0.0)
+        return max(backoff, (failure.retry_after_s if failure is not None else None) or 0.0)
 
 
 def _refused(command: Command, refusal: AbasRefused) -> PostingRefused:

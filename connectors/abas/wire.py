@@ -63,12 +63,16 @@ class ErpMessage:
 
 @dataclass(frozen=True, slots=True)
 class ErpError:
-    """A failure as abas tells it: a category, a generic message, the reason in the details."""
+    """A failure as abas tells it: a category, a generic message, the reason in the details.
+
+    in_editor: it came with the state of an editor, which therefore still lives.
+    """
 
     category: str
     error_code: str | None
     message: ErpMessage
     details: tuple[ErpMessage, ...] = ()
+    in_editor: bool = False
 
     @property
     def messages(self) -> tuple[ErpMessage, ...]:
@@ -122,6 +126,7 @@ _CATEGORY_OF_STATUS = {
     401: "AUTHENTICATION_FAILURE",
     403: "ACCESS_DENIED",
     404: "MISSING_OBJECT",
+    409: "RECORD_LOCKED",
     423: "RECORD_LOCKED",
     429: "UNAVAILABLE",
     503: "UNAVAILABLE",
@@ -245,6 +250,7 @@ def _erp_error(error: Mapping[str, Any], content: Mapping[str, Any], status: int
         error_code=_text(error.get("errorCode") or content.get("errorCode")) or None,
         message=_message(error.get("error") or {}),
         details=tuple(_message(m) for m in _list(error.get("details") or [], "details")),
+        in_editor=content.get("_type") == "EditErrorResponse",
     )
 
 

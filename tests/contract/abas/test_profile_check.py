@@ -65,6 +65,14 @@ async def test_a_wrong_name_is_told_with_its_line_and_a_remedy(
     assert any(problem.startswith(near) for problem in caught.value.problems)
 
 
+async def test_a_reference_that_is_written_elsewhere_than_it_is_looked_for_is_told(client: AbasClient) -> None:
+    before, mark, after = SANDBOX_PROFILE.read_text(encoding="utf-8").partition("&edit_inputs")
+    text = before + mark + after.replace("posting_reference: yposref", "posting_reference: yreason", 1)
+    wrong = with_strategy(parse_profile(text, origin="p.yaml"), "editor")
+    with pytest.raises(ProfileMismatch, match="written to yreason and looked for in yposref"):
+        await check_profile(wrong, client)
+
+
 async def test_all_wrong_names_are_told_at_once(client: AbasClient, tmp_path: Path) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8")
     for right in ("docNo", "openAmt", "erfass", "yvaldate"):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.abas.answers import entries_of
-from connectors.abas.client import AbasClient, set_field
+from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
     AbasAddressWrong,
@@ -22,6 +22,8 @@ from connectors.abas.errors import (
     AbasObjectLocked,
     AbasOutcomeUnknown,
     AbasRefused,
+    AbasSavedUnseen,
+    AbasSessionLost,
     AbasUnavailable,
     LoginRejected,
     error_from_answer,
@@ -30,10 +32,12 @@ from connectors.abas.mapping import plain_amount, to_open_item_observed
 from connectors.abas.posting import post_document
 from connectors.abas.profile import Profile, load_profile, parse_profile
 from connectors.abas.settings import SANDBOX_PROFILE, AbasSettings
+from connectors.abas.sink import AbasSink
 from connectors.abas.wire import Answer, ErpField, ErpObject, parse_answer, parse_object
 from connectors.abas.working_set import close_left_open, working_set
 from schemas.failures import SaldoError
-from tests.support.abas_commands import OCCURRED_AT, with_strategy
+from schemas.records.erp import CashReceiptPosted
+from tests.support.abas_commands import OCCURRED_AT, post_receipt, with_strategy
 
 PROFILE = load_profile(SANDBOX_PROFILE)
 SETTINGS = AbasSettings(retry_initial_s=0.0, retry_max_s=0.0, read_attempts=1, page_size=10)
@@ -295,7 +299,7 @@ async def test_a_question_is_answered_where_it_was_asked_and_only_the_rest_is_se
         return reply({"data": {}}) if answered or "commands" in call else asking(2)
 
     server = Server(respond)
-    with pytest.raises(SaldoError, match="can't be found yet"):
+    with pytest.raises(SaldoError, match="found under our reference"):
         await post(server, answering({word: ["yes"]}))
     acts = [body["actions"] for call, body in server.sent if call.endswith("/wip/ep-1")]
     assert acts[0][2:] == [{"_type": "Commit"}]
@@ -364,3 +368,77 @@ async def test_a_server_that_lists_no_working_sets_stops_nobody(status: int) -> 
 def test_a_table_may_be_written_with_leading_zeros() -> None:
     text = SANDBOX_PROFILE.read_text("utf-8").replace('"0:1"', '"00:01"')
     assert parse_profile(text, origin="p").tables.customer.table == "0:1"
+
+
+# -- saved, and not seen ---------------------------------------------------------------------------------------------
+
+
+class _SeenLater:
+    """An abas whose queries show a saved document only after a number of look-ups, or never."""
+
+    def __init__(self, *, shown_after: int) -> None:
+        self.saves = 0
+        self._shown_after = shown_after
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.endswith("/query"):
+            shown = self.saves > 0 and self._shown_after <= 0
+            self._shown_after -= self.saves
+            return reply({"data": {"erpDataObjects": [DOCUMENT] if shown else []}})
+        if "/obj/data/" in path:
+            return reply({"data": {"meta": IDS}}, 201)
+        self.saves += "/wip/" in path
+        return reply({"data": {}})
+
+
+DOCUMENT = {
+    "meta": {"id": "(7,900,0)"},
+    "head": {
+        "idno": "ZE-1",
+        "yposref": "PT7",
+        "ypaytraceid": "7",
+        "amount": 125,
+        "curr^swd": "USD",
+        "erfass": "2026-11-20T10:00:00Z",
+    },
+}
+
+
+async def post_by_editor(abas: _SeenLater) -> Any:
+    settings = SETTINGS.model_copy(update={"write_attempts": 3})
+    async with AbasClient(settings, transport=httpx2.MockTransport(abas)) as client:
+        return await AbasSink(client, with_strategy(PROFILE, "editor"), settings).post(post_receipt("PT7", "(1,900,0)"))
+
+
+async def test_a_document_that_is_seen_a_little_later_is_not_posted_again() -> None:
+    abas = _SeenLater(shown_after=2)
+    assert isinstance(await post_by_editor(abas), CashReceiptPosted)
+    assert abas.saves == 1
+
+
+async def test_a_document_that_is_never_seen_is_left_to_a_person_not_posted_again() -> None:
+    abas = _SeenLater(shown_after=99)
+    with pytest.raises(AbasSavedUnseen):
+        await post_by_editor(abas)
+    assert abas.saves == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "fate"),
+    [
+        ({"_type": "AbasErpError", "category": "MISSING_OBJECT", "error": {"text": "no such editor"}}, AbasSessionLost),
+        ({"error": {"message": "no such editor", "type": "USER_ERROR"}}, AbasSessionLost),
+        ({"_type": "AbasErpError", "category": "MISSING_WORKINGSET", "error": {"text": "gone"}}, AbasSessionLost),
+        ({"_type": "EditErrorResponse", "error": {"category": "MISSING_OBJECT", "error": {"text": "x"}}}, AbasRefused),
+        ({"error": {"message": "open elsewhere", "type": "USER_ERROR"}, "status": 409}, AbasObjectLocked),
+    ],
+)
+async def test_an_editor_that_is_missing_is_a_lost_session_and_an_unknown_customer_a_refusal(
+    content: dict[str, Any], fate: type[SaldoError]
+) -> None:
+    status = content.pop("status", 404)
+    async with Server(lambda call, body: reply(content, status)).client() as client:
+        with pytest.raises(fate) as caught:
+            await client.act("ws-1", "ep-1", [commit()])
+    assert type(caught.value) is fate
