@@ -98,6 +98,13 @@ def test_no_broker_answering_is_one_line_with_the_remedy(
 
 
 @pytest.mark.usefixtures("bare_machine")
+def test_there_is_nothing_to_rebuild_where_nothing_ran() -> None:
+    outcome = saldo("rebuild")
+    assert outcome.exit_code == 2
+    assert outcome.err.startswith("saldo: nothing to rebuild: no broker has ever run in ")
+
+
+@pytest.mark.usefixtures("bare_machine")
 def test_debug_shows_the_traceback() -> None:
     with pytest.raises(ContractBroken):
         streams.cli.main(["topics", "diff", "--debug"])
