@@ -22,7 +22,7 @@ class FileUnreadable(MatchFileError):
     """Nothing useful could be read from a file."""
 
     def __init__(self, path: Path, reason: str, remedy: str):
-        super().__init__(f"{path}: {reason}. {remedy}")
+        super().__init__(f"{path}: {reason.rstrip('.')}. {remedy}")
         self.path = path
         self.reason = reason
         self.remedy = remedy

@@ -41,6 +41,12 @@ TOTAL_WORDS = word_set(
     "endsaldo uebertrag vortrag brought carried opening closing solde report totaal totale suma somme celkem razem "
     "osszesen yhteensa summa итого остаток 合計 合计"
 )
+# What stands beside such a word in a label; with any other word it may be a name ("Total Energies", "New Balance").
+LABEL_WORDS = word_set(
+    "grand transactions transaction debits credits debit credit soll haben net all lines rows items of the at for per "
+    "in am zum vom und and end start beginning begin period page account accounts amount ledger available bank current "
+    "date forward down konto umsaetze eur usd gbp chf"
+)
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
 
 
@@ -129,13 +135,18 @@ class RowReader:
         if written and any(char.isdigit() for char in written):
             return "line"
         amounts = any(self._amount_cells(row))
-        if names_a_total(written) or (not written and any(names_a_total(_text(one)) for one in row if one)):
+        if names_a_total(written) or (not written and self._is_label(row)):
             return "total"
         return (
             "more text"
             if not written and not amounts and self.single.keys() & {"amount", "debit", "credit"}
             else "line"
         )
+
+    def _is_label(self, row: Sequence[Any]) -> bool:
+        """Whether the only words of a row are those of a total."""
+        words = [text for text in map(_text, row) if any(char.isalpha() for char in text) and text not in CURRENCIES]
+        return bool(words) and all(names_a_total(text) for text in words)
 
     def _amount_cells(self, row: Sequence[Any]) -> Iterator[str]:
         for key in ("amount", "amount_minor", "debit", "credit"):
@@ -368,8 +379,8 @@ def _several_currencies(rows: Sequence[Sequence[Any]], money: Sequence[int]) -> 
 
 def names_a_total(text: str) -> bool:
     """Whether a short text is the label of a total or of a balance carried forward."""
-    words = plain(text).replace(":", " ").replace(".", " ").split()
-    return 0 < len(words) <= 6 and bool(TOTAL_WORDS & set(words))
+    words = {word for word in re.split(r"[\s\W\d_]+", plain(text)) if word}
+    return bool(words & TOTAL_WORDS) and words <= TOTAL_WORDS | LABEL_WORDS
 
 
 def _is_date(value: str) -> bool:

@@ -142,6 +142,14 @@ def test_a_total_without_a_label_in_the_date_is_not_a_line(tmp_path: Path) -> No
     assert amounts(found) == [100, 200]
 
 
+def test_a_name_that_holds_such_a_word_is_a_line(tmp_path: Path) -> None:
+    text = (
+        "date,name,amount\n2026-03-02,Meyer,1.00\n,Total Energies SE,2.00\n,New Balance Ltd,3.00\n,Grand total:,6.00\n"
+    )
+    assert amounts(read(tmp_path, text)) == [100, 200, 300]
+    assert amounts(read(tmp_path, "date,name,text,amount\n2026-03-02,a,b,1.00\n,Meyer,Saldo,2.00\n")) == [100, 200]
+
+
 def test_columns_without_header_are_told_by_their_values(tmp_path: Path) -> None:
     text = "02.03.2026;Miete;-50,00;50,00;EUR\n03.03.2026;Kunde;10,00;60,00;EUR\n04.03.2026;Bank;-1,00;59,00;EUR\n"
     found = read(tmp_path, text)
