@@ -15,11 +15,12 @@ from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, round
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import Need, Rule
-from streams.domain.matching.subset import subset_sums
+from streams.domain.matching.subset import reaches, subset_sums
 from streams.domain.matching.work import FEW, KEY_WORTH, LONG_KEY, NAME_WEIGHT, OTHER_NAME, Work
 
 GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
 LOOSE_POOL = 20  # ... of names that are only vaguely alike
+QUICK_POOL = 16  # amounts whose sums are all looked at before their texts are: 256 x 2 sums
 POOL = 30  # lines of one counterparty in one window; past it no subset is telling
 TEXT_CAP = 4.0
 SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
@@ -148,7 +149,8 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
                     yield from _keyed(work, rule, side, at, sharers, len(word) >= LONG_KEY)
                 if len(sharers) <= FEW and len(word) >= LONG_KEY:
                     named.update(sharers)
-            yield from _keyed(work, rule, side, at, sorted(named), long_keys=True)
+            if len(named) >= 2:
+                yield from _keyed(work, rule, side, at, sorted(named), long_keys=True)
     totals: dict[int, list[list[int]]] = {}
     for members in by_batch.values():
         if len(members) >= 2 and all(work.open(side.other)[member] for member in members):
@@ -199,7 +201,7 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
     amount = book.amounts[at]
     near = work.names(side.other).near(book.words[at], *work.window(side, at), NAME_REACH)
     near = [member for member in near if _smaller(others.amounts[member], amount)]
-    if abs(sum(others.amounts[member] for member in near)) < abs(amount):
+    if not _may_reach([others.amounts[member] for member in near], amount):
         return [], [], False
     named: list[int] = []
     close: list[int] = []
@@ -216,6 +218,13 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
         close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
         work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
     return named, close, cut
+
+
+def _may_reach(amounts: Sequence[int], total: int) -> bool:
+    """Whether amounts of one sign may add up to a total; exact for few of them, before their texts are compared."""
+    if len(amounts) < 2 or abs(sum(amounts)) < abs(total):
+        return False
+    return len(amounts) > QUICK_POOL or reaches(amounts, total)
 
 
 def _by_day(work: Work, rule: Rule, side: Side, confirming: bool) -> Iterator[Option]:
@@ -325,6 +334,8 @@ def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: b
         return
     factor = -1 if amount < 0 else 1
     amounts = [factor * others.amounts[member] for member in pool]
+    if not reaches(amounts, factor * amount):
+        return
     found = subset_sums(amounts, factor * amount, rule.max_lines)
     ways = [
         _weigh(work, side, at, tuple(pool[index] for index in way), _chance(amounts, factor * amount, len(way)), keyed)

@@ -14,8 +14,9 @@ from rapidfuzz.distance import OSA
 from streams.domain.matching.lines import Line, Orientation, Side, in_order
 from streams.domain.matching.text import line_words, reference_word, squashed, words
 
-RARE = 2  # A word in at most two lines may be a slip of the pen for one in many.
+RARE = 2  # A word in at most two lines may be a slip of the pen for one in many ...
 SLIP_RATIO = 3  # ... if that one is at least three times as common.
+OFTEN_RATIO = 40  # In large books the same slip happens again and again, but still far more seldom than the word.
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ def _acronyms(line: Line) -> tuple[str, ...]:
 
 
 def _slips(common: Counter[str]) -> dict[str, str]:
-    """Rare words that are one slip away from a common one: {as written: as meant}."""
+    """Words that are one slip away from a far more common one: {as written: as meant}."""
     shapes: dict[str, list[str]] = {}
     for word, count in common.items():
         if count > RARE and len(word) >= 5 and word.isalpha():
@@ -129,13 +130,11 @@ def _slips(common: Counter[str]) -> dict[str, str]:
                 shapes.setdefault(shape, []).append(word)
     slips: dict[str, str] = {}
     for word, count in common.items():
-        if count <= RARE and len(word) >= 5 and word.isalpha():
-            meant = {
-                other
-                for shape in _deletions(word)
-                for other in shapes.get(shape, ())
-                if common[other] >= SLIP_RATIO * count and OSA.distance(word, other, score_cutoff=1) <= 1
-            }
+        if len(word) >= 5 and word.isalpha():
+            enough = count * (SLIP_RATIO if count <= RARE else OFTEN_RATIO)
+            near = {other for shape in _deletions(word) for other in shapes.get(shape, ()) if common[other] >= enough}
+            meant = {other for other in near if OSA.distance(word, other, score_cutoff=1) == 1}
+            meant -= {cut for cut in meant for other in meant if other != cut and other.startswith(cut)}
             if len(meant) == 1:  # two possible meanings: leave it as written
                 slips[word] = meant.pop()
     return slips

@@ -57,9 +57,23 @@ def subset_sums(amounts: Sequence[int], target: int, most: int) -> Sums:
     return Sums(tuple(ways[:ANSWERS]))
 
 
+def reaches(amounts: Sequence[int], target: int) -> bool:
+    """Whether any subset adds up to the target: a quick look before anything dearer is asked.
+
+    Raises:  PoolTooLarge when n > MOST_AMOUNTS.
+    """
+    count = len(amounts)
+    if count > MOST_AMOUNTS:
+        raise PoolTooLarge(f"{count} amounts, at most {MOST_AMOUNTS}")
+    low = np.sort(_sums(amounts[: count // 2]))
+    wanted = target - _sums(amounts[count // 2 :])
+    found = low[np.minimum(np.searchsorted(low, wanted), len(low) - 1)]
+    return bool((found == wanted).any())
+
+
 def _sums(amounts: Sequence[int]) -> np.ndarray:
     """The sum of every subset, at the position whose bits name its members."""
-    sums = np.zeros(1, dtype=np.int64)
-    for amount in amounts:
-        sums = np.concatenate((sums, sums + amount))
+    sums = np.zeros(1 << len(amounts), dtype=np.int64)
+    for at, amount in enumerate(amounts):
+        sums[1 << at : 2 << at] = sums[: 1 << at] + amount
     return sums

@@ -24,7 +24,9 @@ BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
 BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
 BLOCK_LINES = 5_000  # past this, lines of one amount are told apart by shared words only
 RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False, -1000.0)
-WIDE = 60  # lines of one word in a window; above it two words are looked up together
+CROWD = 600  # lines of one word in a window, open or not, that are looked through
+NO_LINES = array("I")
+WIDE = 60  # open lines of one word in a window; above it two words are looked up together
 _SLOT = 10_000_000  # right positions below, left ones above
 PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
 FAINT = -4.0  # below these odds a pair is not even kept as a last resort
@@ -359,32 +361,43 @@ class NameIndex:
         """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
         first, end = bisect_left(self.days, first_day), bisect_right(self.days, last_day)
         found: set[int] = set()
-        wide: list[list[int]] = []
-        keys = [key for word in bag if (key := self.key(word))]
+        wide: list[str] = []
         for word in sorted(set(bag)):
-            lines = self._between(self.key(word), first, end)
-            if len(lines) > WIDE and len(word) >= LONG_PREFIX and word.isalpha():
-                lines = self._between(word[:LONG_PREFIX], first, end)
-            if len(lines) <= WIDE:
-                found.update(lines)
+            key = self.key(word)
+            if not key:
+                continue
+            lines = self._few_between(key, first, end)
+            if lines is None and len(word) >= LONG_PREFIX and word.isalpha():
+                lines = self._few_between(word[:LONG_PREFIX], first, end)
+            if lines is None:
+                wide.append(key)
             else:
-                wide.append(lines)
+                found.update(lines)
         if wide:
+            keys = [key for word in bag if (key := self.key(word))]
             paired: set[int] = set()
             for at in range(len(keys) - 1):
-                paired.update(self._between(_pair(keys[at], keys[at + 1]), first, end))
+                paired.update(self._open(self._between(_pair(keys[at], keys[at + 1]), first, end)))
             if not paired:
-                for lines in wide:
-                    spare = max(0, len(lines) - limit) // 2  # the middle of the window is the likeliest
-                    paired.update(lines[spare : spare + limit])
+                for key in wide:
+                    between = self._between(key, first, end)
+                    spare = max(0, len(between) - limit) // 2  # the middle of the window is the likeliest
+                    paired.update(self._open(between[spare : spare + limit]))
             found.update(paired)
         return sorted(found)
 
-    def _between(self, key: str, first: int, end: int) -> list[int]:
+    def _few_between(self, key: str, first: int, end: int) -> list[int] | None:
+        """Open lines of a key between two positions; None if they are too many to tell anything."""
+        between = self._between(key, first, end)
+        found = self._open(between) if len(between) <= CROWD else None
+        return found if found is not None and len(found) <= WIDE else None
+
+    def _between(self, key: str, first: int, end: int) -> array[int]:
         lines = self.lists.get(key)
-        if lines is None:
-            return []
-        return [at for at in lines[bisect_left(lines, first) : bisect_left(lines, end)] if self.is_open[at]]
+        return lines[bisect_left(lines, first) : bisect_left(lines, end)] if lines is not None else NO_LINES
+
+    def _open(self, lines: array[int]) -> list[int]:
+        return [at for at in lines if self.is_open[at]]
 
     def telling(self, bag: tuple[str, ...]) -> bool:
         """Whether any word of a line leads anywhere in this book."""

@@ -107,6 +107,95 @@ def test_an_entry_typed_twice_is_a_duplicate_of_the_first() -> None:
     assert matched(outcome, "D3") is not None
 
 
+def test_two_twins_of_one_day_are_only_told_apart_by_ids_that_count() -> None:
+    rows = [right("D3", 65_203, 2, "GUTSCHRIFT QUELLMANN OPTIK RE-88123")]
+    for ids, status in ((("D1", "D2"), Status.CONFIRMED), (("D7f", "Dq2"), Status.SUGGESTED)):
+        outcome = outcome_of([left(ident, 65_203, 0, "Quellmann Optik", "RE-88123") for ident in ids], rows)
+        finding = next(one for one in outcome.one_sided if one.id in ids)
+        assert (finding.kind, finding.status) == (OneSidedKind.DUPLICATE, status)
+        found = matched(outcome, "D3")
+        assert found is not None
+        assert found[2] is status
+
+
+def test_a_stranger_of_twice_the_amount_does_not_make_two_payments_of_an_entry_typed_twice() -> None:
+    twins = [left("D1", 60_000, 0, "Quellmann Optik", "RE-88123"), left("D2", 60_000, 1, "Quellmann Optik", "RE-88123")]
+    outcome = outcome_of(twins, [right("D3", 60_000, 2, "QUELLMANN OPTIK"), right("D4", 120_000, 2, "ABENDROTH SOLAR")])
+    assert [one.other_id for one in outcome.one_sided if one.id == "D2"] == ["D1"]
+
+
+def test_an_invoice_that_another_payment_names_is_not_given_to_one_of_the_same_amount() -> None:
+    invoices = [
+        left("I1", 18_000, 0, "Quellmann Optik", "RE-88123"),
+        left("I2", 44_317, 0, "Quellmann Optik", "RE-88124"),
+    ]
+    lump = right("P1", 62_317, 4, "QUELLMANN OPTIK RE-88123 RE-88124")
+    outcome = outcome_of(invoices, [lump, right("P2", 18_000, 1, "GUTSCHRIFT QUELLMANN OPTIK")])
+    found = matched(outcome, "P1")
+    assert found is not None
+    assert (set(found[0]), found[2]) == ({"I1", "I2"}, Status.CONFIRMED)
+
+
+def test_a_sum_is_not_sure_when_a_part_of_it_has_a_partner_of_its_own() -> None:
+    invoices = [
+        left("I1", 180_000, 0, "Quellmann Optik", "RE-88123"),
+        left("I2", 2_500, 8, "Quellmann Optik", "RE-88199"),
+    ]
+    payments = [right("P1", 177_500, 1, "QUELLMANN OPTIK RE-88123"), right("P2", 2_500, 9, "QUELLMANN OPTIK")]
+    outcome = outcome_of(invoices, payments)
+    wrong = [one for one in outcome.matches if one.left_ids == ("I1",) and "P2" in one.right_ids]
+    assert [one for one in wrong if one.status is Status.CONFIRMED] == []
+
+
+def test_sums_that_stand_on_a_guess_are_guesses() -> None:
+    sales = [
+        left(f"K{at}", amount, 0, "", "DP9911773") for at, amount in enumerate((100, 200, 300, 4_711, 5_113, 7_919))
+    ]
+    outcome = outcome_of(
+        sales, [right("A", 5_011, 1, "SETTLEMENT DP9911773"), right("B", 13_332, 1, "SETTLEMENT DP9911773")]
+    )
+    found = [one for one in outcome.matches if {"A", "B"} & set(one.right_ids)]
+    assert found  # 300 is a line and also 100 + 200
+    assert {one.status for one in found} == {Status.SUGGESTED}
+
+
+def test_a_returned_payment_is_found_though_the_bank_ran_the_name_together() -> None:
+    rows = [right("N2", 91_507, 1, "GUTSCHRIFT QUELLMANNOPTI"), right("N3", -91_507, 6, "NSF R01 QUELLMANN OPTIK GMBH")]
+    outcome = outcome_of([left("N1", 91_507, 0, "Quellmann Optik")], rows)
+    assert [(one.id, one.other_id) for one in outcome.one_sided if one.id == "N3"] == [("N3", "N2")]
+
+
+def test_a_deposit_of_the_sales_without_a_name_is_found_among_named_lines_of_the_day() -> None:
+    sales = [left(f"K{at}", amount, 0, text="Counter sale") for at, amount in enumerate((1_217, 2_843, 5_219))]
+    named = [left(f"N{at}", 30_011 + 977 * at, 0, f"Quellmann{at} Optik") for at in range(5)]
+    found = matched(outcome_of([*sales, *named], [right("X", 9_279, 1, "BANKCARD DEPOSIT")]), "X")
+    assert found is not None
+    assert set(found[0]) == {"K0", "K1", "K2"}
+
+
+def test_a_cash_discount_is_found_though_it_was_paid_later_than_others_pay() -> None:
+    found = matched(
+        outcome_of([left("F1", 23_424, 0, "Quellmann Optik")], [right("F2", 22_956, 11, "EINGANG QUELLMANN OPTIK")]),
+        "F2",
+    )
+    assert found is not None
+    assert found[3] == "cash_discount"
+
+
+def test_a_name_run_together_finds_its_line_among_hundreds_of_equal_amounts() -> None:
+    names = [
+        f"{word}{ending}" for word in ("Quell", "Birn", "Harz", "Lerch", "Muehl") for ending in ("ried", "au", "born")
+    ]
+    lefts = [left(f"E{at}", 10_000, at % 2, f"{names[at % 15]}{at} Optik") for at in range(190)]
+    rights = [right(f"G{at}", 10_000, at % 2 + 1, f"EINGANG {names[at % 15]}{at}OPTIK".upper()) for at in range(190)]
+    outcome = outcome_of(
+        [*lefts, left("E", 10_000, 0, "Zwiesel Maschinen")], [*rights, right("G", 10_000, 2, "ZWIESELMASC")]
+    )
+    found = matched(outcome, "G")
+    assert found is not None
+    assert found[0] == ("E",)
+
+
 @pytest.mark.parametrize(
     ("paid", "kind"),
     [(980_000, "cash_discount"), (998_700, "fee"), (1_002_500, "over_payment"), (1_090_000, "")],

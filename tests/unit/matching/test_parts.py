@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.matching.assign import assign
+from streams.domain.matching.lines import Line, Orientation, Side, in_order
 from streams.domain.matching.one_to_one import transposed
 from streams.domain.matching.parties import OTHER, SAME, party_score
+from streams.domain.matching.prepare import book, settle_words
 from streams.domain.matching.remittance import numbers_in
 from streams.domain.matching.rules import RulesInvalid, Shape, parse_rules
-from streams.domain.matching.subset import ANSWERS, MOST_AMOUNTS, PoolTooLarge, subset_sums
+from streams.domain.matching.subset import ANSWERS, MOST_AMOUNTS, PoolTooLarge, reaches, subset_sums
 from streams.domain.matching.text import words
 from streams.matchfiles.profile import DEFAULT_RULES, load_rules
 
@@ -162,3 +164,22 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
     with pytest.raises(RulesInvalid) as refused:
         parse_rules("version: 1\nrules:\n  - {name: a, shape: x}\n  - {name: a, shape: y}\n", "f")
     assert len(refused.value.problems) == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(amounts=st.lists(st.integers(1, 400), min_size=2, max_size=9), target=st.integers(1, 1_500))
+def test_a_quick_look_at_sums_never_misses_one(amounts: list[int], target: int) -> None:
+    sums = {sum(part) for size in range(len(amounts) + 1) for part in combinations(amounts, size)}
+    assert reaches(amounts, target) == (target in sums)
+
+
+def test_a_slip_that_many_make_is_still_a_slip_and_a_cut_word_is_no_second_meaning() -> None:
+    written = ["Holding"] * 210 + ["Holdin"] * 30 + ["Holdign"] * 5
+    lines = [Line(f"L{at}", Side.LEFT, 100, "EUR", text=text) for at, text in enumerate(written)]
+    books = [book(side, lines, Orientation.SAME, ids_count=False) for side in Side]
+    assert settle_words(books[0], books[1]) == {"holdign": "holding"}
+
+
+def test_ids_that_count_are_in_the_order_in_which_they_count() -> None:
+    lines = [Line(ident, Side.LEFT, 100, "EUR") for ident in ("L-10", "L-9")]
+    assert [line.id for line in in_order(lines)] == ["L-9", "L-10"]
