@@ -15,6 +15,7 @@ from connectors.abas.documents.kind import Command, CommandT, DocumentKind
 from connectors.abas.errors import (
     AbasDocumentContradicts,
     AbasInternalError,
+    AbasOutcomeUnknown,
     AbasRefused,
     AbasSavedUnseen,
     ProfileMismatch,
@@ -105,28 +106,37 @@ class AbasSink:
                 found = await look_up()
                 return self._tell(kind, command, found) if found is not None else _refused(command, refusal)
             except AbasSavedUnseen as unseen:
-                return self._tell(kind, command, await self._wait_until_seen(look_up, unseen))
+                found = await self._seen_later(look_up)
+                if found is None:
+                    raise unseen from None
+                return self._tell(kind, command, found)
             except Transient as failure:
                 internal_errors += isinstance(failure, AbasInternalError)
                 last = attempt + 1 == self._settings.write_attempts
-                if last or internal_errors > 1:
+                if isinstance(failure, AbasOutcomeUnknown):
+                    # What was sent may still land: it gets all the time of an outage before it is sent again.
+                    found = await self._seen_later(look_up, failure)
+                elif last or internal_errors > 1:
                     found = await look_up()
-                    if found is not None:
-                        return self._tell(kind, command, found)
+                else:
+                    found = None
+                    await self._sleep(self._pause_s(attempt, failure))
+                if found is not None:
+                    return self._tell(kind, command, found)
+                if last or internal_errors > 1:
                     raise
-                await self._sleep(self._pause_s(attempt, failure))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _wait_until_seen(
-        self, look_up: Callable[[], Awaitable[PostedDocument | None]], unseen: AbasSavedUnseen
-    ) -> PostedDocument:
-        """Look again for what abas saved: a query may show it a little later than the editor that saved it."""
+    async def _seen_later(
+        self, look_up: Callable[[], Awaitable[PostedDocument | None]], failure: Transient | None = None
+    ) -> PostedDocument | None:
+        """Look again and again for what should be there: it may land late, and a query may lag behind its editor."""
         for attempt in range(self._settings.write_attempts):
-            await self._sleep(self._pause_s(attempt))
+            await self._sleep(self._pause_s(attempt, failure if attempt == 0 else None))
             found = await look_up()
             if found is not None:
                 return found
-        raise unseen
+        return None
 
     async def _attempt(
         self,
@@ -137,7 +147,7 @@ class AbasSink:
         original = None
         reference = kind.original(command)
         if reference is not None:
-            original = await self._find(reference)
+            original = await self._find(reference) or await self._seen_later(lambda: self._find(reference))
             if original is None:
                 raise AbasRefused(
                     f"abas holds no document under {reference}: nothing to take back", code=RECEIPT_NOT_FOUND

@@ -182,11 +182,16 @@ async def test_an_answer_that_comes_too_late_gives_one_document(
     assert len(documents_under(sandbox, reference)) == 1
 
 
+async def at_once(pause_s: float) -> None:
+    """Wait for nothing, where the pauses prove nothing."""
+
+
 async def test_a_connection_cut_again_and_again_ends_transient_with_nothing_posted(
-    sandbox: AbasSandboxProcess, sink: AbasSink
+    sandbox: AbasSandboxProcess, client: AbasClient, strategy_profile: Profile
 ) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-14"))
     sandbox.faults(cut_before=50)
+    sink = AbasSink(client, strategy_profile, sandbox.settings(), sleep=at_once)
     with pytest.raises(Transient):
         await sink.post(post_receipt(reference, item))
     sandbox.faults(cut_before=0)

@@ -442,3 +442,14 @@ async def test_an_editor_that_is_missing_is_a_lost_session_and_an_unknown_custom
         with pytest.raises(fate) as caught:
             await client.act("ws-1", "ep-1", [commit()])
     assert type(caught.value) is fate
+
+
+async def test_an_attempt_in_doubt_that_is_seen_late_is_not_made_again() -> None:
+    class LosesItsAnswer(_SeenLater):
+        def __call__(self, request: httpx2.Request) -> httpx2.Response:
+            answered = super().__call__(request)
+            return httpx2.Response(502, text="<html>") if "/wip/" in request.url.path else answered
+
+    abas = LosesItsAnswer(shown_after=2)
+    assert isinstance(await post_by_editor(abas), CashReceiptPosted)
+    assert abas.saves == 1
