@@ -12,6 +12,8 @@ RECEIVABLES_INBOX = "receivables.inbox.v1"
 RECEIVABLES_EVENTS = "receivables.events.v1"
 ERP_COMMANDS = "erp.commands.v1"
 ERP_OUTCOMES = "erp.outcomes.v1"
+SETTLEMENT_INBOX = "settlement.inbox.v1"
+SETTLEMENT_EVENTS = "settlement.events.v1"
 
 PROJECTOR = "projector"
 

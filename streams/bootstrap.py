@@ -53,6 +53,7 @@ from streams.agents import (
     identify_payers,
     match_open_items,
     post_to_abas,
+    reconcile_deposits,
     send_to_paytrace,
 )
 from streams.agents.inbox import Flow
@@ -82,6 +83,7 @@ DECIDERS: tuple[Processor[Any], ...] = (
     identify_payers.IDENTIFY_PAYERS,
     match_open_items.MATCH_OPEN_ITEMS,
     decide_wishes.DECIDE_WISHES,
+    reconcile_deposits.RECONCILE_DEPOSITS,
 )
 
 
@@ -204,6 +206,7 @@ def worker_app(settings: Settings) -> faust.App:
     match_open_items.register(app, crew, flow)
     decide_wishes.register(app, crew, flow)
     send_to_paytrace.register(app, crew, flow, calls)
+    reconcile_deposits.register(app, crew, flow)
     post_to_abas.register(app, crew, flow, sink)
     _attend(app, crew, settings.worker.tend_every_s)
     _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)

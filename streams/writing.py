@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import catalog
-from schemas.codec import Codec, body_of, from_json
+from schemas.codec import Codec, body_of, from_json, to_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.sensitive import find_sensitive, mask_card_numbers
@@ -96,6 +96,18 @@ def partition_count(connection: Mapping[str, Any], topic: str) -> int:
     if metadata.error is not None:
         raise ContractBroken(f"the cluster has no topic {topic}; create it with `saldo topics apply`")
     return len(metadata.partitions)
+
+
+def send(connection: Mapping[str, Any], topic: str, records: Sequence[Any], codec: Codec) -> Sequence[Written]:
+    """Prove these records as if they came from a file, and write all of them or none.
+
+    Raises: Unreadable naming the first that can't be written; otherwise as `write`.
+    """
+    lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
+    good, bad = prepare(catalog.topic(topic), lines, codec, partition_count(connection, topic))
+    if bad:
+        raise Unreadable(str(bad[0]))
+    return write(connection, good)
 
 
 def write(connection: Mapping[str, Any], lines: Sequence[Line]) -> Sequence[Written]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
+from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
+from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
 from projections.tables.fct_movements.row import TABLE as FCT_MOVEMENTS
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
@@ -16,6 +18,8 @@ from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENT
 from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
+from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
+from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_LINES
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_write_offs.row import TABLE as FCT_WRITE_OFFS
@@ -32,6 +36,10 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_ENTRIES,
     FCT_POSTINGS,
     FCT_SETTLEMENT_BATCHES,
+    FCT_SETTLEMENT_LINES,
+    FCT_DEPOSIT_EVENTS,
+    FCT_SETTLEMENT_DAYS,
+    FCT_FEE_SCHEDULES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
@@ -51,6 +59,8 @@ VIEWS: tuple[str, ...] = (
     "fct_parked",
     "fct_waiting",
     "rpt_money",
+    "rpt_bank_lines_now",
+    "rpt_deposit_bridge",
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, assert_never
 
 from projections.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt
 from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
 from schemas.records.receivables import EntryDirection
+from schemas.records.settlement import SettlementLineKind
 
 
 def movement_sign(movement: Movement) -> int:
@@ -34,6 +36,36 @@ def direction_sign(direction: EntryDirection) -> int:
             return 0
         case _:
             assert_never(direction)
+
+
+# Term of the deposit bridge and sign of each kind of line; plus is money towards us, and a deposit is money that came.
+_SETTLEMENT: Mapping[SettlementLineKind, tuple[str, int]] = {
+    SettlementLineKind.UNKNOWN: ("", 0),
+    SettlementLineKind.CAPTURED: ("captured", 1),
+    SettlementLineKind.AMOUNT_INCREASED: ("captured", 1),
+    SettlementLineKind.AMOUNT_DECREASED: ("captured", -1),
+    SettlementLineKind.VOIDED: ("captured", -1),
+    SettlementLineKind.RETURNED: ("returned", -1),
+    SettlementLineKind.REFUNDED: ("refunded", -1),
+    SettlementLineKind.REFUND_VOIDED: ("refunded", 1),
+    SettlementLineKind.CHARGED_BACK: ("charged_back", -1),
+    SettlementLineKind.CHARGEBACK_REVERSED: ("charged_back", 1),
+    SettlementLineKind.FEE: ("fees", -1),
+    SettlementLineKind.RESERVE_HELD: ("reserve", -1),
+    SettlementLineKind.RESERVE_RELEASED: ("reserve", 1),
+    SettlementLineKind.DEPOSITED: ("deposited", 1),
+    SettlementLineKind.WITHDRAWN: ("deposited", -1),
+}
+
+
+def settlement_term(kind: SettlementLineKind) -> str:
+    """Term of the deposit bridge that a line belongs to; empty for a kind this version has no word for."""
+    return _SETTLEMENT[kind][0]
+
+
+def settlement_sign(kind: SettlementLineKind) -> int:
+    """+1 for money towards us or into the bank account, -1 the other way; 0 for a kind we have no word for."""
+    return _SETTLEMENT[kind][1]
 
 
 def parked_money(inbox: str, record: Any) -> int:

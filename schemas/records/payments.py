@@ -272,6 +272,19 @@ class RefundIssued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSettled:
+    """The refund is in a settlement batch."""
+
+    paytrace_transaction_id: str
+    merchant: str
+    amount_minor: int
+    currency: str
+    batch_number: int | None = None
+    settled_at: datetime
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundReversed:
     """Money in again: a refund was voided."""
 

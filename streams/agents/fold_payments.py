@@ -1,4 +1,4 @@
-"""Folds what PayTrace tells into the state of each payment, and sends each movement of money to identification."""
+"""Folds what PayTrace tells into the state of each payment; tells each movement to identification and settlement."""
 
 from __future__ import annotations
 

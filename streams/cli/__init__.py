@@ -27,6 +27,8 @@ COMMANDS = (
     "read",
     "write",
     "match",
+    "imports",
+    "deposits",
     "rebuild",
     "backfill",
     "abas",

@@ -13,6 +13,7 @@ from schemas.failures import Unreadable
 PAYMENT_OBSERVATIONS = "payments.observations.v1"
 IDENTIFICATION_INBOX = "identification.inbox.v1"
 RECEIVABLES_INBOX = "receivables.inbox.v1"
+SETTLEMENT_INBOX = "settlement.inbox.v1"
 ERP_COMMANDS = "erp.commands.v1"
 GATEWAY_INBOX = "gateway.inbox.v1"
 GATEWAY_COMMANDS = "gateway.commands.v1"

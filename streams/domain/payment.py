@@ -44,13 +44,22 @@ from schemas.records.payments import (
     RefundIssued,
     RefundLinked,
     RefundReversed,
+    RefundSettled,
     TransactionKind,
     TransactionObserved,
     TransactionStatus,
     VoidReason,
 )
+from schemas.records.settlement import MoneySettled
 from schemas.references import tokens_of
-from streams.domain.output import IDENTIFICATION_INBOX, PAYMENT_OBSERVATIONS, Output, Record, no_rule_for
+from streams.domain.output import (
+    IDENTIFICATION_INBOX,
+    PAYMENT_OBSERVATIONS,
+    SETTLEMENT_INBOX,
+    Output,
+    Record,
+    no_rule_for,
+)
 
 Event: TypeAlias = (
     PaymentAuthorized
@@ -65,6 +74,7 @@ Event: TypeAlias = (
     | AchPaymentReturned
     | CaptureReversed
     | RefundIssued
+    | RefundSettled
     | RefundReversed
     | RefundApplied
     | PaymentStatusUnrecognized
@@ -86,6 +96,7 @@ class Fact(StrEnum):
     ACH_RETURNED = "ACH_RETURNED"
     CAPTURE_REVERSED = "CAPTURE_REVERSED"
     REFUND_ISSUED = "REFUND_ISSUED"
+    REFUND_SETTLED = "REFUND_SETTLED"
     REFUND_REVERSED = "REFUND_REVERSED"
 
 
@@ -190,7 +201,7 @@ _ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
 _CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
     TransactionStatus.AUTHORIZED: frozenset(),
     TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
-    TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED, Fact.REFUND_SETTLED}),
     TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
     TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
     TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
@@ -276,6 +287,8 @@ def evolve(state: State, event: Event) -> State:
         case RefundIssued():
             issued = _with(state, Fact.REFUND_ISSUED)
             return replace(issued, refund_minor=event.amount_minor, identity=state.identity or _identity(event))
+        case RefundSettled():
+            return _with(state, Fact.REFUND_SETTLED)
         case RefundReversed():
             return _with(state, Fact.REFUND_REVERSED)
         case RefundApplied():
@@ -288,25 +301,59 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What the other contexts must hear of this event: each movement of money, for its payer to be found.
+    """What the other contexts must hear of this event: each movement of money, and what PayTrace settled of it.
 
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
+    return _to_identification(state, event) + _to_settlement(state, event)
+
+
+def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
+    """Each movement of money, for its payer to be found."""
     match event:
         case PaymentCaptured():
             return _movement(state, event, Movement.CAPTURED, event.amount_minor)
         case CaptureAmountChanged():
-            delta = event.amount_minor - event.previous_minor
-            movement = Movement.AMOUNT_INCREASED if delta > 0 else Movement.AMOUNT_DECREASED
-            return _movement(state, event, movement, abs(delta), suffix=_change_suffix(state, event))
+            movement, amount_minor = _change(event)
+            return _movement(state, event, movement, amount_minor, suffix=_change_suffix(state, event))
         case CaptureReversed():
-            returned = event.reason is CaptureReversalReason.ACH_RETURN
-            return _movement(state, event, Movement.RETURNED if returned else Movement.VOIDED, event.amount_minor)
+            return _movement(state, event, _reversal(event), event.amount_minor)
         case RefundIssued():
             return _movement(state, event, Movement.REFUNDED, event.amount_minor)
         case RefundReversed():
             return _movement(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+        case _:
+            return ()
+
+
+def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
+    """What the bank must pay out or take back: a card payment once it is settled, an ACH debit once it is cleared.
+
+    A card payment is settled with its latest amount; what a later sighting changes is told as a difference, so that any
+    order of sightings ends in the same sum. A settled card payment can't be voided, so a void of one is a contradiction
+    and not told.
+    """
+    is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
+    match event:
+        case PaymentSettled():
+            amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
+            return _settled(state, event, Movement.CAPTURED, amount_minor, event.batch_number, event.settled_at)
+        case RefundSettled():
+            batch_number, settled_at = event.batch_number, event.settled_at
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor, batch_number, settled_at)
+        case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
+            movement, amount_minor = _change(event)
+            suffix = _change_suffix(state, event)
+            return _settled(state, event, movement, amount_minor, None, event.occurred_at, suffix)
+        case PaymentCaptured() if is_ach:
+            return _settled(state, event, Movement.CAPTURED, event.amount_minor, None, event.occurred_at)
+        case CaptureReversed() if is_ach:
+            return _settled(state, event, _reversal(event), event.amount_minor, None, event.occurred_at)
+        case RefundIssued() if is_ach:
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor, None, event.occurred_at)
+        case RefundReversed() if is_ach:
+            return _settled(state, event, Movement.REFUND_VOIDED, event.amount_minor, None, event.occurred_at)
         case _:
             return ()
 
@@ -318,7 +365,8 @@ def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
     if state.identity is not None and state.identity.currency != seen.currency:
         currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
         return _contradicted(state, f"currencies {currencies}", seen)
-    events = _newly_proved(state, reading, seen) + _amount_changed(state, reading, seen)
+    # The new amount first, so that what is settled is settled with it.
+    events = _amount_changed(state, reading, seen) + _newly_proved(state, reading, seen)
     known = reduce(evolve, events, state)
     for rule in (_reversals, _contradictions, _amount_to_remember):
         more = rule(known, reading, seen)
@@ -456,6 +504,18 @@ def _tell_settled(seen: TransactionObserved) -> Event:
     )
 
 
+def _tell_refund_settled(seen: TransactionObserved) -> Event:
+    return RefundSettled(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        batch_number=seen.batch_number,
+        settled_at=seen.settled_at or seen.observed_at,
+        occurred_at=seen.observed_at,
+    )
+
+
 def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
     return lambda seen: PaymentVoided(
         paytrace_transaction_id=seen.paytrace_transaction_id,
@@ -504,6 +564,7 @@ _TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
     Fact.ACH_FAILED: _tell_ach_failed,
     Fact.ACH_RETURNED: _tell_ach_returned,
     Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_told_by(seen)),
+    Fact.REFUND_SETTLED: _tell_refund_settled,
 }
 
 
@@ -548,6 +609,43 @@ def _movement(
         occurred_at=event.occurred_at,
     )
     return (Output(IDENTIFICATION_INBOX, to_identify),)
+
+
+def _settled(
+    state: State,
+    event: Event,
+    movement: Movement,
+    amount_minor: int,
+    batch_number: int | None,
+    settled_at: datetime,
+    suffix: str = "",
+) -> tuple[Output, ...]:
+    if state.identity is None or not amount_minor:
+        return ()
+    identity = state.identity
+    settled = MoneySettled(
+        settlement_account=f"{identity.merchant}/{identity.currency}",
+        line_id=f"{event.paytrace_transaction_id}:{movement}{suffix}",
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        movement=movement,
+        amount_minor=amount_minor,
+        currency=identity.currency,
+        method=identity.method,
+        batch_number=batch_number,
+        settled_at=settled_at,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(SETTLEMENT_INBOX, settled),)
+
+
+def _change(event: CaptureAmountChanged) -> tuple[Movement, int]:
+    delta = event.amount_minor - event.previous_minor
+    return (Movement.AMOUNT_INCREASED if delta > 0 else Movement.AMOUNT_DECREASED), abs(delta)
+
+
+def _reversal(event: CaptureReversed) -> Movement:
+    is_return = event.reason is CaptureReversalReason.ACH_RETURN
+    return Movement.RETURNED if is_return else Movement.VOIDED
 
 
 def _change_suffix(state: State, event: CaptureAmountChanged) -> str:

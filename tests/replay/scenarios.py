@@ -10,10 +10,13 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.receivables import ConfirmMatch, PutOnAccount, RejectMatch, SplitEntry, UnmatchEntry, WriteOffRest
 from schemas.references import vault_token
-from tests.support.builders import CUSTOMER, PAYMENT, at, open_item, sighting
+from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
+from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, statement, unmatch
 
 Told = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
+SETTLEMENT = "settlement.inbox.v1"
+TODAY = (NOON.date() - FIRST).days  # the day of the sightings, as the settlement story counts days
 
 
 def seen(*args: Any, **options: Any) -> Told:
@@ -195,6 +198,24 @@ def tie_rejected_in_part() -> Sequence[Told]:
     ]
 
 
+def deposit_of_a_batch() -> Sequence[Told]:
+    refund = seen(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9001", minute=11, settled_at=at(3), batch=17)
+    deposit = bank("b1", 70_00, TODAY + 1, 17, seen=TODAY)
+    settlement = [
+        batch(17, 70_00, TODAY),
+        deposit,
+        bank("rent", -900_00, TODAY + 1, seen=TODAY),
+        statement(TODAY + 1),
+        dismiss("rent"),
+        deposit,
+        unmatch("b1", 1),
+        unmatch("rent", 2),
+        confirm("b1", "79388123:CAPTURED", "9001:REFUNDED", minute=3),
+        statement(TODAY + 2),
+    ]
+    return [*sale_posted(), refund, *((SETTLEMENT, record) for record in settlement)]
+
+
 SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     sale_posted,
     void_after_posting,
@@ -212,4 +233,5 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,
+    deposit_of_a_batch,
 )

@@ -14,6 +14,7 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 DOCUMENTS = {
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
+    "deposit_of_a_batch": ["PT79388123", "PT9001"],
     "divided_by_hand_and_put_on_account": [
         "PT2",
         "PT79388123S1",

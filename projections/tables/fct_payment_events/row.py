@@ -27,6 +27,7 @@ from schemas.records.payments import (
     RefundApplied,
     RefundIssued,
     RefundReversed,
+    RefundSettled,
 )
 
 PAYMENT_RECORDS = (
@@ -43,6 +44,7 @@ PAYMENT_RECORDS = (
     CaptureReversed,
     RefundIssued,
     RefundReversed,
+    RefundSettled,
     RefundApplied,
     PaymentStatusUnrecognized,
     PaymentContradicted,

@@ -1,4 +1,4 @@
-"""The three contexts in a row: what PayTrace's sightings prove is where the customers' entries say it is."""
+"""The contexts in a row: what PayTrace's sightings prove is where the customers' entries say it is."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Pipeline:
         self.payments = Ledger(payment, key_by("paytrace_transaction_id"))
         self.payers = Ledger(payer, lambda r: key_by("tokens" if isinstance(r, PaymentToIdentify) else "token")(r))
         self.customers = Ledger(receivables, key_by("abas_customer_id"))
+        self.settled: list[Any] = []
         self.answers = deque(answers)
         self.by_topic = {
             "payments.observations.v1": self.payments,
@@ -39,6 +40,9 @@ class Pipeline:
                 answer = self.answers[0]
                 self.answers.rotate(-1)
                 waiting.append(("receivables.inbox.v1", answer(what)))
+                continue
+            if where == "settlement.inbox.v1":
+                self.settled.append(what)
                 continue
             book = self.by_topic[where]
             said = len(book.outputs)

@@ -12,10 +12,12 @@ from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
     CaptureReversalReason,
     PaymentMethod,
+    TransactionObserved,
     VoidReason,
 )
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.settlement import MoneySettled
 from streams.domain import payment
 from streams.domain.payment import Stage
 from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, open_item, refund_linked, sighting
@@ -63,7 +65,7 @@ CARD_REFUND = {
     **CARD,
     Status.AUTHORIZED: ([], Stage.UNKNOWN),
     Status.PENDING_SETTLEMENT: (["RefundIssued"], Stage.REFUND_ISSUED),
-    Status.SETTLED: (["RefundIssued"], Stage.REFUND_ISSUED),
+    Status.SETTLED: (["RefundIssued", "RefundSettled"], Stage.REFUND_ISSUED),
 }
 ACH_REFUND = {
     **ACH,
@@ -152,7 +154,7 @@ def test_a_refund_is_issued_once_and_reversed_when_voided() -> None:
         sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, minute=1),
         sighting(Status.VOIDED, 30_00, kind=Kind.REFUND, minute=2),
     )
-    assert kinds(book.events) == ["RefundIssued", "PaymentVoided", "RefundReversed"]
+    assert kinds(book.events) == ["RefundIssued", "RefundSettled", "PaymentVoided", "RefundReversed"]
     assert movements(book) == [(Movement.REFUNDED, 30_00), (Movement.REFUND_VOIDED, 30_00)]
     assert book.state.stage is Stage.REFUND_REVERSED
 
@@ -304,3 +306,42 @@ def test_every_event_of_the_contract_has_its_rule() -> None:
     told = {name for name in vars(records) if name.startswith(("Payment", "Ach", "Capture", "Refund"))}
     told -= {"PaymentMethod", "CaptureReversalReason", "RefundLinked"}
     assert {event.__name__ for event in get_args(payment.Event)} == told
+
+
+# -- what settlement hears -------------------------------------------------------------------------------------------
+
+
+def told_to_settlement(*sightings: TransactionObserved) -> list[tuple[str, int, int | None]]:
+    """Movement, amount and batch of each MoneySettled."""
+    sent = ledger().given(*sightings).sent(MoneySettled)
+    return [(str(money.movement), money.amount_minor, money.batch_number) for money in sent]
+
+
+def test_a_card_payment_is_told_when_it_is_settled_and_a_refund_likewise() -> None:
+    sale = [sighting(Status.PENDING_SETTLEMENT), sighting(Status.SETTLED, minute=1, settled_at=at(1), batch=17)]
+    assert told_to_settlement(*sale, *sale) == [("CAPTURED", 100_00, 17)]
+    refund = sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9", minute=2, batch=18)
+    assert told_to_settlement(refund, refund) == [("REFUNDED", 30_00, 18)]
+
+
+def test_the_settled_amount_is_the_one_of_the_sighting_that_settled_it_and_later_ones_are_told_as_differences() -> None:
+    pending = sighting(Status.PENDING_SETTLEMENT, 100_00)
+    settled = sighting(Status.SETTLED, 120_00, minute=1, batch=17)
+    corrected = sighting(Status.SETTLED, 90_00, minute=2, batch=17)
+    assert told_to_settlement(pending, settled) == [("CAPTURED", 120_00, 17)]
+    assert told_to_settlement(pending, settled, corrected) == [
+        ("CAPTURED", 120_00, 17),
+        ("AMOUNT_DECREASED", 30_00, None),
+    ]
+
+
+def test_ach_money_is_told_when_it_clears_and_when_it_comes_back() -> None:
+    cleared = sighting(Status.ACH_CLEARED, kind=Kind.ACH_SALE)
+    returned = sighting(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=1, return_code="R01")
+    both = [("CAPTURED", 100_00, None), ("RETURNED", 100_00, None)]
+    assert told_to_settlement(cleared, returned) == both
+    assert told_to_settlement(returned, cleared) == both
+
+
+def test_a_payment_voided_before_it_settles_is_no_money_for_the_bank() -> None:
+    assert told_to_settlement(sighting(Status.PENDING_SETTLEMENT), sighting(Status.VOIDED, minute=1)) == []

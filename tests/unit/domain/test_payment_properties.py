@@ -15,6 +15,7 @@ from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import CaptureAmountChanged, CaptureSighted, TransactionObserved
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.settlement import MoneySettled
 from streams.domain import payment
 from tests.support.builders import SIGNS, Ledger, key_by, refund_linked, sighting
 
@@ -58,6 +59,10 @@ def net(book: Ledger) -> int:
     return sum(SIGNS[sent.movement] * sent.amount_minor for sent in book.sent(PaymentToIdentify))
 
 
+def settled_net(book: Ledger) -> int:
+    return sum(SIGNS[sent.movement] * sent.amount_minor for sent in book.sent(MoneySettled))
+
+
 @st.composite
 def shuffled_histories(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
     history = draw(histories)
@@ -71,6 +76,8 @@ def test_any_order_and_repetition_ends_the_same(histories: tuple[list[Any], list
     one, other = map(run, histories)
     assert one.states == other.states
     assert net(one) == net(other)
+    if not any(state.contradictions for state in one.states.values()):
+        assert settled_net(one) == settled_net(other)
     for book in (one, other):
         counts = Counter(type(event).__name__ for event in book.events)
         assert all(counts[name] <= 1 for name in ONCE)
@@ -96,6 +103,8 @@ def test_the_net_amount_is_what_the_state_says(history: list[Any]) -> None:
 def test_no_movement_is_named_twice(history: list[Any]) -> None:
     ids = [sent.movement_id for sent in run(history).sent(PaymentToIdentify)]
     assert len(ids) == len(set(ids))
+    lines = [sent.line_id for sent in run(history).sent(MoneySettled)]
+    assert len(lines) == len(set(lines))
 
 
 @settings(max_examples=100)

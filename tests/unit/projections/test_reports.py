@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,12 +16,14 @@ from rich.console import Console
 from projections import reports
 from projections.client import Store
 from projections.errors import QueryRefused
+from projections.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import Movement, WaitingReason
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
+from tests.support.settlement import Account, bank, batch, settled
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1"}
+VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "day": "2026-03-02"}
 
 
 @pytest.fixture
@@ -49,8 +52,20 @@ def day(store: Store) -> Store:
     script.awaits_reference("4", 8_000)
     script.refunded("5", 3_000)
     script.awaits_reference("5", 3_000, Movement.REFUNDED)
+    for event in deposits():
+        script.write(SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     return store
+
+
+def deposits() -> list[Any]:
+    """A closed day, a break, a fee schedule, and money that is overdue."""
+    account = Account()
+    for on in range(12):
+        account.tell(settled(f"s{on}", 100_00 + on * 777, on, on + 1), batch(on + 1, 100_00 + on * 777, on))
+        account.tell(bank(f"b{on}", 100_00 + on * 777 - ((100_00 + on * 777) * 240 + 5_000) // 10_000, on + 1, on + 1))
+    account.tell(settled("late", 5_00, 12), settled("last", 5_00, 30))
+    return account.events
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, object], ...]:

@@ -74,7 +74,7 @@ def test_every_record_of_every_topic_fits_its_tables(store: Store, topic: str, n
             assert set(row) == set(table.own_columns)
             values = (*at.columns(index), *(row[column] for column in table.own_columns))
             store.insert(table.name, table.columns, [[value] for value in values])
-            (found,) = store.rows(f"SELECT {', '.join(COORDINATE_COLUMNS)} FROM {table.name}")
+            (found,) = store.rows(f"SELECT {', '.join(COORDINATE_COLUMNS)} FROM {table.name} WHERE row_index = {index}")
             assert found == at.columns(index)
 
 

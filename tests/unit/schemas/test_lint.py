@@ -22,7 +22,7 @@ SEEN = "avro/payments/TransactionObserved.v1.avsc"
 COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
 CURSORS = "topics/sources.cursors.v1.yaml"
-WAITING = "topics/settlement.inbox.v1.yaml"
+WAITING = "topics/customers.inbox.v1.yaml"
 
 
 class Copy:

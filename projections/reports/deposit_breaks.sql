@@ -1,0 +1,56 @@
+-- Which deposits does nothing explain, and which money has no deposit?
+-- One row for each bank line that is a break or a suggestion, and for each batch or day of money that is overdue and not
+-- paid out since; largest first.
+WITH
+paid AS
+(
+    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE standing = 'matched'
+),
+missing AS
+(
+    SELECT settlement_account, detail, currency, open_minor, source_topic, source_partition, source_offset, book_on,
+        arrayJoin(line_ids) AS line_id
+    FROM fct_deposit_events FINAL
+    WHERE record_type = 'DepositMissing'
+)
+SELECT *
+FROM
+(
+    SELECT
+        settlement_account,
+        standing,
+        reason,
+        detail,
+        deposit_minor AS amount_minor,
+        difference_minor,
+        toString(currency) AS currency,
+        booked_on AS day,
+        bank_line_id AS id,
+        line_ids AS suggested_ids,
+        text,
+        toString(source_topic) AS source_topic,
+        source_partition,
+        source_offset
+    FROM rpt_bank_lines_now
+    WHERE standing IN ('break', 'suggested')
+    UNION ALL
+    SELECT
+        settlement_account,
+        'overdue',
+        'NO_DEPOSIT',
+        any(detail),
+        any(open_minor),
+        any(open_minor),
+        toString(any(currency)),
+        assumeNotNull(any(book_on)),
+        min(line_id),
+        arraySort(groupArray(line_id)),
+        '',
+        toString(source_topic),
+        source_partition,
+        source_offset
+    FROM missing
+    LEFT ANTI JOIN paid USING (settlement_account, line_id)
+    GROUP BY settlement_account, source_topic, source_partition, source_offset
+)
+ORDER BY abs(amount_minor) DESC, settlement_account, id

@@ -1,0 +1,109 @@
+"""fct_deposit_events: what became of each bank line and of money that no bank line pays out, event by event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.coordinates import Coordinates
+from projections.tables.table import Row, Table
+from schemas.records.settlement import (
+    BankLineDismissed,
+    DepositBreakFound,
+    DepositMatched,
+    DepositMatchRejected,
+    DepositMatchSuggested,
+    DepositMissing,
+    DepositUnmatched,
+    SettlementLineRefused,
+    SettlementLinesSetAside,
+    SettlementRequestRefused,
+)
+
+DEPOSIT_EVENTS = (
+    DepositMatched,
+    DepositMatchSuggested,
+    DepositBreakFound,
+    DepositMissing,
+    DepositMatchRejected,
+    DepositUnmatched,
+    BankLineDismissed,
+    SettlementRequestRefused,
+    SettlementLineRefused,
+    SettlementLinesSetAside,
+)
+
+
+def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+    """One row for each event of a bank line, of missing money, and of what was refused."""
+    if not isinstance(record, DEPOSIT_EVENTS):
+        return ()
+    reason, detail, why = _words(record)
+    return (
+        {
+            "record_type": type(record).__name__,
+            "settlement_account": record.settlement_account,
+            "bank_line_id": getattr(record, "bank_line_id", ""),
+            "line_ids": list(getattr(record, "line_ids", ())),
+            "deposit_minor": getattr(record, "deposit_minor", 0),
+            "fee_minor": getattr(record, "fee_minor", 0),
+            "expected_fee_minor": getattr(record, "expected_fee_minor", 0),
+            "open_minor": getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
+            "currency": getattr(record, "currency", ""),
+            "schedule_version": getattr(record, "schedule_version", ""),
+            "rule": getattr(record, "rule", ""),
+            "evidence": list(getattr(record, "evidence", ())),
+            "reason": reason,
+            "detail": detail,
+            "decided_by": getattr(record, "matched_by", getattr(record, "requested_by", "")),
+            "why": why,
+            # A refusal changes no day of the bridge.
+            "book_on": getattr(record, "book_on", None),
+            "occurred_at": record.occurred_at,
+        },
+    )
+
+
+def _words(record: Any) -> tuple[str, str, str]:
+    """Reason and detail of a break or refusal; an operator's own words stand apart."""
+    match record:
+        case DepositBreakFound():
+            return record.reason.value, record.detail, ""
+        case DepositMissing():
+            return "NO_DEPOSIT", f"{record.line_count} lines of {record.moved_on} {record.batch_id}".rstrip(), ""
+        case SettlementLinesSetAside():
+            return "SET_ASIDE", f"{record.line_count} lines", ""
+        case SettlementLineRefused():
+            return "TOO_OLD", f"{record.line_id} of {record.moved_on}, oldest {record.oldest_on}", ""
+        case SettlementRequestRefused():
+            return record.request.value, f"{record.subject}: {record.refusal}", record.reason
+        case DepositMatchSuggested():
+            return "", "", ""
+        case _:
+            return "", "", record.reason
+
+
+TABLE = Table(
+    name="fct_deposit_events",
+    own_columns=(
+        "record_type",
+        "settlement_account",
+        "bank_line_id",
+        "line_ids",
+        "deposit_minor",
+        "fee_minor",
+        "expected_fee_minor",
+        "open_minor",
+        "currency",
+        "schedule_version",
+        "rule",
+        "evidence",
+        "reason",
+        "detail",
+        "decided_by",
+        "why",
+        "book_on",
+        "occurred_at",
+    ),
+    reads=DEPOSIT_EVENTS,
+    project=project,
+)

@@ -1,0 +1,1 @@
+"""fct_fee_schedules: its shape in SQL and the function that fills it."""

@@ -1,0 +1,43 @@
+CREATE VIEW IF NOT EXISTS rpt_bank_lines_now AS
+WITH
+latest AS
+(
+    SELECT *
+    FROM fct_deposit_events FINAL
+    WHERE bank_line_id != ''
+        AND record_type IN ('DepositMatched', 'DepositMatchSuggested', 'DepositBreakFound', 'DepositMatchRejected',
+            'DepositUnmatched', 'BankLineDismissed')
+    ORDER BY settlement_account, bank_line_id, source_offset DESC, row_index DESC
+    LIMIT 1 BY settlement_account, bank_line_id
+)
+SELECT
+    lines.settlement_account AS settlement_account,
+    lines.line_id AS bank_line_id,
+    multiIf(
+        latest.record_type = 'DepositMatched', 'matched',
+        latest.record_type = 'DepositMatchSuggested', 'suggested',
+        latest.record_type = 'BankLineDismissed', 'dismissed',
+        'break'
+    ) AS standing,
+    lines.signed_minor AS deposit_minor,
+    latest.fee_minor AS fee_minor,
+    latest.open_minor AS difference_minor,
+    lines.currency AS currency,
+    latest.reason AS reason,
+    latest.detail AS detail,
+    latest.evidence AS evidence,
+    latest.line_ids AS line_ids,
+    latest.rule AS rule,
+    latest.decided_by AS decided_by,
+    latest.why AS why,
+    lines.moved_on AS booked_on,
+    lines.book_on AS book_on,
+    lines.batch_number AS batch_number,
+    lines.text AS text,
+    lines.source_topic AS source_topic,
+    lines.source_partition AS source_partition,
+    lines.source_offset AS source_offset
+FROM fct_settlement_lines AS lines FINAL
+LEFT JOIN latest ON latest.settlement_account = lines.settlement_account AND latest.bank_line_id = lines.line_id
+WHERE lines.term = 'deposited'
+COMMENT 'Each bank line by what was last said of it: matched, suggested, dismissed or a break'

@@ -1,0 +1,31 @@
+CREATE VIEW IF NOT EXISTS rpt_deposit_bridge AS
+SELECT
+    settlement_account,
+    toString(currency) AS currency,
+    assumeNotNull(book_on) AS day,
+    toString(term) AS term,
+    -- A deposit takes money off what is open; every other term carries its own sign.
+    if(term = 'deposited', -signed_minor, signed_minor) AS minor,
+    line_id AS id,
+    paytrace_transaction_id,
+    text AS detail,
+    toString(source_topic) AS source_topic,
+    source_partition,
+    source_offset
+FROM fct_settlement_lines FINAL
+UNION ALL
+SELECT
+    settlement_account,
+    toString(currency),
+    assumeNotNull(book_on),
+    multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type = 'DepositMatched' AND decided_by = 'rule', 'fees', 'adjusted'),
+    multiIf(record_type = 'BankLineDismissed', deposit_minor, record_type = 'DepositUnmatched', fee_minor, -fee_minor),
+    bank_line_id,
+    '',
+    if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', schedule_version)),
+    toString(source_topic),
+    source_partition,
+    source_offset
+FROM fct_deposit_events FINAL
+WHERE record_type IN ('DepositMatched', 'DepositUnmatched', 'BankLineDismissed')
+COMMENT 'Every line of the deposit bridge with the record it comes from: what is open at the end of a day is the sum so far'

@@ -1,0 +1,458 @@
+"""What is remembered of a merchant account: open lines, open bank lines, the day that runs, and what may be undone.
+
+State is bounded. What is matched leaves it after KEPT_DAYS, what no deposit has paid out after OVERDUE_DAYS (its sum
+stays), the identity of what the outside may tell twice after KNOWN_DAYS; a line that is older than that is refused,
+never guessed to be new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+from schemas.records.settlement import (
+    BankLineDismissed,
+    CardTypeRecorded,
+    DepositBreakFound,
+    DepositMatched,
+    DepositMatchRejected,
+    DepositMatchSuggested,
+    DepositMissing,
+    DepositUnmatched,
+    FeeScheduleAccepted,
+    FeeScheduleProposed,
+    SettlementBatchRecorded,
+    SettlementDayStated,
+    SettlementLineKind,
+    SettlementLineRecorded,
+    SettlementLineRefused,
+    SettlementLinesSetAside,
+    SettlementRequestRefused,
+)
+
+Event: TypeAlias = (
+    SettlementLineRecorded
+    | SettlementLineRefused
+    | SettlementLinesSetAside
+    | SettlementBatchRecorded
+    | CardTypeRecorded
+    | DepositMatched
+    | DepositMatchSuggested
+    | DepositBreakFound
+    | DepositMissing
+    | DepositMatchRejected
+    | DepositUnmatched
+    | BankLineDismissed
+    | SettlementRequestRefused
+    | FeeScheduleProposed
+    | FeeScheduleAccepted
+    | SettlementDayStated
+)
+Answer: TypeAlias = (
+    DepositMatched
+    | DepositMatchRejected
+    | DepositUnmatched
+    | BankLineDismissed
+    | FeeScheduleAccepted
+    | SettlementRequestRefused
+)
+
+V = TypeVar("V")
+
+BY_RULE = "rule"
+KEPT_DAYS = 16  # a match can be taken apart so long; two weeks and a weekend
+OVERDUE_DAYS = 21  # twice as long as a deposit may take, so that a person can still look
+BATCH_DAYS = 60  # a batch that no deposit named by then has lost its lines to an operator long ago
+KNOWN_DAYS = 400  # a year's statements may be imported again
+
+_SIGNS = {
+    SettlementLineKind.CAPTURED: 1,
+    SettlementLineKind.AMOUNT_INCREASED: 1,
+    SettlementLineKind.AMOUNT_DECREASED: -1,
+    SettlementLineKind.VOIDED: -1,
+    SettlementLineKind.RETURNED: -1,
+    SettlementLineKind.REFUNDED: -1,
+    SettlementLineKind.REFUND_VOIDED: 1,
+    SettlementLineKind.CHARGED_BACK: -1,
+    SettlementLineKind.CHARGEBACK_REVERSED: 1,
+    SettlementLineKind.FEE: -1,
+    SettlementLineKind.RESERVE_HELD: -1,
+    SettlementLineKind.RESERVE_RELEASED: 1,
+    SettlementLineKind.DEPOSITED: 1,
+    SettlementLineKind.WITHDRAWN: -1,
+    SettlementLineKind.UNKNOWN: 0,
+}
+BANK_KINDS = frozenset({SettlementLineKind.DEPOSITED, SettlementLineKind.WITHDRAWN})
+# What comes from the payments context, where each movement is told once; all else the outside may tell twice.
+PAYMENT_KINDS = frozenset(
+    {
+        SettlementLineKind.CAPTURED,
+        SettlementLineKind.AMOUNT_INCREASED,
+        SettlementLineKind.AMOUNT_DECREASED,
+        SettlementLineKind.VOIDED,
+        SettlementLineKind.RETURNED,
+        SettlementLineKind.REFUNDED,
+        SettlementLineKind.REFUND_VOIDED,
+    }
+)
+
+
+def sign_of(kind: SettlementLineKind) -> int:
+    """+1 for money towards us; 0 for a kind that this version has no word for."""
+    return _SIGNS[kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLine:
+    """A line of the gateway or processor that no bank line has paid out. Units: minor units, not negative."""
+
+    line_id: str
+    kind: SettlementLineKind
+    amount_minor: int
+    moved_on: date
+    book_on: date
+    card_type: str
+    batch_number: int | None
+    settled_at: datetime | None
+    paytrace_transaction_id: str | None
+
+    @property
+    def net_minor(self) -> int:
+        """The amount with its direction."""
+        return sign_of(self.kind) * self.amount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDeposit:
+    """A bank line that nothing explains yet, and what is said of it so far.
+
+    Units: deposit_minor is signed. held: an operator has turned a match down, so only an operator confirms another.
+    """
+
+    bank_line_id: str
+    deposit_minor: int
+    moved_on: date
+    book_on: date
+    batch_number: int | None
+    suggested: DepositMatchSuggested | None = None
+    broken: DepositBreakFound | None = None
+    rejected: tuple[tuple[str, ...], ...] = ()
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A bank line and what it paid out, kept so that an operator can take it apart."""
+
+    told: DepositMatched
+    deposit: OpenDeposit
+    lines: tuple[OpenLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A settlement batch as PayTrace states it."""
+
+    batch_id: str
+    number: int
+    settled_on: date
+    settled_at: datetime
+    net_minor: int
+    is_consistent: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Sums of the day that runs. Units: minor units, signed. entry_count: what was booked on it."""
+
+    entry_count: int = 0
+    opening_minor: int = 0
+    new_by_kind: dict[str, int]
+    deposited_minor: int = 0
+    fee_minor: int = 0
+    dismissed_minor: int = 0
+
+    @property
+    def closing_minor(self) -> int:
+        """What must be open, by the sums alone."""
+        added = sum(self.new_by_kind.values())
+        return self.opening_minor + added - self.deposited_minor - self.fee_minor + self.dismissed_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that is remembered of one account.
+
+    Shapes: dicts by id; stated by book day (ISO); open by book day and then by id, so that a new line copies one day
+            only.
+    Units:  set_aside_minor is the signed sum of lines that are not kept any more.
+    """
+
+    account: str = ""
+    currency: str = ""
+    day: date | None = None
+    running: Running
+    open: dict[str, dict[str, OpenLine]]
+    set_aside_minor: int = 0
+    deposits: dict[str, OpenDeposit]
+    matches: dict[str, Match]
+    batches: dict[str, Batch]
+    stated: dict[str, SettlementDayStated]
+    known: dict[str, date]
+    answered: dict[str, date]
+    schedule: FeeScheduleAccepted | None = None
+    proposal: FeeScheduleProposed | None = None
+
+    def lines(self) -> dict[str, OpenLine]:
+        """Every open line of the gateway, by id."""
+        return {id_: line for day in self.open.values() for id_, line in day.items()}
+
+    def line(self, line_id: str) -> OpenLine | None:
+        """One open line, or None."""
+        return next((day[line_id] for day in self.open.values() if line_id in day), None)
+
+    @property
+    def in_transit_minor(self) -> int:
+        """Open lines of the gateway, counted one by one, and what is set aside."""
+        return sum(line.net_minor for day in self.open.values() for line in day.values()) + self.set_aside_minor
+
+    @property
+    def unexplained_minor(self) -> int:
+        """Open bank lines, counted one by one."""
+        return sum(deposit.deposit_minor for deposit in self.deposits.values())
+
+
+INITIAL = State(
+    running=Running(new_by_kind={}), open={}, deposits={}, matches={}, batches={}, stated={}, known={}, answered={}
+)
+
+
+def answer_key(requested_by: str, subject: str, requested_at: datetime) -> str:
+    """What makes an operator's request the same one again."""
+    return f"{requested_at.isoformat()} {requested_by} {subject}"
+
+
+def evolve(state: State, event: Event) -> State:
+    """Remember one event; accepts any event in any state."""
+    match event:
+        case SettlementLineRecorded():
+            return _with_line(state, event)
+        case SettlementBatchRecorded():
+            return replace(state, batches={**state.batches, event.batch_id: _batch(event)})
+        case CardTypeRecorded():
+            return _with_card_type(state, event)
+        case DepositMatched():
+            matched = _matched(state, event)
+            return matched if event.matched_by == BY_RULE else _answered(matched, event)
+        case DepositMatchSuggested():
+            return _with_deposit(state, event.bank_line_id, suggested=event, broken=None)
+        case DepositBreakFound():
+            return _with_deposit(state, event.bank_line_id, suggested=None, broken=event)
+        case DepositMatchRejected():
+            return _answered(_turned_down(state, event.bank_line_id, event.line_ids), event)
+        case DepositUnmatched():
+            return _answered(_unmatched(state, event), event)
+        case BankLineDismissed():
+            return _answered(_dismissed(state, event), event)
+        case FeeScheduleProposed():
+            return replace(state, proposal=event)
+        case FeeScheduleAccepted():
+            return _answered(replace(state, schedule=event, proposal=None), event)
+        case SettlementDayStated():
+            return _stated(state, event)
+        case SettlementRequestRefused():
+            return _answered(state, event)
+        case SettlementLinesSetAside():
+            aside = event.book_on.isoformat()
+            # The day of these lines was stated as not closed, and so it stays.
+            return replace(
+                state,
+                open={day: lines for day, lines in state.open.items() if day != aside},
+                stated={day: told for day, told in state.stated.items() if day != aside},
+                set_aside_minor=state.set_aside_minor + event.open_minor,
+            )
+        case SettlementLineRefused() | DepositMissing():
+            return state
+
+
+def _with_line(state: State, event: SettlementLineRecorded) -> State:
+    state = replace(state, account=event.settlement_account, currency=event.currency)
+    known = state.known if event.kind in PAYMENT_KINDS else {**state.known, event.line_id: event.moved_on}
+    running, signed = state.running, sign_of(event.kind) * event.amount_minor
+    running = replace(running, entry_count=running.entry_count + 1)
+    day = event.book_on if state.day is None else max(state.day, event.book_on)
+    if event.kind in BANK_KINDS:
+        deposit = OpenDeposit(
+            bank_line_id=event.line_id,
+            deposit_minor=signed,
+            moved_on=event.moved_on,
+            book_on=event.book_on,
+            batch_number=event.batch_number,
+        )
+        running = replace(running, deposited_minor=running.deposited_minor + signed)
+        deposits = {**state.deposits, event.line_id: deposit}
+        return replace(state, day=day, known=known, running=running, deposits=deposits)
+    line = OpenLine(
+        line_id=event.line_id,
+        kind=event.kind,
+        amount_minor=event.amount_minor,
+        moved_on=event.moved_on,
+        book_on=event.book_on,
+        card_type=event.card_type,
+        batch_number=event.batch_number,
+        settled_at=event.settled_at,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+    )
+    new = {**running.new_by_kind, event.kind.value: running.new_by_kind.get(event.kind.value, 0) + signed}
+    opened = _opened(state.open, (line,))
+    return replace(state, day=day, known=known, running=replace(running, new_by_kind=new), open=opened)
+
+
+def _opened(open_lines: dict[str, dict[str, OpenLine]], lines: Iterable[OpenLine]) -> dict[str, dict[str, OpenLine]]:
+    by_day: dict[str, dict[str, OpenLine]] = {}
+    for line in lines:
+        by_day.setdefault(line.book_on.isoformat(), {})[line.line_id] = line
+    return open_lines | {day: open_lines.get(day, {}) | new for day, new in by_day.items()}
+
+
+def _closed(open_lines: dict[str, dict[str, OpenLine]], gone: Iterable[OpenLine]) -> dict[str, dict[str, OpenLine]]:
+    by_day: dict[str, set[str]] = {}
+    for line in gone:
+        by_day.setdefault(line.book_on.isoformat(), set()).add(line.line_id)
+    kept = {
+        day: {id_: line for id_, line in lines.items() if id_ not in by_day[day]} if day in by_day else lines
+        for day, lines in open_lines.items()
+    }
+    return {day: lines for day, lines in kept.items() if lines}
+
+
+def _batch(event: SettlementBatchRecorded) -> Batch:
+    return Batch(
+        batch_id=event.batch_id,
+        number=event.batch_number,
+        settled_on=event.settled_on,
+        settled_at=event.settled_at,
+        net_minor=event.net_minor,
+        is_consistent=event.is_consistent,
+    )
+
+
+def _with_card_type(state: State, event: CardTypeRecorded) -> State:
+    typed = [
+        replace(line, card_type=event.card_type)
+        for line in state.lines().values()
+        if line.paytrace_transaction_id == event.paytrace_transaction_id and line.card_type
+    ]
+    return replace(state, open=_opened(state.open, typed))
+
+
+def _with_deposit(
+    state: State, bank_line_id: str, *, suggested: DepositMatchSuggested | None, broken: DepositBreakFound | None
+) -> State:
+    deposit = state.deposits.get(bank_line_id)
+    if deposit is None:
+        return state
+    changed = replace(deposit, suggested=suggested, broken=broken)
+    return replace(state, deposits={**state.deposits, bank_line_id: changed})
+
+
+def _matched(state: State, event: DepositMatched) -> State:
+    deposit = state.deposits.get(event.bank_line_id)
+    if deposit is None:
+        return state
+    known = state.lines()
+    lines = [known[id_] for id_ in event.line_ids if id_ in known]
+    match = Match(told=event, deposit=deposit, lines=tuple(lines))
+    running = state.running
+    return replace(
+        state,
+        open=_closed(state.open, lines),
+        deposits=_without(state.deposits, event.bank_line_id),
+        matches={**state.matches, event.bank_line_id: match},
+        running=replace(running, entry_count=running.entry_count + 1, fee_minor=running.fee_minor + event.fee_minor),
+    )
+
+
+def _turned_down(state: State, bank_line_id: str, line_ids: tuple[str, ...]) -> State:
+    deposit = state.deposits.get(bank_line_id)
+    if deposit is None:
+        return state
+    changed = replace(deposit, suggested=None, broken=None, held=True, rejected=(*deposit.rejected, line_ids))
+    return replace(state, deposits={**state.deposits, bank_line_id: changed})
+
+
+def _unmatched(state: State, event: DepositUnmatched) -> State:
+    match = state.matches.get(event.bank_line_id)
+    if match is None:
+        return state
+    running = state.running
+    opened = replace(
+        state,
+        open=_opened(state.open, match.lines),
+        deposits={**state.deposits, event.bank_line_id: match.deposit},
+        matches=_without(state.matches, event.bank_line_id),
+        running=replace(running, entry_count=running.entry_count + 1, fee_minor=running.fee_minor - event.fee_minor),
+    )
+    return _turned_down(opened, event.bank_line_id, event.line_ids)
+
+
+def _dismissed(state: State, event: BankLineDismissed) -> State:
+    running = state.running
+    return replace(
+        state,
+        deposits=_without(state.deposits, event.bank_line_id),
+        running=replace(
+            running,
+            entry_count=running.entry_count + 1,
+            dismissed_minor=running.dismissed_minor + event.deposit_minor,
+        ),
+    )
+
+
+def _answered(state: State, event: Answer) -> State:
+    match event:
+        case DepositMatched():
+            who, subject = event.matched_by, event.bank_line_id
+        case FeeScheduleAccepted():
+            who, subject = event.requested_by, schedule_subject(event.version)
+        case SettlementRequestRefused():
+            who, subject = event.requested_by, event.subject
+        case _:
+            who, subject = event.requested_by, event.bank_line_id
+    key = answer_key(who, subject, event.occurred_at)
+    return replace(state, answered={**state.answered, key: event.occurred_at.date()})
+
+
+def schedule_subject(version: int) -> str:
+    """How a fee schedule is named where a bank line could stand."""
+    return f"fee schedule {version}"
+
+
+def _stated(state: State, event: SettlementDayStated) -> State:
+    kept = replace(state, stated={**state.stated, event.book_on.isoformat(): event})
+    if state.day is None or event.book_on < state.day:
+        return kept
+    begun = replace(
+        kept, day=event.book_on + timedelta(days=1), running=Running(opening_minor=event.closing_minor, new_by_kind={})
+    )
+    return _let_go(begun, event.book_on)
+
+
+def _let_go(state: State, ended: date) -> State:
+    """Forget what no rule can need any more, once a day."""
+    open_days = {*state.open, *(deposit.book_on.isoformat() for deposit in state.deposits.values())}
+    undoable, named, known = (ended - timedelta(days=days) for days in (KEPT_DAYS, BATCH_DAYS, KNOWN_DAYS))
+    return replace(
+        state,
+        matches={id_: match for id_, match in state.matches.items() if match.told.book_on >= undoable},
+        batches={id_: batch for id_, batch in state.batches.items() if batch.settled_on >= named},
+        stated={day: told for day, told in state.stated.items() if told.book_on >= undoable or day in open_days},
+        known={id_: day for id_, day in state.known.items() if day >= known or id_ in state.deposits},
+        answered={id_: day for id_, day in state.answered.items() if day >= known},
+    )
+
+
+def _without(mapping: dict[str, V], key: str) -> dict[str, V]:
+    return {id_: value for id_, value in mapping.items() if id_ != key}

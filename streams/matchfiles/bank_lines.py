@@ -1,0 +1,162 @@
+"""A bank file as records of the settlement context: which lines, under which names, without account numbers.
+
+Decides what makes a bank line the same one again: the account, the day, the amount and the bank's own words, and which
+one of equal lines of a day it is. Not its place in a file, so that a statement of today, the same statement exported
+again, and a statement of the week all tell the same lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
+from schemas.sensitive import find_sensitive, mask_card_numbers
+from streams.domain.matching.lines import Line, Side
+from streams.matchfiles.errors import BadRow
+from streams.matchfiles.profile import SideProfile
+from streams.matchfiles.reading import read_side
+from streams.matchfiles.values import NO_CURRENCY
+
+_LONGEST_TEXT = 200
+# An account number, a trace number or a token: whichever it is, its end is enough to find it again.
+_LONG_DIGITS = re.compile(r"\d{5,}(?=\d{4}(?!\d))")
+_BATCH = re.compile(
+    r"\b(?:GB|BATCH(?:\s*(?:NO|NR|NUM|NUMBER))?)[\s.:#-]*0*(\d{1,3})\b(?![.,]\d)", re.IGNORECASE | re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which account the file belongs to and which of its lines are about PayTrace.
+
+    Shapes: account is our own label of the bank account, never its number; only matches anywhere in a line's words.
+    Units:  currency counts where the file names none.
+    """
+
+    merchant: str
+    account: str
+    currency: str
+    only: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BankFile:
+    """What a file tells. Shapes: ended holds one record for each currency of the file."""
+
+    kind: str
+    lines: tuple[BankLineObserved, ...]
+    ended: tuple[BankStatementEnded, ...]
+    bad: tuple[BadRow, ...]
+    left_out: int
+    notes: tuple[str, ...]
+
+
+def read_bank_lines(
+    path: Path,
+    selection: Selection,
+    observed_at: datetime,
+    profile: SideProfile | None = None,
+    *,
+    through_on: date | None = None,
+    ends_days: bool = True,
+) -> BankFile:
+    """Read a bank file of any known kind.
+
+    Ensures: the same line has the same bank_line_id in every file that holds its whole day; no account number is kept.
+             With ends_days, each currency's statement reaches to through_on, or else to its last booking day.
+    Raises:  FileUnreadable.
+    """
+    found = read_side(path, Side.RIGHT, profile)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    bad = list(found.bad)
+    seen: Counter[str] = Counter()
+    told: list[BankLineObserved] = []
+    last: dict[str, date] = {}
+    left_out = 0
+    for position, line in enumerate(found.lines, start=1):
+        on, currency = line.on or line.value_on, _currency(line, selection)
+        if on is None:
+            bad.append(BadRow(path.name, position, "no booking date"))
+            continue
+        last[currency] = max(on, last.get(currency, on))
+        # Counted before lines are left out, so that a narrower choice names the same lines.
+        content = _content(line, selection, on, currency)
+        seen[content] += 1
+        if selection.only is not None and not selection.only.search(_words(line)):
+            left_out += 1
+            continue
+        name = hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:16]
+        told.append(_record(line, selection, on, currency, name, f"{digest}#{position}", observed_at))
+    counts = Counter(line.currency for line in told)
+    ended = [
+        BankStatementEnded(
+            settlement_account=f"{selection.merchant}/{currency}",
+            through_on=through_on or on,
+            line_count=counts[currency],
+            statement=digest,
+            occurred_at=observed_at,
+        )
+        for currency, on in sorted(last.items())
+    ]
+    return BankFile(
+        kind=found.understood["kind"],
+        lines=tuple(sorted(told, key=lambda line: (line.booked_on, line.bank_line_id))),
+        ended=tuple(ended) if ends_days else (),
+        bad=tuple(bad),
+        left_out=left_out,
+        notes=tuple(found.notes),
+    )
+
+
+def batch_number_in(words: str) -> int | None:
+    """The settlement batch that a text names ("BATCH 571", "GB571"); None when it names none, or several."""
+    numbers = {int(found) for found in _BATCH.findall(words)} - {0}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def masked(text: str) -> str:
+    """A bank's words without card numbers, and with the last four digits of every long number."""
+    shown = _LONG_DIGITS.sub("..", mask_card_numbers(" ".join(text.split())))[:_LONGEST_TEXT]
+    finding = find_sensitive("text", shown)
+    return shown if finding is None else f"[withheld: {finding.kind}]"
+
+
+def _currency(line: Line, selection: Selection) -> str:
+    return selection.currency if line.currency == NO_CURRENCY else line.currency
+
+
+def _words(line: Line) -> str:
+    return " ".join(filter(None, (line.text, line.counterparty, *line.references, line.batch_key)))
+
+
+def _content(line: Line, selection: Selection, on: date, currency: str) -> str:
+    words = " ".join(sorted(line.references)) or " ".join(_words(line).upper().split())
+    return f"{selection.account}\n{currency}\n{on}\n{line.amount_minor}\n{words}"
+
+
+def _record(
+    line: Line, selection: Selection, on: date, currency: str, name: str, statement: str, observed_at: datetime
+) -> BankLineObserved:
+    reference = masked(line.references[0]) if line.references else ""
+    return BankLineObserved(
+        settlement_account=f"{selection.merchant}/{currency}",
+        bank_line_id=f"{selection.account}/{on}/{name}",
+        direction=BankDirection.CREDIT if line.amount_minor >= 0 else BankDirection.DEBIT,
+        raw_direction="+" if line.amount_minor >= 0 else "-",
+        amount_minor=abs(line.amount_minor),
+        currency=currency,
+        booked_on=on,
+        value_on=line.value_on,
+        batch_number=batch_number_in(_words(line)),
+        text=masked(" ".join(filter(None, (line.text, line.counterparty)))),
+        bank_reference=reference,
+        statement=statement,
+        observed_at=observed_at,
+        raw=json.dumps({"references": [masked(one) for one in line.references]}, ensure_ascii=False),
+    )

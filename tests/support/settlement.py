@@ -1,0 +1,222 @@
+"""A merchant account for tests: told record by record, with the books proved after every event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from typing import Any
+
+from schemas.records.identification import Movement
+from schemas.records.payments import PaymentMethod
+from schemas.records.settlement import (
+    AcceptFeeSchedule,
+    BankDirection,
+    BankLineObserved,
+    BankStatementEnded,
+    ConfirmDepositMatch,
+    DismissBankLine,
+    DisputeObserved,
+    DisputeStage,
+    MoneySettled,
+    ProcessorEntryKind,
+    ProcessorEntryObserved,
+    RejectDepositMatch,
+    SettlementBatchObserved,
+    SettlementDayStated,
+    UnmatchDeposit,
+)
+from streams.domain import settlement
+
+ACCOUNT = "main/USD"
+FIRST = date(2026, 3, 2)  # a Monday
+
+
+def day(number: int) -> date:
+    """Days of the story, from 0."""
+    return FIRST + timedelta(days=number)
+
+
+def noon(number: int) -> datetime:
+    """An instant of a day of the story."""
+    return datetime(2026, 3, 2, 12, tzinfo=UTC) + timedelta(days=number)
+
+
+def settled(
+    transaction: str,
+    amount_minor: int,
+    on: int,
+    batch: int | None = None,
+    *,
+    movement: Movement = Movement.CAPTURED,
+    method: PaymentMethod = PaymentMethod.CARD,
+    account: str = ACCOUNT,
+) -> MoneySettled:
+    """Settled money of one transaction."""
+    return MoneySettled(
+        settlement_account=account,
+        line_id=f"{transaction}:{movement}",
+        paytrace_transaction_id=transaction,
+        movement=movement,
+        amount_minor=amount_minor,
+        currency=account.rpartition("/")[2],
+        method=method,
+        batch_number=batch,
+        settled_at=noon(on),
+        occurred_at=noon(on),
+    )
+
+
+def batch(number: int, net_minor: int, on: int, *, is_consistent: bool | None = True) -> SettlementBatchObserved:
+    """A batch as PayTrace states it."""
+    return SettlementBatchObserved(
+        settlement_account=ACCOUNT,
+        batch_id=f"main/{number}/{day(on)}",
+        merchant="main",
+        batch_number=number,
+        settled_on=day(on),
+        settled_at=noon(on),
+        raw_settled="",
+        net_minor=net_minor,
+        currency="USD",
+        is_consistent=is_consistent,
+        mismatch="",
+        observed_at=noon(on),
+        raw="{}",
+    )
+
+
+def bank(line: str, amount_minor: int, on: int, batch: int | None = None, *, seen: int | None = None) -> Any:
+    """A bank line; a negative amount is a debit."""
+    return BankLineObserved(
+        settlement_account=ACCOUNT,
+        bank_line_id=line,
+        direction=BankDirection.CREDIT if amount_minor >= 0 else BankDirection.DEBIT,
+        raw_direction="",
+        amount_minor=abs(amount_minor),
+        currency="USD",
+        booked_on=day(on),
+        batch_number=batch,
+        text="PAYTRACE",
+        bank_reference="",
+        statement="s#1",
+        observed_at=noon(on if seen is None else seen),
+        raw="{}",
+    )
+
+
+def statement(through: int) -> BankStatementEnded:
+    """The bank statement covers everything up to this day."""
+    return BankStatementEnded(
+        settlement_account=ACCOUNT, through_on=day(through), line_count=1, statement="s", occurred_at=noon(through)
+    )
+
+
+def entry(id_: str, amount_minor: int, on: int, kind: ProcessorEntryKind, batch: int | None = None) -> Any:
+    """A fee or reserve of the processor's statement."""
+    return ProcessorEntryObserved(
+        settlement_account=ACCOUNT,
+        entry_id=id_,
+        kind=kind,
+        raw_kind=kind.value,
+        amount_minor=amount_minor,
+        currency="USD",
+        entered_on=day(on),
+        batch_number=batch,
+        observed_at=noon(on),
+        raw="{}",
+    )
+
+
+def dispute(id_: str, amount_minor: int, on: int, stage: DisputeStage = DisputeStage.CHARGED_BACK) -> DisputeObserved:
+    """A dispute at some stage."""
+    return DisputeObserved(
+        settlement_account=ACCOUNT,
+        dispute_id=id_,
+        stage=stage,
+        raw_stage=stage.value,
+        amount_minor=amount_minor,
+        currency="USD",
+        reason_code="10.4",
+        entered_on=day(on),
+        observed_at=noon(on),
+        raw="{}",
+    )
+
+
+_BY = {"settlement_account": ACCOUNT, "requested_by": "maria", "reason": "looked it up"}
+
+
+def confirm(line: str, *line_ids: str, minute: int = 0, **by: str) -> ConfirmDepositMatch:
+    """An operator confirms."""
+    return ConfirmDepositMatch(bank_line_id=line, line_ids=line_ids, requested_at=_minute(minute), **(_BY | by))
+
+
+def reject(line: str, minute: int = 0) -> RejectDepositMatch:
+    """An operator turns a suggestion down."""
+    return RejectDepositMatch(bank_line_id=line, requested_at=_minute(minute), **_BY)
+
+
+def unmatch(line: str, minute: int = 0) -> UnmatchDeposit:
+    """An operator takes a match apart."""
+    return UnmatchDeposit(bank_line_id=line, requested_at=_minute(minute), **_BY)
+
+
+def dismiss(line: str, minute: int = 0) -> DismissBankLine:
+    """An operator says that a bank line is none of ours."""
+    return DismissBankLine(bank_line_id=line, requested_at=_minute(minute), **_BY)
+
+
+def accept(version: int, minute: int = 0) -> AcceptFeeSchedule:
+    """An operator accepts a fee schedule."""
+    return AcceptFeeSchedule(version=version, requested_at=_minute(minute), **_BY)
+
+
+def _minute(minute: int) -> datetime:
+    return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+class Account:
+    """The rules of one account, told a story.
+
+    Ensures: after every event the sums of the day that runs are what is open, counted line by line.
+    """
+
+    def __init__(self) -> None:
+        self.state = settlement.INITIAL
+        self.events: list[Any] = []
+
+    def tell(self, *records: Any) -> list[Any]:
+        """Decide these records; returns the events of all of them."""
+        told: list[Any] = []
+        for record in records:
+            for event in settlement.decide(self.state, record):
+                self.state = settlement.evolve(self.state, event)
+                told.append(event)
+                assert self.state.running.closing_minor == self.state.in_transit_minor - self.state.unexplained_minor
+        self.events += told
+        return told
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Events of one type, so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def days(self) -> dict[int, SettlementDayStated]:
+        """The newest statement of each day, by number of the story."""
+        return {(told.book_on - FIRST).days: told for told in self.of(SettlementDayStated)}
+
+    @property
+    def open_line_ids(self) -> list[str]:
+        """Lines that no bank line has paid out."""
+        return sorted(self.state.lines())
+
+
+def names(events: Iterable[Any]) -> list[str]:
+    """Types of events, in order."""
+    return [type(event).__name__ for event in events]
+
+
+def folded(events: Iterable[Any]) -> settlement.State:
+    """The state that a journal folds to."""
+    return reduce(settlement.evolve, events, settlement.INITIAL)

@@ -1,0 +1,128 @@
+"""The deposit bridge in SQL: what the agent's rules said is what the reports answer, to the cent and by id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from projections import reports
+from projections.client import Store
+from projections.tables.money import settlement_sign
+from projections.topics import SETTLEMENT_EVENTS
+from schemas.records.identification import Movement
+from schemas.records.settlement import ProcessorEntryKind, SettlementLineKind
+from streams.domain.settlement.books import sign_of
+from tests.support.projecting import project
+from tests.support.scripted import Script
+from tests.support.settlement import (
+    Account,
+    bank,
+    batch,
+    confirm,
+    day,
+    dismiss,
+    dispute,
+    entry,
+    settled,
+    statement,
+    unmatch,
+)
+
+NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def account(store: Store) -> Account:
+    """Days with every term of the bridge, told and projected."""
+    account = Account()
+    account.tell(
+        settled("1", 100_00, 0, 17), settled("2", 20_00, 0, 17, movement=Movement.REFUNDED), batch(17, 80_00, 0)
+    )
+    account.tell(entry("f1", 1_50, 0, ProcessorEntryKind.FEE, 17), bank("b1", 78_50, 1, 17), bank("rent", -5_00, 1))
+    account.tell(settled("3", 50_00, 1, 18), batch(18, 50_00, 1), dispute("CB", 10_00, 1))
+    account.tell(entry("r1", 4_00, 2, ProcessorEntryKind.RESERVE_HELD), bank("b2", 49_00, 2, 18), statement(2))
+    account.tell(dismiss("rent"), confirm("b2", "3:CAPTURED", minute=1), statement(3), settled("4", 1_00, 4))
+    script = Script()
+    for event in account.events:
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    return account
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return reports.ask(store, report, values).records
+
+
+def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:
+    found = {row["day"]: row for row in asked(store, "deposit_days")}
+    for number, told in account.days.items():
+        row = found[day(number).isoformat()]
+        assert row["standing"] == ("CLOSED" if told.is_closed else "NOT CLOSED")
+        assert int(row["residual_minor"]) == 0
+        assert int(row["opening_minor"]) == told.opening_minor
+        assert int(row["closing_minor"]) == told.closing_minor == told.in_transit_minor - told.unexplained_minor
+        assert -int(row["deposited_minor"]) == told.deposited_minor
+    assert found[day(4).isoformat()]["standing"] == "RUNNING"
+    assert found[day(0).isoformat()]["captured_minor"] == 100_00
+    assert found[day(1).isoformat()]["charged_back_minor"] == -10_00
+
+
+def test_the_lines_of_a_day_lead_from_its_opening_to_its_closing_and_name_their_records(
+    store: Store, account: Account
+) -> None:
+    rows = [row for row in asked(store, "deposit_bridge") if row["day"] == day(2).isoformat()]
+    by_line = {row["line"]: (int(row["amount_minor"]), row["ids"]) for row in rows}
+    assert by_line["deposited"] == (-49_00, ["b2"])
+    assert by_line["reserve"] == (-4_00, ["r1"])
+    between = sum(amount for line, (amount, _) in by_line.items() if line not in OUTSIDE)
+    assert by_line["opening"][0] + between == by_line["closing"][0]
+    assert by_line["closing"][0] == by_line["in transit"][0] + by_line["unexplained"][0]
+    assert by_line["residual"] == (0, [])
+    assert rows[0]["line"] == "opening"
+
+
+OUTSIDE = {"opening", "closing", "in transit", "unexplained", "residual"}
+
+
+def test_breaks_show_what_waits_and_vanish_when_an_operator_explains_them(store: Store, account: Account) -> None:
+    assert asked(store, "deposit_breaks") == ()
+    account.tell(unmatch("b2", 9))
+    script = Script()
+    for event in account.events:
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    (row,) = asked(store, "deposit_breaks")
+    assert (row["id"], row["standing"], row["reason"]) == ("b2", "break", "DIFFERENCE_IS_NO_FEE")
+    assert int(row["difference_minor"]) == 1_00
+
+
+def test_overdue_money_is_a_break_until_a_deposit_pays_it_out(store: Store) -> None:
+    account, script = Account(), Script()
+    account.tell(settled("1", 100_00, 0, 17), settled("2", 10_00, 12))
+    for event in account.events:
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    (row,) = asked(store, "deposit_breaks")
+    assert (row["standing"], row["amount_minor"], row["suggested_ids"]) == ("overdue", 100_00, ["1:CAPTURED"])
+    for event in account.tell(bank("b1", 100_00, 12), confirm("b1", "1:CAPTURED")):
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    assert asked(store, "deposit_breaks") == ()
+
+
+def test_drill_down_names_every_record_of_a_day(store: Store, account: Account) -> None:
+    rows = asked(store, "lines_of_a_deposit_day", day=day(0).isoformat())
+    assert {row["id"]: int(row["amount_minor"]) for row in rows} == {
+        "1:CAPTURED": 100_00,
+        "2:REFUNDED": -20_00,
+        "f1": -1_50,
+    }
+
+
+@pytest.mark.parametrize("kind", SettlementLineKind)
+def test_signs_are_those_of_the_rules(kind: SettlementLineKind) -> None:
+    assert settlement_sign(kind) == sign_of(kind)
