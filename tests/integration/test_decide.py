@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from projections.reader import connect_endpoint
 from schemas.records.identification import Movement
 from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
@@ -88,8 +89,7 @@ class Office:
 
     def wait_for_posted(self, reference: str) -> None:
         """Until the journal says so; abas holds the document a moment before."""
-        asked = ("report", "entries_of", reference, "--format", "csv")
-        wait_until(lambda: "EntryPosted" in saldo(*asked).out, f"{reference} is posted")
+        wait_until(lambda: "posted in abas as document" in saldo("explain", reference).out, f"{reference} is posted")
 
     def open_minor(self, invoice: str) -> int:
         """What abas' own books say is open."""
@@ -109,6 +109,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         workers = Workers(broker.bootstrap_servers, data_dir, env)
         workers.start("one")
         projector = _start_projector(workers, data_dir)
+        # A command that comes before the projector opens the store itself, and the projector would find it taken.
+        wait_until(lambda: _answers(data_dir), "the projector holds the store")
         patch.setenv("SALDO_DATA_DIR", str(data_dir))
         patch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
         try:
@@ -128,6 +130,14 @@ def _start_projector(workers: Workers, data_dir: Path) -> subprocess.Popen[bytes
             stdout=output,
             stderr=output,
         )
+
+
+def _answers(data_dir: Path) -> bool:
+    reader = connect_endpoint(data_dir)
+    if reader is None:
+        return False
+    reader.close()
+    return True
 
 
 def seeded(office: Office, customer: str, **items: str) -> None:

@@ -1,0 +1,119 @@
+"""Documents that follow a person's decision, over real HTTP and for every way of posting: on account, written off."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.profile import Profile
+from connectors.abas.sink import KIND_NOT_IN_PROFILE, AbasSink
+from schemas.records.erp import (
+    CashReceiptPosted,
+    CashReceiptReversed,
+    PostingRefused,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    WriteOffPosted,
+)
+from schemas.records.payments import PaymentMethod
+from tests.support.abas_commands import OCCURRED_AT, VALUE_ON, post_receipt, reverse_receipt, with_strategy
+from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+
+_numbers = itertools.count(700_000)
+
+
+def fresh() -> str:
+    return f"PT{next(_numbers)}"
+
+
+def on_account(reference: str, minor: int = 25_00) -> PostOnAccountReceipt:
+    return PostOnAccountReceipt(
+        posting_reference=reference,
+        paytrace_transaction_id=reference.removeprefix("PT"),
+        abas_customer_id="70001",
+        amount_minor=minor,
+        currency="USD",
+        method=PaymentMethod.CARD,
+        value_on=VALUE_ON,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostWriteOff:
+    return PostWriteOff(
+        posting_reference=reference,
+        paytrace_transaction_id=reference.removeprefix("PT"),
+        abas_customer_id="70001",
+        abas_open_item_id=item,
+        invoice_number="RE-1",
+        amount_minor=minor,
+        currency="USD",
+        value_on=VALUE_ON,
+        reason=reason,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+@pytest.fixture(params=["infosystem", "editor", "typecommand"])
+def sink(request: pytest.FixtureRequest, sandbox: AbasSandboxProcess, client: AbasClient, profile: Profile) -> AbasSink:
+    return AbasSink(client, with_strategy(profile, request.param), sandbox.settings())
+
+
+def held(sandbox: AbasSandboxProcess, reference: str) -> list[tuple[str, int, str]]:
+    return [
+        (one["kind"], one["amount_minor"], one["invoice"])
+        for one in sandbox.documents()
+        if one["posting_reference"] == reference
+    ]
+
+
+async def test_money_on_account_has_no_item_and_is_posted_once(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    sandbox.seed(open_item("RE-9"))
+    reference = fresh()
+    outcome = await sink.post(on_account(reference))
+    assert isinstance(outcome, CashReceiptPosted)
+    assert await sink.post(on_account(reference)) == outcome
+    assert held(sandbox, reference) == [("on_account", 25_00, "")]
+
+
+async def test_money_on_account_is_reversed_without_an_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    sandbox.seed(open_item("RE-9"))
+    reference = fresh()
+    await sink.post(on_account(reference))
+    reversal = reverse_receipt(f"{reference}V", reference, "", minor=25_00)
+    assert isinstance(await sink.post(reversal), CashReceiptReversed)
+    assert held(sandbox, f"{reference}V") == [("reversal", 25_00, "")]
+    too_much = await sink.post(reverse_receipt(f"{reference}N", reference, "", minor=1))
+    assert isinstance(too_much, PostingRefused)
+
+
+async def test_a_rest_is_written_off_once_and_clears_the_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    receipt, [item] = fresh(), sandbox.seed(open_item("RE-1", "103.00"))
+    await sink.post(post_receipt(receipt, item, minor=100_00))
+    command = write_off(f"{receipt}W1", item, 3_00, reason="w" * 500)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, WriteOffPosted)
+    assert await sink.post(command) == outcome
+    assert held(sandbox, f"{receipt}W1") == [("write_off", 3_00, "RE-1")]
+    assert next(one["open_minor"] for one in sandbox.open_items() if one["id"] == item) == 0
+    more = await sink.post(write_off(f"{receipt}W2", item, 1))
+    assert isinstance(more, PostingRefused)
+
+
+async def test_a_profile_without_these_kinds_refuses_the_decision_and_posts_the_rest(
+    sandbox: AbasSandboxProcess, client: AbasClient, profile: Profile
+) -> None:
+    kinds = {
+        name: kind for name, kind in profile.posting.documents.items() if name in ("cash_receipt", "receipt_reversal")
+    }
+    small = profile.model_copy(update={"posting": profile.posting.model_copy(update={"documents": kinds})})
+    sink = AbasSink(client, small, sandbox.settings())
+    [item] = sandbox.seed(open_item("RE-1"))
+    for command in (on_account(fresh()), write_off(fresh(), item, 1)):
+        outcome = await sink.post(command)
+        assert isinstance(outcome, PostingRefused)
+        assert outcome.code == KIND_NOT_IN_PROFILE
+        assert held(sandbox, command.posting_reference) == []
+    assert isinstance(await sink.post(post_receipt(fresh(), item)), CashReceiptPosted)
