@@ -26,6 +26,7 @@ from streams.domain.open_item_lines import compare, item_line, named_invoices, r
 MOST_OPTIONS = 5
 MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
 CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
+REACH, REACH_MINOR = 2, 500  # a slip of the keys rarely doubles an amount, and no tolerance goes beyond 5.00
 NEAR = 4  # the nearest item is told if it differs by at most a quarter of the payment
 
 
@@ -134,11 +135,17 @@ class Matching:
         return Found(None, waits, (best, *others)[:MOST_OPTIONS])
 
     def _pool(self, receipt: Entry, named: frozenset[str]) -> list[OpenItemRecorded]:
-        """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does."""
+        """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does.
+
+        Without a name, items far larger than the receipt are left out: none of them can be part of it, and a new one
+        then makes no question of an old receipt.
+        """
+        reach = REACH * receipt.amount_minor + REACH_MINOR
         return [
             item
             for item in self._open_to(receipt)
-            if item.currency == receipt.currency and (not named or _number(item) in named)
+            if item.currency == receipt.currency
+            and (_number(item) in named if named else self._available[item.abas_open_item_id] <= reach)
         ]
 
     def _open_to(self, receipt: Entry) -> Iterator[OpenItemRecorded]:
