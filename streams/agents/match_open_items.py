@@ -7,6 +7,8 @@ from faust.types import AgentT, StreamT
 
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain import receivables
+from streams.domain.decisions import write_off_limits
+from streams.domain.open_item_lines import rules
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 
@@ -24,7 +26,12 @@ MATCH_OPEN_ITEMS = Processor(
 
 
 def register(app: faust.App, crew: Crew, flow: Flow) -> AgentT[bytes]:
-    """Hang the agent onto the app."""
+    """Hang the agent onto the app.
+
+    Raises: RulesInvalid with file, line and remedy, at the start and not at the first payment.
+    """
+    rules()
+    write_off_limits()
 
     @app.agent(inbox_topic(app, MATCH_OPEN_ITEMS.inbox), name=MATCH_OPEN_ITEMS.name)
     async def match_open_items(stream: StreamT[bytes]) -> None:
