@@ -96,6 +96,7 @@ class AbasClient:
         self._editing = {**self._language, "maxWaitOnLock": str(settings.lock_wait_s)}
         self.label = settings.working_set_label
         self.sets_in_use: set[str] = set()  # working sets that somebody here has open
+        self.left_one_open = False  # whether one could not be closed
 
     async def __aenter__(self) -> Self:
         return self

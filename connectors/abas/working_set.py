@@ -72,7 +72,7 @@ class WorkingSet:
             working_set_id, self._id = self._id, None
             self._client.sets_in_use.discard(working_set_id)
             await discard(self._client, working_set_id)
-        if self._half_open:
+        if self._half_open or self._client.left_one_open:
             self._half_open = False
             await close_left_open(self._client)
 
@@ -88,7 +88,8 @@ async def discard(client: AbasClient, working_set_id: str) -> None:
     except AbasSessionLost:
         return
     except (Transient, AbasRefused, AbasAddressWrong):
-        logger.info("a working set is left to its expiry", extra={"working_set": working_set_id})
+        client.left_one_open = True  # the next one that closes, or starts, tries again; else it expires
+        logger.info("a working set stays open for now", extra={"working_set": working_set_id})
 
 
 async def close_left_open(client: AbasClient) -> int:
@@ -98,6 +99,7 @@ async def close_left_open(client: AbasClient) -> int:
     label uses right now is dropped too; she finds it lost, looks up and posts again.
     Ensures: a set under another label stays, also on a server that doesn't filter.
     """
+    client.left_one_open = False
     try:
         listed = await client.working_sets()
     except (Transient, AbasRefused, AbasAddressWrong) as error:

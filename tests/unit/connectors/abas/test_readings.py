@@ -359,6 +359,31 @@ async def test_an_editor_whose_id_never_arrived_is_dropped_and_no_other() -> Non
     assert cancelled == ["POST /workspace/ws-2/commands/CANCEL"]
 
 
+async def test_a_working_set_that_could_not_be_closed_is_closed_after_the_next_posting() -> None:
+    away = True
+
+    def respond(call: str, body: dict[str, Any]) -> httpx2.Response:
+        if "/commands/NEW" in call:
+            return reply({"data": {"meta": {**IDS, "workingSetId": "ws-1" if away else "ws-2"}}}, 201)
+        if away and "/workspace/" in call:
+            return httpx2.Response(502, text="<html>")
+        return reply({"data": {"sets": [{"id": "ws-1", "label": "saldo"}]} if call.startswith("GET") else {}})
+
+    server = Server(respond)
+    async with server.client() as client:
+        async with working_set(client) as editors:
+            await editors.open("900:2", "NEW")
+        assert client.left_one_open
+        away = False
+        async with working_set(client) as editors:
+            await editors.open("900:2", "NEW")
+        assert not client.left_one_open
+    assert [call for call, _ in server.sent if call.endswith("/CLOSE")] == [
+        "POST /workspace/ws-2/commands/CLOSE",
+        "POST /workspace/ws-1/commands/CLOSE",
+    ]
+
+
 @pytest.mark.parametrize("status", [404, 503])
 async def test_a_server_that_lists_no_working_sets_stops_nobody(status: int) -> None:
     async with Server(lambda call, body: httpx2.Response(status)).client() as client:
