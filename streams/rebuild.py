@@ -18,7 +18,6 @@ from typing import Any
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
-from schemas.failures import Unavailable
 from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedRecordReleased, RecordParked
 from streams.tasks.deciding import Verdicts
@@ -82,7 +81,7 @@ async def _compare_task(
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
     events = [codec.decode(record.value) for record in journal]
-    again = _from_journal(processor, events) if processor.is_effect else processor
+    again = processor if processor.recall is None else replace(processor, perform=processor.recall(events))
     task = _task(again, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():
         continue
@@ -132,19 +131,6 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
         if source is not None and isinstance(event, ParkedRecordReleased):
             released[source.offset] += 1
     return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
-
-
-def _from_journal(processor: Processor[Any], events: Sequence[Any]) -> Processor[Any]:
-    """A sink that does not act: it takes each outcome from the journal."""
-    outcomes = {getattr(event, "posting_reference", None): event for event in events}
-
-    async def perform(_state: Any, command: Any) -> tuple[Any, ...]:
-        outcome = outcomes.get(command.posting_reference)
-        if outcome is None:
-            raise Unavailable(f"the journal holds no outcome of {command.posting_reference}")
-        return (outcome,)
-
-    return replace(processor, perform=perform)
 
 
 async def _sent(log: Log) -> dict[tuple[str, Lane], list[Inbound]]:

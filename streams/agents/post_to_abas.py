@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import faust
 from faust.types import AgentT, StreamT
 
-from schemas.failures import Unreadable
+from schemas.failures import Unavailable, Unreadable
 from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostWriteOff, ReverseCashReceipt
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
@@ -46,11 +47,25 @@ def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
         state_type=Nothing,
         initial=Nothing(),
         perform=perform,
+        recall=_recall,
         evolve=lambda state, _event: state,
         route=lambda _state, outcome: (Output(REPLY_TO, outcome),),
         batch_size=COMMANDS_AT_ONCE,
         concurrency=CUSTOMERS_AT_ONCE,
     )
+
+
+def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[Any, ...]]]:
+    """The outcomes that the journal holds, without asking abas."""
+    outcomes = {getattr(event, "posting_reference", None): event for event in events}
+
+    async def perform(_state: Nothing, command: Any) -> tuple[Any, ...]:
+        outcome = outcomes.get(command.posting_reference)
+        if outcome is None:
+            raise Unavailable(f"the journal holds no outcome of {command.posting_reference}")
+        return (outcome,)
+
+    return perform
 
 
 def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Nothing]) -> AgentT[bytes]:

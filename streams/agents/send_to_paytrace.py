@@ -7,12 +7,14 @@ call, and never takes an older refund of the same size for it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import faust
 from faust.types import AgentT, StreamT
 
+from schemas.failures import Unavailable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -44,7 +46,21 @@ class Subject:
 
 def send_to_paytrace(gateway: Gateway) -> Processor[Subject]:
     """The work of this agent, against this gateway."""
+    return Processor(
+        name=NAME,
+        inbox=GATEWAY_COMMANDS,
+        journal="gateway.outcomes.v1",
+        state_type=Subject,
+        initial=Subject(),
+        perform=_performing(gateway),
+        recall=lambda events: _performing(_Told(events)),
+        evolve=evolve,
+        route=route,
+        batch_size=CALLS_AT_ONCE,
+    )
 
+
+def _performing(gateway: Gateway) -> Callable[[Subject, Any], Awaitable[tuple[Any, ...]]]:
     async def perform(state: Subject, record: Any) -> tuple[Any, ...]:
         match record:
             case RequestGatewayCall():
@@ -56,17 +72,39 @@ def send_to_paytrace(gateway: Gateway) -> Processor[Subject]:
             case _:
                 raise no_rule_for(record, GATEWAY_COMMANDS)
 
-    return Processor(
-        name=NAME,
-        inbox=GATEWAY_COMMANDS,
-        journal="gateway.outcomes.v1",
-        state_type=Subject,
-        initial=Subject(),
-        perform=perform,
-        evolve=evolve,
-        route=route,
-        batch_size=CALLS_AT_ONCE,
-    )
+    return perform
+
+
+class _Told:
+    """A gateway that does nothing and says what the journal says that it said."""
+
+    def __init__(self, events: Sequence[Any]) -> None:
+        self._begun: dict[str, GatewayCallBegun] = {}
+        self._ended: dict[str, GatewayCallDone | GatewayCallRefused] = {}
+        for event in events:
+            match event:
+                case GatewayCallBegun():
+                    self._begun[event.call_reference] = event
+                case GatewayCallDone() | GatewayCallRefused():
+                    self._ended[event.call_reference] = event
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
+        begun, ended = self._begun.get(request.call_reference), self._ended.get(request.call_reference)
+        if begun is not None:
+            return begun
+        if isinstance(ended, GatewayCallRefused):
+            return ended
+        raise _untold(request.call_reference)
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        ended = self._ended.get(call.call_reference)
+        if ended is None:
+            raise _untold(call.call_reference)
+        return ended
+
+
+def _untold(reference: str) -> Unavailable:
+    return Unavailable(f"the journal holds no outcome of {reference}")
 
 
 def evolve(state: Subject, event: Any) -> Subject:

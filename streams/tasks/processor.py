@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -36,7 +36,8 @@ class Processor(Generic[S]):
 
     `decide` is pure and gives the same events for the same state and record, so a replay writes the same journal.
     An effect gives `perform` instead: it acts on another system, looks up before it acts, and returns what it found
-    as events. `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
+    as events. With `recall` it tells once more what its journal holds, without acting: the work of a replay. `version`
+    belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Processor(Generic[S]):
     evolve: Callable[[S, Record], S]
     decide: Callable[[S, Record], Events] | None = None
     perform: Callable[[S, Record], Awaitable[Events]] | None = None
+    recall: Callable[[Sequence[Record]], Callable[[S, Record], Awaitable[Events]]] | None = None
     route: Callable[[S, Record], tuple[RoutedRecord, ...]] = no_routes
     version: int = 1
     batch_size: int = 500

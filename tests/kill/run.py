@@ -3,8 +3,9 @@
     python -m tests.kill.run --seed 7 --seconds 600
 
 Exit code 0 only if every charge in PayTrace's books stands in abas' books exactly once, or waits, or is parked, every
-currency closes at zero, every journal, state and table comes back identical when it is derived again, and no card
-number, security code or bank number is in any topic, log or table, though people typed some into their payments.
+currency closes at zero, every wish of somebody at abas has its effect at PayTrace once, every journal, state and table
+comes back identical when it is derived again, and no card number, security code or bank number is in any topic, log or
+table, though people typed some into their payments.
 """
 
 from __future__ import annotations
@@ -19,18 +20,25 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx2
+from confluent_kafka import KafkaException
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
 from projections.reader import open_reader
 from schemas import catalog
+from schemas.codec import Codec
 from schemas.envelope import trusted_position
+from schemas.failures import SaldoError
 from schemas.highwater import HighWater
-from streams.demo.plan import Day, plan_day
+from schemas.money import Money
+from schemas.records.gateway import PaymentWishClosed
+from streams.demo.plan import CURRENCY, Course, Day, plan_day
 from streams.demo.watch import Standing, Watcher
 from streams.demo.world import TEST_CARD, Story, World, open_world
 from streams.settings import Settings
@@ -42,6 +50,7 @@ from tests.support.scan import Scan, scan_logs, scan_tables, scan_topics
 ROOT = Path(__file__).parents[2]
 PAYMENTS_PER_DAY = 60
 SETTLE_TIMEOUT_S = 300.0
+WISHES = "gateway.events.v1"
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -62,6 +71,8 @@ class Outcome:
     own_ends: dict[str, int] = field(default_factory=dict)
     repeats: dict[str, tuple[int, int]] = field(default_factory=dict)
     scans: dict[str, Scan] = field(default_factory=dict)
+    wishes: int = 0
+    wish_problems: list[str] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -73,7 +84,7 @@ class Outcome:
         found += [f"residual of {c} is {minor}" for c, minor in audit.residual_minor.items() if minor]
         if not self.rebuild_identical:
             found.append(f"not everything came back identical:\n{self.rebuild_output}")
-        return found + self.leaks
+        return found + self.wish_problems + self.leaks
 
     @property
     def leaks(self) -> list[str]:
@@ -87,6 +98,15 @@ class Outcome:
         return found
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What somebody at abas asked for: a refund of this payment, or a charge of this vault customer."""
+
+    kind: str
+    subject: str
+    amount_minor: int
+
+
 class Feeder(threading.Thread):
     """Lives one trading day after the other, until told to stop."""
 
@@ -97,6 +117,7 @@ class Feeder(threading.Thread):
         self._busy = busy
         self._stopping = threading.Event()
         self.days = 0
+        self.wishes: list[Wish] = []
         self.error: BaseException | None = None
 
     def stop(self) -> None:
@@ -135,8 +156,28 @@ class Feeder(threading.Thread):
         await world.afternoon(story)
         await self._pause()
         await world.evening(story)
+        await self._seed(lambda: self._wish(day, story))
         await self._pause()
         await world.returns(story)
+
+    async def _wish(self, day: Day, story: Story) -> None:
+        """People at abas ask for money back of a settled payment, and for a charge of a stored card."""
+        number = len(self.wishes)
+        [(deal, payment), *_] = story.of(Course.KEYED_SALE)
+        wishes = [Wish("refund", payment, 100 + number), Wish("charge", day.customers[0].vault_id, 90_00 + number)]
+        rows = [
+            {
+                "kind": wish.kind,
+                "customer_number": (deal.customer if wish.kind == "refund" else day.customers[0]).number,
+                "amount": str(Money(wish.amount_minor, CURRENCY).major),
+                "currency": CURRENCY,
+            }
+            | ({"paytrace_transaction_id": payment} if wish.kind == "refund" else {})
+            for wish in wishes
+        ]
+        async with httpx2.AsyncClient(base_url=self._stack.abas_sandbox_url, timeout=60, trust_env=False) as erp:
+            (await erp.post("/_sandbox/payment-wishes", json=rows)).raise_for_status()
+        self.wishes += wishes
 
     async def _seed(self, call) -> None:  # type: ignore[no-untyped-def]  # a coroutine function
         """Write to the abas sandbox while nobody shoots at it.
@@ -177,6 +218,7 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
             time.sleep(0.05)
         feeder.stop()
         outcome.standing = _settle(stack, shooting, feeder)
+        outcome.wishes, outcome.wish_problems = len(feeder.wishes), _hold_wishes(stack, feeder.wishes)
         outcome.repeats = asyncio.run(_repeats(settings))
         outcome.scans["topics"] = scan_topics(settings.kafka_options)
         outcome.scans["tables"] = _scan_tables(settings)
@@ -208,6 +250,9 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
 
     def wait() -> None:
         feeder.join()
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while len(_closed(stack.settings)) < len(feeder.wishes) and time.monotonic() < deadline:
+            time.sleep(0.5)
         found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
             found[:] = [watcher.standing()]
@@ -218,6 +263,51 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
         shooting.tick(shoot=False)
         time.sleep(0.05)
     return found[0] if found else None
+
+
+def _closed(settings: Settings) -> dict[str, bool]:
+    """Every wish that the pipeline closed, and whether PayTrace did it; empty while the broker is away."""
+    codec = Codec()
+
+    async def read() -> dict[str, bool]:
+        log = KafkaLog(settings.kafka_options)
+        found: dict[str, bool] = {}
+        try:
+            for partition in range(log.partition_count(WISHES)):
+                start, end = await log.watermarks(WISHES, partition)
+                async for batch in log.read(WISHES, partition, start, end):
+                    events = [codec.decode(record.value) for record in batch]
+                    found |= {event.wish_id: event.is_done for event in events if isinstance(event, PaymentWishClosed)}
+        finally:
+            await asyncio.to_thread(log.close)
+        return found
+
+    try:
+        return asyncio.run(read())
+    except (KafkaException, SaldoError):
+        return {}
+
+
+def _hold_wishes(stack: Stack, wishes: Sequence[Wish]) -> list[str]:
+    """Hold what was asked for against PayTrace's own books: each wish has its effect once, and nothing else has one."""
+    answer = httpx2.get(f"{stack.paytrace_sandbox_url}/_sandbox/books", timeout=60, trust_env=False)
+    books = answer.raise_for_status().json()
+    closed = _closed(stack.settings)
+    made = Counter(
+        Wish("charge", entry["customer_id"], entry["amount_minor"])
+        for entry in books
+        if str(entry["invoice_id"]).startswith("SALDO-W-") and entry["kind"] == "SALE"
+    )
+    made.update(
+        wish
+        for entry in books
+        if (wish := Wish("refund", str(entry["refund_of"]), entry["amount_minor"])) in set(wishes)
+    )
+    problems = [f"{wish} was carried out {made[wish]} times" for wish in set(made) | set(wishes) if made[wish] != 1]
+    problems += [f"wish {name} was refused" for name, is_done in closed.items() if not is_done]
+    if len(closed) != len(wishes):
+        problems.append(f"{len(closed)} of {len(wishes)} wishes are closed")
+    return problems
 
 
 def _scan_tables(settings: Settings) -> Scan:
@@ -261,6 +351,7 @@ def report(outcome: Outcome) -> str:
             f"abas {dict(audit.abas_minor)}, waiting or parked {dict(audit.open_minor)}, "
             f"residual {dict(audit.residual_minor)}"
         )
+    lines.append(f"{outcome.wishes} wishes of people at abas")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
     lines += [f"PROBLEM: {problem}" for problem in outcome.problems] or ["nothing was lost or doubled"]
     return "\n".join(lines)
