@@ -67,6 +67,12 @@ def _what(row: dict[str, Any]) -> str:
             return f"{amount} posted in abas as document {row['detail']}"
         case "EntryNetted":
             return f"{amount} cancelled out before posting, {row['detail']}"
+        case "EntrySplit":
+            return f"{amount} is {row['detail']}"
+        case "EntryPartMade":
+            return f"{amount}, {row['detail']}"
+        case "EntryUnmatched":
+            return f"match of {amount} undone{': ' if row['detail'] else ''}{row['detail']}"
         case "EntryPutOnAccount":
             return f"{amount} goes to the customer's account"
         case "RefundMatched":

@@ -191,14 +191,14 @@ def moved(day: Day) -> int:
     return sum(SIGNS[r.movement] * r.amount_minor for r in seen.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(days)
 def test_movements_and_entries_are_the_same_money(moves: list[tuple[Any, ...]]) -> None:
     day = live(moves)
     assert sum(entry.signed_minor for entry in state_of(day).entries.values()) == moved(day)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(days)
 def test_the_events_alone_tell_where_all_the_money_is(moves: list[tuple[Any, ...]]) -> None:
     day, told = live(moves), {}
@@ -212,7 +212,7 @@ def test_the_events_alone_tell_where_all_the_money_is(moves: list[tuple[Any, ...
     assert set(told) == set(state_of(day).entries)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(days)
 def test_nothing_waits_without_its_reason(moves: list[tuple[Any, ...]]) -> None:
     day = live(moves)
@@ -229,7 +229,7 @@ def test_nothing_waits_without_its_reason(moves: list[tuple[Any, ...]]) -> None:
             assert isinstance(event, ENDS[entry.status])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(days)
 def test_abas_is_asked_once_and_never_for_more_than_there_is(moves: list[tuple[Any, ...]]) -> None:
     day = live(moves)
@@ -239,7 +239,7 @@ def test_abas_is_asked_once_and_never_for_more_than_there_is(moves: list[tuple[A
     nothing_is_asked_for_twice(day)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(days, st.randoms(use_true_random=False))
 def test_any_order_of_the_same_records_keeps_every_cent_and_asks_for_no_more(
     moves: list[tuple[Any, ...]], chance: Random
@@ -279,13 +279,13 @@ def nothing_is_asked_for_twice(day: Day) -> None:
     assert all(minor >= 0 for minor in of_receipt.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(days)
 def test_what_follows_has_followed(moves: list[tuple[Any, ...]]) -> None:
     assert follow(state_of(live(moves)), at(99)) == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(days)
 def test_a_repeat_is_silence(moves: list[tuple[Any, ...]]) -> None:
     day = Day()
@@ -299,7 +299,7 @@ def test_a_repeat_is_silence(moves: list[tuple[Any, ...]]) -> None:
             assert day.book.when(record) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(days)
 def test_the_state_is_its_events_and_survives_the_local_store(moves: list[tuple[Any, ...]]) -> None:
     day = live(moves)

@@ -88,14 +88,14 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
 async def test_a_divided_entry_says_into_what(store: Store) -> None:
     await told(store, "divided_by_hand_and_put_on_account")
     text = explained(store, "79388123")
-    assert "EntrySplit 100.00 USD divided into PT79388123S1, PT79388123S2, PT79388123S3" in text
+    assert "100.00 USD is divided into PT79388123S1, PT79388123S2, PT79388123S3" in text
     assert "10.00 USD goes to the customer's account" in text
 
 
 async def test_an_undone_match_says_how(store: Store) -> None:
     await told(store, "wrong_match_undone")
     text = explained(store, "79388123")
-    assert "EntryUnmatched 100.00 USD taken back by PT79388123U1, waits again as PT79388123A1" in text
+    assert "match of 100.00 USD undone: taken back by PT79388123U1, waits again as PT79388123A1" in text
     assert "mweber decided unmatch: customer called" in text
 
 
