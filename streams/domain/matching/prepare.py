@@ -106,11 +106,25 @@ def settle_words(left: Book, right: Book, slips: Mapping[str, str] | None = None
     for side in (left, right):
         if slips:
             side.words = [tuple(dict.fromkeys(slips.get(word, word) for word in bag)) for bag in side.words]
-        side.bags = [frozenset((*bag, *_acronyms(line))) for bag, line in zip(side.words, side.lines, strict=True)]
-        side.names = [tuple(word for word in bag if word.isalpha()) for bag in side.words]
-        side.squashes = [squashed(line.counterparty + line.text) for line in side.lines]
+        _read_once(side)
         side.frequency = Counter(word for bag in side.bags for word in bag)
     return slips
+
+
+def _read_once(side: Book) -> None:
+    """Bags, names and squashes of all lines; lines that say the same share them, for files with one text a million."""
+    bags: dict[tuple[str, ...], frozenset[str]] = {}
+    names: dict[tuple[str, ...], tuple[str, ...]] = {}
+    squashes: dict[str, str] = {}
+    for words_, line in zip(side.words, side.lines, strict=True):
+        with_acronyms = (*words_, *_acronyms(line))
+        side.bags.append(bags.setdefault(with_acronyms, frozenset(with_acronyms)))
+        alphas = tuple(word for word in words_ if word.isalpha())
+        side.names.append(names.setdefault(alphas, alphas))
+        text = line.counterparty + line.text
+        if text not in squashes:
+            squashes[text] = squashed(text)
+        side.squashes.append(squashes[text])
 
 
 def _acronyms(line: Line) -> tuple[str, ...]:
