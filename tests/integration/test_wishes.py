@@ -100,31 +100,24 @@ def within_the_call(paytrace: Sandbox, payments: dict[str, str], kind: str) -> C
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("version", ["v1", "v3"])
 def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
-    saldo: Installation, tmp_path: Path, version: str
+    saldo: Installation, tmp_path: Path
 ) -> None:
     with (
         sandbox_in_thread(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
     ):
         saldo.reach(paytrace, abas)
-        saldo.env |= {
-            "SALDO_PAYTRACE_API_VERSION": version,
-            "SALDO_PAYTRACE_INTEGRATOR_ID": "9999Saldo123",
-            "SALDO_PAYTRACE_MERCHANT_ID": "1",
-        }
         worker_env(saldo)
         payments = shop(paytrace)
         abas.seed()
         # PayTrace does what it is asked and takes long to say so: time to kill the worker between effect and outcome.
-        path = "/v1/transactions/refund" if version == "v1" else "/v3/card/batch/refund"
-        paytrace.admin("faults", {"latency_after": {"seconds": 4, "path": path, "count": 1}})
+        path = "/v1/transactions/refund"
+        paytrace.admin("faults", {"latency_after": {"seconds": 20, "path": path, "count": 1}})
         make_wishes(abas, payments)
         with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
             with saldo.running("worker-1", "run", "worker"):
                 wait_for(within_the_call(paytrace, payments, "refund"), "the refund at PayTrace", PATIENCE_S)
-            assert not any(wish.code == "106" for wish in closed(saldo)), "killed too late to prove anything"
             with saldo.running("worker-2", "run", "worker"):
                 outcomes = wait_until_closed(saldo, 4)
                 linked = partial(_is_linked, saldo, payments["refund"])
