@@ -36,7 +36,7 @@ class EmbeddedRegistry(EmbeddedServer):
         port: int = 0,
         heap_mb: int = 256,
         die_with_parent: bool = False,
-        ready_timeout_s: float = 90.0,
+        ready_timeout_s: float = 180.0,
         cache_dir: Path | None = None,
         on_progress: ProgressListener | None = None,
     ) -> None:

@@ -85,7 +85,7 @@ class EmbeddedServer(ABC):
         port: int = 0,
         heap_mb: int,
         die_with_parent: bool = False,
-        ready_timeout_s: float = 60.0,
+        ready_timeout_s: float = 180.0,
         cache_dir: Path | None = None,
         on_progress: ProgressListener | None = None,
     ) -> None:

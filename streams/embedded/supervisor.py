@@ -67,7 +67,8 @@ class ProcessSpec:
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
     ready: Callable[[int], bool] | None = None
-    ready_timeout_s: float = 60.0
+    # A cold broker on an overloaded machine took 37 s; a limit that is generous costs nothing where all is well.
+    ready_timeout_s: float = 180.0
     gate: bool = True
     restart: RestartPolicy | None = field(default_factory=RestartPolicy)
     grace_s: float = 20.0

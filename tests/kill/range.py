@@ -167,7 +167,7 @@ class Range:
     def _wait_ready(self, broker: ProcessSpec) -> None:
         process = self._running[broker.name]
         assert broker.ready is not None
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while not broker.ready(process.pid):
             assert process.poll() is None, "the broker ended while it started"
             assert time.monotonic() < deadline, "the broker did not come up"
