@@ -20,6 +20,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from schemas import catalog
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
@@ -35,7 +36,11 @@ from tests.support.builders import sighting
 from tests.support.kafka import make_topics
 from tests.support.worker_process import outbound, produce, read_all
 
-INBOX, JOURNAL, NEXT = FOLD_PAYMENTS.inbox, FOLD_PAYMENTS.journal, "identification.inbox.v1"
+INBOX = FOLD_PAYMENTS.inbox
+# Its journal, the inboxes that it writes to, and its dead letters.
+OUTPUTS = tuple(
+    name for name, spec in catalog.topics().items() if FOLD_PAYMENTS.name in spec.producers and name != INBOX
+)
 COPY = "bench.copy"
 CODEC = Codec()
 
@@ -44,7 +49,7 @@ def main(payment_count: int) -> None:
     """Fill a broker, measure the floors, the task and its restores, and print a table."""
     with tempfile.TemporaryDirectory() as directory, EmbeddedKafka(Path(directory), die_with_parent=True) as broker:
         bootstrap = broker.bootstrap_servers
-        make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT, COPY), 1))
+        make_topics(bootstrap, dict.fromkeys((INBOX, *OUTPUTS, COPY), 1))
         count = fill(bootstrap, payment_count)
         asyncio.run(measure(bootstrap, count, Path(directory)))
 
@@ -69,7 +74,7 @@ async def measure(bootstrap: str, count: int, directory: Path) -> None:
     store = SqliteStore(directory / "task.sqlite", payment.State)
     task = new_task(log, store)
     task_s = await timed(lambda: caught_up(task))
-    written = [*await read_all(log, NEXT), *await read_all(log, JOURNAL)]
+    written = [record for name in OUTPUTS for record in await read_all(log, name)]
     read_s = bare_read(bootstrap, count)
     stream_s = bare_write(bootstrap, written, len(written))
     batches = -(-count // FOLD_PAYMENTS.batch_size)
