@@ -397,11 +397,11 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
 
         name, every_s = AbasSource.name, settings.polling.abas_every_s
         teller = Teller(name, log, codec(settings))
-        # Apart, so that books that can't be read in full don't keep a wish waiting.
-        await poll_together(
-            poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop),
-            poll_forever(f"{name} wishes", teller, lambda: sightings(AbasSource.wishes), every_s, stop),
-        )
+        polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop)]
+        if settings.polling.wishes:
+            # Apart, so that books that can't be read in full don't keep a wish waiting.
+            polls.append(poll_forever(f"{name} wishes", teller, lambda: sightings(AbasSource.wishes), every_s, stop))
+        await poll_together(*polls)
 
 
 # -- ingress -------------------------------------------------------------------------------------------------------

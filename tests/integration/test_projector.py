@@ -37,6 +37,18 @@ from tests.support.projector_process import spawn_projector, wait_until_caught_u
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
 
 
+# What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
+LEFT_EMPTY = {
+    "fct_decisions",
+    "fct_deposit_events",
+    "fct_fee_schedules",
+    "fct_settlement_days",
+    "fct_settlement_lines",
+    "fct_suggestions",
+    "fct_write_offs",
+}
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of its own: these tests fill the real topics, which others must find empty."""
@@ -89,7 +101,7 @@ def undisturbed(
 
 def test_kill_9_at_any_moment_changes_nothing(killed: tuple[TableDigest, ...], undisturbed: ProjectionSettings) -> None:
     assert killed == stored(undisturbed)
-    assert all(table.rows > 0 for table in killed), killed
+    assert {table.table for table in killed if not table.rows} == LEFT_EMPTY
 
 
 def test_every_record_is_a_row_repeats_and_unreadable_ones_told_apart(undisturbed: ProjectionSettings) -> None:

@@ -156,7 +156,8 @@ class Feeder(threading.Thread):
         await world.afternoon(story)
         await self._pause()
         await world.evening(story)
-        await self._seed(lambda: self._wish(day, story))
+        if self._stack.settings.polling.wishes:
+            await self._seed(lambda: self._wish(day, story))
         await self._pause()
         await world.returns(story)
 
