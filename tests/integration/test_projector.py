@@ -36,7 +36,6 @@ from tests.support.kafka import make_topics
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
 
-
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
     "fct_decisions",
