@@ -1,11 +1,37 @@
-"""One report's rows for a command that shows them in its own way: `saldo waiting`, `saldo explain`, `saldo decide`."""
+"""The projection as commands ask it: a reader, and one report's rows for what shows them in its own way."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from projections.client import SqlReader
     from projections.reports import Answer
+    from streams.settings import Settings
+
+
+@contextmanager
+def reader_of(settings: Settings) -> Iterator[SqlReader]:
+    """A reader of the projection, closed at the end.
+
+    Raises: CannotRun when nothing is projected yet.
+    """
+    from projections.errors import QueryRefused
+    from projections.reader import open_reader
+    from streams.cli.errors import CannotRun
+
+    reader = open_reader(settings.projection)
+    try:
+        yield reader
+    except QueryRefused as error:
+        if "UNKNOWN_TABLE" in str(error):
+            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
+        raise
+    finally:
+        reader.close()
 
 
 def answer(name: str, **given: str) -> Answer:
@@ -16,19 +42,9 @@ def answer(name: str, **given: str) -> Answer:
     from datetime import UTC, datetime
 
     from projections import reports
-    from projections.errors import QueryRefused
-    from projections.reader import open_reader
-    from streams.cli.errors import CannotRun
     from streams.settings import load_settings
 
     asked, settings = reports.load(name), load_settings()
     values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
-    reader = open_reader(settings.projection)
-    try:
+    with reader_of(settings) as reader:
         return reports.ask(reader, asked, values)
-    except QueryRefused as error:
-        if "UNKNOWN_TABLE" in str(error):
-            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
-        raise
-    finally:
-        reader.close()

@@ -53,9 +53,7 @@ def report(
     What a report must be told may be given in its order (saldo report story_of_one_payment 395970002) or by name.
     """
     from projections import reports
-    from projections.errors import QueryRefused
-    from projections.reader import open_reader
-    from streams.cli.errors import CannotRun
+    from streams.cli.asking import reader_of
     from streams.settings import load_settings
 
     if name is None:
@@ -65,18 +63,11 @@ def report(
     settings = load_settings()
     given = _given(asked, parameters or [])
     values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
-    reader = open_reader(settings.projection)
-    try:
+    with reader_of(settings) as reader:
         if output_format is Format.PARQUET:
             _write(reports.as_parquet(reader, asked, values), out)
             return
         answer = reports.ask(reader, asked, values)
-    except QueryRefused as error:
-        if "UNKNOWN_TABLE" in str(error):
-            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
-        raise
-    finally:
-        reader.close()
     _show(answer, output_format, out, title=asked.question)
 
 

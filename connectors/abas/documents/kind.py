@@ -62,3 +62,22 @@ def item_values(command: PostCashReceipt | ReverseCashReceipt | PostWriteOff) ->
     if not command.abas_open_item_id:
         return {}
     return {"open_item": command.abas_open_item_id, "invoice_number": command.invoice_number}
+
+
+def receipt_posted(command: PostCashReceipt | PostOnAccountReceipt, document: PostedDocument) -> CashReceiptPosted:
+    """Tell a receipt that abas holds, with an open item or on account."""
+    return CashReceiptPosted(
+        posting_reference=document.posting_reference,
+        paytrace_transaction_id=document.paytrace_transaction_id,
+        abas_customer_id=command.abas_customer_id,
+        amount_minor=abs(document.amount_minor),
+        currency=document.currency,
+        abas_document_id=document.id,
+        abas_document_number=document.number,
+        occurred_at=document.created_at,
+    )
+
+
+def stands_alone(_command: Command) -> None:
+    """Name no original: the document takes none back."""
+    return

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from connectors.abas.documents.kind import DocumentKind, common_values, item_values
+from connectors.abas.documents.kind import DocumentKind, common_values, item_values, stands_alone
 from connectors.abas.mapping import PostedDocument
 from connectors.abas.profile import Profile, Role
 from schemas.records.erp import PostWriteOff, WriteOffPosted
@@ -32,8 +32,6 @@ def _outcome(command: PostWriteOff, document: PostedDocument) -> WriteOffPosted:
     )
 
 
-def _original(command: PostWriteOff) -> None:
-    return None
-
-
-WRITE_OFF: DocumentKind[PostWriteOff] = DocumentKind(name=_NAME, values=_values, outcome=_outcome, original=_original)
+WRITE_OFF: DocumentKind[PostWriteOff] = DocumentKind(
+    name=_NAME, values=_values, outcome=_outcome, original=stands_alone
+)
