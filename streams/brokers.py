@@ -1,11 +1,37 @@
-"""What is said when Kafka does not answer: the address that was asked, and where to look. One wording for all."""
+"""When Kafka does not answer: how long a leader that has just moved is waited for, and what people are told."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
 from confluent_kafka import KafkaError, KafkaException
 
+T = TypeVar("T")
+
 REMEDY = "is it running (`saldo status`), and is SALDO_KAFKA_BOOTSTRAP_SERVERS right?"
+LEADER_PAUSE_S = 0.1
+_NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
+
+
+def once_led(ask: Callable[[], T], *, within_s: float) -> T:
+    """The answer to a question about partitions, which is put again as long as one of them has no leader.
+
+    A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it for a second or two.
+
+    Ensures: `ask` is called at least once; it refreshes what its client knows of leaders by itself.
+    Raises:  KafkaException: any other failure at once, and this one after within_s.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
+                raise
+        time.sleep(LEADER_PAUSE_S)
 
 
 def no_broker(address: str | None, error: KafkaException | None = None) -> str:

@@ -21,7 +21,7 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.highwater import HighWater
-from streams.brokers import no_broker
+from streams.brokers import no_broker, once_led
 from streams.tasks.kafka import inbound
 from streams.tasks.records import Inbound
 
@@ -165,22 +165,26 @@ def _hold_back(consumer: Consumer, topic: str, waiting: dict[int, deque[Inbound]
 def _ranges(consumer: Consumer, stretch: Stretch, address: str) -> dict[int, tuple[int, int | None]]:
     """Offsets per partition: first to read, and first not to read (None when it goes on for ever)."""
     try:
-        metadata = consumer.list_topics(stretch.topic, timeout=_ANSWER_S).topics[stretch.topic]
-        if metadata.error is not None:
-            raise ContractBroken(f"the cluster has no topic {stretch.topic}; see `saldo topics diff`")
-        partitions = sorted(metadata.partitions)
-        if stretch.partition is not None:
-            if stretch.partition not in partitions:
-                raise ContractBroken(f"{stretch.topic} has no partition {stretch.partition}; it has {partitions}")
-            partitions = [stretch.partition]
-        edges = {
-            partition: consumer.get_watermark_offsets(TopicPartition(stretch.topic, partition), timeout=_ANSWER_S)
-            for partition in partitions
-        }
-        starts = _offsets(consumer, stretch.topic, stretch.start, edges)
-        stops = _offsets(consumer, stretch.topic, stretch.stop, edges)
+        return once_led(lambda: _ranges_now(consumer, stretch), within_s=_ANSWER_S)
     except KafkaException as error:
         raise Unavailable(no_broker(address, error)) from error
+
+
+def _ranges_now(consumer: Consumer, stretch: Stretch) -> dict[int, tuple[int, int | None]]:
+    metadata = consumer.list_topics(stretch.topic, timeout=_ANSWER_S).topics[stretch.topic]
+    if metadata.error is not None:
+        raise ContractBroken(f"the cluster has no topic {stretch.topic}; see `saldo topics diff`")
+    partitions = sorted(metadata.partitions)
+    if stretch.partition is not None:
+        if stretch.partition not in partitions:
+            raise ContractBroken(f"{stretch.topic} has no partition {stretch.partition}; it has {partitions}")
+        partitions = [stretch.partition]
+    edges = {
+        partition: consumer.get_watermark_offsets(TopicPartition(stretch.topic, partition), timeout=_ANSWER_S)
+        for partition in partitions
+    }
+    starts = _offsets(consumer, stretch.topic, stretch.start, edges)
+    stops = _offsets(consumer, stretch.topic, stretch.stop, edges)
     return {partition: (starts[partition], None if stretch.follow else stops[partition]) for partition in partitions}
 
 

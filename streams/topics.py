@@ -11,19 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark what it re-exports
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
 from schemas.catalog import TopicSpec
 from schemas.failures import ContractBroken, Unavailable
-from streams.brokers import no_broker
+from streams.brokers import no_broker, once_led
 
 _TIMEOUT_S = 20.0
 _ANSWER_S = 10.0
@@ -170,7 +171,8 @@ def compare(admin: AdminClient, wanted: Iterable[TopicSpec], *, replication_fact
 def apply(admin: AdminClient, steps: Plan) -> None:
     """Carry out a plan's creations and alterations; somebody else's creation of the same topic meanwhile is fine.
 
-    Ensures: on return the cluster shows every step, so a producer may begin and a comparison finds nothing.
+    Ensures: on return the cluster shows every step and the new topics' leaders answer, so producers and readers may
+             begin and a comparison finds nothing.
     Raises:  ContractBroken naming each topic that the cluster refused to create or alter, after trying all;
              Unavailable when it accepted the steps and does not show them in time.
     """
@@ -198,8 +200,8 @@ def apply(admin: AdminClient, steps: Plan) -> None:
 
 def _wait_until_visible(admin: AdminClient, steps: Plan) -> None:
     # The controller confirms, and the brokers that clients ask learn of it a moment later.
-    created = {step.spec.name for step in steps.creations}
-    names = created | {step.topic for step in steps.alterations}
+    created = [step.spec for step in steps.creations]
+    names = {spec.name for spec in created} | {step.topic for step in steps.alterations}
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         found = observe(admin, names)
@@ -210,10 +212,22 @@ def _wait_until_visible(admin: AdminClient, steps: Plan) -> None:
             if step.topic in found and found[step.topic].config.get(step.setting) != step.wanted
         }
         if not hidden:
-            return
+            break
         if time.monotonic() > deadline:
             raise Unavailable(f"the cluster accepted the plan and does not show it yet on {', '.join(sorted(hidden))}")
         time.sleep(_POLL_S)
+    # A leader is named before it answers: until then, the first questions about a new topic fail.
+    partitions = [TopicPartition(spec.name, number) for spec in created for number in range(spec.partitions)]
+    try:
+        once_led(lambda: _ask_leaders(admin, partitions), within_s=_TIMEOUT_S)
+    except KafkaException as error:
+        raise Unavailable(no_broker(None, error)) from error
+
+
+def _ask_leaders(admin: AdminClient, partitions: Iterable[TopicPartition]) -> None:
+    asked = {partition: OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]  # no stub
+    for answer in (admin.list_offsets(asked, request_timeout=_TIMEOUT_S) if asked else {}).values():
+        answer.result(_TIMEOUT_S)
 
 
 def _config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:

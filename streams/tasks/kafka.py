@@ -11,13 +11,13 @@ import contextlib
 import logging
 import queue
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streams.brokers import once_led
 from streams.tasks.ports import DeliveryFailed
 from streams.tasks.records import Inbound, Outbound
 
@@ -30,8 +30,6 @@ READ_TIMEOUT_S = 60.0
 DELIVERY_TIMEOUT_S = 60.0
 # A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
 LARGEST_RECORD_BYTES = 4 << 20
-LEADER_PAUSE_S = 0.1
-_NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
 class KafkaLog:
@@ -170,17 +168,13 @@ class KafkaLog:
         return str(described[topic].result().topic_id)
 
     def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        at, deadline = TopicPartition(topic, partition), time.monotonic() + REQUEST_TIMEOUT_S
-        while True:
-            try:
-                with self._reader() as consumer:
-                    low, high = consumer.get_watermark_offsets(at, timeout=REQUEST_TIMEOUT_S, cached=False)
-                    return low, high
-            except KafkaException as error:
-                # A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it.
-                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
-                    raise
-            time.sleep(LEADER_PAUSE_S)
+        def ask() -> tuple[int, int]:
+            with self._reader() as consumer:
+                at = TopicPartition(topic, partition)
+                low, high = consumer.get_watermark_offsets(at, timeout=REQUEST_TIMEOUT_S, cached=False)
+                return low, high
+
+        return once_led(ask, within_s=REQUEST_TIMEOUT_S)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Consumer]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.tasks import kafka
+from streams import brokers
 from streams.tasks.kafka import KafkaLog
 
 
@@ -28,7 +28,7 @@ class Answers:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaLog]:
-    monkeypatch.setattr(kafka, "LEADER_PAUSE_S", 0.001)
+    monkeypatch.setattr(brokers, "LEADER_PAUSE_S", 0.001)
     log = KafkaLog({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     yield log
     log.close()
@@ -47,16 +47,3 @@ def answering(log: KafkaLog, monkeypatch: pytest.MonkeyPatch, *answers: int | tu
 async def test_a_partition_without_a_leader_is_asked_again(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(log, monkeypatch, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, (3, 9))
     assert await log.watermarks("t", 0) == (3, 9)
-
-
-async def test_patience_ends(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_S", 0.0)
-    answering(log, monkeypatch, KafkaError.NOT_LEADER_FOR_PARTITION, (3, 9))
-    with pytest.raises(KafkaException):
-        await log.watermarks("t", 0)
-
-
-async def test_what_does_not_pass_is_told_at_once(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(log, monkeypatch, KafkaError.TOPIC_AUTHORIZATION_FAILED, (3, 9))
-    with pytest.raises(KafkaException):
-        await log.watermarks("t", 0)
