@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from connectors.abas.auth import authorities
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
+from streams.embedded.process import free_port
 
 
 class AbasSandboxProcess:
@@ -27,7 +28,8 @@ class AbasSandboxProcess:
         self._process: subprocess.Popen[bytes] | None = None
         # A connection per call: one that is kept would break when the process is killed.
         self._desk = httpx2.Client(timeout=30, verify=authorities(), limits=httpx2.Limits(max_keepalive_connections=0))
-        self.port = 0
+        # Outside the range of outgoing connections: one of those could take it while the process is dead.
+        self.port = free_port()
 
     @property
     def origin(self) -> str:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from connectors.paytrace.sandbox import SandboxSettings, create_app
 from connectors.paytrace.settings import PayTraceSettings
+from streams.embedded.process import free_port
 
 VISA = "4012000098765439"
 AMEX = "371449635392376"
@@ -101,13 +102,6 @@ def sandbox_in_process(data_dir: Path, port: int | None = None) -> Iterator[tupl
     finally:
         process.kill()
         process.wait(10)
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _await_health(sandbox: Sandbox) -> None:
