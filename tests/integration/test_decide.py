@@ -118,7 +118,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         finally:
             projector.terminate()
             workers.stop()
-            projector.wait(30)
+            projector.wait(120)
 
 
 def _start_projector(workers: Workers, data_dir: Path) -> subprocess.Popen[bytes]:

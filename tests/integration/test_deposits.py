@@ -64,7 +64,7 @@ def test_a_bank_file_closes_the_day_once_and_everything_can_be_rebuilt(bootstrap
     projector = spawn_projector(settings, tmp_path / "projector.log")
     try:
         workers.start("one")
-        wait_until_caught_up(settings, projector, patience_s=90)  # before anybody asks, so that the store is its own
+        wait_until_caught_up(settings, projector, patience_s=180)  # before anybody asks, so that the store is its own
         sale = sighting(Status.SETTLED, 150_00, payment="1", minute=1, settled_at=at(1), batch=17)
         refund = sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="2", minute=2, settled_at=at(1), batch=17)
         check = sighting(Status.ACH_CLEARED, 41_00, kind=Kind.ACH_SALE, payment="3", minute=3)
@@ -85,7 +85,7 @@ def test_a_bank_file_closes_the_day_once_and_everything_can_be_rebuilt(bootstrap
         done("import", "bank", str(bank), "--only", "paytrace")
         done("import", "bank", str(bank))
         wait_until(lambda: standing("2026-11-22") == ("RUNNING", 0), "the rent comes late")
-        wait_until_caught_up(settings, projector, patience_s=60)
+        wait_until_caught_up(settings, projector, patience_s=180)
         assert [row for row in asked("deposit_bridge") if row["day"] < "2026-11-22"] == before
         (rent,) = asked("deposit_breaks")
         assert rent["text"] == "OFFICE RENT"
@@ -97,4 +97,4 @@ def test_a_bank_file_closes_the_day_once_and_everything_can_be_rebuilt(bootstrap
     finally:
         workers.stop()
         projector.terminate()
-        projector.wait(30)
+        projector.wait(120)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from projections.client import SqlReader
 from schemas.codec import Codec
@@ -159,11 +159,14 @@ def read_messages(options: Mapping[str, Any], topics: Iterable[str] | None = Non
         silent_since = time.monotonic()
         while left:
             for message in consumer.consume(1000, timeout=0.2):
-                silent_since = time.monotonic()
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     yield message
-                else:
+                elif error.code() == KafkaError._PARTITION_EOF:
                     left.discard((str(message.topic()), int(message.partition() or 0)))
+                elif not error.retriable():
+                    raise KafkaException(error)
+                silent_since = time.monotonic()
             assert time.monotonic() - silent_since < READ_TIMEOUT_S, f"the broker fell silent, {len(left)} unread"
     finally:
         consumer.close()

@@ -23,7 +23,7 @@ from schemas.records.erp import CashReceiptPosted
 from tests.support.abas_commands import post_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 
-SESSION_IDLE_S = 1.0
+SESSION_IDLE_S = 2.0
 
 _numbers = itertools.count(800_000)
 
