@@ -139,10 +139,7 @@ _POSTING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "method": ("ymethod", "yzart"),
     "value_on": ("yvaldate", "yvaluta"),
 }
-_POSTING_REVERSAL: Mapping[str, tuple[str, ...]] = {
-    "reverses_document": ("yreverses", "ystorno"),
-    "reason": ("yreason", "ygrund"),
-}
+_POSTING_REASON: Mapping[str, tuple[str, ...]] = {"reason": ("yreason", "ygrund")}
 _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "id": ("ydocid",),
     "number": ("ydocno",),
@@ -162,10 +159,35 @@ _EDITOR_INPUTS: Mapping[str, tuple[str, ...]] = {
     "method": ("method", "zart"),
     "value_on": ("valDate", "valuta"),
 }
-_EDITOR_REVERSAL: Mapping[str, tuple[str, ...]] = {
-    "reverses_document": ("reverses", "storno"),
-    "reason": ("yreason",),
-}
+_EDITOR_REASON: Mapping[str, tuple[str, ...]] = {"reason": ("yreason",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A document kind: what it sets beyond the cash receipt, and the word by which a field of ours tells it apart.
+
+    A kind with a word is optional: where no such field is, it is left out, and the decision that needs it is refused.
+    """
+
+    name: str
+    sign: str = "positive"
+    word: str = ""
+    infosystem_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    editor_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_KIND_FIELDS = ("ykind", "yart")
+_KINDS = (
+    _Kind("cash_receipt"),
+    _Kind("on_account_receipt", word="ONACCOUNT"),
+    _Kind("write_off", word="WRITEOFF", infosystem_inputs=_POSTING_REASON, editor_inputs=_EDITOR_REASON),
+    _Kind(
+        "receipt_reversal",
+        "negative",
+        infosystem_inputs={"reverses_document": ("yreverses", "ystorno"), **_POSTING_REASON},
+        editor_inputs={"reverses_document": ("reverses", "storno"), **_EDITOR_REASON},
+    ),
+)
 
 
 async def probe(client: AbasClient) -> str:
@@ -276,12 +298,24 @@ class _Findings:
             "  dialog_answers: {}",
             "  documents:",
         ]
-        for kind, sign in (("cash_receipt", "positive"), ("receipt_reversal", "negative")):
-            lines += [f"    {kind}:", f"      amount_sign: {sign}"]
-            reversal = kind == "receipt_reversal"
-            if infosystem is not None:
-                lines += self._infosystem_lines(*infosystem, reversal=reversal)
-            lines += await self._editor_lines(reversal=reversal)
+        payment = self._specs.get("payment")
+        editor = await self._fields_of(payment) if payment else {}
+        if payment and "NEW" not in await self._actions(payment):
+            self.missing.append(f"table {payment}: it allows no NEW; find the command that posts a payment")
+        for kind in _KINDS:
+            by_infosystem = [] if infosystem is None else self._infosystem_lines(*infosystem, kind)
+            by_editor = self._editor_lines(editor, kind)
+            if by_editor if infosystem is None else by_infosystem:
+                lines += [f"    {kind.name}:", f"      amount_sign: {kind.sign}", *by_infosystem, *by_editor]
+            else:
+                self.missing.append(
+                    f"document {kind.name}: no field ({' or '.join(_KIND_FIELDS)}) that tells it from a receipt; "
+                    "optional, left out, and such a decision is refused"
+                )
+        if not self._customer_locks:
+            self.missing.append(
+                "payment editor: the customer can't be opened for UPDATE, so nothing fences two writers"
+            )
         return lines
 
     async def _posting_infosystem(self) -> tuple[str, str, _Fields] | None:
@@ -301,16 +335,20 @@ class _Findings:
         )
         return None
 
-    def _infosystem_lines(self, workspace: str, search_word: str, fields: _Fields, *, reversal: bool) -> list[str]:
+    def _infosystem_lines(self, workspace: str, search_word: str, fields: _Fields, kind: _Kind) -> list[str]:
+        constants = _constants(fields, kind)
+        if constants is None:
+            return []
         where = f"infosystem {workspace}/{search_word}"
         buttons = [name for name, entry in fields.items() if entry.base_type == "BUTTON"]
         if len(buttons) != 1:
-            self.missing.append(f"{where}: the button that posts; it has {', '.join(buttons) or 'none'}")
-        inputs = {**_POSTING_INPUTS, **(_POSTING_REVERSAL if reversal else {})}
+            self._miss(f"{where}: the button that posts; it has {', '.join(buttons) or 'none'}")
+        inputs = {**_POSTING_INPUTS, **kind.infosystem_inputs}
         return [
             "      infosystem:",
             f"        workspace: {workspace}",
             f"        search_word: {search_word}",
+            *constants,
             "        inputs:",
             *(f"          {role}: {self._pick(fields, where, role, names, set())}" for role, names in inputs.items()),
             f"        press: {buttons[0] if len(buttons) == 1 else _MISSING}",
@@ -321,22 +359,22 @@ class _Findings:
             ),
         ]
 
-    async def _editor_lines(self, *, reversal: bool) -> list[str]:
-        payment = self._specs.get("payment")
-        fields = await self._fields_of(payment) if payment else {}
-        if payment and "NEW" not in await self._actions(payment):
-            self.missing.append(f"table {payment}: it allows no NEW; find the command that posts a payment")
-        inputs = {**_EDITOR_INPUTS, **(_EDITOR_REVERSAL if reversal else {})}
-        lines = ["      editor:", "        action: NEW", "        inputs:"]
+    def _editor_lines(self, fields: _Fields, kind: _Kind) -> list[str]:
+        constants = _constants(fields, kind)
+        if constants is None:
+            return []
+        inputs = {**_EDITOR_INPUTS, **kind.editor_inputs}
+        lines = ["      editor:", "        action: NEW", *constants, "        inputs:"]
         used = {name for names in inputs.values() for name in names if name in fields}
         for role, names in inputs.items():
             name = self._pick(fields, "payment editor", role, names, used)
             used.add(name.partition(" ")[0])
             lines.append(f"          {role}: {name}")
-        if self._customer_locks:
-            return [*lines, "        lock: {table: customer, action: UPDATE}"]
-        self.missing.append("payment editor: the customer can't be opened for UPDATE, so nothing fences two writers")
-        return lines
+        return [*lines, "        lock: {table: customer, action: UPDATE}"] if self._customer_locks else lines
+
+    def _miss(self, line: str) -> None:
+        if line not in self.missing:
+            self.missing.append(line)
 
     async def _has_path(self, table: str, path: str) -> bool:
         first, _, rest = path.partition("^")
@@ -399,6 +437,14 @@ class _Findings:
             target = self._specs.get(_TARGETS[role])
             return target is not None and entry.target == target
         return entry.base_type == _BASE_TYPES.get(role, "")
+
+
+def _constants(fields: _Fields, kind: _Kind) -> list[str] | None:
+    """The lines that tell the kind; None when it needs a field for that which is not there."""
+    if not kind.word:
+        return []
+    there = [name for name in _KIND_FIELDS if name in fields]
+    return [f"        constants: {{{there[0]}: {kind.word}}}  # guess: the word"] if there else None
 
 
 def _described(listed: Sequence[Mapping[str, Any]]) -> dict[str, _Field]:

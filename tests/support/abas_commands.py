@@ -6,7 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from connectors.abas.profile import Profile
-from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashReceipt
+from schemas.records.erp import (
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    ReversalReason,
+    ReverseCashReceipt,
+)
 from schemas.records.payments import PaymentMethod
 
 VALUE_ON = date(2026, 11, 20)
@@ -51,6 +57,34 @@ def reverse_receipt(
         method=PaymentMethod.CARD,
         reason=ReversalReason.REFUND,
         value_on=VALUE_ON,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def on_account(reference: str, minor: int = 25_00) -> PostOnAccountReceipt:
+    return PostOnAccountReceipt(
+        posting_reference=reference,
+        paytrace_transaction_id=reference.removeprefix("PT"),
+        abas_customer_id="70001",
+        amount_minor=minor,
+        currency="USD",
+        method=PaymentMethod.CARD,
+        value_on=VALUE_ON,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostWriteOff:
+    return PostWriteOff(
+        posting_reference=reference,
+        paytrace_transaction_id=reference.removeprefix("PT"),
+        abas_customer_id="70001",
+        abas_open_item_id=item,
+        invoice_number="RE-1",
+        amount_minor=minor,
+        currency="USD",
+        value_on=VALUE_ON,
+        reason=reason,
         occurred_at=OCCURRED_AT,
     )
 

@@ -13,12 +13,9 @@ from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
     PostingRefused,
-    PostOnAccountReceipt,
-    PostWriteOff,
     WriteOffPosted,
 )
-from schemas.records.payments import PaymentMethod
-from tests.support.abas_commands import OCCURRED_AT, VALUE_ON, post_receipt, reverse_receipt, with_strategy
+from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy, write_off
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 _numbers = itertools.count(700_000)
@@ -26,34 +23,6 @@ _numbers = itertools.count(700_000)
 
 def fresh() -> str:
     return f"PT{next(_numbers)}"
-
-
-def on_account(reference: str, minor: int = 25_00) -> PostOnAccountReceipt:
-    return PostOnAccountReceipt(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id="70001",
-        amount_minor=minor,
-        currency="USD",
-        method=PaymentMethod.CARD,
-        value_on=VALUE_ON,
-        occurred_at=OCCURRED_AT,
-    )
-
-
-def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostWriteOff:
-    return PostWriteOff(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id="70001",
-        abas_open_item_id=item,
-        invoice_number="RE-1",
-        amount_minor=minor,
-        currency="USD",
-        value_on=VALUE_ON,
-        reason=reason,
-        occurred_at=OCCURRED_AT,
-    )
 
 
 @pytest.fixture(params=["infosystem", "editor", "typecommand"])

@@ -14,8 +14,8 @@ from connectors.abas.profile import Profile, parse_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed
-from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
+from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, WriteOffPosted
+from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy, write_off
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 _numbers = itertools.count(900_000)
@@ -42,6 +42,8 @@ async def test_a_probed_profile_fits_and_posts_in_both_languages(
         assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
         reversal = reverse_receipt(f"{reference}-R", reference, item)
         assert isinstance(await sink.post(reversal), CashReceiptReversed)
+        assert isinstance(await sink.post(on_account(f"{reference}A")), CashReceiptPosted)
+        assert isinstance(await sink.post(write_off(f"{reference}W", item, 1)), WriteOffPosted)
         seen = {key async for key, _ in AbasSource(client, profile, settings).poll()}
         assert f"open-item/{item}" in seen
 
@@ -54,7 +56,7 @@ class _Poorer(AbasClient):
         return tuple({**g, "name": "OutstandngItm"} if g["tableSpec"] == "900:1" else dict(g) for g in listed)
 
     async def table_fields(self, table: str) -> tuple[dict[str, Any], ...]:
-        hidden = {"ypaytracecust"} if table == "0:1" else {"yposref"}
+        hidden = {"ypaytracecust"} if table == "0:1" else {"yposref", "ykind"}
         return tuple(dict(f) for f in await super().table_fields(table) if f["name"] not in hidden)
 
     async def all_infosystems(self) -> tuple[dict[str, Any], ...]:
@@ -72,6 +74,8 @@ async def test_what_was_not_found_is_listed_and_keeps_the_profile_from_use(sandb
     assert "posting_reference" in head
     assert "posting infosystem" in head
     assert "strategy: editor" in text
+    assert "document write_off: no field (ykind or yart)" in head
+    assert "    write_off:" not in text
     with pytest.raises(ProfileUnreadable, match=r"probed:\d+: tables\.open_item\.table"):
         parse_profile(text, origin="probed")
 
