@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # scipy ships no types
 
 EXACT_MARGIN_LINES = 160  # all-pairs shortest paths are n^3: 4 million steps, 20 ms
 DENSE_LINES = 600  # lines of one set that are solved exactly: 0.1 s; larger sets are lines that hardly differ
@@ -109,6 +108,9 @@ def _dense(lefts: list[int], rights: list[int], by_left: Mapping[int, Mapping[in
     for at, left in enumerate(lefts):
         for right, score in by_left[left].items():
             gains[at, column[right]] = score - _in_order(at, column[right], len(lefts), len(rights))
+    # Loaded when lines compete for the first time: half a second, which every process that starts would pay.
+    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
     rows, columns = linear_sum_assignment(gains, maximize=True)
     return {
         lefts[row]: rights[col] for row, col in zip(rows.tolist(), columns.tolist(), strict=True) if col < len(rights)
