@@ -8,16 +8,17 @@ its deposits is explained. A difference is a fee only inside the tolerance of a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
 from streams.domain.matching.fees import FeeSchedule
-from streams.domain.matching.subset import MOST_AMOUNTS, subset_sums
+from streams.domain.matching.subset import MOST_AMOUNTS, reaches, subset_sums
 
 LONGEST_RUN = 5  # settlement days in one deposit: a weekend with holidays on both sides
 DEPOSIT_REACH_DAYS = 10  # a deposit settles records of at most so many days before it
 SEARCH_MOST = 22  # records among which an exact subset is looked for; 2^22 subsets against amounts of 10^6 say little
+WHOLE_DAYS, ONE_BATCH = "whole days", "records of one batch"  # what a processor pays out: nothing left out, none added
 
 
 class RecordKind(StrEnum):
@@ -72,7 +73,11 @@ class BankDeposit:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A deposit and the records that it settles. Ensures: sum of records = deposit + fee."""
+    """A deposit and the records that it settles.
+
+    Ensures: sum of records = deposit + fee. takes_in_cancelling: other sets fit too, and each differs from this one by
+             records that cancel each other out, no more.
+    """
 
     deposit_id: str
     record_ids: tuple[str, ...]
@@ -82,6 +87,7 @@ class Settled:
     expected_fee_minor: int
     schedule_version: str
     how: str
+    takes_in_cancelling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +229,40 @@ def _settle(books: _Open, deposit: BankDeposit, schedule: FeeSchedule) -> Settle
         exact = [one for one in fitting if one.fee_minor == one.expected_fee_minor]
         if len(exact) == 1:
             return exact[0]
+        whole = _whole(books, deposit, exact)
+        if whole is not None:
+            return whole
         return Break(deposit.id, f"{len(fitting)} sets of records explain it equally well", 0)
     return closest or Break(deposit.id, "no record that it could settle is known", deposit.amount_minor)
+
+
+def _whole(books: _Open, deposit: BankDeposit, exact: Sequence[Settled]) -> Settled | None:
+    """The whole days or the batch that fit to the cent, if all else that fits only leaves out or adds what cancels out.
+
+    A capture and its return in one day can be left out or taken in, and the sum is the same. A processor pays whole
+    days and batches, so both are taken in. Sets of which each has a record that the other lacks stay a tie.
+    """
+    wholes = [one for one in exact if one.how in (WHOLE_DAYS, ONE_BATCH) and not one.fee_minor]
+    for whole in sorted(wholes, key=lambda one: (-len(one.record_ids), one.record_ids)):
+        if not _has_rival(books, deposit, whole, exact):
+            return replace(whole, takes_in_cancelling=True)
+    return None
+
+
+def _has_rival(books: _Open, deposit: BankDeposit, whole: Settled, exact: Sequence[Settled]) -> bool:
+    """Whether a set fits that has a record which the whole lacks, and lacks one which the whole has."""
+    taken = set(whole.record_ids)
+    if any(set(one.record_ids) - taken and taken - set(one.record_ids) for one in exact):
+        return True
+    near = _near(books, deposit)
+    if not _is_searched(near):
+        return False  # no sums were looked for, so whole days and batches are all that can fit
+    nets = {record.id: record.net_minor for record in near}
+    return any(
+        reaches([net for id_, net in nets.items() if id_ not in (added, lacked)], deposit.amount_minor - nets[added])
+        for added in nets.keys() - taken
+        for lacked in taken
+    )
 
 
 def _attempt(deposit: BankDeposit, group: Sequence[GatewayRecord], schedule: FeeSchedule, how: str) -> Settled | Break:
@@ -256,11 +294,7 @@ def _groups(books: _Open, deposit: BankDeposit) -> Iterator[tuple[str, list[Gate
         if keyed:
             yield "batch key", keyed
             return
-    near = [
-        record
-        for record in books.records.values()
-        if timedelta(0) <= deposit.on - record.settled_on <= timedelta(days=DEPOSIT_REACH_DAYS)
-    ]
+    near = _near(books, deposit)
     by_day: dict[date, list[GatewayRecord]] = {}
     for record in near:
         by_day.setdefault(record.settled_on, []).append(record)
@@ -269,11 +303,24 @@ def _groups(books: _Open, deposit: BankDeposit) -> Iterator[tuple[str, list[Gate
         run: list[GatewayRecord] = []
         for last in range(first, min(len(days), first + LONGEST_RUN)):
             run = run + by_day[days[last]]
-            yield "whole days", list(run)
+            yield WHOLE_DAYS, list(run)
     keys = {record.batch_key for record in near} - {""}
     for key in sorted(keys):
-        yield "records of one batch", [record for record in near if record.batch_key == key]
-    if 2 <= len(near) <= min(SEARCH_MOST, MOST_AMOUNTS):
+        yield ONE_BATCH, [record for record in near if record.batch_key == key]
+    if _is_searched(near):
         ordered = sorted(near, key=lambda one: one.id)
         for way in subset_sums([record.net_minor for record in ordered], deposit.amount_minor, len(ordered)).ways:
             yield "exact sum", [ordered[at] for at in way]
+
+
+def _near(books: _Open, deposit: BankDeposit) -> list[GatewayRecord]:
+    """Open records of the days before a deposit that names no batch."""
+    return [
+        record
+        for record in books.records.values()
+        if timedelta(0) <= deposit.on - record.settled_on <= timedelta(days=DEPOSIT_REACH_DAYS)
+    ]
+
+
+def _is_searched(near: Sequence[GatewayRecord]) -> bool:
+    return 2 <= len(near) <= min(SEARCH_MOST, MOST_AMOUNTS)

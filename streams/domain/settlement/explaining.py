@@ -21,6 +21,8 @@ from schemas.records.settlement import (
 )
 from streams.domain.matching.deposits import (
     DEPOSIT_REACH_DAYS,
+    ONE_BATCH,
+    WHOLE_DAYS,
     BankDeposit,
     Break,
     GatewayRecord,
@@ -34,15 +36,15 @@ from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenD
 Finding = DepositMatched | DepositMatchSuggested | DepositBreakFound
 
 REACH = timedelta(days=DEPOSIT_REACH_DAYS)
-RULE_VERSION = 1
+RULE_VERSION = 2
 BY_BATCH_KEY = "deposit-by-batch-key"
 BY_EXACT_SUM = "deposit-by-exact-sum"
 BY_SAME_AMOUNT = "deposit-by-same-amount"
 # How the engine names its ways, and how our events name them.
 _RULES = {
     "batch key": BY_BATCH_KEY,
-    "whole days": "deposit-by-whole-days",
-    "records of one batch": "deposit-by-one-batch",
+    WHOLE_DAYS: "deposit-by-whole-days",
+    ONE_BATCH: "deposit-by-one-batch",
     "exact sum": BY_EXACT_SUM,
 }
 MOST_LINES = 10_000  # an event names each line; so many of 40 bytes stay well below a record's 1 MiB
@@ -350,6 +352,8 @@ class _Question:
             f"settled {min(line.moved_on for line in lines)} to {max(line.moved_on for line in lines)}, "
             f"booked {self._deposit.moved_on}",
         ]
+        if found.takes_in_cancelling:
+            evidence.append("other sets fit too, and differ by lines that cancel each other out; nothing is left out")
         doubts = [*self._doubts(found, rule, lines)]
         shared: dict[str, Any] = {
             "settlement_account": self._state.account,

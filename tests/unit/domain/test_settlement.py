@@ -165,6 +165,17 @@ def test_an_ach_return_is_taken_out_of_the_deposit_of_its_day(account: Account) 
     assert account.of(DepositMatched)[0].line_ids == ("a0:RETURNED", "a1:CAPTURED")
 
 
+def test_an_ach_debit_that_clears_and_comes_back_within_a_day_makes_no_break(account: Account) -> None:
+    cleared = settled("a1", 80_00, 1, method=PaymentMethod.ACH)
+    returned = settled("a1", 80_00, 1, method=PaymentMethod.ACH, movement=Movement.RETURNED)
+    account.tell(settled("1", 100_00, 1), settled("2", 41_17, 1), cleared, returned, bank("b1", 141_17, 2))
+    (matched,) = account.of(DepositMatched)
+    assert matched.line_ids == ("1:CAPTURED", "2:CAPTURED", "a1:CAPTURED", "a1:RETURNED")
+    assert matched.rule == "deposit-by-whole-days"
+    assert "cancel each other out" in matched.evidence[-1]
+    assert account.open_line_ids == []
+
+
 # -- fees ------------------------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.domain.matching.deposits import BankDeposit, GatewayRecord, RecordKind, daily_bridges
+from streams.domain.matching.deposits import LONGEST_RUN, BankDeposit, GatewayRecord, RecordKind, daily_bridges
 from streams.domain.matching.fees import (
     NO_FEES,
     FeeRate,
@@ -71,6 +72,61 @@ def test_two_sets_that_fit_equally_are_not_chosen_between() -> None:
     bridges = daily_bridges(records, [deposit("d", 10_000, 2)], NO_FEES, day(2))
     assert not bridges[-1].settled
     assert "equally well" in bridges[-1].breaks[0].reason
+
+
+def test_a_capture_and_its_return_in_one_day_are_taken_in_together() -> None:
+    back = GatewayRecord("ret", RecordKind.REFUND, 4_000, day(0), day(0))
+    records = [capture("a", 10_000), capture("b", 3_100), capture("ach", 4_000), back]
+    (settled,) = daily_bridges(records, [deposit("d", 13_100, 1)], NO_FEES, day(1))[-1].settled
+    assert settled.record_ids == ("a", "ach", "b", "ret")
+    assert settled.takes_in_cancelling
+
+
+def test_a_day_that_cancels_itself_out_is_paid_with_the_day_beside_it() -> None:
+    back = GatewayRecord("ret", RecordKind.REFUND, 4_000, day(1), day(1))
+    records = [capture("a", 10_000), capture("b", 3_100), capture("ach", 4_000, on=1), back]
+    (settled,) = daily_bridges(records, [deposit("d", 13_100, 2)], NO_FEES, day(2))[-1].settled
+    assert settled.record_ids == ("a", "ach", "b", "ret")
+
+
+def test_records_of_another_day_that_would_do_instead_keep_it_a_tie() -> None:
+    back = GatewayRecord("ret", RecordKind.REFUND, 4_000, day(0), day(0))
+    records = [capture("a", 10_000), capture("ach", 4_000), back, capture("b", 10_000, on=1), capture("c", 700, on=1)]
+    bridge = daily_bridges(records, [deposit("d", 10_000, 2)], NO_FEES, day(2))[-1]
+    assert not bridge.settled
+    assert "equally well" in bridge.breaks[0].reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from([100, 200, 300, 700, 1_100]), st.booleans()),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(0, 2),
+)
+def test_what_is_chosen_to_the_cent_is_never_one_of_two_genuinely_different_sets(
+    told: list[tuple[int, int, bool]], paid_on: int
+) -> None:
+    records = [
+        GatewayRecord(f"r{at}", RecordKind.REFUND if is_back else RecordKind.CAPTURE, amount, day(on), day(on))
+        for at, (on, amount, is_back) in enumerate(told)
+    ]
+    paid = sum(one.net_minor for one in records if one.settled_on == day(paid_on))
+    bridge = daily_bridges(records, [deposit("d", paid, 3)], NO_FEES, day(3))[-1]
+    fitting = [
+        {one.id for one in some}
+        for count in range(2, len(records) + 1)
+        for some in combinations(records, count)
+        if sum(one.net_minor for one in some) == paid
+    ]
+    if bridge.settled:
+        chosen = set(bridge.settled[0].record_ids)
+        assert all(one <= chosen or chosen <= one for one in fitting)
+    whole = {one.id for one in records}
+    if whole in fitting and len({one.settled_on for one in records}) <= LONGEST_RUN:
+        assert bridge.settled[0].record_ids == tuple(sorted(whole))  # all of it: nothing else can be different
 
 
 def test_a_late_record_closes_the_deposit_on_the_day_it_becomes_known() -> None:
