@@ -14,7 +14,9 @@ from schemas.records.erp import (
     PostOnAccountReceipt,
     PostWriteOff,
     ReverseCashReceipt,
+    ReverseWriteOff,
     WriteOffPosted,
+    WriteOffReversed,
 )
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -25,8 +27,8 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import ObservedBy, TransactionObserved
 
-ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
-ErpOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | PostingRefused
+ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+ErpOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
 Sighting = tuple[str, tuple[Any, ...]]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, equals
-from connectors.abas.documents import CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF
+from connectors.abas.documents import CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF, WRITE_OFF_REVERSAL
 from connectors.abas.documents.kind import Command, CommandT, DocumentKind
 from connectors.abas.errors import (
     AbasDocumentContradicts,
@@ -33,10 +33,12 @@ from schemas.records.erp import (
     PostOnAccountReceipt,
     PostWriteOff,
     ReverseCashReceipt,
+    ReverseWriteOff,
     WriteOffPosted,
+    WriteOffReversed,
 )
 
-Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | PostingRefused
+Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
 # The others follow a person's decision; where the profile leaves them out, that decision is refused.
 _ALWAYS_NEEDED = (CASH_RECEIPT, RECEIPT_REVERSAL)
 
@@ -85,6 +87,8 @@ class AbasSink:
                 return await self._post(WRITE_OFF, command)
             case ReverseCashReceipt():
                 return await self._post(RECEIPT_REVERSAL, command)
+            case ReverseWriteOff():
+                return await self._post(WRITE_OFF_REVERSAL, command)
 
     async def _post(self, kind: DocumentKind[CommandT], command: CommandT) -> Outcome:
         async def look_up() -> PostedDocument | None:

@@ -88,6 +88,22 @@ class PostWriteOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseWriteOff:
+    """Command: take back a posted write-off. Key: abas_customer_id."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    reverses_reference: str
+    abas_open_item_id: str
+    invoice_number: str
+    amount_minor: int
+    currency: str
+    value_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CashReceiptPosted:
     """Outcome: abas holds this cash receipt, once."""
 
@@ -123,6 +139,21 @@ class WriteOffPosted:
     posting_reference: str
     paytrace_transaction_id: str
     abas_customer_id: str
+    amount_minor: int
+    currency: str
+    abas_document_id: str
+    abas_document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffReversed:
+    """Outcome: abas holds the document that takes a write-off back, once."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    reverses_reference: str
     amount_minor: int
     currency: str
     abas_document_id: str

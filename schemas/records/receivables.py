@@ -32,6 +32,8 @@ class Decision(StrEnum):
     WRITE_OFF = "WRITE_OFF"
     ON_ACCOUNT = "ON_ACCOUNT"
     UNMATCH = "UNMATCH"
+    POST_AGAIN = "POST_AGAIN"
+    UNDO_WRITE_OFF = "UNDO_WRITE_OFF"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +304,54 @@ class RestWriteOffRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestWriteOffReversalRequested:
+    """A write-off was wrong; abas is asked to take it back."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    reverses_reference: str
+    abas_open_item_id: str
+    invoice_number: str
+    amount_minor: int
+    currency: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWriteOffReversed:
+    """abas holds the document that takes the write-off back; the rest is open again."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    reverses_reference: str
+    abas_open_item_id: str
+    amount_minor: int
+    currency: str
+    abas_document_id: str
+    abas_document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestWriteOffReversalRefused:
+    """abas refused to take the write-off back; it stands."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    reverses_reference: str
+    abas_open_item_id: str
+    amount_minor: int
+    currency: str
+    detail: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmMatch:
     """Command of a person: take this suggestion. Key: abas_customer_id."""
 
@@ -371,6 +421,30 @@ class PutOnAccount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmatchEntry:
     """Command of a person: this match was wrong, the money waits again. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostAgain:
+    """Command of a person: what abas refused fits now, ask for the same document again. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoWriteOff:
+    """Command of a person: this write-off was wrong, the rest is open again. Key: abas_customer_id."""
 
     command_id: str
     abas_customer_id: str

@@ -10,7 +10,13 @@ import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable, Unreadable
-from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostWriteOff, ReverseCashReceipt
+from schemas.records.erp import (
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    ReverseCashReceipt,
+    ReverseWriteOff,
+)
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
 from streams.ports import Ledger
@@ -35,7 +41,7 @@ def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
 
     async def perform(_state: Nothing, record: Any) -> tuple[Any, ...]:
         match record:
-            case PostCashReceipt() | PostOnAccountReceipt() | ReverseCashReceipt() | PostWriteOff():
+            case PostCashReceipt() | PostOnAccountReceipt() | ReverseCashReceipt() | PostWriteOff() | ReverseWriteOff():
                 return (await ledger.post(record),)
             case _:
                 raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")

@@ -16,7 +16,7 @@ from typing import Any
 # U (unmatched), A (waits again).
 _REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
 RECEIPT_KINDS = frozenset({"receipt", "on_account"})
-WRITE_OFF = "write_off"  # a document that is none of PayTrace's money
+WRITE_OFF = "write_off"  # a document that is none of PayTrace's money, and neither is what takes it back
 MONEY_IN = frozenset({"PENDING", "SETTLED"})
 REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND"})
 
@@ -72,7 +72,12 @@ def audit(
         for reference, count in Counter(str(document["posting_reference"]) for document in documents).items()
         if count > 1
     ]
-    documents = [document for document in documents if document["kind"] != WRITE_OFF]
+    written_off = {str(document["posting_reference"]) for document in documents if document["kind"] == WRITE_OFF}
+    documents = [
+        document
+        for document in documents
+        if not written_off & {str(document["posting_reference"]), str(document.get("reverses_reference"))}
+    ]
     # A refund's document is booked under its own transaction, so every charge can be held to its own documents.
     booked = _sum_by_owner(documents)
     waiting: dict[str, int] = defaultdict(int)

@@ -7,6 +7,7 @@ posted one by one. For the policy (posting.py) and for an operator's decisions (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from schemas.records.receivables import (
@@ -64,7 +65,8 @@ def put_on_account(
         decided_by=by,
         occurred_at=at,
     )
-    return on_account, _requested(state, receipt, reference, amount_minor, None, at)
+    part = replace(receipt, posting_reference=reference, amount_minor=amount_minor)
+    return on_account, requested(state, part, None, at)
 
 
 def reversal_divided(
@@ -136,19 +138,19 @@ def _matched(
         decided_by=by,
         occurred_at=at,
     )
-    return matched, _requested(state, receipt, reference, part.amount_minor, part.item.abas_open_item_id, at)
+    share = replace(receipt, posting_reference=reference, amount_minor=part.amount_minor)
+    return matched, requested(state, share, part.item.abas_open_item_id, at)
 
 
-def _requested(
-    state: State, receipt: Entry, reference: str, amount_minor: int, item_id: str | None, at: datetime
-) -> PostingRequested:
+def requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> PostingRequested:
+    """The event that asks abas for the document of this entry, or of this part of one."""
     return PostingRequested(
-        posting_reference=reference,
-        paytrace_transaction_id=receipt.transaction_id,
+        posting_reference=entry.posting_reference,
+        paytrace_transaction_id=entry.transaction_id,
         abas_customer_id=state.abas_customer_id,
-        direction=receipt.direction,
-        amount_minor=amount_minor,
-        currency=receipt.currency,
+        direction=entry.direction,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
         abas_open_item_id=item_id,
         occurred_at=at,
     )

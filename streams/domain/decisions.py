@@ -1,4 +1,4 @@
-"""What a person may decide about a customer's money: take a suggestion or reject it, divide, write off, undo.
+"""What a person may decide about a customer's money: take a suggestion or reject it, divide, write off, undo, repeat.
 
 For the finance people behind `saldo decide`. Every command leaves one event with who, when and why, also a refused one,
 and is decided once however often it arrives. Whatever is decided, an item is never asked for more than it has open, and
@@ -8,11 +8,11 @@ a person's word about money that abas may hold any moment is refused rather than
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import yaml
 
@@ -24,21 +24,26 @@ from schemas.records.receivables import (
     DecisionTaken,
     EntryUnmatched,
     MatchSuggested,
+    PostAgain,
     PutOnAccount,
     RejectMatch,
     RestWriteOffRequested,
+    RestWriteOffReversalRequested,
     SplitEntry,
+    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
-from streams.domain.allocation import applied, divided_by_hand, put_on_account
+from streams.domain.allocation import applied, divided_by_hand, put_on_account, requested
 from streams.domain.availability import available_minor, holders_of
 from streams.domain.entries import Event
 from streams.domain.entry import Entry, EntryStatus, State
-from streams.domain.families import unclaimed_minor
+from streams.domain.families import receipt_to_reverse, unclaimed_minor
 from streams.domain.matching_rules import Option, Part
 
-Command: TypeAlias = ConfirmMatch | RejectMatch | SplitEntry | WriteOffRest | PutOnAccount | UnmatchEntry
+Command: TypeAlias = (
+    ConfirmMatch | RejectMatch | SplitEntry | WriteOffRest | PutOnAccount | UnmatchEntry | PostAgain | UndoWriteOff
+)
 LIMITS_FILE = Path(__file__).with_name("write_off_limits.yaml")
 BY_HAND = "by-hand"
 
@@ -49,6 +54,8 @@ _DECISIONS: Mapping[type, Decision] = {
     WriteOffRest: Decision.WRITE_OFF,
     PutOnAccount: Decision.ON_ACCOUNT,
     UnmatchEntry: Decision.UNMATCH,
+    PostAgain: Decision.POST_AGAIN,
+    UndoWriteOff: Decision.UNDO_WRITE_OFF,
 }
 
 
@@ -85,31 +92,19 @@ def decide_command(state: State, command: Command) -> tuple[Event, ...]:
     if command.command_id in state.command_ids:
         return ()
     answer = _answer(state, command)
-    decision = _DECISIONS[type(command)]
+    told: dict[str, Any] = {
+        "command_id": command.command_id,
+        "abas_customer_id": command.abas_customer_id,
+        "decision": _DECISIONS[type(command)],
+        "posting_reference": answer.posting_reference,
+        "abas_open_item_ids": answer.items,
+        "decided_by": command.decided_by,
+        "reason": command.reason,
+        "occurred_at": command.occurred_at,
+    }
     if answer.refused:
-        refused = DecisionRefused(
-            command_id=command.command_id,
-            abas_customer_id=command.abas_customer_id,
-            decision=decision,
-            posting_reference=answer.posting_reference,
-            abas_open_item_ids=answer.items,
-            decided_by=command.decided_by,
-            reason=command.reason,
-            refused_because=answer.refused,
-            occurred_at=command.occurred_at,
-        )
-        return (refused,)
-    taken = DecisionTaken(
-        command_id=command.command_id,
-        abas_customer_id=command.abas_customer_id,
-        decision=decision,
-        posting_reference=answer.posting_reference,
-        abas_open_item_ids=answer.items,
-        decided_by=command.decided_by,
-        reason=command.reason,
-        occurred_at=command.occurred_at,
-    )
-    return (taken, *answer.events)
+        return (DecisionRefused(**told, refused_because=answer.refused),)
+    return (DecisionTaken(**told), *answer.events)
 
 
 def _answer(state: State, command: Command) -> Answer:
@@ -118,6 +113,10 @@ def _answer(state: State, command: Command) -> Answer:
             return _write_off(state, command)
         case UnmatchEntry():
             return _unmatch(state, command)
+        case PostAgain():
+            return _post_again(state, command)
+        case UndoWriteOff():
+            return _undo_write_off(state, command)
         case _:
             receipt, why_not = _waiting_receipt(state, command.posting_reference)
             if receipt is None:
@@ -262,9 +261,7 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     payers = holders_of(state, item_id)
     limits = write_off_limits()
     limit = limits.limits_minor.get(item.currency, 0)
-    before = sum(
-        one.amount_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id and one.is_at_abas
-    )
+    before = sum(one.held_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id)
     refused = ""
     if command.currency != item.currency:
         refused = f"invoice {item.invoice_number} is in {item.currency}, not in {command.currency}"
@@ -280,10 +277,8 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     if refused:
         return Answer("", (item_id,), refused=refused)
     payment = payers[-1].transaction_id
-    number = 1
-    while (reference := f"PT{payment}W{number}") in state.write_offs:
-        number += 1
-    requested = RestWriteOffRequested(
+    reference = _free_reference(state.write_offs, f"PT{payment}W")
+    asked = RestWriteOffRequested(
         posting_reference=reference,
         paytrace_transaction_id=payment,
         abas_customer_id=command.abas_customer_id,
@@ -295,7 +290,61 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
         reason=command.reason,
         occurred_at=command.occurred_at,
     )
-    return Answer(reference, (item_id,), (requested,))
+    return Answer(reference, (item_id,), (asked,))
+
+
+def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
+    reference = command.posting_reference
+    known = state.write_offs.get(reference)
+    if known is None or known.reverses is not None:
+        return Answer(reference, refused=f"this customer has no write-off {reference}")
+    items = (known.abas_open_item_id,)
+    why_not = {
+        EntryStatus.REQUESTED: f"{reference} is being posted; ask again once abas has answered",
+        EntryStatus.WAITING: f"abas refused {reference}, so there is nothing to take back",
+    }.get(known.status, "")
+    if any(one.reverses == reference and one.is_at_abas for one in state.write_offs.values()):
+        why_not = f"{reference} is taken back already"
+    if why_not:
+        return Answer(reference, items, refused=why_not)
+    asked = RestWriteOffReversalRequested(
+        posting_reference=_free_reference(state.write_offs, f"{reference}U"),
+        paytrace_transaction_id=known.transaction_id,
+        abas_customer_id=command.abas_customer_id,
+        reverses_reference=reference,
+        abas_open_item_id=known.abas_open_item_id,
+        invoice_number=state.items[known.abas_open_item_id].invoice_number,
+        amount_minor=known.amount_minor,
+        currency=known.currency,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        occurred_at=command.occurred_at,
+    )
+    return Answer(reference, items, (asked,))
+
+
+def _post_again(state: State, command: PostAgain) -> Answer:
+    """The same document under the same reference: if abas holds it after all, the sink finds it and posts nothing."""
+    reference = command.posting_reference
+    entry = state.entries.get(reference)
+    if entry is None:
+        is_write_off = reference in state.write_offs
+        why_not = "is no entry; decide the write-off anew" if is_write_off else "is no entry of this customer"
+        return Answer(reference, refused=f"{reference} {why_not}")
+    items = () if entry.abas_open_item_id is None else (entry.abas_open_item_id,)
+    if not entry.is_refused:
+        return Answer(reference, items, refused=f"{reference} was not refused by abas, so there is nothing to repeat")
+    if entry.is_receipt:
+        item_id = entry.abas_open_item_id
+        parts = () if item_id is None else (Part(state.items[item_id], entry.amount_minor),)
+        refused = _too_much(state, parts)
+    else:
+        receipt = receipt_to_reverse(state, entry)
+        item_id = receipt.abas_open_item_id if receipt else None
+        refused = "" if receipt else f"abas holds no receipt from which {reference} could be taken back"
+    if refused:
+        return Answer(reference, items, refused=refused)
+    return Answer(reference, items, (requested(state, entry, item_id, command.occurred_at),))
 
 
 def _unmatch(state: State, command: UnmatchEntry) -> Answer:
@@ -313,8 +362,8 @@ def _unmatch(state: State, command: UnmatchEntry) -> Answer:
         abas_open_item_id=entry.abas_open_item_id,
         amount_minor=unclaimed_minor(state, entry) if is_posted else entry.amount_minor,
         currency=entry.currency,
-        reversal_reference=_free_reference(state, f"{reference}U") if is_posted else None,
-        released_reference=_free_reference(state, f"{reference}A") if is_posted else None,
+        reversal_reference=_free_reference(state.entries, f"{reference}U") if is_posted else None,
+        released_reference=_free_reference(state.entries, f"{reference}A") if is_posted else None,
         occurred_at=command.occurred_at,
     )
     return Answer(reference, item, (unmatched,))
@@ -339,8 +388,8 @@ def _not_to_unmatch(state: State, reference: str, entry: Entry | None) -> str:
             assert_never(entry.status)
 
 
-def _free_reference(state: State, base: str) -> str:
+def _free_reference(taken: Container[str], base: str) -> str:
     number = 1
-    while f"{base}{number}" in state.entries:
+    while f"{base}{number}" in taken:
         number += 1
     return f"{base}{number}"

@@ -25,6 +25,9 @@ from schemas.records.receivables import (
     RefundMatched,
     RestWriteOffRefused,
     RestWriteOffRequested,
+    RestWriteOffReversalRefused,
+    RestWriteOffReversalRequested,
+    RestWriteOffReversed,
     RestWrittenOff,
 )
 from streams.domain.entry import Entry, EntryKind, EntryStatus, State, WriteOff
@@ -41,7 +44,14 @@ EntryEvent: TypeAlias = (
     | EntryPutOnAccount
     | RefundMatched
 )
-WriteOffEvent: TypeAlias = RestWriteOffRequested | RestWrittenOff | RestWriteOffRefused
+WriteOffEvent: TypeAlias = (
+    RestWriteOffRequested
+    | RestWrittenOff
+    | RestWriteOffRefused
+    | RestWriteOffReversalRequested
+    | RestWriteOffReversed
+    | RestWriteOffReversalRefused
+)
 Event: TypeAlias = (
     OpenItemRecorded
     | MovementRecorded
@@ -69,7 +79,14 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, entries=_with_part(state.entries, event))
         case EntryUnmatched():
             return replace(state, entries=_unmatched(state.entries, event))
-        case RestWriteOffRequested() | RestWrittenOff() | RestWriteOffRefused():
+        case (
+            RestWriteOffRequested()
+            | RestWrittenOff()
+            | RestWriteOffRefused()
+            | RestWriteOffReversalRequested()
+            | RestWriteOffReversed()
+            | RestWriteOffReversalRefused()
+        ):
             return replace(state, write_offs=_write_offs_after(state.write_offs, event))
         case _:
             entry = state.entries.get(event.posting_reference)
@@ -171,20 +188,21 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
 
 def _write_offs_after(write_offs: dict[str, WriteOff], event: WriteOffEvent) -> dict[str, WriteOff]:
     match event:
-        case RestWriteOffRequested():
+        case RestWriteOffRequested() | RestWriteOffReversalRequested():
             made = WriteOff(
                 posting_reference=event.posting_reference,
                 transaction_id=event.paytrace_transaction_id,
                 abas_open_item_id=event.abas_open_item_id,
                 amount_minor=event.amount_minor,
                 currency=event.currency,
+                reverses=event.reverses_reference if isinstance(event, RestWriteOffReversalRequested) else None,
             )
             return {**write_offs, made.posting_reference: made}
-        case RestWrittenOff() | RestWriteOffRefused():
+        case RestWrittenOff() | RestWriteOffRefused() | RestWriteOffReversed() | RestWriteOffReversalRefused():
             known = write_offs.get(event.posting_reference)
             if known is None:
                 return write_offs
-            is_posted = isinstance(event, RestWrittenOff)
+            is_posted = isinstance(event, RestWrittenOff | RestWriteOffReversed)
             status = EntryStatus.POSTED if is_posted else EntryStatus.WAITING
             at = event.occurred_at if is_posted else None
             return {**write_offs, known.posting_reference: replace(known, status=status, posted_at=at)}

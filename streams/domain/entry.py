@@ -125,7 +125,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOff:
-    """What is given up of an open item. Units: amount_minor is minor units of currency, never negative."""
+    """What is given up of an open item, or the document that takes that back.
+
+    Units: amount_minor is minor units of currency, never negative. reverses is the write-off that is taken back, None
+           for a write-off itself.
+    """
 
     posting_reference: str
     transaction_id: str
@@ -134,11 +138,19 @@ class WriteOff:
     currency: str
     status: EntryStatus = EntryStatus.REQUESTED
     posted_at: datetime | None = None
+    reverses: str | None = None
 
     @property
     def is_at_abas(self) -> bool:
-        """Requested or posted, so it lowers what is open."""
+        """Requested or posted, so abas holds the document or may hold it any moment."""
         return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+    @property
+    def held_minor(self) -> int:
+        """What it lowers the open item by: a write-off once requested, its reversal once abas has confirmed it."""
+        if self.reverses is None:
+            return self.amount_minor if self.is_at_abas else 0
+        return -self.amount_minor if self.status is EntryStatus.POSTED else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

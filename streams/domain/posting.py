@@ -19,10 +19,9 @@ from schemas.records.receivables import (
     EntryNetted,
     EntryWaiting,
     MatchSuggested,
-    PostingRequested,
     RefundMatched,
 )
-from streams.domain.allocation import applied, reversal_divided
+from streams.domain.allocation import applied, requested, reversal_divided
 from streams.domain.availability import available_minor, holders_of
 from streams.domain.entries import Event, evolve
 from streams.domain.entry import Entry, EntryKind, EntryStatus, State
@@ -123,7 +122,7 @@ def _request_on_account(state: State, at: datetime) -> tuple[Event, ...]:
     """A receipt that a person put on account stays there, also if its amount changed since."""
     for receipt in _waiting(state):
         if receipt.on_account and not receipt.is_refused:
-            return (_requested(state, receipt, None, at),)
+            return (requested(state, receipt, None, at),)
     return ()
 
 
@@ -160,7 +159,7 @@ def _request_reversal(state: State, at: datetime) -> tuple[Event, ...]:
             continue
         receipt = receipt_to_reverse(state, reversal)
         if receipt is not None:
-            return (_requested(state, reversal, receipt.abas_open_item_id, at),)
+            return (requested(state, reversal, receipt.abas_open_item_id, at),)
     return ()
 
 
@@ -268,19 +267,6 @@ def _voided_refund(state: State, entry: Entry) -> Entry | None:
     if entry.kind is not EntryKind.REFUND_VOID:
         return None
     return refund_of(state.entries, entry.transaction_id)
-
-
-def _requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> PostingRequested:
-    return PostingRequested(
-        posting_reference=entry.posting_reference,
-        paytrace_transaction_id=entry.transaction_id,
-        abas_customer_id=state.abas_customer_id,
-        direction=entry.direction,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
-        abas_open_item_id=item_id,
-        occurred_at=at,
-    )
 
 
 def _netted_together(state: State, entry: Entry, opposite: tuple[Entry, ...], at: datetime) -> tuple[Event, ...]:

@@ -21,7 +21,9 @@ from schemas.records.erp import (
     PostWriteOff,
     ReversalReason,
     ReverseCashReceipt,
+    ReverseWriteOff,
     WriteOffPosted,
+    WriteOffReversed,
 )
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
@@ -31,14 +33,19 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
+    PostAgain,
     PostingRequested,
     PutOnAccount,
     RefundMatched,
     RejectMatch,
     RestWriteOffRefused,
     RestWriteOffRequested,
+    RestWriteOffReversalRefused,
+    RestWriteOffReversalRequested,
+    RestWriteOffReversed,
     RestWrittenOff,
     SplitEntry,
+    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -77,13 +84,22 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             return _with_consequences(state, _on_open_item(state, record), record.observed_at)
         case CashReceiptPosted() | CashReceiptReversed():
             return _with_consequences(state, _on_posted(state, record), record.occurred_at)
-        case WriteOffPosted():
+        case WriteOffPosted() | WriteOffReversed():
             return _with_consequences(state, _on_written_off(state, record), record.occurred_at)
         case PostingRefused() if record.posting_reference in state.write_offs:
             return _with_consequences(state, _on_write_off_refused(state, record), record.occurred_at)
         case PostingRefused():
             return _with_consequences(state, _on_refused(state, record), record.occurred_at)
-        case ConfirmMatch() | RejectMatch() | SplitEntry() | WriteOffRest() | PutOnAccount() | UnmatchEntry():
+        case (
+            ConfirmMatch()
+            | RejectMatch()
+            | SplitEntry()
+            | WriteOffRest()
+            | PutOnAccount()
+            | UnmatchEntry()
+            | PostAgain()
+            | UndoWriteOff()
+        ):
             return _with_consequences(state, decide_command(state, record), record.occurred_at)
         case _:
             raise no_rule_for(record, RECEIVABLES_INBOX)
@@ -97,6 +113,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return () if entry is None else (Output(ERP_COMMANDS, _command(state, entry, event)),)
         case RestWriteOffRequested():
             return (Output(ERP_COMMANDS, _write_off_command(event)),)
+        case RestWriteOffReversalRequested():
+            return (Output(ERP_COMMANDS, _write_off_reversal_command(event)),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -188,10 +206,24 @@ def _on_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
     return (waiting_event(state, entry, refused, outcome.occurred_at),)
 
 
-def _on_written_off(state: State, outcome: WriteOffPosted) -> tuple[Event, ...]:
+def _on_written_off(state: State, outcome: WriteOffPosted | WriteOffReversed) -> tuple[Event, ...]:
     known = state.write_offs.get(outcome.posting_reference)
     if known is None or known.status is EntryStatus.POSTED:
         return ()
+    if known.reverses is not None:
+        reversed_ = RestWriteOffReversed(
+            posting_reference=known.posting_reference,
+            paytrace_transaction_id=known.transaction_id,
+            abas_customer_id=outcome.abas_customer_id,
+            reverses_reference=known.reverses,
+            abas_open_item_id=known.abas_open_item_id,
+            amount_minor=known.amount_minor,
+            currency=known.currency,
+            abas_document_id=outcome.abas_document_id,
+            abas_document_number=outcome.abas_document_number,
+            occurred_at=outcome.occurred_at,
+        )
+        return (reversed_,)
     return (
         RestWrittenOff(
             posting_reference=known.posting_reference,
@@ -211,6 +243,20 @@ def _on_write_off_refused(state: State, outcome: PostingRefused) -> tuple[Event,
     known = state.write_offs[outcome.posting_reference]
     if known.status is not EntryStatus.REQUESTED:
         return ()
+    detail = f"{outcome.code}: {outcome.message}"
+    if known.reverses is not None:
+        stands = RestWriteOffReversalRefused(
+            posting_reference=known.posting_reference,
+            paytrace_transaction_id=known.transaction_id,
+            abas_customer_id=outcome.abas_customer_id,
+            reverses_reference=known.reverses,
+            abas_open_item_id=known.abas_open_item_id,
+            amount_minor=known.amount_minor,
+            currency=known.currency,
+            detail=detail,
+            occurred_at=outcome.occurred_at,
+        )
+        return (stands,)
     return (
         RestWriteOffRefused(
             posting_reference=known.posting_reference,
@@ -219,7 +265,7 @@ def _on_write_off_refused(state: State, outcome: PostingRefused) -> tuple[Event,
             abas_open_item_id=known.abas_open_item_id,
             amount_minor=known.amount_minor,
             currency=known.currency,
-            detail=f"{outcome.code}: {outcome.message}",
+            detail=detail,
             occurred_at=outcome.occurred_at,
         ),
     )
@@ -298,5 +344,21 @@ def _write_off_command(event: RestWriteOffRequested) -> PostWriteOff:
         currency=event.currency,
         value_on=event.occurred_at.astimezone(UTC).date(),
         reason=event.reason,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _write_off_reversal_command(event: RestWriteOffReversalRequested) -> ReverseWriteOff:
+    """The value date is the day of the decision, as it was for the write-off."""
+    return ReverseWriteOff(
+        posting_reference=event.posting_reference,
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        abas_customer_id=event.abas_customer_id,
+        reverses_reference=event.reverses_reference,
+        abas_open_item_id=event.abas_open_item_id,
+        invoice_number=event.invoice_number,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        value_on=event.occurred_at.astimezone(UTC).date(),
         occurred_at=event.occurred_at,
     )

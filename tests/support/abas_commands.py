@@ -12,6 +12,7 @@ from schemas.records.erp import (
     PostWriteOff,
     ReversalReason,
     ReverseCashReceipt,
+    ReverseWriteOff,
 )
 from schemas.records.payments import PaymentMethod
 
@@ -85,6 +86,21 @@ def write_off(reference: str, item: str, minor: int, reason: str = "below the co
         currency="USD",
         value_on=VALUE_ON,
         reason=reason,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def undo_write_off(reference: str, reverses: str, item: str, minor: int) -> ReverseWriteOff:
+    return ReverseWriteOff(
+        posting_reference=reference,
+        paytrace_transaction_id=reverses.removeprefix("PT"),
+        abas_customer_id="70001",
+        reverses_reference=reverses,
+        abas_open_item_id=item,
+        invoice_number="RE-1",
+        amount_minor=minor,
+        currency="USD",
+        value_on=VALUE_ON,
         occurred_at=OCCURRED_AT,
     )
 

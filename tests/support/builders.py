@@ -20,7 +20,9 @@ from schemas.records.erp import (
     PostOnAccountReceipt,
     PostWriteOff,
     ReverseCashReceipt,
+    ReverseWriteOff,
     WriteOffPosted,
+    WriteOffReversed,
 )
 from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import (
@@ -185,10 +187,10 @@ def open_item(
     )
 
 
-Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
+Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
 
 
-def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOffPosted:
+def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed:
     """The outcome of a command that abas carried out."""
     told: dict[str, Any] = {
         "posting_reference": command.posting_reference,
@@ -202,6 +204,8 @@ def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOff
     }
     if isinstance(command, PostWriteOff):
         return WriteOffPosted(**told)
+    if isinstance(command, ReverseWriteOff):
+        return WriteOffReversed(reverses_reference=command.reverses_reference, **told)
     if isinstance(command, PostCashReceipt | PostOnAccountReceipt):
         return CashReceiptPosted(**told)
     return CashReceiptReversed(reverses_reference=command.reverses_reference, **told)

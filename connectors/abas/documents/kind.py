@@ -17,12 +17,14 @@ from schemas.records.erp import (
     PostOnAccountReceipt,
     PostWriteOff,
     ReverseCashReceipt,
+    ReverseWriteOff,
     WriteOffPosted,
+    WriteOffReversed,
 )
 
-Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
-PostedOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted
-CommandT = TypeVar("CommandT", PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt, PostWriteOff)
+Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+PostedOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed
+CommandT = TypeVar("CommandT", PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt, PostWriteOff, ReverseWriteOff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def common_values(command: Command, profile: Profile, kind_name: str) -> dict[Ro
     }
 
 
-def item_values(command: PostCashReceipt | ReverseCashReceipt | PostWriteOff) -> dict[Role, str]:
+def item_values(command: PostCashReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff) -> dict[Role, str]:
     """Write which open item a document is for, by role; nothing for the reversal of a receipt on account."""
     if not command.abas_open_item_id:
         return {}

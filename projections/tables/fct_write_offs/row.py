@@ -1,4 +1,4 @@
-"""fct_write_offs: what was given up of open items. No money of the payer, so no bridge counts it."""
+"""fct_write_offs: what was given up of open items or taken back. No money of the payer, so no bridge counts it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from schemas.records.receivables import RestWriteOffRefused, RestWriteOffRequested, RestWrittenOff
+from schemas.records.receivables import (
+    RestWriteOffRefused,
+    RestWriteOffRequested,
+    RestWriteOffReversalRefused,
+    RestWriteOffReversalRequested,
+    RestWriteOffReversed,
+    RestWrittenOff,
+)
 
-WRITE_OFF_EVENTS = (RestWriteOffRequested, RestWrittenOff, RestWriteOffRefused)
+WRITE_OFF_EVENTS = (
+    RestWriteOffRequested,
+    RestWrittenOff,
+    RestWriteOffRefused,
+    RestWriteOffReversalRequested,
+    RestWriteOffReversed,
+    RestWriteOffReversalRefused,
+)
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:

@@ -14,8 +14,16 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostingRefused,
     WriteOffPosted,
+    WriteOffReversed,
 )
-from tests.support.abas_commands import on_account, post_receipt, reverse_receipt, with_strategy, write_off
+from tests.support.abas_commands import (
+    on_account,
+    post_receipt,
+    reverse_receipt,
+    undo_write_off,
+    with_strategy,
+    write_off,
+)
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 _numbers = itertools.count(700_000)
@@ -69,6 +77,23 @@ async def test_a_rest_is_written_off_once_and_clears_the_item(sandbox: AbasSandb
     assert next(one["open_minor"] for one in sandbox.open_items() if one["id"] == item) == 0
     more = await sink.post(write_off(f"{receipt}W2", item, 1))
     assert isinstance(more, PostingRefused)
+
+
+async def test_a_write_off_is_taken_back_once_and_the_rest_is_open_again(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    receipt, [item] = fresh(), sandbox.seed(open_item("RE-1", "103.00"))
+    await sink.post(post_receipt(receipt, item, minor=100_00))
+    await sink.post(write_off(f"{receipt}W1", item, 3_00))
+    command = undo_write_off(f"{receipt}W1U1", f"{receipt}W1", item, 3_00)
+    outcome = await sink.post(command)
+    assert isinstance(outcome, WriteOffReversed)
+    assert outcome.reverses_reference == f"{receipt}W1"
+    assert await sink.post(command) == outcome
+    assert held(sandbox, f"{receipt}W1U1") == [("reversal", 3_00, "RE-1")]
+    assert next(one["open_minor"] for one in sandbox.open_items() if one["id"] == item) == 3_00
+    too_much = await sink.post(undo_write_off(f"{receipt}W1U2", f"{receipt}W1", item, 1))
+    assert isinstance(too_much, PostingRefused)
 
 
 async def test_a_profile_without_these_kinds_refuses_the_decision_and_posts_the_rest(

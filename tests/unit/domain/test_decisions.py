@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostWriteOff, ReversalReason, ReverseCashReceipt
+from schemas.records.erp import (
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    ReversalReason,
+    ReverseCashReceipt,
+    ReverseWriteOff,
+)
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -15,9 +23,11 @@ from schemas.records.receivables import (
     DecisionTaken,
     EntryWaiting,
     PaymentMatched,
+    PostAgain,
     PutOnAccount,
     RejectMatch,
     SplitEntry,
+    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -170,6 +180,51 @@ def test_a_refused_posting_may_be_decided_otherwise() -> None:
     assert [command.abas_open_item_id for command in book.sent(PostCashReceipt)] == ["i1", "i2"]
 
 
+# --- post again
+
+
+def again(reference: str = RECEIPT) -> PostAgain:
+    return decided(PostAgain, posting_reference=reference)
+
+
+def test_a_refused_receipt_is_asked_for_again_as_the_same_document() -> None:
+    book = ledger(open_item("i1"), identified(Movement.CAPTURED))
+    first = book.sent()[-1]
+    book.given(refused(first))
+    command = again()
+    assert kinds(book.when(command)) == ["DecisionTaken", "PostingRequested"]
+    assert book.when(command) == []
+    second = book.sent()[-1]
+    assert second == replace(first, occurred_at=command.occurred_at)
+    assert kinds(book.when(done(second))) == ["EntryPosted"]
+
+
+def test_a_refused_receipt_on_account_and_a_refused_reversal_are_asked_for_again() -> None:
+    book = ledger(identified(Movement.CAPTURED)).given(decided(PutOnAccount, posting_reference=RECEIPT))
+    book.given(refused(book.sent()[-1]), again())
+    assert isinstance(book.sent()[-1], PostOnAccountReceipt)
+    book = posted().given(identified(Movement.VOIDED, minute=9))
+    reversal = book.sent()[-1]
+    book.given(refused(reversal))
+    assert kinds(book.when(again(f"{RECEIPT}V"))) == ["DecisionTaken", "PostingRequested"]
+    repeated = book.sent()[-1]
+    assert isinstance(repeated, ReverseCashReceipt)
+    assert repeated == replace(reversal, occurred_at=repeated.occurred_at)
+
+
+def test_what_is_not_refused_or_fits_no_more_is_not_asked_for_again() -> None:
+    assert "was not refused by abas" in refusal(short(), again())
+    assert "was not refused by abas" in refusal(posted(), again())
+    assert "is no entry of this customer" in refusal(short(), again("PT0"))
+    written = rest()
+    written.when(written_off())
+    written.given(refused(written.sent()[-1]))
+    assert "decide the write-off anew" in refusal(written, again(f"{RECEIPT}W1"))
+    paid = ledger(open_item("i1"), identified(Movement.CAPTURED))
+    paid.given(refused(paid.sent()[-1]), open_item("i1", 40_00, minute=9, amount_minor=100_00))
+    assert "has 40.00 USD left to be paid" in refusal(paid, again())
+
+
 # --- unmatch
 
 
@@ -293,6 +348,56 @@ def test_a_write_off_that_does_not_fit_is_refused() -> None:
     assert "has 3.00 USD left" in refusal(rest(), written_off(0))
     assert "is in USD, not in EUR" in refusal(rest(), written_off(currency="EUR"))
     assert "no open item i9" in refusal(rest(), written_off(item="i9"))
+
+
+def undone(reference: str = f"{RECEIPT}W1") -> UndoWriteOff:
+    return decided(UndoWriteOff, posting_reference=reference)
+
+
+def written() -> Ledger:
+    """A rest of 3.00 that abas holds as written off."""
+    book = rest()
+    book.when(written_off())
+    return book.given(done(book.sent()[-1]))
+
+
+def test_a_write_off_is_taken_back_by_a_document_and_the_rest_is_open_again() -> None:
+    book = written()
+    command = undone()
+    assert kinds(book.when(command)) == ["DecisionTaken", "RestWriteOffReversalRequested"]
+    asked = book.sent(ReverseWriteOff)[-1]
+    assert (asked.posting_reference, asked.reverses_reference) == (f"{RECEIPT}W1U1", f"{RECEIPT}W1")
+    assert (asked.abas_open_item_id, asked.amount_minor) == ("i1", 3_00)
+    assert dict(available_minor(book.state)) == {}, "not before abas has confirmed it"
+    assert "is taken back already" in refusal(book, undone())
+    outcome = done(asked)
+    assert kinds(book.when(outcome)) == ["RestWriteOffReversed"]
+    assert book.when(outcome) == []
+    assert dict(available_minor(book.state)) == {"i1": 3_00}
+    assert "is taken back already" in refusal(book, undone())
+    assert sum(entry.signed_minor for entry in book.state.entries.values()) == 100_00, "none of the payer's money"
+    assert book.when(written_off())[1].posting_reference == f"{RECEIPT}W2", "the limit counts what stands"
+
+
+def test_a_write_off_that_abas_will_not_take_back_stands_and_may_be_asked_about_again() -> None:
+    book = written()
+    book.when(undone())
+    (event,) = book.when(refused(book.sent()[-1]))
+    assert (kinds([event]), event.detail) == (["RestWriteOffReversalRefused"], "PERIOD: posting period is closed")
+    assert dict(available_minor(book.state)) == {}
+    assert book.when(undone())[1].posting_reference == f"{RECEIPT}W1U2"
+
+
+def test_only_a_posted_write_off_is_taken_back() -> None:
+    assert "no write-off PT0W1" in refusal(rest(), undone("PT0W1"))
+    asked = rest()
+    asked.when(written_off())
+    assert "is being posted" in refusal(asked, undone())
+    asked.given(refused(asked.sent()[-1]))
+    assert "abas refused" in refusal(asked, undone())
+    reversed_ = written()
+    reversed_.when(undone())
+    assert "no write-off" in refusal(reversed_, undone(f"{RECEIPT}W1U1"))
 
 
 # --- what every command has in common

@@ -15,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import Unreadable
-from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostWriteOff, ReverseCashReceipt
+from schemas.records.erp import (
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostWriteOff,
+    ReverseCashReceipt,
+    ReverseWriteOff,
+)
 from schemas.records.identification import Movement
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -27,10 +33,12 @@ from schemas.records.receivables import (
     EntrySplit,
     EntryUnmatched,
     EntryWaiting,
+    PostAgain,
     PostingRequested,
     PutOnAccount,
     RejectMatch,
     SplitEntry,
+    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -51,7 +59,7 @@ ENDS = {
     EntryStatus.NETTED: EntryNetted,
     EntryStatus.SPLIT: EntrySplit,
 }
-ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff
+ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
 # Events that tell of an entry without telling where its money is.
 BESIDE = DecisionTaken | DecisionRefused | EntryUnmatched
 
@@ -98,6 +106,8 @@ class Day:
                 fields |= {"abas_open_item_ids": items, "part_amounts": amounts, "currency": "USD"}
             case "ConfirmMatch" | "RejectMatch":
                 fields |= {"abas_open_item_ids": suggested}
+            case "UndoWriteOff":
+                reference = sorted(state.write_offs)[which % len(state.write_offs)] if state.write_offs else "PT0W1"
         if kind is not WriteOffRest:
             fields["posting_reference"] = reference
         self.take(kind(**fields))
@@ -115,6 +125,8 @@ def fits(kind: type[Any], entry: Entry) -> bool:
     """Whether a person would decide this about such an entry."""
     if kind is UnmatchEntry:
         return entry.is_receipt and (entry.status is EntryStatus.POSTED or entry.is_refused)
+    if kind is PostAgain:
+        return entry.is_refused
     is_suggested = bool(entry.options) or kind not in (ConfirmMatch, RejectMatch)
     return entry.is_receipt and entry.is_waiting and is_suggested
 
@@ -135,7 +147,19 @@ items = st.tuples(
 answers = st.tuples(st.just("answer"), st.integers(0, 3), st.sampled_from([done, done, done, refused]))
 persons = st.tuples(
     st.just("person"),
-    st.sampled_from([ConfirmMatch, ConfirmMatch, RejectMatch, SplitEntry, WriteOffRest, PutOnAccount, UnmatchEntry]),
+    st.sampled_from(
+        [
+            ConfirmMatch,
+            ConfirmMatch,
+            RejectMatch,
+            SplitEntry,
+            WriteOffRest,
+            PutOnAccount,
+            UnmatchEntry,
+            PostAgain,
+            UndoWriteOff,
+        ]
+    ),
     st.integers(0, 3),
     st.sampled_from([*sorted(ITEM_AMOUNTS), ""]),
     st.sampled_from([40_00, 20_00, 60_00, 100_00]),
@@ -154,7 +178,8 @@ SHORT_PAYMENT = [
     ("answer", 0, done),
     ("person", WriteOffRest, 1, "i4", 40_00),
 ]
-beginnings = st.sampled_from([[], OPENING, OPENING + SHORT_PAYMENT])
+WRITTEN_OFF = [("answer", 0, done), ("person", UndoWriteOff, 0, "i4", 40_00)]
+beginnings = st.sampled_from([[], OPENING, OPENING + SHORT_PAYMENT, OPENING + SHORT_PAYMENT + WRITTEN_OFF])
 days = st.builds(lambda begin, rest: [*begin, *rest], beginnings, st.lists(steps, max_size=14))
 
 
@@ -273,7 +298,10 @@ def nothing_is_asked_for_twice(day: Day) -> None:
             if entries[command.posting_reference].status is EntryStatus.POSTED:
                 on_item[command.abas_open_item_id] -= command.amount_minor
     for write_off in state_of(day).write_offs.values():
-        on_item[write_off.abas_open_item_id] += write_off.amount_minor if write_off.is_at_abas else 0
+        if write_off.reverses is None:
+            on_item[write_off.abas_open_item_id] += write_off.amount_minor if write_off.is_at_abas else 0
+        elif write_off.status is EntryStatus.POSTED:
+            on_item[write_off.abas_open_item_id] -= write_off.amount_minor
     on_item.pop("", None)
     assert all(minor <= ITEM_AMOUNTS[item] for item, minor in on_item.items())
     assert all(minor >= 0 for minor in of_receipt.values())

@@ -70,6 +70,13 @@ def test_posted_once_waiting_or_parked_closes_at_zero() -> None:
     assert found.is_clean
 
 
+def test_a_write_off_and_what_takes_it_back_are_none_of_paytraces_money() -> None:
+    reversal = {**document("PT1W1U1", 3, kind="reversal"), "reverses_reference": "PT1W1"}
+    found = audit([charge("1")], [document("PT1"), document("PT1W1", 3, kind="write_off"), reversal], [])
+    assert found.is_clean
+    assert not audit([charge("1")], [document("PT1"), reversal], []).is_clean, "a reversal of nothing"
+
+
 @pytest.mark.parametrize(
     ("charges", "documents", "waiting", "problem"),
     [
