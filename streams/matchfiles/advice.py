@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from streams.domain.matching.lines import Line, Orientation, Side
 from streams.domain.matching.remittance import Advice, Applied, apply_payments
 from streams.domain.matching.results import BridgeLine, Match, Outcome, RunnerUp, Unmatched
-from streams.matchfiles.columns import column_names, normal
+from streams.matchfiles.columns import column_names, header_score, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.kinds import kind_of
+from streams.matchfiles.masking import masked, shown
 from streams.matchfiles.reading import SideFile
 from streams.matchfiles.rows import names_a_total
 from streams.matchfiles.tables import Table, column, read_table
@@ -33,7 +35,7 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
     kind = kind_of(path)
     if kind not in ("csv", "xlsx", "parquet", "jsonl"):
         raise FileUnreadable(path, f"a {kind} file", "Give the advice as CSV, XLSX, Parquet or JSONL")
-    table = read_table(path, kind)
+    table = read_table(path, kind, score=_advice_score)
     names = [normal(header) for header in table.headers]
     at_payment = _payment_column(table, names, {line.id for line in payments})
     at_invoice = _find(names, column_names()["advice_invoice"], {at_payment})
@@ -46,12 +48,12 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
     advices: list[Advice] = []
     bad = list(table.bad)
     for number, row in table.each():
-        payment, written = str(row[at_payment]).strip(), str(row[at_invoice]).strip()
+        payment, written = masked(str(row[at_payment]).strip()), masked(str(row[at_invoice]).strip())
         try:
             if not written or (payment not in currencies and names_a_total(payment)):
                 continue
             if payment not in currencies:
-                raise BadValue(f"no payment {payment[:40]!r} in the payments file")
+                raise BadValue(f"no payment {shown(payment)} in the payments file")
             amount = None
             if at_amount >= 0 and str(row[at_amount]).strip():
                 amount = amount_minor(row[at_amount], mark, currencies[payment])
@@ -59,6 +61,14 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
         except BadValue as error:
             bad.append(BadRow(path.name, number, str(error)))
     return advices, bad
+
+
+def _advice_score(headers: Sequence[Any]) -> int:
+    """How much a row looks like the header of an advice, which may have no amounts: payment and invoice are enough."""
+    names = [normal(header) for header in headers]
+    at_payment = _find(names, column_names()["advice_payment"], set())
+    both = at_payment >= 0 and _find(names, column_names()["advice_invoice"], {at_payment}) >= 0
+    return header_score(headers) + 4 * both
 
 
 def _find(names: Sequence[str], known: Sequence[str], taken: set[int]) -> int:
@@ -70,7 +80,7 @@ def _payment_column(table: Table, names: Sequence[str], payments: set[str]) -> i
     """The column whose values are payment ids; its name only matters if none or several are."""
     counts: Counter[int] = Counter()
     for at in range(len(names)):
-        values = [str(value).strip() for value in column(table.sample[:500], at)]
+        values = [masked(str(value).strip()) for value in column(table.sample[:500], at)]
         counts[at] = sum(1 for value in values if value in payments)
     if counts and counts.most_common(1)[0][1]:
         return counts.most_common(1)[0][0]
@@ -82,10 +92,10 @@ def payments_side(left: SideFile, right: SideFile, path: Path) -> Side:
     kind = kind_of(path)
     if kind not in ("csv", "xlsx", "parquet", "jsonl"):
         return Side.RIGHT
-    table = read_table(path, kind)
+    table = read_table(path, kind, score=_advice_score)
     at = _find([normal(header) for header in table.headers], column_names()["advice_payment"], set())
     columns = range(len(table.headers)) if at < 0 else (at,)
-    cells = {str(row[one]).strip() for _, row in table.each() for one in columns}
+    cells = {masked(str(row[one]).strip()) for _, row in table.each() for one in columns}
     in_left = sum(1 for line in left.lines if line.id in cells)
     return Side.LEFT if in_left > sum(1 for line in right.lines if line.id in cells) else Side.RIGHT
 

@@ -184,6 +184,7 @@ def _line(record: _Record, side: Side, currency: str, amount: int, on: date | No
         counterparty=party[1].strip() if party else "",
         references=kept_references([_field(record, at), _field(record, at + 1)]),
         extra={"return": "return"} if re.search(r"(?i)return|reversal", meaning) else {},
+        numbered=True,
     )
 
 

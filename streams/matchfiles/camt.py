@@ -269,6 +269,7 @@ def _entry(entry: _Node, side: Side, count: int) -> Line:
         references=kept_references([*references, *own]),
         batch_key=batches[0] if batches else "",
         extra=extra,
+        numbered=not ids,
     )
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.matchfiles.masking import masked
+
 
 class MatchFileError(Exception):
     """A file that `saldo match` can't go on with."""
@@ -22,10 +24,10 @@ class FileUnreadable(MatchFileError):
     """Nothing useful could be read from a file."""
 
     def __init__(self, path: Path, reason: str, remedy: str):
-        super().__init__(f"{path}: {reason.rstrip('.')}. {remedy}")
+        super().__init__(f"{path}: {masked(reason.rstrip('.'))}. {masked(remedy)}")
         self.path = path
-        self.reason = reason
-        self.remedy = remedy
+        self.reason = masked(reason)
+        self.remedy = masked(remedy)
 
 
 class OutputRefused(MatchFileError):
@@ -51,3 +53,7 @@ class BadRow:
     file: str
     line: int
     reason: str
+
+    def __post_init__(self) -> None:
+        """A reason quotes what stands in the file, and the file may hold what must not be shown."""
+        object.__setattr__(self, "reason", masked(self.reason))

@@ -19,6 +19,7 @@ from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import balance_break, joined, kept_references
 from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
+from streams.matchfiles.masking import shown
 from streams.matchfiles.values import BadValue, amount_minor, full_year, precision
 
 _TAG = re.compile(r"^\s*:(20|21|25P?|28C?|13D?|34F|60[FM]|61|86|62[FM]|64|65|90[CD]|NS|940|942):")
@@ -171,7 +172,7 @@ def _line(entry: _Entry, currency: str, side: Side, count: int) -> Line:
         rows = [rows[0].rstrip() + rows[1].lstrip(), *rows[2:]]
         found = _ENTRY.match(rows[0])
     if found is None:
-        raise BadValue(f":61: is not date, C or D, amount, type, reference: {rows[0][:60]!r}")
+        raise BadValue(f":61: is not date, C or D, amount, type, reference: {shown(rows[0])}")
     if found["mark"][0] == "E":
         raise BadValue("an expected entry (mark EC or ED), not a booked one; wait for the booking")
     if not currency:
@@ -197,6 +198,7 @@ def _line(entry: _Entry, currency: str, side: Side, count: int) -> Line:
         counterparty=told.name,
         references=kept_references([*_telling(reference, bank_reference), *told.references]),
         extra=extra,
+        numbered=True,
     )
 
 
@@ -249,7 +251,7 @@ def _breaks(file: str, statement: _Statement, closing: _Field | None) -> Iterato
 def _balance(one: _Field, currency: str) -> int:
     found = _BALANCE.match(one.rows[0])
     if found is None:
-        raise BadValue(f":{one.tag}: is not C or D, date, currency, amount: {one.rows[0][:60]!r}")
+        raise BadValue(f":{one.tag}: is not C or D, date, currency, amount: {shown(one.rows[0])}")
     amount = _minor(found[4], currency)
     return amount if found[1] == "C" else -amount
 

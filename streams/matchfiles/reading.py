@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import without_accounts
 from streams.matchfiles.columns import Columns, by_header, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.kinds import kind_of
+from streams.matchfiles.masking import without_numbers
 from streams.matchfiles.profile import MANY, SideProfile
 from streams.matchfiles.rows import RowReader
 from streams.matchfiles.statements import READERS, read_statement
@@ -57,7 +57,7 @@ def read_side(path: Path, side: Side, profile: SideProfile | None = None, progre
             found.notes.append("an amount that is a formula is empty until a spreadsheet program has saved its value")
     if profile.sign == -1:
         found.lines = [replace(line, amount_minor=-line.amount_minor) for line in found.lines]
-    found.lines = _unique([without_accounts(line) for line in found.lines])
+    found.lines = _unique([without_numbers(line) for line in found.lines])
     if not found.lines and not found.bad:
         found.notes.append("the file has no lines")
     found.understood["rows"] = str(len(found.lines))

@@ -162,8 +162,9 @@ class RowReader:
         currency = self._currency(row)
         if not currency.isalpha() or len(currency) != 3:
             raise BadValue(f"currency {currency!r} is not a three-letter code")
+        name = _text(row[self.id_at]) if self.id_at is not None else ""
         return Line(
-            id=(_text(row[self.id_at]) if self.id_at is not None else "") or f"row-{number}",
+            id=name or f"row-{number}",
             side=self.side,
             amount_minor=self._amount(row, currency),
             currency=currency,
@@ -178,6 +179,7 @@ class RowReader:
                 for at in self.extra
                 if (value := _text(row[at]))
             },
+            numbered=not name,
         )
 
     def _day(self, cell: Any) -> date | None:

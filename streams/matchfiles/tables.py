@@ -35,6 +35,7 @@ BOMB_RATIO, BOMB_FROM = 250, 50_000_000  # a sheet packs 10 to 30 times; more, a
 
 Numbered = tuple[int, list[Any]]
 Source = Callable[[], Iterator[Numbered]]
+Score = Callable[[Sequence[Any]], int]
 
 
 @dataclass(slots=True)
@@ -53,8 +54,10 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def read_table(path: Path, kind: str, encoding: str = "", delimiter: str = "", sheet: str = "") -> Table:
-    """Read a table file.
+def read_table(
+    path: Path, kind: str, encoding: str = "", delimiter: str = "", sheet: str = "", score: Score = header_score
+) -> Table:
+    """Read a table file; score says how much a row looks like its header (4 and more: enough).
 
     Raises: FileUnreadable when no header with an amount is found, there are too many rows, or the file is not what its
             kind says.
@@ -62,13 +65,13 @@ def read_table(path: Path, kind: str, encoding: str = "", delimiter: str = "", s
     notes: list[str] = []
     if kind == "xlsx":
         rows = list(_xlsx(path, sheet, notes))
-        table = _with_header(path, lambda: iter(rows))
+        table = _with_header(path, lambda: iter(rows), score)
     elif kind == "parquet":
         table = _parquet(path)
     elif kind == "jsonl":
         table = _json(path)
     else:
-        table = _with_header(path, _csv(path, encoding, delimiter))
+        table = _with_header(path, _csv(path, encoding, delimiter), score)
     table.notes[:0] = notes
     return table
 
@@ -110,7 +113,7 @@ def _broken(row: Sequence[Any]) -> bool:
 # -- header ---------------------------------------------------------------------------------------------------------
 
 
-def _with_header(path: Path, source: Source) -> Table:
+def _with_header(path: Path, source: Source, score_of: Score) -> Table:
     """Find the header among the first rows, then take what follows."""
     head: list[Numbered] = []
     for numbered in source():
@@ -119,12 +122,12 @@ def _with_header(path: Path, source: Source) -> Table:
             break
     if not head:
         raise FileUnreadable(path, "the file has no rows", "Export it again")
-    candidates = [(0 if _broken(row) else header_score(row), -at, row) for at, (_, row) in enumerate(head)]
+    candidates = [(0 if _broken(row) else score_of(row), -at, row) for at, (_, row) in enumerate(head)]
     for at in range(1, len(head)):  # a header of two rows, as merged cells give it
         over, under = head[at - 1][1], head[at][1]
         if not _broken(over) and not _broken(under) and not any(isinstance(low, int | float) for low in under):
             merged = [low if str(low or "").strip() else high for high, low in _pairs(over, under)]
-            score = header_score(merged)
+            score = score_of(merged)
             if score > max(candidates[at - 1][0], candidates[at][0]):
                 candidates.append((score, -at, merged))
     score, minus_at, headers = max(candidates, key=lambda found: found[:2])

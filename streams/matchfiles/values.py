@@ -18,6 +18,7 @@ from babel.numbers import get_currency_precision
 
 from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.columns import CURRENCIES
+from streams.matchfiles.masking import shown
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
 EMPTY = "amount is empty"
@@ -93,9 +94,9 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
     scaled = number.scaleb(digits)
     whole = scaled.to_integral_value()
     if abs(scaled - whole) > Decimal("0.0001"):
-        raise BadValue(f"amount {str(value)[:40]!r} has more decimals than {_called(currency)} has")
+        raise BadValue(f"amount {shown(value)} has more decimals than {_called(currency)} has")
     if abs(whole) > LARGEST:
-        raise BadValue(f"amount {str(value)[:40]!r} is too large")
+        raise BadValue(f"amount {shown(value)} is too large")
     return int(whole)
 
 
@@ -108,7 +109,7 @@ def _decimal(value: Any, mark: str) -> Decimal:
     if not text:
         raise BadValue(EMPTY)
     if text[0] in "=@":
-        raise BadValue(f"amount is a formula: {text[:40]!r}")
+        raise BadValue(f"amount is a formula: {shown(text)}")
     sign = 1
     if _DEBIT_MARK.search(text):
         text, sign = _DEBIT_MARK.sub("", text), -1
@@ -120,18 +121,18 @@ def _decimal(value: Any, mark: str) -> Decimal:
     if text.endswith(("-", "+")):
         text = text[-1] + text[:-1]
     if not _GROUPED[mark].fullmatch(text) and any(char.isdigit() for char in text):
-        raise BadValue(f"amount {str(value)[:40]!r} does not fit the decimal mark {mark!r} of its column")
+        raise BadValue(f"amount {shown(value)} does not fit the decimal mark {mark!r} of its column")
     text = text.replace(".", "").replace(",", ".") if mark == "," else text.replace(",", "")
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise BadValue(f"amount {str(value)[:40]!r} is not a number") from None
+        raise BadValue(f"amount {shown(value)} is not a number") from None
     return sign * _finite(number, value)
 
 
 def _finite(number: Decimal, value: Any) -> Decimal:
     if not number.is_finite() or number.adjusted() > 20:
-        raise BadValue(f"amount {str(value)[:40]!r} is not a number that money can have")
+        raise BadValue(f"amount {shown(value)} is not a number that money can have")
     return number
 
 
@@ -263,7 +264,7 @@ def read_date(value: Any, order: DateOrder) -> date | None:
             return _from_number(float(value))
         return _from_text(str(value).strip(), order)
     except (ValueError, OverflowError):
-        raise BadValue(f"date {str(value)[:40]!r} is not a date") from None
+        raise BadValue(f"date {shown(value)} is not a date") from None
 
 
 def _from_number(number: float) -> date:

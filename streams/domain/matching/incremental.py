@@ -437,7 +437,7 @@ def _keys(
             yield (money, "word", word)
         elif model and model.worth(word) >= TELLING:
             yield (money, "word", word[:3])
-    if engine.learned.ids_count:
+    if engine.learned.ids_count and not line.numbered:
         yield (money, "word", reference_word(line.id))
     if line.batch_key:
         yield (money, "batch", line.side, line.batch_key)

@@ -30,9 +30,10 @@ RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of
 PRIOR_WEIGHT = 4.0
 DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
 ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
+WORLD = 200  # lines; a shorter file shows too little of the numbers there are
 SILENT = 0.15  # a word that moves the odds by less than a sixth is not worth comparing
 SQUASHED_WORTH = 4.0  # a word found inside a text without spaces
-TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4, "present": 0.6}
+TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4, "present": 0.6, "document": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +220,16 @@ class Model:
 
     def _weigh(self, word: str, before: str, is_present: bool) -> WordWeight:
         family = kind(word)[0]
-        rate = TRANSFER_PRIOR["present" if is_present and family != "name" else family]
+        shared = is_present and family != "name"
+        document = shared and names_a_document(word)
+        rate = TRANSFER_PRIOR["document" if document else "present" if shared else family]
         for key in classes(word, before, is_present, self.known, self.common):
             seen, carried_over = self.transfer.get(key, (0, 0))
             rate = (carried_over + PRIOR_WEIGHT * rate) / (seen + PRIOR_WEIGHT)
-        chance = (self.frequency.get(word, 0) + 0.5) / (self.long_count + 1.0)
+        count = self.frequency.get(word, 0)
+        # A document number that one line has is not one in three because the file has three lines.
+        lines = max(self.long_count, WORLD) if document and count == 1 else self.long_count
+        chance = (count + 0.5) / (lines + 1.0)
         rate = min(max(rate, 0.001), 0.995)
         chance = min(chance, 0.995)
         return WordWeight(
@@ -233,6 +239,11 @@ class Model:
 
 
 GRIDS = (1, 100, 1_000, 10_000, 100_000)  # cents; a round amount meets another one far more easily than an odd one
+
+
+def names_a_document(word: str) -> bool:
+    """Whether a number is so long that two books share it for one reason only, until they teach otherwise."""
+    return word.startswith("=") or "/" in word or sum(char.isdigit() for char in word) >= 5
 
 
 def roundness(size: int) -> int:

@@ -44,7 +44,8 @@ class Line:
     """One row of one side.
 
     Units: amount_minor is signed, in minor units of currency (cents for USD, yen for JPY).
-    Ensures: id is unique within its side; on is None when the source has no date.
+    Ensures: id is unique within its side; on is None when the source has no date; numbered means that the source has no
+             ids and this one tells the line's place in it, so row-2 here and row-2 there have nothing in common.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Line:
     counterparty: str = ""
     references: tuple[str, ...] = ()
     batch_key: str = ""
+    numbered: bool = field(default=False, compare=False)
     extra: Mapping[str, str] = field(default_factory=lambda: NOTHING, compare=False)
 
     @property

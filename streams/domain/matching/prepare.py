@@ -69,11 +69,11 @@ def _one_signed(lines: Sequence[Line]) -> bool:
 
 def shared_ids(left: Sequence[Line], right: Sequence[Line]) -> bool:
     """Whether the ids of one side are written as ids or references on the other, so that they may count as such."""
-    left_ids = {line.id for line in left}
-    right_ids = {line.id for line in right}
+    left_ids = {line.id for line in left if not line.numbered}
+    right_ids = {line.id for line in right if not line.numbered}
     in_right = left_ids & (right_ids | {ref for line in right for ref in line.references})
     in_left = right_ids & (left_ids | {ref for line in left for ref in line.references})
-    fewest = min(len(left_ids), len(right_ids))
+    fewest = min(len(left), len(right))
     return max(len(in_right), len(in_left)) >= max(1, 0.05 * fewest)
 
 
@@ -90,7 +90,7 @@ def book(side: Side, lines: Sequence[Line], signs: Orientation, ids_count: bool)
     )
     for line in ordered:
         found = line_words(line)
-        if ids_count:
+        if ids_count and not line.numbered:
             found = tuple(dict.fromkeys((*found, reference_word(line.id))))
         made.words.append(tuple(word for word in found if len(word) > 1 or word.isdigit()))
     return made

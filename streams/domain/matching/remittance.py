@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from rapidfuzz.distance import OSA
@@ -18,7 +18,7 @@ from streams.domain.matching.lines import Line
 from streams.domain.matching.parties import Parties, party_score
 from streams.domain.matching.results import Status
 from streams.domain.matching.subset import MOST_AMOUNTS, subset_sums
-from streams.domain.matching.text import squashed, words
+from streams.domain.matching.text import JOINT, squashed, with_years_joined, words
 
 CONFIRM_SCORE = 8.0
 CONFIRM_MARGIN = 3.0
@@ -30,7 +30,7 @@ DISCOUNT_BPS = 500  # of an invoice: up to here a short payment looks like a cas
 RANGE_MOST = 60  # invoices in one range; a wider one is a misread
 SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
 
-_NUMBER = re.compile(r"(?<![A-Za-z])[A-Za-z]{0,10}[-_ /#.]{0,2}\d[\dA-Za-z]*(?:[-_.]\d[\dA-Za-z]*)*")
+_NUMBER = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{0,10}}[-_ /#.]{{0,2}}\d[\dA-Za-z{JOINT}]*(?:[-_.]\d[\dA-Za-z{JOINT}]*)*")
 _RANGE = re.compile(
     r"(?i)(\d{2,12})\s*(?:-|\u2013|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)"
 )
@@ -145,6 +145,7 @@ def _desk(invoices: Sequence[Line]) -> _Desk:
             core = _core(written)
             if core:
                 _add(desk.by_core, core, line.id)
+                _add(desk.by_core, core.rpartition("/")[2], line.id)  # some payers leave the year out
                 for shape in _one_off(core):
                     desk.near_cores.setdefault(shape, set()).add(core)
         for word in words(line.text):
@@ -172,7 +173,10 @@ def _plain_number(written: str) -> str:
 
 
 def _core(written: str) -> str:
-    """The digits that tell an invoice: the last run of digits, without leading zeros."""
+    """The digits that tell an invoice: the longest run without leading zeros, or a year and the number in it."""
+    joined = with_years_joined(written)
+    if JOINT in joined:
+        return next(f"{one[:4]}/{one[5:].lstrip('0')}" for one in re.findall(rf"\d{{4}}{JOINT}\d+", joined))
     runs = re.findall(r"\d+", written)
     return max(runs, key=len).lstrip("0") if runs else ""
 
@@ -192,21 +196,22 @@ def _one_off(core: str) -> Iterator[str]:
 def numbers_in(written: str) -> list[str]:
     """The invoice numbers in a free text, ranges spelled out: "INV-100-102, 105" gives four."""
     found: dict[str, None] = {}
-    rest = written
+    rest = written = with_years_joined(written)
     for match in _RANGE.finditer(written):
         first, last = match[1], match[2]
         if len(last) < len(first):  # "1001-05" means 1001 to 1005
             last = first[: len(first) - len(last)] + last
         if len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST:
             prefix = written[: match.start()].rsplit(" ", 1)[-1].rsplit(",", 1)[-1]
-            prefix = re.sub(r"[^A-Za-z\-_/#.]", "", prefix)
+            if not prefix.endswith(JOINT):
+                prefix = re.sub(r"[^A-Za-z\-_/#.]", "", prefix)
             for number in range(int(first), int(last) + 1):
                 found[prefix + str(number).zfill(len(first))] = None
-            rest = rest.replace(match[0], " ")
+            rest = rest.replace(prefix + match[0] if prefix.endswith(JOINT) else match[0], " ")
     for match in _NUMBER.finditer(rest):
         if len(re.sub(r"\D", "", match[0])) >= 2 or rest.strip() == match[0].strip():
             found[match[0].strip()] = None
-    return list(found)
+    return [number.replace(JOINT, "/") for number in found]
 
 
 # -- what an advice line means ----------------------------------------------------------------------------------------
@@ -215,6 +220,7 @@ def numbers_in(written: str) -> list[str]:
 def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
     left = payment.amount_minor
     reasons: list[str] = []
+    advices = _with_credits(desk, payment, _as_one_list(advices))
     lone = len(advices) == 1
     for advice in advices:
         amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
@@ -228,6 +234,31 @@ def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
             reasons.append(reason)
     if left:
         desk.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
+
+
+def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
+    """Rows that only name invoices are one list: the payment is for all of them together."""
+    if len(advices) < 2 or any(advice.amount_minor is not None for advice in advices):
+        return advices
+    return [replace(advices[0], invoice_as_written=", ".join(advice.invoice_as_written for advice in advices))]
+
+
+def _with_credits(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> Sequence[Advice]:
+    """Credit notes that the payer wrote without a minus, if only with it the advice adds up to the payment."""
+    turned = [
+        replace(advice, amount_minor=-advice.amount_minor)
+        if advice.amount_minor is not None and _names_a_credit(desk, advice.invoice_as_written, advice.amount_minor)
+        else advice
+        for advice in advices
+    ]
+    sums = [sum(one.amount_minor or 0 for one in rows) for rows in (advices, turned)]
+    return turned if sums[0] != payment.amount_minor == sums[1] else advices
+
+
+def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
+    """Whether a number is that of an item of the other sign, and of no other."""
+    named = desk.by_squash.get(_plain_number(written)) or desk.by_core.get(_core(written), [])
+    return bool(named) and all((desk.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
 
 
 def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None) -> tuple[int, str]:
@@ -263,13 +294,31 @@ def _several(desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str],
     left = sum(desk.open[one] for one in found) if amount is None else amount
     exact = left == sum(desk.open[one] for one in found)
     spent = 0
-    for best in sorted(found.values(), key=lambda one: _due(desk.invoices[one.invoice_id])):
-        part = _part(left - spent, desk.open[best.invoice_id])
-        if part:
-            sure = best.score + (EQUAL_AMOUNT if exact else PART_AMOUNT)
-            _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
-            spent += part
+    for best, part in _spread(desk, left, found.values()):
+        sure = best.score + (EQUAL_AMOUNT if exact else PART_AMOUNT)
+        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
+        spent += part
     return spent, "" if spent == left else "more paid than the named invoices ask for"
+
+
+def _spread(desk: _Desk, amount: int, named: Iterable[_Scored]) -> list[tuple[_Scored, int]]:
+    """An amount over invoices: the oldest due first, once the credit notes among them have made it larger.
+
+    Ensures: credit notes count in full, or not at all if the invoices can't take what they free.
+    """
+    due = sorted(named, key=lambda one: _due(desk.invoices[one.invoice_id]))
+    credits = [one for one in due if (desk.open[one.invoice_id] < 0) != (amount < 0)]
+    freed = -sum(desk.open[one.invoice_id] for one in credits)
+    owed = sum(desk.open[one.invoice_id] for one in due if one not in credits)
+    if abs(amount + freed) > abs(owed):
+        credits, freed = [], 0
+    parts = [(one, desk.open[one.invoice_id]) for one in credits]
+    left = amount + freed
+    for one in due:
+        if one not in credits and (part := _part(left, desk.open[one.invoice_id])):
+            parts.append((one, part))
+            left -= part
+    return parts
 
 
 def _due(invoice: Line) -> tuple[int, str]:
@@ -408,8 +457,7 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
     if short and not (len(found) == 1 and payment.amount_minor > 0) and not 0 < short <= total * DISCOUNT_BPS // 10_000:
         return False
     left = payment.amount_minor
-    for best in sorted(found.values(), key=lambda one: _due(desk.invoices[one.invoice_id])):
-        part = _part(left, desk.open[best.invoice_id])
+    for best, part in _spread(desk, left, found.values()):
         sure = best.score + (EQUAL_AMOUNT if not short else PART_AMOUNT)
         _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
         left -= part

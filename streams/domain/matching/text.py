@@ -60,7 +60,16 @@ SYNONYMS = {
     "industry": "industries",
 }
 
-_WORDS = re.compile(r"[a-z0-9]+")
+JOINT = "\x1f"  # stands between the year and the number of a document until the words are cut
+_WORDS = re.compile(rf"20\d\d{JOINT}\d*|[a-z0-9]+")
+# A number of a year ("2026/0012", "2026 12", "20260012"), as most books count their documents. Dates and amounts are
+# left alone: a year behind a day or a month is a date's, and so is one before a month and a day.
+_OF_A_YEAR = re.compile(
+    r"(?<!\d)(?<!\d[./ -])(20[0-4]\d)"
+    r"(?:[ /._#-]{1,3}(?!20[0-4]\d(?!\d))(?!(?:0?[1-9]|1[0-2])[./ -]\d{1,2}(?!\d))(\d{1,8})|(\d{3,8}))"
+    r"(?!\d|[.,]\d\d(?!\d))",
+    re.ASCII,
+)
 _LETTERS_DIGITS = re.compile(r"([a-z]+)0*(\d+)")
 _SPELLED_UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _UMLAUTS = str.maketrans(
@@ -82,12 +91,15 @@ def words(text: str) -> tuple[str, ...]:
     """The words of a text in order: letters, numbers without leading zeros, and mixed codes in both readings.
 
     "INV-00123" gives ("invoice", "123"); "TXN00123" gives ("txn123", "123"), so that a payer who wrote only
-    the number still shares a word with one who wrote the whole code.
+    the number still shares a word with one who wrote the whole code. "INV-2026/0012" and "INV20260012" give
+    ("invoice", "2026/12", "0012"): how the parts of a number are joined, and its zeros, are a matter of taste.
     """
     found: list[str] = []
-    for raw in _WORDS.findall(plain(text)):
+    for raw in _WORDS.findall(_with_years_apart(plain(text))):
         if raw.isdigit():
             found.append(number(raw))
+        elif JOINT in raw:
+            found.append(raw.replace(JOINT, "/"))
         elif raw.isalpha():
             if raw not in LEGAL_FORMS:
                 found.append(intern(SYNONYMS.get(raw) or folded(raw)))
@@ -100,6 +112,31 @@ def words(text: str) -> tuple[str, ...]:
             else:
                 found.append(raw)
     return tuple(found)
+
+
+def _with_years_apart(text: str) -> str:
+    """A text whose numbers of a year are written in one way, and apart from what stands before them."""
+    return _OF_A_YEAR.sub(_year_apart, text) if "20" in text else text
+
+
+def _year_apart(found: re.Match[str]) -> str:
+    year, written = found[1], found[2] or found[3]
+    counted = written.lstrip("0")
+    if not counted:
+        return found[0]
+    if len(counted) >= 5:  # it tells the document without its year
+        return f" {year} {counted} "
+    alone = written if len(written) >= 4 else ""  # some payers leave the year out
+    return f" {year}{JOINT}{counted} {alone} "
+
+
+def _year_joined(found: re.Match[str]) -> str:
+    return f" {found[1]}{JOINT}{(found[2] or found[3]).lstrip('0')}"
+
+
+def with_years_joined(text: str) -> str:
+    """A text in which the year and the number of a document are one word, with JOINT between them."""
+    return _OF_A_YEAR.sub(lambda found: f"{found[1]}{JOINT}{found[2] or found[3]}", text) if "20" in text else text
 
 
 def folded(word: str) -> str:
@@ -130,15 +167,19 @@ def kind(word: str) -> tuple[str, ...]:
         return ("name",)
     if word.isdigit():
         return ("number", str(min(len(word), 12)))
+    if "/" in word:  # a year and a number in it
+        return ("number", "8")
     code = _LETTERS_DIGITS.fullmatch(word)
     return ("code", code[1] if code and len(code[1]) <= 4 else "", str(min(len(word), 12)))
 
 
 def reference_word(reference: str) -> str:
     """A whole reference as one word, marked so that it only ever equals another whole reference."""
-    match = _LETTERS_DIGITS.fullmatch(squashed(reference))
-    body = match[1] + match[2] if match else squashed(reference).lstrip("0")
-    return "=" + body if len(body) >= 3 else ""
+    whole = _OF_A_YEAR.sub(_year_joined, plain(reference))
+    text = "".join(folded(word) for word in _WORDS.findall(whole))
+    match = _LETTERS_DIGITS.fullmatch(text)
+    body = match[1] + match[2] if match else text.lstrip("0")
+    return "=" + body.replace(JOINT, "/") if len(body) >= 3 else ""
 
 
 def line_words(line: Line) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import masked
 from streams.matchfiles.errors import BadRow, FileUnreadable
+from streams.matchfiles.masking import masked
 from streams.matchfiles.reading import SideFile, read_side
 
 

@@ -95,6 +95,14 @@ def test_transposed_digits(one: int, other: int, same: bool) -> None:
         ("Müller GmbH & Co. KG", ("muller",)),
         ("MUELLER", ("muller",)),
         ("O'Reilly", ("oreilly",)),
+        ("INV-2026/0012", ("invoice", "2026/12", "0012")),
+        ("INV20260012", ("invoice", "2026/12", "0012")),
+        ("inv 2026 12", ("invoice", "2026/12")),
+        ("RE202610234", ("re", "2026", "10234")),
+        ("24.11.2026 4711", ("24", "11", "2026", "4711")),
+        ("2026-11-24", ("2026", "11", "24")),
+        ("Nov 2026 1500.00", ("nov", "2026", "1500", "00")),
+        ("1200 112", ("1200", "112")),
     ],
 )
 def test_words(text: str, expected: tuple[str, ...]) -> None:

@@ -1,0 +1,145 @@
+"""Files as other people's programs write them, matched from end to end: what a finance person may expect of each."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from streams.domain.matching.lines import Side
+from streams.matchfiles.reading import SideFile, read_side
+from streams.matchfiles.run import run
+
+Pairs = dict[str, tuple[str, str]]  # left id -> right id and status
+
+
+def matched(tmp_path: Path, left: str, right: str, remittance: str = "") -> Pairs:
+    paths = {"left.csv": left, "right.csv": right} | ({"advice.csv": remittance} if remittance else {})
+    for name, text in paths.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    advice = tmp_path / "advice.csv" if remittance else None
+    run(tmp_path / "left.csv", tmp_path / "right.csv", tmp_path / "out", None, advice, lambda *_: None)
+    with (tmp_path / "out" / "matches.csv").open(newline="", encoding="utf-8") as file:
+        return {row["left_id"]: (row["right_id"], row["status"]) for row in csv.DictReader(file)}
+
+
+def read(tmp_path: Path, text: str, name: str = "f.csv") -> SideFile:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return read_side(tmp_path / name, Side.LEFT)
+
+
+# -- references -----------------------------------------------------------------------------------------------------
+
+
+def test_a_number_of_a_year_is_one_however_it_is_joined_and_filled(tmp_path: Path) -> None:
+    invoices = ["INV-2026/0012", "INV-2026/0112", "INV-2026/1200", "INV-2026/0120"]
+    left = "id,date,amount,text\n" + "".join(f"{one},2026-11-01,500.00,x\n" for one in invoices)
+    left = left.replace("id,", "invoice no,")
+    texts = ["INV20260012", "INV 2026 112", "inv.2026-1200", "2026/120"]
+    right = "date,amount,text\n" + "".join(f"2026-11-{10 + at},500.00,{text}\n" for at, text in enumerate(texts))
+    found = matched(tmp_path, left, right)
+    assert {one: pair[0] for one, pair in found.items()} == {
+        one: f"row-{at}" for at, one in enumerate(invoices, start=2)
+    }
+
+
+def test_places_in_two_files_are_no_shared_ids(tmp_path: Path) -> None:
+    found = matched(
+        tmp_path,
+        "date,amount,text\n2026-11-01,5.00,alpha\n2026-11-01,5.00,beta\n",
+        "date,amount,text\n2026-11-01,5.00,beta\n2026-11-01,5.00,alpha\n",
+    )
+    assert {one: pair[0] for one, pair in found.items()} == {"row-2": "row-3", "row-3": "row-2"}
+    assert "row2" not in (tmp_path / "out" / "evidence.jsonl").read_text()
+
+
+# -- numbers that must not travel on --------------------------------------------------------------------------------
+
+CARD = "4111111111111111"
+CARD_SPACED = "4111 1111 1111 1111"
+IBAN = "DE89370400440532013000"
+
+
+def test_no_card_or_account_number_is_written_or_shown(tmp_path: Path) -> None:
+    left = (
+        f"id,date,amount,description,customer,Bank\n{CARD},2026-11-24,10.00,card {CARD_SPACED} order 881,Ann Lee,x\n"
+        f"L2,2026-11-24,20.00,from {IBAN.lower()} order 882,{IBAN},{IBAN}\nL3,2026-11-24,bad {CARD},{CARD},Ann Lee,x\n"
+        f"L4,{CARD},7.00,x,Ann Lee,x\n"
+    )
+    right = (
+        f"date,amount,description\n2026-11-24,10.00,VISA {CARD} 881\n2026-11-24,20.00,Konto-Nr. 1234567890 882\n"
+        "2026-11-24,99.00,acct 123456789012\n"
+    )
+    matched(tmp_path, left, right)
+    written = "".join(path.read_text() for path in sorted((tmp_path / "out").iterdir()))
+    for number in (CARD, CARD_SPACED, IBAN, IBAN.lower(), "1234567890", "123456789012", "411111"):
+        assert number not in written
+    assert "************1111" in written
+
+
+def test_an_advice_that_names_a_payment_by_a_card_number_still_finds_it(tmp_path: Path) -> None:
+    found = matched(
+        tmp_path,
+        "invoice_id,date,customer,amount\nRE-1001,2026-11-01,Ann Lee,50.00\n",
+        f"payment_id,date,payer,amount\n{CARD},2026-11-05,ANN LEE,50.00\n",
+        f"payment_id,invoice,amount\n{CARD},RE 1001,50.00\n",
+    )
+    assert found == {"RE-1001": ("************1111", "confirmed")}
+
+
+# -- remittance -----------------------------------------------------------------------------------------------------
+
+ITEMS = (
+    "invoice id,due date,amount,customer\nRE-100,2026-11-01,500.00,Alpha\nRE-101,2026-11-02,300.00,Alpha\n"
+    "GS-9001,2026-11-03,-100.00,Alpha\n"
+)
+ALL_OF_THEM = dict.fromkeys(("RE-100", "RE-101", "GS-9001"), ("P1", "confirmed"))
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "payment id,invoice,amount\nP1,RE-100,500.00\nP1,RE 101,300.00\nP1,GS 9001,-100.00\n",
+        "payment id,invoice,amount\nP1,RE-100,500.00\nP1,RE 101,300.00\nP1,GS 9001,100.00\n",
+        'payment id,invoice\nP1,"RE-100, RE-101, GS-9001"\n',
+        "payment id,invoice\nP1,RE-100\nP1,RE-101\nP1,GS-9001\n",
+        "payment id,invoice,amount\n",
+    ],
+    ids=[
+        "with a minus",
+        "without a minus",
+        "one list, no amounts",
+        "rows without amounts",
+        "in the payment's own text",
+    ],
+)
+def test_a_credit_note_that_the_payer_names_is_set_off_in_full(tmp_path: Path, advice: str) -> None:
+    text = "RE100 RE101 less GS9001"
+    found = matched(tmp_path, ITEMS, f"payment id,date,amount,payer,text\nP1,2026-11-10,700.00,ALPHA,{text}\n", advice)
+    assert found == ALL_OF_THEM
+
+
+def test_a_credit_note_that_frees_more_than_the_invoices_take_is_left_open(tmp_path: Path) -> None:
+    found = matched(
+        tmp_path,
+        ITEMS,
+        "payment id,date,amount,payer\nP1,2026-11-10,500.00,ALPHA\n",
+        'payment id,invoice\nP1,"RE-100, GS-9001"\n',
+    )
+    assert set(found) == {"RE-100"}
+
+
+def test_an_advice_tells_numbers_of_one_year_apart(tmp_path: Path) -> None:
+    found = matched(
+        tmp_path,
+        "invoice id,due date,amount,customer\nINV-2026/0012,2026-11-01,500.00,Alpha\n"
+        "INV-2026/0112,2026-11-02,500.00,Alpha\nINV-2026/0013,2026-11-03,300.00,Alpha\n",
+        "payment id,date,amount,payer\nP1,2026-11-10,500.00,ALPHA\nP2,2026-11-10,800.00,ALPHA\n",
+        'payment id,invoice,amount\nP1,INV 2026 112,500.00\nP2,"2026/0012, 0013",800.00\n',
+    )
+    assert found == {
+        "INV-2026/0112": ("P1", "confirmed"),
+        "INV-2026/0012": ("P2", "confirmed"),
+        "INV-2026/0013": ("P2", "confirmed"),
+    }
