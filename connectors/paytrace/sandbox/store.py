@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from connectors.paytrace.sandbox.settings import SandboxSettings
+from schemas.failures import ContractBroken
 
 MICROS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROS
@@ -67,11 +70,15 @@ CREATE TABLE IF NOT EXISTS recurrence (
 CREATE INDEX IF NOT EXISTS recurrence_due ON recurrence (due_at) WHERE due_at IS NOT NULL;
 """
 
+# Books of another shape are refused at once instead of failing at the first question that meets the difference.
+_VERSION = zlib.crc32(_SCHEMA.encode()) & 0x7FFF_FFFF
+
 
 class Store:
     """An open data directory: the database and the sandbox clock."""
 
     def __init__(self, settings: SandboxSettings) -> None:
+        """Open or make the books; raises ContractBroken when another version of the sandbox made them."""
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(settings.data_dir / "paytrace.sqlite3", isolation_level=None, check_same_thread=False)
@@ -80,10 +87,22 @@ class Store:
         # could, and waiting for the disk would cost the sandbox most of its speed for that.
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=OFF")
+        self._check_version(settings.data_dir)
         self.db.executescript(_SCHEMA)
+        self.db.execute(f"PRAGMA user_version = {_VERSION}")
         self._seed("card_charge", settings.first_transaction_id - 1)
         self._seed("customer", _FIRST_CUSTOMER_NUMBER - 1)
         self._offset_us = int(self.read_meta("clock_offset_us", "0"))
+
+    def _check_version(self, directory: Path) -> None:
+        (found,) = self.db.execute("PRAGMA user_version").fetchone()
+        is_new = self.db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+        if not is_new and found != _VERSION:
+            self.db.close()
+            raise ContractBroken(
+                f"the sandbox's books in {directory} were written by another version of Saldo; move that directory "
+                "away (or the whole data directory, when nothing in it is needed) and start again"
+            )
 
     def _seed(self, table: str, last: int) -> None:
         known = self.db.execute("SELECT 1 FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from connectors.paytrace.sandbox.cards import StoredCard
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.rejections import Rejected
 from connectors.paytrace.sandbox.rows import bank_entry, card_entry
+from schemas.failures import ContractBroken
 
 CARD = StoredCard("token", "visa", "5439", 12, 30)
 AMOUNTS = st.integers(min_value=1, max_value=5000)
@@ -218,3 +220,12 @@ def test_any_v3_body_gets_an_answer(http: Http, call: tuple[str, str], body: Any
     answer = http.send(*call, wire.encode(body))
     assert answer.status_code in {200, 404, 422}
     assert isinstance(answer.json(), dict)
+
+
+def test_books_of_another_version_are_refused_at_once(tmp_path: Path) -> None:
+    Desk(SandboxSettings(data_dir=tmp_path)).close()
+    Desk(SandboxSettings(data_dir=tmp_path)).close()
+    with sqlite3.connect(tmp_path / "paytrace.sqlite3") as db:
+        db.execute("PRAGMA user_version = 0")
+    with pytest.raises(ContractBroken, match="another version of Saldo; move that directory away"):
+        Desk(SandboxSettings(data_dir=tmp_path))
