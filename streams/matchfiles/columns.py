@@ -32,6 +32,11 @@ _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an am
 _ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
 _OF_ANOTHER_AMOUNT = word_set("foreign original orig customer presentment fremdwaehrung buy sell from to")
 _NAME_OF_A_THING = word_set("method file product marketplace sheet bank city street item sku")
+# A number of these tells a line as well as an id does, if each line has its own.
+_DOCUMENT = word_set(
+    "invoice document doc voucher rechnung rechnungsnummer rechnungsnr beleg belegnummer belegnr facture factura "
+    "fattura factuurnummer piece order bill"
+)
 # An id of these is the same on many lines, even if a small file has it once.
 _OF_SOMETHING_ELSE = word_set("account customer merchant user terminal card batch client store vendor company")
 
@@ -193,8 +198,14 @@ def _begins(text: str, names: Sequence[str]) -> bool:
 
 
 def _currency_in(header: str) -> str:
-    found = [code for code in _CURRENCY.findall(header.upper().replace("_", " ")) if code in CURRENCIES]
+    upper = re.sub(r"\bEUROS?\b", "EUR", header.upper().replace("_", " "))
+    found = [code for code in _CURRENCY.findall(upper) if code in CURRENCIES]
     return found[0] if found else ""
+
+
+def names_a_document(header: Any) -> bool:
+    """Whether a reference column holds the numbers of the lines' own documents."""
+    return bool(_DOCUMENT & set(normal(header).split()))
 
 
 def _id_candidates(names: Sequence[str]) -> tuple[int, ...]:

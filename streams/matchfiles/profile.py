@@ -6,6 +6,7 @@
       date_format: "%d.%m.%y"
       currency: EUR
       sign: -1
+      period: 2026-12-28/2027-01-10
     right: {}
     rules: my-rules.yaml
 
@@ -22,6 +23,7 @@ import yaml
 
 from streams.domain.matching.rules import RuleSet, parse_rules
 from streams.matchfiles.errors import ProfileInvalid
+from streams.matchfiles.values import DateOrder, period_in
 
 SINGLE = (
     "id",
@@ -37,7 +39,7 @@ SINGLE = (
     "batch_key",
 )
 MANY = ("text", "reference", "extra", "ignore")
-SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "encoding", "delimiter", "sheet")
+SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "period", "encoding", "delimiter", "sheet")
 DEFAULT_RULES = Path(__file__).parent.parent / "domain" / "matching" / "default_rules.yaml"
 
 
@@ -50,6 +52,7 @@ class SideProfile:
     date_format: str = ""
     currency: str = ""
     sign: int = 1
+    period: str = ""
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
@@ -115,6 +118,8 @@ def _side(path: Path, node: yaml.Node, problems: list[str]) -> SideProfile:
                 values["sign"] = int(value.value)
         elif key == "currency" and not (len(str(value.value)) == 3 and str(value.value).isalpha()):
             problems.append(f"{_at(path, value)}: currency is {value.value!r}. Write a three-letter code such as EUR")
+        elif key == "period" and period_in(str(value.value), DateOrder(True)) is None:
+            problems.append(f"{_at(path, value)}: period is {value.value!r}. Write 2026-12-01/2026-12-31, or a year")
         elif key == "decimal" and value.value not in (".", ","):
             problems.append(f'{_at(path, value)}: decimal is {value.value!r}. Write "." or ","')
         else:

@@ -57,7 +57,7 @@ def read_side(path: Path, side: Side, profile: SideProfile | None = None, progre
             found.notes.append("an amount that is a formula is empty until a spreadsheet program has saved its value")
     if profile.sign == -1:
         found.lines = [replace(line, amount_minor=-line.amount_minor) for line in found.lines]
-    found.lines = _unique([without_numbers(line) for line in found.lines])
+    found.lines = _unique([without_numbers(line) for line in found.lines], found.notes)
     if not found.lines and not found.bad:
         found.notes.append("the file has no lines")
     found.understood["rows"] = str(len(found.lines))
@@ -138,13 +138,16 @@ def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:
     )
 
 
-def _unique(lines: Sequence[Line]) -> list[Line]:
+def _unique(lines: Sequence[Line], notes: list[str]) -> list[Line]:
     """Lines whose ids are unique: the second line with an id is id#2, so that none is lost and each can be named."""
     seen: Counter[str] = Counter()
     found = []
     for line in lines:
         seen[line.id] += 1
         found.append(line if seen[line.id] == 1 else replace(line, id=f"{line.id}#{seen[line.id]}"))
+    if len(seen) < len(lines):
+        some = next(id_ for id_, count in seen.items() if count > 1)
+        notes.append(f"lines whose id stands above them already: {len(lines) - len(seen):,} ({some!r} became {some}#2)")
     return found
 
 

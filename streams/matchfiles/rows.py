@@ -15,25 +15,29 @@ from typing import Any
 
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.text import plain, word_set
-from streams.matchfiles.columns import CURRENCIES, Columns, normal
+from streams.matchfiles.columns import CURRENCIES, Columns, names_a_document, normal
 from streams.matchfiles.errors import BadRow
+from streams.matchfiles.masking import shown
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.tables import Table, column
 from streams.matchfiles.values import (
     EMPTY,
     NO_CURRENCY,
+    SHARED_SIGNS,
     BadValue,
     DateOrder,
     amount_minor,
     currency_in,
     date_order,
     decimal_mark,
+    period_in,
     read_date,
     sign_of,
 )
 
 EXTRA_LIMIT = 60  # characters; a longer extra column is prose, not a category
 REMEMBERED = 100_000  # values of a kind that are kept to be shared
+SAME_IDS = 0.5  # of the rows: more repeated, and a column named "id" tells something else than the line
 FILLED = 0.8  # of a column's cells; one that is emptier is no good date or amount while another is fuller
 NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a"})
 TOTAL_WORDS = word_set(
@@ -67,6 +71,8 @@ class RowReader:
         self.order = date_order(
             (value for at in dates for value in column(rows, at)), profile.date_format, comma=self.mark == ","
         )
+        if self.order.yearless:
+            self.order = replace(self.order, period=self._period(profile))
         self.value_order = replace(self.order, pattern=profile.date_format)
         self.currency = profile.currency or columns.currency or _one_currency(rows, money) or NO_CURRENCY
         self.mixed = not profile.currency and "currency" not in single and _several_currencies(rows, money)
@@ -106,7 +112,7 @@ class RowReader:
                 held = None
                 if kind == "total":
                     totals.append(number)
-                elif kind == "more text":
+                elif kind != "line":
                     others.append(number)
                 else:
                     try:
@@ -124,14 +130,18 @@ class RowReader:
     # -- one row ----------------------------------------------------------------------------------------------------
 
     def _kind(self, row: Sequence[Any]) -> str:
-        """Whether a row is a line, a total, or more text for the line above it."""
+        """Whether a row is a line, a total, a heading, or more text for the line above it."""
         at = self.single.get("date")
         if at is None:
-            return "line"
+            return "total" if self._is_label(row) else "line"
         cell = row[at]
         if cell and not isinstance(cell, str):
             return "line"
         written = _text(cell)
+        if written[:1].isalpha() and begins_a_total(written):
+            return "total"
+        if written[:1].isalpha() and sum(1 for one in row if _text(one)) == 1:
+            return "heading"
         if written and any(char.isdigit() for char in written):
             return "line"
         amounts = any(self._amount_cells(row))
@@ -200,7 +210,11 @@ class RowReader:
         if "currency" in self.single and (named := _text(row[self.single["currency"]])):
             return self._once(named if named in CURRENCIES else currency_in(named) or named.upper()[:3])
         if self.mixed:
-            return next(filter(None, (currency_in(text) for text in self._amount_cells(row))), self.currency)
+            cells = list(self._amount_cells(row))
+            found = next(filter(None, map(currency_in, cells)), "")
+            if not found and any(sign in cell for cell in cells for sign in SHARED_SIGNS):
+                raise BadValue(f"{shown(cells[0])} does not say which currency; give the amounts a currency column")
+            return found or self.currency
         return self.currency
 
     def _value_date(self, row: Sequence[Any]) -> date | None:
@@ -234,6 +248,15 @@ class RowReader:
                 raise BadValue(f"{_text(row[self.signed_by])!r} says neither debit nor credit")
             amount = sign * abs(amount)
         return amount
+
+    def _period(self, profile: SideProfile) -> tuple[date, date] | None:
+        """When the file's days without a year may be: as the profile says, or the text above the table."""
+        said = profile.period or self.table.above
+        period = period_in(said, replace(self.order, pattern=""))
+        if period:
+            where = "in the profile" if profile.period else "above the table"
+            self.notes.append(f"dates have no year; it is that of {period[0]} to {period[1]}, which stand {where}")
+        return period
 
     # -- conventions ------------------------------------------------------------------------------------------------
 
@@ -293,12 +316,17 @@ class RowReader:
 
     def _id_column(self) -> int | None:
         taken = {at for meaning, at in self.single.items() if meaning != "id"}
-        candidates = [at for at in self.columns.id_candidates if at not in taken]
+        documents = [at for at in self.columns.references if names_a_document(self.table.headers[at])]
+        candidates = [at for at in dict.fromkeys((*self.columns.id_candidates, *documents)) if at not in taken]
         if not candidates:
             return None
         seen: dict[int, set[int]] = {at: set() for at in candidates}
         filled = Counter[int]()
+        lines = 0
         for _, row in self.table.each():
+            if self._kind(row) != "line":
+                continue
+            lines += 1
             for at in candidates:
                 if value := _text(row[at]):
                     filled[at] += 1
@@ -306,8 +334,8 @@ class RowReader:
         for at in candidates:
             repeated = filled[at] - len(seen[at])
             exact = normal(self.table.headers[at]) in ("id", "line id", "transaction id", "txn id")
-            enough = filled[at] and filled[at] >= 0.98 * self.table.count
-            if enough and (repeated == 0 or (exact and repeated <= 0.05 * self.table.count)):
+            enough = filled[at] and filled[at] >= 0.98 * lines
+            if enough and (repeated == 0 or (exact and repeated <= SAME_IDS * lines)):
                 return at
         return None
 
@@ -383,6 +411,12 @@ def names_a_total(text: str) -> bool:
     """Whether a short text is the label of a total or of a balance carried forward."""
     words = {word for word in re.split(r"[\s\W\d_]+", plain(text)) if word}
     return bool(words & TOTAL_WORDS) and words <= TOTAL_WORDS | LABEL_WORDS
+
+
+def begins_a_total(text: str) -> bool:
+    """Whether what stands in place of a date begins like a total: "Total for Checking"."""
+    first = next((word for word in re.split(r"[\s\W\d_]+", plain(text)) if word), "")
+    return first in TOTAL_WORDS
 
 
 def _is_date(value: str) -> bool:

@@ -43,7 +43,7 @@ class Table:
     """A header and its rows.
 
     Ensures: each() gives all rows from the first, as often as asked; sample holds up to 2 x SAMPLE of them, evenly
-             spread; a row's number is its line in the file (1 is the first).
+             spread; a row's number is its line in the file (1 is the first); above is the text over the header.
     """
 
     headers: list[Any]
@@ -52,6 +52,7 @@ class Table:
     count: int = 0
     bad: list[BadRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    above: str = ""
 
 
 def read_table(
@@ -126,10 +127,10 @@ def _with_header(path: Path, source: Source, score_of: Score) -> Table:
     for at in range(1, len(head)):  # a header of two rows, as merged cells give it
         over, under = head[at - 1][1], head[at][1]
         if not _broken(over) and not _broken(under) and not any(isinstance(low, int | float) for low in under):
-            merged = [low if str(low or "").strip() else high for high, low in _pairs(over, under)]
-            score = score_of(merged)
-            if score > max(candidates[at - 1][0], candidates[at][0]):
-                candidates.append((score, -at, merged))
+            for merged in _merged(over, under):
+                score = score_of(merged)
+                if score > max(candidates[at - 1][0], candidates[at][0]):
+                    candidates.append((score, -at, merged))
     score, minus_at, headers = max(candidates, key=lambda found: found[:2])
     first = -minus_at + 1
     notes = []
@@ -146,7 +147,21 @@ def _with_header(path: Path, source: Source, score_of: Score) -> Table:
     width, skip = len(headers), head[first][0] if first < len(head) else head[-1][0] + 1
     table = _surveyed(path, headers, lambda: (_fitted(one, width) for one in source() if one[0] >= skip))
     table.notes.extend(notes)
+    over_it = [row for _, row in head[: max(first - 1, 0)] if not _broken(row)]
+    table.above = " ".join(" ".join(str(cell) for row in over_it for cell in row if cell not in ("", None)).split())
     return table
+
+
+def _merged(over: Sequence[Any], under: Sequence[Any]) -> Iterator[list[Any]]:
+    """Two rows as one header: the lower word where there is one, or both, the upper one over all its columns."""
+    yield [low if str(low or "").strip() else high for high, low in _pairs(over, under)]
+    if any(char.isdigit() for cell in under for char in str(cell or "")):  # values, not words
+        return
+    joined, above = [], ""
+    for high, low in _pairs(over, under):
+        above = str(high or "").strip() or above
+        joined.append(f"{above} {low or ''}".strip())
+    yield joined
 
 
 def _pairs(over: Sequence[Any], under: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

@@ -41,6 +41,7 @@ _GROUPED = {
 }
 _SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₽": "RUB", "₩": "KRW", "₪": "ILS", "₫": "VND", "₴": "UAH",
           "₱": "PHP", "฿": "THB", "₦": "NGN", "zł": "PLN", "Kč": "CZK", "R$": "BRL", "US$": "USD"}  # fmt: skip
+SHARED_SIGNS = "$¥"  # of several currencies
 _CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 
 
@@ -169,6 +170,14 @@ _ISO = re.compile(
 )
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\d{6})?$")
 _NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})\.?(?:$|[T\s,])")
+_NO_YEAR = re.compile(
+    r"^(\d{1,2})([-/.])(\d{1,2})\.?$|^(\d{1,2})\.?[- ]([^\W\d_]{3,12})\.?$|^([^\W\d_]{3,12})\.? (\d{1,2})$"
+)
+_WHOLE_DATE = re.compile(
+    r"(?<!\d)(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,2}\.? [^\W\d_]{3,12}\.? \d{4}"
+    r"|[^\W\d_]{3,12}\.? \d{1,2},? \d{4})(?!\d)"
+)
+_YEAR = re.compile(r"(?<!\d)20\d\d(?!\d)")
 _DAY_NAME = re.compile(r"^(\d{1,2})[-/. ]*([a-z]{3,12})\.?[-/, ]*(\d{4}|\d{2})(?:$|[T\s])")
 _NAME_DAY = re.compile(r"^([a-z]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:$|[T\s])")
 _EXCEL_EPOCH = date(1899, 12, 30)
@@ -192,14 +201,20 @@ _MONTHS = {name[:3]: number for number, names in enumerate(_MONTH_NAMES, start=1
 
 @dataclass(frozen=True, slots=True)
 class DateOrder:
-    """How 03/04/26 is meant in a column; guessed, if no value of the column tells day from month."""
+    """How 03/04/26 is meant in a column; guessed, if no value of the column tells day from month.
+
+    yearless says that days have no year; period then tells which one they are of.
+    """
 
     day_first: bool
     pattern: str = ""
     year_first: bool = False
     guessed: bool = False
+    yearless: bool = False
+    period: tuple[date, date] | None = None
 
 
+A_YEAR = 366  # days
 CLOSE = 400  # days; what a file covers at most, if it is one year's and the reading is right
 FAR = 1_100  # days; three years, which only a wrong reading of two-digit years makes
 
@@ -210,7 +225,10 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     Ensures: a value above 12 decides; else the reading whose dates lie closer together; else dots, dashes and
              a decimal comma mean day first, slashes month first, and that is marked as guessed.
     """
-    found = [match for value in values if isinstance(value, str) and (match := _NUMBERS.match(value.strip()))]
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    found = [match for text in texts if (match := _NUMBERS.match(text))]
+    if not found and any(_NO_YEAR.match(text) for text in texts):
+        return _yearless_order(texts, pattern, comma)
     pairs = [(int(one[1]), int(one[3]), full_year(one[4])) for one in found]
     slashes = sum(1 for one in found if one[2] == "/")
     spans = [
@@ -235,6 +253,34 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     if spans[0] != spans[1]:
         return DateOrder(spans[0] < spans[1], pattern, guessed=guessed)
     return DateOrder(comma or slashes * 2 <= len(pairs), pattern, guessed=guessed)
+
+
+def _yearless_order(texts: Sequence[str], pattern: str, comma: bool) -> DateOrder:
+    found = [match for text in texts if (match := _NO_YEAR.match(text)) and match[1]]
+    highs = [sum(1 for one in found if int(one[at]) > 12) for at in (1, 3)]
+    dots = sum(1 for one in found if one[2] == ".")
+    if highs[0] != highs[1]:
+        return DateOrder(highs[0] > highs[1], pattern, yearless=True)
+    return DateOrder(comma or dots * 2 > len(found), pattern, guessed=bool(found) and not dots and not comma,
+                     yearless=True)  # fmt: skip
+
+
+def period_in(text: str, order: DateOrder) -> tuple[date, date] | None:
+    """From when to when the dates in a text reach ("28.12.2026 bis 10.01.2027"), or else the year in it.
+
+    Ensures: None for more than a year, in which a day without a year may lie twice.
+    """
+    days = []
+    for match in _WHOLE_DATE.finditer(text):
+        try:
+            day = read_date(match[0], order)
+        except BadValue:
+            continue
+        days += [day] if day else []
+    years = [int(one) for one in _YEAR.findall(text)]
+    if not days and years:
+        days = [date(min(years), 1, 1), date(max(years), 12, 31)]
+    return (min(days), max(days)) if days and (max(days) - min(days)).days < A_YEAR else None
 
 
 def _span(dates: Sequence[tuple[int, int, int]]) -> int:
@@ -263,6 +309,8 @@ def read_date(value: Any, order: DateOrder) -> date | None:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return _from_number(float(value))
         return _from_text(str(value).strip(), order)
+    except BadValue:
+        raise
     except (ValueError, OverflowError):
         raise BadValue(f"date {shown(value)} is not a date") from None
 
@@ -285,6 +333,8 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return None
     if order.pattern:
         return datetime.strptime(text, order.pattern).date()  # noqa: DTZ007  a booking date has no zone
+    if found := _NO_YEAR.match(text):
+        return _in_period(found, order)
     found = _ISO.match(text) or _COMPACT.match(text)
     if found:
         year, month, day = (int(part) for part in found.groups() if part)
@@ -305,6 +355,27 @@ def _from_text(text: str, order: DateOrder) -> date | None:
     if re.fullmatch(r"\d{5}(\.\d+)?|\d{10}|\d{13}", text):
         return _from_number(float(text))
     raise ValueError(text)
+
+
+def _in_period(found: re.Match[str], order: DateOrder) -> date:
+    """A day without a year: in the year in which it lies in the period, or closest to it."""
+    if order.period is None:
+        raise BadValue(f"date {shown(found[0])} has no year; give the profile a period such as 2026-12-01/2026-12-31")
+    if found[1]:
+        first, second = int(found[1]), int(found[3])
+        day, month = (first, second) if order.day_first else (second, first)
+    else:
+        day, month = int(found[4] or found[7]), _month(plain(found[5] or found[6]))
+    start, end = order.period
+    possible = []
+    for year in range(start.year - 1, end.year + 2):
+        try:
+            possible.append(date(year, month, day))
+        except ValueError:  # 29 February
+            continue
+    if not possible:
+        raise ValueError(found[0])
+    return min(possible, key=lambda on: max((start - on).days, (on - end).days, 0))
 
 
 def _month(name: str) -> int:

@@ -6,8 +6,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from streams.domain.matching.lines import Side
+from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
+from streams.matchfiles.profile import SideProfile, load_profile
 from streams.matchfiles.reading import SideFile, read_side
 from streams.matchfiles.run import run
 
@@ -143,3 +146,110 @@ def test_an_advice_tells_numbers_of_one_year_apart(tmp_path: Path) -> None:
         "INV-2026/0012": ("P2", "confirmed"),
         "INV-2026/0013": ("P2", "confirmed"),
     }
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_with_titles_account_headings_and_totals_has_only_its_lines(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        'Acme Supply LLC\n"All Dates"\n\nDate,Transaction Type,Num,Name,Memo,Amount\nChecking 1010,,,,,\n'
+        '11/24/2026,Payment,1001,"Smith, John",INV-7,"$1,250.00"\n11/23/2026,Check,1002,Ace,tools,($75.25)\n'
+        'Total for Checking 1010,,,,,"$1,174.75"\nTOTAL,,,,,"$1,174.75"\n',
+    )
+    assert [line.amount_minor for line in found.lines] == [125000, -7525]
+    assert not found.bad
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "left out as totals or balances",
+        "left out as rows without date and amount",
+    ]
+
+
+def test_a_header_of_two_rows_with_merged_cells_is_read_as_both_words(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Open items"],
+        [],
+        ["Document", None, "Customer", None, "Amount", "Text"],
+        ["No.", "Date", "No.", "Name", "EUR", None],
+        ["RE-1001", 46345, 70001, "One Ltd", 1190.0, "delivery"],
+        ["RE-1002", 46346, 70002, "Two Ltd", 238.0, "service"],
+        [None, None, None, "Sum", 1428.0, None],
+    ):
+        sheet.append(row)
+    sheet.merge_cells("A3:B3")
+    sheet.merge_cells("C3:D3")
+    book.save(tmp_path / "items.xlsx")
+    found = read_side(tmp_path / "items.xlsx", Side.LEFT)
+    assert [(line.id, str(line.on), line.counterparty, line.amount_minor, line.currency) for line in found.lines] == [
+        ("RE-1001", "2026-11-19", "One Ltd", 119000, "EUR"),
+        ("RE-1002", "2026-11-20", "Two Ltd", 23800, "EUR"),
+    ]
+    assert not found.bad
+
+
+def test_spanish_short_headers_and_the_invoice_number_as_id(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, "F. CONTABLE;F. VALOR;CONCEPTO;IMPORTE;Nº Factura\n25/11/2026;26/11/2026;X;1.500,00;F-26/91\n"
+    )
+    line = found.lines[0]
+    assert (line.id, str(line.on), str(line.value_on), line.amount_minor) == (
+        "F-26/91",
+        "2026-11-25",
+        "2026-11-26",
+        150000,
+    )
+
+
+def test_repeated_ids_stay_ids_and_are_told(tmp_path: Path) -> None:
+    found = read(tmp_path, "id,date,amount\n1,2026-11-24,10.00\n1,2026-11-24,20.00\n2,2026-11-24,30.00\n")
+    assert [line.id for line in found.lines] == ["1", "1#2", "2"]
+    assert found.notes == ["lines whose id stands above them already: 1 ('1' became 1#2)"]
+
+
+def test_a_sign_of_several_currencies_is_not_taken_for_the_columns_most_common_one(tmp_path: Path) -> None:
+    found = read(tmp_path, 'date,amount\n2026-11-24,€10.00\n2026-11-24,"¥1,000"\n2026-11-24,$5.00\n2026-11-24,€7.00\n')
+    assert [(line.amount_minor, line.currency) for line in found.lines] == [(1000, "EUR"), (700, "EUR")]
+    assert [row.line for row in found.bad] == [3, 4]
+
+
+def test_euros_in_words_name_the_currency(tmp_path: Path) -> None:
+    found = read(tmp_path, "Date;Libellé;Débit euros;Crédit euros\n25/11/2026;VIR;;1 234,50\n")
+    assert (found.lines[0].amount_minor, found.lines[0].currency) == (123450, "EUR")
+
+
+# -- days without a year --------------------------------------------------------------------------------------------
+
+OVER_NEW_YEAR = ["2026-12-30", "2027-01-02"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zeitraum;28.12.2026;bis;10.01.2027\nDatum;Text;Betrag\n30.12.;a;10,00\n02.01.;b;20,00\n",
+        "Period: Dec 28, 2026 to Jan 10, 2027\nDate,Text,Amount\n12/30,a,10.00\n01/02,b,20.00\n",
+        "Account from 2026-12-28\nDate,Text,Amount\n30 Dec,a,10.00\n2 Jan,b,20.00\n",
+    ],
+)
+def test_a_day_without_a_year_is_of_the_period_above_the_table(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, text)
+    assert [str(line.on) for line in found.lines] == OVER_NEW_YEAR
+    assert any("dates have no year" in note for note in found.notes)
+
+
+def test_a_day_without_a_year_is_refused_unless_the_profile_gives_a_period(tmp_path: Path) -> None:
+    text = "Years 2025 and 2026\nDate,Text,Amount\n12/30,a,10.00\n01/02,b,20.00\n"
+    with pytest.raises(FileUnreadable, match="has no year; give the profile a period"):
+        read(tmp_path, text)
+    profile = SideProfile(period="2026-12-28/2027-01-10")
+    found = read_side(tmp_path / "f.csv", Side.LEFT, profile)
+    assert [str(line.on) for line in found.lines] == OVER_NEW_YEAR
+
+
+def test_a_period_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("left:\n  period: soon\n")
+    with pytest.raises(ProfileInvalid, match=r"p\.yaml:2: period is 'soon'"):
+        load_profile(tmp_path / "p.yaml")
