@@ -35,7 +35,7 @@ def match(
         Path, typer.Argument(help="Ledger, open items, gateway export: CSV, XLSX, Parquet, JSON, or a bank statement")
     ],
     right: Annotated[
-        Path, typer.Argument(help="Bank statement (camt.052/053/054, MT940, MT942, BAI2, CSV) or any table")
+        Path, typer.Argument(help="Bank statement (camt.052/053/054, MT940, MT942, BAI2, OFX, CSV) or any table")
     ],
     out: Annotated[
         Path, typer.Option("--out", help="Directory for the answer; made if missing, files of an earlier run replaced")

@@ -11,9 +11,10 @@ from streams.matchfiles.errors import FileUnreadable
 LARGEST_FILE = 2_000_000_000  # bytes; a table of that size belongs into a database
 HEAD = 8_192
 _MT940 = re.compile(r"(?m)^\s*:(20|25|28C?|60[FM]|61|62[FM]|86|940|942):")
+_OFX = re.compile(r"(?is)OFXHEADER|<OFX>|(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:\?OFX|OFX>)")
 _BAI2 = re.compile(r"^0[123],")
 _TABLES = "Export it as CSV or XLSX"
-_STATEMENTS = "Ask the bank for camt.053, MT940, BAI2 or CSV"
+_STATEMENTS = "Ask the bank for camt.053, MT940, BAI2, OFX or CSV"
 # How a file begins, what it then is, and what helps.
 _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls) or an encrypted workbook", "Save it as .xlsx without a password"),
@@ -26,7 +27,6 @@ _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "a picture", _TABLES),
 )
 _REFUSED_TEXT: tuple[tuple[str, str, str], ...] = (
-    (r"OFXHEADER|<\?OFX|<OFX>|(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<\?OFX", "an OFX or QFX file", _STATEMENTS),
     (r"!(?:Type|Account|Option)", "a QIF file", _STATEMENTS),
     (r"(?:<\?xml[^>]*>\s*)?(?:<!doctype html|<html|<table|<head|<meta)", "an HTML page", _TABLES),
     (r"(?s)<\?xml.{0,300}progid=.Excel.Sheet", "an Excel 2003 XML workbook", "Save it as .xlsx or CSV"),
@@ -36,7 +36,7 @@ _REFUSED_TEXT: tuple[tuple[str, str, str], ...] = (
 
 
 def kind_of(path: Path) -> str:
-    """The kind of a file: camt, mt940, bai2, xlsx, parquet, jsonl or csv.
+    """The kind of a file: camt, mt940, bai2, ofx, xlsx, parquet, jsonl or csv.
 
     Raises: FileUnreadable for what is no regular file, can't be opened, is empty, too large, or of a kind not read.
     """
@@ -52,6 +52,8 @@ def kind_of(path: Path) -> str:
     for pattern, what, remedy in _REFUSED_TEXT:
         if re.match(pattern, text, re.IGNORECASE):
             raise FileUnreadable(path, f"{what}, which is not read", remedy)
+    if _OFX.match(text):
+        return "ofx"
     if text.startswith("<"):
         return "camt"
     if _MT940.search(text) or text.startswith("{1:F"):

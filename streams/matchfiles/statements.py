@@ -1,4 +1,4 @@
-"""Bank statements as banks send them: camt.052/053/054, MT940/942 and BAI2, each as lines of one side."""
+"""Bank statements as banks send them: camt.052/053/054, MT940/942, BAI2 and OFX, each as lines of one side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from streams.matchfiles.bai2 import read_bai2
 from streams.matchfiles.camt import read_camt
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.mt940 import read_mt940
+from streams.matchfiles.ofx import read_ofx
 
-READERS = {"camt": read_camt, "mt940": read_mt940, "bai2": read_bai2}
+READERS = {"camt": read_camt, "mt940": read_mt940, "bai2": read_bai2, "ofx": read_ofx}
 
 
 def read_statement(

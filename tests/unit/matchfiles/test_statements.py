@@ -268,6 +268,73 @@ def test_several_records_on_one_line(tmp_path: Path) -> None:
     assert [line.amount_minor for line in read(tmp_path, text).lines] == [5, -7]
 
 
+# -- OFX ------------------------------------------------------------------------------------------------------------
+
+OFX_HEAD = "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nENCODING:USASCII\nCHARSET:1252\n\n<OFX><BANKMSGSRSV1><STMTTRNRS>"
+OFX_TAIL = (
+    "</BANKTRANLIST><LEDGERBAL><BALAMT>5.00<DTASOF>20261124</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
+)
+ACCOUNT = "<STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>021000021<ACCTID>123456789012</BANKACCTFROM><BANKTRANLIST>"
+
+
+def ofx(*entries: str) -> str:
+    return f"{OFX_HEAD}{ACCOUNT}<DTSTART>20261101<DTEND>20261130\n" + "\n".join(entries) + OFX_TAIL
+
+
+def test_ofx_without_end_tags(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        ofx(
+            "<STMTTRN>\n<TRNTYPE>CREDIT\n<DTPOSTED>20261124120000.000[-5:EST]\n<TRNAMT>1250.00\n<FITID>F1\n"
+            "<NAME>SMITH &amp; SONS\n<MEMO>INV 77001\n</STMTTRN>",
+            "<STMTTRN><TRNTYPE>CHECK<DTPOSTED>20261125<TRNAMT>-75,25<FITID>F2<CHECKNUM>1002</STMTTRN>",
+        ),
+    )
+    assert [(line.id, line.amount_minor, line.currency, str(line.on)) for line in found.lines] == [
+        ("F1", 125000, "USD", "2026-11-24"),
+        ("F2", -7525, "USD", "2026-11-25"),
+    ]
+    assert (found.lines[0].counterparty, found.lines[0].text) == ("SMITH & SONS", "INV 77001 credit")
+    assert found.lines[1].references == ("1002",)
+    assert found.understood["kind"] == "ofx"
+    assert not found.bad
+
+
+def test_ofx_as_xml_of_a_card_with_currencies(tmp_path: Path) -> None:
+    entry = (
+        "<STMTTRN><TRNTYPE>DEBIT</TRNTYPE><DTPOSTED>20261124</DTPOSTED>"
+        "<TRNAMT>-{}</TRNAMT><FITID>{}</FITID>{}</STMTTRN>"
+    )
+    found = read(
+        tmp_path,
+        '<?xml version="1.0" encoding="UTF-8"?>\n<?OFX OFXHEADER="200" VERSION="211"?>\n<OFX><CREDITCARDMSGSRSV1>'
+        "<CCSTMTTRNRS><CCSTMTRS><CURDEF>USD</CURDEF><BANKTRANLIST>"
+        + entry.format("1.00", "A", "<PAYEE><NAME>Shop</NAME><CITY>Bonn</CITY></PAYEE><MEMO><![CDATA[a < b]]></MEMO>")
+        + entry.format("2.00", "B", "<CURRENCY><CURRATE>1.1</CURRATE><CURSYM>EUR</CURSYM></CURRENCY>")
+        + entry.format("3.00", "C", "<ORIGCURRENCY><CURRATE>1.1</CURRATE><CURSYM>EUR</CURSYM></ORIGCURRENCY>")
+        + "</BANKTRANLIST></CCSTMTRS></CCSTMTTRNRS></CREDITCARDMSGSRSV1></OFX>",
+    )
+    assert [(line.amount_minor, line.currency) for line in found.lines] == [(-100, "USD"), (-200, "EUR"), (-300, "USD")]
+    assert (found.lines[0].counterparty, found.lines[0].text) == ("Shop", "a < b debit")
+
+
+def test_broken_ofx_entries_cost_only_themselves_and_pending_ones_are_told(tmp_path: Path) -> None:
+    text = ofx(
+        "<STMTTRN><DTPOSTED>20261324<TRNAMT>1.00<FITID>1</STMTTRN>",
+        "<STMTTRN><DTPOSTED>20261124<TRNAMT>none<FITID>2</STMTTRN>",
+        "<STMTTRN><DTPOSTED>20261124<TRNAMT>3.00<FITID>3<CORRECTFITID>1<CORRECTACTION>DELETE</STMTTRN>",
+        "<STMTTRN><DTPOSTED>20261124<TRNAMT>4.00<FITID>4</STMTTRN>",
+        "</BANKTRANLIST><BANKTRANLISTP><STMTTRNP><DTTRAN>20261124<TRNAMT>5.00</STMTTRNP></BANKTRANLISTP><BANKTRANLIST>",
+    )
+    found = read(tmp_path, text)
+    assert [line.amount_minor for line in found.lines] == [400]
+    assert [row.line for row in found.bad] == [8, 9, 10]
+    assert found.notes == ["pending entries left out: 1"]
+    cut = read(tmp_path, text[: text.index("</STMTTRN>", text.index("<FITID>4"))])
+    assert [line.amount_minor for line in cut.lines] == [400]
+    assert "breaks off" in cut.bad[-1].reason
+
+
 # -- all ------------------------------------------------------------------------------------------------------------
 
 
@@ -280,8 +347,8 @@ def test_ibans_are_cut_to_the_last_four_and_look_alikes_stay() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"OFXHEADER:100\nDATA:OFXSGML\n", "OFX"),
-        (b'<?xml version="1.0"?>\n<?OFX OFXHEADER="200"?><OFX></OFX>', "OFX"),
+        (b"OFXHEADER:100\nDATA:OFXSGML\n", "without a statement"),
+        (b'<?xml version="1.0"?>\n<?OFX OFXHEADER="200"?><OFX></OFX>', "without a statement"),
         (b"!Type:Bank\nD1/1/26\n", "QIF"),
         (b"<html><table><tr><td>Amount</td></tr></table></html>", "HTML"),
         (b"\x1f\x8b\x08rest", "gzip"),
