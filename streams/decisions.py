@@ -1,7 +1,7 @@
-"""An operator's decision about a customer's money: written to the inbox of receivables, and the answer of the journal.
+"""An operator's word: written to the inbox of the context that it is about, and the answer of that context's journal.
 
-For `saldo decide`. The command is a record like any other, so a replay of the inbox repeats it in its place; its answer
-is what the journal holds under the command's own position, whoever decided it and whenever.
+For `saldo decide` and `saldo deposits`. The word is a record like any other, so a replay of the inbox repeats it in its
+place; its answer is what the journal holds under the command's own position, whoever decided it and whenever.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from schemas import catalog
 from schemas.codec import Codec, body_of, to_json
 from schemas.envelope import Envelope, content_event_id, header_text, root_traceparent, source_position
 from schemas.failures import Unreadable
-from schemas.records.receivables import DecisionRefused, DecisionTaken
+from schemas.records.tasks import RecordParked
 from schemas.sensitive import find_sensitive
-from streams.domain.decisions import Command
-from streams.domain.output import RECEIVABLES_INBOX
+from streams.domain.output import RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.tasks.journal import EVENTS_HEADER
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, partition_for
+from streams.writing import instant_of
 
-JOURNAL = "receivables.events.v1"
+JOURNALS = {RECEIVABLES_INBOX: "receivables.events.v1", SETTLEMENT_INBOX: "settlement.events.v1"}
 _SOURCE = "saldo/operators"
 _LOOK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command: where it was written, and all that the journal says of it; () if nothing in time."""
+    """What became of a word: where it was written, and all that the journal says of it; () if nothing in time."""
 
     partition: int
     offset: int
     events: tuple[Any, ...]
 
     @property
-    def decision(self) -> DecisionTaken | DecisionRefused | None:
-        """The event that says whether it was carried out; None if it is parked or not decided yet."""
-        return next((event for event in self.events if isinstance(event, DecisionTaken | DecisionRefused)), None)
+    def is_decided(self) -> bool:
+        """Whether it was carried out or refused; not if it is parked or nothing was said of it yet."""
+        return bool(self.events) and not isinstance(self.events[0], RecordParked)
 
 
 @asynccontextmanager
 async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[Desk]:
-    """The desk at which a broker's receivables take commands."""
+    """The desk at which a broker's contexts take an operator's word."""
     log = KafkaLog(connection)
     try:
         yield Desk(log, codec)
@@ -56,49 +56,47 @@ async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[D
 
 
 class Desk:
-    """Writes commands and waits for their answers."""
+    """Writes words and waits for their answers."""
 
     def __init__(self, log: Log, codec: Codec) -> None:
         self._log = log
         self._codec = codec
 
-    async def ask(self, command: Command, *, wait_s: float) -> Answer:
-        """Write a command and wait so long for its answer; 0 does not wait.
+    async def ask(self, inbox: str, word: Any, *, wait_s: float) -> Answer:
+        """Write a word and wait so long for its answer; 0 does not wait.
 
-        Ensures: on return the command is durable. The same command written again is decided once.
+        Ensures: on return the word is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
-        finding = find_sensitive("record", to_json(command))
+        finding = find_sensitive("record", to_json(word))
         if finding is not None:
             raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits at most")
-        key = catalog.topic(RECEIVABLES_INBOX).key_of(command)
-        partition = partition_for(key, self._log.partition_count(RECEIVABLES_INBOX))
-        _, journal_end = await self._log.watermarks(JOURNAL, partition)
-        name, value = type(command).__name__, self._codec.encode(command)
+        key = catalog.topic(inbox).key_of(word)
+        partition = partition_for(key, self._log.partition_count(inbox))
+        _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
+        name, value = type(word).__name__, self._codec.encode(word)
         event_id = content_event_id(name, body_of(value))
         envelope = Envelope(
             event_id=event_id,
             type=name,
             source=_SOURCE,
-            time=command.occurred_at,
+            time=instant_of(word),
             traceparent=root_traceparent(event_id),
         )
-        record = Outbound(
-            topic=RECEIVABLES_INBOX, partition=partition, key=key, value=value, headers=envelope.to_headers()
-        )
+        record = Outbound(topic=inbox, partition=partition, key=key, value=value, headers=envelope.to_headers())
         (offset,) = await self._log.append([record])
-        return Answer(partition, offset, await self._answer(partition, offset, journal_end, wait_s))
+        return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 
-    async def _answer(self, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
+    async def _answer(self, inbox: str, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
         """All events that the journal holds of an inbox record, once they are complete."""
         found: dict[int, Any] = {}
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
-            _, end = await self._log.watermarks(JOURNAL, partition)
-            async for batch in self._log.read(JOURNAL, partition, start, end):
+            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
+            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
                 for record in batch:
                     source = source_position(record.headers)
-                    if source is None or (source.topic, source.offset) != (RECEIVABLES_INBOX, offset):
+                    if source is None or (source.topic, source.offset) != (inbox, offset):
                         continue
                     found[source.index] = self._codec.decode(record.value)
                     if len(found) == int(header_text(record.headers, EVENTS_HEADER) or 0):

@@ -193,7 +193,7 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int)
         event_id=event_id,
         type=name,
         source=SOURCE,
-        time=_instant(record),
+        time=instant_of(record),
         traceparent=root_traceparent(event_id),
     ).to_headers()
     refuse_too_large(spec.name, len(key) + len(value), what=name)
@@ -219,6 +219,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def _instant(record: Any) -> datetime:
+def instant_of(record: Any) -> datetime:
+    """A record's own instant, by which its envelope is dated."""
     found = (getattr(record, name, None) for name in _INSTANTS)
     return next((instant for instant in found if isinstance(instant, datetime)), datetime.fromtimestamp(0, UTC))

@@ -28,6 +28,7 @@ from projections import reports
 from projections.client import SqlReader
 from projections.console.grid import grid, money
 from projections.errors import QueryRefused
+from projections.words import in_words
 
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"
@@ -54,6 +55,7 @@ class Console:
             loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._templates.filters["money"] = money
+        self._templates.filters["in_words"] = in_words
 
     def overview(self, _request: Request) -> Response:
         """The bridge in each currency, what is posted, waiting and parked, and the latest days."""

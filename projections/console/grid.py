@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from projections.reports import MINOR, Answer
+from projections.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 PAYMENT = "paytrace_transaction_id"
+CODES = frozenset({"reason", "state", "last_event", "standing", "record_type", "decision", "error_type"})
 COORDINATES = ("source_topic", "source_partition", "source_offset")
 # Shorter words where the page has little room; the column keeps its name in every file.
 HEADINGS = {
@@ -81,6 +83,8 @@ def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Ce
     if value is None:
         return Cell("", is_number)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if column in CODES:
+        text = in_words(text)
     if _INSTANT.match(text):
         text = text[:19].replace("T", " ")
     href = f"{base}/payment?id={quote(text, safe='')}" if column == PAYMENT and text else None

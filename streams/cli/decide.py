@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli import operators
+from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
+from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
 
 if TYPE_CHECKING:
     from streams.domain.decisions import Command
 
-REFUSED, UNANSWERED = 1, 4
+INBOX = "receivables.inbox.v1"
 
 ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
-WhoOption = Annotated[str | None, typer.Option("--who", help="Who decides; default is the user of this terminal.")]
-WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the answer; 0 does not wait.")]
-WAIT_S = 30.0
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `decide confirm|reject|split|write-off|on-account|unmatch` below the root."""
-    decide = typer.Typer(
-        help="Decide about money that waits or was matched.",
-        no_args_is_help=True,
+    """Hang `decide confirm|reject|split|write-off|undo-write-off|on-account|unmatch|post-again` below the root."""
+    operators.add_group(
+        app,
+        "decide",
+        "Decide about money that waits or was matched.",
+        {
+            "confirm": confirm,
+            "reject": reject,
+            "split": split,
+            "write-off": write_off,
+            "undo-write-off": undo_write_off,
+            "on-account": on_account,
+            "unmatch": unmatch,
+            "post-again": post_again,
+        },
     )
-    commands: dict[str, Callable[..., None]] = {
-        "confirm": confirm,
-        "reject": reject,
-        "split": split,
-        "write-off": write_off,
-        "on-account": on_account,
-        "unmatch": unmatch,
-    }
-    for name, command in commands.items():
-        decide.command(name)(command)
-    app.add_typer(decide, name="decide")
 
 
 def confirm(
     reference: ReferenceArgument,
     why: WhyOption,
     option: Annotated[int | None, typer.Option("--option", min=1, help="Which of several suggestions.")] = None,
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -66,7 +62,7 @@ def confirm(
     if chosen is None:
         raise CannotRun(f"{reference} has no suggestion {option}; `saldo waiting` lists them")
     command = ConfirmMatch(
-        **_who(who, why, chosen["abas_customer_id"]),
+        **_told(by, why, chosen["abas_customer_id"]),
         posting_reference=chosen["posting_reference"],
         abas_open_item_ids=tuple(chosen["abas_open_item_ids"]),
     )
@@ -77,7 +73,7 @@ def reject(
     reference: ReferenceArgument,
     why: WhyOption,
     option: Annotated[int | None, typer.Option("--option", min=1, help="Only this suggestion; default is all.")] = None,
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -91,7 +87,7 @@ def reject(
         raise CannotRun(f"nothing is suggested for {reference}{f' as option {option}' if option else ''}")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
     command = RejectMatch(
-        **_who(who, why, rows[0]["abas_customer_id"]),
+        **_told(by, why, rows[0]["abas_customer_id"]),
         posting_reference=rows[0]["posting_reference"],
         abas_open_item_ids=tuple(items),
     )
@@ -102,7 +98,7 @@ def split(
     reference: ReferenceArgument,
     parts: Annotated[list[str], typer.Argument(help="INVOICE=AMOUNT for each part, on-account=AMOUNT for none.")],
     why: WhyOption,
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -116,7 +112,7 @@ def split(
     entry = _waiting(reference)[0]
     items, amounts = _parts(parts, entry["abas_customer_id"], entry["currency"])
     command = SplitEntry(
-        **_who(who, why, entry["abas_customer_id"]),
+        **_told(by, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         abas_open_item_ids=tuple(items),
         part_amounts=tuple(amounts),
@@ -130,7 +126,7 @@ def write_off(
     why: WhyOption,
     amount: Annotated[str | None, typer.Option("--amount", help="Default is all that is left.")] = None,
     customer: Annotated[str, typer.Option("--customer", help="Whose, if several have this number.")] = "",
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -143,7 +139,7 @@ def write_off(
 
     item = _item(invoice, customer)
     command = WriteOffRest(
-        **_who(who, why, item["abas_customer_id"]),
+        **_told(by, why, item["abas_customer_id"]),
         abas_open_item_id=item["abas_open_item_id"],
         amount_minor=None if amount is None else _minor(amount, item["currency"]),
         currency=item["currency"],
@@ -154,7 +150,7 @@ def write_off(
 def on_account(
     reference: ReferenceArgument,
     why: WhyOption,
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -163,14 +159,14 @@ def on_account(
     from schemas.records.receivables import PutOnAccount
 
     entry = _waiting(reference)[0]
-    command = PutOnAccount(**_who(who, why, entry["abas_customer_id"]), posting_reference=entry["posting_reference"])
+    command = PutOnAccount(**_told(by, why, entry["abas_customer_id"]), posting_reference=entry["posting_reference"])
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
 def unmatch(
     reference: ReferenceArgument,
     why: WhyOption,
-    who: WhoOption = None,
+    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -194,8 +190,53 @@ def unmatch(
         found = ", ".join(row["posting_reference"] for row in exact)
         raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference")
     command = UnmatchEntry(
-        **_who(who, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
+        **_told(by, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
     )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def undo_write_off(
+    reference: Annotated[
+        str, typer.Argument(help="The write-off's reference, e.g. PT77W1; `saldo report write_offs`.")
+    ],
+    why: WhyOption,
+    by: ByOption = None,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Take a write-off back; the rest is owed again.
+
+    abas gets a document of its own against it.
+    """
+    from schemas.records.receivables import UndoWriteOff
+    from streams.cli.asking import answer
+    from streams.cli.errors import CannotRun
+
+    rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
+    if not rows:
+        raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
+    command = UndoWriteOff(**_told(by, why, rows[0]["abas_customer_id"]), posting_reference=reference)
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def post_again(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    by: ByOption = None,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Ask abas again for what it refused.
+
+    It is the same document: same reference, open item, amount and value date. So mend first what abas refused it for,
+    e.g. open the posting period. abas is asked whether it holds the document before it is posted.
+    """
+    from schemas.records.receivables import PostAgain
+
+    entry = _waiting(reference)[0]
+    command = PostAgain(**_told(by, why, entry["abas_customer_id"]), posting_reference=entry["posting_reference"])
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -261,11 +302,11 @@ def _minor(amount: str, currency: str) -> int:
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
-def _who(who: str | None, why: str, customer: str) -> dict[str, Any]:
+def _told(by: str | None, why: str, customer: str) -> dict[str, Any]:
     return {
         "command_id": uuid.uuid4().hex,
         "abas_customer_id": customer,
-        "decided_by": who or getpass.getuser(),
+        "decided_by": operators.person(by),
         "reason": why,
         "occurred_at": datetime.now(UTC),
     }
@@ -273,26 +314,12 @@ def _who(who: str | None, why: str, customer: str) -> dict[str, Any]:
 
 def _ask(command: Command, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
     from schemas.records.receivables import DecisionRefused
-    from streams import decisions
 
-    async def work() -> decisions.Answer:
-        connection = connect(bootstrap_servers, schema_registry_url)
-        with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec) as desk:
-                return await desk.ask(command, wait_s=wait_s)
-
-    answer = asyncio.run(work())
-    where = f"receivables.inbox.v1 {answer.partition} {answer.offset}"
-    if answer.decision is None:
-        typer.echo(f"written as {where}, command {command.command_id}; not answered yet", err=True)
-        for event in answer.events:
-            typer.echo(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
-        raise typer.Exit(0 if not wait_s else UNANSWERED)
-    if isinstance(answer.decision, DecisionRefused):
-        typer.echo(f"refused: {answer.decision.refused_because}")
-        raise typer.Exit(REFUSED)
-    typer.echo(f"done, by {answer.decision.decided_by}: {answer.decision.reason}")
-    for event in answer.events[1:]:
+    decision, *events = operators.ask(INBOX, command, wait_s, bootstrap_servers, schema_registry_url).events
+    if isinstance(decision, DecisionRefused):
+        raise operators.refuse(decision.refused_because)
+    typer.echo(f"done, by {decision.decided_by}: {decision.reason}")
+    for event in events:
         line = _said(event)
         if line:
             typer.echo(f"    {line}")
@@ -307,6 +334,7 @@ def _said(event: Any) -> str:
         PaymentMatched,
         PostingRequested,
         RestWriteOffRequested,
+        RestWriteOffReversalRequested,
     )
 
     match event:
@@ -326,5 +354,11 @@ def _said(event: Any) -> str:
         case RestWriteOffRequested():
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
+        case RestWriteOffReversalRequested():
+            amount = Money(event.amount_minor, event.currency)
+            return (
+                f"{event.reverses_reference} is taken back by {event.posting_reference}: {amount} of invoice "
+                f"{event.invoice_number} asked of abas"
+            )
         case _:
             return ""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from streams.cli.connection import BootstrapServers, connect
+from streams.cli import operators
+from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
+from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
 
 INBOX = "settlement.inbox.v1"
 
 BankLine = Annotated[str, typer.Argument(help="Bank line, as `saldo report deposit_breaks` names it.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who asks; default is the user of this terminal.")]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
 AccountOption = Annotated[
     str | None, typer.Option("--account", help="<merchant>/<currency>; default is that of the settings.")
 ]
@@ -23,17 +21,12 @@ AccountOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Hang `deposits confirm|reject|unmatch|dismiss|accept-fees` below the root."""
-    deposits = typer.Typer(help="An operator's word on a bank deposit.", no_args_is_help=True)
-    commands: dict[str, Callable[..., None]] = {
-        "confirm": confirm,
-        "reject": reject,
-        "unmatch": unmatch,
-        "dismiss": dismiss,
-        "accept-fees": accept_fees,
-    }
-    for name, command in commands.items():
-        deposits.command(name)(command)
-    app.add_typer(deposits, name="deposits")
+    operators.add_group(
+        app,
+        "deposits",
+        "An operator's word on a bank deposit.",
+        {"confirm": confirm, "reject": reject, "unmatch": unmatch, "dismiss": dismiss, "accept-fees": accept_fees},
+    )
 
 
 def confirm(
@@ -44,7 +37,9 @@ def confirm(
     ] = None,
     by: ByOption = None,
     account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Say what a bank line pays out.
 
@@ -52,8 +47,13 @@ def confirm(
     """
     from schemas.records.settlement import ConfirmDepositMatch
 
-    told = _asker(account, by, why)
-    _ask(bootstrap_servers, ConfirmDepositMatch(bank_line_id=bank_line, line_ids=tuple(lines or ()), **told))
+    told = _told(account, by, why)
+    _ask(
+        ConfirmDepositMatch(bank_line_id=bank_line, line_ids=tuple(lines or ()), **told),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
 
 
 def reject(
@@ -61,12 +61,19 @@ def reject(
     why: WhyOption,
     by: ByOption = None,
     account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Turn down what is suggested; it is not suggested again."""
     from schemas.records.settlement import RejectDepositMatch
 
-    _ask(bootstrap_servers, RejectDepositMatch(bank_line_id=bank_line, **_asker(account, by, why)))
+    _ask(
+        RejectDepositMatch(bank_line_id=bank_line, **_told(account, by, why)),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
 
 
 def unmatch(
@@ -74,7 +81,9 @@ def unmatch(
     why: WhyOption,
     by: ByOption = None,
     account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Take a match apart.
 
@@ -82,7 +91,12 @@ def unmatch(
     """
     from schemas.records.settlement import UnmatchDeposit
 
-    _ask(bootstrap_servers, UnmatchDeposit(bank_line_id=bank_line, **_asker(account, by, why)))
+    _ask(
+        UnmatchDeposit(bank_line_id=bank_line, **_told(account, by, why)),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
 
 
 def dismiss(
@@ -90,12 +104,19 @@ def dismiss(
     why: WhyOption,
     by: ByOption = None,
     account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Say that a bank line is other business."""
     from schemas.records.settlement import DismissBankLine
 
-    _ask(bootstrap_servers, DismissBankLine(bank_line_id=bank_line, **_asker(account, by, why)))
+    _ask(
+        DismissBankLine(bank_line_id=bank_line, **_told(account, by, why)),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
 
 
 def accept_fees(
@@ -103,7 +124,9 @@ def accept_fees(
     why: WhyOption,
     by: ByOption = None,
     account: AccountOption = None,
+    wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Accept a proposed fee schedule.
 
@@ -111,25 +134,65 @@ def accept_fees(
     """
     from schemas.records.settlement import AcceptFeeSchedule
 
-    _ask(bootstrap_servers, AcceptFeeSchedule(version=version, **_asker(account, by, why)))
+    _ask(AcceptFeeSchedule(version=version, **_told(account, by, why)), wait_s, bootstrap_servers, schema_registry_url)
 
 
-def _asker(account: str | None, by: str | None, why: str) -> dict[str, Any]:
+def _told(account: str | None, by: str | None, why: str) -> dict[str, Any]:
     from streams.settings import load_settings
 
     paytrace = load_settings().paytrace
     return {
         "settlement_account": account or f"{paytrace.merchant}/{paytrace.currency}",
-        "requested_by": by or getpass.getuser(),
+        "requested_by": operators.person(by),
         "reason": why,
         "requested_at": datetime.now(UTC),
     }
 
 
-def _ask(bootstrap_servers: str | None, request: Any) -> None:
-    from streams import writing
+def _ask(request: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
+    from schemas.records.settlement import SettlementRequestRefused
 
-    connection = connect(bootstrap_servers)
-    with connection.codec() as codec:
-        writing.send(connection.kafka, INBOX, [request], codec)
-    typer.echo(f"asked {request.settlement_account}; `saldo report deposit_breaks` shows what is still open")
+    done, *events = operators.ask(INBOX, request, wait_s, bootstrap_servers, schema_registry_url).events
+    if isinstance(done, SettlementRequestRefused):
+        raise operators.refuse(done.refusal)
+    typer.echo(f"done, by {request.requested_by}: {request.reason}")
+    for event in (done, *events):
+        line = _said(event)
+        if line:
+            typer.echo(f"    {line}")
+
+
+def _said(event: Any) -> str:
+    """One consequence in words; empty for what is only bookkeeping."""
+    from schemas.money import Money
+    from schemas.records.settlement import (
+        BankLineDismissed,
+        DepositBreakFound,
+        DepositMatched,
+        DepositMatchRejected,
+        DepositMatchSuggested,
+        DepositUnmatched,
+        FeeScheduleAccepted,
+        SettlementDayStated,
+    )
+
+    match event:
+        case DepositMatched():
+            paid, fee = Money(event.deposit_minor, event.currency), Money(event.fee_minor, event.currency)
+            return f"{event.bank_line_id}: {paid} pays out {len(event.line_ids)} lines, difference {fee}"
+        case DepositMatchSuggested():
+            return f"{event.bank_line_id}: {len(event.line_ids)} lines are suggested, {'; '.join(event.evidence)}"
+        case DepositBreakFound():
+            return f"{event.bank_line_id} is a break: {event.detail}"
+        case DepositMatchRejected():
+            return f"{event.bank_line_id}: these {len(event.line_ids)} lines are not suggested again"
+        case DepositUnmatched():
+            return f"{event.bank_line_id}: its {len(event.line_ids)} lines are open again"
+        case BankLineDismissed():
+            return f"{event.bank_line_id}: {Money(event.deposit_minor, event.currency)} is other business"
+        case FeeScheduleAccepted():
+            return f"fee schedule {event.version} counts from now on"
+        case SettlementDayStated():
+            return f"{event.book_on} is {'closed' if event.is_closed else 'not closed'}"
+        case _:
+            return ""

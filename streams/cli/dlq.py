@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli import operators
 from streams.cli.connection import BootstrapServers, connect
+from streams.cli.operators import ByOption, WhyOption
 
 if TYPE_CHECKING:
     from streams.dead_letters import ParkedRecord
@@ -18,22 +19,17 @@ if TYPE_CHECKING:
 InboxArgument = Annotated[str, typer.Argument(help="Inbox, e.g. payments.observations.v1.")]
 PartitionArgument = Annotated[int, typer.Argument(min=0, help="Partition of the inbox.")]
 OffsetArgument = Annotated[int, typer.Argument(min=0, help="Offset in the inbox.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who asks; default is the user of this terminal.")]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
 
 
 def register(app: typer.Typer) -> None:
     """Hang `dlq list|show|replay|discard` below the root."""
-    dlq = typer.Typer(help="Records that could not be decided.", no_args_is_help=True)
     commands: dict[str, Callable[..., None]] = {
         "list": list_parked,
         "show": show,
         "replay": replay,
         "discard": discard,
     }
-    for name, command in commands.items():
-        dlq.command(name)(command)
-    app.add_typer(dlq, name="dlq")
+    operators.add_group(app, "dlq", "Records that could not be decided.", commands)
 
 
 def list_parked(
@@ -98,7 +94,7 @@ def replay(
         bootstrap_servers,
         parked,
         lambda now: ParkedReplayRequested(
-            record_key=parked.key, requested_by=by or getpass.getuser(), reason=why, requested_at=now
+            record_key=parked.key, requested_by=operators.person(by), reason=why, requested_at=now
         ),
     )
     typer.echo(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
@@ -125,7 +121,7 @@ def discard(
         lambda now: ParkedDiscardRequested(
             record_key=parked.key,
             offset=parked.offset,
-            requested_by=by or getpass.getuser(),
+            requested_by=operators.person(by),
             reason=why,
             requested_at=now,
         ),

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from projections.words import in_words
+
 
 def register(app: typer.Typer) -> None:
     """Hang `explain` below the root."""
@@ -60,7 +62,7 @@ def _what(row: dict[str, Any]) -> str:
         case "DecisionRefused":
             return f"{by} asked for {_decision(row)} ({row['reason']}); refused, because {row['detail']}"
         case "EntryWaiting":
-            return f"{amount} waits, {row['reason']}: {row['detail']}"
+            return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
         case "PostingRequested":
             return f"{amount} asked of abas"
         case "EntryPosted":
@@ -81,12 +83,20 @@ def _what(row: dict[str, Any]) -> str:
             return f"{by} writes off {amount}: {row['reason']}"
         case "RestWrittenOff":
             return f"{amount} written off in abas as document {row['detail']}"
+        case "RestWriteOffRefused":
+            return f"abas refused to write off {amount}: {row['detail']}"
+        case "RestWriteOffReversalRequested":
+            return f"{by} takes a write-off of {amount} back: {row['reason']}"
+        case "RestWriteOffReversed":
+            return f"write-off of {amount} taken back in abas by document {row['detail']}"
+        case "RestWriteOffReversalRefused":
+            return f"abas refused to take back the write-off of {amount}: {row['detail']}"
         case other:
-            return f"{other} {amount} {row['detail']}".rstrip()
+            return f"{in_words(other)} {amount} {row['detail']}".rstrip()
 
 
 def _decision(row: dict[str, Any]) -> str:
-    return str(row["rule"]).lower().replace("_", " ")
+    return in_words(str(row["rule"])).lower()
 
 
 def _amount(row: dict[str, Any]) -> str:

@@ -58,11 +58,14 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
+    from projections.words import in_words
+
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = f", names {row['names_invoice']}" if row["names_invoice"] else ""
+    why = in_words(str(row["reason"]))
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
-        f"    {row['reason']}: {row['detail']}",
+        f"    {why}: {row['detail']}",
     ]
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from projections import reports
 from projections.client import SqlReader
+from projections.words import in_words
 from schemas.money import Money
 from streams.demo.audit import Audit
 from streams.settings import Settings
@@ -84,7 +85,9 @@ def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str,
         key = (*(str(record[name]) for name in by), str(record["currency"]))
         counts[key] += int(record[count])
         minors[key] += int(record[f"{amount}_minor"])
-    return [(*key[:-1], str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)]
+    return [
+        (*map(in_words, key[:-1]), str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)
+    ]
 
 
 def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tests.support.cli import Outcome, saldo
 from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
 
 INBOX = "receivables.inbox.v1"
-WHY = ("--why", "customer called", "--who", "mweber")
+WHY = ("--why", "customer called", "--by", "mweber")
 
 
 @dataclass

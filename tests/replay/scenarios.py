@@ -8,7 +8,15 @@ from typing import Any
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from schemas.records.receivables import ConfirmMatch, PutOnAccount, RejectMatch, SplitEntry, UnmatchEntry, WriteOffRest
+from schemas.records.receivables import (
+    ConfirmMatch,
+    PutOnAccount,
+    RejectMatch,
+    SplitEntry,
+    UndoWriteOff,
+    UnmatchEntry,
+    WriteOffRest,
+)
 from schemas.references import vault_token
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, statement, unmatch
@@ -164,6 +172,17 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
     ]
 
 
+def write_off_taken_back() -> Sequence[Told]:
+    return [
+        *short_payment_confirmed_and_rest_written_off(),
+        (RECEIVABLES, open_item("i1", 0, invoice="RE-1", minute=7, amount_minor=103_00, is_open=False)),
+        decided(UndoWriteOff, 8, posting_reference=f"PT{PAYMENT}W1"),
+        decided(UndoWriteOff, 9, posting_reference=f"PT{PAYMENT}W1"),
+        (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=10, amount_minor=103_00)),
+        seen(Status.PENDING_SETTLEMENT, 3_00, minute=11, payment="2"),
+    ]
+
+
 def divided_by_hand_and_put_on_account() -> Sequence[Told]:
     by_hand = {"abas_open_item_ids": ("i1", "i2", ""), "currency": "USD"}
     return [
@@ -230,6 +249,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     one_payment_of_two_invoices_then_refunded,
     three_part_payments_of_one_invoice,
     short_payment_confirmed_and_rest_written_off,
+    write_off_taken_back,
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,

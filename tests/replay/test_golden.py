@@ -36,6 +36,7 @@ DOCUMENTS = {
     "unknown_invoice_then_known": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
+    "write_off_taken_back": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
     "wrong_match_undone": ["PT79388123", "PT79388123A1", "PT79388123U1"],
 }
 

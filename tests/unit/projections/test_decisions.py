@@ -23,6 +23,7 @@ SCENARIOS = (
     "short_payment_confirmed_and_rest_written_off",
     "three_part_payments_of_one_invoice",
     "tie_rejected_in_part",
+    "write_off_taken_back",
     "wrong_match_undone",
 )
 
@@ -71,7 +72,7 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
     await told(store, "short_payment_confirmed_and_rest_written_off")
     text = explained(store, "79388123")
     for expected in (
-        "100.00 USD waits, AMOUNT_DIFFERS: invoice RE-1 has 103.00 USD open, the payment is 100.00 USD",
+        "100.00 USD waits, amount differs from what is open: invoice RE-1 has 103.00 USD open, the payment is 100.00",
         "suggested, option 1 of 1: 100.00 USD for invoice RE-1",
         "100.00 USD belongs to invoice RE-1, by mweber, after rule fee-or-discount version 2",
         "    agrees:  invoice RE-1",
@@ -83,6 +84,31 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
     ):
         assert expected in text, text
     assert explained(store, "re-1") == explained(store, "i1") == text
+
+
+async def test_a_write_off_is_listed_with_who_and_how_far_it_is(store: Store) -> None:
+    await told(store, "short_payment_confirmed_and_rest_written_off")
+    (before,) = asked(store, "write_offs")
+    assert (before["posting_reference"], before["standing"], before["decided_by"]) == (
+        "PT79388123W1",
+        "written off",
+        "mweber",
+    )
+
+
+async def test_the_document_that_takes_a_write_off_back_is_told_and_listed_as_one_with_it(store: Store) -> None:
+    await told(store, "write_off_taken_back")
+    (row,) = asked(store, "write_offs", abas_customer_id="70001")
+    assert (row["posting_reference"], row["standing"], row["amount_minor"]) == ("PT79388123W1", "taken back", 3_00)
+    assert asked(store, "write_offs", abas_customer_id="7") == ()
+    text = explained(store, "79388123")
+    for expected in (
+        "mweber decided undo write off: customer called",
+        "mweber takes a write-off of 3.00 USD back: customer called",
+        "write-off of 3.00 USD taken back in abas by document PT79388123W1U1",
+        "mweber asked for undo write off (customer called); refused, because PT79388123W1 is taken back already",
+    ):
+        assert expected in text, text
 
 
 async def test_a_divided_entry_says_into_what(store: Store) -> None:

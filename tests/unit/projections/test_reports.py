@@ -18,8 +18,9 @@ from projections.client import Store
 from projections.errors import QueryRefused
 from projections.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import Movement, WaitingReason
+from schemas.records.receivables import RestWriteOffRequested
 from tests.support.projecting import project
-from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
+from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
@@ -42,6 +43,7 @@ def day(store: Store) -> Store:
     script.entry_posted("1", 125_00)
     script.open_item("1", 125_00, open_minor=0)
     script.wait(hours=10)
+    script.write(RECEIVABLES, write_off_requested())
     script.captured("2", 50_00)
     script.identified("2", 50_00)
     script.waiting("2", 50_00, WaitingReason.AMOUNT_DIFFERS)
@@ -66,6 +68,22 @@ def deposits() -> list[Any]:
         account.tell(bank(f"b{on}", 100_00 + on * 777 - ((100_00 + on * 777) * 240 + 5_000) // 10_000, on + 1, on + 1))
     account.tell(settled("late", 5_00, 12), settled("last", 5_00, 30))
     return account.events
+
+
+def write_off_requested() -> RestWriteOffRequested:
+    """A person gives up the rest of an invoice."""
+    return RestWriteOffRequested(
+        posting_reference="PT9W1",
+        paytrace_transaction_id="9",
+        abas_customer_id="70001",
+        abas_open_item_id="1",
+        invoice_number="RE-1",
+        amount_minor=50,
+        currency="USD",
+        decided_by="mweber",
+        reason="freight",
+        occurred_at=NOW,
+    )
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, object], ...]:

@@ -1,0 +1,53 @@
+"""Our codes in words, for people: why money waits or breaks, what happened, what was decided.
+
+One table for the console, the demo and the commands that tell in words. Files and `saldo report` keep the codes, by
+which programs and questions choose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# What a code alone does not tell a person of finance; every other code is read as the words that it is made of.
+WORDS: Mapping[str, str] = {
+    # why money waits
+    "NO_REFERENCE": "names no customer and no invoice",
+    "REFERENCE_UNKNOWN": "names what abas does not know",
+    "REFERENCE_AMBIGUOUS": "what it names belongs to several customers",
+    "NO_OPEN_ITEM": "no open item fits",
+    "AMOUNT_DIFFERS": "amount differs from what is open",
+    "SEVERAL_OPEN_ITEMS": "several open items fit",
+    "RECEIPT_NOT_POSTED": "its receipt is not in abas yet",
+    "REFUND_WITHOUT_PAYMENT": "its payment is not certain",
+    "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
+    "POSTING_REFUSED": "abas refused the posting",
+    "POSTING_IN_PROGRESS": "is being posted",
+    # why nothing explains a deposit
+    "NO_RECORDS": "no settled money is open",
+    "BATCH_UNKNOWN": "the batch is not known",
+    "BATCH_INCOMPLETE": "lines of the batch are missing",
+    "DIFFERENCE_IS_NO_FEE": "the difference is no fee that is known",
+    "SEVERAL_WAYS": "several sets of lines fit",
+    "REJECTED": "an operator turned the match down",
+    "TOO_MANY_LINES": "more lines than one match may have",
+    "NO_DEPOSIT": "no deposit has paid it out",
+    # what abas made of it
+    "CashReceiptPosted": "receipt posted",
+    "CashReceiptReversed": "receipt taken back",
+    "PostingRefused": "refused by abas",
+    # what was decided
+    "ON_ACCOUNT": "put on account",
+}
+_CODE = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
+_NAME = re.compile(r"^(?:[A-Z][a-z0-9]+){2,}$")
+_PARTS = re.compile(r"[A-Z][a-z0-9]+")
+
+
+def in_words(code: str) -> str:
+    """A code as people say it: from the table, else the words in the code itself; any other text as it is."""
+    if code in WORDS:
+        return WORDS[code]
+    if _CODE.match(code):
+        return code.lower().replace("_", " ")
+    return " ".join(_PARTS.findall(code)).lower() if _NAME.match(code) else code

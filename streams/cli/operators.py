@@ -1,0 +1,69 @@
+"""What every command with an operator's word has in common: who and why, a group of commands, and the answer.
+
+For `saldo decide`, `saldo deposits` and `saldo dlq`. A word is written to an inbox and kept for ever, so nobody's is
+written without a name and a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.connection import connect
+
+if TYPE_CHECKING:
+    from streams.decisions import Answer
+
+REFUSED, UNANSWERED = 1, 4
+WAIT_S = 30.0
+
+WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Whose word it is; default is the user of this terminal.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the answer; 0 does not wait.")]
+
+
+def add_group(app: typer.Typer, name: str, about: str, commands: Mapping[str, Callable[..., None]]) -> None:
+    """Hang a group of commands below the root."""
+    group = typer.Typer(help=about, no_args_is_help=True)
+    for command_name, command in commands.items():
+        group.command(command_name)(command)
+    app.add_typer(group, name=name)
+
+
+def person(by: str | None) -> str:
+    """Whose word it is."""
+    return by or getpass.getuser()
+
+
+def ask(
+    inbox: str, word: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None = None
+) -> Answer:
+    """Write a word and wait for what the journal says of it.
+
+    Raises: typer.Exit with UNANSWERED when nothing is said in time; with 0 when nobody wanted to wait.
+    """
+    from streams import decisions
+
+    async def work() -> decisions.Answer:
+        connection = connect(bootstrap_servers, schema_registry_url)
+        with connection.codec() as codec:
+            async with decisions.opened(connection.kafka, codec) as desk:
+                return await desk.ask(inbox, word, wait_s=wait_s)
+
+    answer = asyncio.run(work())
+    if answer.is_decided:
+        return answer
+    typer.echo(f"written as {inbox} {answer.partition} {answer.offset}; not answered yet", err=True)
+    for event in answer.events:
+        typer.echo(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
+    raise typer.Exit(UNANSWERED if wait_s else 0)
+
+
+def refuse(why_not: str) -> typer.Exit:
+    """Say why a word was not carried out; raise what this returns."""
+    typer.echo(f"refused: {why_not}")
+    return typer.Exit(REFUSED)
