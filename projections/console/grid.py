@@ -13,7 +13,7 @@ from projections.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 PAYMENT = "paytrace_transaction_id"
-CODES = frozenset({"reason", "state", "last_event", "standing", "record_type", "decision", "error_type"})
+CODES = frozenset({"reason", "last_event", "record_type", "decision"})
 COORDINATES = ("source_topic", "source_partition", "source_offset")
 # Shorter words where the page has little room; the column keeps its name in every file.
 HEADINGS = {

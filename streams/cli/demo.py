@@ -7,20 +7,22 @@ import os
 import secrets
 import time
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from streams.demo.audit import Audit
     from streams.demo.watch import Standing, Watcher
+    from streams.demo.world import Story
     from streams.stack import Stack
 
 START_TIMEOUT_S = 180.0
 SETTLE_TIMEOUT_S = 240.0
+DEPOSIT_TIMEOUT_S = 10.0
 STOP_GRACE_S = 60.0
 
 
@@ -72,7 +74,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 
     from projections.reader import open_reader
     from streams.demo.plan import plan_day
-    from streams.demo.show import show_audit, show_day
+    from streams.demo.show import show_audit, show_day, show_deposits
     from streams.demo.watch import Watcher
     from streams.demo.world import Story, open_world
 
@@ -112,15 +114,41 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 
         asyncio.run(until_evening())
         standing = _rest(watcher, follow("pipeline, days later"))
+        days = _paid_out(stack, watcher, story)
     reader = open_reader(settings.projection)
     try:
         show_day(console, reader, settings)
     finally:
         reader.close()
+    show_deposits(console, days)
     if standing is None:
         return None
     show_audit(console, standing.audit)
     return standing.audit
+
+
+def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[str, Any]]:
+    """The bank pays out what settled, its statement is imported like any other, and the days of the bridge end."""
+    from datetime import UTC, datetime
+
+    from streams import writing
+    from streams.cli.connection import connect
+    from streams.cli.imports import INBOX
+    from streams.demo.bank import statement_of
+    from streams.matchfiles.bank_lines import Selection, read_bank_lines
+
+    statement = statement_of(watcher.charges(), story.transaction_ids)
+    if statement is None:
+        return ()
+    settings = stack.client_settings()
+    file = stack.data_dir / "demo-statement.csv"
+    file.write_text(statement.text, "utf-8")
+    merchant = settings.paytrace.merchant
+    found = read_bank_lines(file, Selection(merchant, merchant, settings.paytrace.currency), datetime.now(UTC))
+    connection = connect()
+    with connection.codec() as codec:
+        writing.send(connection.kafka, INBOX, [*found.lines, *found.ended], codec)
+    return watcher.deposit_days(statement.booked_on, timeout_s=DEPOSIT_TIMEOUT_S)
 
 
 def _rest(watcher: Watcher, tell: Callable[[Standing], None]) -> Standing | None:

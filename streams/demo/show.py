@@ -33,6 +33,19 @@ BRIDGE = (
     ("residual", "residual", "bold"),
 )
 
+DEPOSITS = (
+    ("opening", "opening"),
+    ("+ captured", "captured"),
+    ("- refunded", "refunded"),
+    ("- returned (ACH)", "returned"),
+    ("- charged back", "charged_back"),
+    ("- fees", "fees"),
+    ("- deposited by the bank", "deposited"),
+    ("= closing, on its way", "closing"),
+    ("residual", "residual"),
+)
+DAYS_SHOWN = 3
+
 SUGGESTED = ("entry", "amount", "", "option", "invoices", "what")
 SHOWN = 5
 
@@ -55,6 +68,24 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
         _print_bridge(console, bridge)
+
+
+def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
+    """Print the latest days of the deposit bridge, newest last, and of each whether it is closed."""
+    latest = sorted(days, key=lambda day: (str(day["day"]), str(day["settlement_account"])))[-DAYS_SHOWN:]
+    if not latest:
+        console.print("\n[yellow]No settled money has reached the deposit bridge.[/yellow]")
+        return
+    table = Table(title="\nWhat does the bank pay out?", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("")
+    for day in latest:
+        table.add_column(f"{day['day']}\n{day['settlement_account']}", justify="right")
+    for label, name in DEPOSITS:
+        cells = [_money(int(day[f"{name}_minor"]), str(day["currency"])) for day in latest]
+        is_sum = name in ("closing", "residual")
+        table.add_row(label, *cells, style="bold" if is_sum else "", end_section=name in ("opening", "deposited"))
+    table.add_row("the day is", *(str(day["standing"]).lower() for day in latest), style="bold")
+    console.print(table)
 
 
 def show_audit(console: Console, audit: Audit) -> None:
@@ -82,12 +113,14 @@ def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str,
     counts: dict[tuple[str, ...], int] = defaultdict(int)
     minors: dict[tuple[str, ...], int] = defaultdict(int)
     for record in records:
-        key = (*(str(record[name]) for name in by), str(record["currency"]))
+        key = (*(_told(record, name) for name in by), str(record["currency"]))
         counts[key] += int(record[count])
         minors[key] += int(record[f"{amount}_minor"])
-    return [
-        (*map(in_words, key[:-1]), str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)
-    ]
+    return [(*key[:-1], str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)]
+
+
+def _told(record: Mapping[str, Any], name: str) -> str:
+    return in_words(str(record[name])) if name == "reason" else str(record[name])
 
 
 def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:

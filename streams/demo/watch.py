@@ -6,10 +6,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx2
 
+from projections import reports
 from projections.client import SqlReader
 from projections.reader import open_reader
 from schemas.failures import SaldoError
@@ -28,6 +30,7 @@ GROUP BY paytrace_transaction_id
 """
 IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
 POLL_S = 0.5
+DEPOSIT_POLL_S = 0.1
 
 # What PayTrace's books call a state, and what we should have seen of it.
 _SEEN_AS = {
@@ -65,7 +68,7 @@ class Watcher:
 
     def standing(self) -> Standing:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
-        charges = self._books("paytrace")
+        charges = self.charges()
         documents = self._books("abas")["documents"]
         reader = open_reader(self._settings.projection)
         try:
@@ -98,6 +101,25 @@ class Watcher:
                 return standing
             time.sleep(POLL_S)
         return None
+
+    def charges(self) -> Any:
+        """PayTrace's own books, entry by entry."""
+        return self._books("paytrace")
+
+    def deposit_days(self, through_on: date, *, timeout_s: float) -> tuple[dict[str, Any], ...]:
+        """The days of the deposit bridge, once the day through_on has ended or time is up."""
+        report = reports.load("deposit_days")
+        deadline = time.monotonic() + timeout_s
+        reader = open_reader(self._settings.projection)
+        try:
+            while True:
+                days = reports.ask(reader, report, {}).records
+                ended = any(day["day"] == through_on.isoformat() and day["standing"] != "RUNNING" for day in days)
+                if ended or time.monotonic() > deadline:
+                    return days
+                time.sleep(DEPOSIT_POLL_S)
+        finally:
+            reader.close()
 
     def _books(self, party: str) -> Any:
         answer = httpx2.get(f"{self._urls[party]}/_sandbox/books", timeout=60, trust_env=False)

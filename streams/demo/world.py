@@ -34,6 +34,11 @@ class Story:
 
     transactions: dict[Course, list[tuple[Deal, str]]] = field(default_factory=dict)
 
+    @property
+    def transaction_ids(self) -> frozenset[str]:
+        """Every transaction that was begun."""
+        return frozenset(identity for deals in self.transactions.values() for _, identity in deals)
+
     def of(self, *courses: Course) -> Iterable[tuple[Deal, str]]:
         """Deals of these courses and their transaction ids."""
         return [found for course in courses for found in self.transactions.get(course, [])]
