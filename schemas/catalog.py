@@ -113,7 +113,7 @@ class TopicSpec:
 # A dead letter holds a whole record and its headers besides our words, so it must fit where the record did.
 # Headers of an envelope have some 600 bytes, marks accepted in silence 60 each, the broker's own share less than 1 KiB.
 HEADROOM_BYTES = 16 << 10
-MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "dlq": 3 << 20}
+MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "claims": 1 << 20, "dlq": 3 << 20}
 
 
 @cache

@@ -58,6 +58,7 @@ from streams.agents import (
 )
 from streams.agents.inbox import Flow
 from streams.brokers import no_broker
+from streams.claims import Claims
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
@@ -156,7 +157,7 @@ class PayTraceCalls:
     """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.paytrace
+        self._settings = settings
         self._sink: PayTraceSink | None = None
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
@@ -164,12 +165,15 @@ class PayTraceCalls:
         return await self._opened().begin(request)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
-        """Make a call exactly once; see streams.ports.Gateway."""
+        """Make a call once, or leave it to a person; see streams.ports.Gateway."""
         return await self._opened().carry_out(call, taken)
 
     def _opened(self) -> PayTraceSink:
         if self._sink is None:
-            self._sink = PayTraceSink(open_gateway(self._settings), self._settings)
+            process = f"{self._settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
+            claims = Claims(KafkaLog(self._settings.kafka_options), codec(self._settings), claimed_by=process)
+            paytrace = self._settings.paytrace
+            self._sink = PayTraceSink(open_gateway(paytrace), paytrace, claims)
         return self._sink
 
 

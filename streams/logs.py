@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -11,11 +12,31 @@ from typing import Any
 
 import structlog
 
+# Libraries print a float to its last digit, and a fraction of fifteen digits looks like a card number now and then.
+_LONG_FRACTION = re.compile(r"(?<![\d.])(\d+\.\d{3})\d{4,}(?![\d.])", re.ASCII)
+
+
+def shorten_fractions(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Milliseconds are enough for a log: every decimal fraction of a line, in its texts too, has three digits."""
+    return {name: _shortened(value) for name, value in line.items()}
+
+
+def _shortened(value: Any) -> Any:
+    match value:
+        case str():
+            return _LONG_FRACTION.sub(r"\1", value)
+        case float():
+            return round(value, 3)
+        case _:
+            return value
+
+
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    shorten_fractions,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 # Their chatter says nothing that our own lines do not.
 _CHATTY = ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "stamina", "asyncio", "uvicorn")

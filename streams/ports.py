@@ -54,10 +54,10 @@ class Gateway(Protocol):
         ...
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
-        """Make the gateway hold the effect of this call exactly once, looking up before and after.
+        """Make the gateway hold the effect of this call once; what can't be proved or repeated is left to a person.
 
         Shapes: taken are transactions that other calls on the same subject brought about.
-        Raises: as begin.
+        Raises: as begin. Transient parks the call: nobody but a person can tell whether it was made.
         """
         ...
 

@@ -21,6 +21,7 @@ _ROLES = {
     "inbox": "inbox: what one agent decides",
     "journal": "journal: what one agent decided",
     "cursor": "cursor: what a source has told already",
+    "claims": "claims: which process may act",
     "dlq": "dead letters",
 }
 _WAITING = " (no agent yet; what is written waits for it)"

@@ -4,7 +4,8 @@ Transient
   PayTraceUnavailable      no usable answer to a call that changed nothing: ask again (the whole side may be away)
   PayTraceThrottled        429: ask again after retry_after_s
   PaymentOutcomeUnknown    a money-moving call may have worked: look up by reference before any repeat
-  CallStillUnknown         looked up after a while and not found: the call is made again, after another look
+  CallStillUnknown         sent, and no trace of it yet: looked up again before anything else happens
+  CallInDoubt              may have been sent, cannot be sent again, and shows no trace: parked, a person looks
 Refused
   PayTraceRefused          understood and rejected (code 1 with errors, 422); code is the first error number
 Unreadable
@@ -42,6 +43,10 @@ class PaymentOutcomeUnknown(Transient):
 
 class CallStillUnknown(Unavailable):
     """A call without an answer left no trace; nothing else may happen before somebody looked again."""
+
+
+class CallInDoubt(Transient):
+    """A call that PayTrace would carry out twice may have been made, and nothing tells; no program may decide it."""
 
 
 class PayTraceRefused(Refused):

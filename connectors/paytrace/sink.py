@@ -1,28 +1,33 @@
-"""PayTraceSink: carries out refunds, voids, captures and charges that were decided, each exactly once.
+"""PayTraceSink: carries out refunds, voids, captures and charges that were decided, each once or for a person to see.
 
-PayTrace offers no idempotency key for cards, so everything rests on looking: before a call whether it was made already,
-and after a lost answer whether it worked. A charge is found by our reference, which is its invoice number; a void or
-capture by the state of its transaction; a refund, whose call carries no reference, by being new, of the same amount,
-card and customer, and not there when the call was begun. A bank debit carries our reference as its idempotency key.
+A void or capture may be repeated: it is looked up by the state of its transaction, and PayTrace refuses a second one.
+So may a bank debit, which carries our reference as its idempotency key. PayTrace offers no such key for cards: a refund
+or a charge is sent by the one process that claimed it first (docs/adr/0024-claims-before-calls.md), and everybody else
+only looks. A charge is found by our reference, which is its invoice number; a refund, whose call carries no reference,
+by being new, of the same amount, card and customer, and not there when the call was begun. What can't be found is left
+to a person.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
 
 from connectors.paytrace import cells
 from connectors.paytrace.errors import (
+    CallInDoubt,
     CallNotOffered,
     CallStillUnknown,
     CurrencyNotOffered,
+    LoginRejected,
     PaymentOutcomeUnknown,
     PayTraceRefused,
+    PayTraceUnavailable,
+    UnreadableAnswer,
     UnreadableRow,
 )
 from connectors.paytrace.mapping import Meaning, to_transaction_observed
@@ -47,9 +52,6 @@ _PAID: Final = frozenset({TransactionStatus.PENDING_SETTLEMENT, TransactionStatu
 _VOIDED: Final = frozenset({TransactionStatus.VOIDED, TransactionStatus.VOIDED_BY_RULE})
 _WORKED: Final = frozenset({Meaning.APPROVED, Meaning.DONE, Meaning.ACH_ACCEPTED})
 _FAILED: Final = frozenset({Meaning.DECLINED, Meaning.NOT_DONE, Meaning.VOIDED_BY_RULE, Meaning.ERRORS, Meaning.TEST})
-# Shorter than the session of a worker, so that what was seen is still true when nobody else owns the call yet.
-_STALE_AFTER_S: Final = 5.0
-_LOOKS: Final = 5
 _CLOCK_MARGIN: Final = timedelta(days=1)
 
 Call = RequestGatewayCall | CarryOutGatewayCall
@@ -90,6 +92,30 @@ class CallMaker(Protocol):
         """Debit a vault customer's bank account, at most once for this key."""
 
 
+class SendingRights(Protocol):
+    """What the sink needs to know of all other processes that may be at the same call."""
+
+    async def may_make(self, call: CarryOutGatewayCall, *, is_repeatable: bool) -> bool:
+        """Whether this process may make the call now; of calls that can't be repeated, yes once among all processes.
+
+        Raises: leaves of schemas.failures.
+        """
+
+    def not_made(self, call: CarryOutGatewayCall) -> None:
+        """The call that was allowed did certainly not reach PayTrace."""
+
+    def first_of(self, call: CarryOutGatewayCall) -> str:
+        """Who may have made the call, and since when, in words for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A call with all that had to be asked for it; is_repeatable if PayTrace takes it once, however often it comes."""
+
+    send: Send
+    is_repeatable: bool
+
+
 class PayTraceSink:
     """One merchant account, as the agent sees it that carries out wishes (streams.ports.Gateway)."""
 
@@ -97,14 +123,17 @@ class PayTraceSink:
         self,
         client: CallMaker,
         settings: PayTraceSettings,
+        rights: SendingRights,
         *,
         now: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._rights = rights
         self._now = now
-        self._sleep = sleep
+        # A batch that has to stop is carried out again: what this process knows for sure it need not find out again.
+        self._ended: dict[str, Outcome] = {}
+        self._missed_since: dict[str, datetime] = {}
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         """Write down which refunds of this size are there before ours; a wish that waited too long is refused.
@@ -124,64 +153,117 @@ class PayTraceSink:
         return GatewayCallBegun(**_common(request), seen_before=seen_before, begun_at=now, occurred_at=now)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
-        """Look up, make the call, look up when no answer came.
+        """Make the call, or find out whether it was made; what isn't certain is looked up until outcome_wait_s is over.
 
         Shapes:  taken are transactions that other calls on the same subject brought about.
-        Ensures: the call is made only when PayTrace shows no effect of it; a call without an answer is looked up at
-                 once and again after outcome_wait_s.
-        Raises:  CallStillUnknown when both look-ups show nothing: a repeat begins with a look-up. Leaves of errors.py.
+        Ensures: a refund or card charge is sent at most once, whatever happens to this process or to the answer.
+        Raises:  CallStillUnknown while a call that may have been sent shows no trace yet; CallInDoubt when it shows
+                 none after outcome_wait_s either and can't be repeated. Leaves of errors.py and of the rights.
         """
+        outcome = self._ended.get(call.call_reference)
+        if outcome is None:
+            outcome = self._ended[call.call_reference] = await self._carried_out(call, taken)
+        return outcome
+
+    async def _carried_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
         try:
-            send = await self._prepared(call)
-            known = await self._look_closely(call, taken)
-            return known if known is not None else await self._make(call, taken, send)
+            if call.kind in {WishKind.VOID, WishKind.CAPTURE}:
+                return await self._brought_about(call, taken)
+            if call.kind is WishKind.CHARGE and (known := await self._look_up(call, taken)) is not None:
+                # Before the customer is asked for, who may be gone since; a refund's payment stays.
+                return known
+            ready = await self._ready(call)
+            if await self._rights.may_make(call, is_repeatable=ready.is_repeatable):
+                return await self._make(call, taken, ready)
+            return await self._find(call, taken, f"claimed by {self._rights.first_of(call)}")
         except PayTraceRefused as refused:
             return _refused(call, refused.code, str(refused), self._now())
         except (CallNotOffered, CurrencyNotOffered) as reason:
             return _refused(call, "not-offered", str(reason), self._now())
 
-    async def _look_closely(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome | None:
-        """A look-up that is still true now: after a pause in it, another worker may have made the call."""
-        for _ in range(_LOOKS):
-            began_s = time.monotonic()
-            known = await self._look_up(call, taken)
-            if known is not None or time.monotonic() - began_s <= _STALE_AFTER_S:
-                return known
-        raise CallStillUnknown(f"{call.call_reference}: look-ups take longer than {_STALE_AFTER_S:g} s")
-
-    async def _make(self, call: CarryOutGatewayCall, taken: frozenset[str], send: Send) -> Outcome:
+    async def _brought_about(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
+        """A void or capture: looked up, made when the transaction does not show it, made again after outcome_wait_s."""
+        known = await self._look_up(call, taken)
+        if known is not None:
+            return known
+        if self._may_still_show(call):
+            raise CallStillUnknown(f"{call.call_reference}: sent without an answer; a look-up shows no trace of it yet")
+        self._missed_since.pop(call.call_reference, None)
         try:
-            answer = await send()
+            outcome = await self._make(call, taken, self._by_state(call))
+        except PayTraceRefused as refused:
+            outcome = _refused(call, refused.code, str(refused), self._now())
+        if isinstance(outcome, GatewayCallDone):
+            return outcome
+        # Refused, perhaps because an attempt before this one has worked meanwhile.
+        known = await self._look_up(call, taken)
+        return known if isinstance(known, GatewayCallDone) else outcome
+
+    async def _make(self, call: CarryOutGatewayCall, taken: frozenset[str], ready: _Ready) -> Outcome:
+        try:
+            answer = await ready.send()
             outcome = self._judge(call, answer)
             if outcome is not None:
                 return outcome
             reason = f"answered with {answer.response_code}, which proves nothing"
         except PaymentOutcomeUnknown as unknown:
             reason = str(unknown)
+        except (PayTraceUnavailable, LoginRejected, UnreadableAnswer):
+            # The client's word for a call that did not leave the machine, or that PayTrace turned away at the door.
+            self._rights.not_made(call)
+            raise
         logger.warning("paytrace call unknown", extra={"call": call.call_reference, "reason": reason})
-        for wait_s in (0.0, self._settings.outcome_wait_s):
-            await self._sleep(wait_s)
-            known = await self._look_up(call, taken)
-            if known is not None:
-                return known
-        raise CallStillUnknown(f"{call.call_reference}: {reason}; two look-ups show no trace of it")
+        return await self._find(call, taken, reason, is_repeatable=ready.is_repeatable)
 
-    async def _prepared(self, call: CarryOutGatewayCall) -> Send:
-        """The call with all that has to be asked for it, ready to be sent at once."""
-        payment, amount_minor = call.paytrace_transaction_id or "", call.amount_minor
+    async def _find(
+        self, call: CarryOutGatewayCall, taken: frozenset[str], reason: str, *, is_repeatable: bool = False
+    ) -> Outcome:
+        """The effect of a call that may have been made; the task layer waits and asks again until the time is over."""
+        known = await self._look_up(call, taken)
+        if known is not None:
+            return known
+        self._missed_since.setdefault(call.call_reference, self._now())
+        if is_repeatable or self._may_still_show(call):
+            raise CallStillUnknown(f"{call.call_reference}: {reason}; a look-up shows no trace of it yet")
+        raise self._in_doubt(call, f"PayTrace shows no trace of it {self._settings.outcome_wait_s:g} s later")
+
+    def _may_still_show(self, call: CarryOutGatewayCall) -> bool:
+        """Whether this call was looked for in vain, and so lately that PayTrace may still be at it."""
+        since = self._missed_since.get(call.call_reference)
+        return since is not None and (self._now() - since).total_seconds() < self._settings.outcome_wait_s
+
+    def _in_doubt(self, call: CarryOutGatewayCall, what: str) -> CallInDoubt:
+        """What the operator reads in the alert and in `saldo dlq show`: what is known, and what to do."""
+        subject = f"of payment {call.paytrace_transaction_id}" if call.kind is WishKind.REFUND else "of the stored card"
+        amount = f"{call.amount_minor / 100:.2f} {call.currency}"
+        return CallInDoubt(
+            f"the {call.kind.lower()} {call.call_reference} ({amount} {subject}) may have been made, and is not sent "
+            f"again: {what}. It was to be sent by {self._rights.first_of(call)}. End that process if it still runs, "
+            "then look in PayTrace. It is there: saldo dlq replay, which looks again and never sends. It is not there: "
+            "saldo dlq discard, and a new wish in abas if it is still wanted"
+        )
+
+    async def _ready(self, call: CarryOutGatewayCall) -> _Ready:
+        """A refund or charge, ready to be sent at once; PayTrace was asked, so it is there to take it."""
         match call.kind:
             case WishKind.REFUND:
-                return partial(self._client.refund, payment, amount_minor)
-            case WishKind.VOID:
-                return partial(self._client.void, payment)
-            case WishKind.CAPTURE:
-                return partial(self._client.capture, payment, amount_minor)
+                payment = call.paytrace_transaction_id or ""
+                if await self._transaction(call) is None:
+                    raise PayTraceRefused("PayTrace knows no such transaction", code="unknown-transaction")
+                return _Ready(partial(self._client.refund, payment, call.amount_minor), is_repeatable=False)
             case WishKind.CHARGE:
                 return await self._charge(call)
             case _:
                 raise CallNotOffered(f"{call.kind} is no call")
 
-    async def _charge(self, call: CarryOutGatewayCall) -> Send:
+    def _by_state(self, call: CarryOutGatewayCall) -> _Ready:
+        """A void or capture: PayTrace refuses the second by the state of the transaction."""
+        payment = call.paytrace_transaction_id or ""
+        if call.kind is WishKind.VOID:
+            return _Ready(partial(self._client.void, payment), is_repeatable=True)
+        return _Ready(partial(self._client.capture, payment, call.amount_minor), is_repeatable=True)
+
+    async def _charge(self, call: CarryOutGatewayCall) -> _Ready:
         """The vault customer's card; in v3 else the bank account, whose debit carries our reference as its key."""
         charge = Charge(amount_minor=call.amount_minor, currency=call.currency, invoice_number=call.call_reference)
         label = call.vault_customer_id or ""
@@ -191,12 +273,13 @@ class PayTraceSink:
         # v3 charges by the number that PayTrace gave; in v1 that is our own key.
         payer = cells.chosen_key(row, ("customer_id", "customer_label"), "a customer id")
         if cells.last_four(row) is not None:
-            return partial(self._client.sale_by_customer, payer, charge)
+            return _Ready(partial(self._client.sale_by_customer, payer, charge), is_repeatable=False)
         if self._settings.api_version == "v1":
             raise CallNotOffered(
                 f"{label} has no card, and v1 offers no debit that could be looked up after a lost answer"
             )
-        return partial(self._client.pay_by_ach, payer, charge, idempotency_key=call.call_reference)
+        debit = partial(self._client.pay_by_ach, payer, charge, idempotency_key=call.call_reference)
+        return _Ready(debit, is_repeatable=True)
 
     def _judge(self, call: CarryOutGatewayCall, answer: Answer) -> Outcome | None:
         """What an answer says; None when it proves nothing."""
@@ -232,9 +315,7 @@ class PayTraceSink:
                 return _refused(
                     call, seen.status.value.lower(), f"found by its reference: {seen.raw_status}", self._now()
                 )
-            raise CallStillUnknown(
-                f"{call.call_reference}: PayTrace shows it as {seen.raw_status}, which nobody can read"
-            )
+            raise self._in_doubt(call, f"PayTrace shows it as {seen.raw_status}, which nobody can read")
         return None
 
     async def _look_for_refund(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome | None:

@@ -12,7 +12,7 @@ from schemas.lint.walk import core, is_optional
 _TEXTS = ("name", "purpose", "owner", "role", "cleanup_policy")
 _LISTS = ("producers", "consumers")
 _KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "dlq", "agent"}
-_ROLES = ("inbox", "journal", "cursor")
+_ROLES = ("inbox", "journal", "cursor", "claims")
 # What the task layer itself writes; such a marker belongs to a partition and has no key.
 _KEYLESS = "PositionMarked"
 _OPERATOR_COMMANDS = ("ParkedReplayRequested", "ParkedDiscardRequested")
@@ -83,7 +83,10 @@ def _role(file: str, data: Mapping[str, Any]) -> Iterator[Problem]:
         for name in _TASK_EVENTS:
             if name not in records:
                 yield Problem(file, f"a journal without {name}", "the task layer writes it: add it")
-    if role in ("inbox", "journal") and (data.get("retention_ms"), data.get("cleanup_policy")) != (-1, "delete"):
+    if role in ("inbox", "journal", "claims") and (data.get("retention_ms"), data.get("cleanup_policy")) != (
+        -1,
+        "delete",
+    ):
         yield Problem(
             file,
             f"role {role}, and it forgets ({data.get('cleanup_policy')}, {data.get('retention_ms')} ms)",

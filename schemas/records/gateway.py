@@ -146,6 +146,21 @@ class CarryOutGatewayCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCallClaimed:
+    """A process of ours is about to make a call; only the first claim of a call that can't be repeated may make it."""
+
+    wish_id: str
+    call_reference: str
+    subject: str
+    kind: WishKind
+    amount_minor: int
+    currency: str
+    is_repeatable: bool
+    claimed_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayCallDone:
     """Outcome: the gateway holds the effect of this call, once."""
 

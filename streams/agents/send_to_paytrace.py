@@ -1,8 +1,9 @@
-"""Carries out what was decided about wishes at PayTrace, each call exactly once, and tells what came of it.
+"""Carries out what was decided about wishes at PayTrace, each call at most once, and tells what came of it.
 
 A call has two steps with the journal between them. It is begun: PayTrace is looked at, and what was there already is
-written down. Then it is carried out: looked up, made, looked up. So a crash at any moment finds the effect of its own
-call, and never takes an older refund of the same size for it.
+written down. Then it is carried out: claimed and made, or looked up when somebody else may have made it. So a crash at
+any moment finds the effect of its own call, and never takes an older refund of the same size for it; what it does not
+find is parked for a person.
 """
 
 from __future__ import annotations

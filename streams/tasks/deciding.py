@@ -31,6 +31,7 @@ from schemas.records.tasks import (
 )
 from schemas.sensitive import mask_card_numbers
 from streams.tasks.journal import JournalEntry, caused_envelope, journal_headers, note
+from streams.tasks.ports import DeliveryFailed
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
 from streams.tasks.records import Inbound, Outbound, RecordTooLarge, partition_for, refuse_too_large
@@ -283,6 +284,8 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
             ]
         if events:
             outcome.state = state
+    except DeliveryFailed:
+        raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
     except (Unavailable, ContractBroken) as error:
         raise Stop(f"{type(error).__name__}: {mask_card_numbers(str(error))}") from error
     except Exception as error:

@@ -1,10 +1,17 @@
-"""Logs stay readable while a broker is away: its client's lines once in a while, ours all."""
+"""Logs stay readable while a broker is away: its lines once in a while, ours all. No line looks like a card number."""
 
 from __future__ import annotations
 
+import json
 import logging
+import logging.config
+import random
+from typing import Any
 
-from streams.logs import OncePerKind
+import pytest
+
+from schemas.sensitive import find_sensitive
+from streams.logs import OncePerKind, logging_config
 
 
 def line(name: str, message: str, *values: object) -> logging.LogRecord:
@@ -25,3 +32,39 @@ def test_the_broker_clients_lines_come_once_per_kind_and_ten_seconds() -> None:
 def test_our_own_lines_all_come() -> None:
     once = OncePerKind()
     assert all(once.filter(line("streams.tasks.task", "task waits")) for _ in range(3))
+
+
+# What a library says of a slow machine, seen in the kill test: a clock reading to its last digit.
+OVERLAPS = "Timer livelock is overlapping (interval=2.5 runtime=%r)"
+
+
+def rendered(message: str, *values: object, **fields: object) -> dict[str, Any]:
+    """A line as it is written to a file."""
+    config = logging_config("info")["formatters"]["saldo"]
+    factory = config.pop("()")
+    record = line("mode.timers", message, *values)
+    record.__dict__.update(fields)
+    return dict(json.loads(factory(**config).format(record)))
+
+
+def test_a_clock_reading_to_its_last_digit_is_taken_for_a_card_and_so_it_is_cut() -> None:
+    runtime = 2.378282246310005
+    assert find_sensitive("line", OVERLAPS % runtime) is not None
+    told = rendered(OVERLAPS, runtime, lag_s=runtime)
+    assert told["event"] == "Timer livelock is overlapping (interval=2.5 runtime=2.378)"
+    assert told["lag_s"] == 2.378
+    assert find_sensitive("line", told) is None
+
+
+def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
+    rng = random.Random(20261124)
+    readings = [rng.uniform(0, 10 ** rng.randint(-3, 6)) for _ in range(20_000)]
+    assert any(find_sensitive("line", OVERLAPS % reading) for reading in readings)
+    # One line holds a hundred of them, so that the test is quick.
+    lines = [rendered(" ".join([OVERLAPS] * 100), *readings[first : first + 100]) for first in range(0, 20_000, 100)]
+    assert [told for told in lines if find_sensitive("line", told)] == []
+
+
+@pytest.mark.parametrize("text", ["1.2.34567", "10.0.123456.7", "v1.123", "card 4012000098765439", "12:30:45.123"])
+def test_what_is_no_long_fraction_is_told_as_it_is(text: str) -> None:
+    assert rendered(text)["event"] == text

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
 import pytest
 
+from connectors.paytrace.errors import CallInDoubt
+from schemas import catalog
+from schemas.codec import Codec
 from schemas.failures import Unavailable, Unreadable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -18,8 +22,19 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import RefundLinked
+from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.agents.send_to_paytrace import Subject, evolve, route, send_to_paytrace
+from streams.claims import TOPIC, Claims
+from streams.dead_letters import DeadLetters, ParkedRecord
+from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX
+from streams.rebuild import compare_agents
+from streams.tasks.membership import SoleOwner
+from streams.tasks.memory import MemoryLog
+from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
+from streams.tasks.records import Outbound
+from streams.tasks.stores import MemoryStore
+from streams.tasks.task import Task, TaskRules
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -124,3 +139,134 @@ async def test_a_replay_tells_the_same_and_asks_nobody() -> None:
 async def test_another_record_has_no_rule() -> None:
     with pytest.raises(Unreadable):
         await send_to_paytrace(Gateway()).events(Subject(), NOW)
+
+
+# -- a call in doubt, in the task layer
+
+
+class Doubtful(Gateway):
+    """Says that nobody can tell, until the effect shows; `sent` and `looked` tell what it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = MemoryLog({TOPIC: 1})
+        self.shows = False
+        self.sent = 0
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        # Each time another process, as after a restart.
+        claims = Claims(self.log, Codec(), claimed_by="worker-1 on till-3, process 4711")
+        self.sent += await claims.may_make(call, is_repeatable=False)
+        if not self.shows:
+            raise CallInDoubt(f"{call.call_reference} may have been made")
+        return await super().carry_out(call, taken)
+
+
+@dataclass
+class Desk:
+    """One partition of the agent, as a worker and an operator see it."""
+
+    gateway: Doubtful = field(default_factory=Doubtful)
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), 1)))
+
+    def __post_init__(self) -> None:
+        self.letters = DeadLetters(self.log, Codec())
+        self.task = Task(
+            send_to_paytrace(self.gateway),
+            0,
+            log=self.log,
+            store=MemoryStore(),
+            codec=Codec(),
+            membership=SoleOwner(),
+            observer=SilentObserver(),
+            rules=TaskRules(),
+        )
+
+    async def write(self, record: Any) -> None:
+        key, value = catalog.topic(GATEWAY_COMMANDS).key_of(record), Codec().encode(record)
+        await self.log.append([Outbound(topic=GATEWAY_COMMANDS, partition=0, key=key, value=value, headers=())])
+
+    async def rest(self) -> None:
+        while await self.task.catch_up():
+            continue
+
+    async def parked(self) -> list[ParkedRecord]:
+        return await self.letters.parked(GATEWAY_COMMANDS)
+
+    def told(self, topic: str) -> list[Any]:
+        return [Codec().decode(record.value) for record in self.log.records(topic, 0)]
+
+
+async def in_doubt() -> Desk:
+    desk = Desk()
+    await desk.write(RequestGatewayCall(**fields("a")))
+    await desk.rest()
+    await desk.rest()
+    return desk
+
+
+async def test_a_call_in_doubt_is_parked_with_its_reason_and_parks_later_calls_on_the_same_payment() -> None:
+    desk = await in_doubt()
+    await desk.write(RequestGatewayCall(**fields("b")))
+    await desk.rest()
+    head, behind = await desk.parked()
+    assert (head.error_type, head.message) == ("CallInDoubt", "a may have been made")
+    assert head.content is not None
+    assert (head.content["type"], head.content["call_reference"]) == ("CarryOutGatewayCall", "a")
+    assert behind.behind == head.offset
+    assert desk.told(GATEWAY_INBOX) == []
+    assert desk.task.stalled_because is None
+
+
+async def test_a_replay_looks_again_and_never_sends() -> None:
+    desk = await in_doubt()
+    [parked] = await desk.parked()
+
+    async def replay() -> None:
+        await desk.letters.ask(
+            parked,
+            lambda now: ParkedReplayRequested(
+                record_key=parked.key, requested_by="dana", reason="looked it up", requested_at=now
+            ),
+        )
+        await desk.rest()
+
+    await replay()
+    assert [left.offset for left in await desk.parked()] == [parked.offset]
+    desk.gateway.shows = True
+    await replay()
+    assert await desk.parked() == []
+    assert [type(record) for record in desk.told(GATEWAY_INBOX)] == [GatewayCallDone]
+    assert desk.gateway.sent == 1
+
+
+async def test_a_discard_gives_up_and_a_new_wish_is_another_call() -> None:
+    desk = await in_doubt()
+    [parked] = await desk.parked()
+    await desk.letters.ask(
+        parked,
+        lambda now: ParkedDiscardRequested(
+            record_key=parked.key, offset=parked.offset, requested_by="dana", reason="not there", requested_at=now
+        ),
+    )
+    desk.gateway.shows = True
+    await desk.write(RequestGatewayCall(**fields("b")))
+    await desk.rest()
+    await desk.rest()
+    assert await desk.parked() == []
+    assert [record.call_reference for record in desk.told(GATEWAY_INBOX)] == ["b"]
+    assert desk.gateway.sent == 2
+
+
+async def test_a_rebuild_of_what_was_parked_and_released_is_identical() -> None:
+    desk = await in_doubt()
+    [parked] = await desk.parked()
+    desk.gateway.shows = True
+    await desk.letters.ask(
+        parked,
+        lambda now: ParkedReplayRequested(record_key=parked.key, requested_by="d", reason="there", requested_at=now),
+    )
+    await desk.rest()
+    compared = await compare_agents([send_to_paytrace(Gateway())], desk.log, Codec())
+    assert compared
+    assert [one.what for one in compared if not one.is_identical] == []

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.failures import Unavailable
 from schemas.records.payments import RefundApplied
-from streams.tasks.ports import SilentObserver
+from streams.tasks.ports import DeliveryFailed, SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.task_lab import CODEC, COUNTING, DLQ, Counted, FragileLog, Killed, Lab, ids_of, refund
@@ -23,6 +23,7 @@ class World:
 
     documents: list[str] = field(default_factory=list)
     timeouts: int = 0
+    unacknowledged: bool = False
     at_once: int = 0
     most_at_once: int = 0
     calls: list[str] = field(default_factory=list)
@@ -34,6 +35,8 @@ class World:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
         self.at_once -= 1
+        if self.unacknowledged:
+            raise DeliveryFailed("no acknowledgement")
         if reference not in self.documents:
             self.documents.append(reference)
         if self.timeouts:
@@ -84,6 +87,14 @@ async def test_a_crash_between_the_effect_and_the_journal_is_healed_by_asking(ki
     assert world.documents == ["r1", "r2"]
     assert world.calls == ["r1", "r2", "r1", "r2"]
     assert ids_of(lab.journal()) == ["r1", "r2"]
+
+
+async def test_an_effect_whose_own_append_is_not_acknowledged_ends_the_process_and_parks_nothing() -> None:
+    lab, world = Lab(), World(unacknowledged=True)
+    lab.write(refund("p", "r1"))
+    with pytest.raises(DeliveryFailed):
+        await sink(lab, world).catch_up()
+    assert lab.log.records(DLQ, 0) == []
 
 
 async def test_keys_are_worked_on_side_by_side_up_to_the_limit_and_each_key_in_order() -> None:
