@@ -4,7 +4,9 @@ Each agent's inbox is decided again, from its first record, into a shadow that t
 must equal the real one to the byte, and so must what was sent to other inboxes; the state that it leads to must equal
 the state that the journal folds to. A sink is not run again: its outcomes are taken from its journal. Position markers
 are left out, since they fall where batches happened to end. What was parked and released then is parked and released
-again: whether a record could be decided depended on that day's version and on what other systems said.
+again: whether a record could be decided depended on that day's version and on what other systems said. A sink that was
+killed between its outputs and its journal asked the other system again and may have heard it in other words: what it
+sent is compared with what it sent that time, both being in the topic.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas import catalog
@@ -70,10 +72,12 @@ async def _compare_task(
     partition: int,
     log: Log,
     codec: Codec,
-    sent: Mapping[tuple[str, Lane], Sequence[Inbound]],
+    sent: Mapping[tuple[str, Lane], _Sent],
 ) -> list[Comparison]:
     name = f"{processor.name}/{partition}"
-    journal = [record async for record in _accepted(log, processor.journal, partition) if not _is_marker(record)]
+    journal = [
+        record async for record, is_new in _read(log, processor.journal, partition) if is_new and not _is_marker(record)
+    ]
     kept: StateStore[Any] = MemoryStore()
     position = (await _task(processor, partition, log, codec, kept).restore()).position
 
@@ -93,8 +97,10 @@ async def _compare_task(
     lane = (processor.inbox, partition)
     destinations = {topic for topic in topics if (topic, lane) in sent} | shadow.written_topics() - {processor.journal}
     for topic in sorted(destinations):
-        before = [record for record in sent.get((topic, lane), ()) if _caused_before(record, position)]
+        found = sent.get((topic, lane), _Sent())
         after = [record for part in range(topics[topic]) for record in shadow.records(topic, part)]
+        accepted = found.told_by(after) if processor.is_effect else found.accepted
+        before = [record for record in accepted if _caused_before(record, position)]
         results.append(
             Comparison(f"sent {name} > {topic}", len(before), _digest(_sorted(before)), _digest(_sorted(after)))
         )
@@ -133,26 +139,46 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
     return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
 
 
-async def _sent(log: Log) -> dict[tuple[str, Lane], list[Inbound]]:
-    """What each task sent to each inbox or dead-letter topic, repeats dropped, by topic and lane."""
+@dataclass(slots=True)
+class _Sent:
+    """What a task sent to a topic: what readers took, and the repeats that they dropped."""
+
+    accepted: list[Inbound] = field(default_factory=list)
+    repeats: list[Inbound] = field(default_factory=list)
+
+    def told_by(self, after: Sequence[Inbound]) -> list[Inbound]:
+        """What was accepted, but the repeat in its place where that is what the journal leads to."""
+        repeated = {(trusted_position(record.headers), _digest([record])) for record in self.repeats}
+        by_source = {trusted_position(record.headers): record for record in after}
+        found = []
+        for record in self.accepted:
+            source = trusted_position(record.headers)
+            again = by_source.get(source, record)
+            found.append(again if (source, _digest([again])) in repeated else record)
+        return found
+
+
+async def _sent(log: Log) -> dict[tuple[str, Lane], _Sent]:
+    """What each task sent to each inbox or dead-letter topic, by topic and lane."""
     topics = [name for name, spec in catalog.topics().items() if spec.role in ("inbox", "dlq")]
-    sent: dict[tuple[str, Lane], list[Inbound]] = defaultdict(list)
+    sent: dict[tuple[str, Lane], _Sent] = defaultdict(_Sent)
     for topic in topics:
         for partition in range(log.partition_count(topic)):
-            async for record in _accepted(log, topic, partition):
+            async for record, is_new in _read(log, topic, partition):
                 source = trusted_position(record.headers)
                 if source is not None:
-                    sent[topic, source.lane].append(record)
+                    of_task = sent[topic, source.lane]
+                    (of_task.accepted if is_new else of_task.repeats).append(record)
     return sent
 
 
-async def _accepted(log: Log, topic: str, partition: int) -> AsyncIterator[Inbound]:
+async def _read(log: Log, topic: str, partition: int) -> AsyncIterator[tuple[Inbound, bool]]:
+    """Every record, and whether it is new to a reader that drops repeats."""
     marks = HighWater()
     start, end = await log.watermarks(topic, partition)
     async for batch in log.read(topic, partition, start, end):
         for record in batch:
-            if marks.accept(trusted_position(record.headers)):
-                yield record
+            yield record, marks.accept(trusted_position(record.headers))
 
 
 def _is_marker(record: Inbound) -> bool:

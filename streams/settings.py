@@ -95,14 +95,12 @@ class PollingSettings(BaseModel):
     facts_every_s                     the same for PayTrace's batches, vault customers and schedules
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
-    wishes                            whether wishes for payments are read from abas, and so carried out at PayTrace.
-                                      Off: a kill test on an overloaded machine saw one refund made twice
-                                      (docs/paytrace.md)
+    wishes                            whether wishes for payments are read from abas, and so carried out at PayTrace
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    wishes: bool = False
+    wishes: bool = True
     paytrace_every_s: float = Field(default=5.0, gt=0)
     abas_every_s: float = Field(default=5.0, gt=0)
     facts_every_s: float = Field(default=300.0, gt=0)

@@ -1,7 +1,7 @@
 """Wishes typed at the abas sandbox, carried out at the PayTrace sandbox by a real worker that is killed in between.
 
 Each wish has its effect once by PayTrace's own books, whether the worker dies after the effect and before its outcome
-is known, or PayTrace's answers are lost, and a refund is linked to its payment.
+is known, or PayTrace's answers are lost, and a refund is linked to its payment. A refund that shows no trace is parked.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 
 from connectors.paytrace.ports import Charge
-from schemas.records.gateway import PaymentWishClosed
+from schemas.records.gateway import PaymentWishClosed, WishKind
 from schemas.records.payments import RefundApplied
+from schemas.records.tasks import DeadLetter
 from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import Installation, ask, card, wait_for
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
 
-WISHES = "gateway.events.v1"
+WISHES, CALLS, CLAIMS = "gateway.events.v1", "gateway.commands.v1", "gateway.claims.v1"
 PATIENCE_S = 120.0
 
 
@@ -82,6 +83,10 @@ def closed(saldo: Installation) -> list[PaymentWishClosed]:
     return list(told.values())
 
 
+def parked(saldo: Installation) -> list[DeadLetter]:
+    return [letter for _, letter in saldo.records(f"{CALLS}.dlq")]
+
+
 def worker_env(saldo: Installation) -> None:
     saldo.env |= {
         "SALDO_KAFKA_SESSION_TIMEOUT_S": str(SESSION_S),
@@ -129,7 +134,7 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
 
 
 @pytest.mark.timeout(400)
-def test_wishes_are_carried_out_once_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
+def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
     with (
         sandbox_in_thread(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
@@ -143,9 +148,14 @@ def test_wishes_are_carried_out_once_though_connections_are_cut(saldo: Installat
         paytrace.admin("faults", {"cut_after": {"path": money[1], "count": 1}})
         make_wishes(abas, payments)
         with saldo.running("abas", "run", "source", "abas"), saldo.running("worker", "run", "worker"):
-            outcomes = wait_until_closed(saldo, 4)
+            outcomes = wait_until_closed(saldo, 3)
+            wait_for(lambda: parked(saldo) != [], "the refund parked", PATIENCE_S)
         assert all(wish.is_done for wish in outcomes), outcomes
-        assert effects(paytrace, payments) == Counter({"refund": 1, "void": 1, "capture": 1, "charge": 1})
+        assert effects(paytrace, payments) == Counter({"refund": 0, "void": 1, "capture": 1, "charge": 1})
+        [letter] = parked(saldo)
+        assert (letter.error_type, letter.record_key) == ("CallInDoubt", f"payment/{payments['refund']}".encode())
+        [claim] = [one for _, one in saldo.records(CLAIMS) if one.kind is WishKind.REFUND]
+        assert claim.claimed_by in letter.message
 
 
 def _is_linked(saldo: Installation, payment: str) -> bool:

@@ -3,9 +3,9 @@
     python -m tests.kill.run --seed 7 --seconds 600
 
 Exit code 0 only if every charge in PayTrace's books stands in abas' books exactly once, or waits, or is parked, every
-currency closes at zero, every wish of somebody at abas has its effect at PayTrace once, every journal, state and table
-comes back identical when it is derived again, and no card number, security code or bank number is in any topic, log or
-table, though people typed some into their payments.
+currency closes at zero, every wish of somebody at abas has its effect at PayTrace once, or is parked without one and
+says why, every journal, state and table comes back identical when it is derived again, and no card number, security
+code or bank number is in any topic, log or table, though people typed some into their payments.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -37,12 +38,16 @@ from schemas.envelope import trusted_position
 from schemas.failures import SaldoError
 from schemas.highwater import HighWater
 from schemas.money import Money
-from schemas.records.gateway import PaymentWishClosed
+from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
+from schemas.records.tasks import ParkedReplayRequested
+from streams.agents.send_to_paytrace import NAME
+from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.demo.plan import CURRENCY, Course, Day, plan_day
 from streams.demo.watch import Standing, Watcher
 from streams.demo.world import TEST_CARD, Story, World, open_world
 from streams.settings import Settings
 from streams.stack import Stack
+from streams.standing import read_all
 from streams.tasks.kafka import KafkaLog
 from tests.kill.range import Plan, Range
 from tests.support.scan import Scan, scan_logs, scan_tables, scan_topics
@@ -51,6 +56,13 @@ ROOT = Path(__file__).parents[2]
 PAYMENTS_PER_DAY = 60
 SETTLE_TIMEOUT_S = 300.0
 WISHES = "gateway.events.v1"
+CALLS = "gateway.commands.v1"
+# A refund that takes its time on both sides of its effect, so that shots fall into it.
+SLOW_REFUNDS = {
+    name: {"seconds": 2, "share": 0.5, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
+}
+# A sandbox on the same machine does what it is asked or nothing; the rest of the default is for the real one.
+OUTCOME_WAIT_S = 5.0
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -72,6 +84,7 @@ class Outcome:
     repeats: dict[str, tuple[int, int]] = field(default_factory=dict)
     scans: dict[str, Scan] = field(default_factory=dict)
     wishes: int = 0
+    parked_wishes: int = 0
     wish_problems: list[str] = field(default_factory=list)
 
     @property
@@ -135,6 +148,8 @@ class Feeder(threading.Thread):
         urls = {"paytrace_url": self._stack.paytrace_sandbox_url, "abas_url": self._stack.abas_sandbox_url}
         settings = self._stack.client_settings()
         async with open_world(settings, **urls) as world, PayTraceClient(settings.paytrace) as till:
+            async with httpx2.AsyncClient(base_url=self._stack.paytrace_sandbox_url, trust_env=False) as sandbox:
+                (await sandbox.post("/_sandbox/faults", json=SLOW_REFUNDS)).raise_for_status()
             while not self._stopping.is_set():
                 day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
                 await self._type_numbers(till)
@@ -156,8 +171,7 @@ class Feeder(threading.Thread):
         await world.afternoon(story)
         await self._pause()
         await world.evening(story)
-        if self._stack.settings.polling.wishes:
-            await self._seed(lambda: self._wish(day, story))
+        await self._seed(lambda: self._wish(day, story))
         await self._pause()
         await world.returns(story)
 
@@ -206,7 +220,8 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
     """
     settings = Settings(data_dir=data_dir)
     # A short session, so that a pause of some seconds costs the worker its partitions.
-    stack = Stack(settings, workers=workers, extra_env={"SALDO_KAFKA_SESSION_TIMEOUT_S": "6"})
+    extra_env = {"SALDO_KAFKA_SESSION_TIMEOUT_S": "6", "SALDO_PAYTRACE_OUTCOME_WAIT_S": str(OUTCOME_WAIT_S)}
+    stack = Stack(settings, workers=workers, extra_env=extra_env)
     shooting = Range(stack, plan or Plan(), random.Random(seed), data_dir / "logs")
     outcome = Outcome()
     shooting.start()
@@ -219,7 +234,9 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
             time.sleep(0.05)
         feeder.stop()
         outcome.standing = _settle(stack, shooting, feeder)
-        outcome.wishes, outcome.wish_problems = len(feeder.wishes), _hold_wishes(stack, feeder.wishes)
+        gateway = _gateway(settings)
+        outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
+        outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
         outcome.repeats = asyncio.run(_repeats(settings))
         outcome.scans["topics"] = scan_topics(settings.kafka_options)
         outcome.scans["tables"] = _scan_tables(settings)
@@ -252,8 +269,9 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
     def wait() -> None:
         feeder.join()
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
-        while len(_closed(stack.settings)) < len(feeder.wishes) and time.monotonic() < deadline:
+        while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
             time.sleep(0.5)
+        _look_again(stack)
         found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
             found[:] = [watcher.standing()]
@@ -266,19 +284,41 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
     return found[0] if found else None
 
 
-def _closed(settings: Settings) -> dict[str, bool]:
-    """Every wish that the pipeline closed, and whether PayTrace did it; empty while the broker is away."""
+@dataclass
+class Gateway:
+    """What the pipeline says of the wishes: what was asked, how it was closed, which calls are parked."""
+
+    asked: dict[str, Wish] = field(default_factory=dict)
+    is_done: dict[str, bool] = field(default_factory=dict)
+    parked: list[ParkedRecord] = field(default_factory=list)
+
+    @property
+    def parked_wishes(self) -> dict[str, ParkedRecord]:
+        """By wish; of a wish whose call follows a parked one, that follower."""
+        return {str(one.content["wish_id"]): one for one in self.parked if one.content and "wish_id" in one.content}
+
+    def has_answered(self, count: int) -> bool:
+        """Whether so many wishes are closed or parked."""
+        return len(self.is_done.keys() | self.parked_wishes.keys()) >= count
+
+
+def _gateway(settings: Settings) -> Gateway:
+    """Read it from the topics; empty while the broker is away."""
     codec = Codec()
 
-    async def read() -> dict[str, bool]:
+    async def read() -> Gateway:
         log = KafkaLog(settings.kafka_options)
-        found: dict[str, bool] = {}
+        found = Gateway()
         try:
             for partition in range(log.partition_count(WISHES)):
                 start, end = await log.watermarks(WISHES, partition)
                 async for batch in log.read(WISHES, partition, start, end):
-                    events = [codec.decode(record.value) for record in batch]
-                    found |= {event.wish_id: event.is_done for event in events if isinstance(event, PaymentWishClosed)}
+                    for event in [codec.decode(record.value) for record in batch]:
+                        if isinstance(event, PaymentWishAccepted):
+                            found.asked[event.wish_id] = _asked_for(event)
+                        elif isinstance(event, PaymentWishClosed):
+                            found.is_done[event.wish_id] = event.is_done
+            found.parked = await DeadLetters(log, codec).parked(CALLS)
         finally:
             await asyncio.to_thread(log.close)
         return found
@@ -286,14 +326,49 @@ def _closed(settings: Settings) -> dict[str, bool]:
     try:
         return asyncio.run(read())
     except (KafkaException, SaldoError):
-        return {}
+        return Gateway()
 
 
-def _hold_wishes(stack: Stack, wishes: Sequence[Wish]) -> list[str]:
-    """Hold what was asked for against PayTrace's own books: each wish has its effect once, and nothing else has one."""
+def _asked_for(event: PaymentWishAccepted) -> Wish:
+    subject = event.paytrace_transaction_id or event.vault_customer_id or ""
+    return Wish(event.kind.lower(), subject, event.amount_minor)
+
+
+def _look_again(stack: Stack) -> None:
+    """Everybody is awake now: an operator has every parked call looked up once more, and waits for the decision."""
+    if not _gateway(stack.settings).parked:
+        return
+    ends = asyncio.run(_ask_to_look_again(stack.settings))
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        tasks = read_all(stack.data_dir / "state")
+        if all(told is not None and told.position >= end for task, end in ends.items() for told in [tasks.get(task)]):
+            return
+        time.sleep(0.5)
+
+
+async def _ask_to_look_again(settings: Settings) -> dict[str, int]:
+    """A request for each parked call; the result is how far each task comes when it has decided them all."""
+    log = KafkaLog(settings.kafka_options)
+    letters = DeadLetters(log, Codec())
+    try:
+        heads = [parked for parked in await letters.parked(CALLS) if parked.behind is None]
+        for parked in heads:
+            request = partial(ParkedReplayRequested, record_key=parked.key, requested_by="range", reason="all awake")
+            await letters.ask(parked, lambda now, request=request: request(requested_at=now))
+        partitions = {parked.partition for parked in heads}
+        return {f"{NAME}/{number}": (await log.watermarks(CALLS, number))[1] for number in partitions}
+    finally:
+        await asyncio.to_thread(log.close)
+
+
+def _hold_wishes(stack: Stack, wishes: Sequence[Wish], gateway: Gateway) -> list[str]:
+    """Hold what was asked for against PayTrace's own books.
+
+    Each wish has its effect once and is closed, or has none and is parked with its reason; nothing else has an effect.
+    """
     answer = httpx2.get(f"{stack.paytrace_sandbox_url}/_sandbox/books", timeout=60, trust_env=False)
     books = answer.raise_for_status().json()
-    closed = _closed(stack.settings)
     made = Counter(
         Wish("charge", entry["customer_id"], entry["amount_minor"])
         for entry in books
@@ -304,10 +379,20 @@ def _hold_wishes(stack: Stack, wishes: Sequence[Wish]) -> list[str]:
         for entry in books
         if (wish := Wish("refund", str(entry["refund_of"]), entry["amount_minor"])) in set(wishes)
     )
-    problems = [f"{wish} was carried out {made[wish]} times" for wish in set(made) | set(wishes) if made[wish] != 1]
-    problems += [f"wish {name} was refused" for name, is_done in closed.items() if not is_done]
-    if len(closed) != len(wishes):
-        problems.append(f"{len(closed)} of {len(wishes)} wishes are closed")
+    parked = {gateway.asked[name]: one for name, one in gateway.parked_wishes.items() if name in gateway.asked}
+    problems = [
+        f"{wish} was carried out {made[wish]} times"
+        for wish in set(made) | set(wishes)
+        if made[wish] != (0 if wish in parked else 1)
+    ]
+    problems += [f"wish {name} was refused" for name, is_done in gateway.is_done.items() if not is_done]
+    problems += [
+        f"{wish} is parked because of {one.error_type}: {one.message}"
+        for wish, one in parked.items()
+        if one.error_type != "CallInDoubt" and one.behind is None
+    ]
+    if len(gateway.is_done) + len(parked) != len(wishes):
+        problems.append(f"{len(gateway.is_done)} of {len(wishes)} wishes are closed and {len(parked)} parked")
     return problems
 
 
@@ -352,7 +437,7 @@ def report(outcome: Outcome) -> str:
             f"abas {dict(audit.abas_minor)}, waiting or parked {dict(audit.open_minor)}, "
             f"residual {dict(audit.residual_minor)}"
         )
-    lines.append(f"{outcome.wishes} wishes of people at abas")
+    lines.append(f"{outcome.wishes} wishes of people at abas, {outcome.parked_wishes} of them parked without effect")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
     lines += [f"PROBLEM: {problem}" for problem in outcome.problems] or ["nothing was lost or doubled"]
     return "\n".join(lines)

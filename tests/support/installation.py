@@ -46,7 +46,6 @@ class Installation:
             "SALDO_POLLING_PAYTRACE_EVERY_S": "0.3",
             "SALDO_POLLING_ABAS_EVERY_S": "0.3",
             "SALDO_POLLING_FACTS_EVERY_S": "0.3",
-            "SALDO_POLLING_WISHES": "true",
             "SALDO_POLLING_WHOLE_WINDOW_EVERY_S": "0.1",
         }
 
