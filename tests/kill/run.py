@@ -148,7 +148,9 @@ class Feeder(threading.Thread):
         urls = {"paytrace_url": self._stack.paytrace_sandbox_url, "abas_url": self._stack.abas_sandbox_url}
         settings = self._stack.client_settings()
         async with open_world(settings, **urls) as world, PayTraceClient(settings.paytrace) as till:
-            async with httpx2.AsyncClient(base_url=self._stack.paytrace_sandbox_url, trust_env=False) as sandbox:
+            async with httpx2.AsyncClient(
+                base_url=self._stack.paytrace_sandbox_url, timeout=60, trust_env=False
+            ) as sandbox:
                 (await sandbox.post("/_sandbox/faults", json=SLOW_REFUNDS)).raise_for_status()
             while not self._stopping.is_set():
                 day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
