@@ -61,8 +61,8 @@ class PayTraceSettings(BaseModel):
 
     # A wish that waited longer is not carried out: whoever made it may have helped himself meanwhile.
     wish_expires_s: float = Field(default=86_400.0, gt=0)
-    # After a call without an answer: how long PayTrace may still be at it. Then what it takes once is made again, and of
-    # what it would take twice a person is asked.
+    # After a call without an answer: how long PayTrace may still be at it. Then a void or capture is made again, and a
+    # person is asked about what PayTrace would take twice.
     outcome_wait_s: float = Field(default=90.0, ge=0)
 
     ach_page_size: int = Field(default=30, ge=1, le=30)
