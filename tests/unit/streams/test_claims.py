@@ -233,7 +233,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(
     kind=st.sampled_from([WishKind.REFUND, WishKind.CHARGE]),
     fates=st.lists(st.sampled_from(list(Fate)), max_size=3),
