@@ -172,5 +172,16 @@ def one_currency(left: SideFile, right: SideFile) -> None:
             )
 
 
+def minor_units(left: SideFile, right: SideFile) -> None:
+    """Tell when one side's amounts seem to be cents: none meets the other side's, and most do once they are divided."""
+    for side, other in ((left, right), (right, left)):
+        mine = [abs(line.amount_minor) for line in side.lines]
+        theirs = {abs(line.amount_minor) for line in other.lines}
+        if not mine or any(amount % 100 for amount in mine) or any(amount in theirs for amount in mine):
+            continue
+        if sum(1 for amount in mine if amount // 100 in theirs) * 2 > len(mine):
+            side.notes.append("its amounts seem to be cents: name their column amount_minor in a profile")
+
+
 def _shifted(amount: int, digits: int) -> int:
     return amount * int(10**digits) if digits >= 0 else round(amount / 10**-digits)

@@ -43,7 +43,7 @@ NOTHING = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a"})
 TOTAL_WORDS = word_set(
     "total totals subtotal sum summe zwischensumme gesamt gesamtsumme saldo saldi balance kontostand anfangssaldo "
     "endsaldo uebertrag vortrag brought carried opening closing solde report totaal totale suma somme celkem razem "
-    "osszesen yhteensa summa итого остаток 合計 合计"
+    "osszesen yhteensa summa result ergebnis resultado итого остаток 合計 合计"
 )
 # What stands beside such a word in a label; with any other word it may be a name ("Total Energies", "New Balance").
 LABEL_WORDS = word_set(
@@ -66,6 +66,7 @@ class RowReader:
         self.notes: list[str] = []
         single, rows = self.single, table.sample
         money = [at for key in ("amount", "debit", "credit", "amount_minor") if (at := single.get(key)) is not None]
+        self.money_at = money[0]
         self.mark = profile.decimal or decimal_mark(value for at in money for value in column(rows, at))
         dates = [at for key in ("date", "value_date") if (at := single.get(key)) is not None]
         self.order = date_order(
@@ -122,7 +123,7 @@ class RowReader:
             last = number
         if held is not None:
             yield held
-        for rows, what in ((totals, "totals or balances"), (others, "rows without date and amount")):
+        for rows, what in ((totals, "totals or balances"), (others, "headings and rows without date and amount")):
             if rows:
                 shown = ", ".join(str(number) for number in rows[:5]) + (", ..." if len(rows) > 5 else "")
                 self.notes.append(f"left out as {what}: {len(rows):,} (line {shown})")
@@ -131,6 +132,8 @@ class RowReader:
 
     def _kind(self, row: Sequence[Any]) -> str:
         """Whether a row is a line, a total, a heading, or more text for the line above it."""
+        if row[self.money_at] == self.table.headers[self.money_at] and list(row) == list(self.table.headers):
+            return "heading"  # the header again, on a new page
         at = self.single.get("date")
         if at is None:
             return "total" if self._is_label(row) else "line"

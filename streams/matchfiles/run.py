@@ -10,7 +10,7 @@ from streams.domain.matching.lines import Side
 from streams.domain.matching.results import Outcome
 from streams.matchfiles.advice import match_with_advice, payments_side, read_advice
 from streams.matchfiles.profile import load_profile
-from streams.matchfiles.reading import Progress, SideFile, one_currency, read_side
+from streams.matchfiles.reading import Progress, SideFile, minor_units, one_currency, read_side
 from streams.matchfiles.writing import check_out, write_outcome
 
 
@@ -39,6 +39,7 @@ def run(left: Path, right: Path, out: Path, profile: Path | None, remittance: Pa
     left_file = read_side(left, Side.LEFT, known.left, progress)
     right_file = read_side(right, Side.RIGHT, known.right, progress)
     one_currency(left_file, right_file)
+    minor_units(left_file, right_file)
     if remittance is None:
         outcome = match(left_file.lines, right_file.lines, known.rules, progress=progress)
     else:

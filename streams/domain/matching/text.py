@@ -70,10 +70,26 @@ _OF_A_YEAR = re.compile(
     r"(?!\d|[.,]\d\d(?!\d))",
     re.ASCII,
 )
+# The same with two digits of the year ("F-26/00091"), which only the whole number in one piece tells ("F2600091").
+_OF_A_SHORT_YEAR = re.compile(r"(?<!\d)(?<!\d[./-])([0-4]\d)[/-](\d{4,6})(?!\d|[./-]\d)", re.ASCII)
 _LETTERS_DIGITS = re.compile(r"([a-z]+)0*(\d+)")
 _SPELLED_UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _UMLAUTS = str.maketrans(
-    {"'": "", "\u2019": "", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "&": " "}
+    {
+        "'": "",
+        "\u2019": "",
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "æ": "ae",
+        "ø": "oe",
+        "å": "aa",
+        "ł": "l",
+        "đ": "d",
+        "\u0131": "i",
+        "&": " ",
+    }
 )
 
 
@@ -116,7 +132,9 @@ def words(text: str) -> tuple[str, ...]:
 
 def _with_years_apart(text: str) -> str:
     """A text whose numbers of a year are written in one way, and apart from what stands before them."""
-    return _OF_A_YEAR.sub(_year_apart, text) if "20" in text else text
+    if "20" in text:
+        text = _OF_A_YEAR.sub(_year_apart, text)
+    return _OF_A_SHORT_YEAR.sub(r"\1 \2 \1\2 ", text) if "/" in text or "-" in text else text
 
 
 def _year_apart(found: re.Match[str]) -> str:

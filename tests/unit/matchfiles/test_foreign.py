@@ -162,7 +162,7 @@ def test_a_report_with_titles_account_headings_and_totals_has_only_its_lines(tmp
     assert not found.bad
     assert [note.partition(":")[0] for note in found.notes] == [
         "left out as totals or balances",
-        "left out as rows without date and amount",
+        "left out as headings and rows without date and amount",
     ]
 
 
@@ -253,3 +253,35 @@ def test_a_period_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("left:\n  period: soon\n")
     with pytest.raises(ProfileInvalid, match=r"p\.yaml:2: period is 'soon'"):
         load_profile(tmp_path / "p.yaml")
+
+
+# -- more of the kind -----------------------------------------------------------------------------------------------
+
+
+def test_a_header_that_comes_again_on_every_page_is_no_bad_row(tmp_path: Path) -> None:
+    found = read(tmp_path, "Date,Text,Amount\n11/24/2026,a,5.00\nDate,Text,Amount\n11/25/2026,b,6.00\n")
+    assert [line.amount_minor for line in found.lines] == [500, 600]
+    assert not found.bad
+
+
+def test_headers_of_sap_lists_and_with_a_polish_l(tmp_path: Path) -> None:
+    sap = read(tmp_path, "Posting Date,Vendor,Ref,Amt in loc.cur.,Curr.\n2026-11-24,Ace,INV-1,12.50,EUR\n")
+    polish = read(tmp_path, "Data operacji;Tytuł;Kwota;Waluta\n2026-11-24;CZEK;1 250,00;EUR\n", "g.csv")
+    assert [line.amount_minor for line in (*sap.lines, *polish.lines)] == [1250, 125000]
+    assert polish.lines[0].text == "CZEK"
+
+
+def test_a_number_with_two_digits_of_the_year(tmp_path: Path) -> None:
+    left = "id,date,amount,invoice\n" + "".join(f"{at},2026-11-01,500.00,F-26/0009{at}\n" for at in (1, 2, 3))
+    right = "date,amount,text\n" + "".join(f"2026-11-04,500.00,F260009{at}\n" for at in (3, 1, 2))
+    found = matched(tmp_path, left, right)
+    assert {one: pair[0] for one, pair in found.items()} == {"1": "row-3", "2": "row-4", "3": "row-2"}
+
+
+def test_amounts_in_cents_beside_amounts_in_euros_are_told(tmp_path: Path) -> None:
+    matched(
+        tmp_path,
+        "id,date,amount\n1,2026-11-24,125000\n2,2026-11-24,7525\n",
+        "id,date,amount\nA,2026-11-24,1250.00\nB,2026-11-24,75.25\n",
+    )
+    assert "seem to be cents" in (tmp_path / "out" / "summary.json").read_text()
