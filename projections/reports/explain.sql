@@ -17,6 +17,7 @@ concerned AS
     SELECT posting_reference
     FROM fct_write_offs FINAL
     WHERE {id:String} IN (posting_reference, paytrace_transaction_id, abas_open_item_id)
+        OR replaceRegexpOne(posting_reference, 'U[0-9]+$', '') = {id:String}
         OR abas_open_item_id IN (SELECT abas_open_item_id FROM fct_open_items FINAL WHERE upper(invoice_number) = upper({id:String}))
 ),
 steps AS

@@ -62,10 +62,14 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
 
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = f", names {row['names_invoice']}" if row["names_invoice"] else ""
+    is_refused = row["reason"] == "POSTING_REFUSED" and row["waits_in"] == "receivables"
     why = in_words(str(row["reason"]))
+    # Nothing else in the list says what a person can do about it.
+    remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",
+        *remedy,
     ]
 
 

@@ -109,6 +109,26 @@ async def test_the_document_that_takes_a_write_off_back_is_told_and_listed_as_on
         "mweber asked for undo write off (customer called); refused, because PT79388123W1 is taken back already",
     ):
         assert expected in text, text
+    assert "taken back in abas by document" in explained(store, "PT79388123W1")
+
+
+def test_what_abas_refused_says_how_to_ask_again(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "posting_reference": "PT1",
+        "signed": "1.00",
+        "currency": "USD",
+        "abas_customer_id": "70001",
+        "names_invoice": "",
+        "waiting_since": "2026-11-20T12:00:00Z",
+        "waits_in": "receivables",
+        "reason": "POSTING_REFUSED",
+        "detail": "4101: Posting period 11/2026 is closed",
+        "option_number": 0,
+    }
+    waiting.show((row,))
+    shown = capsys.readouterr().out
+    assert "    abas refused the posting: 4101: Posting period 11/2026 is closed\n" in shown
+    assert "saldo decide post-again PT1 --why" in shown
 
 
 async def test_a_divided_entry_says_into_what(store: Store) -> None:
