@@ -22,6 +22,7 @@ SEEN = "avro/payments/TransactionObserved.v1.avsc"
 COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
 CURSORS = "topics/sources.cursors.v1.yaml"
+CLAIMS = "topics/gateway.claims.v1.yaml"
 WAITING = "topics/customers.inbox.v1.yaml"
 
 
@@ -448,6 +449,8 @@ def without(file: str, name: str) -> dict[str, str]:
         (OUTCOMES, {"producers": ["stranger"]}, "stranger reads the inboxes []"),
         (OUTCOMES, {"partitions": 8}, "has 8 partitions, its inbox erp.commands.v1 has 4"),
         (CURSORS, {"cleanup_policy": "delete"}, "not compacted"),
+        (CLAIMS, {"cleanup_policy": "compact"}, "role claims, and it forgets"),
+        (CLAIMS, {"retention_ms": 604_800_000}, "role claims, and it forgets"),
         (WAITING, {"agent": DROP}, "no consumer has a journal"),
         (WAITING, {"agent": "reconcile-deposits"}, "agent is 'reconcile-deposits'"),
         (WAITING, {"agent": None}, "agent is None"),
