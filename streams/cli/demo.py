@@ -148,7 +148,8 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     connection = connect()
     with connection.codec() as codec:
         writing.send(connection.kafka, INBOX, [*found.lines, *found.ended], codec)
-    return watcher.deposit_days(statement.booked_on, timeout_s=DEPOSIT_TIMEOUT_S)
+    bank_line_ids = [line.bank_line_id for line in found.lines]
+    return watcher.deposit_days(bank_line_ids, statement.booked_on, timeout_s=DEPOSIT_TIMEOUT_S)
 
 
 def _rest(watcher: Watcher, tell: Callable[[Standing], None]) -> Standing | None:

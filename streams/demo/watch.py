@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ SELECT paytrace_transaction_id, argMax(status, (observed_at, source_offset)) FRO
 GROUP BY paytrace_transaction_id
 """
 IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
+BOOKED = "SELECT book_on FROM fct_settlement_lines FINAL WHERE line_id IN ({ids})"
 POLL_S = 0.5
 DEPOSIT_POLL_S = 0.1
 
@@ -106,16 +107,26 @@ class Watcher:
         """PayTrace's own books, entry by entry."""
         return self._books("paytrace")
 
-    def deposit_days(self, through_on: date, *, timeout_s: float) -> tuple[dict[str, Any], ...]:
-        """The days of the deposit bridge, once the day through_on has ended or time is up."""
+    def deposit_days(
+        self, bank_line_ids: Sequence[str], through_on: date, *, timeout_s: float
+    ) -> tuple[dict[str, Any], ...]:
+        """The days of the deposit bridge, once these bank lines are in it and their day has ended, or time is up.
+
+        Lines that came late count on the day that runs, which a statement of earlier days does not end.
+        """
         report = reports.load("deposit_days")
+        lines_seen = BOOKED.format(ids=", ".join(f"'{id_}'" for id_ in bank_line_ids))
         deadline = time.monotonic() + timeout_s
         reader = open_reader(self._settings.projection)
         try:
             while True:
                 days = reports.ask(reader, report, {}).records
-                ended = any(day["day"] == through_on.isoformat() and day["standing"] != "RUNNING" for day in days)
-                if ended or time.monotonic() > deadline:
+                ended = {str(day["day"]) for day in days if day["standing"] != "RUNNING"}
+                booked = [str(on) for (on,) in rows(reader, lines_seen)]
+                is_there = len(booked) == len(bank_line_ids)
+                if is_there and all(on in ended or on > through_on.isoformat() for on in booked):
+                    return days
+                if time.monotonic() > deadline:
                     return days
                 time.sleep(DEPOSIT_POLL_S)
         finally:

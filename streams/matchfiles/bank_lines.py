@@ -106,7 +106,8 @@ def read_bank_lines(
     ]
     return BankFile(
         kind=found.understood["kind"],
-        lines=tuple(sorted(told, key=lambda line: (line.booked_on, line.bank_line_id))),
+        # What names its batch comes first, so that what names none finds only what is left.
+        lines=tuple(sorted(told, key=lambda line: (line.booked_on, line.batch_number is None, line.bank_line_id))),
         ended=tuple(ended) if ends_days else (),
         bad=tuple(bad),
         left_out=left_out,

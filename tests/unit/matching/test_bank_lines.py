@@ -120,3 +120,15 @@ def test_a_batch_number_is_read_only_where_it_is_named(words: str, number: int |
 )
 def test_long_numbers_are_cut_to_their_end(text: str, shown: str) -> None:
     assert masked(text) == shown
+
+
+def test_lines_that_name_their_batch_come_first_so_the_others_find_what_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "bank.csv"
+    file.write_text(
+        "Date,Description,Amount\n"
+        + "".join(f"2026-11-21,PAYTRACE ACH {number},{number}.00\n" for number in range(1, 5))
+        + "2026-11-21,PAYTRACE DEP BATCH 17,120.00\n",
+        "utf-8",
+    )
+    found = read_bank_lines(file, Selection("main", "main", "USD"), datetime(2026, 11, 22, tzinfo=UTC))
+    assert [line.batch_number for line in found.lines] == [17, None, None, None, None]
