@@ -175,7 +175,7 @@ class PayTraceSink:
             ready = await self._ready(call)
             if await self._rights.may_make(call, is_repeatable=ready.is_repeatable):
                 return await self._make(call, taken, ready)
-            return await self._find(call, taken, f"claimed by {self._rights.first_of(call)}")
+            return await self._find(call, taken, f"to be sent by {self._rights.first_of(call)}")
         except PayTraceRefused as refused:
             return _refused(call, refused.code, str(refused), self._now())
         except (CallNotOffered, CurrencyNotOffered) as reason:
