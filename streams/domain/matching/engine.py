@@ -35,7 +35,10 @@ PASSES: Mapping[Shape, Pass] = {
 ENOUGH_ANCHORS = 4_000  # a second reading of the data would teach nothing new
 Forbidden = frozenset[tuple[str, str]]
 NONE_FORBIDDEN: Forbidden = frozenset()
-ROUNDS_OF_SURE = 2  # what the first round closes may make a tie of the first round certain
+# (whether a sweep confirms, whether the lines that are still open are compared anew before it): what is sure; what is
+# sure now that those lines are gone; what is likely though tied; what deserves a suggestion. Nothing is confirmed by
+# what an amount is worth among open lines only: many of those have no partner at all.
+SWEEPS = ((True, False), (True, False), (False, True), (False, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,12 @@ def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet, forbidden: Fo
 
 
 def _run_rules(work: Work, progress: Progress | None) -> None:
-    steps = [(rule, True, rule.confirm_score) for _ in range(ROUNDS_OF_SURE) for rule in work.rules.rules]
-    steps += [(rule, False, rule.confirm_score) for rule in work.rules.rules]
-    steps += [(rule, False, rule.suggest_score) for rule in work.rules.rules]
-    for at, (rule, confirming, floor) in enumerate(steps):
-        if progress:
-            progress(rule.name, at, len(steps))
-        PASSES[rule.shape](work, rule, confirming, floor)
+    rules = work.rules.rules
+    for sweep, (confirming, looks_again) in enumerate(SWEEPS):
+        if looks_again:
+            work.look_again()
+        for at, rule in enumerate(rules):
+            if progress:
+                progress(rule.name, sweep * len(rules) + at, len(SWEEPS) * len(rules))
+            last = sweep == len(SWEEPS) - 1
+            PASSES[rule.shape](work, rule, confirming, rule.suggest_score if last else rule.confirm_score)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from streams.domain.matching.doubts import doubtful_group
 from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
@@ -26,7 +27,6 @@ TEXT_CAP = 4.0
 SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
 VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
 KEY_LINES = 400
-DOUBLES = 200  # lines of one amount that are looked at for a double
 NAME_REACH = 100
 DAY_POOL = 22
 CONTRADICTION = -1.0
@@ -69,36 +69,7 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
 def _is_sure(work: Work, rule: Rule, option: Option, margin: float) -> bool:
     if option.score < rule.confirm_score or min(margin, option.margin) < rule.confirm_margin:
         return False
-    return Need.COUNTERPARTY not in rule.needs or not _interchangeable(work, option)
-
-
-def _interchangeable(work: Work, option: Option) -> bool:
-    """Whether another answer is near: a member has a double, a line has its own partner, or only some are named."""
-    others = work.book(option.side.other)
-    first, last = work.window(option.side, option.single)
-    if _has_partner(work, option.side, option.single):
-        return True
-    if any(_has_partner(work, option.side.other, member) for member in option.members):
-        return True
-    mentioned = [work.brief_from(option.side, option.single, member)[3] for member in option.members]
-    if any(mentioned) and any(
-        others.lines[member].references and not named for member, named in zip(option.members, mentioned, strict=True)
-    ):
-        return True  # the line names one of them by its number, so why not all?
-    for member in option.members:
-        doubles = work.by_amount(option.side.other)[others.amounts[member]]
-        for double in doubles[:DOUBLES]:
-            if double not in option.members and first <= (others.days[double] or first) <= last:
-                _, strongest, other_name, _, _ = work.brief_from(option.side, option.single, double)
-                if strongest >= NAME_WEIGHT and other_name >= OTHER_NAME:
-                    return True
-    return False
-
-
-def _has_partner(work: Work, side: Side, at: int) -> bool:
-    """Whether an open line of the same amount plausibly records the same event as a line."""
-    is_open = work.open(side.other)
-    return any(is_open[other] for other in work.meets(side).get(at, ()))
+    return Need.COUNTERPARTY not in rule.needs or not doubtful_group(work, option.side, option.single, option.members)
 
 
 def _lay_down(work: Work, rule: Rule, option: Option, margin: float, confirming: bool) -> None:
@@ -272,11 +243,13 @@ def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], conf
                     yield _option(work, side, at, tuple(members), 20.0, keyed=False)
         if not few or names.telling(book.words[at]):
             continue
+        tries = math.log(last - first + 1)  # so many days had their chance
         for start in range(first, last + 1):
             pool = [one for one in few.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
             if 2 <= len(pool) <= DAY_POOL:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
-                yield from (replace(option, margin=min(option.margin, VAGUE)) for option in parts)
+                for option in parts:
+                    yield replace(option, score=option.score - tries, margin=min(option.margin, VAGUE))
 
 
 def _smaller(amount: int, total: int) -> bool:

@@ -432,18 +432,18 @@ def _keys(
     yield (money, "amount", abs(2 * line.amount_minor))  # a duplicate is none if the other side has the sum of both
     model = engine.learned.models.get(money)
     for written in line_words(line):
-        word = model.slips.get(written, written) if model else written
-        if not word.isalpha():
-            yield (money, "word", word)
-        elif model and model.worth(word) >= TELLING:
-            yield (money, "word", word[:3])
+        for word in (written, *model.slips.get(written, ())) if model else (written,):
+            if not word.isalpha():
+                yield (money, "word", word)
+            elif model and model.worth(word) >= TELLING:
+                yield (money, "word", word[:3])
     if engine.learned.ids_count and not line.numbered:
         yield (money, "word", reference_word(line.id))
     if line.batch_key:
         yield (money, "batch", line.side, line.batch_key)
         yield (money, "amount", abs(batches.get((line.side, money, line.batch_key), 0)))
     if by_days and line.day is not None:
-        first, last = model.lag_core if model else (-7, 7)
+        first, last = model.lags.core if model else (-7, 7)
         window = max(1, last - first + DAYS_BEYOND_LAG)
         yield (money, "day", line.day // window)
         yield (money, "day", line.day // window + 1)

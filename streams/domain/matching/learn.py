@@ -19,11 +19,11 @@ from operator import mul
 import numpy as np
 from rapidfuzz.distance import OSA
 
+from streams.domain.matching.dates import Lags, learn_lags
 from streams.domain.matching.lines import Side
-from streams.domain.matching.prepare import Book
+from streams.domain.matching.prepare import Book, Slips
 from streams.domain.matching.text import kind
 
-LAG_REACH = 400  # days; beyond it a distance says no more than "far"
 AMOUNT_CAP = 8.0  # odds of 3,000 to 1: past this, an amount alone convinces nobody
 WORD_FLOOR = -4.0
 RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of a name
@@ -77,25 +77,15 @@ class Model:
     common: frozenset[str]  # those in more than RARE_SHARE of its lines
     frequency: dict[str, int]  # lines of the long side with the word
     long_count: int
-    lag_scores: dict[int, float]
-    lag_far: float
-    lag_core: tuple[int, int]  # the lags of all but 1 % of the anchors
+    lags: Lags
     sizes: list[np.ndarray]  # sorted amounts of both sides, by roundness
     anchors: int
     open_share: float  # of all lines, those whose amount the other side doesn't have
-    slips: Mapping[str, str]  # rare spellings and what they stand for
+    slips: Slips
     own: Mapping[Side, tuple[int, Mapping[str, int]]]  # lines of each side, and how many have a word
     _weights: dict[tuple[str, str, bool], WordWeight] = field(default_factory=dict)
     _alike: Alike = field(default_factory=dict)
     _weighed: dict[tuple[str, str, bool, bool], Weighed | None] = field(default_factory=dict)
-
-    # -- dates ----------------------------------------------------------------------------------------------------
-
-    def lag_score(self, left_day: int | None, right_day: int | None) -> float:
-        """How likely this distance in days is for one event, against two lines that meet by chance."""
-        if left_day is None or right_day is None:
-            return 0.0
-        return self.lag_scores.get(right_day - left_day, self.lag_far)
 
     # -- amounts --------------------------------------------------------------------------------------------------
 
@@ -325,7 +315,7 @@ def _is_slip(word: str, other: str) -> bool:
     return bool(OSA.distance(word, other, score_cutoff=allowed) <= allowed)
 
 
-def learn(left: Book, right: Book, slips: Mapping[str, str]) -> Model:
+def learn(left: Book, right: Book, slips: Slips) -> Model:
     """Read a model off two books.
 
     Ensures: the same lines in any order give the same model; books of a few lines get the priors written above.
@@ -342,9 +332,7 @@ def learn(left: Book, right: Book, slips: Mapping[str, str]) -> Model:
         ),
         frequency=dict(long_book.frequency),
         long_count=len(long_book),
-        lag_scores={},
-        lag_far=-6.0,
-        lag_core=(-7, 7),
+        lags=Lags(),
         sizes=_sizes(left, right),
         anchors=0,
         open_share=_open_share(left, right),
@@ -379,7 +367,7 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
     model.anchors = len(anchors)
     model._weights.clear()
     model._weighed.clear()
-    _learn_lags(model, left, right, anchors)
+    model.lags = learn_lags(left, right, anchors)
 
 
 def _open_share(left: Book, right: Book) -> float:
@@ -416,64 +404,3 @@ def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
 def _once(side: Book) -> dict[int, int]:
     counts = Counter(side.amounts)
     return {amount: at for at, amount in enumerate(side.amounts) if counts[amount] == 1}
-
-
-def _learn_lags(model: Model, left: Book, right: Book, anchors: list[tuple[int, int]]) -> None:
-    lags: Counter[int] = Counter()
-    for left_at, right_at in anchors:
-        left_day, right_day = left.days[left_at], right.days[right_at]
-        if left_day is not None and right_day is not None and abs(right_day - left_day) <= LAG_REACH:
-            lags[right_day - left_day] += 1
-    chance = _lag_chances(left, right)
-    if not chance:
-        return
-    count = lags.total()
-    centre = _median(lags)
-    pseudo = 3.0 + 0.02 * count
-    norm = sum(1.0 / (1.0 + abs(lag)) ** 2 for lag in range(-LAG_REACH, LAG_REACH + 1))
-    scores: dict[int, float] = {}
-    floor_chance = 1.0 / (2 * LAG_REACH)
-    for lag in range(-LAG_REACH, LAG_REACH + 1):
-        smooth = 0.9 * lags[lag] + 0.05 * (lags[lag - 1] + lags[lag + 1])
-        prior = 1.0 / (1.0 + abs(lag - centre)) ** 2 / norm
-        likely = (smooth + pseudo * prior) / (count + pseudo)
-        scores[lag] = max(-8.0, min(6.0, math.log(likely / max(chance.get(lag, 0.0), floor_chance))))
-    model.lag_scores = scores
-    model.lag_far = min(-6.0, scores[LAG_REACH], scores[-LAG_REACH])
-    model.lag_core = _core(lags, centre)
-
-
-def _median(lags: Counter[int]) -> int:
-    if not lags:
-        return 0
-    ordered = sorted(lags.elements())
-    return ordered[len(ordered) // 2]
-
-
-def _core(lags: Counter[int], centre: int) -> tuple[int, int]:
-    ordered = sorted(lags.elements())
-    if len(ordered) < 20:
-        return (centre - 7, centre + 7)
-    cut = len(ordered) // 100
-    return (min(ordered[cut], centre - 1), max(ordered[-1 - cut], centre + 1))
-
-
-def _lag_chances(left: Book, right: Book) -> dict[int, float]:
-    """Share of all cross pairs at each date distance: what two unrelated lines show."""
-    left_days = [day for day in left.days if day is not None]
-    right_days = [day for day in right.days if day is not None]
-    if not left_days or not right_days:
-        return {}
-    first = min(left_days[0], right_days[0], *left_days, *right_days)
-    last = max(*left_days, *right_days, first)
-    if last - first > 40_000:  # dates a century apart are errors of one line, not a span worth an array
-        return dict.fromkeys(range(-LAG_REACH, LAG_REACH + 1), 1.0 / 60.0)
-    span = last - first + 1
-    left_counts = np.bincount(np.array(left_days) - first, minlength=span).astype(np.float64)
-    right_counts = np.bincount(np.array(right_days) - first, minlength=span).astype(np.float64)
-    size = 1 << (2 * span - 1).bit_length()
-    product = np.fft.irfft(np.fft.rfft(right_counts, size) * np.conj(np.fft.rfft(left_counts, size)), size)
-    total = float(len(left_days)) * len(right_days)
-    return {
-        lag: max(0.0, float(product[lag % size])) / total for lag in range(-LAG_REACH, LAG_REACH + 1) if abs(lag) < span
-    }

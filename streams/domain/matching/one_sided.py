@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from streams.domain.matching.assign import assign
+from streams.domain.matching.doubts import has_partner
 from streams.domain.matching.learn import AMOUNT_CAP, carried, damped
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
@@ -25,6 +26,8 @@ DIGITS = re.compile(r"\d+")
 KEYWORD_WORTH = 2.0
 PRIOR = -1.0
 DAY_COST = 0.03
+SHARED_CAP = 10.0  # odds of 22,000 to 1 are all that shared names count for; shared numbers count for more in ...
+SHARED_CAP_LINES = 1_000  # ... books of more lines than this
 BLOCK = 60  # lines of one size and sign that are compared with each other
 TWIN_DAYS = 10  # between an entry and its twin, where a rule names no days
 TWIN_SHARE = 0.75  # of the second line's words (by weight) that its twin must have
@@ -86,10 +89,13 @@ def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: floa
                 shared[(debit, credit)] = common
     kind = OneSidedKind.RETURN if rule.shape is Shape.RETURN else OneSidedKind.OFFSET
     for pairing in assign(edges):
-        sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
-        if pairing.score < floor or (confirming and not sure):
+        if pairing.score < floor:
             continue
         first, later = _by_date(book, pairing.left, pairing.right, keywords)
+        sure = pairing.score >= rule.confirm_score and pairing.margin >= rule.confirm_margin
+        sure = sure and (Need.KEYWORD in rule.needs or not any(has_partner(work, side, at) for at in (first, later)))
+        if confirming and not sure:
+            continue
         both = is_open[first]
         line, other = book.lines[later], book.lines[first]
         work.explain(
@@ -132,6 +138,11 @@ def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Ite
     yield from sorted(found)
 
 
+def _most(lines: int) -> float:
+    """The most that shared words count for: a word that two of a hundred thousand lines share says more."""
+    return SHARED_CAP + max(0.0, math.log(lines / SHARED_CAP_LINES)) if lines else SHARED_CAP
+
+
 def _by_date(book: Book, one: int, other: int, keywords: frozenset[str]) -> tuple[int, int]:
     """The original and its counter-entry: by date; on one day the line that says so is the counter-entry."""
     first, later = (one, other) if (book.days[one] or 0, one) <= (book.days[other] or 0, other) else (other, one)
@@ -163,7 +174,7 @@ def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[
                 paired |= {word, meant}
                 found.append((OTHER_SPELLING * min(rarity(book.side, word), rarity(book.side, meant)), word))
     found.sort(reverse=True)
-    return tuple(word for _, word in found), min(10.0, damped([weight for weight, _ in found]))
+    return tuple(word for _, word in found), min(_most(len(book)), damped([weight for weight, _ in found]))
 
 
 def _duplicates(work: Work, rule: Rule, side: Side, confirming: bool, floor: float) -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 
 from streams.domain.matching.assign import Pairing, assign
-from streams.domain.matching.learn import TextEvidence, carried
+from streams.domain.matching.differences import difference_kind, transposed
+from streams.domain.matching.doubts import doubtful_pair
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
 from streams.domain.matching.rules import AmountGate, Need, Rule
 from streams.domain.matching.work import NAME_WEIGHT, Work
 
 NAME_REACH = 100  # lines of one name beginning that a near-amount pass looks at
-CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
-AGREEMENT = 2.0  # ... unless what agrees outweighs it
-A_NAME_MISSING = -1.2  # what a name takes away that is usually carried over and this time isn't
-RARE_NAME = 4.0  # a word in one of 55 lines of its side
-TELLING_NAME = 4.0
 STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
 STRANGERS_NEED = 4.0
 LAG_SLACK = 10  # days beyond the learned dates that it still looks at
@@ -44,7 +40,7 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     else:
         # Scores don't depend on what is still open, so a later sweep only drops what has been explained since.
         if rule.name not in work.near:
-            work.near[rule.name] = _near_edges(work, rule)
+            work.near[rule.name] = _near_edges(work, rule, confirming)
         edges = {
             pair: score
             for pair, score in work.near[rule.name].items()
@@ -53,38 +49,6 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     rivals = _Rivals(edges)
     for pairing in assign(edges):
         _lay_down(work, rule, pairing, rivals, confirming, floor)
-
-
-def _doubtful(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
-    """Whether amount and date say yes, but the texts give a person reason to look."""
-    if evidence.against < CONTRADICTION and evidence.score < AGREEMENT:
-        return True
-    if evidence.reference:
-        return False
-    if evidence.other_name < A_NAME_MISSING or _names_apart(work, left, right, evidence):
-        return True
-    return work.named_by(Side.LEFT, left) or work.named_by(Side.RIGHT, right)
-
-
-def _names_apart(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
-    """Whether both lines bear a rare name that the other lacks, and what they share is only a common word.
-
-    "Birch Textiles" and "Ridge Textiles" share their trade; the amount may have met by chance.
-    """
-    if evidence.strongest >= TELLING_NAME:
-        return False
-    for book, at, other in ((work.left, left, work.right.bags[right]), (work.right, right, work.left.bags[left])):
-        names = work.right.names[right] if book is work.left else work.left.names[left]
-        squash = work.right.squashes[right] if book is work.left else work.left.squashes[left]
-        if not any(
-            len(word) >= 4
-            and work.model.rarity(book.side, word) >= RARE_NAME
-            and word not in other
-            and carried(word, False, other, names, squash, work.alike) is None
-            for word in book.names[at]
-        ):
-            return False
-    return bool(evidence.agrees)
 
 
 class _Rivals:
@@ -110,7 +74,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
     if confirming and (pairing.score < rule.confirm_score or pairing.margin < rule.confirm_margin):
         return
     evidence = work.text(pairing.left, pairing.right)
-    if confirming and _doubtful(work, pairing.left, pairing.right, evidence):
+    if confirming and doubtful_pair(work, pairing.left, pairing.right, evidence):
         return
     if evidence.score < STRANGERS and pairing.score - rule.prior < STRANGERS_NEED:
         return
@@ -143,11 +107,15 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
     )
 
 
-def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
-    """Pairs of the same counterparty whose amounts differ in the way the rule allows, with their scores."""
+def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int], float]:
+    """Pairs of the same counterparty whose amounts differ in the way the rule allows, with their scores.
+
+    What is still open once the sure lines are gone is open for a reason: there, amounts that differ are less rare.
+    """
+    prior = rule.prior if confirming else min(0.0, rule.prior - math.log(work.model.open_share))
     edges: dict[tuple[int, int], float] = {}
     names = work.names(Side.RIGHT)
-    first, last = work.model.lag_core
+    first, last = work.model.lags.core
     for left, is_open in enumerate(work.open_left):
         if not is_open:
             continue
@@ -173,45 +141,13 @@ def _near_edges(work: Work, rule: Rule) -> dict[tuple[int, int], float]:
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
-            agreement, strongest, _, _, _ = work.brief(left, right)
-            if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT:
+            agreement, strongest, _, reference, _ = work.brief(left, right)
+            if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT or (Need.REFERENCE in rule.needs and not reference):
                 continue
-            score = rule.prior - math.log(chance) + agreement + max(LATE, work.lag(left, right))
+            score = prior - math.log(chance) + agreement + max(LATE, work.lag(left, right))
             if score > 0.0:
                 edges[(left, right)] = score
     return edges
-
-
-def transposed(one: int, other: int) -> bool:
-    """Whether two amounts differ by exactly one swap of neighbouring digits."""
-    if one == other or (one - other) % 9:
-        return False
-    width = max(len(str(abs(one))), len(str(abs(other))))
-    first, second = str(abs(one)).zfill(width), str(abs(other)).zfill(width)  # a zero may have swapped to the front
-    unequal = [at for at in range(len(first)) if first[at] != second[at]]
-    if len(unequal) != 2 or unequal[1] != unequal[0] + 1:
-        return False
-    at = unequal[0]
-    return first[at] == second[at + 1] and first[at + 1] == second[at]
-
-
-def difference_kind(kind: str, difference: int, amount: int) -> str:
-    """The name of a difference in the bridge; "near" becomes what its size and direction say.
-
-    A whole or half percent to the cent, at most 5 %, is a cash discount (Skonto); a smaller receipt is a fee or short
-    payment; a larger one an over payment.
-    """
-    if not difference:
-        return ""
-    if kind != "near":
-        return kind or "difference"
-    short = difference if amount > 0 else -difference
-    if short < 0:
-        return "over_payment"
-    for half_percents in range(1, 11):
-        if abs(abs(amount) * half_percents / 200 - short) <= 1 and short > 100:
-            return "cash_discount"
-    return "fee" if short <= 10_000 else "short_payment"
 
 
 def sure_pairs(work: Work) -> list[tuple[int, int]]:

@@ -19,6 +19,9 @@ SLIP_RATIO = 3  # ... if that one is at least three times as common.
 OFTEN_RATIO = 40  # In large books the same slip happens again and again, but still far more seldom than the word.
 
 
+Slips = Mapping[str, tuple[str, ...]]  # rare spellings, and what each may stand for
+
+
 @dataclass(slots=True)
 class Book:
     """One side of one currency.
@@ -96,16 +99,17 @@ def book(side: Side, lines: Sequence[Line], signs: Orientation, ids_count: bool)
     return made
 
 
-def settle_words(left: Book, right: Book, slips: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Correct rare slips towards the common spelling, then count words.
+def settle_words(left: Book, right: Book, slips: Slips | None = None) -> Slips:
+    """Correct rare slips towards the common spelling where only one can be meant, then count words.
 
     Ensures: the same lines give the same words; with slips learned before, one more line changes no other line's words.
     """
     if slips is None:
         slips = _slips(Counter(word for side in (left, right) for bag in side.words for word in bag))
+    sure = {word: meant[0] for word, meant in slips.items() if len(meant) == 1}
     for side in (left, right):
-        if slips:
-            side.words = [tuple(dict.fromkeys(slips.get(word, word) for word in bag)) for bag in side.words]
+        if sure:
+            side.words = [tuple(dict.fromkeys(sure.get(word, word) for word in bag)) for bag in side.words]
         _read_once(side)
         side.frequency = Counter(word for bag in side.bags for word in bag)
     return slips
@@ -135,22 +139,24 @@ def _acronyms(line: Line) -> tuple[str, ...]:
     return ("~" + "".join(word[0] for word in name[:5]),)
 
 
-def _slips(common: Counter[str]) -> dict[str, str]:
-    """Words that are one slip away from a far more common one: {as written: as meant}."""
+def _slips(common: Counter[str]) -> Slips:
+    """Words that are one slip away from far more common ones. The beginning of a common word is a cut, not a slip."""
     shapes: dict[str, list[str]] = {}
+    beginnings: set[str] = set()
     for word, count in common.items():
         if count > RARE and len(word) >= 5 and word.isalpha():
+            beginnings.update(word[:length] for length in range(5, len(word)))
             for shape in _deletions(word):
                 shapes.setdefault(shape, []).append(word)
-    slips: dict[str, str] = {}
+    slips: dict[str, tuple[str, ...]] = {}
     for word, count in common.items():
-        if len(word) >= 5 and word.isalpha():
+        if len(word) >= 5 and word.isalpha() and word not in beginnings:
             enough = count * (SLIP_RATIO if count <= RARE else OFTEN_RATIO)
             near = {other for shape in _deletions(word) for other in shapes.get(shape, ()) if common[other] >= enough}
             meant = {other for other in near if OSA.distance(word, other, score_cutoff=1) == 1}
             meant -= {cut for cut in meant for other in meant if other != cut and other.startswith(cut)}
-            if len(meant) == 1:  # two possible meanings: leave it as written
-                slips[word] = meant.pop()
+            if meant:
+                slips[word] = tuple(sorted(meant))
     return slips
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.domain.matching.dates import Habit
 from streams.domain.matching.learn import Alike, Brief, LongText, Model, TextEvidence, Weighed
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
@@ -60,6 +61,7 @@ class Work:
     alike: Alike = field(default_factory=dict)
     with_reference: set[tuple[int, int]] = field(default_factory=set)
     explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
+    _counts: dict[Side, list[tuple[int | None, Habit]]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
@@ -74,6 +76,12 @@ class Work:
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
         self.open_right = [True] * len(self.right)
+        lags = self.model.lags
+        for side in (self.left, self.right):
+            self._counts[side.side] = [
+                (None if day is None else lags.calendar.count(day), lags.habit(words))
+                for day, words in zip(side.days, side.words, strict=True)
+            ]
 
     def book(self, side: Side) -> Book:
         """The book of a side."""
@@ -118,15 +126,20 @@ class Work:
         return bool(self.forbidden) and (self.left.lines[left].id, self.right.lines[right].id) in self.forbidden
 
     def lag(self, left: int, right: int) -> float:
-        """Score of the days between a left and a right line."""
-        return self.model.lag_score(self.left.days[left], self.right.days[right])
+        """Score of the days between a left and a right line, by the more telling habit of the two."""
+        left_count, left_habit = self._counts[Side.LEFT][left]
+        right_count, right_habit = self._counts[Side.RIGHT][right]
+        if left_count is None or right_count is None:
+            return 0.0
+        habit = left_habit if left_habit.telling > right_habit.telling else right_habit
+        return habit.score(right_count - left_count)
 
     def window(self, side: Side, at: int) -> tuple[int, int]:
         """Day numbers between which the partners of a line lie, from the learned date distances."""
         day = self.book(side).days[at]
         if day is None:
             return 0, 10**9
-        first, last = self.model.lag_core
+        first, last = self.model.lags.core
         if side is Side.RIGHT:
             return day - last - LAG_SLACK, day - first + LAG_SLACK
         return day + first - LAG_SLACK, day + last + LAG_SLACK
@@ -254,18 +267,29 @@ class Work:
         for at in closes:
             self.open(finding.side)[at] = False
 
+    def look_again(self) -> None:
+        """Forget what was compared while lines stood in the way that are explained by now, and compare the rest."""
+        self.near.clear()
+        self.pools.clear()
+        self.explained.clear()
+        self._names.clear()
+        self._meets.clear()
+        self.compare_equal()
+
     # -- pairs of equal amount ------------------------------------------------------------------------------------
 
     def compare_equal(self) -> None:
-        """Score all pairs of equal amount once; passes then choose among them.
+        """Score all pairs of open lines of equal amount; passes then choose among them.
 
         Ensures: time and memory are bounded for any number of lines of one amount; limits_hit names such amounts.
         """
-        at_left = self.by_amount(Side.LEFT)
+        self.equal.clear()
+        self.with_reference.clear()
         at_right = self.by_amount(Side.RIGHT)
-        for amount, lefts in at_left.items():
-            rights = at_right.get(amount)
-            if rights is None or amount == 0:
+        for amount, all_lefts in self.by_amount(Side.LEFT).items():
+            lefts = [at for at in all_lefts if self.open_left[at]]
+            rights = [at for at in at_right.get(amount, ()) if self.open_right[at]]
+            if not lefts or not rights or amount == 0:
                 continue
             others = max(len(lefts), len(rights)) - 1
             worth = self.model.amount_score(amount, others)
@@ -307,7 +331,7 @@ class Work:
     def _nearest(self, lefts: list[int], rights: list[int]) -> Iterator[tuple[int, int]]:
         ordered = sorted(rights, key=lambda at: (self.right.days[at] or 0, at))
         days = [self.right.days[at] or 0 for at in ordered]
-        centre = sum(self.model.lag_core) // 2
+        centre = sum(self.model.lags.core) // 2
         for left in lefts:
             day = (self.left.days[left] or 0) + centre
             first = max(0, bisect_left(days, day) - BLOCK_NEAREST)
@@ -340,7 +364,7 @@ class NameIndex:
         self.lists: dict[str, array[int]] = {}
         for at, bag in enumerate(side.words):
             if is_open[at]:  # a line once explained never opens again
-                for key in self._single_and_paired(bag):
+                for key in self._single_and_paired(self._readings(bag)):
                     self.lists.setdefault(key, array("I")).append(at)
 
     def key(self, word: str) -> str:
@@ -351,6 +375,11 @@ class NameIndex:
             key = self.keys[word] = (word[:PREFIX] if word.isalpha() else word) if telling else ""
         return key
 
+    def _readings(self, bag: tuple[str, ...]) -> tuple[str, ...]:
+        """The words of a line, and for a slip that may stand for several words all of these."""
+        slips = [word for word in bag if word in self.model.slips]
+        return (*bag, *(word for slip in slips for word in self.model.slips[slip])) if slips else bag
+
     def _single_and_paired(self, bag: tuple[str, ...]) -> set[str]:
         telling = [word for word in bag if self.key(word)]
         keys = [self.key(word) for word in telling]
@@ -360,6 +389,7 @@ class NameIndex:
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
         """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
         first, end = bisect_left(self.days, first_day), bisect_right(self.days, last_day)
+        bag = self._readings(bag)
         found: set[int] = set()
         wide: list[str] = []
         for word in sorted(set(bag)):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.domain.matching.assign import assign
+from streams.domain.matching.differences import transposed
 from streams.domain.matching.lines import Line, Orientation, Side, in_order
-from streams.domain.matching.one_to_one import transposed
 from streams.domain.matching.parties import OTHER, SAME, party_score
 from streams.domain.matching.prepare import book, settle_words
 from streams.domain.matching.remittance import numbers_in
@@ -185,7 +185,7 @@ def test_a_slip_that_many_make_is_still_a_slip_and_a_cut_word_is_no_second_meani
     written = ["Holding"] * 210 + ["Holdin"] * 30 + ["Holdign"] * 5
     lines = [Line(f"L{at}", Side.LEFT, 100, "EUR", text=text) for at, text in enumerate(written)]
     books = [book(side, lines, Orientation.SAME, ids_count=False) for side in Side]
-    assert settle_words(books[0], books[1]) == {"holdign": "holding"}
+    assert settle_words(books[0], books[1]) == {"holdign": ("holding",)}
 
 
 def test_ids_that_count_are_in_the_order_in_which_they_count() -> None:
