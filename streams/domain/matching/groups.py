@@ -243,13 +243,15 @@ def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], conf
                     yield _option(work, side, at, tuple(members), 20.0, keyed=False)
         if not few or names.telling(book.words[at]):
             continue
-        tries = math.log(last - first + 1)  # so many days had their chance
+        tries = math.log(last - first + 1)  # so many days had their chance with lines that have a payer of their own
         for start in range(first, last + 1):
             pool = [one for one in few.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
             if 2 <= len(pool) <= DAY_POOL:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
                 for option in parts:
-                    yield replace(option, score=option.score - tries, margin=min(option.margin, VAGUE))
+                    named = any(others.lines[member].counterparty for member in option.members)
+                    score = option.score - tries if named else option.score
+                    yield replace(option, score=score, margin=min(option.margin, VAGUE))
 
 
 def _smaller(amount: int, total: int) -> bool:
