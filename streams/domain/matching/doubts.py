@@ -58,6 +58,7 @@ def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) 
     if has_partner(work, side, single) or any(has_partner(work, side.other, member) for member in members):
         return True
     if any(_nearly_pays(book.amounts[single], others.amounts[member]) for member in members):
+        work.contested.add((side, single))  # nor is that member sure to be the answer
         return True
     briefs = [work.brief_from(side, single, member) for member in members]
     if any(

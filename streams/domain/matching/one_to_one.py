@@ -73,6 +73,9 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
         return
     if confirming and (pairing.score < rule.confirm_score or pairing.margin < rule.confirm_margin):
         return
+    contested = (Side.LEFT, pairing.left) in work.contested or (Side.RIGHT, pairing.right) in work.contested
+    if confirming and rule.amount is not AmountGate.EQUAL and contested:
+        return
     evidence = work.text(pairing.left, pairing.right)
     if confirming and doubtful_pair(work, pairing.left, pairing.right, evidence):
         return

@@ -61,6 +61,7 @@ class Work:
     alike: Alike = field(default_factory=dict)
     with_reference: set[tuple[int, int]] = field(default_factory=set)
     explained: dict[tuple[object, ...], list[Any]] = field(default_factory=dict)
+    contested: set[tuple[Side, int]] = field(default_factory=set)  # a sum and a single line explain these equally well
     _counts: dict[Side, list[tuple[int | None, Habit]]] = field(default_factory=dict)
     _names: dict[Side, NameIndex] = field(default_factory=dict)
     _meets: dict[Side, dict[int, set[int]]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from streams.domain.matching.engine import match
 from streams.domain.matching.lines import Line, Orientation, Side
 from streams.domain.matching.results import OneSidedKind, Outcome, Status
+from streams.domain.matching.rules import parse_rules
 from streams.matchfiles.profile import DEFAULT_RULES, load_rules
 from tests.bench.scoring import answers_of, score
 from tests.support.matchgen import Labelled, generate
@@ -145,6 +146,37 @@ def test_a_sum_is_not_sure_when_a_part_of_it_has_a_partner_of_its_own() -> None:
     outcome = outcome_of(invoices, payments)
     wrong = [one for one in outcome.matches if one.left_ids == ("I1",) and "P2" in one.right_ids]
     assert [one for one in wrong if one.status is Status.CONFIRMED] == []
+
+
+def test_a_sum_is_not_sure_when_one_part_pays_it_all_but_for_swapped_digits() -> None:
+    parts = [left(f"P{at}", amount, at, "Quellmann Optik GmbH") for at, amount in enumerate((737_805, 26_013, 9_987))]
+    assert sum(part.amount_minor for part in parts) == 773_805
+    found = matched(outcome_of(parts, [right("X", 773_805, 3, "GUTSCHRIFT QUELLMANN OPTIK")]), "X")
+    assert found is not None
+    assert found[2] is Status.SUGGESTED
+
+
+def test_a_rule_that_needs_a_reference_leaves_near_amounts_without_one() -> None:
+    rule = """
+version: "1"
+rules:
+  - name: named-and-near
+    shape: one_to_one
+    amount: tolerance
+    needs: [reference, counterparty]
+    tolerances: [{minor: 5000, bps: 500}]
+    confirm: {score: 7, margin: 6}
+    suggest: {score: 0.5}
+"""
+    books = background()
+    lefts = [
+        left("N", 345_678, 0, "Quellmann Optik GmbH", "RE-77123"),
+        left("M", 567_890, 0, "Zwirner Bau KG", "RE-77199"),
+    ]
+    rights = [right("X", 344_878, 1, "QUELLMANN OPTIK RE-77123"), right("Y", 566_990, 1, "ZWIRNER BAU")]
+    outcome = match([*books.left, *lefts], [*books.right, *rights], parse_rules(rule))
+    assert matched(outcome, "N") is not None
+    assert matched(outcome, "M") is None
 
 
 def test_sums_that_stand_on_a_guess_are_guesses() -> None:

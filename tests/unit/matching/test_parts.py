@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from itertools import combinations
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from streams.domain.matching.assign import assign
 from streams.domain.matching.differences import transposed
+from streams.domain.matching.learn import learn
 from streams.domain.matching.lines import Line, Orientation, Side, in_order
 from streams.domain.matching.parties import OTHER, SAME, party_score
 from streams.domain.matching.prepare import book, settle_words
@@ -191,3 +193,31 @@ def test_a_slip_that_many_make_is_still_a_slip_and_a_cut_word_is_no_second_meani
 def test_ids_that_count_are_in_the_order_in_which_they_count() -> None:
     lines = [Line(ident, Side.LEFT, 100, "EUR") for ident in ("L-10", "L-9")]
     assert [line.id for line in in_order(lines)] == ["L-9", "L-10"]
+
+
+def test_days_are_counted_as_open_days_and_a_cheque_has_a_habit_of_its_own() -> None:
+    monday = date(2026, 3, 2)
+    open_days = [day for at in range(140) if (day := monday + timedelta(days=at)).weekday() < 5]
+    lefts, rights = [], []
+    for at in range(600):
+        word, later = ("check", 5) if at % 3 == 0 else ("card", 1)
+        on = at % (len(open_days) - 5)
+        amount = 10_001 + 97 * at
+        lefts.append(Line(f"L{at}", Side.LEFT, amount, "EUR", open_days[on], text="paid"))
+        rights.append(Line(f"R{at}", Side.RIGHT, amount, "EUR", open_days[on + later], text=word))
+    left = book(Side.LEFT, lefts, Orientation.SAME, ids_count=False)
+    right = book(Side.RIGHT, rights, Orientation.SAME, ids_count=False)
+    lags = learn(left, right, settle_words(left, right)).lags
+    friday, next_monday = monday.toordinal() + 4, monday.toordinal() + 7
+    assert lags.calendar.count(next_monday) - lags.calendar.count(friday) == 1
+    check, card = lags.habit(("the", "check")), lags.habit(("card",))
+    assert check.score(5) > check.score(1)
+    assert card.score(1) > card.score(5)
+    assert lags.habit(("nothing",)) is lags.usual
+
+
+def test_a_slip_with_two_meanings_is_filed_under_both_and_a_cut_name_is_no_slip() -> None:
+    written = ["Fichtenstein"] * 10 + ["Eichenstein"] * 10 + ["Fichenstein", "Fichtenste"]
+    lines = [Line(f"L{at}", Side.LEFT, 100, "EUR", text=text) for at, text in enumerate(written)]
+    books = [book(side, lines, Orientation.SAME, ids_count=False) for side in Side]
+    assert settle_words(books[0], books[1]) == {"fichenstein": ("eichenstein", "fichtenstein")}
