@@ -79,6 +79,11 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
     evidence = work.text(pairing.left, pairing.right)
     if confirming and doubtful_pair(work, pairing.left, pairing.right, evidence):
         return
+    amount = work.left.amounts[pairing.left]
+    difference = amount - work.right.amounts[pairing.right]
+    kind = difference_kind(rule.kind, difference, amount)
+    if confirming and kind == "over_payment" and not evidence.reference:
+        return  # who pays more than he owes, and doesn't say for what, may well pay something else
     if evidence.score < STRANGERS and pairing.score - rule.prior < STRANGERS_NEED:
         return
     runner_up = None
@@ -94,8 +99,6 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
             (work.left.lines[left].id, work.right.lines[right].id)
             for left, right in rivals.of(pairing.left, pairing.right, 8)
         )
-    amount = work.left.amounts[pairing.left]
-    difference = amount - work.right.amounts[pairing.right]
     work.join(
         rule,
         (pairing.left,),
@@ -104,7 +107,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
         pairing.score,
         pairing.margin,
         evidence,
-        difference_kind(rule.kind, difference, amount),
+        kind,
         runner_up,
         candidates,
     )

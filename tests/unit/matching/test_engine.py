@@ -241,6 +241,14 @@ def test_a_near_amount_is_named_for_what_it_is(paid: int, kind: str) -> None:
     assert (found[3] if found else "") == kind
 
 
+@pytest.mark.parametrize(("ref", "status"), [("", Status.SUGGESTED), (" RE-77123", Status.CONFIRMED)])
+def test_an_over_payment_is_only_sure_if_it_names_its_invoice(ref: str, status: Status) -> None:
+    lefts = [left("N", 345_678, 0, "Quellmann Optik GmbH", "RE-77123")]
+    found = matched(outcome_of(lefts, [right("X", 346_705, 1, "GUTSCHRIFT QUELLMANN OPTIK" + ref)]), "N")
+    assert found is not None
+    assert (found[2], found[3]) == (status, "over_payment")
+
+
 def test_swapped_digits_are_found() -> None:
     outcome = outcome_of([left("S1", 71_543, 0, "Quellmann Optik")], [right("S2", 75_143, 1, "X QUELLMANN OPTIK")])
     found = matched(outcome, "S2")
