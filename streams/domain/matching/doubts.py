@@ -26,6 +26,8 @@ def doubtful_pair(work: Work, left: int, right: int, evidence: TextEvidence) -> 
         return True
     if evidence.reference:
         return False
+    if work.tells_return(Side.LEFT, left) != work.tells_return(Side.RIGHT, right):
+        return True  # money that came back is no new payment of the same size
     if evidence.other_name < A_NAME_MISSING:
         return True
     if evidence.agrees and evidence.strongest < TELLING_NAME and _names_apart(work, left, right):
@@ -72,6 +74,12 @@ def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) 
     ):
         return True  # the line names one of them by its number, so why not all?
     return any(_has_double(work, side, single, member, members) for member in members)
+
+
+def doubtful_many(work: Work, lefts: Sequence[int], rights: Sequence[int]) -> bool:
+    """Whether one of several lines nearly pays one of the others alone, so that the totals may agree by chance."""
+    left, right = work.left.amounts, work.right.amounts
+    return any(_nearly_pays(left[one], right[other]) for one in lefts for other in rights)
 
 
 def has_partner(work: Work, side: Side, at: int) -> bool:

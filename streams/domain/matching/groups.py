@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from streams.domain.matching.doubts import doubtful_group
+from streams.domain.matching.doubts import doubtful_group, doubtful_many
 from streams.domain.matching.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import RunnerUp, Status
@@ -471,7 +471,7 @@ def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
             chance = len(partners) * _chance(amounts, right.amounts[at] + right.amounts[other], len(ways[0]))
             worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
             score = 2 * GROUP_PRIOR + worth + min(evidence.score, TEXT_CAP) + lag
-            sure = score >= rule.confirm_score and worth >= SUM_WORTH
+            sure = score >= rule.confirm_score and worth >= SUM_WORTH and not doubtful_many(work, ways[0], (at, other))
             if score >= floor and (sure or not confirming):
                 status = Status.CONFIRMED if confirming else Status.SUGGESTED
                 work.join(rule, ways[0], (at, other), status, score, score, evidence, "")

@@ -129,7 +129,8 @@ def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int
         day = work.left.days[left]
         low, high = (day + first - LAG_SLACK, day + last + LAG_SLACK) if day is not None else (0, 10**9)
         tolerance = rule.tolerance(work.left.lines[left].currency, work.left.lines[left].counterparty)
-        for right in names.near(work.left.words[left], low, high, NAME_REACH):
+        bag = work.left.words[left]
+        for right in sorted({*names.near(bag, low, high, NAME_REACH), *names.bearing(bag)}):
             other = work.right.amounts[right]
             if not work.open_right[right] or other == amount or (other < 0) != (amount < 0):
                 continue

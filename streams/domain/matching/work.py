@@ -18,7 +18,8 @@ from streams.domain.matching.learn import Alike, Brief, LongText, Model, TextEvi
 from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import Match, OneSided, RunnerUp, Status
-from streams.domain.matching.rules import Rule, RuleSet
+from streams.domain.matching.rules import Rule, RuleSet, Shape
+from streams.domain.matching.text import words
 
 BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second thought (50 x 50)
 BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
@@ -68,6 +69,7 @@ class Work:
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
     _by_amount: dict[Side, dict[int, list[int]]] = field(default_factory=dict)
     _numbers: dict[Side, frozenset[str]] = field(default_factory=dict)
+    _return_words: frozenset[str] | None = None
     twins: dict[Side, tuple[Counter[str], dict[int, list[int]]]] = field(default_factory=dict)
     pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
@@ -193,6 +195,18 @@ class Work:
             )
         numbers = self._numbers[side]
         return any(word in numbers for word in self.book(side).words[at])
+
+    def tells_return(self, side: Side, at: int) -> bool:
+        """Whether a line says by a word of the return rules that it is money that came back."""
+        if self._return_words is None:
+            self._return_words = frozenset(
+                word
+                for rule in self.rules.rules
+                if rule.shape is Shape.RETURN
+                for keyword in rule.keywords
+                for word in words(keyword)
+            )
+        return not self._return_words.isdisjoint(self.book(side).bags[at])
 
     def names(self, side: Side) -> NameIndex:
         """Open lines of a side by the beginnings of their names."""
@@ -415,6 +429,16 @@ class NameIndex:
                     spare = max(0, len(between) - limit) // 2  # the middle of the window is the likeliest
                     paired.update(self._open(between[spare : spare + limit]))
             found.update(paired)
+        return sorted(found)
+
+    def bearing(self, bag: tuple[str, ...]) -> list[int]:
+        """Lines that bear a long number of a line which hardly any other line bears, however far off their day."""
+        found: set[int] = set()
+        for word in bag:
+            if len(word) >= LONG_KEY and not word.isalpha():
+                lines = self.lists.get(self.key(word), NO_LINES)
+                if len(lines) <= FEW:
+                    found.update(self._open(lines))
         return sorted(found)
 
     def _few_between(self, key: str, first: int, end: int) -> list[int] | None:

@@ -214,6 +214,14 @@ def test_a_cash_discount_is_found_though_it_was_paid_later_than_others_pay() -> 
     assert found[3] == "cash_discount"
 
 
+@pytest.mark.parametrize(("text", "status"), [("RG 2026-77120", Status.SUGGESTED), ("GUTSCHRIFT", None)])
+def test_a_discounted_invoice_that_is_named_is_found_however_late_it_was_paid(text: str, status: Status | None) -> None:
+    lefts = [left("D1", 119_000, 0, "Quellmann Optik", "RE-2026-77120"), left("D2", 59_500, 1, "Holzmann", "RE-77121")]
+    rights = [right("P1", 116_620, 170, text), right("P2", 59_500, 3, "HOLZMANN RE-77121")]
+    found = matched(match(lefts, rights, RULES), "D1")
+    assert (found[2:] if found else None) == (None if status is None else (status, "cash_discount"))
+
+
 def test_a_name_run_together_finds_its_line_among_hundreds_of_equal_amounts() -> None:
     names = [
         f"{word}{ending}" for word in ("Quell", "Birn", "Harz", "Lerch", "Muehl") for ending in ("ried", "au", "born")
@@ -247,6 +255,31 @@ def test_an_over_payment_is_only_sure_if_it_names_its_invoice(ref: str, status: 
     found = matched(outcome_of(lefts, [right("X", 346_705, 1, "GUTSCHRIFT QUELLMANN OPTIK" + ref)]), "N")
     assert found is not None
     assert (found[2], found[3]) == (status, "over_payment")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("QUELLMANN OPTIK", Status.CONFIRMED), ("RUECKLASTSCHRIFT R01 QUELLMANN OPTIK", Status.SUGGESTED)],
+)
+def test_money_that_came_back_is_not_taken_for_a_payment_of_the_same_size(text: str, status: Status) -> None:
+    found = matched(
+        outcome_of([left("K", -345_678, 0, "Quellmann Optik")], [right("R", -345_678, 1, f"{text} 55")]), "K"
+    )
+    assert found is not None
+    assert found[2] is status
+
+
+@pytest.mark.parametrize(("amount", "status"), [(134_345, Status.SUGGESTED), (135_545, Status.CONFIRMED)])
+def test_totals_of_several_are_not_sure_when_one_line_nearly_pays_another(amount: int, status: Status) -> None:
+    """1343.45 and 1433.45 are two digits swapped; whoever swaps them still owes the difference."""
+    only_many = replace(RULES, rules=tuple(rule for rule in RULES.rules if rule.name == "several-to-several"))
+    books = background()
+    lefts = [left("M1", amount, 0, "Quellmann Optik"), left("M2", 219_037, 0, "Quellmann Optik")]
+    rest = amount + 219_037 - 143_345
+    rights = [right("N1", 143_345, 1, "X QUELLMANN OPTIK"), right("N2", rest, 1, "Y QUELLMANN OPTIK")]
+    found = matched(match([*books.left, *lefts], [*books.right, *rights], only_many), "M1")
+    assert found is not None
+    assert (found[1], found[2]) == (("N1", "N2"), status)
 
 
 def test_swapped_digits_are_found() -> None:
