@@ -7,8 +7,10 @@ line away from a certainty that a later rule would have found, and nothing is co
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streams.domain.matching import groups, one_sided, one_to_one
@@ -75,11 +77,12 @@ def match(
     uses: Counter[str] = Counter()
     limits: set[str] = set()
     for currency in sorted({line.currency for line in (*left, *right)}):
-        work = _desk(left, right, currency, signs, ids_count, rules, learned, forbidden)
-        _run_rules(work, progress)
+        with _collector_paused():
+            work = _desk(left, right, currency, signs, ids_count, rules, learned, forbidden)
+            _run_rules(work, progress)
+            still_open += unmatched(work)
         matches += work.matches
         findings += work.one_sided
-        still_open += unmatched(work)
         uses += work.uses
         limits |= work.limits_hit
     rows, totals = bridge(left, right, signs, matches, findings, still_open)
@@ -94,6 +97,18 @@ def match(
         rule_uses={rule.name: uses.get(rule.name, 0) for rule in rules.rules},
         limits_hit=tuple(sorted(limits)),
     )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for reference cycles: there are none, and over millions of objects it takes a tenth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def learn_all(left: Sequence[Line], right: Sequence[Line], rules: RuleSet) -> Learned:
