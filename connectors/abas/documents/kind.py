@@ -6,7 +6,7 @@ their fields in the mapping profile under posting.documents.<name>.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from connectors.abas.mapping import PostedDocument, to_date_text, to_decimal_text
 from connectors.abas.profile import Profile, Role
@@ -66,18 +66,42 @@ def item_values(command: PostCashReceipt | ReverseCashReceipt | PostWriteOff | R
     return {"open_item": command.abas_open_item_id, "invoice_number": command.invoice_number}
 
 
+def reversal_values(
+    command: ReverseCashReceipt | ReverseWriteOff, original: PostedDocument | None, profile: Profile, kind_name: str
+) -> dict[Role, str]:
+    """Write what every reversal has, by role: the document that it takes back, as far as abas holds it."""
+    values: dict[Role, str] = {
+        **common_values(command, profile, kind_name),
+        **item_values(command),
+        "reverses_reference": command.reverses_reference,
+    }
+    if original is not None:
+        values["reverses_document"] = original.id
+    return values
+
+
+def reversed_reference(command: ReverseCashReceipt | ReverseWriteOff) -> str:
+    """Name the document that a reversal takes back, by our reference."""
+    return command.reverses_reference
+
+
+def told(command: Command, document: PostedDocument) -> dict[str, Any]:
+    """Fields that every outcome has: what abas holds, and whose it is. Units: amount_minor without sign."""
+    return {
+        "posting_reference": document.posting_reference,
+        "paytrace_transaction_id": document.paytrace_transaction_id,
+        "abas_customer_id": command.abas_customer_id,
+        "amount_minor": abs(document.amount_minor),
+        "currency": document.currency,
+        "abas_document_id": document.id,
+        "abas_document_number": document.number,
+        "occurred_at": document.created_at,
+    }
+
+
 def receipt_posted(command: PostCashReceipt | PostOnAccountReceipt, document: PostedDocument) -> CashReceiptPosted:
     """Tell a receipt that abas holds, with an open item or on account."""
-    return CashReceiptPosted(
-        posting_reference=document.posting_reference,
-        paytrace_transaction_id=document.paytrace_transaction_id,
-        abas_customer_id=command.abas_customer_id,
-        amount_minor=abs(document.amount_minor),
-        currency=document.currency,
-        abas_document_id=document.id,
-        abas_document_number=document.number,
-        occurred_at=document.created_at,
-    )
+    return CashReceiptPosted(**told(command, document))
 
 
 def stands_alone(_command: Command) -> None:

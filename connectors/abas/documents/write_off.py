@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from connectors.abas.documents.kind import DocumentKind, common_values, item_values, stands_alone
+from connectors.abas.documents.kind import DocumentKind, common_values, item_values, stands_alone, told
 from connectors.abas.mapping import PostedDocument
 from connectors.abas.profile import Profile, Role
 from schemas.records.erp import PostWriteOff, WriteOffPosted
@@ -20,16 +20,7 @@ def _values(command: PostWriteOff, original: PostedDocument | None, profile: Pro
 
 
 def _outcome(command: PostWriteOff, document: PostedDocument) -> WriteOffPosted:
-    return WriteOffPosted(
-        posting_reference=document.posting_reference,
-        paytrace_transaction_id=document.paytrace_transaction_id,
-        abas_customer_id=command.abas_customer_id,
-        amount_minor=abs(document.amount_minor),
-        currency=document.currency,
-        abas_document_id=document.id,
-        abas_document_number=document.number,
-        occurred_at=document.created_at,
-    )
+    return WriteOffPosted(**told(command, document))
 
 
 WRITE_OFF: DocumentKind[PostWriteOff] = DocumentKind(
