@@ -19,8 +19,7 @@ from streams.domain.matching.lines import Side
 from streams.domain.matching.prepare import Book
 from streams.domain.matching.results import OneSided, OneSidedKind, Status
 from streams.domain.matching.rules import Need, Rule, Shape
-from streams.domain.matching.text import words
-from streams.domain.matching.work import BLOCK_WORD_LINES, NAME_WEIGHT, Work, meeting_keys
+from streams.domain.matching.work import BLOCK_WORD_LINES, NAME_WEIGHT, Work, keyword_words, meeting_keys
 
 DIGITS = re.compile(r"\d+")
 KEYWORD_WORTH = 2.0
@@ -47,7 +46,7 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
 
 def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
-    keywords = frozenset(word for keyword in rule.keywords for word in words(keyword))
+    keywords = keyword_words([rule])
     taken = {one.other_id for one in work.one_sided if one.side is side} if rule.shape is Shape.RETURN else set()
     met = (
         {pair[0 if side is Side.LEFT else 1] for pair, score in work.equal.items() if score > 0.0}

@@ -69,7 +69,7 @@ class Work:
     _both_signs: dict[Side, list[tuple[int, list[int], list[int]]]] = field(default_factory=dict)
     _by_amount: dict[Side, dict[int, list[int]]] = field(default_factory=dict)
     _numbers: dict[Side, frozenset[str]] = field(default_factory=dict)
-    _return_words: frozenset[str] | None = None
+    _return_words: frozenset[str] = frozenset()
     twins: dict[Side, tuple[Counter[str], dict[int, list[int]]]] = field(default_factory=dict)
     pools: dict[tuple[str, Side, int], tuple[list[int], list[int], bool]] = field(default_factory=dict)
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
@@ -79,6 +79,7 @@ class Work:
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
         self.open_right = [True] * len(self.right)
+        self._return_words = keyword_words(rule for rule in self.rules.rules if rule.shape is Shape.RETURN)
         lags = self.model.lags
         for side in (self.left, self.right):
             self._counts[side.side] = [
@@ -198,14 +199,6 @@ class Work:
 
     def tells_return(self, side: Side, at: int) -> bool:
         """Whether a line says by a word of the return rules that it is money that came back."""
-        if self._return_words is None:
-            self._return_words = frozenset(
-                word
-                for rule in self.rules.rules
-                if rule.shape is Shape.RETURN
-                for keyword in rule.keywords
-                for word in words(keyword)
-            )
         return not self._return_words.isdisjoint(self.book(side).bags[at])
 
     def names(self, side: Side) -> NameIndex:
@@ -357,6 +350,11 @@ class Work:
                 middle = middle[: 4 * BLOCK_NEAREST]
             for right in middle:
                 yield left, right
+
+
+def keyword_words(rules: Iterable[Rule]) -> frozenset[str]:
+    """The keywords of rules as they stand in a line's bag of words."""
+    return frozenset(word for rule in rules for keyword in rule.keywords for word in words(keyword))
 
 
 def meeting_keys(bag: tuple[str, ...]) -> set[str]:
