@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from projections import tables, topics
+from projections import first_migration, tables, topics
 from projections.client import Store
 from projections.coordinates import COORDINATE_COLUMNS, Coordinates
 from projections.dead_letters import open_dead_letter
@@ -248,18 +248,24 @@ def test_table_sql_is_what_the_migrations_made(engine: Store) -> None:
         engine.execute(f"DROP DATABASE {other}")
 
 
+def test_the_first_migration_is_what_every_table_says() -> None:
+    folder = first_migration.FOLDER
+    assert (folder / "up.sql").read_text("utf-8") == first_migration.up_sql(), "run `make first-migration`"
+    assert (folder / "check.sql").read_text("utf-8") == first_migration.check_sql(), "run `make first-migration`"
+
+
 def test_a_migration_is_applied_once_and_never_edited(engine: Store, tmp_path: Path) -> None:
     assert migrate(engine) == ()
     assert [migration.name for migration in migrations()] == sorted(p.name for p in MIGRATIONS.iterdir() if p.is_dir())
     shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
-    edited = tmp_path / "0001_spine"
+    edited = tmp_path / "0001_tables"
     (edited / "up.sql").write_text("SELECT 1\n;\n")
     with pytest.raises(MigrationBroken, match="changed after it was applied"):
         migrate(engine, tmp_path)
     edited.rename(tmp_path / "0001_other")
     with pytest.raises(MigrationBroken, match="too old"):
         migrate(engine, tmp_path)
-    shutil.rmtree(tmp_path / "0001_other")
+    (tmp_path / "0001_other").rename(tmp_path / "0002_other")
     with pytest.raises(MigrationBroken, match="number 0001"):
         migrate(engine, tmp_path)
 

@@ -1,3 +1,3 @@
-SELECT throwIf(count() != 18, 'expected 18 tables and views after the spine')
+SELECT throwIf(count() != 29, 'expected 29 tables and views')
 FROM system.tables
 WHERE database = currentDatabase() AND name != 'saldo_migrations'

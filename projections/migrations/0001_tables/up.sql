@@ -28,7 +28,6 @@ ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Every accepted record, one row each; repeats of a row are absorbed by its coordinates'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_observations
 (
     source_topic LowCardinality(String),
@@ -67,7 +66,6 @@ ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Sightings of PayTrace transactions, our reading beside the words of the source'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_payment_events
 (
     source_topic LowCardinality(String),
@@ -98,7 +96,6 @@ ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What happened to each payment; term and term_minor say what it adds to the bridge'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_movements
 (
     source_topic LowCardinality(String),
@@ -129,7 +126,6 @@ ORDER BY (movement_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'The way of each money movement, from the question whose it is to the entries of a customer'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_open_items
 (
     source_topic LowCardinality(String),
@@ -153,7 +149,6 @@ ORDER BY (abas_open_item_id, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Changes of open items as receivables recorded them'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_entries
 (
     source_topic LowCardinality(String),
@@ -187,7 +182,6 @@ ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'The life of each receivables entry, event by event'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_postings
 (
     source_topic LowCardinality(String),
@@ -216,7 +210,147 @@ ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What abas made of each command'
 ;
-
+CREATE TABLE IF NOT EXISTS fct_settlement_batches
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    batch_id String,
+    merchant LowCardinality(String),
+    batch_number Int32,
+    settled_on Date32,
+    settled_at DateTime64(6, 'UTC'),
+    net_minor Int64,
+    sales_minor Nullable(Int64),
+    refund_minor Nullable(Int64),
+    currency LowCardinality(String),
+    transaction_count Nullable(Int32),
+    listed_net_minor Nullable(Int64),
+    listed_count Nullable(Int32),
+    is_consistent Nullable(Bool),
+    mismatch String,
+    observed_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (batch_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each change of a settlement batch as PayTrace showed it; the newest of a batch has its highest source_offset'
+;
+CREATE TABLE IF NOT EXISTS fct_settlement_lines
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    line_id String,
+    kind LowCardinality(String),
+    term LowCardinality(String),
+    signed_minor Int64,
+    currency LowCardinality(String),
+    moved_on Date32,
+    book_on Date32,
+    card_type LowCardinality(String),
+    batch_number Nullable(Int32),
+    paytrace_transaction_id String,
+    text String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, line_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each line between gateway and bank, once, with the day of the bridge on which it counts'
+;
+CREATE TABLE IF NOT EXISTS fct_deposit_events
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    bank_line_id String,
+    line_ids Array(String),
+    deposit_minor Int64,
+    fee_minor Int64,
+    expected_fee_minor Int64,
+    open_minor Int64,
+    currency LowCardinality(String),
+    schedule_version LowCardinality(String),
+    rule LowCardinality(String),
+    evidence Array(String),
+    reason LowCardinality(String),
+    detail String,
+    decided_by String,
+    why String,
+    book_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, bank_line_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What became of each bank line and of money that no bank line pays out, event by event'
+;
+CREATE TABLE IF NOT EXISTS fct_settlement_days
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    book_on Date32,
+    is_closed Bool,
+    currency LowCardinality(String),
+    opening_minor Int64,
+    closing_minor Int64,
+    in_transit_minor Int64,
+    unexplained_minor Int64,
+    residual_minor Int64,
+    open_bank_line_ids Array(String),
+    overdue_count Int32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, book_on, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The bridge of each day as its agent stated it; the newest of a day has its highest source_offset'
+;
+CREATE TABLE IF NOT EXISTS fct_fee_schedules
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    version Int32,
+    card_type LowCardinality(String),
+    rate_bps Int64,
+    per_item_minor Int64,
+    currency LowCardinality(String),
+    batch_count Int32,
+    explained_count Int32,
+    worst_difference_minor Int64,
+    accepted_by String,
+    why String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, version, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Fee schedules that were proposed and accepted, one row for each card type'
+;
 CREATE TABLE IF NOT EXISTS fct_parking
 (
     source_topic LowCardinality(String),
@@ -242,7 +376,6 @@ ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_parti
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What the journals say about parked records: PARKED, RELEASED, DISCARDED'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_dead_letters
 (
     source_topic LowCardinality(String),
@@ -277,7 +410,6 @@ ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_parti
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What each dead letter holds, and how much money is in it'
 ;
-
 CREATE TABLE IF NOT EXISTS fct_unreadable
 (
     source_topic LowCardinality(String),
@@ -296,7 +428,118 @@ ORDER BY (source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Records that the projector could not make sense of; the bytes stay in the topic'
 ;
-
+CREATE TABLE IF NOT EXISTS fct_matches
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    abas_open_item_id String,
+    invoice_number String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    rule LowCardinality(String),
+    rule_version Int32,
+    agrees Array(String),
+    differs Array(String),
+    score_hundredths Int32,
+    runner_up String,
+    runner_up_distance_hundredths Int32,
+    decided_by LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each match of a receipt with an open item, with the evidence and who decided'
+;
+CREATE TABLE IF NOT EXISTS fct_suggestions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    option_number Int32,
+    option_count Int32,
+    abas_open_item_ids Array(String),
+    invoice_numbers Array(String),
+    part_amounts Array(Int64),
+    kind LowCardinality(String),
+    rule LowCardinality(String),
+    rule_version Int32,
+    score_hundredths Int32,
+    margin_hundredths Int32,
+    agrees Array(String),
+    differs Array(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each option that was suggested for a receipt; part_amounts are minor units of currency'
+;
+CREATE TABLE IF NOT EXISTS fct_decisions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    command_id String,
+    outcome LowCardinality(String),
+    decision LowCardinality(String),
+    abas_customer_id String,
+    posting_reference String,
+    abas_open_item_ids Array(String),
+    decided_by LowCardinality(String),
+    reason String,
+    refused_because String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (command_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What people decided about waiting and matched money, carried out or refused'
+;
+CREATE TABLE IF NOT EXISTS fct_write_offs
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    abas_open_item_id String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    decided_by LowCardinality(String),
+    reason String,
+    detail String,
+    abas_document_number String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The life of each write-off, event by event; none of it is money of PayTrace'
+;
 CREATE TABLE IF NOT EXISTS saldo_positions
 (
     source_topic LowCardinality(String),
@@ -309,7 +552,6 @@ ORDER BY (source_topic, source_partition)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Next offset of each partition, and the highest saldo-source accepted from each lane: one row, so both move together'
 ;
-
 CREATE VIEW IF NOT EXISTS fct_payments AS
 WITH
 -- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the sighting does.
@@ -407,7 +649,6 @@ FROM folded
 LEFT JOIN sightings USING (paytrace_transaction_id)
 COMMENT 'Where each PayTrace transaction stands now, folded from its events'
 ;
-
 CREATE VIEW IF NOT EXISTS rpt_movements_now AS
 SELECT
     *,
@@ -417,7 +658,6 @@ ORDER BY movement_id, stage DESC, source_offset DESC, row_index DESC
 LIMIT 1 BY movement_id
 COMMENT 'Each money movement by its furthest record'
 ;
-
 CREATE VIEW IF NOT EXISTS rpt_entries_now AS
 SELECT
     *,
@@ -427,7 +667,6 @@ ORDER BY posting_reference, source_offset DESC, row_index DESC
 LIMIT 1 BY posting_reference
 COMMENT 'Each receivables entry by its latest event; an entry lives on one partition, so offsets order it'
 ;
-
 CREATE VIEW IF NOT EXISTS rpt_open_items_now AS
 SELECT *
 FROM fct_open_items FINAL
@@ -435,7 +674,6 @@ ORDER BY abas_open_item_id, source_offset DESC, row_index DESC
 LIMIT 1 BY abas_open_item_id
 COMMENT 'Each open item as last recorded'
 ;
-
 CREATE VIEW IF NOT EXISTS fct_parked AS
 WITH
 parking AS
@@ -493,7 +731,6 @@ FROM parking
 LEFT JOIN letters USING (inbox_topic, inbox_partition, inbox_offset)
 COMMENT 'Each record that was ever parked, its state now, and the money in it as its dead letter tells'
 ;
-
 CREATE VIEW IF NOT EXISTS fct_waiting AS
 WITH
 posted AS
@@ -535,7 +772,7 @@ SELECT
     if(record_type = 'EntryWaiting', detail, concat('asked of abas for open item ', abas_open_item_id)),
     paytrace_transaction_id,
     posting_reference,
-    startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+    match(posting_reference, '[CU][0-9]'),
     abas_customer_id,
     invoice_number,
     signed_minor,
@@ -552,7 +789,6 @@ WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'Postin
     AND posting_reference NOT IN stopped
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'
 ;
-
 CREATE VIEW IF NOT EXISTS rpt_money AS
 WITH
 facts AS
@@ -562,7 +798,8 @@ facts AS
     WHERE term != ''
 ),
 -- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount (a posting reference with C) corrects its capture and belongs to that day.
+-- was posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
+-- to the day of their payment too.
 moments AS
 (
     SELECT
@@ -593,7 +830,7 @@ lines AS
     UNION ALL
     SELECT
         'posted', signed_minor,
-        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
@@ -606,7 +843,7 @@ lines AS
     UNION ALL
     SELECT
         lower(state), signed_minor,
-        if(position(movement_id, ':AMOUNT_') > 0 OR startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')),
+        if(position(movement_id, ':AMOUNT_') > 0 OR match(posting_reference, '[CU][0-9]'),
             1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
         occurred_at, parked_at, toString(source_topic), source_partition, source_offset
@@ -615,7 +852,7 @@ lines AS
     UNION ALL
     SELECT
         'netted', signed_minor,
-        if(startsWith(posting_reference, concat('PT', paytrace_transaction_id, 'C')), 1, toInt8(sign(signed_minor))), toString(currency),
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now
@@ -653,4 +890,80 @@ SELECT
 FROM lines
 LEFT JOIN moments USING (paytrace_transaction_id)
 COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'
+;
+CREATE VIEW IF NOT EXISTS rpt_bank_lines_now AS
+WITH
+latest AS
+(
+    SELECT *
+    FROM fct_deposit_events FINAL
+    WHERE bank_line_id != ''
+        AND record_type IN ('DepositMatched', 'DepositMatchSuggested', 'DepositBreakFound', 'DepositMatchRejected',
+            'DepositUnmatched', 'BankLineDismissed')
+    ORDER BY settlement_account, bank_line_id, source_offset DESC, row_index DESC
+    LIMIT 1 BY settlement_account, bank_line_id
+)
+SELECT
+    lines.settlement_account AS settlement_account,
+    lines.line_id AS bank_line_id,
+    multiIf(
+        latest.record_type = 'DepositMatched', 'matched',
+        latest.record_type = 'DepositMatchSuggested', 'suggested',
+        latest.record_type = 'BankLineDismissed', 'dismissed',
+        'break'
+    ) AS standing,
+    lines.signed_minor AS deposit_minor,
+    latest.fee_minor AS fee_minor,
+    latest.open_minor AS difference_minor,
+    lines.currency AS currency,
+    latest.reason AS reason,
+    latest.detail AS detail,
+    latest.evidence AS evidence,
+    latest.line_ids AS line_ids,
+    latest.rule AS rule,
+    latest.decided_by AS decided_by,
+    latest.why AS why,
+    lines.moved_on AS booked_on,
+    lines.book_on AS book_on,
+    lines.batch_number AS batch_number,
+    lines.text AS text,
+    lines.source_topic AS source_topic,
+    lines.source_partition AS source_partition,
+    lines.source_offset AS source_offset
+FROM fct_settlement_lines AS lines FINAL
+LEFT JOIN latest ON latest.settlement_account = lines.settlement_account AND latest.bank_line_id = lines.line_id
+WHERE lines.term = 'deposited'
+COMMENT 'Each bank line by what was last said of it: matched, suggested, dismissed or a break'
+;
+CREATE VIEW IF NOT EXISTS rpt_deposit_bridge AS
+SELECT
+    settlement_account,
+    toString(currency) AS currency,
+    assumeNotNull(book_on) AS day,
+    toString(term) AS term,
+    -- A deposit takes money off what is open; every other term carries its own sign.
+    if(term = 'deposited', -signed_minor, signed_minor) AS minor,
+    line_id AS id,
+    paytrace_transaction_id,
+    text AS detail,
+    toString(source_topic) AS source_topic,
+    source_partition,
+    source_offset
+FROM fct_settlement_lines FINAL
+UNION ALL
+SELECT
+    settlement_account,
+    toString(currency),
+    assumeNotNull(book_on),
+    multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type = 'DepositMatched' AND decided_by = 'rule', 'fees', 'adjusted'),
+    multiIf(record_type = 'BankLineDismissed', deposit_minor, record_type = 'DepositUnmatched', fee_minor, -fee_minor),
+    bank_line_id,
+    '',
+    if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', schedule_version)),
+    toString(source_topic),
+    source_partition,
+    source_offset
+FROM fct_deposit_events FINAL
+WHERE record_type IN ('DepositMatched', 'DepositUnmatched', 'BankLineDismissed')
+COMMENT 'Every line of the deposit bridge with the record it comes from: what is open at the end of a day is the sum so far'
 ;
