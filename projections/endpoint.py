@@ -41,13 +41,15 @@ def endpoint_file(data_dir: Path) -> Path:
     return data_dir / "projector.json"
 
 
-def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str, *, day_zone: str) -> Starlette:
+def endpoint_app(
+    reader: SqlReader, status: ProjectorStatus, token: str, console_token: str, *, day_zone: str
+) -> Starlette:
     """The projector's HTTP interface.
 
     POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
-                  400 {"error", "code"} in the engine's own words.
+                  400 {"error", "code"}: what is wrong with the request, or the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
-    GET  /console/  the web console, which takes the token once in its address.
+    GET  /console/  the web console, which takes console_token once in its address; that token can't ask SQL.
     GET  /lag     {"total": n, "topics": {topic: n}}; 503 while the broker does not answer.
     """
     expected = f"Bearer {token}"
@@ -55,8 +57,11 @@ def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str, *, day_
     async def sql(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
             return JSONResponse({"error": "token missing or wrong; see projector.json", "code": "TOKEN"}, 401)
-        body = await request.json()
-        return await run_in_threadpool(_answer, reader, body)
+        try:
+            asked = _asked(await request.body())
+        except ValueError as error:
+            return JSONResponse({"error": str(error), "code": "REQUEST"}, 400)
+        return await run_in_threadpool(_answer, reader, *asked)
 
     def health(_request: Request) -> Response:
         return JSONResponse({"reading": status.is_reading, "tally": status.tally()})
@@ -73,7 +78,7 @@ def endpoint_app(reader: SqlReader, status: ProjectorStatus, token: str, *, day_
             Route("/sql", sql, methods=["POST"]),
             Route("/health", health),
             Route("/lag", lag),
-            Mount(MOUNTED_AT, console_app(reader, token, day_zone=day_zone)),
+            Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
     )
@@ -85,11 +90,11 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
 
     Ensures: projector.json names an address that already answers, and is gone after a clean stop.
     """
-    token = secrets.token_urlsafe(32)
+    token, console_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
     server = uvicorn.Server(
         uvicorn.Config(
-            endpoint_app(reader, status, token, day_zone=settings.day_zone),
+            endpoint_app(reader, status, token, console_token, day_zone=settings.day_zone),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -103,7 +108,7 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
     try:
         _wait_for_start(server, thread)
         url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
-        told = {"url": url, "token": token, "pid": os.getpid(), "console": f"{url}{MOUNTED_AT}/?token={token}"}
+        told = {"url": url, "token": token, "pid": os.getpid(), "console": f"{url}{MOUNTED_AT}/?token={console_token}"}
         _write_private(address, told)
         yield url
     finally:
@@ -113,16 +118,25 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
         listener.close()
 
 
-def _answer(reader: SqlReader, body: dict[str, object]) -> Response:
-    parameters = body.get("parameters")
+def _asked(body: bytes) -> tuple[str, dict[str, object], str]:
+    """Statement, parameters and format of a request; ValueError names the field and the remedy."""
     try:
-        answer = reader.query(
-            str(body["sql"]),
-            parameters if isinstance(parameters, dict) else None,
-            output_format=str(body.get("format") or "JSONCompact"),
-        )
-    except KeyError as error:
-        return JSONResponse({"error": f"the request lacks {error.args[0]!r}", "code": "REQUEST"}, 400)
+        told = json.loads(body)
+    except ValueError as error:
+        raise ValueError(f'the body is no JSON ({error}); send {{"sql": "SELECT ..."}}') from error
+    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
+        raise ValueError('the body needs "sql", a text; send {"sql": "SELECT ..."}')
+    parameters, output_format = told.get("parameters") or {}, told.get("format") or "JSONCompact"
+    if not isinstance(parameters, dict):
+        raise ValueError('"parameters" must be an object of names and values')
+    if not isinstance(output_format, str):
+        raise ValueError('"format" must be the name of an output format, e.g. JSONCompact')
+    return told["sql"], parameters, output_format
+
+
+def _answer(reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str) -> Response:
+    try:
+        answer = reader.query(sql, parameters, output_format=output_format)
     except QueryRefused as error:
         return JSONResponse({"error": str(error), "code": error.code}, 400)
     return Response(answer, media_type="application/octet-stream")

@@ -66,6 +66,11 @@ def browser(address: dict[str, str]) -> Iterator[httpx2.Client]:
         yield client
 
 
+def token_of(console: str) -> str:
+    """The token in the console's address."""
+    return httpx2.URL(console).params["token"]
+
+
 def test_the_overview_says_whether_the_bridge_closes(browser: httpx2.Client) -> None:
     page = browser.get("/console/").text
     for said in ("closes", "1,399.50", "125.00", "1,244.50", "30.00", "names what abas does not know"):
@@ -128,9 +133,16 @@ def test_without_the_token_nothing_is_shown(address: dict[str, str]) -> None:
         assert stranger.get("/health").status_code == 200
 
 
+def test_the_console_s_token_asks_no_sql_and_the_other_way_round(address: dict[str, str]) -> None:
+    with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as guest:
+        console = {"authorization": f"Bearer {token_of(address['console'])}"}
+        assert guest.post("/sql", json={"sql": "SELECT 1"}, headers=console).status_code == 401
+        assert guest.get("/console/", params={"token": address["token"]}).status_code == 401
+
+
 def test_the_token_leaves_the_address_and_the_rest_of_it_stays(address: dict[str, str]) -> None:
     with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as browser:
-        answer = browser.get("/console/payment", params={"id": "1", "token": address["token"]})
+        answer = browser.get("/console/payment", params={"id": "1", "token": token_of(address["console"])})
         assert answer.status_code == 303
         assert answer.headers["location"] == "/console/payment?id=1"
         cookie = answer.headers["set-cookie"].lower()
@@ -153,7 +165,15 @@ def test_sql_answers_in_the_format_asked_for_and_names_what_is_wrong(address: di
             assert answer.status_code == 400
             assert answer.json()["code"] in (code, "47")
         assert client.post("/sql", json={"sql": "SELECT 1", "format": "TSV; DROP"}).status_code == 400
-        assert client.post("/sql", json={}).status_code == 400
+        for sent, named in (
+            (b"{}", '"sql"'), (b"[1]", '"sql"'), (b"no json", "JSON"), (b'{"sql": 7}', '"sql"'), (b"\xff", "JSON"),
+            (b'{"sql": "SELECT 1", "parameters": [1]}', '"parameters"'),
+            (b'{"sql": "SELECT 1", "format": 1}', '"format"'),
+        ):  # fmt: skip
+            answer = client.post("/sql", content=sent)
+            assert answer.status_code == 400
+            assert answer.json()["code"] == "REQUEST"
+            assert named in answer.json()["error"]
 
 
 def test_lag_is_told_by_topic_and_an_absent_broker_is_no_answer(address: dict[str, str], status: CaughtUp) -> None:
