@@ -32,7 +32,8 @@ _FUNCTIONS_FILE: Final = Path(__file__).with_name("sql_functions.txt")
 # `ASTStreamSettings` (never ends) and every statement but SELECT are missing on purpose.
 _NODES: Final = frozenset(
     {
-        "SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery", "Subquery", "WithElement", "ExpressionList",
+        "SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery", "Subquery", "WithElement",
+        "ExpressionList",
         "Identifier", "Literal", "Function", "Asterisk", "QualifiedAsterisk", "ColumnsRegexpMatcher",
         "ColumnsListMatcher", "QualifiedColumnsRegexpMatcher", "QualifiedColumnsListMatcher", "ColumnsTransformerList",
         "ColumnsExceptTransformer", "ColumnsReplaceTransformer", "ColumnsReplaceTransformer::Replacement",

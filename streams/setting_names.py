@@ -9,9 +9,9 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from schemas.failures import ContractBroken
 
@@ -64,6 +64,32 @@ def variable_problems(environment: Iterable[str], settings: type[BaseModel]) -> 
         likely = difflib.get_close_matches(word, bare, n=1, cutoff=_TYPING_ERROR)
         if word not in bare and likely:
             yield f"the environment's {variable} is no setting; did you mean {bare[likely[0]]}?"
+
+
+def secret_variables(settings: type[BaseModel]) -> Mapping[str, frozenset[str]]:
+    """Return the environment variables that hold a secret, by section (`paytrace`, `kafka`, ...)."""
+    found = {
+        section: frozenset(
+            f"{PREFIX}{section}_{name}".upper()
+            for name, field in model.model_fields.items()
+            if _holds_secret(field.annotation)
+        )
+        for section, model in _sections(settings).items()
+    }
+    return {section: names for section, names in found.items() if names}
+
+
+def without_secrets(
+    environment: Mapping[str, str], settings: type[BaseModel], *, keep: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return the environment without the secrets of every section but these."""
+    kept = frozenset(keep)
+    dropped = {name for section, names in secret_variables(settings).items() if section not in kept for name in names}
+    return {name: value for name, value in environment.items() if name.upper() not in dropped}
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
 
 
 def _sections(settings: type[BaseModel]) -> Mapping[str, type[BaseModel]]:

@@ -11,6 +11,7 @@ import base64
 import json
 import math
 import os
+import re
 import secrets
 import socket
 import sys
@@ -30,6 +31,7 @@ from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
+from streams.setting_names import secret_variables, without_secrets
 from streams.settings import Settings
 from streams.standing import read_standing
 
@@ -37,6 +39,15 @@ PORTS_FILE = "sandbox-ports.json"
 SECRETS_FILE = "ingress-secrets.json"
 PORTS = ("paytrace", "abas", "ingress")
 SANDBOX_USER = "demo123"
+# Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
+SECRETS_OF: Mapping[str, frozenset[str]] = {
+    "projector": frozenset({"kafka", "reporting"}),
+    "source-paytrace": frozenset({"kafka", "paytrace"}),
+    "source-abas": frozenset({"kafka", "abas"}),
+    "ingress": frozenset({"kafka", "paytrace", "ingress"}),
+    "worker": frozenset({"kafka", "paytrace", "abas"}),
+}
+ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
 ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
 QUICK_RESTARTS = RestartPolicy(first_delay_s=0.5, longest_delay_s=10.0)
@@ -273,7 +284,9 @@ class Stack:
         return ProcessSpec(
             name,
             (sys.executable, "-m", "streams.cli", *words),
-            {**self.env(), **(env or {})},
+            without_secrets(
+                {**self.env(), **(env or {})}, Settings, keep=SECRETS_OF.get(re.sub(r"-\d+$", "", name), ALL_SECRETS)
+            ),
             ready=ready,
             ready_timeout_s=math.inf,
             gate=False,

@@ -205,8 +205,8 @@ def test_what_is_refused_is_refused_before_the_engine_runs_it(store: Store) -> N
         "SELECT a, row_number() OVER (PARTITION BY a ORDER BY a) FROM (SELECT record_type AS a FROM fct_records)",
         "SELECT x FROM (SELECT 1 AS x UNION ALL SELECT 2) ORDER BY x LIMIT 1 OFFSET 1",
         "SELECT toDate('2026-11-29') + INTERVAL 1 DAY, toString(1)::Int64, CAST(1 AS String), [1, 2][1], (1, 2).1",
-        "SELECT r.record_type FROM fct_records AS r LEFT JOIN fct_postings AS p USING (source_offset) WHERE r.record_type "
-        "LIKE 'P%' AND NOT p.record_type IN ('a', 'b') AND r.source_offset BETWEEN 1 AND 2",
+        "SELECT r.record_type FROM fct_records AS r LEFT JOIN fct_postings AS p USING (source_offset) "
+        "WHERE r.record_type LIKE 'P%' AND NOT p.record_type IN ('a', 'b') AND r.source_offset BETWEEN 1 AND 2",
         "SELECT number FROM numbers(3) ARRAY JOIN [1, 2] AS n",
     ],
 )

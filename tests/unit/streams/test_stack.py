@@ -111,3 +111,18 @@ def test_people_are_told_where_to_look(tmp_path: Path) -> None:
     assert stack.paytrace_sandbox_url in told
     assert stack.ingress_url in told
     assert str(stack.log_dir) in told
+
+
+def test_a_process_gets_only_the_secrets_that_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "SALDO_PAYTRACE_PASSWORD": "p", "SALDO_ABAS_PASSWORD": "a", "SALDO_KAFKA_SASL_PASSWORD": "k",
+        "SALDO_INGRESS_OBSERVATION_TOKENS": '["a-token-of-24-letters-or-more"]', "SALDO_REPORTING_CLICKHOUSE_DSN": "chdb:///x",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    specs = {spec.name: set(spec.env or {}) for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
+    for name, letters in {
+        "projector": "kr", "source-paytrace": "kp", "source-abas": "ka", "worker-1": "kpa", "ingress": "kpi",
+    }.items():  # fmt: skip
+        kept = {word.split("_")[1][0].lower() for word in given if word in specs[name]}
+        assert kept == set(letters), name
