@@ -9,10 +9,16 @@ STAMP := $(VENV)/.installed
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-# pip brings uv, uv brings everything else, each file checked against the hash in the lock.
-$(STAMP): requirements.lock pyproject.toml
-	@test -x $(PY) || python3 -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+# The first of these that is new enough and not too new; pyproject.toml says the range.
+PYTHONS := python3 python3.13 python3.12 python3.11
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON = $(firstword $(foreach name,$(PYTHONS),$(shell $(name) -c '$(FITS)' 2>/dev/null && echo $(name))))
+NO_PYTHON := Saldo needs Python 3.11, 3.12 or 3.13; none of $(PYTHONS) is one. Install one of them and run make again.
+
+# pip brings uv, uv brings everything else, each file checked against the hash in its lock.
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
+	@test -x $(PY) || { test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 1; }; $(PYTHON) -m venv $(VENV); }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@$(VENV)/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements.lock
 	@$(VENV)/bin/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
@@ -24,6 +30,8 @@ setup: $(STAMP) ## environment from the lock file
 lock: ## resolve pyproject.toml into requirements.lock (hashes, no index address)
 	$(VENV)/bin/uv pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes \
 	  --no-emit-index-url --no-header --quiet -o requirements.lock
+	sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.lock | $(VENV)/bin/uv pip compile - --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements-uv.lock
 
 .PHONY: demo
 demo: setup ## a trading day through the whole pipeline; ends by itself, exit 0 only if the balance closes at zero

@@ -96,7 +96,18 @@ def _leave_secrets_behind() -> None:
         os.execve(sys.executable, [sys.executable, "-m", __name__, *sys.argv[1:]], clean)  # noqa: S606  # our own argv
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"saldo {version('saldo')}")
+        raise typer.Exit
+
+
 def _root(
     debug: Annotated[bool, typer.Option(_DEBUG, help="Show the traceback when something goes wrong.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Nothing to do here: main() reads --debug, since it decides before a command is found; this lists it in --help."""

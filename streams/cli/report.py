@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,7 +28,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the answer is written.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 # No table needs more; a file of it is read in an editor that does not wrap.
 WIDEST = 10_000
 
@@ -121,7 +122,8 @@ def _show_table(table: Table, out: Path | None) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    console = Console(record=out is not None, quiet=out is not None)
+    page = io.StringIO()
+    console = Console() if out is None else Console(file=page)
     needed = Measurement.get(console, console.options.update(max_width=WIDEST), table)
     if out is not None or not console.is_terminal:
         console.width = max(console.width, needed.maximum)
@@ -132,7 +134,7 @@ def _show_table(table: Table, out: Path | None) -> None:
     else:
         console.print(table)
     if out is not None:
-        out.write_text(console.export_text(), "utf-8")
+        out.write_text(page.getvalue(), "utf-8")
 
 
 def _paragraphs(table: Table) -> Iterator[str]:

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def waiting(
     customer: Annotated[str, typer.Option("--customer", help="Only this customer (abas number).")] = "",
-    output_format: Annotated[Format, typer.Option("--format", "-f", help="How the list is written.")] = Format.TABLE,
+    output_format: Annotated[Format, typer.Option("--format", help="How the list is written.")] = Format.TABLE,
 ) -> None:
     """List the money that waits, and what is suggested for it.
 

@@ -28,7 +28,6 @@ def write(
         typer.Option(
             "--from",
             help='File of lines {"type": "TransactionObserved", "record": {...}}; - reads standard input.',
-            exists=True,
             dir_okay=False,
             allow_dash=True,
         ),
@@ -46,7 +45,10 @@ def write(
     """
     from schemas import catalog
     from streams import writing
+    from streams.cli.errors import CannotRun
 
+    if str(source) != "-" and not source.is_file():
+        raise CannotRun(f"--from {source} is no file; name a file of JSON lines, or - for standard input")
     spec = catalog.topic(topic)
     connection = connect(bootstrap_servers, schema_registry_url)
     partitions = writing.partition_count(connection.kafka, topic)

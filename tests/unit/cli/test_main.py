@@ -186,3 +186,15 @@ def test_sql_runs_in_a_process_whose_environment_holds_no_secret(tmp_path: Path)
     )
     assert "SALDO_DATA_DIR" in ran.stdout, ran.stderr
     assert "pa55" not in ran.stdout
+
+
+def test_the_version_is_shown() -> None:
+    assert saldo("--version").out.startswith("saldo 0.")
+
+
+def test_records_come_from_standard_input_or_from_a_file_that_is_there(tmp_path: Path) -> None:
+    missing = saldo("write", "payments.observations.v1", "--from", str(tmp_path / "nope.jsonl"))
+    assert missing.exit_code == 2
+    assert "nope.jsonl is no file" in missing.err
+    piped = saldo("write", "payments.observations.v1", "--from", "-", "--bootstrap-servers", "127.0.0.1:1")
+    assert "no Kafka broker answers at 127.0.0.1:1" in piped.err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from projections import reports
+from projections.reports import Answer
 from streams.cli.errors import CannotRun
-from streams.cli.report import _given
+from streams.cli.report import Format, _given, _show
 from tests.support.cli import saldo
 
 STORY = reports.load("story_of_one_payment")
@@ -38,3 +41,11 @@ def test_the_list_shows_how_each_is_asked() -> None:
     listed = saldo("report").out
     assert "ask it with: saldo report story_of_one_payment PAYTRACE_TRANSACTION_ID" in listed
     assert "saldo report open_items [AS_OF]" in listed
+
+
+def test_a_table_in_a_file_is_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Answer(("state", "payments"), ("String", "UInt64"), (("SETTLED", 3), ("VOIDED", 1)))
+    _show(answer, Format.TABLE, tmp_path / "out.txt", title="Where is it?")
+    text = (tmp_path / "out.txt").read_text("utf-8")
+    assert all(word in text for word in ("Where is it?", "state", "SETTLED", "VOIDED"))
+    assert capsys.readouterr().out == ""
