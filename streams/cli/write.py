@@ -46,12 +46,13 @@ def write(
     """
     from schemas import catalog
     from streams import writing
+    from streams.settings import load_settings
 
     spec = catalog.topic(topic)
     connection = connect(bootstrap_servers, schema_registry_url)
     partitions = writing.partition_count(connection.kafka, topic)
     with _open(source) as lines, connection.codec() as codec:
-        good, bad = writing.prepare(spec, lines, codec, partitions)
+        good, bad = writing.prepare(spec, lines, codec, partitions, zone=load_settings().paytrace.zone)
     for line in bad:
         typer.echo(str(line), err=True)
     if bad and not skip_bad:
