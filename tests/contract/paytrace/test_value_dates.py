@@ -1,4 +1,4 @@
-"""What PayTrace dates is what abas books, whenever it is seen: over both sandboxes, late, behind and ahead of our clock."""
+"""What PayTrace dates is what abas books, whenever it is seen: over both sandboxes, late, behind and ahead of us."""
 
 from __future__ import annotations
 

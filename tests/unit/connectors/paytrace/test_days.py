@@ -1,4 +1,4 @@
-"""Which business day a row is of: the merchant's own, around midnight, on the nights the clocks change, at year's end."""
+"""Which business day a row is of: the merchant's own, at midnight, when the clocks change, at the end of the year."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from connectors.paytrace import wire
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.hook import read_hook
 from connectors.paytrace.mapping import to_ach_observed, to_transaction_observed
@@ -115,11 +116,7 @@ def test_a_bank_debit_says_when_it_settled_and_where_it_can_when_it_came_back() 
 
 
 def test_a_hook_dates_a_row_as_the_poll_does() -> None:
-    body = (
-        b'{"type": "paytrace.transaction.changed", "data": {"transaction_id": 7, "transaction_type": "SALE", "amount": 1,'
-        b' "approval_code": "A", "status_code": "Y", "status_message": "Pending Settlement",'
-        b' "created": {"at": "12/31/2026 11:30:00 PM"}, "settled": ""}}'
-    )
+    body = wire.encode({"type": "paytrace.transaction.changed", "data": card("12/31/2026 11:30:00 PM")})
     (hooked,) = read_hook(body, PayTraceSettings(time_zone="Europe/Berlin"), observed_at=SEEN)
     assert hooked.created_on == date(2026, 12, 31)
     assert content_digest([hooked]) == content_digest([read(card("12/31/2026 11:30:00 PM"), BERLIN)])
