@@ -15,8 +15,9 @@ which the fact was seen. PayTrace dates creation and settlement, and no capture,
 | ACH return                        | return day where PayTrace says one, else the day on which it was seen         |
 
 Bounds: never before the creation, a reversal never before the money that it takes back, and never after the business
-day of the observation. A day of PayTrace that lies after that (a clock ahead of ours) is cut to it and reported as a
-contradiction; its text stays in raw_created, raw_settled and raw. Why: docs/adr/0032-value-dates.md.
+day of the observation. A day of PayTrace that lies after that (a clock ahead of ours) is cut to it, one from before
+PayTrace existed is taken as not stated; both are reported as contradictions, and the texts stay in raw_created,
+raw_settled and raw. Why: docs/adr/0032-value-dates.md.
 """
 
 from __future__ import annotations
@@ -30,20 +31,23 @@ from schemas.records.payments import TransactionKind, TransactionObserved, Trans
 _AT_CREATION = frozenset({TransactionKind.SALE, TransactionKind.REFUND, TransactionKind.ACH_REFUND})
 # No two zones of the world are further apart, so a day and an instant that belong together are not either.
 _ONE_DAY = timedelta(days=1)
+# PayTrace opened in 2004, so an earlier day is a slip of whoever wrote it.
+_FIRST_DAY = date(2004, 1, 1)
 
 
 class Days:
     """The days that one observation states, each in the merchant's zone and none after the day it was seen."""
 
-    __slots__ = ("_created_on", "_returned_on", "_seen", "_settled_on", "observed_on")
+    __slots__ = ("_created_on", "_returned_on", "_seen", "_settled_on", "_stated", "observed_on")
 
     def __init__(self, seen: TransactionObserved) -> None:
         dated = with_days(seen)
         self._seen = seen
         self.observed_on: date = dated.observed_on or business_day(seen.observed_at)
-        self._created_on: date = dated.created_on or business_day(seen.created_at)
-        self._settled_on = dated.settled_on
-        self._returned_on = dated.returned_on
+        self._stated = {"created": dated.created_on, "settled": dated.settled_on, "returned": dated.returned_on}
+        self._created_on: date = _plausible(dated.created_on) or self.observed_on
+        self._settled_on = _plausible(dated.settled_on)
+        self._returned_on = _plausible(dated.returned_on)
 
     def money_on(self) -> date:
         """Value date of the capture, the cleared debit or the refund that this observation proves."""
@@ -65,12 +69,14 @@ class Days:
 
     def doubts(self) -> tuple[str, ...]:
         """What cannot be true of these days, in words for a person; the same words whenever it is seen."""
-        stated = {"created": self._created_on, "settled": self._settled_on, "returned": self._returned_on}
-        doubts = [
-            f"{name} on {day}, which had not come when it was seen"
-            for name, day in stated.items()
-            if day is not None and day > self.observed_on
-        ]
+        doubts: list[str] = []
+        for name, day in self._stated.items():
+            if day is not None and day > self.observed_on:
+                doubts.append(f"{name} on {day}, which had not come when it was seen")
+            if day is not None and day < _FIRST_DAY:
+                doubts.append(f"{name} on {day}, before PayTrace existed")
+        if self._settled_on is not None and self._settled_on < self._created_on <= self.observed_on:
+            doubts.append(f"settled on {self._settled_on}, before it was created on {self._created_on}")
         for name, day, instant in (
             ("created", self._seen.created_on, self._seen.created_at),
             ("settled", self._seen.settled_on, self._seen.settled_at),
@@ -81,6 +87,10 @@ class Days:
 
     def _bounded(self, day: date) -> date:
         return min(max(day, self._created_on), self.observed_on)
+
+
+def _plausible(day: date | None) -> date | None:
+    return None if day is None or day < _FIRST_DAY else day
 
 
 def reversed_on(ended_on: date, money_on: date | None) -> date:

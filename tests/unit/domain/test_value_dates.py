@@ -145,6 +145,20 @@ def test_a_stated_day_that_is_not_the_day_of_its_instant_is_reported() -> None:
     assert contradictions(odd) == ["created on 2026-11-02 and at 2026-11-20T20:00:00+00:00"]
 
 
+def test_a_day_from_before_paytrace_existed_books_nothing_in_the_past() -> None:
+    ancient = replace(
+        seen(Status.PENDING_SETTLEMENT), created_at=datetime(1, 1, 2, tzinfo=UTC), created_on=date(1, 1, 1)
+    )
+    assert told(ancient) == {"CAPTURED": day(29)}
+    assert contradictions(ancient) == ["created on 0001-01-01, before PayTrace existed"]
+
+
+def test_a_settle_date_before_the_creation_is_reported() -> None:
+    odd = seen(Status.SETTLED, created=5, settled=3)
+    assert told(odd) == {"CAPTURED": day(5)}
+    assert contradictions(odd) == ["settled on 2026-11-03, before it was created on 2026-11-05"]
+
+
 def test_an_observation_without_days_is_dated_in_paytraces_own_zone() -> None:
     """23:30 of 31 December in Los Angeles is 1 January in UTC."""
     undated = replace(
