@@ -24,8 +24,8 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
-from schemas.records.settlement import MoneySettled
-from streams.domain import payment
+from schemas.records.settlement import MoneySettled, SettlementLineRecorded
+from streams.domain import payment, settlement
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, key_by, open_item, refused, sighting
 from tests.support.money_line import MoneyLine
 
@@ -342,3 +342,17 @@ def test_money_settled_in_the_evening_is_of_the_merchants_day() -> None:
     evening = replace(seen(Status.SETTLED, settled=2), settled_at=datetime(2026, 11, 3, 4, tzinfo=UTC))
     (settled,) = Ledger(payment, key_by("paytrace_transaction_id")).given(evening).sent(MoneySettled)
     assert (settled.moved_on, settled.settled_at) == (day(2), datetime(2026, 11, 3, 4, tzinfo=UTC))
+    for line in (settled, replace(settled, moved_on=None)):
+        (recorded,) = settlement.decide(settlement.INITIAL, line)
+        assert isinstance(recorded, SettlementLineRecorded)
+        assert (recorded.moved_on, recorded.book_on) == (day(2), day(2))
+
+
+def test_a_bank_debit_counts_in_the_deposit_bridge_on_its_value_dates() -> None:
+    cleared = seen(Status.ACH_CLEARED, kind=Kind.ACH_SALE, settled=4)
+    returned = seen(Status.ACH_RETURNED, kind=Kind.ACH_SALE, settled=4, returned=6)
+    book = Ledger(payment, key_by("paytrace_transaction_id")).given(cleared, returned)
+    assert [(sent.movement.value, sent.moved_on) for sent in book.sent(MoneySettled)] == [
+        ("CAPTURED", day(4)),
+        ("RETURNED", day(6)),
+    ]
