@@ -431,7 +431,8 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             retry_after_s=ingress.retry_after_s,
             on_broken=broken.set,
         )
-        server = new_server(Ingress(ingress, PayTraceDesk(client, settings.paytrace), delivery, shared_codec), ingress)
+        desk, zone = PayTraceDesk(client, settings.paytrace), settings.paytrace.zone
+        server = new_server(Ingress(ingress, desk, delivery, shared_codec, zone=zone), ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]
             logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})

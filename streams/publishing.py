@@ -17,7 +17,7 @@ from schemas.envelope import Envelope, content_event_id, root_traceparent
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, partition_for, refuse_too_large
 
-NOT_CONTENT = frozenset({"observed_at", "observed_by"})
+NOT_CONTENT = frozenset({"observed_at", "observed_on", "observed_by"})
 
 
 def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbound:

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import catalog
+from schemas.business_day import PAYTRACE_ZONE, with_days
 from schemas.codec import Codec, body_of, from_json, to_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.records.payments import TransactionObserved
 from schemas.sensitive import find_sensitive, mask_card_numbers
 from streams.brokers import no_broker
 from streams.tasks.records import Outbound, partition_for, refuse_too_large
@@ -59,9 +62,14 @@ class Written:
 
 
 def prepare(
-    spec: catalog.TopicSpec, lines: Iterable[str], codec: Codec, partitions: int
+    spec: catalog.TopicSpec,
+    lines: Iterable[str],
+    codec: Codec,
+    partitions: int,
+    *,
+    zone: ZoneInfo = PAYTRACE_ZONE,
 ) -> tuple[Sequence[Line], Sequence[BadLine]]:
-    """Prove every line and encode the good ones.
+    """Prove every line and encode the good ones; business days that an observation leaves out are those of zone.
 
     Shapes:  a line is {"type": <record type>, "record": {...}} with an optional "key", which must be the record's own;
              empty lines are passed over. Numbers count from 1, as editors do.
@@ -78,7 +86,7 @@ def prepare(
         if not text.strip():
             continue
         try:
-            good.append(Line(number, _outbound(spec, text, codec, partitions)))
+            good.append(Line(number, _outbound(spec, text, codec, partitions, zone)))
         except Unreadable as error:
             bad.append(BadLine(number, mask_card_numbers(str(error))))
     return good, bad
@@ -167,7 +175,7 @@ def _produce(producer: Producer, line: Line, note: Any) -> None:
             producer.poll(1)
 
 
-def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int) -> Outbound:
+def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int, zone: ZoneInfo) -> Outbound:
     data = _object(text)
     name, fields = data["type"], data["record"]
     if not any(carried.name == name for carried in spec.records):
@@ -182,6 +190,8 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int)
         raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits or a token at most")
     try:
         record = from_json(name, fields)
+        if isinstance(record, TransactionObserved):
+            record = with_days(record, zone)
         value = codec.encode(record)
     except Unreadable as error:
         raise Unreadable(f"{error}{like}") from error

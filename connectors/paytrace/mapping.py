@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connectors.paytrace import cells, wire
 from connectors.paytrace.errors import UnreadableRow
-from connectors.paytrace.readings import to_instant, to_minor
+from connectors.paytrace.readings import to_day, to_instant, to_minor
+from schemas.business_day import business_day
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,
@@ -137,6 +138,8 @@ ACH_CREATED_NAMES: Final = (
     "date",
 )
 ACH_SETTLED_NAMES: Final = ("settled", "settled_at", "settled_date", "settlement_date", "date_settled")
+# No document shows a return date; if the list carries one, it is read.
+ACH_RETURNED_NAMES: Final = ("returned", "returned_at", "returned_date", "return_date", "date_returned")
 ACH_RETURN_NAMES: Final = ("return_code", "return_reason_code", "reason_code", "return_reason")
 # With partial approval switched on, the approved amount is what was charged; the last two are read by a v3 client.
 CARD_AMOUNT_NAMES: Final = ("approved_amount", "amount", "settle_amount", "requested_amount")
@@ -166,7 +169,7 @@ _RAW_FIELDS: Final = frozenset(
         "transaction_status", "settled", "settled_at", "settled_date", "batch_number", "std_entry_class",
         "entry_method", "idempotency_key", "external_transaction_id", "return_code", "return_reason",
         "return_reason_code", "created_at", "created_date", "transaction_date", "processed_at",
-        "processed_date", "effective_date", "date", "timestamp",
+        "processed_date", "effective_date", "date", "timestamp", *ACH_RETURNED_NAMES,
     }
 )  # fmt: skip
 _RAW_CREATED_FIELDS: Final = ("through", "at")
@@ -265,7 +268,7 @@ def to_transaction_observed(
         )
     except UnreadableRow as reason:
         return _unreadable_observed(
-            row, transaction_id, reason, PaymentMethod.CARD, merchant, observed_at, observed_by, currency
+            row, transaction_id, reason, PaymentMethod.CARD, merchant, zone, observed_at, observed_by, currency
         )
 
 
@@ -310,9 +313,12 @@ def _card_observed(
         batch_number=reading.batch_number,
         created_at=to_instant("created.at", raw_created, zone, fold=fold),
         raw_created=raw_created,
+        created_on=to_day("created.at", raw_created, zone, fold=fold),
         settled_at=to_instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
         raw_settled=raw_settled,
+        settled_on=to_day("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
         observed_at=observed_at,
+        observed_on=business_day(observed_at, zone),
         observed_by=observed_by,
         raw=to_raw(row),
     )
@@ -343,7 +349,7 @@ def to_ach_observed(
         )
     except UnreadableRow as reason:
         return _unreadable_observed(
-            row, transaction_id, reason, PaymentMethod.ACH, merchant, observed_at, observed_by, currency
+            row, transaction_id, reason, PaymentMethod.ACH, merchant, zone, observed_at, observed_by, currency
         )
 
 
@@ -388,9 +394,13 @@ def _ach_observed(
         return_code=_return_code(row) if status is TransactionStatus.ACH_RETURNED else None,
         created_at=to_instant(created_name, raw_created, zone, fold=fold),
         raw_created=raw_created,
+        created_on=to_day(created_name, raw_created, zone, fold=fold),
         settled_at=to_instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
         raw_settled=raw_settled,
+        settled_on=to_day("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
+        returned_on=_returned_on(row, zone, fold) if status is TransactionStatus.ACH_RETURNED else None,
         observed_at=observed_at,
+        observed_on=business_day(observed_at, zone),
         observed_by=observed_by,
         raw=to_raw(row),
     )
@@ -402,6 +412,7 @@ def _unreadable_observed(
     reason: UnreadableRow,
     method: PaymentMethod,
     merchant: str,
+    zone: ZoneInfo,
     observed_at: datetime,
     observed_by: ObservedBy,
     currency: str,
@@ -426,6 +437,7 @@ def _unreadable_observed(
         raw_created="",
         raw_settled="",
         observed_at=observed_at,
+        observed_on=business_day(observed_at, zone),
         observed_by=observed_by,
         raw=to_raw(row),
     )
@@ -490,6 +502,15 @@ def _ach_created_name(row: Mapping[str, Any]) -> str:
         )
         return next(guesses, name)
     return name
+
+
+def _returned_on(row: Mapping[str, Any], zone: ZoneInfo, fold: int) -> date | None:
+    """The day on which a debit came back; None when the row says none that can be read, which is kept in raw."""
+    name = cells.present(row, ACH_RETURNED_NAMES)
+    try:
+        return to_day(name, cells.text(row, name), zone, fold=fold)
+    except UnreadableRow:
+        return None
 
 
 def _return_code(row: Mapping[str, Any]) -> str | None:

@@ -13,12 +13,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
+from schemas.business_day import business_day
 
 # 1234.50, $1,234.50: a comma only ever stands before three digits, so that 12,50 is refused.
 _MONEY: Final = re.compile(r"(-?)\$?(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(\.\d{1,6})?", re.ASCII)
 _US_CLOCK: Final = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:([AaPp])\.?[Mm]\.?)?)?", re.ASCII
 )
+_MIDNIGHT_UTC: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)", re.ASCII)
 _US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 # More than any gateway moves in one transaction, and far below what a 64-bit integer holds.
 _MAX_EXPONENT: Final = 12
@@ -76,6 +78,19 @@ def to_instant(field_name: str, value: str, zone: ZoneInfo, *, fold: int = 0) ->
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnreadableRow(field_name, f"expected a date and time, got {text[:40]!r}") from error
+
+
+def to_day(field_name: str, value: str, zone: ZoneInfo, *, fold: int = 0) -> date:
+    """Read a clock text as a business day: the day in zone of what to_instant reads.
+
+    Ensures: a date alone is that day in every zone, and so is midnight in UTC to the second (2026-11-20T00:00:00.000Z),
+             because that is how date fields of JSON APIs write a date alone.
+    Raises:  UnreadableRow naming field_name.
+    """
+    instant = to_instant(field_name, value, zone, fold=fold)
+    if _MIDNIGHT_UTC.fullmatch(value.strip()):
+        return instant.date()
+    return business_day(instant, zone)
 
 
 def _from_us_clock(parts: re.Match[str]) -> datetime:

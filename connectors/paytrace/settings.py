@@ -41,6 +41,8 @@ class PayTraceSettings(BaseModel):
     lookback_window_days: int = Field(default=45, ge=1)
     # Filters are evaluated in a zone that nobody documents, so each range is asked one day wider on both sides.
     range_margin_days: int = Field(default=1, ge=0)
+    # A clock of PayTrace's that is days ahead of ours dates transactions where a poll up to today would not look.
+    lookahead_days: int = Field(default=7, ge=0)
     # ACH debits can come back long after they settled, so they get a longer look than cards.
     ach_lookback_window_days: int = Field(default=65, ge=1)
 

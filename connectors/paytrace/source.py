@@ -76,27 +76,34 @@ class PayTraceSource:
 
         Shapes:  since and until are days in the merchant's zone, both included. Days at the rim are asked
                  wider by range_margin_days, because nobody documents whose midnight a range means; a
-                 transaction may therefore be seen more than once, with equal content.
+                 transaction may therefore be seen more than once, with equal content. A poll of the whole window
+                 looks lookahead_days further, where transactions of a clock ahead of ours would hide.
         Ensures: every readable row is yielded before an unreadable one raises; a refusal of a day at the rim is
                  logged and the other days are read.
         Raises:  UnreadableRow after the last row, when some row had no usable id; what the client raises.
         """
         unreadable: list[UnreadableRow] = []
         margin = timedelta(days=self._settings.range_margin_days)
-        for day in reversed(days_between(since - margin, until + margin)):
+        is_whole = (until - since).days >= self._settings.lookback_window_days
+        spans = [(day, day) for day in reversed(days_between(since - margin, until + margin))]
+        latest = until + margin
+        if is_whole and self._settings.lookahead_days:
+            latest += timedelta(days=self._settings.lookahead_days)
+            spans.insert(0, (until + margin + timedelta(days=1), latest))
+        for first, last in spans:
             try:
-                async for sighting in self._cards_of(day, unreadable):
+                async for sighting in self._cards_of(first, last, unreadable):
                     yield sighting
             except PayTraceRefused as reason:
-                if since <= day <= until:
+                if since <= first <= until:
                     raise
                 # Nobody promised that PayTrace can be asked about tomorrow; what lies there shows the day after.
-                logger.warning("paytrace day not read", extra={"day": day.isoformat(), "reason": str(reason)})
+                logger.warning("paytrace day not read", extra={"day": first.isoformat(), "reason": str(reason)})
         ach_since = since - margin
-        if (until - since).days >= self._settings.lookback_window_days:
+        if is_whole:
             # A poll of the whole window; an ACH debit can come back weeks later, so it looks further back for those.
             ach_since = min(ach_since, until - timedelta(days=self._settings.ach_lookback_window_days))
-        async for sighting in self._ach_between(ach_since, until + margin, unreadable):
+        async for sighting in self._ach_between(ach_since, latest, unreadable):
             yield sighting
         if unreadable:
             raise unreadable[0]
@@ -104,16 +111,16 @@ class PayTraceSource:
     async def read_day(self, day: date) -> AsyncIterator[Sighting]:
         """Yield every transaction created on one day, for a back-fill that goes day by day; raises as poll."""
         unreadable: list[UnreadableRow] = []
-        async for sighting in self._cards_of(day, unreadable):
+        async for sighting in self._cards_of(day, day, unreadable):
             yield sighting
         async for sighting in self._ach_between(day, day, unreadable):
             yield sighting
         if unreadable:
             raise unreadable[0]
 
-    async def _cards_of(self, day: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
+    async def _cards_of(self, first: date, last: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
         observed_at = self._now()
-        for row in await self._client.export_transactions(day, day):
+        for row in await self._client.export_transactions(first, last):
             for sighting in self._read(row, observed_at, unreadable):
                 yield sighting
 

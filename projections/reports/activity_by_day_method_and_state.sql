@@ -1,8 +1,7 @@
 -- How much came in each day, by rail and by what became of it?
--- One row for each day, currency, kind, method and state; a payment counts on the day on which it was opened.
--- parameter zone String = day_zone: days are days of this zone
+-- One row for each day, currency, kind, method and state; a payment counts on the business day of its creation.
 SELECT
-    toDate(toTimeZone(opened_at, {zone:String})) AS day,
+    opened_on AS day,
     currency,
     kind,
     method,

@@ -1,10 +1,10 @@
 -- On which day does the bridge not close?
--- One row for each day and currency. A line falls on the day on which its payment moved, however late it was posted.
+-- One row for each day and currency. A line falls on the value date of its money, a business day in the merchant's
+-- zone, however late it was seen or posted; it is the day that abas shows.
 -- Receipts and reversals that cancelled out before posting (netted) may belong to two days, so they stand in the
 -- bridge here; over all days they come to 0.
--- parameter zone String = day_zone: days are days of this zone
 SELECT
-    toDate(toTimeZone(money_at, {zone:String})) AS day,
+    value_on AS day,
     currency,
     sumIf(minor, term = 'captured') AS captured_minor,
     sumIf(minor, term = 'refunded') AS refunded_minor,

@@ -1,6 +1,7 @@
 -- What was decided about this payment, document, invoice or open item, on what evidence and by whom?
 -- One row for each step, in the order of the journal. `agrees` and `differs` are the evidence, `runner_up` the next best
 -- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
+-- `value_on` is the value date that was asked of abas.
 -- parameter id String: payment (transaction id), posting reference, invoice number or open item id
 WITH
 concerned AS
@@ -27,38 +28,38 @@ steps AS
         invoice_number, '' AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
         '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
         multiIf(detail != '', detail, netted_with != '', concat('with ', netted_with), abas_document_number) AS detail,
-        toString(reason) AS reason, source_partition, source_offset
+        toString(reason) AS reason, value_on, source_partition, source_offset
     FROM fct_entries FINAL
     WHERE record_type != 'PaymentMatched'
     UNION ALL
     SELECT
         occurred_at, 'PaymentMatched', posting_reference, amount_minor, toString(currency), invoice_number, toString(rule),
         rule_version, agrees, differs, runner_up, runner_up_distance_hundredths, toString(decided_by), '', '',
-        source_partition, source_offset
+        NULL, source_partition, source_offset
     FROM fct_matches FINAL
     UNION ALL
     SELECT
         occurred_at, 'MatchSuggested', posting_reference, arraySum(part_amounts), toString(currency),
         arrayStringConcat(invoice_numbers, ', '), toString(rule), rule_version, agrees, differs, '', margin_hundredths, '',
         concat('option ', toString(option_number), ' of ', toString(option_count)), toString(kind),
-        source_partition, source_offset
+        NULL, source_partition, source_offset
     FROM fct_suggestions FINAL
     UNION ALL
     SELECT
         occurred_at, if(outcome = 'TAKEN', 'DecisionTaken', 'DecisionRefused'), posting_reference, 0, '',
         arrayStringConcat(abas_open_item_ids, ', '), toString(decision), 0, emptyArrayString(), emptyArrayString(), '', 0,
-        toString(decided_by), refused_because, reason, source_partition, source_offset
+        toString(decided_by), refused_because, reason, NULL, source_partition, source_offset
     FROM fct_decisions FINAL
     UNION ALL
     SELECT
         occurred_at, toString(record_type), posting_reference, amount_minor, toString(currency), abas_open_item_id, '', 0,
         emptyArrayString(), emptyArrayString(), '', 0, toString(decided_by),
-        if(detail != '', detail, abas_document_number), reason, source_partition, source_offset
+        if(detail != '', detail, abas_document_number), reason, value_on, source_partition, source_offset
     FROM fct_write_offs FINAL
 )
 SELECT
     occurred_at, what, posting_reference, signed_minor, currency, invoice_number, rule, rule_version, agrees, differs,
-    runner_up, runner_up_distance_hundredths, decided_by, reason, detail, source_partition, source_offset
+    runner_up, runner_up_distance_hundredths, decided_by, reason, detail, value_on, source_partition, source_offset
 FROM steps
 WHERE posting_reference IN concerned
 ORDER BY source_partition, source_offset

@@ -33,6 +33,7 @@ SELECT
             [
                 JSONExtractString(body, 'raw_status'),
                 JSONExtractString(body, 'movement'),
+                if(JSONExtractString(body, 'value_on') = '', '', concat('value date ', JSONExtractString(body, 'value_on'))),
                 JSONExtractString(body, 'reason'),
                 JSONExtractString(body, 'detail'),
                 JSONExtractString(body, 'identified_by'),

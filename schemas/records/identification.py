@@ -7,7 +7,7 @@ Meaning, unit and source of each field stand in the .avsc, so that every languag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records.payments import PaymentMethod
@@ -55,6 +55,7 @@ class PaymentToIdentify:
     invoice_number: str | None = None
     vault_customer_id: str | None = None
     tokens: tuple[str, ...]
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -100,6 +101,7 @@ class PaymentPassedOn:
     vault_customer_id: str | None = None
     next_token: str
     later_tokens: tuple[str, ...] = ()
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -118,6 +120,7 @@ class PaymentAwaitsReference:
     token: str
     reason: WaitingReason
     detail: str
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -135,4 +138,5 @@ class PaymentIdentified:
     vault_customer_id: str | None = None
     abas_customer_id: str
     identified_by: str
+    value_on: date | None = None
     occurred_at: datetime

@@ -7,7 +7,7 @@ Meaning, unit and source of each field stand in the .avsc, so that every languag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -97,9 +97,13 @@ class TransactionObserved:
     return_code: str | None = None
     created_at: datetime
     raw_created: str
+    created_on: date | None = None
     settled_at: datetime | None = None
     raw_settled: str
+    settled_on: date | None = None
+    returned_on: date | None = None
     observed_at: datetime
+    observed_on: date | None = None
     observed_by: ObservedBy
     raw: str
 
@@ -158,6 +162,7 @@ class PaymentCaptured:
     invoice_number: str | None = None
     vault_customer_id: str | None = None
     card_last_four: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -169,6 +174,7 @@ class CaptureAmountChanged:
     previous_minor: int
     amount_minor: int
     currency: str
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -193,6 +199,7 @@ class PaymentSettled:
     currency: str
     batch_number: int | None = None
     settled_at: datetime
+    settled_on: date | None = None
     occurred_at: datetime
 
 
@@ -206,6 +213,7 @@ class PaymentVoided:
     amount_minor: int
     currency: str
     reason: VoidReason
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -228,6 +236,7 @@ class AchPaymentFailed:
 
     paytrace_transaction_id: str
     raw_status: str
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -237,6 +246,7 @@ class AchPaymentReturned:
 
     paytrace_transaction_id: str
     return_code: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -253,6 +263,7 @@ class CaptureReversed:
     vault_customer_id: str | None = None
     card_last_four: str | None = None
     reason: CaptureReversalReason
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -268,6 +279,7 @@ class RefundIssued:
     invoice_number: str | None = None
     vault_customer_id: str | None = None
     card_last_four: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -281,6 +293,7 @@ class RefundSettled:
     currency: str
     batch_number: int | None = None
     settled_at: datetime
+    settled_on: date | None = None
     occurred_at: datetime
 
 
@@ -296,6 +309,7 @@ class RefundReversed:
     invoice_number: str | None = None
     vault_customer_id: str | None = None
     card_last_four: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 

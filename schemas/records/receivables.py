@@ -79,6 +79,7 @@ class MovementRecorded:
     currency: str
     method: PaymentMethod
     invoice_number: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -131,6 +132,7 @@ class PostingRequested:
     amount_minor: int
     currency: str
     abas_open_item_id: str | None = None
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -271,6 +273,7 @@ class RestWriteOffRequested:
     currency: str
     decided_by: str
     reason: str
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -317,6 +320,7 @@ class RestWriteOffReversalRequested:
     currency: str
     decided_by: str
     reason: str
+    value_on: date | None = None
     occurred_at: datetime
 
 
@@ -403,6 +407,7 @@ class WriteOffRest:
     currency: str
     decided_by: str
     reason: str
+    decided_on: date | None = None
     occurred_at: datetime
 
 
@@ -451,6 +456,7 @@ class UndoWriteOff:
     posting_reference: str
     decided_by: str
     reason: str
+    decided_on: date | None = None
     occurred_at: datetime
 
 

@@ -124,6 +124,7 @@ class MoneySettled:
     method: PaymentMethod
     batch_number: int | None = None
     settled_at: datetime
+    moved_on: date | None = None
     occurred_at: datetime
 
 

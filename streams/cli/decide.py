@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -138,8 +138,10 @@ def write_off(
     from schemas.records.receivables import WriteOffRest
 
     item = _item(invoice, customer)
+    told = _told(by, why, item["abas_customer_id"])
     command = WriteOffRest(
-        **_told(by, why, item["abas_customer_id"]),
+        **told,
+        decided_on=_business_day(told["occurred_at"]),
         abas_open_item_id=item["abas_open_item_id"],
         amount_minor=None if amount is None else _minor(amount, item["currency"]),
         currency=item["currency"],
@@ -216,7 +218,8 @@ def undo_write_off(
     rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
     if not rows:
         raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
-    command = UndoWriteOff(**_told(by, why, rows[0]["abas_customer_id"]), posting_reference=reference)
+    told = _told(by, why, rows[0]["abas_customer_id"])
+    command = UndoWriteOff(**told, decided_on=_business_day(told["occurred_at"]), posting_reference=reference)
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -310,6 +313,14 @@ def _told(by: str | None, why: str, customer: str) -> dict[str, Any]:
         "reason": why,
         "occurred_at": datetime.now(UTC),
     }
+
+
+def _business_day(instant: datetime) -> date:
+    """The day in the merchant's zone: the value date of what is decided without money moving."""
+    from schemas.business_day import business_day
+    from streams.settings import load_settings
+
+    return business_day(instant, load_settings().paytrace.zone)
 
 
 def _ask(command: Command, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:

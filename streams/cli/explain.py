@@ -64,7 +64,7 @@ def _what(row: dict[str, Any]) -> str:
         case "EntryWaiting":
             return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
         case "PostingRequested":
-            return f"{amount} asked of abas"
+            return f"{amount} asked of abas{_value_date(row)}"
         case "EntryPosted":
             return f"{amount} posted in abas as document {row['detail']}"
         case "EntryNetted":
@@ -80,13 +80,13 @@ def _what(row: dict[str, Any]) -> str:
         case "RefundMatched":
             return f"refund of {amount} linked to its payment, by rule {row['rule']}"
         case "RestWriteOffRequested":
-            return f"{by} writes off {amount}: {row['reason']}"
+            return f"{by} writes off {amount}: {row['reason']}{_value_date(row)}"
         case "RestWrittenOff":
             return f"{amount} written off in abas as document {row['detail']}"
         case "RestWriteOffRefused":
             return f"abas refused to write off {amount}: {row['detail']}"
         case "RestWriteOffReversalRequested":
-            return f"{by} takes a write-off of {amount} back: {row['reason']}"
+            return f"{by} takes a write-off of {amount} back: {row['reason']}{_value_date(row)}"
         case "RestWriteOffReversed":
             return f"write-off of {amount} taken back in abas by document {row['detail']}"
         case "RestWriteOffReversalRefused":
@@ -97,6 +97,10 @@ def _what(row: dict[str, Any]) -> str:
 
 def _decision(row: dict[str, Any]) -> str:
     return in_words(str(row["rule"])).lower()
+
+
+def _value_date(row: dict[str, Any]) -> str:
+    return f" (value date {row['value_on']})" if row.get("value_on") else ""
 
 
 def _amount(row: dict[str, Any]) -> str:

@@ -46,6 +46,7 @@ def write(
     from schemas import catalog
     from streams import writing
     from streams.cli.errors import CannotRun
+    from streams.settings import load_settings
 
     if str(source) != "-" and not source.is_file():
         raise CannotRun(f"--from {source} is no file; name a file of JSON lines, or - for standard input")
@@ -53,7 +54,7 @@ def write(
     connection = connect(bootstrap_servers, schema_registry_url)
     partitions = writing.partition_count(connection.kafka, topic)
     with _open(source) as lines, connection.codec() as codec:
-        good, bad = writing.prepare(spec, lines, codec, partitions)
+        good, bad = writing.prepare(spec, lines, codec, partitions, zone=load_settings().paytrace.zone)
     for line in bad:
         typer.echo(str(line), err=True)
     if bad and not skip_bad:

@@ -11,9 +11,10 @@ import io
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from schemas.business_day import business_day
 from schemas.money import Money
 from streams.demo.audit import REFUND_KINDS
 
@@ -49,7 +50,7 @@ def statement_of(charges: Sequence[Mapping[str, Any]], transactions: Collection[
         elif charge["batch"] is None and str(charge["id"]) in transactions:
             paid["PAYTRACE ACH CREDIT", currency] += amount
     last = max(datetime.fromisoformat(str(charge["settled_at"])) for charge in todays)
-    booked_on = last.astimezone(UTC).date() + timedelta(days=1)
+    booked_on = business_day(last) + timedelta(days=1)
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(("Date", "Description", "Amount", "Currency"))

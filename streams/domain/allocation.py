@@ -152,5 +152,6 @@ def requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> 
         amount_minor=entry.amount_minor,
         currency=entry.currency,
         abas_open_item_id=item_id,
+        value_on=entry.value_on,
         occurred_at=at,
     )

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, assert_never
 
 import yaml
 
+from schemas.business_day import business_day
 from schemas.money import Money
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -288,6 +289,7 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
         currency=item.currency,
         decided_by=command.decided_by,
         reason=command.reason,
+        value_on=command.decided_on or business_day(command.occurred_at),
         occurred_at=command.occurred_at,
     )
     return Answer(reference, (item_id,), (asked,))
@@ -318,6 +320,7 @@ def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
         currency=known.currency,
         decided_by=command.decided_by,
         reason=command.reason,
+        value_on=command.decided_on or business_day(command.occurred_at),
         occurred_at=command.occurred_at,
     )
     return Answer(reference, items, (asked,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
+from schemas.business_day import business_day
 from schemas.records.identification import Movement
 from schemas.records.receivables import (
     Decision,
@@ -162,6 +163,7 @@ def _unmatched(entries: dict[str, Entry], event: EntryUnmatched) -> dict[str, En
         currency=entry.currency,
         method=entry.method,
         invoice_number=entry.invoice_number,
+        value_on=entry.value_on,  # no money moved, so the reversal and the money that is free again keep the day
         occurred_at=entry.occurred_at,
         released_by=event.reversal_reference,
     )
@@ -326,6 +328,7 @@ def _added(
         currency=movement.currency,
         method=movement.method,
         invoice_number=movement.invoice_number,
+        value_on=movement.value_on or business_day(movement.occurred_at),
         occurred_at=movement.occurred_at,
         takes_back=takes_back,
     )

@@ -12,7 +12,7 @@ entry: it is none of the payer's money.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from schemas.records.identification import WaitingReason
@@ -51,8 +51,9 @@ RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFU
 class Entry:
     """One document due in abas.
 
-    Units: amount_minor is minor units of currency, never negative. occurred_at is the movement's own time and becomes
-           the value date. reason and detail are what was last told of it; a changed amount takes them back.
+    Units: amount_minor is minor units of currency, never negative. value_on is the value date of its document, whenever
+           that is posted; occurred_at is when Saldo learned of the movement. reason and detail are what was last told
+           of it; a changed amount takes them back.
     payment_id is the original payment (None: a refund that is not linked yet), transaction_id the movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the one that it was requested against.
     released_by is the reversal that must be posted before this money may be matched again.
@@ -67,6 +68,7 @@ class Entry:
     currency: str
     method: PaymentMethod
     invoice_number: str | None
+    value_on: date
     occurred_at: datetime
     takes_back: str | None = None
     status: EntryStatus = EntryStatus.WAITING

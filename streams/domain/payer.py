@@ -152,7 +152,7 @@ def _took(state: State, event: PaymentPassedOn | PaymentAwaitsReference | Paymen
 
 
 def _identified(payment: PaymentToIdentify | PaymentAwaitsReference, customer: str, token: str) -> PaymentIdentified:
-    """Carries the movement's own time, which becomes its value date, however long it waited here."""
+    """Carries the movement's own value date, however long it waited here."""
     return PaymentIdentified(abas_customer_id=customer, identified_by=token, **_carried(payment))
 
 
@@ -185,5 +185,6 @@ _MOVEMENT_FIELDS = (
     "method",
     "invoice_number",
     "vault_customer_id",
+    "value_on",
     "occurred_at",
 )

@@ -10,19 +10,20 @@ fact is told at the sighting that completes its proof, once, whichever sighting 
 - a capture is reversed at most once, by whatever reversed it first;
 - sightings that cannot both be true are shown to a person, besides the facts that they prove.
 
-`occurred_at` of an event is the `observed_at` of the sighting that proved it, because PayTrace gives no time for a
-capture, a void or a return.
+`occurred_at` of an event is the `observed_at` of the sighting that proved it: when Saldo learned of it. `value_on` is
+the business day of the money, by the rules of value_dates.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from typing import Any, TypeAlias
 
+from schemas.business_day import business_day
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -60,6 +61,7 @@ from streams.domain.output import (
     Record,
     no_rule_for,
 )
+from streams.domain.value_dates import Days, reversed_on
 
 Event: TypeAlias = (
     PaymentAuthorized
@@ -148,11 +150,17 @@ _IDENTIFYING = tuple(field.name for field in fields(Identity))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that is remembered of one transaction. Units: amounts in minor units of identity.currency."""
+    """All that is remembered of one transaction. Units: amounts in minor units of identity.currency.
+
+    captured_on and refunded_on are the value dates of its money, ended_on the days of what may take that back.
+    """
 
     facts: frozenset[Fact] = frozenset()
     capture: AmountSighting | None = None
+    captured_on: date | None = None
     refund_minor: int = 0
+    refunded_on: date | None = None
+    ended_on: dict[Fact, date] = field(default_factory=dict)
     identity: Identity | None = None
     refunds: dict[str, int]
     unrecognized: frozenset[tuple[str, str]] = frozenset()
@@ -262,7 +270,8 @@ def evolve(state: State, event: Event) -> State:
         case PaymentCaptured():
             rank = RANKS[TransactionStatus.PENDING_SETTLEMENT]
             sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
-            return replace(_with(sighted, Fact.CAPTURED), identity=state.identity or _identity(event))
+            captured = _with(sighted, Fact.CAPTURED)
+            return replace(captured, captured_on=_value_on(event), identity=state.identity or _identity(event))
         case CaptureAmountChanged():
             return _with_amount(state, _changed_amount(state, event))
         case CaptureSighted():
@@ -275,18 +284,19 @@ def evolve(state: State, event: Event) -> State:
             return _with(sighted, Fact.SETTLED)
         case PaymentVoided():
             by_rule = event.reason is VoidReason.AVS_CSC_RULE
-            return _with(state, Fact.VOIDED_BY_RULE if by_rule else Fact.VOIDED)
+            return _ended(state, Fact.VOIDED_BY_RULE if by_rule else Fact.VOIDED, _value_on(event))
         case PaymentDeclined():
             return _with(state, Fact.DECLINED)
         case AchPaymentFailed():
-            return _with(state, Fact.ACH_FAILED)
+            return _ended(state, Fact.ACH_FAILED, _value_on(event))
         case AchPaymentReturned():
-            return _with(state, Fact.ACH_RETURNED)
+            return _ended(state, Fact.ACH_RETURNED, _value_on(event))
         case CaptureReversed():
             return _with(state, Fact.CAPTURE_REVERSED)
         case RefundIssued():
             issued = _with(state, Fact.REFUND_ISSUED)
-            return replace(issued, refund_minor=event.amount_minor, identity=state.identity or _identity(event))
+            issued = replace(issued, refund_minor=event.amount_minor, refunded_on=_value_on(event))
+            return replace(issued, identity=state.identity or _identity(event))
         case RefundSettled():
             return _with(state, Fact.REFUND_SETTLED)
         case RefundReversed():
@@ -338,22 +348,21 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
     match event:
         case PaymentSettled():
             amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
-            return _settled(state, event, Movement.CAPTURED, amount_minor, event.batch_number, event.settled_at)
+            return _settled(state, event, Movement.CAPTURED, amount_minor, event.batch_number)
         case RefundSettled():
-            batch_number, settled_at = event.batch_number, event.settled_at
-            return _settled(state, event, Movement.REFUNDED, event.amount_minor, batch_number, settled_at)
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor, event.batch_number)
         case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
             movement, amount_minor = _change(event)
             suffix = _change_suffix(state, event)
-            return _settled(state, event, movement, amount_minor, None, event.occurred_at, suffix)
+            return _settled(state, event, movement, amount_minor, suffix=suffix)
         case PaymentCaptured() if is_ach:
-            return _settled(state, event, Movement.CAPTURED, event.amount_minor, None, event.occurred_at)
+            return _settled(state, event, Movement.CAPTURED, event.amount_minor)
         case CaptureReversed() if is_ach:
-            return _settled(state, event, _reversal(event), event.amount_minor, None, event.occurred_at)
+            return _settled(state, event, _reversal(event), event.amount_minor)
         case RefundIssued() if is_ach:
-            return _settled(state, event, Movement.REFUNDED, event.amount_minor, None, event.occurred_at)
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor)
         case RefundReversed() if is_ach:
-            return _settled(state, event, Movement.REFUND_VOIDED, event.amount_minor, None, event.occurred_at)
+            return _settled(state, event, Movement.REFUND_VOIDED, event.amount_minor)
         case _:
             return ()
 
@@ -417,6 +426,7 @@ def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObs
             previous_minor=state.captured_minor,
             amount_minor=seen.amount_minor,
             currency=seen.currency,
+            value_on=state.captured_on,
             occurred_at=seen.observed_at,
         ),
     )
@@ -434,10 +444,19 @@ def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> t
     events: tuple[Event, ...] = ()
     if _completed(state, Fact.CAPTURED, _VOIDS | {Fact.ACH_RETURNED}, Fact.CAPTURE_REVERSED):
         reason = CaptureReversalReason.VOID if state.facts & _VOIDS else CaptureReversalReason.ACH_RETURN
-        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, **told),)
-    if _completed(state, Fact.REFUND_ISSUED, _VOIDS | {Fact.ACH_FAILED, Fact.ACH_RETURNED}, Fact.REFUND_REVERSED):
-        events += (RefundReversed(amount_minor=state.refund_minor, **told),)
+        ends = _VOIDS if state.facts & _VOIDS else {Fact.ACH_RETURNED}
+        value_on = reversed_on(_first_end(state, ends), state.captured_on)
+        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, value_on=value_on, **told),)
+    takes_it_back = _VOIDS | {Fact.ACH_FAILED, Fact.ACH_RETURNED}
+    if _completed(state, Fact.REFUND_ISSUED, takes_it_back, Fact.REFUND_REVERSED):
+        value_on = reversed_on(_first_end(state, takes_it_back), state.refunded_on)
+        events += (RefundReversed(amount_minor=state.refund_minor, value_on=value_on, **told),)
     return events
+
+
+def _first_end(state: State, facts: Collection[Fact]) -> date:
+    """The first day on which one of these facts happened; at least one of them is proved."""
+    return min(day for fact, day in state.ended_on.items() if fact in facts)
 
 
 def _completed(state: State, money: Fact, takes_it_back: frozenset[Fact], told: Fact) -> bool:
@@ -448,6 +467,7 @@ def _contradictions(state: State, reading: frozenset[Fact], seen: TransactionObs
     details = [f"{one} and {other}" for one, other in CONTRADICTIONS if {one, other} <= state.facts]
     if Fact.REFUND_ISSUED in reading and state.refund_minor != seen.amount_minor:
         details.append(f"refund amounts {state.refund_minor} and {seen.amount_minor}")
+    details += Days(seen).doubts()
     return tuple(event for detail in details for event in _contradicted(state, detail, seen))
 
 
@@ -500,6 +520,7 @@ def _tell_settled(seen: TransactionObserved) -> Event:
         currency=seen.currency,
         batch_number=seen.batch_number,
         settled_at=seen.settled_at or seen.observed_at,
+        settled_on=Days(seen).settled_on(),
         occurred_at=seen.observed_at,
     )
 
@@ -512,6 +533,7 @@ def _tell_refund_settled(seen: TransactionObserved) -> Event:
         currency=seen.currency,
         batch_number=seen.batch_number,
         settled_at=seen.settled_at or seen.observed_at,
+        settled_on=Days(seen).settled_on(),
         occurred_at=seen.observed_at,
     )
 
@@ -524,6 +546,7 @@ def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
         amount_minor=seen.amount_minor,
         currency=seen.currency,
         reason=reason,
+        value_on=Days(seen).ended_on(),
         occurred_at=seen.observed_at,
     )
 
@@ -542,13 +565,19 @@ def _tell_declined(seen: TransactionObserved) -> Event:
 
 def _tell_ach_failed(seen: TransactionObserved) -> Event:
     return AchPaymentFailed(
-        paytrace_transaction_id=seen.paytrace_transaction_id, raw_status=seen.raw_status, occurred_at=seen.observed_at
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        raw_status=seen.raw_status,
+        value_on=Days(seen).ended_on(),
+        occurred_at=seen.observed_at,
     )
 
 
 def _tell_ach_returned(seen: TransactionObserved) -> Event:
     return AchPaymentReturned(
-        paytrace_transaction_id=seen.paytrace_transaction_id, return_code=seen.return_code, occurred_at=seen.observed_at
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        return_code=seen.return_code,
+        value_on=Days(seen).ended_on(),
+        occurred_at=seen.observed_at,
     )
 
 
@@ -556,20 +585,30 @@ def _tell_ach_returned(seen: TransactionObserved) -> Event:
 _TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
     Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_told_by(seen)),
     Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_told_by(seen)),
-    Fact.CAPTURED: lambda seen: PaymentCaptured(**_told_by(seen)),
+    Fact.CAPTURED: lambda seen: PaymentCaptured(value_on=Days(seen).money_on(), **_told_by(seen)),
     Fact.SETTLED: _tell_settled,
     Fact.VOIDED: _tell_voided(VoidReason.VOID),
     Fact.VOIDED_BY_RULE: _tell_voided(VoidReason.AVS_CSC_RULE),
     Fact.DECLINED: _tell_declined,
     Fact.ACH_FAILED: _tell_ach_failed,
     Fact.ACH_RETURNED: _tell_ach_returned,
-    Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_told_by(seen)),
+    Fact.REFUND_ISSUED: lambda seen: RefundIssued(value_on=Days(seen).money_on(), **_told_by(seen)),
     Fact.REFUND_SETTLED: _tell_refund_settled,
 }
 
 
 def _with(state: State, fact: Fact) -> State:
     return replace(state, facts=state.facts | {fact})
+
+
+def _ended(state: State, fact: Fact, on: date) -> State:
+    return replace(_with(state, fact), ended_on={**state.ended_on, fact: on})
+
+
+def _value_on(event: Any) -> date:
+    """The value date of an event that moves money or ends a payment."""
+    on: date | None = getattr(event, "value_on", None)
+    return on or business_day(event.occurred_at)
 
 
 def _with_amount(state: State, sighting: AmountSighting) -> State:
@@ -606,6 +645,7 @@ def _movement(
         invoice_number=identity.invoice_number,
         vault_customer_id=identity.vault_customer_id,
         tokens=tokens_of(transaction_id, identity.vault_customer_id, identity.invoice_number),
+        value_on=_value_on(event),
         occurred_at=event.occurred_at,
     )
     return (Output(IDENTIFICATION_INBOX, to_identify),)
@@ -616,13 +656,17 @@ def _settled(
     event: Event,
     movement: Movement,
     amount_minor: int,
-    batch_number: int | None,
-    settled_at: datetime,
+    batch_number: int | None = None,
+    *,
     suffix: str = "",
 ) -> tuple[Output, ...]:
+    """One line for the bank. A settlement has a time of its own; other money counts on its value date."""
     if state.identity is None or not amount_minor:
         return ()
     identity = state.identity
+    settled_at, moved_on = event.occurred_at, _value_on(event)
+    if isinstance(event, PaymentSettled | RefundSettled):
+        settled_at, moved_on = event.settled_at, event.settled_on or business_day(event.settled_at)
     settled = MoneySettled(
         settlement_account=f"{identity.merchant}/{identity.currency}",
         line_id=f"{event.paytrace_transaction_id}:{movement}{suffix}",
@@ -633,6 +677,7 @@ def _settled(
         method=identity.method,
         batch_number=batch_number,
         settled_at=settled_at,
+        moved_on=moved_on,
         occurred_at=event.occurred_at,
     )
     return (Output(SETTLEMENT_INBOX, settled),)

@@ -61,9 +61,9 @@ def _next_step(state: State, at: datetime) -> tuple[Event, ...]:
 
 
 def _waiting(state: State) -> Iterator[Entry]:
-    """Waiting entries, oldest movement first; equally old ones in order of arrival."""
+    """Waiting entries by business day, then by when they were learned of; equal ones in order of arrival."""
     waiting = (entry for entry in state.entries.values() if entry.is_waiting)
-    return iter(sorted(waiting, key=lambda entry: entry.occurred_at))
+    return iter(sorted(waiting, key=lambda entry: (entry.value_on, entry.occurred_at)))
 
 
 def _net_nothing(state: State, at: datetime) -> tuple[Event, ...]:

@@ -8,9 +8,10 @@ an entry is requested once under a posting reference of its own, and whatever ca
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import reduce
 
+from schemas.business_day import business_day
 from schemas.failures import Unreadable
 from schemas.records.erp import (
     CashReceiptPosted,
@@ -150,6 +151,7 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         currency=payment.currency,
         method=payment.method,
         invoice_number=payment.invoice_number,
+        value_on=payment.value_on,
         occurred_at=payment.occurred_at,
     )
     return (recorded,)
@@ -290,7 +292,7 @@ def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | 
 def _command(
     state: State, entry: Entry, event: PostingRequested
 ) -> PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt:
-    """The value date is the day on which the money moved, in UTC, however late it is posted."""
+    """The value date is the business day on which the money moved, however late it is seen, identified or posted."""
     receipt = entry if entry.is_receipt else state.entries[entry.reverses or entry.posting_reference]
     if entry.on_account and entry.is_receipt:
         return PostOnAccountReceipt(
@@ -300,7 +302,7 @@ def _command(
             amount_minor=entry.amount_minor,
             currency=entry.currency,
             method=entry.method,
-            value_on=entry.occurred_at.astimezone(UTC).date(),
+            value_on=entry.value_on,
             occurred_at=event.occurred_at,
         )
     if entry.is_receipt:
@@ -313,7 +315,7 @@ def _command(
             amount_minor=entry.amount_minor,
             currency=entry.currency,
             method=entry.method,
-            value_on=entry.occurred_at.astimezone(UTC).date(),
+            value_on=entry.value_on,
             occurred_at=event.occurred_at,
         )
     return ReverseCashReceipt(
@@ -327,13 +329,13 @@ def _command(
         currency=entry.currency,
         method=entry.method,
         reason=_REASONS[entry.kind],
-        value_on=entry.occurred_at.astimezone(UTC).date(),
+        value_on=entry.value_on,
         occurred_at=event.occurred_at,
     )
 
 
 def _write_off_command(event: RestWriteOffRequested) -> PostWriteOff:
-    """The value date is the day of the decision: no money moves."""
+    """The value date is the business day of the decision: no money moves."""
     return PostWriteOff(
         posting_reference=event.posting_reference,
         paytrace_transaction_id=event.paytrace_transaction_id,
@@ -342,14 +344,14 @@ def _write_off_command(event: RestWriteOffRequested) -> PostWriteOff:
         invoice_number=event.invoice_number,
         amount_minor=event.amount_minor,
         currency=event.currency,
-        value_on=event.occurred_at.astimezone(UTC).date(),
+        value_on=event.value_on or business_day(event.occurred_at),
         reason=event.reason,
         occurred_at=event.occurred_at,
     )
 
 
 def _write_off_reversal_command(event: RestWriteOffReversalRequested) -> ReverseWriteOff:
-    """The value date is the day of the decision, as it was for the write-off."""
+    """The value date is the business day of the decision, as it was for the write-off."""
     return ReverseWriteOff(
         posting_reference=event.posting_reference,
         paytrace_transaction_id=event.paytrace_transaction_id,
@@ -359,6 +361,6 @@ def _write_off_reversal_command(event: RestWriteOffReversalRequested) -> Reverse
         invoice_number=event.invoice_number,
         amount_minor=event.amount_minor,
         currency=event.currency,
-        value_on=event.occurred_at.astimezone(UTC).date(),
+        value_on=event.value_on or business_day(event.occurred_at),
         occurred_at=event.occurred_at,
     )

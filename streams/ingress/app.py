@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from schemas.business_day import PAYTRACE_ZONE
 from schemas.codec import Codec
 from schemas.failures import Unreadable
 from schemas.records.payments import TransactionObserved
@@ -74,8 +76,9 @@ class Ingress:
         codec: Codec,
         *,
         now: Callable[[], float] = time.time,
+        zone: ZoneInfo = PAYTRACE_ZONE,
     ) -> None:
-        """Wire the ways in; now gives seconds since the epoch, for the replay window."""
+        """Wire the ways in; now gives seconds since the epoch, for the replay window; zone is the merchant's."""
         self._settings = settings
         self._delivery = delivery
         self._rate = RateLimit(settings.rate_per_s, settings.burst, time.monotonic)
@@ -90,7 +93,7 @@ class Ingress:
             at_once=settings.look_ups_at_once,
             retry_after_s=settings.retry_after_s,
         )
-        ways = Ways(gateway, hints, codec, settings, lambda: datetime.fromtimestamp(now(), UTC))
+        ways = Ways(gateway, hints, codec, settings, lambda: datetime.fromtimestamp(now(), UTC), zone)
         self._ways = self._open_ways(ways, now)
         self._silent_post = WayIn("silent-post", _FORM, SILENT_POST_MAX_BYTES, _anybody, _unsigned, ways.silent_post)
         self._pages: Mapping[str, Callable[[], Awaitable[Response]]] = {

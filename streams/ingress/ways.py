@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from schemas.business_day import PAYTRACE_ZONE, with_days
 from schemas.codec import Codec
 from schemas.failures import Unreadable
 from schemas.records.payments import ObservedBy, TransactionObserved
@@ -38,6 +40,7 @@ class Ways:
         codec: Codec,
         settings: IngressSettings,
         now: Callable[[], datetime],
+        zone: ZoneInfo = PAYTRACE_ZONE,
     ) -> None:
         self._gateway = gateway
         self._hints = hints
@@ -46,6 +49,7 @@ class Ways:
         self._most = settings.max_observations
         self._most_ahead_s = settings.replay_window_s
         self._now = now
+        self._zone = zone
 
     async def hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
         """The records of a signed hook: its own rows, or what the gateway says of the id that it names."""
@@ -103,11 +107,12 @@ class Ways:
         return await self._hints.settle(transaction_id, ObservedBy.SILENT_POST, "parmList.TRANSACTIONID")
 
     async def observations(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """Records in our own schema."""
+        """Records in our own schema; business days that they leave out are filled in, in the merchant's zone."""
         text = reading.to_text(body)
         await _apart(guard.guard_text, text)
         latest = self._now() + timedelta(seconds=self._most_ahead_s)
-        return read_observations(reading.to_json(text), self._most, self._codec, latest)
+        records = read_observations(reading.to_json(text), self._most, self._codec, latest)
+        return tuple(with_days(record, self._zone) for record in records)
 
 
 async def _apart(look: Callable[[str], None], text: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
@@ -94,6 +96,29 @@ def ach_cleared_then_returned() -> Sequence[Told]:
         seen(Status.ACH_CLEARED, kind=Kind.ACH_SALE, minute=2),
         seen(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=3, return_code="R01"),
     ]
+
+
+def seen_four_weeks_late() -> Sequence[Told]:
+    """Created on 23 October, its refund on 2 November, both seen on 20 November; the match is undone and made again."""
+    october, november = datetime(2026, 10, 24, 3, tzinfo=UTC), datetime(2026, 11, 3, 4, tzinfo=UTC)
+    sale = sighting(Status.SETTLED, minute=1, settled_at=october, batch=17)
+    sale = replace(sale, created_at=october, created_on=date(2026, 10, 23), settled_on=date(2026, 10, 23))
+    refund = sighting(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=2)
+    refund = replace(refund, created_at=november, created_on=date(2026, 11, 2))
+    return [
+        (PAYTRACE, sale),
+        (PAYTRACE, refund),
+        *invoiced("i1", 100_00, "RE-1", minute=3),
+        decided(UnmatchEntry, 4, posting_reference=f"PT{PAYMENT}"),
+        decided(PutOnAccount, 5, posting_reference=f"PT{PAYMENT}A1"),
+    ]
+
+
+def clock_of_paytrace_days_ahead() -> Sequence[Told]:
+    """Created and settled in our future: booked on the day of the sighting, and reported."""
+    ahead = sighting(Status.SETTLED, minute=1, settled_at=at(60 * 24 * 5), batch=17)
+    ahead = replace(ahead, created_at=at(60 * 24 * 5), created_on=date(2026, 11, 25), settled_on=date(2026, 11, 25))
+    return [*invoiced("i1", 100_00, "RE-1"), (PAYTRACE, ahead)]
 
 
 def voided_by_rule_103() -> Sequence[Told]:
@@ -241,6 +266,8 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     partial_refund_after_settlement,
     repeated_refunds,
     ach_cleared_then_returned,
+    seen_four_weeks_late,
+    clock_of_paytrace_days_ahead,
     voided_by_rule_103,
     unknown_invoice_then_known,
     tie,

@@ -14,6 +14,7 @@ NAMES = sorted(path.parent.name for path in ROOT.glob("*/input.jsonl"))
 DOCUMENTS = {
     "ach_cleared_then_returned": ["PT79388123", "PT79388123N"],
     "amount_differs": ["PT79388123"],
+    "clock_of_paytrace_days_ahead": ["PT79388123"],
     "deposit_of_a_batch": ["PT79388123", "PT9001"],
     "divided_by_hand_and_put_on_account": [
         "PT2",
@@ -29,6 +30,7 @@ DOCUMENTS = {
     "partial_refund_after_settlement": ["PT79388123", "PT9001"],
     "repeated_refunds": ["PT79388123", "PT9001", "PT9002", "PT9003"],
     "sale_posted": ["PT79388123"],
+    "seen_four_weeks_late": ["PT79388123", "PT79388123A1", "PT79388123U1", "PT9001"],
     "short_payment_confirmed_and_rest_written_off": ["PT79388123", "PT79388123W1"],
     "three_part_payments_of_one_invoice": ["PT1", "PT2", "PT3"],
     "tie": [],

@@ -75,6 +75,7 @@ class Script:
 
     currency: str = "USD"
     now: datetime = NOON
+    value_on: date | None = None  # of what follows; None: the day on which it happens
     messages: list[Incoming] = field(default_factory=list)
     _offsets: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
 
@@ -141,6 +142,7 @@ class Script:
                 avs_response="",
                 csc_response="",
                 created_at=self.now,
+                created_on=self.value_on,
                 raw_created="11/20/2026 12:00:00 PM",
                 raw_settled="",
                 observed_at=self.now,
@@ -292,7 +294,11 @@ class Script:
         )
 
     def requested(self, payment: str, signed_minor: int) -> Incoming:
-        return self._journal(PostingRequested(abas_open_item_id=f"OI-{payment}", **self._entry(payment, signed_minor)))
+        return self._journal(
+            PostingRequested(
+                abas_open_item_id=f"OI-{payment}", value_on=self.value_on, **self._entry(payment, signed_minor)
+            )
+        )
 
     def entry_posted(self, payment: str, signed_minor: int) -> Incoming:
         return self._journal(
@@ -416,6 +422,7 @@ class Script:
             "currency": self.currency,
             "invoice_number": f"RE-{payment}",
             "card_last_four": "1111",
+            "value_on": self.value_on,
             "occurred_at": self.now,
         }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -46,6 +48,21 @@ def test_equal_lines_are_equal_records_and_other_content_is_another_event() -> N
     same, again, other = (prove(text)[0][0].record for text in (line(), line(), line(RECORD | {"amount_minor": 1})))
     assert same == again
     assert header_map(same.headers)["ce_id"] != header_map(other.headers)["ce_id"]
+
+
+def test_an_observation_without_business_days_gets_those_of_the_merchants_zone() -> None:
+    """The evening of 31 December in Los Angeles is the morning of 1 January in Berlin."""
+    undated = {name: value for name, value in RECORD.items() if not name.endswith("_on")}
+    undated |= {"created_at": "2027-01-01T06:00:00Z", "observed_at": "2027-01-02T06:00:00Z"}
+    for zone, created, observed in (
+        ("America/Los_Angeles", date(2026, 12, 31), date(2027, 1, 1)),
+        ("Europe/Berlin", date(2027, 1, 1), date(2027, 1, 2)),
+    ):
+        (good,), _ = prepare(OBSERVATIONS, [line(undated)], Codec(), 4, zone=ZoneInfo(zone))
+        record = Codec().decode(good.record.value)
+        assert (record.created_on, record.settled_on, record.observed_on) == (created, None, observed)
+    stated, _ = prove(line(undated | {"created_on": "2026-12-30"}))
+    assert Codec().decode(stated[0].record.value).created_on == date(2026, 12, 30)
 
 
 class OneId:

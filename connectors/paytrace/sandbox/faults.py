@@ -3,6 +3,9 @@
 A rule says how often (count: the next n requests; share: that part of them) and where (path prefix). Faults sit
 in front of the sandbox as ASGI middleware, so that the sandbox itself stays honest. They are not durable: a
 restarted sandbox is a healthy one.
+
+clock_skew lets a request meet a clock that is that many seconds ahead, or behind when negative. Restricted to a charge
+path it makes transactions that were created weeks before anybody sees them, or that will be created in days.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.paytrace.sandbox.store import MICROS, SKEW_US
+
 ADMIN_PREFIX: Final = "/_sandbox"
 NAMES: Final = (
     "latency",
@@ -26,6 +31,7 @@ NAMES: Final = (
     "wrong_content_type",
     "rate_limit",
     "accepted_422",
+    "clock_skew",
     "hook_lost",
     "hook_late",
     "hook_duplicated",
@@ -33,7 +39,7 @@ NAMES: Final = (
     "hook_clock_skew",
 )
 # Faults whose plain number means seconds; for the others it is a count.
-_TIMED: Final = frozenset({"latency", "latency_after", "hook_late", "hook_clock_skew"})
+_TIMED: Final = frozenset({"latency", "latency_after", "clock_skew", "hook_late", "hook_clock_skew"})
 _UNAVAILABLE_PAGE: Final = (
     b"<html><head><title>Service Unavailable</title></head><body>Service Unavailable</body></html>"
 )
@@ -133,6 +139,17 @@ class FaultLayer:
         if scope["type"] != "http" or path.startswith(ADMIN_PREFIX):
             await self._app(scope, receive, send)
             return
+        strikes = self._faults.strikes
+        if (rule := strikes("clock_skew", path)) is not None:
+            skew = SKEW_US.set(int(rule.seconds * MICROS))
+            try:
+                await self._answer_badly(receive, send, scope, path)
+            finally:
+                SKEW_US.reset(skew)
+        else:
+            await self._answer_badly(receive, send, scope, path)
+
+    async def _answer_badly(self, receive: Receive, send: Send, scope: Scope, path: str) -> None:
         strikes = self._faults.strikes
         if (rule := strikes("latency", path)) is not None:
             await asyncio.sleep(rule.seconds)

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +73,10 @@ CREATE INDEX IF NOT EXISTS recurrence_due ON recurrence (due_at) WHERE due_at IS
 
 # Books of another shape are refused at once instead of failing at the first question that meets the difference.
 _VERSION = zlib.crc32(_SCHEMA.encode()) & 0x7FFF_FFFF
+
+
+# How far the clock is off for the request at hand; see the fault clock_skew.
+SKEW_US: Final[ContextVar[int]] = ContextVar("sandbox_clock_skew_us", default=0)
 
 
 class Store:
@@ -156,8 +161,8 @@ class Store:
     # --- clock
 
     def now_us(self) -> int:
-        """The sandbox clock."""
-        return time.time_ns() // 1000 + self._offset_us
+        """The sandbox clock, as the request at hand sees it."""
+        return time.time_ns() // 1000 + self._offset_us + SKEW_US.get()
 
     def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
         """Move the clock by seconds or to an instant; it keeps running from there.

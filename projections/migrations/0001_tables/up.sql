@@ -56,8 +56,10 @@ CREATE TABLE IF NOT EXISTS fct_observations
     batch_number Nullable(Int32),
     return_code LowCardinality(String),
     created_at DateTime64(6, 'UTC'),
+    created_on Date32,
     settled_at Nullable(DateTime64(6, 'UTC')),
     observed_at DateTime64(6, 'UTC'),
+    observed_on Date32,
     observed_by LowCardinality(String),
     raw String CODEC(ZSTD)
 )
@@ -89,6 +91,7 @@ CREATE TABLE IF NOT EXISTS fct_payment_events
     batch_number Nullable(Int32),
     detail String,
     settled_at Nullable(DateTime64(6, 'UTC')),
+    value_on Date32,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
@@ -175,6 +178,7 @@ CREATE TABLE IF NOT EXISTS fct_entries
     netted_with String,
     abas_document_id String,
     abas_document_number String,
+    value_on Nullable(Date32),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
@@ -533,6 +537,7 @@ CREATE TABLE IF NOT EXISTS fct_write_offs
     reason String,
     detail String,
     abas_document_number String,
+    value_on Nullable(Date32),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree
@@ -562,7 +567,11 @@ sightings AS
         argMax(seen.currency, seen.source_offset) AS currency,
         argMax(seen.method, seen.source_offset) AS method,
         argMax(seen.merchant, seen.source_offset) AS merchant,
-        argMax(seen.kind, seen.source_offset) AS kind
+        argMax(seen.kind, seen.source_offset) AS kind,
+        -- A row that cannot be read is dated 1970, and a clock ahead of ours dates it in the future: then it counts on
+        -- the day on which it was seen.
+        min(if(seen.created_on < toDate32('1990-01-01'), seen.observed_on, least(seen.created_on, seen.observed_on)))
+            AS opened_on
     FROM fct_observations AS seen FINAL
     GROUP BY paytrace_transaction_id
 ),
@@ -643,6 +652,8 @@ SELECT
     folded.card_last_four AS card_last_four,
     folded.needs_attention AS needs_attention,
     folded.opened_at AS opened_at,
+    if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
+        AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count
 FROM folded
@@ -797,19 +808,29 @@ facts AS
     FROM fct_payment_events FINAL
     WHERE term != ''
 ),
--- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
--- to the day of their payment too.
+-- The day of a line is the value date of the money: what follows downstream belongs to that day, also when it was seen or
+-- posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
+-- to the day of their payment too. A document that was asked for bears the value date that was asked for, so a day on
+-- which abas holds another one does not close. money_at is when Saldo learned of it.
 moments AS
 (
     SELECT
         paytrace_transaction_id,
         minIf(occurred_at, record_type IN ('PaymentCaptured', 'RefundReversed')) AS in_at,
         countIf(record_type IN ('PaymentCaptured', 'RefundReversed')) AS ins,
+        minIf(value_on, record_type IN ('PaymentCaptured', 'RefundReversed')) AS in_on,
         minIf(occurred_at, side = -1) AS out_at,
+        minIf(value_on, side = -1) AS out_on,
         countIf(side = -1) AS outs
     FROM facts
     GROUP BY paytrace_transaction_id
+),
+requested AS
+(
+    SELECT posting_reference, argMax(value_on, source_offset) AS requested_on
+    FROM fct_entries FINAL
+    WHERE record_type = 'PostingRequested' AND value_on IS NOT NULL
+    GROUP BY posting_reference
 ),
 documents AS
 (
@@ -882,6 +903,16 @@ SELECT
         moments.outs > 0, moments.out_at,
         lines.occurred_at
     ) AS money_at,
+    coalesce(
+        requested.requested_on,
+        multiIf(
+            lines.side >= 0 AND moments.ins > 0, moments.in_on,
+            lines.side < 0 AND moments.outs > 0, moments.out_on,
+            moments.ins > 0, moments.in_on,
+            moments.outs > 0, moments.out_on,
+            toDate32(toTimeZone(lines.occurred_at, 'America/Los_Angeles'))
+        )
+    ) AS value_on,
     lines.occurred_at AS occurred_at,
     lines.recorded_at AS recorded_at,
     lines.source_topic AS source_topic,
@@ -889,6 +920,7 @@ SELECT
     lines.source_offset AS source_offset
 FROM lines
 LEFT JOIN moments USING (paytrace_transaction_id)
+LEFT JOIN requested ON requested.posting_reference = lines.posting_reference
 COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'
 ;
 CREATE VIEW IF NOT EXISTS rpt_bank_lines_now AS

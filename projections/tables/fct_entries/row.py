@@ -62,6 +62,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "netted_with": getattr(record, "netted_with", ""),
             "abas_document_id": getattr(record, "abas_document_id", ""),
             "abas_document_number": getattr(record, "abas_document_number", ""),
+            "value_on": getattr(record, "value_on", None),
             "occurred_at": record.occurred_at,
         },
     )
@@ -113,6 +114,7 @@ TABLE = Table(
         "netted_with",
         "abas_document_id",
         "abas_document_number",
+        "value_on",
         "occurred_at",
     ),
     reads=ENTRY_EVENTS,

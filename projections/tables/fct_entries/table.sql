@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS fct_entries
     netted_with String,
     abas_document_id String,
     abas_document_number String,
+    value_on Nullable(Date32),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree

@@ -6,6 +6,7 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.tables.table import Row, Table
+from schemas.business_day import business_day
 from schemas.records.payments import TransactionObserved
 
 
@@ -35,8 +36,10 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "batch_number": record.batch_number,
             "return_code": record.return_code or "",
             "created_at": record.created_at,
+            "created_on": record.created_on or business_day(record.created_at),
             "settled_at": record.settled_at,
             "observed_at": record.observed_at,
+            "observed_on": record.observed_on or business_day(record.observed_at),
             "observed_by": record.observed_by.value,
             "raw": record.raw,
         },
@@ -66,8 +69,10 @@ TABLE = Table(
         "batch_number",
         "return_code",
         "created_at",
+        "created_on",
         "settled_at",
         "observed_at",
+        "observed_on",
         "observed_by",
         "raw",
     ),

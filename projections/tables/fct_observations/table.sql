@@ -26,8 +26,10 @@ CREATE TABLE IF NOT EXISTS fct_observations
     batch_number Nullable(Int32),
     return_code LowCardinality(String),
     created_at DateTime64(6, 'UTC'),
+    created_on Date32,
     settled_at Nullable(DateTime64(6, 'UTC')),
     observed_at DateTime64(6, 'UTC'),
+    observed_on Date32,
     observed_by LowCardinality(String),
     raw String CODEC(ZSTD)
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.tables.table import Row, Table
+from schemas.business_day import business_day
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -93,6 +94,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "batch_number": getattr(record, "batch_number", None),
             "detail": _detail(record),
             "settled_at": getattr(record, "settled_at", None),
+            "value_on": getattr(record, "value_on", None) or business_day(record.occurred_at),
             "occurred_at": record.occurred_at,
         },
     )
@@ -140,6 +142,7 @@ TABLE = Table(
         "batch_number",
         "detail",
         "settled_at",
+        "value_on",
         "occurred_at",
     ),
     reads=PAYMENT_RECORDS,

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS fct_payment_events
     batch_number Nullable(Int32),
     detail String,
     settled_at Nullable(DateTime64(6, 'UTC')),
+    value_on Date32,
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree

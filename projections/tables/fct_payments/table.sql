@@ -8,7 +8,11 @@ sightings AS
         argMax(seen.currency, seen.source_offset) AS currency,
         argMax(seen.method, seen.source_offset) AS method,
         argMax(seen.merchant, seen.source_offset) AS merchant,
-        argMax(seen.kind, seen.source_offset) AS kind
+        argMax(seen.kind, seen.source_offset) AS kind,
+        -- A row that cannot be read is dated 1970, and a clock ahead of ours dates it in the future: then it counts on
+        -- the day on which it was seen.
+        min(if(seen.created_on < toDate32('1990-01-01'), seen.observed_on, least(seen.created_on, seen.observed_on)))
+            AS opened_on
     FROM fct_observations AS seen FINAL
     GROUP BY paytrace_transaction_id
 ),
@@ -89,6 +93,8 @@ SELECT
     folded.card_last_four AS card_last_four,
     folded.needs_attention AS needs_attention,
     folded.opened_at AS opened_at,
+    if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
+        AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count
 FROM folded

@@ -42,6 +42,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "reason": getattr(record, "reason", ""),
             "detail": getattr(record, "detail", ""),
             "abas_document_number": getattr(record, "abas_document_number", ""),
+            "value_on": getattr(record, "value_on", None),
             "occurred_at": record.occurred_at,
         },
     )
@@ -61,6 +62,7 @@ TABLE = Table(
         "reason",
         "detail",
         "abas_document_number",
+        "value_on",
         "occurred_at",
     ),
     reads=WRITE_OFF_EVENTS,

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS fct_write_offs
     reason String,
     detail String,
     abas_document_number String,
+    value_on Nullable(Date32),
     occurred_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree

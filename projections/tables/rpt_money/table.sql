@@ -6,19 +6,29 @@ facts AS
     FROM fct_payment_events FINAL
     WHERE term != ''
 ),
--- The day of a line is the day on which the payment moved: what follows downstream belongs to that day, also when it
--- was posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
--- to the day of their payment too.
+-- The day of a line is the value date of the money: what follows downstream belongs to that day, also when it was seen or
+-- posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
+-- to the day of their payment too. A document that was asked for bears the value date that was asked for, so a day on
+-- which abas holds another one does not close. money_at is when Saldo learned of it.
 moments AS
 (
     SELECT
         paytrace_transaction_id,
         minIf(occurred_at, record_type IN ('PaymentCaptured', 'RefundReversed')) AS in_at,
         countIf(record_type IN ('PaymentCaptured', 'RefundReversed')) AS ins,
+        minIf(value_on, record_type IN ('PaymentCaptured', 'RefundReversed')) AS in_on,
         minIf(occurred_at, side = -1) AS out_at,
+        minIf(value_on, side = -1) AS out_on,
         countIf(side = -1) AS outs
     FROM facts
     GROUP BY paytrace_transaction_id
+),
+requested AS
+(
+    SELECT posting_reference, argMax(value_on, source_offset) AS requested_on
+    FROM fct_entries FINAL
+    WHERE record_type = 'PostingRequested' AND value_on IS NOT NULL
+    GROUP BY posting_reference
 ),
 documents AS
 (
@@ -91,6 +101,16 @@ SELECT
         moments.outs > 0, moments.out_at,
         lines.occurred_at
     ) AS money_at,
+    coalesce(
+        requested.requested_on,
+        multiIf(
+            lines.side >= 0 AND moments.ins > 0, moments.in_on,
+            lines.side < 0 AND moments.outs > 0, moments.out_on,
+            moments.ins > 0, moments.in_on,
+            moments.outs > 0, moments.out_on,
+            toDate32(toTimeZone(lines.occurred_at, 'America/Los_Angeles'))
+        )
+    ) AS value_on,
     lines.occurred_at AS occurred_at,
     lines.recorded_at AS recorded_at,
     lines.source_topic AS source_topic,
@@ -98,4 +118,5 @@ SELECT
     lines.source_offset AS source_offset
 FROM lines
 LEFT JOIN moments USING (paytrace_transaction_id)
+LEFT JOIN requested ON requested.posting_reference = lines.posting_reference
 COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'

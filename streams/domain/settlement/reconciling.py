@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
+from schemas.business_day import business_day
 from schemas.failures import Unreadable
 from schemas.records.identification import Movement
 from schemas.records.settlement import (
@@ -262,14 +263,15 @@ def _on_request(state: State, request: Request) -> tuple[Event, ...]:
 
 
 def _of_money(money: MoneySettled) -> SettlementLineRecorded:
+    moved_on = money.moved_on or business_day(money.settled_at)
     return SettlementLineRecorded(
         settlement_account=money.settlement_account,
         line_id=money.line_id,
         kind=_OF_MOVEMENT.get(money.movement, SettlementLineKind.UNKNOWN),
         amount_minor=money.amount_minor,
         currency=money.currency,
-        moved_on=money.settled_at.astimezone(UTC).date(),
-        book_on=money.settled_at.astimezone(UTC).date(),
+        moved_on=moved_on,
+        book_on=moved_on,
         card_type=money.method.value,
         batch_number=money.batch_number,
         settled_at=money.settled_at,

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -235,6 +235,14 @@ def test_observations_are_taken_as_they_are(client: Direct, log: MemoryLog) -> N
     assert (answer.status, answer.json["accepted"]) == (200, 10)
     assert sorted(to_json(record)["paytrace_transaction_id"] for record in kept(log)) == [str(n) for n in range(10)]
     assert {observation_id(record) for record in kept(log)} == set(answer.json["event_ids"])
+
+
+def test_observations_without_business_days_get_those_of_the_merchants_zone(client: Direct, log: MemoryLog) -> None:
+    undated = {name: value for name, value in OBSERVATION.items() if not name.endswith("_on")}
+    undated |= {"created_at": "2026-11-02T07:30:00Z", "paytrace_transaction_id": "undated"}
+    assert client.observations({"observations": [undated, OBSERVATION | {"created_on": "2026-11-17"}]}).status == 200
+    dates = {record.paytrace_transaction_id: record.created_on for record in kept(log)}
+    assert dates == {"undated": date(2026, 11, 1), OBSERVATION["paytrace_transaction_id"]: date(2026, 11, 17)}
 
 
 # -- away ----------------------------------------------------------------------------------------------------------

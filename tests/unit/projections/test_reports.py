@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -128,12 +128,45 @@ def test_the_bridge_closes_in_each_currency(day: Store) -> None:
     assert asked(day, "payments_that_do_not_balance") == ()
 
 
-def test_days_are_days_of_the_configured_zone(day: Store) -> None:
+def test_days_are_business_days_of_the_merchant(day: Store) -> None:
     """The second capture is at 00:00 in Los Angeles, a day after the first; in UTC both are on other days."""
     days = {row["day"] for row in asked(day, "bridge_by_day")}
     assert days == {"2026-11-20", "2026-11-21"}
-    assert {row["day"] for row in asked(day, "bridge_by_day", zone="Pacific/Kiritimati")} == {"2026-11-21"}
     assert all(row["residual_minor"] == 0 for row in asked(day, "bridge_by_day"))
+
+
+def test_a_payment_counts_on_its_business_day_whenever_it_was_seen_and_posted(store: Store) -> None:
+    """A payment of 1 November that was seen on the 20th and posted on the 22nd."""
+    script = Script(value_on=date(2026, 11, 1))
+    script.captured("1", 125_00)
+    script.identified("1", 125_00)
+    script.requested("1", 125_00)
+    script.wait(days=2)
+    script.posted("1", 125_00)
+    script.entry_posted("1", 125_00)
+    project(store, script.messages)
+    (bridge,) = asked(store, "bridge_by_day")
+    assert (bridge["day"], bridge["captured_minor"], bridge["posted_minor"]) == ("2026-11-01", 125_00, 125_00)
+    assert bridge["residual_minor"] == 0
+    (activity,) = asked(store, "activity_by_day_method_and_state")
+    assert (activity["day"], activity["payment_count"]) == ("2026-11-01", 1)
+    requested = [row for row in asked(store, "explain", id="1") if row["what"] == "PostingRequested"]
+    assert [row["value_on"] for row in requested] == ["2026-11-01"]
+    story = asked(store, "story_of_one_payment", paytrace_transaction_id="1")
+    assert any("value date 2026-11-01" in str(row["what"]) for row in story)
+
+
+def test_a_document_asked_for_with_another_day_opens_both_days(store: Store) -> None:
+    """Nothing forces the day of a document onto the day of its payment: a wrong one shows."""
+    script = Script(value_on=date(2026, 11, 1))
+    script.captured("1", 125_00)
+    script.identified("1", 125_00)
+    script.value_on = date(2026, 11, 20)
+    script.requested("1", 125_00)
+    script.posted("1", 125_00)
+    project(store, script.messages)
+    residuals = {row["day"]: row["residual_minor"] for row in asked(store, "bridge_by_day")}
+    assert residuals == {"2026-11-01": 125_00, "2026-11-20": -125_00}
 
 
 def test_what_is_left_open_is_named(store: Store) -> None:

@@ -1,0 +1,78 @@
+"""The three deciders behind each other in memory, from what PayTrace shows to what is asked of abas."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
+from schemas.records.payments import TransactionObserved
+from schemas.records.receivables import OpenItemObserved
+from schemas.references import invoice_token
+from streams.domain import payer, payment, receivables
+from streams.ports import ErpCommand
+from tests.support.builders import Ledger, done, key_by
+
+
+class MoneyLine:
+    """One customer's money; abas carries out everything that it is asked for."""
+
+    def __init__(self, *items: OpenItemObserved) -> None:
+        self.payments = Ledger(payment, key_by("paytrace_transaction_id"))
+        self.payers = Ledger(payer, _token_of)
+        self.receivables = Ledger(receivables, key_by("abas_customer_id"))
+        self.commands: list[ErpCommand] = []
+        for item in items:
+            self._receivable(item)
+            token = invoice_token(item.invoice_number)
+            assert token is not None
+            self.payers.when(
+                OpenItemReferenced(
+                    token=token,
+                    abas_customer_id=item.abas_customer_id,
+                    abas_open_item_id=item.abas_open_item_id,
+                    observed_at=item.observed_at,
+                )
+            )
+
+    def shows(self, *sightings: TransactionObserved) -> list[ErpCommand]:
+        """PayTrace shows these; the commands that follow, also of what abas made of them."""
+        before = len(self.commands)
+        for seen in sightings:
+            self._to_payers(_news(self.payments, seen))
+        return self.commands[before:]
+
+    def tell(self, *records: Any) -> list[ErpCommand]:
+        """A person or abas tells the receivables something."""
+        before = len(self.commands)
+        for record in records:
+            self._receivable(record)
+        return self.commands[before:]
+
+    def _to_payers(self, records: Iterable[Any]) -> None:
+        waiting = deque(record for record in records if isinstance(record, PaymentToIdentify))
+        while waiting:
+            for record in _news(self.payers, waiting.popleft()):
+                if isinstance(record, PaymentToIdentify):
+                    waiting.append(record)
+                elif isinstance(record, PaymentIdentified):
+                    self._receivable(record)
+
+    def _receivable(self, record: Any) -> None:
+        told = deque([record])
+        while told:
+            for command in _news(self.receivables, told.popleft()):
+                if hasattr(command, "value_on"):
+                    self.commands.append(command)
+                    told.append(done(command))
+
+
+def _token_of(record: Any) -> str:
+    return str(record.tokens[0] if isinstance(record, PaymentToIdentify) else record.token)
+
+
+def _news(ledger: Ledger, record: Any) -> list[Any]:
+    before = len(ledger.outputs)
+    ledger.when(record)
+    return [output.record for output in ledger.outputs[before:]]
