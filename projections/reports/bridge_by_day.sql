@@ -1,7 +1,7 @@
 -- On which day does the bridge not close?
 -- One row for each day and currency. A line falls on the day on which its payment moved, however late it was posted.
 -- Receipts and reversals that cancelled out before posting (netted) may belong to two days, so they stand in the
--- bridge here; over all days they come to 0.
+-- bridge here; over all days they come to 0. Unrecognized is beside the bridge, as in bridge_by_currency.
 -- parameter zone String = day_zone: days are days of this zone
 SELECT
     toDate(toTimeZone(money_at, {zone:String})) AS day,
@@ -18,7 +18,9 @@ SELECT
     net_minor - posted_minor - waiting_minor - parked_minor - netted_minor AS residual_minor,
     sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
     sumIf(minor, term = 'discarded') AS discarded_minor,
-    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor
+    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,
+    sumIf(minor, term = 'unrecognized') AS unrecognized_minor,
+    countIf(term = 'unrecognized') AS unrecognized_count
 FROM rpt_money
 GROUP BY day, currency
 ORDER BY day, currency
