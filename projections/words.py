@@ -23,6 +23,11 @@ WORDS: Mapping[str, str] = {
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
     "POSTING_REFUSED": "abas refused the posting",
     "POSTING_IN_PROGRESS": "is being posted",
+    # what of PayTrace's words can't be read
+    "STATUS_UNKNOWN": "PayTrace's status is not one that we know",
+    "KIND_UNKNOWN": "PayTrace's kind is not one that we know",
+    "AMOUNT_UNREADABLE": "its amount can't be read",
+    "ROW_UNREADABLE": "its row at PayTrace can't be read",
     # why nothing explains a deposit
     "NO_RECORDS": "no settled money is open",
     "BATCH_UNKNOWN": "the batch is not known",
@@ -39,6 +44,11 @@ WORDS: Mapping[str, str] = {
     # what was decided
     "ON_ACCOUNT": "put on account",
 }
+# What a person can do about a transaction that PayTrace holds in words or amounts that can't be read.
+UNRECOGNIZED_REMEDY = (
+    "look it up in PayTrace; it goes on by itself when PayTrace says more. If PayTrace says no more, write the "
+    'observation as you read it: saldo write payments.observations.v1 (docs/paytrace.md, "What can\'t be read")'
+)
 _CODE = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _NAME = re.compile(r"^(?:[A-Z][a-z0-9]+){2,}$")
 _PARTS = re.compile(r"[A-Z][a-z0-9]+")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from connectors.paytrace.answers import ach_answer, read_v3_body, rows_of
+from connectors.paytrace.answers import ach_answer, names_the_record, read_v3_body, rows_of
 from connectors.paytrace.calls import Call, Caller
 from connectors.paytrace.charges import require_dollars
 from connectors.paytrace.errors import (
@@ -99,7 +99,7 @@ class AchDesk:
                 return answer
             try:
                 known = await self.by_idempotency_key(idempotency_key)
-            except PayTraceUnavailable as error:
+            except (PayTraceUnavailable, PayTraceRefused) as error:
                 raise _unknown(call, "neither the payment nor its look-up was answered") from error
             if known is not None:
                 return ach_answer(known)
@@ -144,8 +144,12 @@ class AchDesk:
         call = self._call(path, {"merchant_id": str(self._settings.merchant_id)})
         try:
             body = read_v3_body(call, await self._login.send(call))
-        except (PayTraceRefused, CallNotOffered):
+        except CallNotOffered:
             return None
+        except PayTraceRefused as refused:
+            if names_the_record(refused):
+                return None
+            raise
         data = body.get("data")
         if isinstance(data, list):
             data = next((row for row in data if isinstance(row, dict)), None)

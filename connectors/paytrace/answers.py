@@ -6,7 +6,6 @@ UnreadableAnswer, or PaymentOutcomeUnknown when the call may have moved money. P
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -21,11 +20,11 @@ from connectors.paytrace.errors import (
 from connectors.paytrace.mapping import Meaning, read_response_code, to_response_code
 from connectors.paytrace.ports import Answer
 from connectors.paytrace.wire import JsonObject
+from connectors.paytrace.words import plain, says_exported, says_nothing_found
 from schemas.sensitive import mask_card_numbers
 
 # Error numbers that mean our credentials lack a right, so going on is pointless.
 _RIGHTS_ERRORS: Final = frozenset({"981", "998"})
-_NOTHING_FOUND: Final = re.compile(r"\bno\b.*\bfound\b", re.IGNORECASE | re.DOTALL)
 
 
 def read_v1_body(call: Call, reply: Reply) -> JsonObject:
@@ -57,19 +56,25 @@ def read_v1_answer(call: Call, reply: Reply) -> Answer:
 def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonObject]:
     """Return the list of an export under the first of these names; an empty export may come in three ways.
 
-    Raises: as read_v1_body; UnreadableAnswer when the list is not a list of objects.
+    Ensures: without a list, an export is empty only when its answer says so or says nothing but success: a wrong
+             setting never looks like a day without money.
+    Raises:  as read_v1_body; UnreadableAnswer when the list is not a list of objects.
     """
     try:
         body = read_v1_body(call, reply)
     except PayTraceRefused as refused:
-        if _says_nothing_found(refused):
+        if _says_nothing_found(refused, names[0]):
             return []
         raise
     value = next((body[name] for name in names if name in body), None)
     if value is None:
-        if read_response_code(body.get("response_code")) in {Meaning.ERRORS, Meaning.DONE}:
+        if errors := body.get("errors"):
+            raise _refused(call, body, errors)
+        said = _text(body, "status_message")
+        worked = read_response_code(body.get("response_code")) in {Meaning.ERRORS, Meaning.DONE}
+        if worked and (says_exported(said) or says_nothing_found(said, names[0])):
             return []
-        raise _unreadable(call, f"none of {', '.join(names)} in the answer")
+        raise _unreadable(call, f"none of {', '.join(names)} in the answer, which says {said[:100]!r}")
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list):
@@ -90,9 +95,9 @@ def read_v3_body(call: Call, reply: Reply) -> JsonObject:
     body = _object(call, reply)
     if reply.status == 422 or reply.status >= 400:
         field_name, detail = _first_problem(body)
-        raise PayTraceRefused(
-            mask_card_numbers(f"{call.path}: {field_name}: {detail}"), code=field_name or f"http-{reply.status}"
-        )
+        detail = mask_card_numbers(detail)
+        code = field_name or f"http-{reply.status}"
+        raise PayTraceRefused(f"{call.path}: {field_name}: {detail}", code=code, errors={code: [detail]})
     return body
 
 
@@ -117,10 +122,10 @@ def read_v3_item(call: Call, reply: Reply) -> Answer:
     if not isinstance(item, dict):
         raise _unreadable(call, "expected a list with one item under data")
     answer = to_answer(item)
-    status = _text(item, "status").strip().lower()
+    status = plain(_text(item, "status"))
     if not status and answer.meaning is Meaning.UNKNOWN:
         raise _unreadable(call, "the item says neither status nor code")
-    if status != "success" and (status or answer.meaning is not Meaning.DONE):
+    if status != "SUCCESS" and (status or answer.meaning is not Meaning.DONE):
         detail = _text(item, "response_message") or _text(item, "status_message") or "item refused"
         raise PayTraceRefused(f"{call.path}: {detail}", code=str(item.get("response_code", "1")))
     # An item may carry no code of its own; success is then all it says.
@@ -136,11 +141,11 @@ def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
     try:
         body = read_v3_body(call, reply)
     except PayTraceRefused as refused:
-        if _says_nothing_found(refused):
+        if _says_nothing_found(refused, names[0]):
             return []
         raise
     value = body.get("data", body)
-    if "data" in body and not value:
+    if "data" in body and value in (None, {}, []):
         return []
     if isinstance(value, dict):
         value = next((value[name] for name in names if name in value), [value] if "data" in body else None)
@@ -152,6 +157,14 @@ def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
 def ach_answer(body: Mapping[str, Any]) -> Answer:
     """Read what an ACH debit answers, or the record that its key was looked up by: accepted, not collected."""
     return replace(to_answer(body), meaning=Meaning.ACH_ACCEPTED)
+
+
+def names_the_record(refused: PayTraceRefused) -> bool:
+    """Whether a refused look-up is about the record that was asked for, so that PayTrace does not know it.
+
+    Any other field (the merchant, a header) is a setting of ours: what PayTrace knows is then not known.
+    """
+    return refused.code.startswith("path/")
 
 
 def _first_problem(body: Mapping[str, Any]) -> tuple[str, str]:
@@ -214,9 +227,9 @@ def _says_success(body: Mapping[str, Any]) -> bool:
     return said is True or str(said).lower() in {"true", "1"}
 
 
-def _says_nothing_found(refused: PayTraceRefused) -> bool:
-    texts = [text for listed in refused.errors.values() for text in listed] or [str(refused)]
-    return all(_NOTHING_FOUND.search(text) for text in texts)
+def _says_nothing_found(refused: PayTraceRefused, rows: str) -> bool:
+    texts = [text for listed in refused.errors.values() for text in listed] or [refused.said]
+    return all(says_nothing_found(text, rows) for text in texts)
 
 
 def _object(call: Call, reply: Reply) -> JsonObject:
@@ -238,7 +251,7 @@ def _refused(call: Call, body: Mapping[str, Any], errors: object) -> PayTraceRef
     message = f"{call.path}: {detail or _text(body, 'status_message') or 'rejected without a reason'}"
     if not _RIGHTS_ERRORS.isdisjoint(numbers):
         return LoginRejected(message)
-    return PayTraceRefused(message, code=first, errors=numbers)
+    return PayTraceRefused(message, code=first, errors=numbers, said=_text(body, "status_message"))
 
 
 def _unreadable(call: Call, reason: str) -> UnreadableAnswer | PaymentOutcomeUnknown:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
+from connectors.paytrace.readings import to_instant, to_minor
 from schemas.sensitive import mask_card_numbers, mask_sensitive
 
 _MAX_TEXT: Final = 1000
+_MAX_SHOWN: Final = 100
 _MAX_KEY: Final = 255  # as long as a vault id of any documented API version, and room to spare
 _LAST_FOUR: Final = re.compile(r"(\d{4})\s*$", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
@@ -111,3 +115,61 @@ def _plain_decimal(value: Decimal) -> Decimal | str:
     if not value.is_finite() or abs(value.adjusted()) > 19:
         return str(value)
     return Decimal(format(value, "f"))
+
+
+class WholeRow:
+    """A row that is read to its end: what can't be read is named in problem, and the rest is kept.
+
+    problem is the first field that can't be read, with the reason; None while all could be read.
+    """
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.row = row
+        self.problem: str | None = None
+
+    def text(self, *names: str) -> str:
+        """The first of these cells that has a value, as masked text; empty when it can't be read."""
+        try:
+            return text(self.row, present(self.row, names))
+        except UnreadableRow as error:
+            self._note(error)
+            return ""
+
+    def optional(self, *names: str) -> str | None:
+        """The first of these cells that says something, or None."""
+        return self.text(*names).strip() or None
+
+    def part(self, outer: str, name: str) -> str:
+        """A cell inside another one, as masked text; empty when it is not there or can't be read."""
+        inner = self.row.get(outer)
+        try:
+            return text(inner, name) if isinstance(inner, Mapping) else ""
+        except UnreadableRow as error:
+            self._note(error)
+            return ""
+
+    def instant(self, name: str, written: str, zone: ZoneInfo, *, fold: int) -> datetime | None:
+        """A clock text as an instant in UTC, None when it can't be read."""
+        try:
+            return to_instant(name, written, zone, fold=fold)
+        except UnreadableRow as error:
+            self._note(error)
+            return None
+
+    def cents(self, names: tuple[str, ...], currency: str) -> tuple[int, str | None]:
+        """The first of these amounts in cents, its sign included; (0, the cell as it came) when it can't be read."""
+        name = present(self.row, names)
+        try:
+            return to_minor(name, self.row.get(name), currency), None
+        except UnreadableRow:
+            return 0, self.as_it_came(*names)
+
+    def as_it_came(self, *names: str) -> str:
+        """The first of these cells for a person's eye: masked, short, empty when there is none."""
+        value = self.row.get(present(self.row, names))
+        if value is None:
+            return ""
+        return str(safe_value(value))[:_MAX_SHOWN] if is_scalar(value) else f"[{type(value).__name__}]"
+
+    def _note(self, error: UnreadableRow) -> None:
+        self.problem = self.problem or mask_card_numbers(str(error))

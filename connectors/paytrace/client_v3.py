@@ -15,7 +15,13 @@ from typing import Any, Self
 import httpx2
 
 from connectors.paytrace.ach import AchDesk
-from connectors.paytrace.answers import read_v3_answer, read_v3_body, read_v3_item, read_v3_rows
+from connectors.paytrace.answers import (
+    names_the_record,
+    read_v3_answer,
+    read_v3_body,
+    read_v3_item,
+    read_v3_rows,
+)
 from connectors.paytrace.calls import Call, Caller
 from connectors.paytrace.charges import recurrence_fields, require_dollars
 from connectors.paytrace.errors import CallNotOffered, PayTraceRefused
@@ -77,8 +83,12 @@ class PayTraceV3Client:
         """One card transaction, or None when PayTrace does not know the id."""
         try:
             rows = await self._rows(f"/v3/transaction/export/{transaction_id}", {}, ("transactions", "items"))
-        except (PayTraceRefused, CallNotOffered):
+        except CallNotOffered:
             return None
+        except PayTraceRefused as refused:
+            if names_the_record(refused):
+                return None
+            raise
         return next((row for row in rows if str(row.get("transaction_id", row.get("id"))) == transaction_id), None)
 
     async def find_transactions(self, start: date, end: date, text: str) -> list[JsonObject]:

@@ -50,10 +50,13 @@ class CallInDoubt(Transient):
 
 
 class PayTraceRefused(Refused):
-    """PayTrace understood the call and rejected it; errors holds every number with its texts."""
+    """PayTrace understood the call and rejected it; errors holds every number with its texts, said its own summary."""
 
-    def __init__(self, message: str, *, code: str, errors: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str, errors: Mapping[str, Sequence[str]] | None = None, said: str = ""
+    ) -> None:
         super().__init__(message, code=code)
+        self.said = said
         self.errors: dict[str, tuple[str, ...]] = {key: tuple(texts) for key, texts in (errors or {}).items()}
 
 

@@ -19,6 +19,7 @@ from connectors.paytrace import cells, wire
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.mapping import CUSTOMER_NAMES, to_transaction_observed
 from connectors.paytrace.readings import to_date, to_instant, to_minor
+from connectors.paytrace.words import plain
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.payments import ObservedBy, PaymentMethod, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
@@ -219,13 +220,13 @@ def to_recurrence_observed(row: Mapping[str, Any], account: Account, *, observed
         merchant=account.merchant,
         status=read_recurrence_status(raw_current, raw_total),
         raw_status=f"{raw_current}/{raw_total}",
-        kind=RECURRENCE_KINDS.get(raw_kind.strip().upper(), TransactionKind.UNKNOWN),
+        kind=RECURRENCE_KINDS.get(plain(raw_kind), TransactionKind.UNKNOWN),
         raw_kind=raw_kind,
-        method=RECURRENCE_METHODS.get(raw_method.strip().upper(), PaymentMethod.UNKNOWN),
+        method=RECURRENCE_METHODS.get(plain(raw_method), PaymentMethod.UNKNOWN),
         raw_method=raw_method,
         amount_minor=amount_minor,
         currency=account.currency,
-        frequency=FREQUENCIES.get(raw_frequency.strip().upper(), RecurrenceFrequency.UNKNOWN),
+        frequency=FREQUENCIES.get(plain(raw_frequency), RecurrenceFrequency.UNKNOWN),
         raw_frequency=raw_frequency,
         next_on=_day_or_none(raw_next),
         raw_next=raw_next,
@@ -272,7 +273,7 @@ def _of_batch(
     net_minor, unclear = 0, []
     for identity, seen in mine:
         sign = 0 if seen is None else _SIGNS.get(seen.kind, 0)
-        if seen is None or not sign or seen.settled_at is None:
+        if seen is None or not sign or seen.settled_at is None or seen.raw_amount is not None:
             unclear.append(identity)
         else:
             net_minor += sign * seen.amount_minor

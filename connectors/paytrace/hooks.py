@@ -11,9 +11,7 @@ from connectors.paytrace.hook import HOOK_TYPE, read_hook
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.silent_post import parse_silent_post
 from connectors.paytrace.source import PayTraceSource, TransactionReader, utc_now
-from schemas.records.payments import ObservedBy, TransactionObserved, TransactionStatus
-
-_UNREADABLE: Final = "unreadable/"
+from schemas.records.payments import ObservedBy, TransactionObserved
 
 
 class PayTraceDesk:
@@ -35,8 +33,10 @@ class PayTraceDesk:
         """
         records = read_hook(body, self._settings, observed_at=observed_at)
         for record in records:
-            if record.status is TransactionStatus.UNKNOWN and record.raw_status.startswith(_UNREADABLE):
-                field_name, _, reason = record.raw_status.removeprefix(_UNREADABLE).partition(": ")
+            if record.raw_amount is not None:
+                raise UnreadableRow("amount", f"expected dollars, got {record.raw_amount!r}")
+            if record.unreadable is not None:
+                field_name, _, reason = record.unreadable.partition(": ")
                 raise UnreadableRow(field_name, reason)
         return records
 

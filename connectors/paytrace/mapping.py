@@ -1,8 +1,8 @@
-"""Turns what PayTrace says into our records; every foreign kind, status and code stands in a table here.
+"""Turns what PayTrace says into our records; foreign kinds and statuses stand in words.py, codes in a table here.
 
 Decides, for everyone downstream, what counts as money: only an explicit yes does. A word that no table knows
 becomes UNKNOWN with the raw text kept, and a row that cannot be read in full becomes an UNKNOWN sighting of its
-transaction, so nothing is thrown away and nothing unproven is booked. Pure.
+transaction that keeps whatever could be read, so nothing is thrown away and nothing unproven is booked. Pure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from zoneinfo import ZoneInfo
 
 from connectors.paytrace import cells, wire
 from connectors.paytrace.errors import UnreadableRow
-from connectors.paytrace.readings import to_day, to_instant, to_minor
+from connectors.paytrace.readings import to_day
+from connectors.paytrace.words import (
+    ACH_KINDS,
+    ACH_STATUSES,
+    CARD_KINDS,
+    CardWord,
+    batch_of,
+    card_word_of,
+    plain,
+    return_code_of,
+)
 from schemas.business_day import business_day
 from schemas.records.payments import (
     ObservedBy,
@@ -26,37 +36,6 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
-from schemas.sensitive import mask_card_numbers
-
-# transaction_type of the v1 card export. VOID and STR/FWD do not say what the transaction was before.
-CARD_KINDS: Final[Mapping[str, TransactionKind]] = {
-    "SALE": TransactionKind.SALE,
-    "FORCE": TransactionKind.SALE,
-    "AUTHORIZATION": TransactionKind.AUTHORIZATION,
-    "CAPTURE": TransactionKind.AUTHORIZATION,
-    "REFUND": TransactionKind.REFUND,
-    "STR/FWD": TransactionKind.UNKNOWN,
-    "VOID": TransactionKind.UNKNOWN,
-}
-
-# The status enum of the v3 ACH list; also assumed for the v1 check export.
-ACH_STATUSES: Final[Mapping[str, TransactionStatus]] = {
-    "INITIATED": TransactionStatus.ACH_PENDING,
-    "VERIFYING": TransactionStatus.ACH_PENDING,
-    "ACCEPTED": TransactionStatus.ACH_PENDING,
-    "ORIGINATED": TransactionStatus.ACH_PENDING,
-    "SETTLED": TransactionStatus.ACH_CLEARED,
-    # Read as funded, as the reference reads it; how much of it is documented nowhere, raw keeps what was said.
-    "PARTIALLY_SETTLED": TransactionStatus.ACH_CLEARED,
-    "RETURNED": TransactionStatus.ACH_RETURNED,
-    "VOIDED": TransactionStatus.VOIDED,
-    "DECLINED": TransactionStatus.ACH_FAILED,
-    "NSF_DECLINED": TransactionStatus.ACH_FAILED,
-    "REJECTED": TransactionStatus.ACH_FAILED,
-    "FAILED": TransactionStatus.ACH_FAILED,
-    "ERROR": TransactionStatus.ACH_FAILED,
-    "TECHNICAL_ERROR": TransactionStatus.ACH_FAILED,
-}
 
 
 class Meaning(StrEnum):
@@ -148,14 +127,21 @@ CUSTOMER_NAMES: Final = ("customer_label", "customer_id")
 ACH_INVOICE_NAMES: Final = ("invoice_number", "invoice_id")
 ACH_KIND_NAMES: Final = ("transaction_type", "type")
 
-# "GB or Settled, and the batch number will be appended", as the vendor's record schema is quoted.
-_BATCH: Final = re.compile(r"(?:GB|SETTLED) ?(\d{1,9})", re.ASCII)
-_BATCH_IN_TEXT: Final = re.compile(r"\bGB ?(\d{1,9})\b", re.ASCII)
-_RETURN_CODE: Final = re.compile(r"\bR\d{2}\b")
-_RULE_WORDS: Final = re.compile(r"\b(?:AVS|CSC|CVV)\b")
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
 _LATER: Final = re.compile(r"settle|return|update|modif|void|expir", re.IGNORECASE)
 CHECK_PREFIX: Final = "check-"
+# Constant, so that the same row without a readable creation is the same fact at every sighting.
+_NO_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# That no money moves, or that it came back, is said without an amount.
+_WITHOUT_AMOUNT: Final = frozenset(
+    {
+        TransactionStatus.VOIDED,
+        TransactionStatus.VOIDED_BY_RULE,
+        TransactionStatus.DECLINED,
+        TransactionStatus.ACH_FAILED,
+        TransactionStatus.ACH_RETURNED,
+    }
+)
 
 # Fields of a row whose content raw keeps; names, addresses, mail, phones and bank numbers are not among them.
 _RAW_FIELDS: Final = frozenset(
@@ -197,50 +183,60 @@ def read_response_code(code: object) -> Meaning:
     return Meaning.UNKNOWN if number is None else RESPONSE_CODES.get(number, Meaning.UNKNOWN)
 
 
+# status_code says little by itself: Y is approved, N has not moved money, S is what a v3 client takes for success.
+_LETTERS: Final = frozenset({"", "Y", "N", "S"})
+
+
 def read_card_status(*, code: str, message: str, kind: str, approval_code: str, response_code: str = "") -> CardReading:
-    """Read the status of a row of the card export; the code N needs its message and approval code.
+    """Read the status of a row of the card export from its code and message, which must agree.
 
-    Ensures: PENDING_SETTLEMENT and SETTLED only on an explicit yes (Y, or GB and a batch number, or the word
-             SETTLED), and Y only with an approval code where PayTrace gives one; AUTHORIZED is no money;
-             anything else is UNKNOWN.
-    Source:  docs/paytrace.md, table of statuses.
+    Ensures: PENDING_SETTLEMENT and SETTLED only on a listed word (Y, GB and a batch number, SETTLED), with no word
+             beside it that says otherwise or that nobody listed, and Y only with an approval code where PayTrace gives
+             one; AUTHORIZED is no money; anything else is UNKNOWN.
+    Source:  docs/paytrace.md, table of statuses; words.py.
     """
-    code, message, kind = code.strip().upper(), message.strip().upper(), kind.strip().upper()
+    letter, message = plain(code), plain(message)
+    texts = {text for text in (letter, message) if text and text not in _LETTERS}
+    if letter not in _LETTERS:
+        letter = ""
+    if message in _LETTERS - {"", letter}:
+        return CardReading(TransactionStatus.UNKNOWN)
+    words = {card_word_of(text) for text in texts}
+    batches = {number for text in texts if (number := batch_of(text)) is not None}
+    if None in words or len(words) > 1 or len(batches) > 1:
+        return CardReading(TransactionStatus.UNKNOWN)
+    word = next(iter(words), None)
     if read_response_code(response_code) is Meaning.VOIDED_BY_RULE:
-        return CardReading(TransactionStatus.VOIDED_BY_RULE)
-    batch = _BATCH.fullmatch(code) or _BATCH.fullmatch(message)
-    if batch is not None:
-        return CardReading(TransactionStatus.SETTLED, int(batch[1]))
-    if len(code) > 1 and not message:
-        message = code
-    if re.search(r"(?<!NOT )\bSETTLED\b", f"{code} {message}"):
-        named = _BATCH_IN_TEXT.search(f"{code} {message}")
-        return CardReading(TransactionStatus.SETTLED, int(named[1]) if named else None)
-    if code not in {"Y", "N", "", message}:
-        return CardReading(TransactionStatus.UNKNOWN)
+        # Approved, then voided: a row that is behind may still say pending, but never settled.
+        settled = word is CardWord.SETTLED
+        return CardReading(TransactionStatus.UNKNOWN if settled else TransactionStatus.VOIDED_BY_RULE)
+    if word is CardWord.SETTLED and letter != "N":
+        return CardReading(TransactionStatus.SETTLED, next(iter(batches), None))
     approved = bool(approval_code.strip())
-    asks_approval = CARD_KINDS.get(kind) in {TransactionKind.SALE, TransactionKind.AUTHORIZATION}
-    if code == "Y":
-        explicit = "PEND" in message or message in {"", "Y"}
-        if explicit and (approved or not asks_approval):
-            return CardReading(TransactionStatus.PENDING_SETTLEMENT)
-        return CardReading(TransactionStatus.UNKNOWN)
-    return CardReading(_read_no(code, message, kind, approved=approved, asks_approval=asks_approval))
+    asks_approval = CARD_KINDS.get(plain(kind)) in {TransactionKind.SALE, TransactionKind.AUTHORIZATION}
+    pending = word is CardWord.PENDING or (letter == "Y" and word is None)
+    if pending and letter in {"Y", ""} and (approved or not asks_approval):
+        return CardReading(TransactionStatus.PENDING_SETTLEMENT)
+    if letter in {"N", ""}:
+        return CardReading(_read_no(letter, word, plain(kind), approved=approved, asks_approval=asks_approval))
+    return CardReading(TransactionStatus.UNKNOWN)
 
 
-def _read_no(code: str, message: str, kind: str, *, approved: bool, asks_approval: bool) -> TransactionStatus:
-    if "VOID" in message or kind == "VOID":
-        by_rule = _RULE_WORDS.search(message) is not None
-        return TransactionStatus.VOIDED_BY_RULE if by_rule else TransactionStatus.VOIDED
-    if "DECL" in message:
-        return TransactionStatus.DECLINED
-    if asks_approval and not approved and code == "N":
-        return TransactionStatus.DECLINED
-    if "AUTH" in message and approved:
-        return TransactionStatus.AUTHORIZED
-    if code != "N" and "PEND" in message and (approved or not asks_approval):
-        return TransactionStatus.PENDING_SETTLEMENT
-    return TransactionStatus.UNKNOWN
+def _read_no(
+    letter: str, word: CardWord | None, kind: str, *, approved: bool, asks_approval: bool
+) -> TransactionStatus:
+    """A status that no yes begins. N alone has three meanings: its word, kind and approval code tell them apart."""
+    match word:
+        case CardWord.VOIDED | CardWord.VOIDED_BY_RULE | CardWord.DECLINED:
+            return TransactionStatus(word.value)
+        case CardWord.AUTHORIZED if approved:
+            return TransactionStatus.AUTHORIZED
+        case None if letter == "N" and kind == "VOID":
+            return TransactionStatus.VOIDED
+        case None | CardWord.AUTHORIZED if letter == "N" and asks_approval and not approved:
+            return TransactionStatus.DECLINED
+        case _:
+            return TransactionStatus.UNKNOWN
 
 
 def to_transaction_observed(
@@ -257,71 +253,71 @@ def to_transaction_observed(
 
     Shapes:  row as decoded by wire.decode; fields that we do not know are tolerated and kept in raw.
     Units:   amount_minor in cents; clock texts are wall-clock time in zone, fold settles the autumn hour.
-    Ensures: a row with a readable id always gives a record: what cannot be read makes it UNKNOWN, with the
-             reason in raw_status; card data is cut to the last four digits.
+    Ensures: a row with a readable id always gives a record, with whatever can be read: an amount that can't is in
+             raw_amount, any other field in unreadable with the reason, and neither is ever money. Card data is cut to
+             the last four digits.
     Raises:  UnreadableRow when there is no usable transaction id.
     """
     transaction_id = cells.identity(row, ("transaction_id", "id"))
-    try:
-        return _card_observed(
-            row, transaction_id, merchant, zone, observed_at, observed_by, currency=currency, fold=fold
-        )
-    except UnreadableRow as reason:
-        return _unreadable_observed(
-            row, transaction_id, reason, PaymentMethod.CARD, merchant, zone, observed_at, observed_by, currency
-        )
-
-
-def _card_observed(
-    row: Mapping[str, Any],
-    transaction_id: str,
-    merchant: str,
-    zone: ZoneInfo,
-    observed_at: datetime,
-    observed_by: ObservedBy,
-    *,
-    currency: str,
-    fold: int,
-) -> TransactionObserved:
-    raw_kind = cells.text(row, "transaction_type")
-    code, message = cells.text(row, "status_code"), cells.text(row, "status_message")
-    approval_code = cells.text(row, "approval_code")
-    response_code = cells.text(row, "response_code")
-    kind = CARD_KINDS.get(raw_kind.strip().upper(), TransactionKind.UNKNOWN)
+    whole = cells.WholeRow(row)
+    raw_kind = whole.text("transaction_type")
+    code, message = whole.text("status_code"), whole.text("status_message")
+    approval_code = whole.text("approval_code")
+    response_code = whole.text("response_code")
+    kind = CARD_KINDS.get(plain(raw_kind), TransactionKind.UNKNOWN)
     reading = read_card_status(
         code=code, message=message, kind=raw_kind, approval_code=approval_code, response_code=response_code
     )
-    raw_created, raw_settled = _created_text(row), cells.text(row, "settled")
+    raw_created, raw_settled = _created_text(whole), whole.text("settled")
+    amount_minor, raw_amount = whole.cents(CARD_AMOUNT_NAMES, currency)
+    if amount_minor < 0 and kind in {TransactionKind.SALE, TransactionKind.AUTHORIZATION}:
+        amount_minor, raw_amount = 0, whole.as_it_came(*CARD_AMOUNT_NAMES)
+    invoice_number, vault_customer_id = whole.optional("invoice_id", "invoice_number"), whole.optional(*CUSTOMER_NAMES)
+    description = whole.text("description")
+    avs_response, csc_response = whole.text("avs_response").strip(), whole.text("csc_response").strip()
+    created_at = whole.instant("created.at", raw_created, zone, fold=fold)
+    created_on = to_day("created.at", raw_created, zone, fold=fold) if created_at else None
+    settled_at = whole.instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None
+    settled_on = to_day("settled", raw_settled, zone, fold=fold) if settled_at else None
     return TransactionObserved(
         paytrace_transaction_id=transaction_id,
         merchant=merchant,
         kind=kind,
         raw_kind=raw_kind,
-        status=reading.status,
+        status=_status_of(reading.status, raw_amount, whole.problem),
         raw_status=f"{code}/{message}",
         raw_response_code=response_code or None,
         method=PaymentMethod.CARD,
-        amount_minor=_amount(row, kind),
+        amount_minor=abs(amount_minor),
         currency=currency,
         approval_code=approval_code.strip(),
-        invoice_number=cells.optional(row, ("invoice_id", "invoice_number")),
-        vault_customer_id=cells.optional(row, CUSTOMER_NAMES),
-        description=cells.text(row, "description"),
+        invoice_number=invoice_number,
+        vault_customer_id=vault_customer_id,
+        description=description,
         card_last_four=cells.last_four(row),
-        avs_response=cells.text(row, "avs_response").strip(),
-        csc_response=cells.text(row, "csc_response").strip(),
+        avs_response=avs_response,
+        csc_response=csc_response,
         batch_number=reading.batch_number,
-        created_at=to_instant("created.at", raw_created, zone, fold=fold),
+        created_at=created_at or _NO_INSTANT,
         raw_created=raw_created,
-        created_on=to_day("created.at", raw_created, zone, fold=fold),
-        settled_at=to_instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
+        created_on=created_on,
+        settled_at=settled_at,
         raw_settled=raw_settled,
-        settled_on=to_day("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
+        settled_on=settled_on,
         observed_at=observed_at,
         observed_on=business_day(observed_at, zone),
         observed_by=observed_by,
+        raw_amount=raw_amount,
+        unreadable=whole.problem,
         raw=to_raw(row),
     )
+
+
+def _status_of(status: TransactionStatus, raw_amount: str | None, problem: str | None) -> TransactionStatus:
+    """The status, as far as the rest of the row lets it stand: an amount that can't be read is no money."""
+    if problem is not None or (raw_amount is not None and status not in _WITHOUT_AMOUNT):
+        return TransactionStatus.UNKNOWN
+    return status
 
 
 def to_ach_observed(
@@ -343,104 +339,62 @@ def to_ach_observed(
         transaction_id = CHECK_PREFIX + cells.identity(row, ("check_transaction_id",))
     else:
         transaction_id = cells.identity(row, ACH_ID_NAMES)
-    try:
-        return _ach_observed(
-            row, transaction_id, merchant, zone, observed_at, observed_by, currency=currency, fold=fold
-        )
-    except UnreadableRow as reason:
-        return _unreadable_observed(
-            row, transaction_id, reason, PaymentMethod.ACH, merchant, zone, observed_at, observed_by, currency
-        )
-
-
-def _ach_observed(
-    row: Mapping[str, Any],
-    transaction_id: str,
-    merchant: str,
-    zone: ZoneInfo,
-    observed_at: datetime,
-    observed_by: ObservedBy,
-    *,
-    currency: str,
-    fold: int,
-) -> TransactionObserved:
-    raw_kind = cells.text(row, cells.present(row, ACH_KIND_NAMES))
-    raw_status = cells.text(row, cells.present(row, ACH_STATUS_NAMES))
-    status = ACH_STATUSES.get(raw_status.strip().upper(), TransactionStatus.UNKNOWN)
-    amount_name = cells.present(row, ACH_AMOUNT_NAMES)
-    amount_minor = to_minor(amount_name, row.get(amount_name))
-    # transaction_type of the list is a digit whose meaning is not published; a refund shows by its word or sign.
-    refund = amount_minor < 0 or "REFUND" in raw_kind.upper() or "CREDIT" in raw_kind.upper()
+    whole = cells.WholeRow(row)
+    raw_kind = whole.text(*ACH_KIND_NAMES)
+    raw_status = whole.text(*ACH_STATUS_NAMES)
+    response_code = whole.text("response_code")
+    status = ACH_STATUSES.get(plain(raw_status), TransactionStatus.UNKNOWN)
+    amount_minor, raw_amount = whole.cents(ACH_AMOUNT_NAMES, currency)
     created_name = _ach_created_name(row)
-    raw_created = _created_text(row) or cells.text(row, created_name)
-    raw_settled = cells.text(row, cells.present(row, ACH_SETTLED_NAMES))
+    raw_created = _created_text(whole) or whole.text(created_name)
+    raw_settled = whole.text(*ACH_SETTLED_NAMES)
+    approval_code, description = whole.text("approval_code").strip(), whole.text("description")
+    invoice_number, vault_customer_id = whole.optional(*ACH_INVOICE_NAMES), whole.optional(*CUSTOMER_NAMES)
+    return_code = _return_code(whole) if status is TransactionStatus.ACH_RETURNED else None
+    created_at = whole.instant(created_name, raw_created, zone, fold=fold)
+    created_on = to_day(created_name, raw_created, zone, fold=fold) if created_at else None
+    settled_at = whole.instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None
+    settled_on = to_day("settled", raw_settled, zone, fold=fold) if settled_at else None
     return TransactionObserved(
         paytrace_transaction_id=transaction_id,
         merchant=merchant,
-        kind=TransactionKind.ACH_REFUND if refund else TransactionKind.ACH_SALE,
+        kind=_ach_kind(plain(raw_kind), amount_minor),
         raw_kind=raw_kind,
-        status=status,
+        status=_status_of(status, raw_amount, whole.problem),
         raw_status=raw_status,
-        raw_response_code=cells.text(row, "response_code") or None,
+        raw_response_code=response_code or None,
         method=PaymentMethod.ACH,
         amount_minor=abs(amount_minor),
         currency=currency,
-        approval_code=cells.text(row, "approval_code").strip(),
-        invoice_number=cells.optional(row, ACH_INVOICE_NAMES),
-        vault_customer_id=cells.optional(row, CUSTOMER_NAMES),
-        description=cells.text(row, "description"),
+        approval_code=approval_code,
+        invoice_number=invoice_number,
+        vault_customer_id=vault_customer_id,
+        description=description,
         avs_response="",
         csc_response="",
-        return_code=_return_code(row) if status is TransactionStatus.ACH_RETURNED else None,
-        created_at=to_instant(created_name, raw_created, zone, fold=fold),
+        return_code=return_code,
+        created_at=created_at or _NO_INSTANT,
         raw_created=raw_created,
-        created_on=to_day(created_name, raw_created, zone, fold=fold),
-        settled_at=to_instant("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
+        created_on=created_on,
+        settled_at=settled_at,
         raw_settled=raw_settled,
-        settled_on=to_day("settled", raw_settled, zone, fold=fold) if raw_settled.strip() else None,
-        returned_on=_returned_on(row, zone, fold) if status is TransactionStatus.ACH_RETURNED else None,
+        settled_on=settled_on,
+        returned_on=_returned_on(whole, zone, fold) if status is TransactionStatus.ACH_RETURNED else None,
         observed_at=observed_at,
         observed_on=business_day(observed_at, zone),
         observed_by=observed_by,
+        raw_amount=raw_amount,
+        unreadable=whole.problem,
         raw=to_raw(row),
     )
 
 
-def _unreadable_observed(
-    row: Mapping[str, Any],
-    transaction_id: str,
-    reason: UnreadableRow,
-    method: PaymentMethod,
-    merchant: str,
-    zone: ZoneInfo,
-    observed_at: datetime,
-    observed_by: ObservedBy,
-    currency: str,
-) -> TransactionObserved:
-    """A sighting that only says: this transaction is there, and a person has to read it."""
-    return TransactionObserved(
-        paytrace_transaction_id=transaction_id,
-        merchant=merchant,
-        kind=TransactionKind.UNKNOWN,
-        raw_kind=cells.text_or_empty(row, "transaction_type"),
-        status=TransactionStatus.UNKNOWN,
-        raw_status=mask_card_numbers(f"unreadable/{reason}"),
-        method=method,
-        amount_minor=0,
-        currency=currency,
-        approval_code="",
-        description="",
-        avs_response="",
-        csc_response="",
-        # Constant, so that the same unreadable row is the same fact at every sighting.
-        created_at=datetime(1970, 1, 1, tzinfo=UTC),
-        raw_created="",
-        raw_settled="",
-        observed_at=observed_at,
-        observed_on=business_day(observed_at, zone),
-        observed_by=observed_by,
-        raw=to_raw(row),
-    )
+def _ach_kind(word: str, amount_minor: int) -> TransactionKind:
+    """The kind by its word; without a word a refund shows by its sign, and a debit with a minus is neither."""
+    kind = ACH_KINDS.get(word, TransactionKind.UNKNOWN)
+    if amount_minor >= 0 or kind is not TransactionKind.ACH_SALE:
+        return kind
+    return TransactionKind.UNKNOWN if word else TransactionKind.ACH_REFUND
 
 
 def to_raw(row: Mapping[str, Any]) -> str:
@@ -474,21 +428,10 @@ def to_raw(row: Mapping[str, Any]) -> str:
     return wire.encode(dict(sorted(kept.items()))).decode()
 
 
-def _amount(row: Mapping[str, Any], kind: TransactionKind) -> int:
-    name = cells.present(row, CARD_AMOUNT_NAMES)
-    if row.get(name) in (None, ""):
-        name = "amount"
-    amount_minor = to_minor(name, row.get(name))
-    if amount_minor < 0 and kind is not TransactionKind.REFUND:
-        raise UnreadableRow(name, "negative, but not a refund")
-    return abs(amount_minor)
-
-
-def _created_text(row: Mapping[str, Any]) -> str:
-    created = row.get("created")
-    if isinstance(created, Mapping):
-        return cells.text(created, "at")
-    return cells.text(row, cells.present(row, ACH_CREATED_NAMES))
+def _created_text(whole: cells.WholeRow) -> str:
+    if isinstance(whole.row.get("created"), Mapping):
+        return whole.part("created", "at")
+    return whole.text(*ACH_CREATED_NAMES)
 
 
 def _ach_created_name(row: Mapping[str, Any]) -> str:
@@ -504,16 +447,15 @@ def _ach_created_name(row: Mapping[str, Any]) -> str:
     return name
 
 
-def _returned_on(row: Mapping[str, Any], zone: ZoneInfo, fold: int) -> date | None:
+def _returned_on(whole: cells.WholeRow, zone: ZoneInfo, fold: int) -> date | None:
     """The day on which a debit came back; None when the row says none that can be read, which is kept in raw."""
-    name = cells.present(row, ACH_RETURNED_NAMES)
+    name = cells.present(whole.row, ACH_RETURNED_NAMES)
     try:
-        return to_day(name, cells.text(row, name), zone, fold=fold)
+        return to_day(name, cells.text(whole.row, name), zone, fold=fold)
     except UnreadableRow:
         return None
 
 
-def _return_code(row: Mapping[str, Any]) -> str | None:
-    text = cells.text(row, cells.present(row, ACH_RETURN_NAMES)).strip()
-    code = _RETURN_CODE.search(text.upper())
-    return code[0] if code else (text[:40] or None)
+def _return_code(whole: cells.WholeRow) -> str | None:
+    text = whole.text(*ACH_RETURN_NAMES).strip()
+    return return_code_of(text) or (text[:40] or None)

@@ -1,7 +1,7 @@
 """Reads PayTrace's texts for money and clock, for mapping.py and for the sandbox that writes them.
 
 PayTrace writes dollars as numbers or texts and local clock readings without a zone. What cannot be read exactly
-raises UnreadableRow naming the field; nothing is rounded or guessed.
+raises UnreadableRow naming the field; nothing is guessed, and nothing is rounded but the noise of binary fractions.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from zoneinfo import ZoneInfo
 from connectors.paytrace.errors import UnreadableRow
 from schemas.business_day import business_day
 
-# 1234.50, $1,234.50: a comma only ever stands before three digits, so that 12,50 is refused.
-_MONEY: Final = re.compile(r"(-?)\$?(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(\.\d{1,6})?", re.ASCII)
+# 1234.50, $1,234.50, USD 12.00, (12.00), 12.00-, .50: a comma only ever stands before three digits, so that 12,50 is
+# refused, and a point never stands without digits behind it.
+_MONEY: Final = re.compile(
+    r"(?P<before>[+-])? ?(?:(?P<code_before>[A-Za-z]{3}) ?)?(?:US\$|\$)? ?(?P<inner>[+-])?"
+    r"(?P<number>(?:\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.\d{1,20})?|\.\d{2})"
+    r"(?: ?(?P<code_after>[A-Za-z]{3}))?(?P<after>-)?",
+    re.ASCII,
+)
+# A millionth of a dollar, a ten-thousandth of a cent: the arithmetic of binary fractions leaves less at any amount that
+# a gateway moves, and a price per piece with a third or fourth decimal lies far above it.
+_NOISE: Final = Decimal("0.000001")
 _US_CLOCK: Final = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:([AaPp])\.?[Mm]\.?)?)?", re.ASCII
 )
@@ -26,11 +35,13 @@ _US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _MAX_EXPONENT: Final = 12
 
 
-def to_minor(field_name: str, value: object) -> int:
-    """Turn dollars as PayTrace writes them ("8.10", 110, Decimal("110.5"), "$1,234.50") into cents.
+def to_minor(field_name: str, value: object, currency: str = "USD") -> int:
+    """Turn dollars as PayTrace writes them ("8.10", 110, Decimal("110.5"), "$1,234.50", "(12.00)") into cents.
 
-    Units:   dollars in, cents out; the sign stays.
-    Ensures: exact; a third decimal that is not zero is refused rather than rounded.
+    Units:   dollars in, cents out; a sign, or parentheses for a negative amount, stays.
+    Ensures: exact, but for the noise of binary fractions: what lies within a millionth of a dollar of a cent is that
+             cent (10.000000001 is 10.00); any other third decimal is refused rather than rounded. A currency that the
+             text names is this one.
     Raises:  UnreadableRow naming field_name.
     """
     match value:
@@ -40,19 +51,34 @@ def to_minor(field_name: str, value: object) -> int:
             dollars = Decimal(value)
         case Decimal():
             dollars = value
-        case str() if _MONEY.fullmatch(value.strip()):
-            dollars = Decimal(value.strip().replace("$", "").replace(",", ""))
+        case str():
+            dollars = _dollars_of(field_name, value, currency)
         case _:
             raise UnreadableRow(field_name, f"expected dollars, got a {type(value).__name__} that is no amount")
     if not dollars.is_finite() or (dollars and not -6 <= dollars.adjusted() <= _MAX_EXPONENT):
         raise UnreadableRow(field_name, "expected dollars, got a number out of range")
     try:
-        cents = dollars.scaleb(2)
-        if cents != cents.to_integral_value():
+        cents = dollars.scaleb(2).to_integral_value()
+        if abs(dollars - cents.scaleb(-2)) > _NOISE:
             raise UnreadableRow(field_name, "expected at most two decimals")
     except InvalidOperation as error:
         raise UnreadableRow(field_name, "expected dollars, got a number with too many digits") from error
     return int(cents)
+
+
+def _dollars_of(field_name: str, text: str, currency: str) -> Decimal:
+    written = text.strip()
+    in_parentheses = written.startswith("(") and written.endswith(")")
+    found = _MONEY.fullmatch(written[1:-1].strip() if in_parentheses else written)
+    if found is None:
+        raise UnreadableRow(field_name, "expected dollars, got a str that is no amount")
+    if {code.upper() for code in (found["code_before"], found["code_after"]) if code} - {currency}:
+        raise UnreadableRow(field_name, f"expected an amount in {currency}, got another currency")
+    signs = [sign for sign in (found["before"], found["inner"], found["after"]) if sign]
+    if len(signs) + in_parentheses > 1:
+        raise UnreadableRow(field_name, "expected dollars, got an amount with two signs")
+    dollars = Decimal(found["number"].replace(",", ""))
+    return -dollars if in_parentheses or "-" in signs else dollars
 
 
 def to_dollars(amount_minor: int) -> Decimal:

@@ -1,7 +1,9 @@
 -- Is every cent that PayTrace holds in abas, or waiting, or parked?
 -- One row for each currency. net = captured - refunded - voided - returned must be posted + waiting + parked, and
 -- residual, what is left over, must be 0. Behind it stands what explains a residual: money still on its way between
--- two contexts, and money that an operator discarded. Unexplained money is lost or doubled.
+-- two contexts, and money that an operator discarded. Unexplained money is lost or doubled. Beside the bridge stands
+-- what PayTrace holds in words or amounts that can't be read: how many transactions, and what they come to as far as
+-- their amounts can be read. Nothing of it is proved, so it is no part of captured; `saldo waiting` lists it.
 SELECT
     currency,
     sumIf(minor, term = 'captured') AS captured_minor,
@@ -15,7 +17,9 @@ SELECT
     net_minor - posted_minor - waiting_minor - parked_minor AS residual_minor,
     sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
     sumIf(minor, term = 'discarded') AS discarded_minor,
-    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor
+    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,
+    sumIf(minor, term = 'unrecognized') AS unrecognized_minor,
+    countIf(term = 'unrecognized') AS unrecognized_count
 FROM rpt_money
 GROUP BY currency
 ORDER BY currency

@@ -2,7 +2,7 @@
 -- One row for each day and currency. A line falls on the value date of its money, a business day in the merchant's
 -- zone, however late it was seen or posted; it is the day that abas shows.
 -- Receipts and reversals that cancelled out before posting (netted) may belong to two days, so they stand in the
--- bridge here; over all days they come to 0.
+-- bridge here; over all days they come to 0. Unrecognized is beside the bridge, as in bridge_by_currency.
 SELECT
     value_on AS day,
     currency,
@@ -18,7 +18,9 @@ SELECT
     net_minor - posted_minor - waiting_minor - parked_minor - netted_minor AS residual_minor,
     sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
     sumIf(minor, term = 'discarded') AS discarded_minor,
-    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor
+    residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,
+    sumIf(minor, term = 'unrecognized') AS unrecognized_minor,
+    countIf(term = 'unrecognized') AS unrecognized_count
 FROM rpt_money
 GROUP BY day, currency
 ORDER BY day, currency

@@ -20,6 +20,11 @@ concerned AS
     WHERE {id:String} IN (posting_reference, paytrace_transaction_id, abas_open_item_id)
         OR replaceRegexpOne(posting_reference, 'U[0-9]+$', '') = {id:String}
         OR abas_open_item_id IN (SELECT abas_open_item_id FROM fct_open_items FINAL WHERE upper(invoice_number) = upper({id:String}))
+    UNION DISTINCT
+    SELECT paytrace_transaction_id
+    FROM fct_unrecognized FINAL
+    WHERE record_type = 'PaymentStatusUnrecognized'
+        AND (paytrace_transaction_id = {id:String} OR upper(invoice_number) = upper({id:String}))
 ),
 steps AS
 (
@@ -56,6 +61,14 @@ steps AS
         emptyArrayString(), emptyArrayString(), '', 0, toString(decided_by),
         if(detail != '', detail, abas_document_number), reason, value_on, source_partition, source_offset
     FROM fct_write_offs FINAL
+    UNION ALL
+    -- Before it is money it has no posting reference: it stands under its transaction.
+    SELECT
+        occurred_at, toString(record_type), paytrace_transaction_id,
+        if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1) * ifNull(amount_minor, 0),
+        if(isNull(amount_minor), '', toString(currency)), invoice_number, '', 0,
+        emptyArrayString(), emptyArrayString(), '', 0, '', said, toString(reason), source_partition, source_offset
+    FROM fct_unrecognized FINAL
 )
 SELECT
     occurred_at, what, posting_reference, signed_minor, currency, invoice_number, rule, rule_version, agrees, differs,

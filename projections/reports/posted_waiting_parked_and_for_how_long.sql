@@ -1,6 +1,7 @@
 -- What is posted, what waits and why, what is parked, and for how long?
 -- One row for each standing, place, reason and currency. Hours are how long money has been waiting or parked, and for
--- posted money how long it took from the payment to the document.
+-- posted money how long it took from the payment to the document. Unrecognized is what PayTrace holds in words or
+-- amounts that can't be read: beside the rest, because it is not proved to be money.
 -- parameter as_of DateTime64(6, 'UTC') = now: ages are counted up to this instant
 WITH standing AS
 (
@@ -35,6 +36,16 @@ WITH standing AS
         dateDiff('second', parked_at, {as_of:DateTime64(6, 'UTC')}) / 3600
     FROM fct_parked
     WHERE state = 'PARKED'
+    UNION ALL
+    SELECT
+        'unrecognized',
+        'payments',
+        toString(reason),
+        toString(currency),
+        signed_minor,
+        waiting_since,
+        dateDiff('second', waiting_since, {as_of:DateTime64(6, 'UTC')}) / 3600
+    FROM rpt_unrecognized_now
 )
 SELECT
     standing,
@@ -51,4 +62,4 @@ SELECT
     countIf(hours > 168) AS over_7_days
 FROM standing
 GROUP BY standing, place, reason, currency
-ORDER BY indexOf(['posted', 'waiting', 'parked'], standing), place, reason, currency
+ORDER BY indexOf(['posted', 'waiting', 'parked', 'unrecognized'], standing), place, reason, currency

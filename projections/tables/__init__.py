@@ -22,6 +22,7 @@ from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_D
 from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_LINES
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
+from projections.tables.fct_unrecognized.row import TABLE as FCT_UNRECOGNIZED
 from projections.tables.fct_write_offs.row import TABLE as FCT_WRITE_OFFS
 from projections.tables.table import Table
 
@@ -31,6 +32,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_RECORDS,
     FCT_OBSERVATIONS,
     FCT_PAYMENT_EVENTS,
+    FCT_UNRECOGNIZED,
     FCT_MOVEMENTS,
     FCT_OPEN_ITEMS,
     FCT_ENTRIES,
@@ -52,6 +54,7 @@ POSITIONS = "saldo_positions"
 
 # Each view stands below the ones that it reads.
 VIEWS: tuple[str, ...] = (
+    "rpt_unrecognized_now",
     "fct_payments",
     "rpt_movements_now",
     "rpt_entries_now",

@@ -64,6 +64,16 @@ class VoidReason(StrEnum):
     AVS_CSC_RULE = "AVS_CSC_RULE"
 
 
+class UnrecognizedReason(StrEnum):
+    """What of an observation can't be read."""
+
+    UNKNOWN = "UNKNOWN"
+    STATUS_UNKNOWN = "STATUS_UNKNOWN"
+    KIND_UNKNOWN = "KIND_UNKNOWN"
+    AMOUNT_UNREADABLE = "AMOUNT_UNREADABLE"
+    ROW_UNREADABLE = "ROW_UNREADABLE"
+
+
 class CaptureReversalReason(StrEnum):
     """Why captured money went away without a refund."""
 
@@ -105,6 +115,8 @@ class TransactionObserved:
     observed_at: datetime
     observed_on: date | None = None
     observed_by: ObservedBy
+    raw_amount: str | None = None
+    unreadable: str | None = None
     raw: str
 
 
@@ -326,11 +338,30 @@ class RefundApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentStatusUnrecognized:
-    """PayTrace said a status that we have no reading for; it never counts as money."""
+    """The latest observation can't be read as money or as no money; it counts as neither, and waits."""
 
     paytrace_transaction_id: str
     raw_kind: str
     raw_status: str
+    reason: UnrecognizedReason = UnrecognizedReason.UNKNOWN
+    detail: str | None = None
+    raw_amount: str | None = None
+    amount_minor: int | None = None
+    currency: str = ""
+    kind: TransactionKind = TransactionKind.UNKNOWN
+    method: PaymentMethod = PaymentMethod.UNKNOWN
+    merchant: str = ""
+    invoice_number: str | None = None
+    vault_customer_id: str | None = None
+    card_last_four: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentStatusRecognized:
+    """An observation as late as this could be read; what was unrecognized before it waits no more."""
+
+    paytrace_transaction_id: str
     occurred_at: datetime
 
 

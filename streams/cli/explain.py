@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from projections.words import in_words
+from projections.words import UNRECOGNIZED_REMEDY, in_words
+
+_UNRECOGNIZED = "PaymentStatusUnrecognized"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +37,17 @@ def explain(
         for row in rows:
             if row["posting_reference"] == reference:
                 typer.echo("\n".join(f"    {line}" for line in step(row)))
+        if waits_unrecognized(reference, rows):
+            typer.echo(f"    {UNRECOGNIZED_REMEDY}")
+
+
+def waits_unrecognized(reference: str, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether the latest that is known of PayTrace's words about this transaction is that they can't be read."""
+    told = [
+        row for row in rows if row["posting_reference"] == reference and str(row["what"]).startswith("PaymentStatus")
+    ]
+    latest = max(told, key=lambda row: (str(row["occurred_at"]), row["what"] == _UNRECOGNIZED), default=None)
+    return latest is not None and latest["what"] == _UNRECOGNIZED
 
 
 def step(row: dict[str, Any]) -> list[str]:
@@ -77,6 +91,11 @@ def _what(row: dict[str, Any]) -> str:
             return f"match of {amount} undone{': ' if row['detail'] else ''}{row['detail']}"
         case "EntryPutOnAccount":
             return f"{amount} goes to the customer's account"
+        case other if other == _UNRECOGNIZED:
+            what = amount or "amount not known"
+            return f"{what} waits, {in_words(row['reason'])}: {row['detail']}"
+        case "PaymentStatusRecognized":
+            return "could be read, as of this observation"
         case "RefundMatched":
             return f"refund of {amount} linked to its payment, by rule {row['rule']}"
         case "RestWriteOffRequested":

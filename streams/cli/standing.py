@@ -64,12 +64,36 @@ class AgentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecognized:
+    """What PayTrace holds in words or amounts that can't be read, in one currency.
+
+    Units: amount_minor in minor units, refunds negative; without_amount counts those whose amount can't be read.
+    """
+
+    currency: str
+    count: int
+    without_amount: int
+    amount_minor: int
+
+    def __str__(self) -> str:
+        from schemas.money import Money
+
+        rest = f", {self.without_amount} of them without a readable amount" if self.without_amount else ""
+        known = f"{Money(self.amount_minor, self.currency)}" if self.count > self.without_amount else self.currency
+        return f"{self.count} payments not recognized ({known}{rest}), see `saldo waiting`"
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """All of it at one moment. projector_behind is a record count, None when the projector does not answer."""
+    """All of it at one moment. projector_behind is a record count, None when the projector does not answer.
+
+    unrecognized has one element for each currency; it is empty when there is none, or nobody to ask.
+    """
 
     processes: tuple[ProcessLine, ...]
     agents: tuple[AgentLine, ...]
     projector_behind: int | None
+    unrecognized: tuple[Unrecognized, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +114,7 @@ class Standing:
             remarks.append(f"{waiting} tasks wait, see below")
         if parked := sum(task.parked for agent in self.agents for task in agent.tasks if task):
             remarks.append(f"{parked} records parked, see `saldo dlq list`")
+        remarks += map(str, self.unrecognized)
         return "; ".join(("ready", *(remarks or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:
@@ -123,7 +148,7 @@ def standing_of(stack: Stack, status: SupervisorStatus) -> Standing:
         )
         for processor in processors
     )
-    return Standing(tuple(map(process_line, status.processes)), agents, _projector_behind(stack))
+    return Standing(tuple(map(process_line, status.processes)), agents, _projector_behind(stack), _unrecognized(stack))
 
 
 def process_line(process: ProcessStatus) -> ProcessLine:
@@ -179,6 +204,32 @@ def _projector_behind(stack: Stack) -> int | None:
         return None
     finally:
         endpoint.close()
+
+
+_UNRECOGNIZED = """
+SELECT currency, count(), countIf(NOT has_amount), sum(signed_minor) FROM rpt_unrecognized_now
+GROUP BY currency ORDER BY currency
+"""
+
+
+def _unrecognized(stack: Stack) -> tuple[Unrecognized, ...]:
+    import json
+
+    import httpx2
+
+    from projections.reader import connect_endpoint
+    from schemas.failures import SaldoError
+
+    endpoint = connect_endpoint(stack.data_dir)
+    if endpoint is None:
+        return ()
+    try:
+        rows = json.loads(endpoint.query(_UNRECOGNIZED))["data"]
+    except (httpx2.HTTPError, SaldoError):
+        return ()
+    finally:
+        endpoint.close()
+    return tuple(Unrecognized(str(c), int(n), int(without), int(minor)) for c, n, without, minor in rows)
 
 
 def _count(number: int | None) -> str:

@@ -58,10 +58,17 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
-    from projections.words import in_words
+    from projections.words import UNRECOGNIZED_REMEDY, in_words
 
+    if row["waits_in"] == "payments":
+        # Not proved to be money, so it has no customer, no option and nothing that `saldo decide` could take.
+        return [
+            f"{entry}  {_amount(row)}{_named(row)}, since {str(row['waiting_since'])[:10]}",
+            f"    {in_words(str(row['reason']))}: {row['detail']}",
+            f"    {UNRECOGNIZED_REMEDY}",
+        ]
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
-    named = f", names {row['names_invoice']}" if row["names_invoice"] else ""
+    named = _named(row)
     is_refused = row["reason"] == "POSTING_REFUSED" and row["waits_in"] == "receivables"
     why = in_words(str(row["reason"]))
     # Nothing else in the list says what a person can do about it.
@@ -83,3 +90,12 @@ def _option(row: dict[str, Any]) -> str:
     kind = f", {row['kind'].replace('_', ' ')}" if row["kind"] else ""
     evidence = "; ".join([*row["agrees"], *(f"but {difference}" for difference in row["differs"])])
     return f"    {row['option_number']}) {parts}   ({row['rule']}{kind}: {evidence})"
+
+
+def _named(row: dict[str, Any]) -> str:
+    return f", names {row['names_invoice']}" if row["names_invoice"] else ""
+
+
+def _amount(row: dict[str, Any]) -> str:
+    """The amount of what is not recognized; 0 there is an amount that could not be read."""
+    return f"{row['signed']} {row['currency']}" if row["signed_minor"] else f"amount not known, {row['currency']}"

@@ -8,7 +8,8 @@ fact is told at the sighting that completes its proof, once, whichever sighting 
   never money;
 - the captured amount is the one of the latest sighting (by time, then by status, then by amount);
 - a capture is reversed at most once, by whatever reversed it first;
-- sightings that cannot both be true are shown to a person, besides the facts that they prove.
+- sightings that cannot both be true are shown to a person, besides the facts that they prove;
+- a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none.
 
 `occurred_at` of an event is the `observed_at` of the sighting that proved it: when Saldo learned of it. `value_on` is
 the business day of the money, by the rules of value_dates.py.
@@ -39,6 +40,7 @@ from schemas.records.payments import (
     PaymentDeclined,
     PaymentMethod,
     PaymentSettled,
+    PaymentStatusRecognized,
     PaymentStatusUnrecognized,
     PaymentVoided,
     RefundApplied,
@@ -49,6 +51,7 @@ from schemas.records.payments import (
     TransactionKind,
     TransactionObserved,
     TransactionStatus,
+    UnrecognizedReason,
     VoidReason,
 )
 from schemas.records.settlement import MoneySettled
@@ -80,6 +83,7 @@ Event: TypeAlias = (
     | RefundReversed
     | RefundApplied
     | PaymentStatusUnrecognized
+    | PaymentStatusRecognized
     | PaymentContradicted
 )
 
@@ -133,6 +137,19 @@ class AmountSighting:
     amount_minor: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LatestSighting:
+    """The latest observation and whether it could be read: compared field by field, the highest one is the latest.
+
+    words is what could not be read, empty for an observation that could. At one instant the unreadable one counts, so
+    that a person looks.
+    """
+
+    observed_at: datetime
+    is_unread: bool = False
+    words: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What the first money fact said about the transaction; all its movements are identified by this."""
@@ -163,7 +180,8 @@ class State:
     ended_on: dict[Fact, date] = field(default_factory=dict)
     identity: Identity | None = None
     refunds: dict[str, int]
-    unrecognized: frozenset[tuple[str, str]] = frozenset()
+    latest: LatestSighting | None = None
+    unrecognized: frozenset[tuple[str, ...]] = frozenset()
     contradictions: frozenset[str] = frozenset()
 
     @property
@@ -175,6 +193,11 @@ class State:
     def refunded_minor(self) -> int:
         """Sum of the refunds that are known to refund this payment."""
         return sum(self.refunds.values())
+
+    @property
+    def is_unrecognized(self) -> bool:
+        """Whether the latest observation can't be read, so that the transaction waits."""
+        return self.latest is not None and self.latest.is_unread
 
     @property
     def stage(self) -> Stage:
@@ -234,6 +257,9 @@ READINGS: Mapping[TransactionKind, Mapping[TransactionStatus, frozenset[Fact]]] 
 
 _VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
 
+# That no money moves, or that it came back, is proved without an amount.
+_WITHOUT_AMOUNT = _VOIDS | {Fact.DECLINED, Fact.ACH_FAILED, Fact.ACH_RETURNED}
+
 # Pairs that cannot both be true, in the words shown to a person.
 CONTRADICTIONS = (
     (Fact.SETTLED, Fact.VOIDED),
@@ -262,6 +288,14 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
 
 def evolve(state: State, event: Event) -> State:
     """Remember one event; accepts any event in any state."""
+    known = _with_event(state, event)
+    sighting = _sighting_of(event)
+    if sighting is None:
+        return known
+    return replace(known, latest=sighting if known.latest is None else max(known.latest, sighting))
+
+
+def _with_event(state: State, event: Event) -> State:
     match event:
         case PaymentAuthorized():
             return _with(state, Fact.AUTHORIZED)
@@ -304,8 +338,9 @@ def evolve(state: State, event: Event) -> State:
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
         case PaymentStatusUnrecognized():
-            pair = (event.raw_kind, event.raw_status)
-            return replace(state, unrecognized=state.unrecognized | {pair})
+            return replace(state, unrecognized=state.unrecognized | {_words(event)})
+        case PaymentStatusRecognized():
+            return state
         case PaymentContradicted():
             return replace(state, contradictions=state.contradictions | {event.detail})
 
@@ -369,8 +404,14 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
 
 def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
     reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
-    if reading is None:
-        return _unrecognized(state, seen)
+    reason = _why_unrecognized(seen, reading)
+    if reading is None or reason is not None:
+        return _unrecognized(state, seen, reason or UnrecognizedReason.STATUS_UNKNOWN)
+    events = _proved_by(state, reading, seen)
+    return events + _recognized(state, events, seen)
+
+
+def _proved_by(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
     if state.identity is not None and state.identity.currency != seen.currency:
         currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
         return _contradicted(state, f"currencies {currencies}", seen)
@@ -397,17 +438,62 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
     )
 
 
-def _unrecognized(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
-    if (seen.raw_kind, seen.raw_status) in state.unrecognized:
-        return ()
-    return (
-        PaymentStatusUnrecognized(
-            paytrace_transaction_id=seen.paytrace_transaction_id,
-            raw_kind=seen.raw_kind,
-            raw_status=seen.raw_status,
-            occurred_at=seen.observed_at,
-        ),
+def _why_unrecognized(seen: TransactionObserved, reading: frozenset[Fact] | None) -> UnrecognizedReason | None:
+    """Why a sighting can't be read; None when it can."""
+    if seen.unreadable is not None:
+        return UnrecognizedReason.ROW_UNREADABLE
+    if seen.raw_amount is not None and (reading is None or not reading <= _WITHOUT_AMOUNT):
+        return UnrecognizedReason.AMOUNT_UNREADABLE
+    if seen.kind not in READINGS:
+        return UnrecognizedReason.KIND_UNKNOWN
+    return UnrecognizedReason.STATUS_UNKNOWN if reading is None else None
+
+
+def _unrecognized(state: State, seen: TransactionObserved, reason: UnrecognizedReason) -> tuple[Event, ...]:
+    """The transaction waits from here, unless a later observation could be read.
+
+    A reading that is known is published again when it is seen later: otherwise an older, readable observation that
+    arrives late would end the waiting.
+    """
+    event = PaymentStatusUnrecognized(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        raw_kind=seen.raw_kind,
+        raw_status=seen.raw_status,
+        reason=reason,
+        detail=seen.unreadable,
+        raw_amount=seen.raw_amount,
+        amount_minor=None if seen.raw_amount is not None else seen.amount_minor,
+        currency=seen.currency,
+        kind=seen.kind,
+        method=seen.method,
+        merchant=seen.merchant,
+        invoice_number=seen.invoice_number,
+        vault_customer_id=seen.vault_customer_id,
+        card_last_four=seen.card_last_four,
+        occurred_at=seen.observed_at,
     )
+    latest = state.latest
+    if latest is None or latest < LatestSighting(seen.observed_at, True, _words(event)):
+        return (event,)
+    if _words(event) in state.unrecognized:
+        return ()
+    return (event,) if latest.is_unread else (event, _recognized_at(seen.paytrace_transaction_id, latest.observed_at))
+
+
+def _recognized(state: State, events: tuple[Event, ...], seen: TransactionObserved) -> tuple[Event, ...]:
+    """The end of the waiting; also what keeps the time of an observation that proved nothing new.
+
+    Without the second, an unreadable observation that arrives late would wait although a later one could be read.
+    """
+    if state.latest is not None and seen.observed_at <= state.latest.observed_at:
+        return ()
+    if state.is_unrecognized or not any(map(_sighting_of, events)):
+        return (_recognized_at(seen.paytrace_transaction_id, seen.observed_at),)
+    return ()
+
+
+def _recognized_at(transaction_id: str, read_at: datetime) -> PaymentStatusRecognized:
+    return PaymentStatusRecognized(paytrace_transaction_id=transaction_id, occurred_at=read_at)
 
 
 def _newly_proved(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
@@ -595,6 +681,40 @@ _TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
     Fact.REFUND_ISSUED: lambda seen: RefundIssued(value_on=Days(seen).money_on(), **_told_by(seen)),
     Fact.REFUND_SETTLED: _tell_refund_settled,
 }
+
+
+# Events that occurred when a readable observation was made, so that they keep its time.
+_BY_READABLE_SIGHTING = (
+    PaymentAuthorized,
+    AchPaymentInitiated,
+    PaymentCaptured,
+    CaptureAmountChanged,
+    CaptureSighted,
+    PaymentSettled,
+    PaymentVoided,
+    PaymentDeclined,
+    AchPaymentFailed,
+    AchPaymentReturned,
+    CaptureReversed,
+    RefundIssued,
+    RefundSettled,
+    RefundReversed,
+    PaymentStatusRecognized,
+    PaymentContradicted,
+)
+
+
+def _sighting_of(event: Event) -> LatestSighting | None:
+    """The observation behind an event; None for an event that has another cause."""
+    if isinstance(event, PaymentStatusUnrecognized):
+        return LatestSighting(event.occurred_at, True, _words(event))
+    return LatestSighting(event.occurred_at) if isinstance(event, _BY_READABLE_SIGHTING) else None
+
+
+def _words(event: PaymentStatusUnrecognized) -> tuple[str, ...]:
+    """What tells one unreadable observation from another, besides when it was made."""
+    amount = event.raw_amount if event.amount_minor is None else str(event.amount_minor)
+    return event.reason.value, event.raw_kind, event.raw_status, amount or "", event.detail or ""
 
 
 def _with(state: State, fact: Fact) -> State:

@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS fct_observations
     raw_kind LowCardinality(String),
     status LowCardinality(String),
     raw_status LowCardinality(String),
+    raw_amount Nullable(String),
+    unreadable Nullable(String),
     raw_response_code LowCardinality(String),
     method LowCardinality(String),
     amount_minor Int64,
@@ -98,6 +100,36 @@ ENGINE = ReplacingMergeTree
 ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'What happened to each payment; term and term_minor say what it adds to the bridge'
+;
+CREATE TABLE IF NOT EXISTS fct_unrecognized
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    method LowCardinality(String),
+    kind LowCardinality(String),
+    reason LowCardinality(String),
+    said String,
+    raw_kind String,
+    raw_status String,
+    raw_amount Nullable(String),
+    amount_minor Nullable(Int64),
+    currency LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    card_last_four String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Observations that could not be read, and when a later one could; amount_minor is null where the amount could not'
 ;
 CREATE TABLE IF NOT EXISTS fct_movements
 (
@@ -557,6 +589,53 @@ ORDER BY (source_topic, source_partition)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Next offset of each partition, and the highest saldo-source accepted from each lane: one row, so both move together'
 ;
+CREATE VIEW IF NOT EXISTS rpt_unrecognized_now AS
+WITH latest AS
+(
+    -- By the time of the observation: one that arrives late must not end or begin the waiting.
+    SELECT *
+    FROM fct_unrecognized FINAL
+    ORDER BY occurred_at DESC, record_type = 'PaymentStatusUnrecognized' DESC, source_offset DESC
+    LIMIT 1 BY paytrace_transaction_id
+),
+begun AS
+(
+    SELECT
+        told.paytrace_transaction_id AS paytrace_transaction_id,
+        min(told.occurred_at) AS waiting_since
+    FROM fct_unrecognized AS told FINAL
+    INNER JOIN latest ON latest.paytrace_transaction_id = told.paytrace_transaction_id
+    WHERE told.record_type = 'PaymentStatusUnrecognized'
+        AND told.reason = latest.reason AND told.raw_status = latest.raw_status AND told.raw_kind = latest.raw_kind
+    GROUP BY told.paytrace_transaction_id
+)
+SELECT
+    latest.paytrace_transaction_id AS paytrace_transaction_id,
+    begun.waiting_since AS waiting_since,
+    latest.reason AS reason,
+    latest.said AS detail,
+    latest.kind AS kind,
+    latest.method AS method,
+    latest.merchant AS merchant,
+    latest.raw_kind AS raw_kind,
+    latest.raw_status AS raw_status,
+    latest.raw_amount AS raw_amount,
+    latest.amount_minor AS amount_minor,
+    if(latest.kind IN ('REFUND', 'ACH_REFUND'), -1, 1) * ifNull(latest.amount_minor, 0) AS signed_minor,
+    isNotNull(latest.amount_minor) AS has_amount,
+    latest.currency AS currency,
+    latest.invoice_number AS invoice_number,
+    latest.vault_customer_id AS vault_customer_id,
+    latest.occurred_at AS occurred_at,
+    latest.recorded_at AS recorded_at,
+    latest.source_topic AS source_topic,
+    latest.source_partition AS source_partition,
+    latest.source_offset AS source_offset
+FROM latest
+INNER JOIN begun ON begun.paytrace_transaction_id = latest.paytrace_transaction_id
+WHERE latest.record_type = 'PaymentStatusUnrecognized'
+COMMENT 'Transactions whose latest observation can not be read: not proved to be money, and not proved to be none'
+;
 CREATE VIEW IF NOT EXISTS fct_payments AS
 WITH
 -- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the sighting does.
@@ -629,35 +708,39 @@ folded AS
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
-        countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+        countIf(record_type = 'PaymentContradicted') > 0 AS is_contradicted,
         min(occurred_at) AS opened_at,
         max(occurred_at) AS changed_at,
         count() AS event_count
     FROM events
     GROUP BY paytrace_transaction_id
+    -- An observation that proved nothing is no payment yet.
+    HAVING countIf(record_type != 'PaymentStatusRecognized') > 0
 )
 SELECT
     folded.paytrace_transaction_id AS paytrace_transaction_id,
     if(folded.kind = 'REFUND' OR sightings.kind IN ('REFUND', 'ACH_REFUND'), 'REFUND', 'PAYMENT') AS kind,
-    folded.state AS state,
+    -- Once it could be read and still proved nothing, no money has moved.
+    if(folded.state = 'UNRECOGNIZED' AND unread.reason = '', 'NOTHING_MOVED', folded.state) AS state,
     if(folded.method != '', folded.method, sightings.method) AS method,
     if(folded.merchant != '', folded.merchant, sightings.merchant) AS merchant,
     if(folded.currency != '', folded.currency, sightings.currency) AS currency,
-    folded.amount_minor AS amount_minor,
+    if(folded.state = 'UNRECOGNIZED', ifNull(unread.amount_minor, 0), folded.amount_minor) AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
     folded.net_minor AS net_minor,
     folded.invoice_number AS invoice_number,
     folded.vault_customer_id AS vault_customer_id,
     folded.card_last_four AS card_last_four,
-    folded.needs_attention AS needs_attention,
+    folded.is_contradicted OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
     if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
         AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count
 FROM folded
-LEFT JOIN sightings USING (paytrace_transaction_id)
+LEFT JOIN sightings ON sightings.paytrace_transaction_id = folded.paytrace_transaction_id
+LEFT JOIN rpt_unrecognized_now AS unread ON unread.paytrace_transaction_id = folded.paytrace_transaction_id
 COMMENT 'Where each PayTrace transaction stands now, folded from its events'
 ;
 CREATE VIEW IF NOT EXISTS rpt_movements_now AS
@@ -887,6 +970,13 @@ lines AS
     FROM rpt_movements_now
     WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn', 'PaymentIdentified')
         AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
+    UNION ALL
+    -- Beside the bridge: not proved to be money, so no part of what was captured; an amount that can't be read is 0.
+    SELECT
+        'unrecognized', signed_minor, if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1), toString(currency),
+        paytrace_transaction_id, '', toString(reason), detail,
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_unrecognized_now
 )
 SELECT
     lines.term AS term,

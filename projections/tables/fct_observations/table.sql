@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS fct_observations
     raw_kind LowCardinality(String),
     status LowCardinality(String),
     raw_status LowCardinality(String),
+    raw_amount Nullable(String),
+    unreadable Nullable(String),
     raw_response_code LowCardinality(String),
     method LowCardinality(String),
     amount_minor Int64,

@@ -23,6 +23,7 @@ from schemas.records.payments import (
     PaymentContradicted,
     PaymentDeclined,
     PaymentSettled,
+    PaymentStatusRecognized,
     PaymentStatusUnrecognized,
     PaymentVoided,
     RefundApplied,
@@ -48,6 +49,7 @@ PAYMENT_RECORDS = (
     RefundSettled,
     RefundApplied,
     PaymentStatusUnrecognized,
+    PaymentStatusRecognized,
     PaymentContradicted,
 )
 
@@ -85,7 +87,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "method": str(_field(record, "method")),
             "term": term,
             "term_minor": term_minor,
-            "amount_minor": getattr(record, "amount_minor", 0),
+            "amount_minor": getattr(record, "amount_minor", None) or 0,
             "currency": _field(record, "currency"),
             "invoice_number": _field(record, "invoice_number"),
             "vault_customer_id": _field(record, "vault_customer_id"),

@@ -70,33 +70,37 @@ folded AS
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
-        countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+        countIf(record_type = 'PaymentContradicted') > 0 AS is_contradicted,
         min(occurred_at) AS opened_at,
         max(occurred_at) AS changed_at,
         count() AS event_count
     FROM events
     GROUP BY paytrace_transaction_id
+    -- An observation that proved nothing is no payment yet.
+    HAVING countIf(record_type != 'PaymentStatusRecognized') > 0
 )
 SELECT
     folded.paytrace_transaction_id AS paytrace_transaction_id,
     if(folded.kind = 'REFUND' OR sightings.kind IN ('REFUND', 'ACH_REFUND'), 'REFUND', 'PAYMENT') AS kind,
-    folded.state AS state,
+    -- Once it could be read and still proved nothing, no money has moved.
+    if(folded.state = 'UNRECOGNIZED' AND unread.reason = '', 'NOTHING_MOVED', folded.state) AS state,
     if(folded.method != '', folded.method, sightings.method) AS method,
     if(folded.merchant != '', folded.merchant, sightings.merchant) AS merchant,
     if(folded.currency != '', folded.currency, sightings.currency) AS currency,
-    folded.amount_minor AS amount_minor,
+    if(folded.state = 'UNRECOGNIZED', ifNull(unread.amount_minor, 0), folded.amount_minor) AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
     folded.net_minor AS net_minor,
     folded.invoice_number AS invoice_number,
     folded.vault_customer_id AS vault_customer_id,
     folded.card_last_four AS card_last_four,
-    folded.needs_attention AS needs_attention,
+    folded.is_contradicted OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
     if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
         AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count
 FROM folded
-LEFT JOIN sightings USING (paytrace_transaction_id)
+LEFT JOIN sightings ON sightings.paytrace_transaction_id = folded.paytrace_transaction_id
+LEFT JOIN rpt_unrecognized_now AS unread ON unread.paytrace_transaction_id = folded.paytrace_transaction_id
 COMMENT 'Where each PayTrace transaction stands now, folded from its events'

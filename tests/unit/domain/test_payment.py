@@ -63,13 +63,13 @@ ACH = {
 }
 CARD_REFUND = {
     **CARD,
-    Status.AUTHORIZED: ([], Stage.UNKNOWN),
+    Status.AUTHORIZED: (["PaymentStatusRecognized"], Stage.UNKNOWN),
     Status.PENDING_SETTLEMENT: (["RefundIssued"], Stage.REFUND_ISSUED),
     Status.SETTLED: (["RefundIssued", "RefundSettled"], Stage.REFUND_ISSUED),
 }
 ACH_REFUND = {
     **ACH,
-    Status.AUTHORIZED: ([], Stage.UNKNOWN),
+    Status.AUTHORIZED: (["PaymentStatusRecognized"], Stage.UNKNOWN),
     Status.ACH_PENDING: (["RefundIssued"], Stage.REFUND_ISSUED),
     Status.ACH_CLEARED: (["RefundIssued"], Stage.REFUND_ISSUED),
 }
@@ -142,6 +142,7 @@ def test_an_ach_return_takes_the_cleared_money_back_once() -> None:
         "PaymentCaptured",
         "AchPaymentReturned",
         "CaptureReversed",
+        "PaymentStatusRecognized",
         "PaymentVoided",
     ]
     assert book.events[2].return_code == "R01"

@@ -12,13 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records.identification import PaymentToIdentify
-from schemas.records.payments import CaptureAmountChanged, CaptureSighted, TransactionObserved
+from schemas.records.payments import (
+    CaptureAmountChanged,
+    CaptureSighted,
+    PaymentStatusRecognized,
+    PaymentStatusUnrecognized,
+    TransactionObserved,
+)
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
 from streams.domain import payment
 from tests.support.builders import SIGNS, Ledger, key_by, refund_linked, sighting
 
+# What these say is about the latest of all observations, so how many there are follows from their order.
+ABOUT_THE_LATEST = (CaptureAmountChanged, CaptureSighted, PaymentStatusRecognized)
 ONCE = {"PaymentCaptured", "CaptureReversed", "RefundIssued", "RefundReversed", "PaymentSettled", "PaymentAuthorized"}
 
 payments = st.builds(
@@ -82,7 +90,7 @@ def test_any_order_and_repetition_ends_the_same(histories: tuple[list[Any], list
         counts = Counter(type(event).__name__ for event in book.events)
         assert all(counts[name] <= 1 for name in ONCE)
     told = [
-        {type(e).__name__ for e in book.events if not isinstance(e, CaptureAmountChanged | CaptureSighted)}
+        {type(e).__name__ for e in book.events if not isinstance(e, ABOUT_THE_LATEST)}
         for book in (one, other)
     ]
     assert told[0] == told[1]
@@ -135,3 +143,40 @@ def test_any_event_is_accepted_in_any_state(one: list[Any], other: list[Any]) ->
         state = payment.evolve(state, event)
         payment.route(state, event)
         assert state.stage in payment.Stage
+
+
+# Readable or not: a status of another rail, an unknown kind, an amount that is none, a row in bits.
+anything = st.builds(
+    lambda seen, raw_amount, unreadable: replace(seen, raw_amount=raw_amount, unreadable=unreadable),
+    st.one_of(payments, ach_payments, refunds(Kind.REFUND), refunds(Kind.UNKNOWN)),
+    st.sampled_from([None, None, "12,50"]),
+    st.sampled_from([None, None, None, "settled: soon"]),
+)
+
+
+def is_readable(seen: TransactionObserved) -> bool:
+    """By a way of its own: what the first observation of a transaction is told as."""
+    return not any(isinstance(event, PaymentStatusUnrecognized) for event in run([seen]).events)
+
+
+@settings(max_examples=200)
+@given(st.lists(anything, min_size=1, max_size=7).flatmap(lambda seen: st.tuples(st.just(seen), st.permutations(seen))))
+def test_a_transaction_waits_while_its_latest_observation_can_not_be_read(
+    histories: tuple[list[TransactionObserved], list[TransactionObserved]],
+) -> None:
+    for history in histories:
+        book = run(history)
+        (state,) = book.states.values()
+        last = max(seen.observed_at for seen in history)
+        waits = any(not is_readable(seen) for seen in history if seen.observed_at == last)
+        assert state.is_unrecognized is waits
+        # A reader of the journal comes to the same by the latest of the two events.
+        told = [e for e in book.events if isinstance(e, PaymentStatusUnrecognized | PaymentStatusRecognized)]
+        latest = max(told, key=lambda e: (e.occurred_at, isinstance(e, PaymentStatusUnrecognized)), default=None)
+        assert isinstance(latest, PaymentStatusUnrecognized) is waits
+
+
+@settings(max_examples=100)
+@given(st.lists(anything, max_size=6))
+def test_what_can_not_be_read_is_never_money(history: list[TransactionObserved]) -> None:
+    assert net(run(history)) == net(run([seen for seen in history if is_readable(seen)]))

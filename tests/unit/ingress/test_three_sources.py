@@ -26,7 +26,7 @@ from connectors.paytrace.wire import JsonObject
 from schemas.codec import Codec
 from schemas.envelope import header_text
 from schemas.records.identification import Movement, PaymentToIdentify
-from schemas.records.payments import CaptureSighted
+from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.polling import Teller
@@ -188,12 +188,13 @@ class Outcome:
     def facts(self) -> Counter[tuple[Any, ...]]:
         """The events without the moment of their sighting, which is not the same by each way.
 
-        CaptureSighted is left out: it moves nothing and only remembers how late a known amount was seen again.
+        CaptureSighted and PaymentStatusRecognized are left out: they move nothing and only remember how late what is
+        known was seen again.
         """
         return Counter(
             (type(event).__name__, *(getattr(event, f.name) for f in fields(event) if f.name != "occurred_at"))
             for event in self.events
-            if not isinstance(event, CaptureSighted)
+            if not isinstance(event, CaptureSighted | PaymentStatusRecognized)
         )
 
     @property

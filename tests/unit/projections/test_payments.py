@@ -56,7 +56,8 @@ def _renumbered(store: Store, script: Script) -> list[Any]:
         (("PaymentCaptured", "PaymentSettled", "RefundApplied"), ("REFUNDED", "PAYMENT", 12500, 12500)),
         (("RefundIssued",), ("REFUND_ISSUED", "REFUND", 12500, -12500)),
         (("RefundIssued", "RefundReversed"), ("REFUND_VOIDED", "REFUND", 12500, 0)),
-        (("PaymentStatusUnrecognized",), ("UNRECOGNIZED", "PAYMENT", 0, 0)),
+        (("PaymentStatusUnrecognized",), ("UNRECOGNIZED", "PAYMENT", 12500, 0)),
+        (("PaymentStatusUnrecognized", "PaymentStatusRecognized"), ("NOTHING_MOVED", "PAYMENT", 0, 0)),
     ],
 )
 def test_the_state_follows_from_the_events(store: Store, names: tuple[str, ...], expected: tuple[Any, ...]) -> None:

@@ -1,0 +1,145 @@
+"""Money in words or amounts that can't be read: listed, counted, beside the bridge, and gone once it could be read."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from projections import reports
+from projections.client import Store
+from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
+from streams.cli import explain, waiting
+from streams.cli.standing import AgentLine, Standing, Unrecognized
+from tests.support.examples import example
+from tests.support.projecting import bridge, project, residual
+from tests.support.scripted import NOON, PAYMENTS, Script
+
+
+def ask(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    values = reports.values_for(report, given, day_zone="UTC", now=NOON + timedelta(days=2))
+    return reports.ask(store, report, values).records
+
+
+def unrecognized(payment: str, amount_minor: int | None = 125_00, at: datetime = NOON, **changes: Any) -> Any:
+    raw_amount = (
+        {} if amount_minor is not None else {"raw_amount": "12,50", "reason": UnrecognizedReason.AMOUNT_UNREADABLE}
+    )
+    fields = {"paytrace_transaction_id": payment, "amount_minor": amount_minor, "occurred_at": at}
+    return example("PaymentStatusUnrecognized", **{**fields, **raw_amount, **changes})
+
+
+def recognized(payment: str, at: datetime) -> PaymentStatusRecognized:
+    return PaymentStatusRecognized(paytrace_transaction_id=payment, occurred_at=at)
+
+
+@pytest.fixture
+def three(store: Store) -> Store:
+    """A payment in words that nobody knows, a refund in others, and a payment whose amount is none."""
+    script = Script()
+    script.captured("9", 100)
+    script.awaits_reference("9", 100)
+    script.write(PAYMENTS, unrecognized("1"))
+    script.write(PAYMENTS, unrecognized("2", 25_00, kind=TransactionKind.REFUND, raw_kind="REFUND"))
+    script.write(PAYMENTS, unrecognized("3", None, raw_status="GB7/GB7"))
+    project(store, script.messages)
+    return store
+
+
+def test_it_is_counted_beside_the_bridge_and_is_no_part_of_it(three: Store) -> None:
+    assert bridge(three) == {"captured": 100, "waiting": 100, "unrecognized": 100_00}
+    assert residual(three) == 0
+    for name in ("bridge_by_currency", "bridge_by_day"):
+        (row,) = (row for row in ask(three, name) if row["currency"] == "USD" and row["unrecognized_count"])
+        assert (row["unrecognized_minor"], row["unrecognized_count"], row["residual_minor"]) == (100_00, 3, 0)
+    assert ask(three, "payments_that_do_not_balance") == ()
+
+
+def test_it_waits_in_every_list_of_waiting_money(three: Store) -> None:
+    expected = {"1": 125_00, "2": -25_00, "3": 0}
+    for name in ("waiting_money", "waiting_with_candidates"):
+        rows = [row for row in ask(three, name) if row["waits_in"] == "payments"]
+        assert {row["paytrace_transaction_id"]: row["signed_minor"] for row in rows} == expected
+    standing = [
+        row for row in ask(three, "posted_waiting_parked_and_for_how_long") if row["standing"] == "unrecognized"
+    ]
+    assert {row["reason"]: (row["item_count"], row["amount_minor"]) for row in standing} == {
+        "STATUS_UNKNOWN": (2, 100_00),
+        "AMOUNT_UNREADABLE": (1, 0),
+    }
+    assert ask(three, "waiting_with_candidates", abas_customer_id="70001") == ()
+
+
+def test_it_is_a_payment_that_needs_attention(three: Store) -> None:
+    rows = three.rows(
+        "SELECT paytrace_transaction_id, kind, state, amount_minor, net_minor, needs_attention FROM fct_payments"
+        " WHERE paytrace_transaction_id != '9' ORDER BY paytrace_transaction_id"
+    )
+    assert [tuple(map(str, row)) for row in rows] == [
+        ("1", "PAYMENT", "UNRECOGNIZED", "12500", "0", str(rows[0][5])),
+        ("2", "PAYMENT", "UNRECOGNIZED", "2500", "0", str(rows[0][5])),
+        ("3", "PAYMENT", "UNRECOGNIZED", "0", "0", str(rows[0][5])),
+    ]
+    assert bool(rows[0][5])
+
+
+def test_saldo_waiting_names_the_words_and_what_to_do(three: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting.show(ask(three, "waiting_with_candidates"))
+    said = capsys.readouterr().out
+    assert "1  125.00 USD, names RE-100451, since" in said
+    assert "2  -25.00 USD" in said
+    assert "3  amount not known, USD" in said
+    assert "its amount can't be read: amount 12,50; PayTrace says GB7/GB7" in said
+    assert said.count("saldo write payments.observations.v1") == 3
+
+
+def test_saldo_explain_says_why_it_waits_and_when_it_could_be_read(store: Store) -> None:
+    script = Script()
+    script.write(PAYMENTS, unrecognized("1"))
+    project(store, script.messages)
+    rows = ask(store, "explain", id="1")
+    (line,) = (text for row in rows for text in explain.step(row))
+    assert "125.00 USD waits, PayTrace's status is not one that we know: PayTrace says Q/In review" in line
+    assert explain.waits_unrecognized("1", rows)
+    project(store, [script.write(PAYMENTS, recognized("1", NOON + timedelta(hours=1)))])
+    rows = ask(store, "explain", id="1")
+    assert [row["what"] for row in rows] == ["PaymentStatusUnrecognized", "PaymentStatusRecognized"]
+    assert not explain.waits_unrecognized("1", rows)
+    assert ask(store, "explain", id="re-100451")[0]["posting_reference"] == "1"
+
+
+def test_the_latest_observation_counts_whatever_order_they_came_in(store: Store) -> None:
+    script = Script()
+    hour = timedelta(hours=1)
+    script.write(PAYMENTS, recognized("1", NOON + hour))
+    script.write(PAYMENTS, unrecognized("1", at=NOON))
+    script.write(PAYMENTS, unrecognized("2", at=NOON + hour))
+    script.write(PAYMENTS, unrecognized("2", at=NOON, raw_status="Q/Older"))
+    script.write(PAYMENTS, recognized("3", NOON))
+    script.write(PAYMENTS, unrecognized("3", at=NOON))
+    project(store, script.messages)
+    rows = ask(store, "waiting_money")
+    assert [(row["paytrace_transaction_id"], row["detail"]) for row in rows] == [
+        ("3", "PayTrace says Q/In review"),
+        ("2", "PayTrace says Q/In review"),
+    ]
+
+
+def test_status_raises_attention_and_never_says_nothing_to_do() -> None:
+    quiet = Standing((), (AgentLine("a", (), ()),), 0)
+    assert quiet.in_a_word == "ready; nothing to do"
+    waits = Standing((), (AgentLine("a", (), ()),), 0, (Unrecognized("USD", 3, 1, 100_00),))
+    assert waits.in_a_word == (
+        "ready; 3 payments not recognized (100.00 USD, 1 of them without a readable amount), see `saldo waiting`"
+    )
+    none_known = Standing((), (), 0, (Unrecognized("USD", 1, 1, 0),))
+    assert "1 payments not recognized (USD, 1 of them" in none_known.in_a_word
+
+
+def test_status_asks_what_the_reports_show(three: Store) -> None:
+    from streams.cli.standing import _UNRECOGNIZED
+
+    assert [list(map(int, row[1:])) for row in json.loads(three.query(_UNRECOGNIZED))["data"]] == [[3, 1, 100_00]]
