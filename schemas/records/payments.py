@@ -7,7 +7,7 @@ Meaning, unit and source of each field stand in the .avsc, so that every languag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -113,6 +113,21 @@ class RefundLinked:
     amount_minor: int
     currency: str
     linked_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputed:
+    """What a dispute takes from this payment now, as the settlement context keeps it."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    charged_back_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
     occurred_at: datetime
 
 
@@ -307,6 +322,38 @@ class RefundApplied:
     refund_transaction_id: str
     amount_minor: int
     currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChargedBack:
+    """Money out: a dispute takes this payment, or more of it than before."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    previous_minor: int
+    amount_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackReversed:
+    """Money in again: a dispute gave back what it took, in whole or in part."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    previous_minor: int
+    amount_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
     occurred_at: datetime
 
 

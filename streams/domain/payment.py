@@ -8,6 +8,7 @@ fact is told at the sighting that completes its proof, once, whichever sighting 
   never money;
 - the captured amount is the one of the latest sighting (by time, then by status, then by amount);
 - a capture is reversed at most once, by whatever reversed it first;
+- what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
 - sightings that cannot both be true are shown to a person, besides the facts that they prove.
 
 `occurred_at` of an event is the `observed_at` of the sighting that proved it, because PayTrace gives no time for a
@@ -17,12 +18,13 @@ capture, a void or a return.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from typing import Any, TypeAlias
 
+from schemas.records.gateway import HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -32,10 +34,13 @@ from schemas.records.payments import (
     CaptureReversalReason,
     CaptureReversed,
     CaptureSighted,
+    ChargebackReversed,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargedBack,
     PaymentContradicted,
     PaymentDeclined,
+    PaymentDisputed,
     PaymentMethod,
     PaymentSettled,
     PaymentStatusUnrecognized,
@@ -53,6 +58,7 @@ from schemas.records.payments import (
 from schemas.records.settlement import MoneySettled
 from schemas.references import tokens_of
 from streams.domain.output import (
+    GATEWAY_COMMANDS,
     IDENTIFICATION_INBOX,
     PAYMENT_OBSERVATIONS,
     SETTLEMENT_INBOX,
@@ -77,6 +83,8 @@ Event: TypeAlias = (
     | RefundSettled
     | RefundReversed
     | RefundApplied
+    | PaymentChargedBack
+    | ChargebackReversed
     | PaymentStatusUnrecognized
     | PaymentContradicted
 )
@@ -117,6 +125,8 @@ class Stage(StrEnum):
     FAILED = "FAILED"
     REFUND_ISSUED = "REFUND_ISSUED"
     REFUND_REVERSED = "REFUND_REVERSED"
+    PARTIALLY_CHARGED_BACK = "PARTIALLY_CHARGED_BACK"
+    CHARGED_BACK = "CHARGED_BACK"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -157,6 +167,8 @@ class State:
     refunds: dict[str, int]
     unrecognized: frozenset[tuple[str, str]] = frozenset()
     contradictions: frozenset[str] = frozenset()
+    # What each dispute takes now, by account and case number; one that was won back stands at 0.
+    disputes: dict[str, int] = field(default_factory=dict)
 
     @property
     def captured_minor(self) -> int:
@@ -167,6 +179,11 @@ class State:
     def refunded_minor(self) -> int:
         """Sum of the refunds that are known to refund this payment."""
         return sum(self.refunds.values())
+
+    @property
+    def charged_back_minor(self) -> int:
+        """Sum of what disputes take of this payment now."""
+        return sum(self.disputes.values())
 
     @property
     def stage(self) -> Stage:
@@ -248,6 +265,8 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             return _on_sighting(state, record)
         case RefundLinked():
             return _on_refund_linked(state, record)
+        case PaymentDisputed():
+            return _on_dispute(state, record)
         case _:
             raise no_rule_for(record, PAYMENT_OBSERVATIONS)
 
@@ -293,6 +312,8 @@ def evolve(state: State, event: Event) -> State:
             return _with(state, Fact.REFUND_REVERSED)
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
+        case PaymentChargedBack() | ChargebackReversed():
+            return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
         case PaymentStatusUnrecognized():
             pair = (event.raw_kind, event.raw_status)
             return replace(state, unrecognized=state.unrecognized | {pair})
@@ -301,12 +322,12 @@ def evolve(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What the other contexts must hear of this event: each movement of money, and what PayTrace settled of it.
+    """What the other contexts must hear of this event: each movement of money, what PayTrace settled of it, disputes.
 
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
-    return _to_identification(state, event) + _to_settlement(state, event)
+    return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
 
 
 def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
@@ -358,6 +379,22 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
+def _to_gateway(event: Event) -> tuple[Output, ...]:
+    """Money that a dispute takes must not be refunded besides."""
+    if not isinstance(event, PaymentChargedBack | ChargebackReversed):
+        return ()
+    hold = HoldRefunds(
+        subject=f"payment/{event.paytrace_transaction_id}",
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        settlement_account=event.settlement_account,
+        dispute_id=event.dispute_id,
+        charged_back_minor=event.amount_minor,
+        currency=event.currency,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(GATEWAY_COMMANDS, hold),)
+
+
 def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
     reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
     if reading is None:
@@ -386,6 +423,31 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
             occurred_at=link.occurred_at,
         ),
     )
+
+
+def _on_dispute(state: State, told: PaymentDisputed) -> tuple[Event, ...]:
+    """The settlement context says what is new of each dispute, in order; a payment that nobody saw is charged back too."""
+    known_minor = state.disputes.get(_case_of(told), 0)
+    if told.charged_back_minor == known_minor:
+        return ()
+    moved = PaymentChargedBack if told.charged_back_minor > known_minor else ChargebackReversed
+    event = moved(
+        paytrace_transaction_id=told.paytrace_transaction_id,
+        settlement_account=told.settlement_account,
+        dispute_id=told.dispute_id,
+        raw_stage=told.raw_stage,
+        previous_minor=known_minor,
+        amount_minor=told.charged_back_minor,
+        currency=told.currency,
+        reason_code=told.reason_code,
+        entered_on=told.entered_on,
+        occurred_at=told.occurred_at,
+    )
+    return (event,)
+
+
+def _case_of(told: PaymentDisputed | PaymentChargedBack | ChargebackReversed) -> str:
+    return f"{told.settlement_account} {told.dispute_id}"
 
 
 def _unrecognized(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
@@ -656,6 +718,9 @@ def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
 
 
 def _stage(state: State) -> Stage:
+    if state.charged_back_minor:
+        left_minor = state.captured_minor - state.refunded_minor - state.charged_back_minor
+        return Stage.PARTIALLY_CHARGED_BACK if left_minor > 0 else Stage.CHARGED_BACK
     facts = state.facts
     if Fact.CAPTURED in facts:
         return _stage_of_money(state)
