@@ -23,6 +23,9 @@ WORDS: Mapping[str, str] = {
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",
     "POSTING_REFUSED": "abas refused the posting",
     "POSTING_IN_PROGRESS": "is being posted",
+    "CHARGEBACK_NOT_BOOKED": "charged back, to be booked in abas by hand",
+    "CHARGEBACK_OF_UNKNOWN_PAYMENT": "charged back, but nobody saw the payment captured",
+    "CHARGEBACK_NAMES_NO_PAYMENT": "charged back, but the dispute names no payment",
     # why nothing explains a deposit
     "NO_RECORDS": "no settled money is open",
     "BATCH_UNKNOWN": "the batch is not known",
@@ -31,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "SEVERAL_WAYS": "several sets of lines fit",
     "REJECTED": "an operator turned the match down",
     "TOO_MANY_LINES": "more lines than one match may have",
+    "ID_USED_TWICE": "its id stands for another line already",
     "NO_DEPOSIT": "no deposit has paid it out",
     # what abas made of it
     "CashReceiptPosted": "receipt posted",

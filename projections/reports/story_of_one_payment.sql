@@ -32,6 +32,10 @@ SELECT
             word -> word != '',
             [
                 JSONExtractString(body, 'raw_status'),
+                JSONExtractString(body, 'dispute_id'),
+                JSONExtractString(body, 'raw_stage'),
+                JSONExtractString(body, 'reason_code'),
+                JSONExtractString(body, 'entered_on'),
                 JSONExtractString(body, 'movement'),
                 JSONExtractString(body, 'reason'),
                 JSONExtractString(body, 'detail'),

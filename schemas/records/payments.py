@@ -117,7 +117,7 @@ class RefundLinked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentDisputed:
+class DisputeReported:
     """What a dispute takes from this payment now, as the settlement context keeps it."""
 
     paytrace_transaction_id: str
@@ -342,7 +342,7 @@ class PaymentChargedBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargebackReversed:
+class PaymentChargebackReversed:
     """Money in again: a dispute gave back what it took, in whole or in part."""
 
     paytrace_transaction_id: str

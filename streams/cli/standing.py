@@ -65,11 +65,16 @@ class AgentLine:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All of it at one moment. projector_behind is a record count, None when the projector does not answer."""
+    """All of it at one moment.
+
+    projector_behind is a record count, None when the projector does not answer; chargebacks counts the disputes that
+    take money which nobody has booked in abas.
+    """
 
     processes: tuple[ProcessLine, ...]
     agents: tuple[AgentLine, ...]
     projector_behind: int | None
+    chargebacks: int = 0
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +95,8 @@ class Standing:
             remarks.append(f"{waiting} tasks wait, see below")
         if parked := sum(task.parked for agent in self.agents for task in agent.tasks if task):
             remarks.append(f"{parked} records parked, see `saldo dlq list`")
+        if self.chargebacks:
+            remarks.append(f"{self.chargebacks} chargebacks to book in abas by hand, see `saldo waiting`")
         return "; ".join(("ready", *(remarks or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:
@@ -123,7 +130,8 @@ def standing_of(stack: Stack, status: SupervisorStatus) -> Standing:
         )
         for processor in processors
     )
-    return Standing(tuple(map(process_line, status.processes)), agents, _projector_behind(stack))
+    processes = tuple(map(process_line, status.processes))
+    return Standing(processes, agents, _projector_behind(stack), _chargebacks(stack))
 
 
 def process_line(process: ProcessStatus) -> ProcessLine:
@@ -177,6 +185,26 @@ def _projector_behind(stack: Stack) -> int | None:
         return int(endpoint.get("/lag")["total"])
     except httpx2.HTTPError:
         return None
+    finally:
+        endpoint.close()
+
+
+def _chargebacks(stack: Stack) -> int:
+    import httpx2
+
+    from projections.reader import connect_endpoint
+    from schemas.failures import SaldoError
+
+    endpoint = connect_endpoint(stack.data_dir)
+    if endpoint is None:
+        return 0
+    try:
+        counted = endpoint.query(
+            "SELECT count() FROM fct_waiting WHERE waits_in = 'disputes'", output_format="TabSeparated"
+        )
+        return int(counted)
+    except (httpx2.HTTPError, SaldoError, ValueError):
+        return 0  # its tables are not there yet, or it goes away this moment: the line of the projector says so
     finally:
         endpoint.close()
 

@@ -34,13 +34,13 @@ from schemas.records.payments import (
     CaptureReversalReason,
     CaptureReversed,
     CaptureSighted,
-    ChargebackReversed,
+    DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackReversed,
     PaymentChargedBack,
     PaymentContradicted,
     PaymentDeclined,
-    PaymentDisputed,
     PaymentMethod,
     PaymentSettled,
     PaymentStatusUnrecognized,
@@ -84,7 +84,7 @@ Event: TypeAlias = (
     | RefundReversed
     | RefundApplied
     | PaymentChargedBack
-    | ChargebackReversed
+    | PaymentChargebackReversed
     | PaymentStatusUnrecognized
     | PaymentContradicted
 )
@@ -265,7 +265,7 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             return _on_sighting(state, record)
         case RefundLinked():
             return _on_refund_linked(state, record)
-        case PaymentDisputed():
+        case DisputeReported():
             return _on_dispute(state, record)
         case _:
             raise no_rule_for(record, PAYMENT_OBSERVATIONS)
@@ -312,7 +312,7 @@ def evolve(state: State, event: Event) -> State:
             return _with(state, Fact.REFUND_REVERSED)
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
-        case PaymentChargedBack() | ChargebackReversed():
+        case PaymentChargedBack() | PaymentChargebackReversed():
             return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
         case PaymentStatusUnrecognized():
             pair = (event.raw_kind, event.raw_status)
@@ -381,7 +381,7 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
 
 def _to_gateway(event: Event) -> tuple[Output, ...]:
     """Money that a dispute takes must not be refunded besides."""
-    if not isinstance(event, PaymentChargedBack | ChargebackReversed):
+    if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(
         subject=f"payment/{event.paytrace_transaction_id}",
@@ -425,12 +425,12 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
     )
 
 
-def _on_dispute(state: State, told: PaymentDisputed) -> tuple[Event, ...]:
-    """The settlement context says what is new of each dispute, in order; a payment that nobody saw is charged back too."""
+def _on_dispute(state: State, told: DisputeReported) -> tuple[Event, ...]:
+    """Settlement reports what is new of each dispute, in order; a payment that nobody saw is charged back too."""
     known_minor = state.disputes.get(_case_of(told), 0)
     if told.charged_back_minor == known_minor:
         return ()
-    moved = PaymentChargedBack if told.charged_back_minor > known_minor else ChargebackReversed
+    moved = PaymentChargedBack if told.charged_back_minor > known_minor else PaymentChargebackReversed
     event = moved(
         paytrace_transaction_id=told.paytrace_transaction_id,
         settlement_account=told.settlement_account,
@@ -446,7 +446,7 @@ def _on_dispute(state: State, told: PaymentDisputed) -> tuple[Event, ...]:
     return (event,)
 
 
-def _case_of(told: PaymentDisputed | PaymentChargedBack | ChargebackReversed) -> str:
+def _case_of(told: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
     return f"{told.settlement_account} {told.dispute_id}"
 
 

@@ -38,6 +38,8 @@ folded AS
         paytrace_transaction_id,
         if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
         multiIf(
+            charged_back_minor > 0 AND captured_minor - refunded_minor > charged_back_minor, 'PARTLY_CHARGED_BACK',
+            charged_back_minor > 0, 'CHARGED_BACK',
             max(rank) = 100, 'ACH_RETURNED',
             max(rank) = 90, 'REFUND_VOIDED',
             max(rank) = 80, 'VOIDED',
@@ -62,11 +64,15 @@ folded AS
         ) AS amount_minor,
         sumIf(term_minor, term = 'captured') AS captured_minor,
         sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+        sumIf(term_minor, term = 'charged_back') AS charged_back_minor,
+        sumIf(term_minor, term = 'captured')
+            - sumIf(term_minor, term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
-        countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0 AS needs_attention,
+        -- A dispute that takes what is not there (refunded, voided, returned, or never captured) is for a person too.
+        countIf(record_type IN ('PaymentContradicted', 'PaymentStatusUnrecognized')) > 0
+            OR (charged_back_minor > 0 AND net_minor - refunded_minor < 0) AS needs_attention,
         min(occurred_at) AS opened_at,
         max(occurred_at) AS changed_at,
         count() AS event_count
@@ -83,6 +89,7 @@ SELECT
     folded.amount_minor AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
+    folded.charged_back_minor AS charged_back_minor,
     folded.net_minor AS net_minor,
     folded.invoice_number AS invoice_number,
     folded.vault_customer_id AS vault_customer_id,

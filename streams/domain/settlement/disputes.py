@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from schemas.records.payments import PaymentDisputed
+from schemas.records.payments import DisputeReported
 from schemas.records.settlement import DisputeObserved, DisputeRecorded, DisputeStage
 from streams.domain.output import PAYMENT_OBSERVATIONS, Output
 
@@ -116,7 +116,7 @@ def to_payment(recorded: DisputeRecorded) -> tuple[Output, ...]:
 
 
 def _disputed(recorded: DisputeRecorded, transaction_id: str, charged_back_minor: int) -> Output:
-    disputed = PaymentDisputed(
+    disputed = DisputeReported(
         paytrace_transaction_id=transaction_id,
         settlement_account=recorded.settlement_account,
         dispute_id=recorded.dispute_id,
@@ -135,7 +135,7 @@ def _later(known: DisputeRecorded | None, fact: DisputeRecorded) -> DisputeRecor
 
 
 def _is_seen_again(before: Case, after: Case) -> bool:
-    """A source that is read again says the same at a later moment; it matters only when that makes another fact last."""
+    """A source read again says the same at a later moment; it matters only when that makes another fact last."""
     return all(
         _same(one, other)
         for one, other in (
