@@ -28,6 +28,9 @@ WORDS: Mapping[str, str] = {
     "KIND_UNKNOWN": "PayTrace's kind is not one that we know",
     "AMOUNT_UNREADABLE": "its amount can't be read",
     "ROW_UNREADABLE": "its row at PayTrace can't be read",
+    "CHARGEBACK_NOT_BOOKED": "charged back, to be booked in abas by hand",
+    "CHARGEBACK_OF_UNKNOWN_PAYMENT": "charged back, but nobody saw the payment captured",
+    "CHARGEBACK_NAMES_NO_PAYMENT": "charged back, but the dispute names no payment",
     # why nothing explains a deposit
     "NO_RECORDS": "no settled money is open",
     "BATCH_UNKNOWN": "the batch is not known",
@@ -36,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "SEVERAL_WAYS": "several sets of lines fit",
     "REJECTED": "an operator turned the match down",
     "TOO_MANY_LINES": "more lines than one match may have",
+    "ID_USED_TWICE": "its id stands for another line already",
     "NO_DEPOSIT": "no deposit has paid it out",
     # what abas made of it
     "CashReceiptPosted": "receipt posted",

@@ -1,16 +1,18 @@
 -- Is every cent that PayTrace holds in abas, or waiting, or parked?
--- One row for each currency. net = captured - refunded - voided - returned must be posted + waiting + parked, and
--- residual, what is left over, must be 0. Behind it stands what explains a residual: money still on its way between
--- two contexts, and money that an operator discarded. Unexplained money is lost or doubled. Beside the bridge stands
--- what PayTrace holds in words or amounts that can't be read: how many transactions, and what they come to as far as
--- their amounts can be read. Nothing of it is proved, so it is no part of captured; `saldo waiting` lists it.
+-- One row for each currency. net = captured - refunded - voided - returned - charged back must be posted + waiting +
+-- parked, and residual, what is left over, must be 0. No document in abas takes a chargeback out yet, so it waits with a
+-- minus until somebody has booked it or the dispute is won. Behind it stands what explains a residual: money still on its
+-- way between two contexts, and money that an operator discarded. Unexplained money is lost or doubled. Beside the bridge
+-- stands what PayTrace holds in words or amounts that can't be read: how many transactions, and what they come to as far
+-- as their amounts can be read. Nothing of it is proved, so it is no part of captured; `saldo waiting` lists it.
 SELECT
     currency,
     sumIf(minor, term = 'captured') AS captured_minor,
     sumIf(minor, term = 'refunded') AS refunded_minor,
     sumIf(minor, term = 'voided') AS voided_minor,
     sumIf(minor, term = 'returned') AS returned_minor,
-    captured_minor - refunded_minor - voided_minor - returned_minor AS net_minor,
+    sumIf(minor, term = 'charged_back') AS charged_back_minor,
+    captured_minor - refunded_minor - voided_minor - returned_minor - charged_back_minor AS net_minor,
     sumIf(minor, term = 'posted') AS posted_minor,
     sumIf(minor, term = 'waiting') AS waiting_minor,
     sumIf(minor, term = 'parked') AS parked_minor,

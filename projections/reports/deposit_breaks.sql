@@ -1,6 +1,6 @@
 -- Which deposits does nothing explain, and which money has no deposit?
--- One row for each bank line that is a break or a suggestion, and for each batch or day of money that is overdue and not
--- paid out since; largest first.
+-- One row for each bank line that is a break or a suggestion, for each batch or day of money that is overdue and not
+-- paid out since, and for each line that was refused because its id stands for another one; largest first.
 WITH
 paid AS
 (
@@ -52,5 +52,11 @@ FROM
     FROM missing
     LEFT ANTI JOIN paid USING (settlement_account, line_id)
     GROUP BY settlement_account, source_topic, source_partition, source_offset
+    UNION ALL
+    SELECT
+        settlement_account, 'refused', toString(reason), detail, deposit_minor, deposit_minor, toString(currency),
+        toDate32(occurred_at), bank_line_id, line_ids, '', toString(source_topic), source_partition, source_offset
+    FROM fct_deposit_events FINAL
+    WHERE record_type = 'SettlementLineRefused' AND reason = 'ID_USED_TWICE'
 )
 ORDER BY abs(amount_minor) DESC, settlement_account, id

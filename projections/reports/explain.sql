@@ -1,8 +1,8 @@
 -- What was decided about this payment, document, invoice or open item, on what evidence and by whom?
--- One row for each step, in the order of the journal. `agrees` and `differs` are the evidence, `runner_up` the next best
+-- One row for each step, in the order of the journal; the facts of disputes about it stand behind, under `dispute ID`. `agrees` and `differs` are the evidence, `runner_up` the next best
 -- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
 -- `value_on` is the value date that was asked of abas.
--- parameter id String: payment (transaction id), posting reference, invoice number or open item id
+-- parameter id String: payment (transaction id), posting reference, invoice number, open item id or dispute id
 WITH
 concerned AS
 (
@@ -25,6 +25,14 @@ concerned AS
     FROM fct_unrecognized FINAL
     WHERE record_type = 'PaymentStatusUnrecognized'
         AND (paytrace_transaction_id = {id:String} OR upper(invoice_number) = upper({id:String}))
+),
+disputed AS
+(
+    SELECT DISTINCT settlement_account, dispute_id
+    FROM fct_disputes FINAL
+    WHERE {id:String} IN (dispute_id, paytrace_transaction_id)
+        OR (paytrace_transaction_id != '' AND paytrace_transaction_id IN
+            (SELECT paytrace_transaction_id FROM fct_entries FINAL WHERE posting_reference IN concerned))
 ),
 steps AS
 (
@@ -67,12 +75,31 @@ steps AS
         occurred_at, toString(record_type), paytrace_transaction_id,
         if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1) * ifNull(amount_minor, 0),
         if(isNull(amount_minor), '', toString(currency)), invoice_number, '', 0,
-        emptyArrayString(), emptyArrayString(), '', 0, '', said, toString(reason), source_partition, source_offset
+        emptyArrayString(), emptyArrayString(), '', 0, '', said, toString(reason),
+        NULL, source_partition, source_offset
     FROM fct_unrecognized FINAL
+),
+disputes AS
+(
+    SELECT
+        occurred_at, toString(record_type) AS what, concat('dispute ', dispute_id) AS posting_reference,
+        -charged_back_minor AS signed_minor, toString(currency) AS currency, '' AS invoice_number, '' AS rule,
+        toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs, '' AS runner_up,
+        toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
+        concat(raw_stage, if(reason_code = '', '', concat(', reason code ', reason_code)), ', of ', toString(entered_on),
+            if(paytrace_transaction_id = '', ', names no payment', concat(', payment ', paytrace_transaction_id)))
+            AS detail,
+        toString(stage) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
+    FROM fct_disputes FINAL
+    WHERE record_type = 'DisputeRecorded' AND (settlement_account, dispute_id) IN disputed
 )
 SELECT
     occurred_at, what, posting_reference, signed_minor, currency, invoice_number, rule, rule_version, agrees, differs,
     runner_up, runner_up_distance_hundredths, decided_by, reason, detail, value_on, source_partition, source_offset
-FROM steps
-WHERE posting_reference IN concerned
-ORDER BY source_partition, source_offset
+FROM
+(
+    SELECT * FROM steps WHERE posting_reference IN concerned
+    UNION ALL
+    SELECT * FROM disputes
+)
+ORDER BY startsWith(posting_reference, 'dispute '), source_partition, source_offset

@@ -5,7 +5,7 @@ SELECT
     paytrace_transaction_id,
     currency,
     min(money_at) AS since,
-    sumIf(minor, term = 'captured') - sumIf(minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+    sumIf(minor, term = 'captured') - sumIf(minor, term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
     sumIf(minor, term = 'posted') AS posted_minor,
     sumIf(minor, term = 'waiting') AS waiting_minor,
     sumIf(minor, term = 'parked') AS parked_minor,

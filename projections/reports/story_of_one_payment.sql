@@ -32,6 +32,10 @@ SELECT
             word -> word != '',
             [
                 JSONExtractString(body, 'raw_status'),
+                JSONExtractString(body, 'dispute_id'),
+                JSONExtractString(body, 'raw_stage'),
+                JSONExtractString(body, 'reason_code'),
+                JSONExtractString(body, 'entered_on'),
                 JSONExtractString(body, 'movement'),
                 if(JSONExtractString(body, 'value_on') = '', '', concat('value date ', JSONExtractString(body, 'value_on'))),
                 JSONExtractString(body, 'reason'),

@@ -7,6 +7,7 @@ from pathlib import Path
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
+from projections.tables.fct_disputes.row import TABLE as FCT_DISPUTES
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
@@ -42,6 +43,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_DEPOSIT_EVENTS,
     FCT_SETTLEMENT_DAYS,
     FCT_FEE_SCHEDULES,
+    FCT_DISPUTES,
     FCT_PARKING,
     FCT_DEAD_LETTERS,
     FCT_UNREADABLE,
@@ -60,6 +62,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_entries_now",
     "rpt_open_items_now",
     "fct_parked",
+    "rpt_disputes_now",
     "fct_waiting",
     "rpt_money",
     "rpt_bank_lines_now",

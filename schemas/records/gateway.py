@@ -195,3 +195,29 @@ class GatewayCallRefused:
     code: str
     message: str
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRefunds:
+    """Command: refund nothing of this payment while a dispute takes money of it."""
+
+    subject: str
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    charged_back_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundsHeld:
+    """From now on refunds of this payment are refused, or, with 0 charged back, no more for this dispute."""
+
+    subject: str
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    charged_back_minor: int
+    currency: str
+    occurred_at: datetime

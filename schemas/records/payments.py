@@ -133,6 +133,21 @@ class RefundLinked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeReported:
+    """What a dispute takes from this payment now, as the settlement context keeps it."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    charged_back_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAuthorized:
     """Approved, not captured: no money yet."""
 
@@ -333,6 +348,38 @@ class RefundApplied:
     refund_transaction_id: str
     amount_minor: int
     currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChargedBack:
+    """Money out: a dispute takes this payment, or more of it than before."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    previous_minor: int
+    amount_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChargebackReversed:
+    """Money in again: a dispute gave back what it took, in whole or in part."""
+
+    paytrace_transaction_id: str
+    settlement_account: str
+    dispute_id: str
+    raw_stage: str
+    previous_minor: int
+    amount_minor: int
+    currency: str
+    reason_code: str
+    entered_on: date
     occurred_at: datetime
 
 

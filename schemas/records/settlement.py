@@ -190,6 +190,7 @@ class DisputeObserved:
     entered_on: date
     observed_at: datetime
     raw: str
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +281,7 @@ class SettlementLineRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementLineRefused:
-    """A line is too old to tell whether it was here before, so it does not count."""
+    """A line does not count: too old to tell whether it was here before, or its id was used for another line."""
 
     settlement_account: str
     line_id: str
@@ -289,6 +290,28 @@ class SettlementLineRefused:
     currency: str
     moved_on: date
     oldest_on: date
+    occurred_at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRecorded:
+    """A fact of a dispute was recorded: what it took or gave back, and what the dispute takes now."""
+
+    settlement_account: str
+    dispute_id: str
+    stage: DisputeStage
+    raw_stage: str
+    sequence: int | None = None
+    named_transaction_id: str | None = None
+    amount_minor: int
+    previous_minor: int
+    charged_back_minor: int
+    previous_transaction_id: str | None = None
+    paytrace_transaction_id: str | None = None
+    currency: str
+    reason_code: str
+    entered_on: date
     occurred_at: datetime
 
 

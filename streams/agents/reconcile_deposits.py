@@ -18,6 +18,8 @@ RECONCILE_DEPOSITS = Processor(
     initial=settlement.INITIAL,
     decide=settlement.decide,
     evolve=settlement.evolve,
+    route=settlement.route,
+    version=2,
 )
 
 

@@ -9,18 +9,21 @@ find is parked for a person.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable
+from schemas.money import Money
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallRefused,
+    HoldRefunds,
+    RefundsHeld,
     RequestGatewayCall,
     WishKind,
 )
@@ -38,11 +41,15 @@ CALLS_AT_ONCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was done to one payment or vault customer: references begun and ended, transactions that came of them."""
+    """What was done to one payment or vault customer: references begun and ended, transactions that came of them.
+
+    Units: charged_back is what each dispute takes of the payment now, in minor units, by account and case number.
+    """
 
     begun: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
+    charged_back: dict[str, int] = field(default_factory=dict)
 
 
 def send_to_paytrace(gateway: Gateway) -> Processor[Subject]:
@@ -65,15 +72,61 @@ def _performing(gateway: Gateway) -> Callable[[Subject, Any], Awaitable[tuple[An
     async def perform(state: Subject, record: Any) -> tuple[Any, ...]:
         match record:
             case RequestGatewayCall():
-                return () if record.call_reference in state.begun | state.ended else (await gateway.begin(record),)
+                if record.call_reference in state.begun | state.ended:
+                    return ()
+                return (_refused_in_dispute(state, record) or await gateway.begin(record),)
             case CarryOutGatewayCall():
                 if record.call_reference in state.ended:
                     return ()
-                return (await gateway.carry_out(record, state.taken),)
+                # Between the two steps a chargeback may have come; whoever decides this record again has seen it too.
+                return (_refused_in_dispute(state, record) or await gateway.carry_out(record, state.taken),)
+            case HoldRefunds():
+                return (
+                    () if state.charged_back.get(_case_of(record), 0) == record.charged_back_minor else (_held(record),)
+                )
             case _:
                 raise no_rule_for(record, GATEWAY_COMMANDS)
 
     return perform
+
+
+def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
+    """A refund of money that a dispute has taken would pay the customer twice, so a person must look."""
+    if call.kind is not WishKind.REFUND or not any(state.charged_back.values()):
+        return None
+    cases = ", ".join(sorted(case.partition(" ")[2] for case, minor in state.charged_back.items() if minor))
+    taken = Money(sum(state.charged_back.values()), call.currency)
+    return GatewayCallRefused(
+        wish_id=call.wish_id,
+        call_reference=call.call_reference,
+        subject=call.subject,
+        kind=call.kind,
+        paytrace_transaction_id=call.paytrace_transaction_id,
+        vault_customer_id=call.vault_customer_id,
+        abas_customer_id=call.abas_customer_id,
+        amount_minor=call.amount_minor,
+        currency=call.currency,
+        code="charged-back",
+        message=f"dispute {cases} has taken {taken} of this payment: a refund would pay the customer twice. "
+        "Ask again when the dispute is won, or refund in the Virtual Terminal",
+        occurred_at=call.occurred_at,
+    )
+
+
+def _case_of(record: HoldRefunds | RefundsHeld) -> str:
+    return f"{record.settlement_account} {record.dispute_id}"
+
+
+def _held(hold: HoldRefunds) -> RefundsHeld:
+    return RefundsHeld(
+        subject=hold.subject,
+        paytrace_transaction_id=hold.paytrace_transaction_id,
+        settlement_account=hold.settlement_account,
+        dispute_id=hold.dispute_id,
+        charged_back_minor=hold.charged_back_minor,
+        currency=hold.currency,
+        occurred_at=hold.occurred_at,
+    )
 
 
 class _Told:
@@ -118,6 +171,8 @@ def evolve(state: Subject, event: Any) -> Subject:
             return replace(state, ended=state.ended | {event.call_reference}, taken=state.taken | came)
         case GatewayCallRefused():
             return replace(state, ended=state.ended | {event.call_reference})
+        case RefundsHeld():
+            return replace(state, charged_back={**state.charged_back, _case_of(event): event.charged_back_minor})
         case _:
             return state
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     subject: Annotated[
-        str, typer.Argument(metavar="ID", help="Payment, posting reference, invoice number or open item.")
+        str, typer.Argument(metavar="ID", help="Payment, posting reference, invoice number, open item or dispute.")
     ],
 ) -> None:
     """Tell why money is where it is, step by step.
@@ -110,8 +110,21 @@ def _what(row: dict[str, Any]) -> str:
             return f"write-off of {amount} taken back in abas by document {row['detail']}"
         case "RestWriteOffReversalRefused":
             return f"abas refused to take back the write-off of {amount}: {row['detail']}"
+        case "DisputeRecorded":
+            return _dispute(row)
         case other:
             return f"{in_words(other)} {amount} {row['detail']}".rstrip()
+
+
+def _dispute(row: dict[str, Any]) -> str:
+    """A fact of a dispute; signed is what the dispute takes since then."""
+    if int(row["signed_minor"]):
+        now = (
+            f"{str(row['signed']).lstrip('-')} {row['currency']} is charged back now and waits: book it in abas by hand"
+        )
+    else:
+        now = "nothing is charged back now"
+    return f"{in_words(row['reason'])} ({row['detail']}); {now}"
 
 
 def _decision(row: dict[str, Any]) -> str:

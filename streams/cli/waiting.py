@@ -47,12 +47,14 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
     """A paragraph for each entry: what a person needs to decide does not fit a row."""
     if not rows:
         typer.echo("nothing waits")
-    last = None
+    last: tuple[str, ...] | None = None
     for row in rows:
-        entry = row["posting_reference"] or row["paytrace_transaction_id"]
-        if entry != last:
+        entry = row["posting_reference"] or row["paytrace_transaction_id"] or "names no payment"
+        # One payment may wait in several places, and several disputes may name none.
+        place = (entry, row["waits_in"], row["detail"])
+        if place != last:
             typer.echo(("" if last is None else "\n") + "\n".join(_heading(entry, row)))
-            last = entry
+            last = place
         if row["option_number"]:
             typer.echo(_option(row))
 
@@ -73,6 +75,8 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     why = in_words(str(row["reason"]))
     # Nothing else in the list says what a person can do about it.
     remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
+    if row["waits_in"] == "disputes":
+        remedy = ["    no document takes it out of abas: book it there by hand; it waits until the dispute is won"]
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",

@@ -26,6 +26,7 @@ BRIDGE = (
     ("- refunded", "refunded", ""),
     ("- voided", "voided", ""),
     ("- returned (ACH)", "returned", ""),
+    ("- charged back", "charged_back", ""),
     ("= PayTrace holds", "net", "bold"),
     ("posted in abas", "posted", ""),
     ("+ waiting", "waiting", ""),

@@ -8,6 +8,7 @@ fact is told at the sighting that completes its proof, once, whichever sighting 
   never money;
 - the captured amount is the one of the latest sighting (by time, then by status, then by amount);
 - a capture is reversed at most once, by whatever reversed it first;
+- what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
 - sightings that cannot both be true are shown to a person, besides the facts that they prove;
 - a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none.
 
@@ -25,6 +26,7 @@ from functools import reduce
 from typing import Any, TypeAlias
 
 from schemas.business_day import business_day
+from schemas.records.gateway import HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
     AchPaymentFailed,
@@ -34,8 +36,11 @@ from schemas.records.payments import (
     CaptureReversalReason,
     CaptureReversed,
     CaptureSighted,
+    DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackReversed,
+    PaymentChargedBack,
     PaymentContradicted,
     PaymentDeclined,
     PaymentMethod,
@@ -57,6 +62,7 @@ from schemas.records.payments import (
 from schemas.records.settlement import MoneySettled
 from schemas.references import tokens_of
 from streams.domain.output import (
+    GATEWAY_COMMANDS,
     IDENTIFICATION_INBOX,
     PAYMENT_OBSERVATIONS,
     SETTLEMENT_INBOX,
@@ -82,6 +88,8 @@ Event: TypeAlias = (
     | RefundSettled
     | RefundReversed
     | RefundApplied
+    | PaymentChargedBack
+    | PaymentChargebackReversed
     | PaymentStatusUnrecognized
     | PaymentStatusRecognized
     | PaymentContradicted
@@ -123,6 +131,8 @@ class Stage(StrEnum):
     FAILED = "FAILED"
     REFUND_ISSUED = "REFUND_ISSUED"
     REFUND_REVERSED = "REFUND_REVERSED"
+    PARTIALLY_CHARGED_BACK = "PARTIALLY_CHARGED_BACK"
+    CHARGED_BACK = "CHARGED_BACK"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -183,6 +193,8 @@ class State:
     latest: LatestSighting | None = None
     unrecognized: frozenset[tuple[str, ...]] = frozenset()
     contradictions: frozenset[str] = frozenset()
+    # What each dispute takes now, by account and case number; one that was won back stands at 0.
+    disputes: dict[str, int] = field(default_factory=dict)
 
     @property
     def captured_minor(self) -> int:
@@ -198,6 +210,11 @@ class State:
     def is_unrecognized(self) -> bool:
         """Whether the latest observation can't be read, so that the transaction waits."""
         return self.latest is not None and self.latest.is_unread
+
+    @property
+    def charged_back_minor(self) -> int:
+        """Sum of what disputes take of this payment now."""
+        return sum(self.disputes.values())
 
     @property
     def stage(self) -> Stage:
@@ -282,6 +299,8 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             return _on_sighting(state, record)
         case RefundLinked():
             return _on_refund_linked(state, record)
+        case DisputeReported():
+            return _on_dispute(state, record)
         case _:
             raise no_rule_for(record, PAYMENT_OBSERVATIONS)
 
@@ -337,6 +356,8 @@ def _with_event(state: State, event: Event) -> State:
             return _with(state, Fact.REFUND_REVERSED)
         case RefundApplied():
             return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
+        case PaymentChargedBack() | PaymentChargebackReversed():
+            return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
         case PaymentStatusUnrecognized():
             return replace(state, unrecognized=state.unrecognized | {_words(event)})
         case PaymentStatusRecognized():
@@ -346,12 +367,12 @@ def _with_event(state: State, event: Event) -> State:
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What the other contexts must hear of this event: each movement of money, and what PayTrace settled of it.
+    """What the other contexts must hear of this event: each movement of money, what PayTrace settled of it, disputes.
 
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
     """
-    return _to_identification(state, event) + _to_settlement(state, event)
+    return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
 
 
 def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
@@ -402,6 +423,22 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
+def _to_gateway(event: Event) -> tuple[Output, ...]:
+    """Money that a dispute takes must not be refunded besides."""
+    if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
+        return ()
+    hold = HoldRefunds(
+        subject=f"payment/{event.paytrace_transaction_id}",
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        settlement_account=event.settlement_account,
+        dispute_id=event.dispute_id,
+        charged_back_minor=event.amount_minor,
+        currency=event.currency,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(GATEWAY_COMMANDS, hold),)
+
+
 def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
     reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
     reason = _why_unrecognized(seen, reading)
@@ -436,6 +473,31 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
             occurred_at=link.occurred_at,
         ),
     )
+
+
+def _on_dispute(state: State, told: DisputeReported) -> tuple[Event, ...]:
+    """Settlement reports what is new of each dispute, in order; a payment that nobody saw is charged back too."""
+    known_minor = state.disputes.get(_case_of(told), 0)
+    if told.charged_back_minor == known_minor:
+        return ()
+    moved = PaymentChargedBack if told.charged_back_minor > known_minor else PaymentChargebackReversed
+    event = moved(
+        paytrace_transaction_id=told.paytrace_transaction_id,
+        settlement_account=told.settlement_account,
+        dispute_id=told.dispute_id,
+        raw_stage=told.raw_stage,
+        previous_minor=known_minor,
+        amount_minor=told.charged_back_minor,
+        currency=told.currency,
+        reason_code=told.reason_code,
+        entered_on=told.entered_on,
+        occurred_at=told.occurred_at,
+    )
+    return (event,)
+
+
+def _case_of(told: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
+    return f"{told.settlement_account} {told.dispute_id}"
 
 
 def _why_unrecognized(seen: TransactionObserved, reading: frozenset[Fact] | None) -> UnrecognizedReason | None:
@@ -821,6 +883,9 @@ def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
 
 
 def _stage(state: State) -> Stage:
+    if state.charged_back_minor:
+        left_minor = state.captured_minor - state.refunded_minor - state.charged_back_minor
+        return Stage.PARTIALLY_CHARGED_BACK if left_minor > 0 else Stage.CHARGED_BACK
     facts = state.facts
     if Fact.CAPTURED in facts:
         return _stage_of_money(state)

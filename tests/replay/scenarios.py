@@ -19,9 +19,10 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.settlement import DisputeStage
 from schemas.references import vault_token
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
-from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, statement, unmatch
+from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
 
 Told = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
@@ -260,6 +261,35 @@ def deposit_of_a_batch() -> Sequence[Told]:
     return [*sale_posted(), refund, *((SETTLEMENT, record) for record in settlement)]
 
 
+def disputed(on: int, stage: DisputeStage, amount_minor: int = 100_00) -> Told:
+    """The processor's portal shows a dispute of the payment, some days after it."""
+    fact = dispute("CB-1", amount_minor, TODAY + on, stage)
+    return SETTLEMENT, replace(fact, paytrace_transaction_id=PAYMENT)
+
+
+def chargeback_after_posting() -> Sequence[Told]:
+    charged_back = disputed(4, DisputeStage.CHARGED_BACK)
+    return [
+        *sale_posted(),
+        disputed(2, DisputeStage.RETRIEVAL),
+        charged_back,
+        charged_back,
+        (SETTLEMENT, dispute("CB-2", 7_00, TODAY + 5)),
+    ]
+
+
+def chargeback_that_flips() -> Sequence[Told]:
+    return [
+        *sale_posted(),
+        disputed(4, DisputeStage.CHARGED_BACK),
+        # The reversal is told after the second chargeback, which it precedes.
+        disputed(12, DisputeStage.CHARGED_BACK),
+        disputed(8, DisputeStage.CHARGEBACK_REVERSED),
+        disputed(20, DisputeStage.CHARGEBACK_REVERSED, 40_00),
+        disputed(24, DisputeStage.CHARGED_BACK),
+    ]
+
+
 SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     sale_posted,
     void_after_posting,
@@ -281,4 +311,6 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     wrong_match_undone,
     tie_rejected_in_part,
     deposit_of_a_batch,
+    chargeback_after_posting,
+    chargeback_that_flips,
 )

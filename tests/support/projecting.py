@@ -28,9 +28,10 @@ def bridge(store: Store) -> dict[str, int]:
 
 
 def residual(store: Store) -> int:
-    """captured - refunded - voided - returned - posted - waiting - parked."""
+    """captured - refunded - voided - returned - charged back - posted - waiting - parked."""
     terms = bridge(store)
-    net = terms.get("captured", 0) - sum(terms.get(term, 0) for term in ("refunded", "voided", "returned"))
+    out = ("refunded", "voided", "returned", "charged_back")
+    net = terms.get("captured", 0) - sum(terms.get(term, 0) for term in out)
     return net - sum(terms.get(term, 0) for term in ("posted", "waiting", "parked"))
 
 

@@ -1,3 +1,3 @@
-SELECT throwIf(count() != 31, 'expected 31 tables and views')
+SELECT throwIf(count() != 33, 'expected 33 tables and views')
 FROM system.tables
 WHERE database = currentDatabase() AND name != 'saldo_migrations'

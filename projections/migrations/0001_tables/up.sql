@@ -387,6 +387,33 @@ ORDER BY (settlement_account, version, source_topic, source_partition, source_of
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Fee schedules that were proposed and accepted, one row for each card type'
 ;
+CREATE TABLE IF NOT EXISTS fct_disputes
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    dispute_id String,
+    paytrace_transaction_id String,
+    stage LowCardinality(String),
+    raw_stage String,
+    reason_code LowCardinality(String),
+    amount_minor Int64,
+    previous_minor Int64,
+    charged_back_minor Int64,
+    currency LowCardinality(String),
+    entered_on Date32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each fact of a dispute, and what it did to its payment: charged_back_minor is what the dispute takes since then'
+;
 CREATE TABLE IF NOT EXISTS fct_parking
 (
     source_topic LowCardinality(String),
@@ -680,6 +707,8 @@ folded AS
         paytrace_transaction_id,
         if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
         multiIf(
+            charged_back_minor > 0 AND captured_minor - refunded_minor > charged_back_minor, 'PARTLY_CHARGED_BACK',
+            charged_back_minor > 0, 'CHARGED_BACK',
             max(rank) = 100, 'ACH_RETURNED',
             max(rank) = 90, 'REFUND_VOIDED',
             max(rank) = 80, 'VOIDED',
@@ -704,11 +733,15 @@ folded AS
         ) AS amount_minor,
         sumIf(term_minor, term = 'captured') AS captured_minor,
         sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+        sumIf(term_minor, term = 'charged_back') AS charged_back_minor,
+        sumIf(term_minor, term = 'captured')
+            - sumIf(term_minor, term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
         countIf(record_type = 'PaymentContradicted') > 0 AS is_contradicted,
+        -- A dispute that takes what is not there (refunded, voided, returned, or never captured) is for a person too.
+        charged_back_minor > 0 AND net_minor - refunded_minor < 0 AS is_overdrawn,
         min(occurred_at) AS opened_at,
         max(occurred_at) AS changed_at,
         count() AS event_count
@@ -728,11 +761,12 @@ SELECT
     if(folded.state = 'UNRECOGNIZED', ifNull(unread.amount_minor, 0), folded.amount_minor) AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
+    folded.charged_back_minor AS charged_back_minor,
     folded.net_minor AS net_minor,
     folded.invoice_number AS invoice_number,
     folded.vault_customer_id AS vault_customer_id,
     folded.card_last_four AS card_last_four,
-    folded.is_contradicted OR unread.reason != '' AS needs_attention,
+    folded.is_contradicted OR folded.is_overdrawn OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
     if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
         AS opened_on,
@@ -825,6 +859,50 @@ FROM parking
 LEFT JOIN letters USING (inbox_topic, inbox_partition, inbox_offset)
 COMMENT 'Each record that was ever parked, its state now, and the money in it as its dead letter tells'
 ;
+CREATE VIEW IF NOT EXISTS rpt_disputes_now AS
+WITH
+-- What a dispute takes from a payment is the payment's own event. While a dispute names no payment, no payment can have
+-- one, so its last fact stands for it.
+standing AS
+(
+    SELECT *
+    FROM fct_disputes FINAL
+    WHERE record_type != 'DisputeRecorded'
+    UNION ALL
+    SELECT *
+    FROM
+    (
+        SELECT *
+        FROM fct_disputes FINAL
+        WHERE record_type = 'DisputeRecorded'
+        ORDER BY settlement_account, dispute_id, source_offset DESC, row_index DESC
+        LIMIT 1 BY settlement_account, dispute_id
+    )
+    WHERE paytrace_transaction_id = ''
+)
+SELECT
+    settlement_account,
+    dispute_id,
+    paytrace_transaction_id,
+    record_type,
+    raw_stage,
+    reason_code,
+    charged_back_minor,
+    currency,
+    entered_on,
+    min(entered_on) OVER one AS first_on,
+    min(occurred_at) OVER one AS first_at,
+    occurred_at,
+    recorded_at,
+    source_topic,
+    source_partition,
+    source_offset
+FROM standing
+WINDOW one AS (PARTITION BY settlement_account, dispute_id, paytrace_transaction_id)
+ORDER BY settlement_account, dispute_id, paytrace_transaction_id, source_offset DESC, row_index DESC
+LIMIT 1 BY settlement_account, dispute_id, paytrace_transaction_id
+COMMENT 'Each dispute by what it takes now, and from which payment; won back ones stand at 0'
+;
 CREATE VIEW IF NOT EXISTS fct_waiting AS
 WITH
 posted AS
@@ -839,6 +917,12 @@ stopped AS
     SELECT posting_reference
     FROM fct_parked
     WHERE inbox_topic = 'erp.commands.v1' AND state IN ('PARKED', 'DISCARDED') AND posting_reference != ''
+),
+captured AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_payment_events FINAL
+    WHERE record_type = 'PaymentCaptured'
 )
 SELECT
     'identification' AS waits_in,
@@ -881,6 +965,42 @@ FROM rpt_entries_now
 WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'PostingRequested')
     AND posting_reference NOT IN posted
     AND posting_reference NOT IN stopped
+UNION ALL
+-- No document takes a chargeback out of abas yet, so a person books it; it waits until the dispute is won back.
+SELECT
+    'disputes',
+    multiIf(
+        disputes.paytrace_transaction_id = '', 'CHARGEBACK_NAMES_NO_PAYMENT',
+        disputes.paytrace_transaction_id NOT IN captured, 'CHARGEBACK_OF_UNKNOWN_PAYMENT',
+        'CHARGEBACK_NOT_BOOKED'
+    ),
+    concat(
+        'dispute ', disputes.dispute_id, ', ', disputes.raw_stage,
+        if(disputes.reason_code = '', '', concat(', reason code ', disputes.reason_code)),
+        ', of ', toString(disputes.entered_on)
+    ),
+    disputes.paytrace_transaction_id,
+    '',
+    0,
+    entries.abas_customer_id,
+    entries.invoice_number,
+    -disputes.charged_back_minor,
+    disputes.currency,
+    disputes.first_at,
+    disputes.occurred_at,
+    disputes.recorded_at,
+    disputes.source_topic,
+    disputes.source_partition,
+    disputes.source_offset
+FROM rpt_disputes_now AS disputes
+LEFT JOIN
+(
+    SELECT paytrace_transaction_id, any(abas_customer_id) AS abas_customer_id, any(invoice_number) AS invoice_number
+    FROM rpt_entries_now
+    WHERE paytrace_transaction_id != ''
+    GROUP BY paytrace_transaction_id
+) AS entries ON entries.paytrace_transaction_id = disputes.paytrace_transaction_id
+WHERE disputes.charged_back_minor != 0
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'
 ;
 CREATE VIEW IF NOT EXISTS rpt_money AS
@@ -889,7 +1009,7 @@ facts AS
 (
     SELECT *, if(record_type IN ('CaptureReversed', 'RefundIssued'), -1, 1) AS side
     FROM fct_payment_events FINAL
-    WHERE term != ''
+    WHERE term NOT IN ('', 'charged_back')
 ),
 -- The day of a line is the value date of the money: what follows downstream belongs to that day, also when it was seen or
 -- posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
@@ -944,6 +1064,7 @@ lines AS
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
+    WHERE waits_in != 'disputes'
     UNION ALL
     SELECT
         lower(state), signed_minor,
@@ -1011,6 +1132,29 @@ SELECT
 FROM lines
 LEFT JOIN moments USING (paytrace_transaction_id)
 LEFT JOIN requested ON requested.posting_reference = lines.posting_reference
+UNION ALL
+-- All lines of a dispute fall on the day on which the processor first moved its money, so that won back ones come to 0
+-- on that day. The charged back term is made of the differences that events tell, what waits of the last standing.
+SELECT
+    'charged_back', facts.charged_back_minor - facts.previous_minor, toString(facts.currency),
+    facts.paytrace_transaction_id, '', toString(facts.record_type),
+    concat('dispute ', facts.dispute_id, ', ', facts.raw_stage),
+    toDateTime64(disputes.first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(disputes.first_on),
+    facts.occurred_at, facts.recorded_at, toString(facts.source_topic), facts.source_partition, facts.source_offset
+FROM fct_disputes AS facts FINAL
+INNER JOIN rpt_disputes_now AS disputes
+    ON disputes.settlement_account = facts.settlement_account AND disputes.dispute_id = facts.dispute_id
+    AND disputes.paytrace_transaction_id = facts.paytrace_transaction_id
+WHERE facts.record_type != 'DisputeRecorded'
+UNION ALL
+SELECT
+    arrayJoin(if(paytrace_transaction_id = '', ['charged_back', 'waiting'], ['waiting'])) AS term,
+    if(term = 'waiting', -charged_back_minor, charged_back_minor), toString(currency),
+    paytrace_transaction_id, '', toString(record_type), concat('dispute ', dispute_id, ', ', raw_stage),
+    toDateTime64(first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(first_on),
+    occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+FROM rpt_disputes_now
+WHERE charged_back_minor != 0
 COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'
 ;
 CREATE VIEW IF NOT EXISTS rpt_bank_lines_now AS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from projections.coordinates import Coordinates
+from projections.tables.money import settlement_sign
 from projections.tables.table import Row, Table
 from schemas.records.settlement import (
     BankLineDismissed,
@@ -42,9 +43,9 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
         {
             "record_type": type(record).__name__,
             "settlement_account": record.settlement_account,
-            "bank_line_id": getattr(record, "bank_line_id", ""),
+            "bank_line_id": getattr(record, "bank_line_id", getattr(record, "line_id", "")),
             "line_ids": list(getattr(record, "line_ids", ())),
-            "deposit_minor": getattr(record, "deposit_minor", 0),
+            "deposit_minor": _deposit_minor(record),
             "fee_minor": getattr(record, "fee_minor", 0),
             "expected_fee_minor": getattr(record, "expected_fee_minor", 0),
             "open_minor": getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
@@ -63,6 +64,13 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     )
 
 
+def _deposit_minor(record: Any) -> int:
+    """Signed amount of the bank line, or of the line that was refused."""
+    if isinstance(record, SettlementLineRefused):
+        return settlement_sign(record.kind) * record.amount_minor
+    return int(getattr(record, "deposit_minor", 0))
+
+
 def _words(record: Any) -> tuple[str, str, str]:
     """Reason and detail of a break or refusal; an operator's own words stand apart."""
     match record:
@@ -72,6 +80,8 @@ def _words(record: Any) -> tuple[str, str, str]:
             return "NO_DEPOSIT", f"{record.line_count} lines of {record.moved_on} {record.batch_id}".rstrip(), ""
         case SettlementLinesSetAside():
             return "SET_ASIDE", f"{record.line_count} lines", ""
+        case SettlementLineRefused() if record.detail:
+            return "ID_USED_TWICE", f"{record.line_id} of {record.moved_on}: {record.detail}", ""
         case SettlementLineRefused():
             return "TOO_OLD", f"{record.line_id} of {record.moved_on}, oldest {record.oldest_on}", ""
         case SettlementRequestRefused():

@@ -1,6 +1,6 @@
 """fct_payment_events: what happened to each payment, and which term of the bridge it moves by how much.
 
-Terms: captured, refunded, voided, returned. What abas must come to hold is captured less the other three.
+Terms: captured, refunded, voided, returned, charged_back. What is left for abas is captured less the other four.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from schemas.records.payments import (
     CaptureSighted,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentChargebackReversed,
+    PaymentChargedBack,
     PaymentContradicted,
     PaymentDeclined,
     PaymentSettled,
@@ -48,6 +50,8 @@ PAYMENT_RECORDS = (
     RefundReversed,
     RefundSettled,
     RefundApplied,
+    PaymentChargedBack,
+    PaymentChargebackReversed,
     PaymentStatusUnrecognized,
     PaymentStatusRecognized,
     PaymentContradicted,
@@ -70,6 +74,8 @@ def bridge_term(event: Any) -> tuple[str, int]:
         case CaptureReversed():
             # A reason that a newer writer knows and we don't is still money gone before settlement: a void.
             return "voided", event.amount_minor
+        case PaymentChargedBack() | PaymentChargebackReversed():
+            return "charged_back", event.amount_minor - event.previous_minor
         case _:
             return "", 0
 
@@ -122,6 +128,8 @@ def _detail(record: Any) -> str:
             return f"{record.raw_kind}: {record.raw_status}"
         case PaymentContradicted():
             return record.detail
+        case PaymentChargedBack() | PaymentChargebackReversed():
+            return f"dispute {record.dispute_id}: {record.raw_stage}"
         case _:
             return ""
 

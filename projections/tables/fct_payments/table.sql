@@ -42,6 +42,8 @@ folded AS
         paytrace_transaction_id,
         if(countIf(record_type IN ('RefundIssued', 'RefundReversed')) > 0, 'REFUND', 'PAYMENT') AS kind,
         multiIf(
+            charged_back_minor > 0 AND captured_minor - refunded_minor > charged_back_minor, 'PARTLY_CHARGED_BACK',
+            charged_back_minor > 0, 'CHARGED_BACK',
             max(rank) = 100, 'ACH_RETURNED',
             max(rank) = 90, 'REFUND_VOIDED',
             max(rank) = 80, 'VOIDED',
@@ -66,11 +68,15 @@ folded AS
         ) AS amount_minor,
         sumIf(term_minor, term = 'captured') AS captured_minor,
         sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+        sumIf(term_minor, term = 'charged_back') AS charged_back_minor,
+        sumIf(term_minor, term = 'captured')
+            - sumIf(term_minor, term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
         countIf(record_type = 'PaymentContradicted') > 0 AS is_contradicted,
+        -- A dispute that takes what is not there (refunded, voided, returned, or never captured) is for a person too.
+        charged_back_minor > 0 AND net_minor - refunded_minor < 0 AS is_overdrawn,
         min(occurred_at) AS opened_at,
         max(occurred_at) AS changed_at,
         count() AS event_count
@@ -90,11 +96,12 @@ SELECT
     if(folded.state = 'UNRECOGNIZED', ifNull(unread.amount_minor, 0), folded.amount_minor) AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
+    folded.charged_back_minor AS charged_back_minor,
     folded.net_minor AS net_minor,
     folded.invoice_number AS invoice_number,
     folded.vault_customer_id AS vault_customer_id,
     folded.card_last_four AS card_last_four,
-    folded.is_contradicted OR unread.reason != '' AS needs_attention,
+    folded.is_contradicted OR folded.is_overdrawn OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
     if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
         AS opened_on,

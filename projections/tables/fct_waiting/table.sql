@@ -12,6 +12,12 @@ stopped AS
     SELECT posting_reference
     FROM fct_parked
     WHERE inbox_topic = 'erp.commands.v1' AND state IN ('PARKED', 'DISCARDED') AND posting_reference != ''
+),
+captured AS
+(
+    SELECT paytrace_transaction_id
+    FROM fct_payment_events FINAL
+    WHERE record_type = 'PaymentCaptured'
 )
 SELECT
     'identification' AS waits_in,
@@ -54,4 +60,40 @@ FROM rpt_entries_now
 WHERE record_type IN ('EntryWaiting', 'PaymentMatched', 'RefundMatched', 'PostingRequested')
     AND posting_reference NOT IN posted
     AND posting_reference NOT IN stopped
+UNION ALL
+-- No document takes a chargeback out of abas yet, so a person books it; it waits until the dispute is won back.
+SELECT
+    'disputes',
+    multiIf(
+        disputes.paytrace_transaction_id = '', 'CHARGEBACK_NAMES_NO_PAYMENT',
+        disputes.paytrace_transaction_id NOT IN captured, 'CHARGEBACK_OF_UNKNOWN_PAYMENT',
+        'CHARGEBACK_NOT_BOOKED'
+    ),
+    concat(
+        'dispute ', disputes.dispute_id, ', ', disputes.raw_stage,
+        if(disputes.reason_code = '', '', concat(', reason code ', disputes.reason_code)),
+        ', of ', toString(disputes.entered_on)
+    ),
+    disputes.paytrace_transaction_id,
+    '',
+    0,
+    entries.abas_customer_id,
+    entries.invoice_number,
+    -disputes.charged_back_minor,
+    disputes.currency,
+    disputes.first_at,
+    disputes.occurred_at,
+    disputes.recorded_at,
+    disputes.source_topic,
+    disputes.source_partition,
+    disputes.source_offset
+FROM rpt_disputes_now AS disputes
+LEFT JOIN
+(
+    SELECT paytrace_transaction_id, any(abas_customer_id) AS abas_customer_id, any(invoice_number) AS invoice_number
+    FROM rpt_entries_now
+    WHERE paytrace_transaction_id != ''
+    GROUP BY paytrace_transaction_id
+) AS entries ON entries.paytrace_transaction_id = disputes.paytrace_transaction_id
+WHERE disputes.charged_back_minor != 0
 COMMENT 'Money that should be in abas and is not yet: where it waits, why, and since when'

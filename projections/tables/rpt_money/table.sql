@@ -4,7 +4,7 @@ facts AS
 (
     SELECT *, if(record_type IN ('CaptureReversed', 'RefundIssued'), -1, 1) AS side
     FROM fct_payment_events FINAL
-    WHERE term != ''
+    WHERE term NOT IN ('', 'charged_back')
 ),
 -- The day of a line is the value date of the money: what follows downstream belongs to that day, also when it was seen or
 -- posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
@@ -59,6 +59,7 @@ lines AS
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
+    WHERE waits_in != 'disputes'
     UNION ALL
     SELECT
         lower(state), signed_minor,
@@ -126,4 +127,27 @@ SELECT
 FROM lines
 LEFT JOIN moments USING (paytrace_transaction_id)
 LEFT JOIN requested ON requested.posting_reference = lines.posting_reference
+UNION ALL
+-- All lines of a dispute fall on the day on which the processor first moved its money, so that won back ones come to 0
+-- on that day. The charged back term is made of the differences that events tell, what waits of the last standing.
+SELECT
+    'charged_back', facts.charged_back_minor - facts.previous_minor, toString(facts.currency),
+    facts.paytrace_transaction_id, '', toString(facts.record_type),
+    concat('dispute ', facts.dispute_id, ', ', facts.raw_stage),
+    toDateTime64(disputes.first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(disputes.first_on),
+    facts.occurred_at, facts.recorded_at, toString(facts.source_topic), facts.source_partition, facts.source_offset
+FROM fct_disputes AS facts FINAL
+INNER JOIN rpt_disputes_now AS disputes
+    ON disputes.settlement_account = facts.settlement_account AND disputes.dispute_id = facts.dispute_id
+    AND disputes.paytrace_transaction_id = facts.paytrace_transaction_id
+WHERE facts.record_type != 'DisputeRecorded'
+UNION ALL
+SELECT
+    arrayJoin(if(paytrace_transaction_id = '', ['charged_back', 'waiting'], ['waiting'])) AS term,
+    if(term = 'waiting', -charged_back_minor, charged_back_minor), toString(currency),
+    paytrace_transaction_id, '', toString(record_type), concat('dispute ', dispute_id, ', ', raw_stage),
+    toDateTime64(first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(first_on),
+    occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+FROM rpt_disputes_now
+WHERE charged_back_minor != 0
 COMMENT 'Every line of the bridge with the record it comes from; each term is read from its own records, none is a remainder'

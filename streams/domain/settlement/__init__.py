@@ -12,6 +12,6 @@
 from __future__ import annotations
 
 from streams.domain.settlement.books import INITIAL, Event, State, evolve
-from streams.domain.settlement.reconciling import decide
+from streams.domain.settlement.reconciling import decide, route
 
-__all__ = ["INITIAL", "Event", "State", "decide", "evolve"]
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]

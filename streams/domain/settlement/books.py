@@ -21,6 +21,7 @@ from schemas.records.settlement import (
     DepositMatchSuggested,
     DepositMissing,
     DepositUnmatched,
+    DisputeRecorded,
     FeeScheduleAccepted,
     FeeScheduleProposed,
     SettlementBatchRecorded,
@@ -29,13 +30,16 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
     SettlementLineRefused,
     SettlementLinesSetAside,
+    SettlementRequest,
     SettlementRequestRefused,
 )
+from streams.domain.settlement.disputes import NO_CASE, Case, with_fact
 
 Event: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
     | SettlementLinesSetAside
+    | DisputeRecorded
     | SettlementBatchRecorded
     | CardTypeRecorded
     | DepositMatched
@@ -164,6 +168,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLine:
+    """What a line's id stands for, so that another line of the same id is not taken for it."""
+
+    kind: SettlementLineKind
+    amount_minor: int
+    moved_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """Sums of the day that runs. Units: minor units, signed. entry_count: what was booked on it."""
 
@@ -200,7 +213,8 @@ class State:
     matches: dict[str, Match]
     batches: dict[str, Batch]
     stated: dict[str, SettlementDayStated]
-    known: dict[str, date]
+    known: dict[str, KnownLine]
+    disputes: dict[str, Case]
     answered: dict[str, date]
     schedule: FeeScheduleAccepted | None = None
     proposal: FeeScheduleProposed | None = None
@@ -225,13 +239,26 @@ class State:
 
 
 INITIAL = State(
-    running=Running(new_by_kind={}), open={}, deposits={}, matches={}, batches={}, stated={}, known={}, answered={}
+    running=Running(new_by_kind={}),
+    open={},
+    deposits={},
+    matches={},
+    batches={},
+    stated={},
+    known={},
+    disputes={},
+    answered={},
 )
 
 
-def answer_key(requested_by: str, subject: str, requested_at: datetime) -> str:
-    """What makes an operator's request the same one again."""
-    return f"{requested_at.isoformat()} {requested_by} {subject}"
+def answer_key(request: SettlementRequest, requested_by: str, subject: str, requested_at: datetime) -> str:
+    """What makes an operator's request the same one again: two requests of one instant may differ in what they ask."""
+    return f"{requested_at.isoformat()} {request.value} {requested_by} {subject}"
+
+
+def refusal_id(line_id: str, kind: SettlementLineKind, amount_minor: int, moved_on: date) -> str:
+    """Where it is remembered that a line with the id of another one was refused, so that it is said once."""
+    return f"refused {line_id} {kind.value} {amount_minor} {moved_on}"
 
 
 def evolve(state: State, event: Event) -> State:
@@ -273,13 +300,28 @@ def evolve(state: State, event: Event) -> State:
                 stated={day: told for day, told in state.stated.items() if day != aside},
                 set_aside_minor=state.set_aside_minor + event.open_minor,
             )
+        case SettlementLineRefused() if event.detail:
+            refused = refusal_id(event.line_id, event.kind, event.amount_minor, event.moved_on)
+            known = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
+            return replace(state, known={**state.known, refused: known})
+        case DisputeRecorded():
+            case_ = with_fact(state.disputes.get(event.dispute_id, NO_CASE), event)
+            return replace(
+                state,
+                account=event.settlement_account,
+                currency=event.currency,
+                disputes={**state.disputes, event.dispute_id: case_},
+            )
         case SettlementLineRefused() | DepositMissing():
             return state
 
 
 def _with_line(state: State, event: SettlementLineRecorded) -> State:
     state = replace(state, account=event.settlement_account, currency=event.currency)
-    known = state.known if event.kind in PAYMENT_KINDS else {**state.known, event.line_id: event.moved_on}
+    known = state.known
+    if event.kind not in PAYMENT_KINDS:
+        told = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
+        known = {**known, event.line_id: told}
     running, signed = state.running, sign_of(event.kind) * event.amount_minor
     running = replace(running, entry_count=running.entry_count + 1)
     day = event.book_on if state.day is None else max(state.day, event.book_on)
@@ -414,14 +456,18 @@ def _dismissed(state: State, event: BankLineDismissed) -> State:
 def _answered(state: State, event: Answer) -> State:
     match event:
         case DepositMatched():
-            who, subject = event.matched_by, event.bank_line_id
+            asked, who, subject = SettlementRequest.CONFIRM_MATCH, event.matched_by, event.bank_line_id
         case FeeScheduleAccepted():
-            who, subject = event.requested_by, schedule_subject(event.version)
+            asked, who, subject = SettlementRequest.ACCEPT_FEES, event.requested_by, schedule_subject(event.version)
         case SettlementRequestRefused():
-            who, subject = event.requested_by, event.subject
-        case _:
-            who, subject = event.requested_by, event.bank_line_id
-    key = answer_key(who, subject, event.occurred_at)
+            asked, who, subject = event.request, event.requested_by, event.subject
+        case DepositMatchRejected():
+            asked, who, subject = SettlementRequest.REJECT_MATCH, event.requested_by, event.bank_line_id
+        case DepositUnmatched():
+            asked, who, subject = SettlementRequest.UNMATCH, event.requested_by, event.bank_line_id
+        case BankLineDismissed():
+            asked, who, subject = SettlementRequest.DISMISS_LINE, event.requested_by, event.bank_line_id
+    key = answer_key(asked, who, subject, event.occurred_at)
     return replace(state, answered={**state.answered, key: event.occurred_at.date()})
 
 
@@ -449,7 +495,8 @@ def _let_go(state: State, ended: date) -> State:
         matches={id_: match for id_, match in state.matches.items() if match.told.book_on >= undoable},
         batches={id_: batch for id_, batch in state.batches.items() if batch.settled_on >= named},
         stated={day: told for day, told in state.stated.items() if told.book_on >= undoable or day in open_days},
-        known={id_: day for id_, day in state.known.items() if day >= known or id_ in state.deposits},
+        known={id_: told for id_, told in state.known.items() if told.moved_on >= known or id_ in state.deposits},
+        disputes={id_: case for id_, case in state.disputes.items() if case.last and case.last.entered_on >= known},
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )
 

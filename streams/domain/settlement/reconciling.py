@@ -27,6 +27,7 @@ from schemas.records.settlement import (
     DepositUnmatched,
     DismissBankLine,
     DisputeObserved,
+    DisputeRecorded,
     DisputeStage,
     FeeScheduleAccepted,
     MoneySettled,
@@ -41,7 +42,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
     UnmatchDeposit,
 )
-from streams.domain.output import SETTLEMENT_INBOX, Record, no_rule_for
+from streams.domain.output import SETTLEMENT_INBOX, Output, Record, no_rule_for
 from streams.domain.settlement.books import (
     BANK_KINDS,
     BATCH_DAYS,
@@ -49,10 +50,13 @@ from streams.domain.settlement.books import (
     PAYMENT_KINDS,
     Batch,
     Event,
+    KnownLine,
     State,
     evolve,
+    refusal_id,
 )
 from streams.domain.settlement.days import day_end, restated
+from streams.domain.settlement.disputes import NO_CASE, fact_of, to_payment, with_fact
 from streams.domain.settlement.explaining import Keys, findings, is_complete, keys_of, payments_of
 from streams.domain.settlement.requests import Request, answer
 from streams.domain.settlement.schedules import proposal
@@ -94,11 +98,12 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case MoneySettled():
             return _on_line(state, _of_money(record))
         case BankLineObserved():
-            return _on_line(state, _of_bank(record))
+            return _on_told_line(state, _of_bank(record))
         case ProcessorEntryObserved():
-            return _on_line(state, _of_entry(record))
+            # One number may come back for another fact: held, released and held again.
+            return _on_told_line(state, _of_entry(record), f"{record.entry_id}:{record.kind}:{record.entered_on}")
         case DisputeObserved():
-            return () if record.stage is DisputeStage.RETRIEVAL else _on_line(state, _of_dispute(record))
+            return () if record.stage is DisputeStage.RETRIEVAL else _on_dispute(state, record)
         case BankStatementEnded():
             return _on_statement(state, record)
         case SettlementBatchObserved():
@@ -111,6 +116,11 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             raise no_rule_for(record, SETTLEMENT_INBOX)
 
 
+def route(_state: State, event: Event) -> tuple[Output, ...]:
+    """What a dispute takes from a payment is said to the payment."""
+    return to_payment(event) if isinstance(event, DisputeRecorded) else ()
+
+
 # -- lines ----------------------------------------------------------------------------------------------------------
 
 
@@ -118,10 +128,63 @@ def _on_line(state: State, line: SettlementLineRecorded) -> tuple[Event, ...]:
     _check(line)
     if not line.amount_minor or _is_known(state, line):
         return ()
-    if state.day is not None and line.kind not in PAYMENT_KINDS:
-        oldest_on = state.day - timedelta(days=KNOWN_DAYS)
-        if line.moved_on < oldest_on:
-            return (_too_old(line, oldest_on),)
+    return _recorded(state, line)
+
+
+def _on_told_line(state: State, line: SettlementLineRecorded, more_exact_id: str = "") -> tuple[Event, ...]:
+    """A line whose id is the outside's own, which may say the same again, or use one id for two lines.
+
+    Ensures: the same line again yields (); a line is never taken for another one that has its id: where a more exact
+             id tells them apart it counts under that one, else it is refused where people see it, once.
+    """
+    _check(line)
+    if not line.amount_minor:
+        return ()
+    known = None
+    for line_id in filter(None, (line.line_id, more_exact_id)):
+        told = replace(line, line_id=line_id)
+        if not _is_known(state, told):
+            return _recorded(state, told)
+        known = state.known.get(line_id)
+        if known == KnownLine(kind=line.kind, amount_minor=line.amount_minor, moved_on=line.moved_on):
+            return ()
+        if known is not None and (known.kind, known.moved_on) == (line.kind, line.moved_on):
+            break
+    if refusal_id(line.line_id, line.kind, line.amount_minor, line.moved_on) in state.known:
+        return ()
+    stands_for = f"{known.kind} {known.amount_minor} of {known.moved_on}" if known else "a line of the gateway"
+    return (_refused(line, state.day or line.moved_on, f"its id stands for {stands_for} already"),)
+
+
+def _on_dispute(state: State, seen: DisputeObserved) -> tuple[Event, ...]:
+    """The fact, and a line of what it changes: however often a dispute flips, its lines come to its last fact."""
+    line = _of_dispute(seen)
+    _check(line)
+    too_old = _too_old(state, line)
+    if too_old:
+        return too_old
+    case = state.disputes.get(seen.dispute_id, NO_CASE)
+    fact = fact_of(case, seen)
+    if fact is None:
+        return ()
+    difference = with_fact(case, fact).position_minor - case.position_minor
+    state = evolve(state, fact)
+    if not difference:
+        return (fact,)
+    stage = DisputeStage.CHARGED_BACK if difference < 0 else DisputeStage.CHARGEBACK_REVERSED
+    changed = replace(line, kind=_OF_STAGE[stage], amount_minor=abs(difference))
+    line_id, count = f"{seen.dispute_id}:{stage}", 1
+    while _is_known(state, replace(changed, line_id=line_id)):
+        count += 1
+        line_id = f"{seen.dispute_id}:{stage}:{count}"
+    transaction_id = fact.paytrace_transaction_id
+    return (fact, *_recorded(state, replace(changed, line_id=line_id, paytrace_transaction_id=transaction_id)))
+
+
+def _recorded(state: State, line: SettlementLineRecorded) -> tuple[Event, ...]:
+    too_old = _too_old(state, line)
+    if too_old:
+        return too_old
     events = day_end(state, line.moved_on, line.occurred_at)
     state = reduce(evolve, events, state)
     # What comes late counts on the day that runs.
@@ -152,7 +215,15 @@ def _is_known(state: State, line: SettlementLineRecorded) -> bool:
     )
 
 
-def _too_old(line: SettlementLineRecorded, oldest_on: date) -> SettlementLineRefused:
+def _too_old(state: State, line: SettlementLineRecorded) -> tuple[SettlementLineRefused, ...]:
+    """A refusal of a line that nobody remembers well enough to know whether it was here; () for any other line."""
+    if state.day is None or line.kind in PAYMENT_KINDS:
+        return ()
+    oldest_on = state.day - timedelta(days=KNOWN_DAYS)
+    return (_refused(line, oldest_on),) if line.moved_on < oldest_on else ()
+
+
+def _refused(line: SettlementLineRecorded, oldest_on: date, detail: str = "") -> SettlementLineRefused:
     return SettlementLineRefused(
         settlement_account=line.settlement_account,
         line_id=line.line_id,
@@ -162,6 +233,7 @@ def _too_old(line: SettlementLineRecorded, oldest_on: date) -> SettlementLineRef
         moved_on=line.moved_on,
         oldest_on=oldest_on,
         occurred_at=line.occurred_at,
+        detail=detail,
     )
 
 

@@ -42,7 +42,7 @@ BY_OPERATOR = "operator"
 def answer(state: State, request: Request) -> tuple[Event, ...]:
     """One event: done, or refused; () for a request that was answered."""
     subject = schedule_subject(request.version) if isinstance(request, AcceptFeeSchedule) else request.bank_line_id
-    if answer_key(request.requested_by, subject, request.requested_at) in state.answered:
+    if answer_key(_NAMES[type(request)], request.requested_by, subject, request.requested_at) in state.answered:
         return ()
     if not request.requested_by.strip() or not request.reason.strip() or request.requested_by == BY_RULE:
         return _refused(request, subject, "say who asks (by a name) and why")

@@ -43,6 +43,12 @@ def test_a_task_that_waits_says_why() -> None:
     assert agent.lines()[1] == "  post-to-abas/0 waits: AbasUnavailable: no answer"
 
 
+def test_chargebacks_that_nobody_booked_are_counted() -> None:
+    agent = AgentLine("a", (task(9),), (9,))
+    told = Standing((WELL,), (agent,), 0, chargebacks=2).in_a_word
+    assert told == "ready; 2 chargebacks to book in abas by hand, see `saldo waiting`"
+
+
 @pytest.mark.parametrize(
     ("processes", "agents", "told"),
     [

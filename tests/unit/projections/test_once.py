@@ -66,7 +66,8 @@ def eventful() -> list[Incoming]:
     script.matched("1", 100)
     for name in ("MatchSuggested", "DecisionTaken", "RestWriteOffRequested"):
         script.write(RECEIVABLES, example(name))
-    for name in ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed"):
+    settlement = ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed")
+    for name in (*settlement, "DisputeRecorded"):
         script.write("settlement.events.v1", example(name))
     return script.messages
 

@@ -167,6 +167,7 @@ def test_money_events_add_to_their_term(event: Any, term: tuple[str, int]) -> No
 
 def test_no_other_payment_event_moves_money() -> None:
     moving = {"PaymentCaptured", "CaptureAmountChanged", "RefundIssued", "RefundReversed", "CaptureReversed"}
+    moving |= {"PaymentChargedBack", "PaymentChargebackReversed"}
     others = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - moving
     assert {bridge_term(example(name)) for name in others} == {("", 0)}
     assert len(CaptureReversalReason) == 3

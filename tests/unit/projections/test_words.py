@@ -19,7 +19,8 @@ def test_every_reason_has_words_of_its_own(reason: str) -> None:
 
 
 def test_no_words_are_left_over_and_none_are_used_twice() -> None:
-    known = {*REASONS, *Decision, *catalog.record_versions(), "POSTING_IN_PROGRESS", "NO_DEPOSIT"}
+    known = {*REASONS, *Decision, *catalog.record_versions(), "POSTING_IN_PROGRESS", "NO_DEPOSIT", "ID_USED_TWICE"}
+    known |= {f"CHARGEBACK_{why}" for why in ("NOT_BOOKED", "OF_UNKNOWN_PAYMENT", "NAMES_NO_PAYMENT")}
     assert set(WORDS) <= known
     assert len(set(WORDS.values())) == len(WORDS)
 

@@ -18,6 +18,8 @@ from schemas.records.gateway import (
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallRefused,
+    HoldRefunds,
+    RefundsHeld,
     RequestGatewayCall,
     WishKind,
 )
@@ -114,8 +116,47 @@ async def test_what_is_refused_before_it_began_is_not_carried_out() -> None:
     assert gateway.carried_out == []
 
 
+def hold(dispute_id: str, charged_back_minor: int) -> HoldRefunds:
+    return HoldRefunds(
+        subject="payment/79388123",
+        paytrace_transaction_id="79388123",
+        settlement_account="main/USD",
+        dispute_id=dispute_id,
+        charged_back_minor=charged_back_minor,
+        currency="USD",
+        occurred_at=NOW,
+    )
+
+
+async def test_a_charged_back_payment_is_not_refunded_besides_until_its_disputes_are_won() -> None:
+    gateway = Gateway()
+    taken = [hold("CB1", 1000), hold("CB1", 1000), hold("CB2", 250)]
+    events, outputs = await live(send_to_paytrace(gateway), *taken, RequestGatewayCall(**fields("a")))
+    assert [type(event) for event in events] == [RefundsHeld, RefundsHeld, GatewayCallRefused]
+    assert events[-1].code == "charged-back"
+    assert events[-1].message.startswith("dispute CB1, CB2 has taken 12.50 USD of this payment")
+    assert [output.topic for output in outputs] == ["gateway.inbox.v1"]
+    assert gateway.carried_out == []
+    one_won = [*taken, hold("CB1", 0), RequestGatewayCall(**fields("a"))]
+    assert (await live(send_to_paytrace(gateway), *one_won))[0][-1].code == "charged-back"
+    both_won = [*taken, hold("CB1", 0), hold("CB2", 0), RequestGatewayCall(**fields("a"))]
+    assert (await live(send_to_paytrace(gateway), *both_won))[0][-1].code == "106"
+
+
+async def test_a_chargeback_between_the_two_steps_of_a_refund_stops_it_and_other_calls_go_on() -> None:
+    gateway = Gateway()
+    void = fields("v") | {"kind": WishKind.VOID}
+    records = [RequestGatewayCall(**fields("a")), hold("CB1", 1250), RequestGatewayCall(**void)]
+    events, _ = await live(send_to_paytrace(gateway), *records)
+    assert [type(event) for event in events[:2]] == [GatewayCallBegun, RefundsHeld]
+    assert [event.call_reference for event in events if isinstance(event, GatewayCallRefused)] == ["a"]
+    assert [reference for reference, _ in gateway.carried_out] == ["v"]
+
+
 async def test_a_replay_tells_the_same_and_asks_nobody() -> None:
-    records = [RequestGatewayCall(**fields(name)) for name in ("a", "old", "b", "a")]
+    names = ("a", "old", "b", "a")
+    records: list[Any] = [RequestGatewayCall(**fields(name)) for name in names]
+    records += [hold("CB1", 1250), RequestGatewayCall(**fields("c"))]
     gateway = Gateway()
     processor = send_to_paytrace(gateway)
     events, outputs = await live(processor, *records)

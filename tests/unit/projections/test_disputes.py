@@ -1,0 +1,177 @@
+"""A chargeback in the reports: a term of the bridge, money that waits, a state of the payment, a step of the story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any
+
+from projections import reports
+from projections.client import Store
+from projections.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
+from schemas.records.payments import RefundLinked
+from schemas.records.payments import TransactionStatus as Status
+from schemas.records.settlement import DisputeObserved, DisputeStage
+from streams.cli.explain import step
+from streams.cli.waiting import show
+from streams.demo.watch import OPEN_MONEY
+from streams.domain import payment, settlement
+from tests.support.builders import refund_linked, sighting
+from tests.support.projecting import bridge, project, residual
+from tests.support.scripted import Script
+from tests.support.settlement import bank, dispute
+
+NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
+WON = DisputeStage.CHARGEBACK_REVERSED
+
+
+def of(transaction: str | None, fact: DisputeObserved) -> DisputeObserved:
+    return replace(fact, paytrace_transaction_id=transaction)
+
+
+def projected(store: Store, payments: Sequence[str], *facts: Any) -> None:
+    """Settled payments of 100.00 that are posted in abas, then these facts, as the agents decide them."""
+    script = Script()
+    states: dict[str, payment.State] = {}
+
+    def pay(record: Any) -> None:
+        key = record.paytrace_transaction_id
+        events = payment.decide(states.get(key, payment.INITIAL), record)
+        states[key] = reduce(payment.evolve, events, states.get(key, payment.INITIAL))
+        for event in events:
+            script.write(PAYMENT_EVENTS, event)
+
+    for key in payments:
+        pay(sighting(Status.SETTLED, 100_00, payment=key))
+        script.identified(key, 100_00)
+        script.requested(key, 100_00)
+        script.command(key, 100_00)
+        script.posted(key, 100_00)
+        script.entry_posted(key, 100_00)
+    account = settlement.INITIAL
+    for fact in facts:
+        if isinstance(fact, RefundLinked):
+            pay(fact)
+            continue
+        for event in settlement.decide(account, fact):
+            account = settlement.evolve(account, event)
+            script.write(SETTLEMENT_EVENTS, event)
+            for output in settlement.route(account, event):
+                pay(output.record)
+    project(store, script.messages)
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return reports.ask(store, report, values).records
+
+
+def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_won(store: Store, capsys: Any) -> None:
+    projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)))
+    assert bridge(store) == {"captured": 100_00, "posted": 100_00, "charged_back": 100_00, "waiting": -100_00}
+    (row,) = asked(store, "bridge_by_currency")
+    assert (row["net_minor"], row["residual_minor"], row["unexplained_minor"]) == (0, 0, 0)
+    assert [day["residual_minor"] for day in asked(store, "bridge_by_day")] == [0, 0]
+    assert asked(store, "payments_that_do_not_balance") == ()
+    (waits,) = asked(store, "waiting_money")
+    assert (waits["waits_in"], waits["reason"], waits["signed_minor"]) == ("disputes", "CHARGEBACK_NOT_BOOKED", -100_00)
+    assert waits["detail"] == "dispute CB1, CHARGED_BACK, reason code 10.4, of 2026-03-06"
+    (standing,) = store.rows("SELECT state, charged_back_minor, net_minor, needs_attention FROM fct_payments")
+    assert standing == ("CHARGED_BACK", 100_00, 0, False)
+    ages = asked(store, "posted_waiting_parked_and_for_how_long")
+    assert [(row["place"], row["amount_minor"]) for row in ages if row["standing"] == "waiting"] == [
+        ("disputes", -100_00)
+    ]
+    show(asked(store, "waiting_with_candidates", abas_customer_id=""))
+    told = capsys.readouterr().out
+    assert "1  -100.00 USD" in told
+    assert "charged back, to be booked in abas by hand: dispute CB1, CHARGED_BACK, reason code 10.4" in told
+
+
+def test_what_flips_ends_with_the_last_fact(store: Store) -> None:
+    facts = [of("1", dispute("CB1", 100_00, 4)), of("1", dispute("CB1", 100_00, 8, WON))]
+    projected(store, ["1"], *facts)
+    assert bridge(store) == {"captured": 100_00, "posted": 100_00}
+    assert [day["residual_minor"] for day in asked(store, "bridge_by_day")] == [0, 0]
+    assert asked(store, "waiting_money") == ()
+    assert store.rows("SELECT state, net_minor FROM fct_payments") == [("SETTLED", 100_00)]
+
+
+def test_a_dispute_flipped_back_takes_the_money_again_and_a_part_only_what_it_says(store: Store) -> None:
+    flips = [dispute("CB1", 30_00, 4), dispute("CB1", 30_00, 8, WON), dispute("CB1", 30_00, 12)]
+    projected(store, ["1"], *(of("1", fact) for fact in flips), of("1", dispute("CB2", 20_00, 12)))
+    assert bridge(store) == {"captured": 100_00, "posted": 100_00, "charged_back": 50_00, "waiting": -50_00}
+    assert [row["signed_minor"] for row in asked(store, "waiting_money")] == [-30_00, -20_00]
+    assert store.rows("SELECT state, net_minor, needs_attention FROM fct_payments") == [
+        ("PARTLY_CHARGED_BACK", 50_00, False)
+    ]
+
+
+def test_the_audit_of_the_books_of_both_sides_does_not_count_what_paytrace_does_not_know(store: Store) -> None:
+    projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)))
+    assert store.rows(OPEN_MONEY) == []
+
+
+def test_a_dispute_that_takes_what_was_refunded_already_is_for_a_person(store: Store) -> None:
+    projected(store, ["1"], refund_linked("9", 80_00, payment="1"), of("1", dispute("CB1", 30_00, 4)))
+    assert store.rows("SELECT state, needs_attention FROM fct_payments") == [("CHARGED_BACK", True)]
+
+
+def test_an_unknown_payment_and_none_at_all_are_shown_and_wait(store: Store, capsys: Any) -> None:
+    facts = of("404", dispute("CB1", 70_00, 4)), dispute("CB2", 5_00, 4), dispute("CB3", 5_00, 4)
+    projected(store, ["1"], *facts)
+    assert residual(store) == 0
+    waits = {(row["reason"], row["paytrace_transaction_id"]): row for row in asked(store, "waiting_money")}
+    assert {key: row["signed_minor"] for key, row in waits.items()} == {
+        ("CHARGEBACK_OF_UNKNOWN_PAYMENT", "404"): -70_00,
+        ("CHARGEBACK_NAMES_NO_PAYMENT", ""): -5_00,
+    }
+    assert store.rows("SELECT state, needs_attention FROM fct_payments WHERE paytrace_transaction_id = '404'") == [
+        ("CHARGED_BACK", True)
+    ]
+    show(asked(store, "waiting_with_candidates", abas_customer_id=""))
+    told = capsys.readouterr().out
+    assert told.count("names no payment  -5.00 USD") == 2
+    assert "dispute CB2" in told
+    assert "dispute CB3" in told
+
+
+def test_a_dispute_that_names_another_payment_later_moves_to_it(store: Store) -> None:
+    facts = dispute("CB1", 100_00, 4), of("1", dispute("CB1", 100_00, 6)), of("2", dispute("CB1", 100_00, 8))
+    projected(store, ["1", "2"], *facts)
+    assert residual(store) == 0
+    assert [(row["paytrace_transaction_id"], row["signed_minor"]) for row in asked(store, "waiting_money")] == [
+        ("2", -100_00)
+    ]
+    assert dict(store.rows("SELECT paytrace_transaction_id, state FROM fct_payments")) == {
+        "1": "SETTLED",
+        "2": "CHARGED_BACK",
+    }
+
+
+def test_explain_tells_each_fact_by_payment_dispute_and_posting_reference(store: Store) -> None:
+    projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)), of("1", dispute("CB1", 100_00, 8, WON)))
+    for subject in ("1", "CB1", "PT1"):
+        steps = [row for row in asked(store, "explain", id=subject) if row["what"] == "DisputeRecorded"]
+        assert [row["posting_reference"] for row in steps] == ["dispute CB1", "dispute CB1"]
+        assert step(steps[0])[0].endswith(
+            "charged back (CHARGED_BACK, reason code 10.4, of 2026-03-06, payment 1); "
+            "100.00 USD is charged back now and waits: book it in abas by hand"
+        )
+        assert step(steps[1])[0].endswith("of 2026-03-10, payment 1); nothing is charged back now")
+
+
+def test_the_story_of_the_payment_names_the_dispute(store: Store) -> None:
+    projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)))
+    story = asked(store, "story_of_one_payment", paytrace_transaction_id="1")
+    (charged,) = [row for row in story if row["record_type"] == "PaymentChargedBack"]
+    assert charged["what"] == "CB1 | CHARGED_BACK | 10.4 | 2026-03-06"
+
+
+def test_a_line_whose_id_stands_for_another_one_is_a_break(store: Store) -> None:
+    projected(store, [], bank("b1", 100_00, 1), bank("b1", 90_00, 1))
+    (refused,) = [row for row in asked(store, "deposit_breaks") if row["standing"] == "refused"]
+    assert (refused["reason"], refused["id"], refused["amount_minor"]) == ("ID_USED_TWICE", "b1", 90_00)
