@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from connectors.abas.auth import authorities
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
+from connectors.reach import authorities
 from streams.embedded.process import free_port
 
 
