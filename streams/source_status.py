@@ -56,6 +56,7 @@ class SilentPollObserver:
 class PollStatus:
     """One poll of a source. Instants are ISO texts in UTC; None is never, or not now.
 
+    reads            whether the process that lives now has read the other side, rows that can't be read aside
     last_success_at  when it last read everything
     failing_since    when the first of the failures in a row came
     error            the newest failure, with host and cause
@@ -64,6 +65,7 @@ class PollStatus:
     waits_until      when it is asked again
     """
 
+    reads: bool = False
     last_success_at: str | None = None
     failing_since: str | None = None
     failures: int = 0
@@ -76,11 +78,6 @@ class PollStatus:
     def is_away(self) -> bool:
         """Whether the other side does not let itself be read."""
         return self.error is not None and not self.is_unreadable
-
-    @property
-    def has_read(self) -> bool:
-        """Whether it has read the other side at least once, rows that can't be read aside."""
-        return self.last_success_at is not None or self.is_unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +102,14 @@ class SourceFile:
         self._birth = process.birth_of(os.getpid())
         earlier = read_source(self._path)
         known = {} if earlier is None else dict(earlier.polls)
-        self._polls = {poll: known.get(poll, PollStatus()) for poll in polls}
+        self._polls = {poll: replace(known.get(poll, PollStatus()), reads=False) for poll in polls}
         for poll in polls:
             self._measure(poll)
         self._write()
 
     def succeeded(self, poll: str) -> None:
         """Everything was read."""
-        self._polls[poll] = PollStatus(last_success_at=_text(datetime.now(UTC)))
+        self._polls[poll] = PollStatus(reads=True, last_success_at=_text(datetime.now(UTC)))
         self._measure(poll)
         self._write()
 
@@ -121,6 +118,7 @@ class SourceFile:
         now, known = datetime.now(UTC), self._polls.get(poll, PollStatus())
         self._polls[poll] = replace(
             known,
+            reads=isinstance(error, Unreadable),
             failing_since=known.failing_since or _text(now),
             failures=known.failures + 1,
             error=str(error) or type(error).__name__,
@@ -155,7 +153,9 @@ def read_source(path: Path) -> SourceStatus | None:
     try:
         raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
         polls = {name: PollStatus(**fields) for name, fields in raw["polls"].items()}
-        return SourceStatus(path.stem, raw["pid"], process.birth_of(raw["pid"]) == raw["birth"], polls)
+        is_alive = process.birth_of(raw["pid"]) == raw["birth"]
+        shown = {name: status if is_alive else replace(status, reads=False) for name, status in polls.items()}
+        return SourceStatus(path.stem, raw["pid"], is_alive, shown)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

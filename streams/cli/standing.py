@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _WIDTH = 18
 # A status that hangs tells nothing; both answers take milliseconds in an installation that is well.
 _ANSWER_S = 10.0
+_SOURCE = "source-"
 READY, NOT_READY, NEEDS_A_PERSON = 0, 1, 4
 _HEADING = f"{'agent':{_WIDTH}} {'behind':>7} {'parked':>7}   position/end of each partition of its inbox"
 
@@ -82,7 +83,7 @@ class PollLine:
         status = self.status
         read = f"last read whole {status.last_success_at}" if status.last_success_at else "never read whole"
         if status.error is None:
-            return f"reads; {read}" if status.last_success_at else "has not read yet"
+            return f"reads; {read}" if status.reads else f"has not read yet; {read}"
         times = "1 failure" if status.failures == 1 else f"{status.failures} failures"
         what = "reads, but some rows can't be read" if status.is_unreadable else "can't read"
         asked = f" (it asked for {seconds_in_words(status.asked_s)})" if status.asked_s else ""
@@ -209,7 +210,7 @@ class Standing:
     def _unread(self) -> list[str]:
         """Polls that don't read: the other side is away, or they have not come round yet."""
         failing = [poll.name for poll in self.polls if poll.status.is_away]
-        fresh = [poll.name for poll in self.polls if poll.status.error is None and not poll.status.has_read]
+        fresh = [poll.name for poll in self.polls if poll.status.error is None and not poll.status.reads]
         return [
             *(f"source {name} can't read" for name in failing),
             *(f"source {name} has not read yet" for name in fresh),
@@ -222,7 +223,7 @@ class Standing:
             if poll.status.is_unreadable
         ]
         asked = [line.in_words() for line in self.people or ()]
-        if self.people is None:
+        if self.people is None and self.projector_behind is not None:  # else the projector itself is the news
             asked.append("what waits for people can't be asked now")
         # The workers know of parked records at once, the tables a moment later.
         known = any(line.kind == "records parked" for line in self.people or ())
@@ -239,7 +240,7 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     """
     from schemas import catalog
     from streams.bootstrap import every_processor
-    from streams.source_status import read_sources
+    from streams.source_status import PollStatus, read_sources
     from streams.standing import read_all
 
     told = read_all(stack.data_dir / "state")
@@ -257,8 +258,11 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     sources = read_sources(stack.data_dir)
     behind, error = _projector_behind(stack)
     processes = _alone(stack, sources) if status is None else tuple(map(process_line, status.processes))
-    polls = tuple(PollLine(name, poll) for source in sources for name, poll in source.polls.items())
-    return Standing(processes, agents, behind, polls, _people(stack), error)
+    polls = [PollLine(name, poll) for source in sources for name, poll in source.polls.items()]
+    silent = {line.name.removeprefix(_SOURCE) for line in processes if line.name.startswith(_SOURCE)}
+    silent -= {source.source for source in sources}
+    polls += [PollLine(name, PollStatus()) for name in sorted(silent)]
+    return Standing(processes, agents, behind, tuple(polls), _people(stack), error)
 
 
 def runs_alone(stack: Stack) -> bool:
@@ -275,7 +279,7 @@ def _alone(stack: Stack, sources: Iterable[SourceStatus]) -> tuple[ProcessLine, 
     def line(name: str, pid: int, *, is_alive: bool) -> ProcessLine:
         return ProcessLine(name, f"running, pid {pid}" if is_alive else "does not run", is_alive)
 
-    found = [line(f"source-{source.source}", source.pid, is_alive=source.is_alive) for source in sources]
+    found = [line(f"{_SOURCE}{source.source}", source.pid, is_alive=source.is_alive) for source in sources]
     for path in sorted((stack.data_dir / "state").glob(f"*/{FILE}")):
         if (worker := read_standing(path.parent)) is not None:
             found.append(line(path.parent.name, worker.pid, is_alive=True))

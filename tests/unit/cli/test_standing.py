@@ -49,7 +49,7 @@ def test_a_task_that_waits_says_why() -> None:
         ((WELL,), (AgentLine("a", (task(9),), (9,)),), "ready; nothing to do"),
         ((WELL,), (AgentLine("a", (task(7),), (9,)),), "ready; 2 records to decide"),
         ((WELL,), (AgentLine("a", (task(9, parked=3),), (9,)),), "ready; 3 records parked, see `saldo dlq list`"),
-        ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "ready; 1 tasks wait, see below"),
+        ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "not ready: a/0 waits"),
         ((AWAY,), (AgentLine("a", (None,), (9,)),), "not ready: worker-1"),
         ((WELL,), (AgentLine("a", (None,), (9,)),), "not ready: a has partitions without a worker"),
         ((WELL,), (AgentLine("a", (task(9),), None),), "not ready: Kafka does not answer"),
