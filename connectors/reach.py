@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from schemas.failures import ContractBroken
 from schemas.waiting import LONGEST_WAIT_S, MOST_WAIT_S
 
 _PROXY_SCHEMES: Final = ("http", "https")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
 # The request never reached the other side, so even a write may be called "had no effect".
 NEVER_SENT: Final = (
     httpx2.ConnectError,
@@ -220,7 +222,7 @@ def _read_proxy(text: str, where: str) -> httpx2.Proxy:
         url = httpx2.URL(text if "://" in text else f"http://{text}")
     except (httpx2.InvalidURL, TypeError, ValueError):
         raise ValueError(form) from None
-    if url.scheme not in _PROXY_SCHEMES or not url.host:
+    if url.scheme not in _PROXY_SCHEMES or not _HOST.fullmatch(url.host):
         raise ValueError(f"{form}; {'a SOCKS proxy' if url.scheme.startswith('socks') else 'this'} is not offered")
     return httpx2.Proxy(url, ssl_context=authorities() if url.scheme == "https" else None)
 
