@@ -18,6 +18,7 @@ from connectors.abas.auth import login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
     AbasAddressWrong,
+    AbasBusy,
     AbasOutcomeUnknown,
     AbasQueryRefused,
     AbasRefused,
@@ -389,8 +390,12 @@ class AbasClient:
         except Transient as failure:
             if asks:
                 failure.args = (self._way.says(str(failure) + (f"; {ask.in_words()}" if ask is not None else "")),)
-            if ask is not None:
-                failure.retry_after_s, failure.asked_s = ask.granted_s, ask.asked_s
+            if ask is None:
+                raise
+            if isinstance(failure, AbasBusy) and ask.granted_s > IN_PLACE_S:
+                # Nothing goes out for that long, so no document is to blame and none may be parked for it.
+                raise AbasUnavailable(str(failure), retry_after_s=ask.granted_s, asked_s=ask.asked_s) from failure
+            failure.retry_after_s, failure.asked_s = ask.granted_s, ask.asked_s
             raise
 
     async def _left_alone(self) -> None:
