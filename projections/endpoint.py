@@ -29,7 +29,8 @@ from starlette.routing import Mount, Route
 from projections.client import SqlReader
 from projections.console.app import MOUNTED_AT, console_app
 from projections.errors import QueryRefused
-from projections.lag import ProjectorStatus
+from projections.lag import ProjectorStatus, broker_words
+from projections.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.settings import ProjectionSettings
 
 _START_TIMEOUT_S = 20.0
@@ -50,7 +51,8 @@ def endpoint_app(
                   400 {"error", "code"}: what is wrong with the request, or the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
     GET  /console/  the web console, which takes console_token once in its address; that token can't ask SQL.
-    GET  /lag     {"total": n, "topics": {topic: n}}; 503 while the broker does not answer.
+    GET  /lag     {"total": n, "topics": {topic: n}}; 503 {"error", "code"} while the broker does not answer.
+    GET  /metrics what the projector is behind and what waits for people, for Prometheus; counts and ages, no amounts.
     """
     expected = f"Bearer {token}"
 
@@ -70,14 +72,18 @@ def endpoint_app(
         try:
             behind = status.lag()
         except KafkaException as error:
-            return JSONResponse({"error": str(error), "code": "BROKER"}, 503)
+            return JSONResponse({"error": broker_words(error), "code": "BROKER"}, 503)
         return JSONResponse({"total": behind.total, "topics": dict(behind.by_topic)})
+
+    def metrics(_request: Request) -> Response:
+        return Response(prometheus_text(reader, status), media_type=PROMETHEUS_TEXT)
 
     return Starlette(
         routes=[
             Route("/sql", sql, methods=["POST"]),
             Route("/health", health),
             Route("/lag", lag),
+            Route("/metrics", metrics),
             Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],

@@ -26,6 +26,7 @@ _NO_LEADER_YET = (
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._NOENT,  # the client found no leader at all: the broker was away when it asked
 )
 
 
@@ -52,20 +53,33 @@ def latest_offsets(admin: AdminClient, partitions: Iterable[Partition]) -> dict[
 
 
 def _offsets(admin: AdminClient, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
-    asked = {TopicPartition(topic, number): which for topic, number in partitions}
-    if not asked:
-        return {}
+    wanted = tuple(partitions)
     deadline = time.monotonic() + _LEADER_TIMEOUT_S
     while True:
-        answers = admin.list_offsets(asked, request_timeout=_REQUEST_TIMEOUT_S)
         try:
-            return {
-                (at.topic, at.partition): answer.result(_REQUEST_TIMEOUT_S).offset for at, answer in answers.items()
-            }
+            return _offsets_now(admin, wanted, which)
         except KafkaException as error:
             if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
                 raise
+            # A client keeps the leaders and their epochs that it learned once, and asks with them for ever: after a
+            # broker was killed it would hear FENCED_LEADER_EPOCH from then on. Listing makes it learn them anew.
+            admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
             time.sleep(0.1)
+
+
+def _offsets_now(admin: AdminClient, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
+    """One question, one answer; raises KafkaException also where a leader has just moved."""
+    asked = {TopicPartition(topic, number): which for topic, number in partitions}
+    if not asked:
+        return {}
+    answers = admin.list_offsets(asked, request_timeout=_REQUEST_TIMEOUT_S)
+    return {(at.topic, at.partition): answer.result(_REQUEST_TIMEOUT_S).offset for at, answer in answers.items()}
+
+
+def broker_words(error: KafkaException) -> str:
+    """The broker library's own sentence, without its wrapping."""
+    cause = error.args[0] if error.args else error
+    return cause.str() if isinstance(cause, KafkaError) else str(cause)
 
 
 class ProjectorStatus:

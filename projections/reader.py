@@ -26,9 +26,9 @@ _QUERY_TIMEOUT_S = 300.0
 class EndpointReader:
     """SQL through the projector that holds the store."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, timeout_s: float = _QUERY_TIMEOUT_S) -> None:
         self._http = httpx2.Client(
-            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=_QUERY_TIMEOUT_S, trust_env=False
+            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
         )
 
     def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
@@ -74,13 +74,13 @@ def open_reader(settings: ProjectionSettings) -> SqlReader:
             time.sleep(0.1)
 
 
-def connect_endpoint(data_dir: Path) -> EndpointReader | None:
+def connect_endpoint(data_dir: Path, *, timeout_s: float = _QUERY_TIMEOUT_S) -> EndpointReader | None:
     """The running projector's endpoint; None when none answers at the address on file."""
     try:
         address = json.loads(endpoint_file(data_dir).read_text("utf-8"))
     except FileNotFoundError:
         return None
-    reader = EndpointReader(address["url"], address["token"])
+    reader = EndpointReader(address["url"], address["token"], timeout_s=timeout_s)
     try:
         reader.get("/health")
     except (httpx2.HTTPError, ValueError):

@@ -21,12 +21,14 @@ class SaldoError(Exception):
 class Transient(SaldoError):
     """May succeed when tried again: bounded retry, then park.
 
-    Units: retry_after_s is what the other side asked for, in seconds; None when it said nothing.
+    Units: seconds. retry_after_s is how long we leave the other side alone, asked_s what it asked for, which may be
+           more (schemas/waiting.py has the bound); None when it said nothing.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, asked_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.asked_s = retry_after_s if asked_s is None else asked_s
 
 
 class Unavailable(Transient):

@@ -63,6 +63,7 @@ from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
 from streams.settings import Settings
+from streams.source_status import SourceFile
 from streams.standing import StandingFile
 from streams.tasks.crew import AFTER_HALT, Crew
 from streams.tasks.kafka import KafkaLog
@@ -359,9 +360,12 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         facts = PayTraceFacts(client, settings.paytrace)
         teller = Teller(source.name, log, codec(settings))
         polling = settings.polling
+        reads_facts = f"{source.name} facts"
+        status = SourceFile(settings.data_dir, source.name, (source.name, reads_facts))
+        _serve_metrics(polling.paytrace_metrics_port)
         await poll_together(
-            poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop),
-            poll_forever(f"{source.name} facts", teller, window_poll(facts, polling), polling.facts_every_s, stop),
+            poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop, status),
+            poll_forever(reads_facts, teller, window_poll(facts, polling), polling.facts_every_s, stop, status),
         )
 
 
@@ -401,11 +405,22 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
 
         name, every_s = AbasSource.name, settings.polling.abas_every_s
         teller = Teller(name, log, codec(settings))
-        polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop)]
+        asks = f"{name} wishes"
+        status = SourceFile(settings.data_dir, name, (name, asks) if settings.polling.wishes else (name,))
+        _serve_metrics(settings.polling.abas_metrics_port)
+        polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop, status)]
         if settings.polling.wishes:
             # Apart, so that books that can't be read in full don't keep a wish waiting.
-            polls.append(poll_forever(f"{name} wishes", teller, lambda: sightings(AbasSource.wishes), every_s, stop))
+            polls.append(poll_forever(asks, teller, lambda: sightings(AbasSource.wishes), every_s, stop, status))
         await poll_together(*polls)
+
+
+def _serve_metrics(port: int) -> None:
+    """Prometheus metrics of this process on loopback; 0 is off."""
+    if port:
+        from prometheus_client import start_http_server
+
+        start_http_server(port, addr="127.0.0.1")
 
 
 # -- ingress -------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 # Their chatter says nothing that our own lines do not.
-_CHATTY = ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "stamina", "asyncio", "uvicorn")
+_CHATTY = ("httpx2", "httpcore2", "aiokafka", "faust", "mode", "asyncio", "uvicorn")
 
 # While a broker is away, its client says so many times a second; one line of each kind in this time is enough.
 _QUIET_S = 10.0
@@ -80,7 +80,11 @@ def logging_config(level: str) -> dict[str, Any]:
         "filters": {"once": {"()": OncePerKind}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "saldo", "filters": ["once"]}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {name: {"level": "WARNING"} for name in _CHATTY},
+        "loggers": {
+            **{name: {"level": "WARNING"} for name in _CHATTY},
+            # It tells each repeat of a call; what came of them is told once, by whoever asked.
+            "stamina": {"level": "ERROR"},
+        },
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -18,11 +19,13 @@ from typing import Any
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import Envelope, content_event_id
-from schemas.failures import SaldoError, Transient, Unreadable
+from schemas.failures import ContractBroken, SaldoError, Transient, Unreadable
 from schemas.records.sources import SourceCursor
+from schemas.waiting import MOST_WAIT_S, bounded_wait_s
 from streams.ports import Sighting, WindowSource
 from streams.publishing import content_digest, to_outbound
 from streams.settings import PollingSettings
+from streams.source_status import PollObserver, SilentPollObserver
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, RecordTooLarge, partition_for
 
@@ -220,14 +223,23 @@ async def poll_together(*polls: Coroutine[Any, Any, None]) -> None:
 
 
 async def poll_forever(
-    name: str, teller: Teller, next_poll: Callable[[], AsyncIterator[Sighting]], every_s: float, stop: asyncio.Event
+    name: str,
+    teller: Teller,
+    next_poll: Callable[[], AsyncIterator[Sighting]],
+    every_s: float,
+    stop: asyncio.Event,
+    observer: PollObserver | None = None,
 ) -> None:
     """Poll until told to stop. A source that fails is asked again, later and later; what it showed before counts.
 
-    Raises: DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
+    Ensures: the observer hears the end of each poll; the log has one line when polls begin to fail or fail otherwise
+             than before, and one when they work again.
+    Raises:  DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
     """
     await teller.remember()
-    failures, well = 0, False
+    hears = observer or SilentPollObserver()
+    failures, well, failing_since = 0, False, 0.0
+    logged = ""
     while not stop.is_set():
         began = time.monotonic()
         pause = every_s
@@ -235,14 +247,27 @@ async def poll_forever(
             told = await teller.tell(next_poll())
             # Every second that nothing is new need not be told; that polls work is told at start and after a failure.
             level = logging.INFO if told or failures or not well else logging.DEBUG
-            logger.log(
-                level, "polled", extra={"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
-            )
-            failures, well = 0, True
+            facts: dict[str, Any] = {"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
+            if failures:
+                facts |= {"after_failures": failures, "failed_for_s": round(time.monotonic() - failing_since, 1)}
+            logger.log(level, "polled", extra=facts)
+            failures, well, logged = 0, True, ""
+            hears.succeeded(name)
+        except ContractBroken as error:
+            hears.failed(name, error, pause_s=0.0)
+            raise
         except (Transient, Unreadable) as error:
             failures += 1
+            failing_since = time.monotonic() if failures == 1 else failing_since
             pause = _pause_s(every_s, failures, error)
-            logger.warning("poll failed", extra={"source": name, "error": str(error), "pause_s": round(pause, 1)})
+            hears.failed(name, error, pause_s=pause)
+            # One line for one trouble: numbers and times in the text change with each attempt, its words do not.
+            words = re.sub(r"\d+", "0", str(error))
+            level = logging.DEBUG if words == logged else logging.WARNING
+            logged = words
+            facts = {"source": name, "error": str(error), "pause_s": round(pause, 1), "failures": failures}
+            asked_s = error.asked_s if isinstance(error, Transient) else None
+            logger.log(level, "poll failed", extra={**facts, **({"asked_s": asked_s} if asked_s else {})})
         try:
             await asyncio.wait_for(stop.wait(), timeout=pause)
         except TimeoutError:
@@ -250,9 +275,10 @@ async def poll_forever(
 
 
 def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
+    """Later and later, and not before the other side wants; a client bounds that by its own setting already."""
     asked = error.retry_after_s if isinstance(error, Transient) else None
     backoff = min(every_s * float(2 ** min(failures, 10)), max(every_s, LONGEST_PAUSE_S))
-    return max(asked or 0.0, backoff)
+    return max(bounded_wait_s(asked, MOST_WAIT_S), backoff)
 
 
 def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:

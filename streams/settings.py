@@ -96,6 +96,7 @@ class PollingSettings(BaseModel):
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
     wishes                            whether wishes for payments are read from abas, and so carried out at PayTrace
+    paytrace_metrics_port / abas_metrics_port   Prometheus metrics of each source process on 127.0.0.1; 0 is off
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,6 +107,8 @@ class PollingSettings(BaseModel):
     facts_every_s: float = Field(default=300.0, gt=0)
     recent_days: int = Field(default=1, ge=0)
     whole_window_every_s: float = Field(default=900.0, gt=0)
+    paytrace_metrics_port: int = Field(default=0, ge=0, le=65535)
+    abas_metrics_port: int = Field(default=0, ge=0, le=65535)
 
 
 class ReportingSettings(BaseModel):

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ FILE = "tasks.json"
 
 @dataclass(frozen=True, slots=True)
 class TaskStanding:
-    """One task. position is the next inbox offset to decide, parked counts records, waits says why it can't go on."""
+    """One task. position is the next inbox offset to decide, parked counts records.
+
+    waits says why it can't go on, waits_since since when: an ISO text in UTC, None while it goes on.
+    """
 
     position: int
     parked: int
     waits: str | None
+    waits_since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,18 @@ class StandingFile:
         self._path = directory / FILE
         self._birth = process.birth_of(os.getpid())
         self._written = ""
+        self._waits_since: dict[str, str] = {}
 
     def write(self, tasks: Iterable[Task[Any]], *, assigned: int) -> None:
         """Say how far these tasks are; does nothing when that has been said."""
         told = {
             task.name: asdict(
-                TaskStanding(progress.position, sum(map(len, progress.parked.values())), task.stalled_because)
+                TaskStanding(
+                    progress.position,
+                    sum(map(len, progress.parked.values())),
+                    task.stalled_because,
+                    self._since(task.name, task.stalled_because),
+                )
             )
             for task in tasks
             if (progress := task.progress) is not None
@@ -67,6 +78,13 @@ class StandingFile:
         draft.write_text(text, "utf-8")
         draft.replace(self._path)
         self._written = text
+
+    def _since(self, task: str, reason: str | None) -> str | None:
+        """When this wait was first seen; a reason that changes meanwhile does not begin a new one."""
+        if reason is None:
+            self._waits_since.pop(task, None)
+            return None
+        return self._waits_since.setdefault(task, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
 
 def read_standing(directory: Path) -> WorkerStanding | None:

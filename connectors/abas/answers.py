@@ -60,9 +60,7 @@ def _editor_of(response: httpx2.Response, answer: Answer) -> tuple[str, str]:
 
 
 def _without_body(response: httpx2.Response, reason: str, *, wrote: bool) -> Exception:
-    retry_after = response.headers.get("Retry-After", "")
-    seconds = float(retry_after) if retry_after.isdigit() else None
-    return error_without_body(response.status_code, wrote=wrote, retry_after_s=seconds, reason=reason)
+    return error_without_body(response.status_code, wrote=wrote, reason=reason)
 
 
 def read_shape(parse: Callable[[Any], ShapeT], answer: Answer) -> ShapeT:

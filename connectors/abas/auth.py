@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import functools
-import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
@@ -12,12 +10,10 @@ import httpx2
 
 from connectors.abas.errors import AbasUnavailable, LoginRejected
 from connectors.abas.settings import AbasSettings, TokenLogin
+from connectors.reach import PROXY_LOGIN_WANTED, ReachSettings, Way
+from schemas.waiting import Pause
 
-
-@functools.cache
-def authorities() -> ssl.SSLContext:
-    """Whom we believe that a server is who it says; one for all clients, because reading them takes long."""
-    return httpx2.create_ssl_context()
+_TOO_MANY_REQUESTS = 429
 
 
 class Login(httpx2.Auth, ABC):
@@ -47,9 +43,11 @@ class BasicLogin(Login):
 class BearerLogin(Login):
     """Client credentials: fetch a token, renew it before it ends, or when abas rejects it early."""
 
-    def __init__(self, login: TokenLogin, *, timeout_s: float) -> None:
+    def __init__(self, login: TokenLogin, reach: ReachSettings, *, timeout: httpx2.Timeout) -> None:
         self._login = login
-        self._timeout_s = timeout_s
+        self._timeout = timeout
+        self._way = Way("abas' token endpoint", login.token_url, reach, section="abas", setting="token_login")
+        self._pause = Pause(reach.longest_wait_s)
         self._token = ""
         self._renew_at = 0.0
         self._lock = asyncio.Lock()
@@ -76,13 +74,24 @@ class BearerLogin(Login):
             "client_id": self._login.client_id,
             "client_secret": self._login.client_secret.get_secret_value(),
         }
+        if (running := self._pause.running()) is not None:
+            ask, left_s = running
+            raise AbasUnavailable(self._way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
         try:
-            async with httpx2.AsyncClient(timeout=self._timeout_s, verify=authorities()) as http:
+            async with httpx2.AsyncClient(timeout=self._timeout, **self._way.client_options(None)) as http:
                 response = await http.post(self._login.token_url, data=form)
         except httpx2.TransportError as error:
-            raise AbasUnavailable(f"token endpoint: {type(error).__name__}") from error
-        if response.status_code >= 500:
-            raise AbasUnavailable(f"token endpoint answered {response.status_code}")
+            raise AbasUnavailable(self._way.why(error)) from error
+        if response.status_code == PROXY_LOGIN_WANTED and self._way.proxy is not None:
+            raise AbasUnavailable(self._way.proxy_refuses())
+        if response.status_code >= 500 or response.status_code == _TOO_MANY_REQUESTS:
+            # Neither says anything about client id and secret.
+            said = self._way.says(f"HTTP {response.status_code}")
+            asked = self._pause.ask(response.headers.get("retry-after"), date=response.headers.get("date"))
+            if asked is None:
+                raise AbasUnavailable(said)
+            text = f"{said}; {asked.in_words()}"
+            raise AbasUnavailable(text, retry_after_s=asked.granted_s, asked_s=asked.asked_s)
         try:
             answer = response.json()
             return str(answer["access_token"]), float(answer.get("expires_in", 60))
@@ -95,5 +104,6 @@ class BearerLogin(Login):
 def login_for(settings: AbasSettings) -> Login:
     """Choose the login that the settings describe."""
     if settings.token_login is not None:
-        return BearerLogin(settings.token_login, timeout_s=settings.read_timeout_s)
+        timeout = httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s)
+        return BearerLogin(settings.token_login, settings, timeout=timeout)
     return BasicLogin(settings.user, settings.password.get_secret_value())

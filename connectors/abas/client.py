@@ -14,10 +14,11 @@ import httpx2
 import stamina
 
 from connectors.abas.answers import entries_of, judge, plain_fields, read_shape, written_shape
-from connectors.abas.auth import authorities, login_for
+from connectors.abas.auth import login_for
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
     AbasAddressWrong,
+    AbasBusy,
     AbasOutcomeUnknown,
     AbasQueryRefused,
     AbasRefused,
@@ -36,12 +37,14 @@ from connectors.abas.wire import (
     parse_objects,
     parse_single_value,
 )
+from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way
 from schemas.failures import Transient
+from schemas.waiting import IN_PLACE_S, Pause
+
+# Where an answer comes from something before abas, or abas is overwhelmed: here a Retry-After is taken up.
+_TOO_MANY_REQUESTS = 429
 
 Action = Mapping[str, Any]
-
-# The request never reached abas, so even a write may be called "had no effect".
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 # What we ask for. gzip unpacks a piece to a thousand times its size at most; others know no such bound.
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
@@ -78,7 +81,10 @@ class AbasClient:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._login = login_for(settings)
+        self._way = Way("abas", settings.base_url, settings, section="abas", setting="base_url")
+        self._pause = Pause(settings.longest_wait_s)
         self._http = httpx2.AsyncClient(
+            **self._way.client_options(transport),
             auth=self._login,
             timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s, pool=None),
             headers={
@@ -87,8 +93,6 @@ class AbasClient:
                 "Accept-Language": settings.accept_language,
                 "X-abas-mw-ws-label": settings.working_set_label,
             },
-            transport=transport,
-            verify=authorities(),
         )
         self._root = f"{settings.base_url.rstrip('/')}/r"
         self._base = f"{self._root}/{quote(settings.client, safe='@')}"
@@ -331,7 +335,7 @@ class AbasClient:
     ) -> Answer:
         """Send a call that changes nothing, again and again while that may help."""
         async for attempt in stamina.retry_context(
-            on=Transient,
+            on=_wait_before_repeat,
             attempts=self._settings.read_attempts,
             timeout=None,
             wait_initial=self._settings.retry_initial_s,
@@ -358,6 +362,7 @@ class AbasClient:
     async def _send_once(
         self, method: str, url: str, *, params: Mapping[str, str] | None, body: Any, wrote: bool
     ) -> Answer:
+        await self._left_alone()
         async with self._slots:
             try:
                 async with (
@@ -365,12 +370,44 @@ class AbasClient:
                     self._http.stream(method, url, params=params, json=body, follow_redirects=not wrote) as response,
                 ):
                     received = await self._body_of(response)
-            except _NOT_SENT as error:
-                raise AbasUnavailable(f"abas can't be reached: {type(error).__name__}") from error
+            except NEVER_SENT as error:
+                raise AbasUnavailable(self._way.why(error)) from error
             except (httpx2.TransportError, httpx2.DecodingError, httpx2.TooManyRedirects, TimeoutError) as error:
-                text = f"the answer of abas didn't arrive: {type(error).__name__}"
+                text = self._way.why(error)
                 raise (AbasOutcomeUnknown(text) if wrote else AbasUnavailable(text)) from error
-        return judge(response, received, wrote=wrote)
+        return self._judge(response, received, wrote=wrote)
+
+    def _judge(self, response: httpx2.Response, received: bytes, *, wrote: bool) -> Answer:
+        """Decide what an answer means, and take up what it asks for."""
+        status = response.status_code
+        if status == PROXY_LOGIN_WANTED and self._way.proxy is not None:
+            # A proxy that refuses passes nothing on.
+            raise AbasUnavailable(self._way.proxy_refuses())
+        asks = status == _TOO_MANY_REQUESTS or status >= 500
+        ask = self._pause.ask(response.headers.get("retry-after"), date=response.headers.get("date")) if asks else None
+        try:
+            return judge(response, received, wrote=wrote)
+        except Transient as failure:
+            if asks:
+                failure.args = (self._way.says(str(failure) + (f"; {ask.in_words()}" if ask is not None else "")),)
+            if ask is None:
+                raise
+            if isinstance(failure, AbasBusy) and ask.granted_s > IN_PLACE_S:
+                # Nothing goes out for that long, so no document is to blame and none may be parked for it.
+                raise AbasUnavailable(str(failure), retry_after_s=ask.granted_s, asked_s=ask.asked_s) from failure
+            failure.retry_after_s, failure.asked_s = ask.granted_s, ask.asked_s
+            raise
+
+    async def _left_alone(self) -> None:
+        """Keep a call back for as long as abas asked, of all calls of this client; nothing is sent meanwhile.
+
+        Raises: AbasUnavailable at once when more is left than a call waits for by itself.
+        """
+        while (running := self._pause.running()) is not None:
+            ask, left_s = running
+            if left_s > IN_PLACE_S:
+                raise AbasUnavailable(self._way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
+            await asyncio.sleep(left_s)
 
     async def _body_of(self, response: httpx2.Response) -> bytes:
         """Collect the body, up to the bound that keeps a hostile or broken server from filling our memory."""
@@ -383,6 +420,15 @@ class AbasClient:
             if len(received) > self._settings.max_answer_bytes:
                 raise httpx2.DecodingError("answer is larger than max_answer_bytes", request=response.request)
         return bytes(received)
+
+
+def _wait_before_repeat(error: Exception) -> bool | float:
+    if not isinstance(error, Transient):
+        return False
+    if error.retry_after_s is None:
+        return True
+    # A longer wait is the caller's, who shows it.
+    return error.retry_after_s if error.retry_after_s <= IN_PLACE_S else False
 
 
 def _infosystem_path(workspace: str, search_word: str) -> str:

@@ -160,7 +160,7 @@ def error_from_answer(error: ErpError) -> SaldoError:
             return AbasRefused(text, code=code, field_name=error.field_name, in_editor=error.in_editor)
 
 
-def error_without_body(status: int, *, wrote: bool, retry_after_s: float | None, reason: str) -> SaldoError:
+def error_without_body(status: int, *, wrote: bool, reason: str) -> SaldoError:
     """Judge an answer that carries no abas body, which only a proxy, a gateway or a dying server sends.
 
     Ensures: a write is never called harmless here: without abas' own words its effect is unknown.
@@ -171,11 +171,11 @@ def error_without_body(status: int, *, wrote: bool, retry_after_s: float | None,
     if status == 403:
         return AbasAccessDenied(f"{text}. A proxy or abas refuses this path.")
     if status == _BUSY_STATUS:
-        return AbasBusy(text, retry_after_s=retry_after_s)
+        return AbasBusy(text)
     if wrote:
-        return AbasOutcomeUnknown(text, retry_after_s=retry_after_s)
+        return AbasOutcomeUnknown(text)
     if status in _AWAY_STATUSES or status < 400:
-        return AbasUnavailable(text, retry_after_s=retry_after_s)
+        return AbasUnavailable(text)
     return AbasAddressWrong(f"{text}. Check the base URL, including /mw, and the client id.")
 
 

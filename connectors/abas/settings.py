@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from connectors.reach import ReachSettings
+
 SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
 
 
@@ -23,7 +25,7 @@ class TokenLogin(BaseModel):
     refresh_before_s: float = 60.0  # tokens can live as short as 10 minutes
 
 
-class AbasSettings(BaseModel):
+class AbasSettings(ReachSettings):
     """One abas installation. Units are in the names; the password is masked in every text form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

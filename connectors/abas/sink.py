@@ -37,6 +37,7 @@ from schemas.records.erp import (
     WriteOffPosted,
     WriteOffReversed,
 )
+from schemas.waiting import IN_PLACE_S, bounded_wait_s
 
 Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
 # The others follow a person's decision; where the profile leaves them out, that decision is refused.
@@ -197,9 +198,9 @@ class AbasSink:
         return kind.outcome(command, document)
 
     def _pause_s(self, attempt: int, failure: Transient | None = None) -> float:
-        """Wait longer each time, and at least as long as abas asked for."""
+        """Wait longer each time, and as abas asked if that is short; for more, its client keeps calls back."""
         backoff = min(self._settings.retry_initial_s * float(2**attempt), self._settings.retry_max_s)
-        return max(backoff, (failure.retry_after_s if failure is not None else None) or 0.0)
+        return max(backoff, bounded_wait_s(failure.retry_after_s if failure is not None else None, IN_PLACE_S))
 
 
 def _refused(command: Command, refusal: AbasRefused) -> PostingRefused:

@@ -2,20 +2,17 @@
 
 Protects money from our own retries: a call that may move money is sent once, and when its answer does not
 come it raises PaymentOutcomeUnknown. Only reads are repeated, with jitter, and a server that names a time to
-come back is obeyed. Decides nothing about the content of an answer.
+come back is obeyed within bounds (schemas/waiting.py). Decides nothing about the content of an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
@@ -30,15 +27,13 @@ from connectors.paytrace.errors import (
     UnreadableAnswer,
 )
 from connectors.paytrace.settings import PayTraceSettings
+from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way
+from schemas.waiting import IN_PLACE_S, Ask, Pause
 
 logger = logging.getLogger(__name__)
 
-# Nothing left the machine, so even a payment may be tried again by whoever asked.
-_NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 # A body with one of these was written by PayTrace itself; a framework's own error page has none of them.
 _ENVELOPE: Final = frozenset({"response_code", "success", "errors", "data", "items", "transaction_id"})
-# A server that asks for more patience than this is treated as down; the caller's own schedule comes back anyway.
-_LONGEST_RETRY_AFTER_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +85,11 @@ class Caller:
     def __init__(self, settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._pacer = Pacer(max_concurrent=settings.max_concurrent_requests, max_per_s=settings.max_requests_per_s)
+        self._way = Way("PayTrace", settings.base_url, settings, section="paytrace", setting="base_url")
+        self._pause = Pause(settings.longest_wait_s)
         self._http = httpx2.AsyncClient(
+            **self._way.client_options(transport),
             base_url=settings.base_url,
-            transport=transport,
             timeout=httpx2.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
             limits=httpx2.Limits(max_connections=settings.max_concurrent_requests),
             follow_redirects=False,
@@ -125,15 +122,27 @@ class Caller:
         return reply
 
     async def _send_once(self, call: Call) -> Reply:
+        await self._left_alone()
         async with self._pacer.turn():
             started_s = time.monotonic()
             try:
                 status, headers, body = await self._exchange(call)
             except httpx2.HTTPError as error:
                 _log(call, started_s, outcome=type(error).__name__)
-                raise _broken(call, type(error).__name__, sent=not isinstance(error, _NEVER_SENT)) from error
+                raise _broken(call, self._way.why(error), sent=not isinstance(error, NEVER_SENT)) from error
             _log(call, started_s, outcome=str(status))
-        return _judge(call, status, headers, body)
+        return self._judge(call, status, headers, body)
+
+    async def _left_alone(self) -> None:
+        """Keep the call back for as long as PayTrace asked, of all calls of this client; nothing is sent meanwhile.
+
+        Raises: PayTraceThrottled at once when more is left than a call waits for by itself.
+        """
+        while (running := self._pause.running()) is not None:
+            ask, left_s = running
+            if left_s > IN_PLACE_S:
+                raise PayTraceThrottled(self._way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
+            await asyncio.sleep(left_s)
 
     async def _exchange(self, call: Call) -> tuple[int, httpx2.Headers, bytes]:
         content = None if call.json is None else wire.encode(call.json)
@@ -161,30 +170,34 @@ class Caller:
         finally:
             await response.aclose()
 
+    def _judge(self, call: Call, status: int, headers: httpx2.Headers, body: bytes) -> Reply:
+        try:
+            parsed: object = wire.decode(body)
+            is_json = True
+        except ValueError:
+            parsed, is_json = None, False
+        if status == 429 or status >= 500:
+            ask = self._pause.ask(headers.get("retry-after"), date=headers.get("date"))
+            said = self._way.says(f"HTTP {status}" + (f"; {ask.in_words()}" if ask is not None else ""))
+            # 429 is refused before anything was done, so this is safe to say of a payment too.
+            if status == 429:
+                raise PayTraceThrottled(f"{call.path}: {said}, too many requests", **_waits(ask))
+            if call.moves_money:
+                raise _broken(call, said, sent=True)
+            raise PayTraceUnavailable(f"{call.path}: {said}", **_waits(ask))
+        if status == PROXY_LOGIN_WANTED and self._way.proxy is not None:
+            # A proxy that refuses passes nothing on.
+            raise PayTraceUnavailable(f"{call.path}: {self._way.proxy_refuses()}")
+        if status in {404, 405} and _is_of_the_framework(parsed):
+            raise CallNotOffered(f"{call.method} {call.path}: HTTP {status}; check base_url and the path settings")
+        if not is_json and status != 401:
+            # A firewall's or restarting gateway's page instead of an answer.
+            raise _broken(call, self._way.says(f"HTTP {status} without a JSON body"), sent=True)
+        return Reply(status, parsed, is_json)
 
-def _judge(call: Call, status: int, headers: httpx2.Headers, body: bytes) -> Reply:
-    try:
-        parsed: object = wire.decode(body)
-        is_json = True
-    except ValueError:
-        parsed, is_json = None, False
-    if status == 429:
-        # Refused before anything was done, so this is safe to say of a payment too.
-        raise PayTraceThrottled(
-            f"{call.path}: too many requests", retry_after_s=_retry_after_s(headers.get("retry-after"))
-        )
-    if status >= 500:
-        if call.moves_money:
-            raise _broken(call, f"HTTP {status}", sent=True)
-        raise PayTraceUnavailable(
-            f"{call.path}: HTTP {status}", retry_after_s=_retry_after_s(headers.get("retry-after"))
-        )
-    if status in {404, 405} and _is_of_the_framework(parsed):
-        raise CallNotOffered(f"{call.method} {call.path}: HTTP {status}; check base_url and the path settings")
-    if not is_json and status != 401:
-        # A firewall's or restarting gateway's page instead of an answer.
-        raise _broken(call, f"HTTP {status} without a JSON body", sent=True)
-    return Reply(status, parsed, is_json)
+
+def _waits(ask: Ask | None) -> dict[str, float]:
+    return {} if ask is None else {"retry_after_s": ask.granted_s, "asked_s": ask.asked_s}
 
 
 def _is_of_the_framework(body: object) -> bool:
@@ -214,24 +227,8 @@ def _wait_before_repeat(error: Exception) -> bool | float:
         return False
     if error.retry_after_s is None:
         return True
-    return error.retry_after_s if error.retry_after_s <= _LONGEST_RETRY_AFTER_S else False
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for; it may also name a date. None when it says nothing usable."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    # A longer wait is the caller's, who shows it.
+    return error.retry_after_s if error.retry_after_s <= IN_PLACE_S else False
 
 
 def _log(call: Call, started_s: float, *, outcome: str) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
+
+from connectors.reach import ReachSettings
 
 ApiVersion = Literal["v1", "v3"]
 AchSource = Literal["auto", "v3", "v1", "off"]
 AmbiguousTime = Literal["first", "second"]
 
 
-class PayTraceSettings(BaseModel):
+class PayTraceSettings(ReachSettings):
     """One PayTrace merchant account, its credentials and how gently we ask.
 
     Units: fields end in their unit; secrets are masked in repr and in logs.

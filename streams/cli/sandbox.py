@@ -36,11 +36,18 @@ def serve(
     tell_ingress: Annotated[
         bool, typer.Option(help="Send PayTrace's hooks and Silent Posts to the ingress of `saldo up`.")
     ] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM file of a certificate; with --tls-key it speaks HTTPS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
 ) -> None:
     """Serve one sandbox in the foreground.
 
     Its books lie below the data directory and survive kill -9.
     """
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-cert and --tls-key belong together")
+    tls = None if tls_cert is None or tls_key is None else (tls_cert, tls_key)
     from streams.settings import load_settings
 
     settings = load_settings()
@@ -49,9 +56,9 @@ def serve(
     if party is Party.PAYTRACE:
         from streams.stack import Stack
 
-        _serve_paytrace(port, home, Stack(settings).hooks if tell_ingress else None)
+        _serve_paytrace(port, home, Stack(settings).hooks if tell_ingress else None, tls)
     else:
-        _serve_abas(port, home)
+        _serve_abas(port, home, tls)
 
 
 def books(party: PartyArgument) -> None:
@@ -102,20 +109,22 @@ def reset(party: PartyArgument) -> None:
     typer.echo(f"the {party} sandbox is empty")
 
 
-def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None) -> None:
+def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None, tls: tuple[Path, Path] | None) -> None:
     from connectors.paytrace.sandbox import SandboxSettings
     from connectors.paytrace.sandbox import serve as serve_paytrace
 
-    serve_paytrace("127.0.0.1", port, home, settings=SandboxSettings(data_dir=home, hooks=hooks))
+    cert, key = tls or (None, None)
+    settings = SandboxSettings(data_dir=home, hooks=hooks, tls_cert_path=cert, tls_key_path=key)
+    serve_paytrace("127.0.0.1", port, home, settings=settings)
 
 
-def _serve_abas(port: int, home: Path) -> None:
+def _serve_abas(port: int, home: Path, tls: tuple[Path, Path] | None) -> None:
     import asyncio
 
     from connectors.abas.sandbox import create_app
     from connectors.abas.sandbox import serve as serve_app
 
-    asyncio.run(serve_app(create_app(home), host="127.0.0.1", port=port))
+    asyncio.run(serve_app(create_app(home), host="127.0.0.1", port=port, tls=tls))
 
 
 def _json_value(name: str, value: str) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NEXT = """\
 next, in another terminal:
   saldo demo                             a trading day through this installation
-  saldo status                           is it ready, and how far is each agent
+  saldo status                           is it ready, how far is each agent, who is needed
   saldo report                           the questions that it answers
   saldo read payments.events.v1 -f       what it decides, as it does
 Ctrl-C here stops it."""
@@ -53,27 +53,30 @@ def up(
     raise typer.Exit(supervisor.run())
 
 
-def status() -> None:
-    """Show how a running `saldo up` stands.
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object, for programs.")] = False,
+) -> None:
+    """Show how the Saldo of this data directory stands.
 
-    Exit code 1 unless it is ready. Ready means that every process does its work and every partition has a worker
-    that knows how far it is. Records behind, parked records and tasks that wait are shown, and are no reason for
-    exit code 1.
+    Exit code 0: everything goes on and nobody is needed. 1: something can't go on: a process, Kafka, a task, the
+    projector, or PayTrace or abas is away. 4: everything goes on, and something waits for a person: money, bank lines
+    that nothing explains, parked records, rows that can't be read.
     """
-    from streams.cli.standing import standing_of
+    import json
+
+    from streams.cli.standing import runs_alone, standing_of
     from streams.embedded.supervisor import read_status
     from streams.settings import load_settings
     from streams.stack import Stack
 
     stack = Stack(load_settings())
     found = read_status(stack.status_path)
-    if found is None:
+    if found is None and not runs_alone(stack):
         typer.echo(f"no `saldo up` runs for {stack.data_dir}", err=True)
         raise typer.Exit(1)
     standing = standing_of(stack, found)
-    typer.echo("\n".join(_paragraphs(stack, standing)))
-    if not standing.is_ready:
-        raise typer.Exit(1)
+    typer.echo(json.dumps(standing.as_json(), indent=2) if as_json else "\n".join(_paragraphs(stack, standing)))
+    raise typer.Exit(standing.exit_code)
 
 
 def _say_ready(stack: Stack) -> None:
@@ -85,6 +88,8 @@ def _paragraphs(stack: Stack, standing: Standing) -> list[str]:
         standing.in_a_word,
         "",
         *(f"{process.name:18} {process.in_words}" for process in standing.processes),
+        "",
+        *standing.poll_lines(),
         "",
         *standing.agent_lines(),
         "",

@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.failures import ContractBroken, SaldoError, Transient
 from schemas.records.payments import ObservedBy, TransactionObserved
+from schemas.waiting import MOST_WAIT_S, bounded_wait_s
 from streams.ingress.problems import FieldError, Problem, away
 from streams.ports import GatewayDesk
 
@@ -69,5 +70,5 @@ class HintDesk:
         return records
 
     def _away(self, asked_s: float | None = None) -> Problem:
-        wait_s = max(self._retry_after_s, math.ceil(asked_s or 0))
+        wait_s = max(self._retry_after_s, math.ceil(bounded_wait_s(asked_s, MOST_WAIT_S)))
         return away("gateway-away", "The gateway can't be asked now; the poll finds the transaction anyway.", wait_s)

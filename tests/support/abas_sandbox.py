@@ -13,18 +13,20 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from connectors.abas.auth import authorities
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
+from connectors.reach import authorities
 from streams.embedded.process import free_port
+from tests.support.tls import Issued
 
 
 class AbasSandboxProcess:
     """Starts, kills and talks to one sandbox process."""
 
-    def __init__(self, directory: Path, *, session_idle_s: float = 60.0) -> None:
+    def __init__(self, directory: Path, *, session_idle_s: float = 60.0, tls: Issued | None = None) -> None:
         self._directory = directory
         self._session_idle_s = session_idle_s
+        self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
         # A connection per call: one that is kept would break when the process is killed.
         self._desk = httpx2.Client(timeout=30, verify=authorities(), limits=httpx2.Limits(max_keepalive_connections=0))
@@ -33,7 +35,7 @@ class AbasSandboxProcess:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     @property
     def base_url(self) -> str:
@@ -63,6 +65,7 @@ class AbasSandboxProcess:
                 str(port_file),
                 "--session-idle-s",
                 str(self._session_idle_s),
+                *(() if self._tls is None else ("--tls-cert", str(self._tls.cert), "--tls-key", str(self._tls.key))),
             ]
         )
         deadline = time.monotonic() + 60
@@ -109,9 +112,11 @@ class AbasSandboxProcess:
 
 
 @contextlib.contextmanager
-def running_sandbox(directory: Path, *, session_idle_s: float = 60.0) -> Iterator[AbasSandboxProcess]:
-    """Run a sandbox for as long as the block lasts."""
-    sandbox = AbasSandboxProcess(directory, session_idle_s=session_idle_s)
+def running_sandbox(
+    directory: Path, *, session_idle_s: float = 60.0, tls: Issued | None = None
+) -> Iterator[AbasSandboxProcess]:
+    """Run a sandbox for as long as the block lasts; with tls over HTTPS, without its admin side."""
+    sandbox = AbasSandboxProcess(directory, session_idle_s=session_idle_s, tls=tls)
     sandbox.start()
     try:
         yield sandbox

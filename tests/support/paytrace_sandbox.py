@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from pydantic import SecretStr
 from connectors.paytrace.sandbox import SandboxSettings, create_app
 from connectors.paytrace.settings import PayTraceSettings
 from streams.embedded.process import free_port
+from tests.support.tls import Issued
 
 VISA = "4012000098765439"
 AMEX = "371449635392376"
@@ -34,13 +36,21 @@ class Sandbox:
 
     base_url: str
     data_dir: Path
+    # What the admin side is asked with where the sandbox speaks HTTPS.
+    trust: ssl.SSLContext | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
 
     def admin(self, path: str, body: Any = None) -> Any:
         """GET an admin path, or POST when a body is given."""
         data = None if body is None else json.dumps(body).encode()
         # urllib rather than an HTTP client: no certificate store is loaded for each of a thousand small calls.
         try:
-            with urllib.request.urlopen(f"{self.base_url}/_sandbox/{path}", data, timeout=30) as answer:
+            with urllib.request.urlopen(
+                f"{self.base_url}/_sandbox/{path}", data, timeout=30, context=self.trust
+            ) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -71,15 +81,18 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox_in_thread(data_dir: Path, **settings: Any) -> Iterator[Sandbox]:
-    """Serve from a thread on a free port until the block ends."""
+def sandbox_in_thread(data_dir: Path, *, tls: Issued | None = None, **settings: Any) -> Iterator[Sandbox]:
+    """Serve from a thread on a free port until the block ends; with tls over HTTPS."""
     app = create_app(SandboxSettings(data_dir=data_dir, **settings))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    files = {} if tls is None else {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, **files))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}", data_dir)
+    trust = None if tls is None else ssl._create_unverified_context()
+    scheme = "http" if tls is None else "https"
+    sandbox = Sandbox(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", data_dir, trust)
     try:
         _await_health(sandbox)
         yield sandbox

@@ -160,7 +160,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
                 return await _cut(request)
             return _response(request, reply, request_id)
         except ErpFault as fault:
-            return _fault_response(request, fault, request_id, faults.statuses)
+            return _fault_response(request, fault, request_id, faults.statuses, retry_after=faults.retry_after)
         except ClientDisconnect:
             return Response(status_code=499)
         finally:
@@ -199,12 +199,16 @@ async def _body_of(request: Request) -> bytes:
 def _disturbance(sandbox: Sandbox, *, writes: bool) -> Response | None:
     """Act out the switches that come before any work."""
     faults = sandbox.faults
-    if sandbox.take("unavailable"):
+    if sandbox.take("unavailable") or time.time() < faults.unavailable_until:
         raise ErpFault("UNAVAILABLE", "ERP is not available")
     if sandbox.take("login_expired"):
         raise ErpFault("AUTHENTICATION_FAILURE", "Login has expired")
     if sandbox.take("rate_limited"):
-        return PlainTextResponse("too many requests", status_code=429, headers={"Retry-After": "1"})
+        asks = {"Retry-After": faults.retry_after or "1"}
+        return PlainTextResponse("too many requests", status_code=429, headers=asks)
+    if sandbox.take("gateway_away"):
+        asks = {"Retry-After": faults.retry_after} if faults.retry_after else {}
+        return HTMLResponse("<html><body>Service Unavailable</body></html>", status_code=503, headers=asks)
     if sandbox.take("wrong_content_type"):
         return HTMLResponse("<html><body>The gateway is being serviced.</body></html>")
     if writes and faults.access_denied:
@@ -281,7 +285,12 @@ def _response(request: Request, reply: Reply, request_id: str) -> Response:
 
 
 def _fault_response(
-    request: Request, fault: ErpFault, request_id: str, statuses: Mapping[str, int] = MappingProxyType({})
+    request: Request,
+    fault: ErpFault,
+    request_id: str,
+    statuses: Mapping[str, int] = MappingProxyType({}),
+    *,
+    retry_after: str = "",
 ) -> Response:
     content = fault.content()
     envelope = {
@@ -289,7 +298,9 @@ def _fault_response(
         "content": content,
         "protocolVersion": PROTOCOL_VERSION,
     }
-    return _json(request, envelope, statuses.get(fault.category, fault.status), {"mw-request-id": request_id})
+    asks = {"Retry-After": retry_after} if retry_after and fault.category == "UNAVAILABLE" else {}
+    headers = {"mw-request-id": request_id, **asks}
+    return _json(request, envelope, statuses.get(fault.category, fault.status), headers)
 
 
 def _json(request: Request, document: object, status: int, headers: dict[str, str]) -> Response:

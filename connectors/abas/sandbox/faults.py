@@ -152,6 +152,9 @@ class Faults(BaseModel):
     login_expired: int = Field(default=0, ge=0)  # next n calls: 401 AUTHENTICATION_FAILURE
     access_denied: bool = False  # every write: 403 ACCESS_DENIED
     rate_limited: int = Field(default=0, ge=0)  # next n calls: 429 with Retry-After, no abas body
+    gateway_away: int = Field(default=0, ge=0)  # next n calls: 503 of a gateway before abas, no abas body
+    unavailable_until: float = Field(default=0.0, ge=0)  # 503 UNAVAILABLE to every call up to this Unix second
+    retry_after: str = ""  # Retry-After of every 429 and 503, any text; without one, a 429 asks for 1 s
     wrong_content_type: int = Field(default=0, ge=0)  # next n calls: a proxy's HTML page with status 200
     ask_before_saving: bool = False  # every save asks first, and is refused unless it comes with the answer
     licences: int = Field(default=0, ge=0)  # calls and working sets at once; 0 is without limit

@@ -1,6 +1,7 @@
 """Serves the sandbox, with connections that can really be cut: no answer, no header, just the end of the wire."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -37,9 +38,17 @@ def cut(scope: Scope) -> bool:
 
 
 async def serve(
-    app: Starlette, *, host: str = "127.0.0.1", port: int = 0, started: Callable[[int], None] | None = None
+    app: Starlette,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    started: Callable[[int], None] | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> None:
-    """Serve until the process is told to stop; port 0 takes a free one, and started is told which."""
+    """Serve until the process is told to stop; port 0 takes a free one, and started is told which.
+
+    With tls, PEM files of certificate and key, it speaks HTTPS and nothing else.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -49,6 +58,8 @@ async def serve(
         lifespan="on",
         log_level="warning",
         access_log=False,
+        ssl_certfile=None if tls is None else str(tls[0]),
+        ssl_keyfile=None if tls is None else str(tls[1]),
     )
     server = _Announcing(config, started)
     await server.serve()

@@ -73,7 +73,15 @@ def serve(host: str, port: int, data_dir: Path, *, settings: SandboxSettings | N
     """Serve the sandbox until the process is told to stop; settings default to the reference's account."""
     chosen = settings or SandboxSettings(data_dir=data_dir)
     app = create_app(chosen.model_copy(update={"data_dir": data_dir}))
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ssl_certfile=None if chosen.tls_cert_path is None else str(chosen.tls_cert_path),
+        ssl_keyfile=None if chosen.tls_key_path is None else str(chosen.tls_key_path),
+    )
 
 
 class Face:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,12 +49,17 @@ _BLOCKED_PAGE: Final = b"<html><head><title>Request blocked</title></head><body>
 
 @dataclass(slots=True)
 class Rule:
-    """When a fault strikes. left is None when share alone decides; seconds is latency or Retry-After."""
+    """When a fault strikes. left is None when share alone decides; seconds is latency.
+
+    until_s is the monotonic second at which it ends by itself; retry_after is the header's text, of 429 and 503.
+    """
 
     share: float = 1.0
     left: int | None = None
     path: str = "/"
     seconds: float = 0.0
+    until_s: float = float("inf")
+    retry_after: str | None = None
 
 
 class Faults:
@@ -87,14 +93,21 @@ class Faults:
     def show(self) -> dict[str, dict[str, Any]]:
         """What is switched on."""
         return {
-            name: {"share": rule.share, "count": rule.left, "path": rule.path, "seconds": rule.seconds}
+            name: {
+                "share": rule.share,
+                "count": rule.left,
+                "path": rule.path,
+                "seconds": rule.seconds,
+                "retry_after": rule.retry_after,
+            }
             for name, rule in self._rules.items()
+            if time.monotonic() < rule.until_s
         }
 
     def strikes(self, name: str, path: str) -> Rule | None:
         """The rule when this fault hits this request, which uses up one of its count; else None."""
         rule = self._rules.get(name)
-        if rule is None or not path.startswith(rule.path):
+        if rule is None or not path.startswith(rule.path) or time.monotonic() >= rule.until_s:
             return None
         if rule.share < 1.0 and self._dice.random() >= rule.share:
             return None
@@ -114,7 +127,7 @@ def _read_rule(name: str, value: object) -> Rule:
         return Rule(seconds=float(value))
     if not isinstance(value, Mapping):
         raise ValueError(f"{name}: expected an object, a number or true")
-    unknown = set(value) - {"share", "count", "path", "seconds", "retry_after_s"}
+    unknown = set(value) - {"share", "count", "path", "seconds", "retry_after_s", "retry_after", "for_s"}
     if unknown:
         raise ValueError(f"{name}: unknown {', '.join(sorted(unknown))}")
     count = value.get("count")
@@ -122,8 +135,19 @@ def _read_rule(name: str, value: object) -> Rule:
         share=float(value.get("share", 1.0)),
         left=None if count is None else int(count),
         path=str(value.get("path", "/")),
-        seconds=float(value.get("seconds", value.get("retry_after_s", 0.0))),
+        seconds=float(value.get("seconds", 0.0)),
+        until_s=time.monotonic() + float(value.get("for_s", "inf")),
+        retry_after=_header_text(value.get("retry_after", value.get("retry_after_s"))),
     )
+
+
+def _header_text(value: object) -> str | None:
+    """Any text goes into the header as it is, so that a client meets what no server should send."""
+    return None if value is None else str(value)
+
+
+def _asking(rule: Rule) -> list[tuple[bytes, bytes]]:
+    return [] if rule.retry_after is None else [(b"retry-after", rule.retry_after.encode("latin-1", "replace"))]
 
 
 class FaultLayer:
@@ -156,10 +180,9 @@ class FaultLayer:
         if strikes("cut_before", path) is not None:
             await _cut(receive)
         elif (rule := strikes("rate_limit", path)) is not None:
-            headers = [(b"retry-after", str(rule.seconds).encode())] if rule.seconds else []
-            await _answer(send, 429, b'{"error":"rate_limited"}', b"application/json", headers)
-        elif strikes("http_503", path) is not None:
-            await _answer(send, 503, _UNAVAILABLE_PAGE, b"text/html")
+            await _answer(send, 429, b'{"error":"rate_limited"}', b"application/json", _asking(rule))
+        elif (rule := strikes("http_503", path)) is not None:
+            await _answer(send, 503, _UNAVAILABLE_PAGE, b"text/html", _asking(rule))
         elif strikes("html_page", path) is not None:
             await _answer(send, 200, _BLOCKED_PAGE, b"text/html")
         else:

@@ -49,6 +49,10 @@ class SandboxSettings(BaseModel):
     ach_return_share: float = Field(default=0.0, ge=0, le=1)
     ach_return_amount_minor: int | None = 31
 
+    # PEM files; with both, the sandbox speaks HTTPS and nothing else.
+    tls_cert_path: Path | None = None
+    tls_key_path: Path | None = None
+
     # Where changes are told from the start, in the words of POST /_sandbox/hooks; None leaves what was set before.
     hooks: dict[str, str] | None = Field(default=None, repr=False)
 

@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.abas.auth import authorities
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts
 from connectors.abas.profile import Profile
@@ -19,6 +18,7 @@ from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.wire import Answer
+from connectors.reach import authorities
 from schemas.records.erp import CashReceiptPosted
 from tests.support.abas_commands import post_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox

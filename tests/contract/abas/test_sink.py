@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Sequence
 from datetime import date
 from typing import Literal
@@ -332,3 +333,32 @@ async def test_what_was_answered_survives_kill_9(own_sandbox: AbasSandboxProcess
     told = [o.abas_document_id for o in outcomes if isinstance(o, CashReceiptPosted)]
     assert told == [d["id"] for d in own_sandbox.documents()]
     assert len(told) == 12
+
+
+@pytest.mark.parametrize("switch", ["rate_limited", "gateway_away", "unavailable"])
+async def test_a_retry_after_of_hours_holds_no_customer_in_silence(
+    sandbox: AbasSandboxProcess, profile: Profile, switch: str
+) -> None:
+    """The wait is handed to the task, which shows it; nothing is sent until it is over, and then once."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-1"))
+    settings = sandbox.settings(longest_wait_s=6.0)
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, with_strategy(profile, "infosystem"), settings, sleep=sleep)
+        await sink.post(post_receipt(fresh(), item, minor=1_00))  # opened, so the faults hit what follows
+        sandbox.faults(**{switch: 1, "retry_after": "100000"})
+        started_s = time.monotonic()
+        with pytest.raises(AbasUnavailable, match=r"27\.8 hours, bounded to 6 s") as caught:
+            await sink.post(post_receipt(reference, item, minor=1_00))
+        assert caught.value.asked_s == 100_000.0
+        assert time.monotonic() - started_s < 5.0
+        assert all(seconds <= 5.0 for seconds in slept)
+        assert documents_under(sandbox, reference) == []
+        await asyncio.sleep(6.0 - (time.monotonic() - started_s) + 0.2)
+        assert isinstance(await sink.post(post_receipt(reference, item, minor=1_00)), CashReceiptPosted)
+    assert len(documents_under(sandbox, reference)) == 1
+    sandbox.faults(retry_after="")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from streams.cli.standing import AgentLine, ProcessLine, Standing, process_line, standing_of
+from schemas.failures import Unavailable
+from streams.cli.standing import (
+    AgentLine,
+    PersonLine,
+    PollLine,
+    ProcessLine,
+    Standing,
+    process_line,
+    runs_alone,
+    standing_of,
+)
 from streams.embedded import process
 from streams.embedded.supervisor import ProcessState, ProcessStatus, SupervisorStatus
 from streams.settings import Settings
+from streams.source_status import PollStatus, SourceFile
 from streams.stack import Stack
-from streams.standing import TaskStanding
+from streams.standing import StandingFile, TaskStanding
 
 
 def task(position: int, *, parked: int = 0, waits: str | None = None) -> TaskStanding:
@@ -55,7 +67,7 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
         ((WELL,), (AgentLine("a", (task(9),), (9,)),), "ready; nothing to do"),
         ((WELL,), (AgentLine("a", (task(7),), (9,)),), "ready; 2 records to decide"),
         ((WELL,), (AgentLine("a", (task(9, parked=3),), (9,)),), "ready; 3 records parked, see `saldo dlq list`"),
-        ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "ready; 1 tasks wait, see below"),
+        ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "not ready: a/0 waits"),
         ((AWAY,), (AgentLine("a", (None,), (9,)),), "not ready: worker-1"),
         ((WELL,), (AgentLine("a", (None,), (9,)),), "not ready: a has partitions without a worker"),
         ((WELL,), (AgentLine("a", (task(9),), None),), "not ready: Kafka does not answer"),
@@ -98,3 +110,110 @@ def test_an_installation_that_has_just_been_started_is_not_ready(tmp_path: Path)
     assert standing.in_a_word == "not ready: kafka"
     assert [agent.name for agent in standing.agents][-1] == "post-to-abas"
     assert all("?" in line for agent in standing.agents for line in agent.lines())
+
+
+AGENT = AgentLine("a", (task(9),), (9,))
+READS = PollLine("paytrace", PollStatus(reads=True, last_success_at="2026-11-29T10:00:00Z"))
+FAILS = PollLine(
+    "paytrace",
+    PollStatus(
+        last_success_at="2026-11-29T10:00:00Z",
+        failing_since="2026-11-29T10:01:00Z",
+        failures=3,
+        error="PayTrace at paytrace.test:443: HTTP 429; it asked to be left alone",
+        asked_s=100_000.0,
+        waits_until="2026-11-29T10:09:00Z",
+    ),
+)
+ROWS = PollLine("abas", PollStatus(reads=True, failing_since="x", failures=1, error="1 record", is_unreadable=True))
+LINES = PersonLine("bank lines unexplained", "USD", 2, 600_00, "2026-11-28 00:00:00")
+MONEY = PersonLine("money waits", "EUR", 1, -5_00, "2026-11-28 00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("standing", "told", "exit_code"),
+    [
+        (Standing((WELL,), (AGENT,), 0, (READS,)), "ready; nothing to do", 0),
+        (Standing((WELL,), (AGENT,), 1, (READS,)), "ready; 1 record to project", 0),
+        (Standing((WELL,), (AGENT,), 0, (FAILS,)), "not ready: source paytrace can't read", 1),
+        (
+            Standing((WELL,), (AGENT,), 0, (PollLine("abas", PollStatus()),)),
+            "not ready: source abas has not read yet",
+            1,
+        ),
+        (
+            Standing((WELL,), (AGENT,), None, projector_error="x"),
+            "not ready: the projector can't tell how far it is",
+            1,
+        ),
+        (
+            Standing((WELL,), (AGENT,), 0, (READS,), (LINES,)),
+            "ready; 2 bank lines unexplained (600.00 USD), see `saldo report deposit_breaks`",
+            4,
+        ),
+        (
+            Standing((WELL,), (AGENT,), 0, (FAILS,), (MONEY,)),
+            "not ready: source paytrace can't read; 1 payment waits (-5.00 EUR), see `saldo waiting`",
+            1,
+        ),
+        (
+            Standing((WELL,), (AGENT,), 0, (ROWS,)),
+            "ready; source abas has rows that can't be read, see below",
+            4,
+        ),
+        (
+            Standing((WELL,), (AGENT,), 0, (READS,), None),
+            "ready; what waits for people can't be asked now",
+            4,
+        ),
+        (
+            Standing((WELL,), (AgentLine("a", (task(9, parked=1),), (9,)),), 0),
+            "ready; 1 record parked, see `saldo dlq list`",
+            4,
+        ),
+    ],
+)
+def test_first_line_and_exit_code_tell_the_truth(standing: Standing, told: str, exit_code: int) -> None:
+    assert standing.in_a_word == told
+    assert standing.exit_code == exit_code
+    assert json.loads(json.dumps(standing.as_json()))["exit_code"] == exit_code
+
+
+def test_a_source_that_fails_says_since_when_why_and_until_when() -> None:
+    assert FAILS.lines() == [
+        "paytrace           can't read since 2026-11-29T10:01:00Z, 3 failures; last read whole 2026-11-29T10:00:00Z; "
+        "next attempt 2026-11-29T10:09:00Z (it asked for 27.8 hours)",
+        "  PayTrace at paytrace.test:443: HTTP 429; it asked to be left alone",
+    ]
+    assert READS.lines() == ["paytrace           reads; last read whole 2026-11-29T10:00:00Z"]
+
+
+def test_programs_get_the_same_facts() -> None:
+    told = Standing((WELL,), (AGENT,), 0, (FAILS,), (LINES,)).as_json()
+    assert told["ready"] is False
+    assert told["not_ready_because"] == ["source paytrace can't read"]
+    assert told["sources"][0]["poll"] == "paytrace"
+    assert told["sources"][0]["asked_s"] == 100_000.0
+    assert told["needs_a_person"][0]["amount_minor"] == 600_00
+    assert told["agents"][0]["behind"] == 0
+
+
+def test_processes_without_a_supervisor_are_known_by_what_they_write(tmp_path: Path) -> None:
+    stack = Stack(Settings(data_dir=tmp_path))
+    assert not runs_alone(stack)
+    SourceFile(tmp_path, "paytrace", ("paytrace",)).failed("paytrace", Unavailable("HTTP 503"), pause_s=5.0)
+    StandingFile(tmp_path / "state" / "worker").write([], assigned=0)
+    assert runs_alone(stack)
+    standing = standing_of(stack, None)
+    assert [line.name for line in standing.processes] == ["source-paytrace", "worker"]
+    assert "source paytrace can't read" in standing.in_a_word
+    assert standing.exit_code == 1
+
+
+def test_a_source_of_the_supervisor_that_never_wrote_has_not_read(tmp_path: Path) -> None:
+    birth = process.birth_of(os.getpid())
+    assert birth is not None
+    processes = (ProcessStatus("source-abas", ProcessState.RUNNING, 3, 0, None),)
+    standing = standing_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
+    assert [(poll.name, poll.status.reads) for poll in standing.polls] == [("abas", False)]
+    assert "source abas has not read yet" in standing.in_a_word

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx2
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from projections.client import Store
 from projections.endpoint import endpoint_file, serve_endpoint
@@ -182,3 +185,48 @@ def test_lag_is_told_by_topic_and_an_absent_broker_is_no_answer(address: dict[st
         assert told == {"total": 7, "topics": {"erp.outcomes.v1": 3, "payments.events.v1": 4}}
         status.broker_is_away = True
         assert client.get("/lag").status_code == 503
+
+
+def test_prometheus_hears_how_far_it_is_and_what_waits_for_people(address: dict[str, str], status: CaughtUp) -> None:
+    def metrics() -> list[str]:
+        return httpx2.get(f"{address['url']}/metrics", trust_env=False).text.splitlines()
+
+    told = metrics()
+    assert "saldo_projector_lag_records 7.0" in told
+    assert "saldo_projector_asks_broker 1.0" in told
+    assert 'saldo_person_items{currency="USD",kind="money waits"} 2.0' in told
+    assert 'saldo_person_items{currency="USD",kind="records parked"} 1.0' in told
+    assert not any("1234" in line for line in told), "no amounts"
+    status.broker_is_away = True
+    told = metrics()
+    assert "saldo_projector_asks_broker 0.0" in told
+    assert not any(line.startswith("saldo_projector_lag_records ") for line in told), "unknown is no number"
+    assert any(line.startswith("saldo_person_items") for line in told)
+
+
+class Fenced:
+    """A client as librdkafka's: it asks with what it knows of leaders, and learns anew by listing alone."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+        self._knows = False
+
+    def list_topics(self, *, timeout: float) -> None:
+        self._knows = True
+
+    def list_offsets(self, asked: dict[TopicPartition, Any], *, request_timeout: float) -> dict[Any, Future[Any]]:
+        answers: dict[Any, Future[Any]] = {}
+        for partition in asked:
+            answers[partition] = Future()
+            if self._knows:
+                answers[partition].set_result(SimpleNamespace(offset=5))
+            else:
+                answers[partition].set_exception(KafkaException(KafkaError(self._code)))
+        return answers
+
+
+@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT])
+def test_the_lag_is_told_again_after_the_leader_has_changed(code: int) -> None:
+    status = ProjectorStatus(Fenced(code))  # type: ignore[arg-type]
+    status.began((("payments.events.v1", 0),))
+    assert status.lag().total == 5

@@ -243,3 +243,40 @@ def test_a_missing_or_unknown_parameter_is_named() -> None:
 
 def test_a_parameter_is_data_and_never_sql(day: Store) -> None:
     assert asked(day, "story_of_one_payment", paytrace_transaction_id="' OR 1 = 1 --") == ()
+
+
+def test_what_needs_a_person_is_counted_by_kind_and_currency(day: Store) -> None:
+    rows = {(row["kind"], row["currency"]): row for row in asked(day, "what_needs_a_person")}
+    money = {
+        key: (row["item_count"], row["amount_minor"]) for key, row in rows.items() if "deposits" not in str(key[0])
+    }
+    breaks = [row for row in asked(day, "deposit_breaks") if row["standing"] != "overdue"]
+    assert money == {
+        ("money waits", "USD"): (1, 50_00),
+        ("money waits", "JPY"): (2, 5_000),
+        ("records parked", "USD"): (1, 30_00),
+        ("bank lines unexplained", "USD"): (len(breaks), sum(int(str(row["amount_minor"])) for row in breaks)),
+    }
+    overdue = [row for row in asked(day, "deposit_breaks") if row["standing"] == "overdue"]
+    assert rows["deposits overdue", "USD"]["item_count"] == len(overdue) > 0
+
+
+def test_a_bank_line_that_nothing_explains_needs_a_person(store: Store) -> None:
+    account = Account()
+    account.tell(bank("rent", 600_00, 1))
+    script = Script()
+    for event in account.events:
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    (row,) = asked(store, "what_needs_a_person")
+    assert (row["kind"], row["currency"], row["item_count"], row["amount_minor"]) == (
+        "bank lines unexplained",
+        "USD",
+        1,
+        600_00,
+    )
+
+
+def test_nobody_is_needed_where_nothing_waits(store: Store) -> None:
+    project(store, Script().messages)
+    assert asked(store, "what_needs_a_person") == ()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_text
-from schemas.failures import Unavailable
+from schemas.failures import ContractBroken, SaldoError, Unavailable
 from schemas.records.payments import TransactionStatus as Status
 from streams import polling
 from streams.polling import CURSORS, Teller, WindowRounds, poll_forever
@@ -290,3 +290,63 @@ async def test_polls_that_find_nothing_are_not_told_again_and_again(caplog: pyte
     with caplog.at_level("INFO", logger="streams.polling"):
         await poll_forever("paytrace", Teller("paytrace", log, CODEC), next_poll, 0.001, stop)
     assert [(record.message, record.changed) for record in caplog.records] == [("polled", 0), ("polled", 1)]  # type: ignore[attr-defined]  # what `extra` put there
+
+
+class Heard:
+    """What the poller said of its polls."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, float]] = []
+
+    def succeeded(self, poll: str) -> None:
+        self.heard.append((poll, "read", 0.0))
+
+    def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
+        self.heard.append((poll, str(error), pause_s))
+
+
+async def poll_once_with(error: SaldoError, caplog: pytest.LogCaptureFixture, *, times: int = 1) -> Heard:
+    """Polls that end so, as often as said, then one that reads; without waiting."""
+    heard, left, stop = Heard(), [times], asyncio.Event()
+
+    async def failing() -> AsyncIterator[Sighting]:
+        if left[0] == 0:
+            stop.set()
+        else:
+            left[0] -= 1
+            raise error
+        yield shown("1", 100)
+
+    async def at_once(waiting: Any, timeout: float) -> None:  # noqa: ASYNC109 -- stands in for asyncio.wait_for
+        waiting.close()
+        raise TimeoutError
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO", logger="streams.polling"):
+        patch.setattr(asyncio, "wait_for", at_once)
+        await poll_forever("paytrace", Teller("paytrace", Interrupted(), CODEC), failing, 5.0, stop, heard)
+    return heard
+
+
+async def test_no_side_stops_a_poll_for_a_day(caplog: pytest.LogCaptureFixture) -> None:
+    error = Unavailable("away", retry_after_s=100_000.0)  # of a source without a bound of its own
+    heard = await poll_once_with(error, caplog)
+    assert heard.heard == [("paytrace", "away", 3600.0), ("paytrace", "read", 0.0)]
+
+
+async def test_one_trouble_is_one_line_of_log_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
+    heard = await poll_once_with(Unavailable("HTTP 503 at 10:02", retry_after_s=7.0), caplog, times=6)
+    assert len(heard.heard) == 7, "the status knows of each"
+    lines = [(record.message, vars(record).get("asked_s")) for record in caplog.records]
+    assert lines == [("poll failed", 7.0), ("polled", None)]
+    assert vars(caplog.records[-1])["after_failures"] == 6
+
+
+async def test_a_broken_contract_is_told_before_the_process_ends() -> None:
+    async def rejected() -> AsyncIterator[Sighting]:
+        raise ContractBroken("login rejected")
+        yield
+
+    heard = Heard()
+    with pytest.raises(ContractBroken):
+        await poll_forever("abas", Teller("abas", Interrupted(), CODEC), rejected, 5.0, asyncio.Event(), heard)
+    assert heard.heard == [("abas", "login rejected", 0.0)]

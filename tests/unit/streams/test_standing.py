@@ -43,3 +43,15 @@ def test_a_damaged_file_tells_nothing(tmp_path: Path) -> None:
     (tmp_path / "worker-1").mkdir()
     (tmp_path / "worker-1" / FILE).write_text("{")
     assert read_standing(tmp_path / "worker-1") is None
+
+
+async def test_a_task_that_waits_says_since_when(tmp_path: Path) -> None:
+    lab = Lab()
+    await lab.task.restore()
+    file = StandingFile(tmp_path / "worker-1")
+    for reason in ("AbasUnavailable: away", "AbasUnavailable: away still", None):
+        lab.task.stalled_because = reason
+        file.write([lab.task], assigned=1)
+        told = read_all(tmp_path)[lab.task.name]
+        assert told.waits == reason
+        assert (told.waits_since is None) is (reason is None)

@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 import gzip
 import json
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,7 +21,7 @@ from connectors.abas.client import AbasClient, press, set_field
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import AbasOutcomeUnknown, AbasSessionLost, AbasUnavailable
 from connectors.abas.settings import AbasSettings
-from schemas.failures import SaldoError
+from schemas.failures import SaldoError, Transient
 
 SETTINGS = AbasSettings(retry_initial_s=0.0, retry_max_s=0.0, read_attempts=3)
 
@@ -222,3 +225,60 @@ async def test_any_answer_is_a_result_or_a_typed_failure(status: int, body: byte
                 await call(client)
             except SaldoError:
                 continue
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_abas_asks_for_is_bounded_and_nothing_is_sent_meanwhile(status: int) -> None:
+    server = Counting(httpx2.Response(status, headers={"Retry-After": "100000"}, text="slow"), answer({"data": []}))
+    async with client_for(server) as client:
+        with pytest.raises(Transient) as first:
+            await post(client)
+        assert (first.value.asked_s, first.value.retry_after_s) == (100_000.0, 300.0)
+        for call in (read, post):
+            with pytest.raises(AbasUnavailable, match=r"bounded to 300 s") as kept:
+                await call(client)
+            assert kept.value.retry_after_s == pytest.approx(300, abs=5)
+            assert "abas at 127.0.0.1:8920" in str(kept.value)
+    assert len(server.requests) == 1, "a call that is kept back is not sent, so it had no effect"
+
+
+async def test_abas_own_body_does_not_hide_what_its_header_asks_for() -> None:
+    content = {"_type": "AbasErpError", "category": "UNAVAILABLE", "error": {"text": ["away"], "erpNumber": 1}}
+    away = httpx2.Response(503, headers={"Retry-After": "3600"}, json={"content": content})
+    async with client_for(Counting(away)) as client:
+        with pytest.raises(AbasUnavailable) as caught:
+            await read(client)
+    assert (caught.value.asked_s, caught.value.retry_after_s) == (3600.0, 300.0)
+
+
+async def test_a_short_wait_is_waited_for_in_place() -> None:
+    server = Counting(httpx2.Response(503, headers={"Retry-After": "0.2"}, text="slow"), answer({"data": []}))
+    started_s = time.monotonic()
+    async with client_for(server) as client:
+        await client.about()
+    assert len(server.requests) == 2
+    assert time.monotonic() - started_s >= 0.2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_token_endpoint_that_is_away_is_no_wrong_login(status: int) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def away() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(10_000)
+            head = f"HTTP/1.1 {status} Away\r\nRetry-After: 7200\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode())
+
+    thread = threading.Thread(target=away, daemon=True)
+    thread.start()
+    login = {"token_url": f"http://127.0.0.1:{port}/t", "client_id": "a", "client_secret": "b"}
+    async with AbasClient(AbasSettings.model_validate({"token_login": login, "read_attempts": 1})) as client:
+        for _ in range(2):  # the second is kept back: the server takes one connection alone
+            with pytest.raises(AbasUnavailable) as caught:
+                await read(client)
+            assert caught.value.asked_s == 7200.0
+    thread.join(5)
+    listener.close()

@@ -83,13 +83,7 @@ def test_a_refusal_carries_the_details_number_and_field() -> None:
 def test_without_an_abas_body_a_write_is_never_called_harmless(
     status: int, wrote: bool, fate: type[SaldoError]
 ) -> None:
-    assert type(error_without_body(status, wrote=wrote, retry_after_s=None, reason="x")) is fate
-
-
-def test_the_wait_that_the_server_asks_for_is_kept() -> None:
-    error = error_without_body(429, wrote=False, retry_after_s=7.0, reason="x")
-    assert isinstance(error, Transient)
-    assert error.retry_after_s == 7.0
+    assert type(error_without_body(status, wrote=wrote, reason="x")) is fate
 
 
 def test_every_leaf_belongs_to_one_family() -> None:

@@ -303,3 +303,28 @@ async def test_a_client_says_the_integrator_id_in_every_v1_body() -> None:
 
 def test_no_secret_shows_in_a_repr() -> None:
     assert "secret" not in repr(settings())
+
+
+@pytest.mark.parametrize("header", ["100000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_is_asked_for_is_bounded_and_nothing_is_sent_meanwhile(status: int, header: str) -> None:
+    server = Server(says(status, retry_after=header), says(200))
+    fields = {"base_url": "http://paytrace.test", "max_requests_per_s": 10_000.0, "longest_wait_s": 120.0}
+    caller = Caller(PayTraceSettings.model_validate(fields), transport=httpx2.MockTransport(server))
+    with pytest.raises(PayTraceUnavailable) as first:
+        await caller.send(READ)
+    assert first.value.retry_after_s == 120.0
+    assert (first.value.asked_s or 0) >= 100_000
+    assert "PayTrace at paytrace.test:80" in str(first.value)
+    for call in (READ, SALE):
+        with pytest.raises(PayTraceThrottled) as kept:
+            await caller.send(call)
+        assert kept.value.retry_after_s == pytest.approx(120, abs=5)
+        assert "bounded to 120 s" in str(kept.value)
+    assert len(server.requests) == 1, "a call that is kept back is not sent, so a payment had no effect"
+    await caller.aclose()
+
+
+async def test_an_answer_without_a_time_keeps_nothing_back() -> None:
+    server = Server(says(503, retry_after="soon"), says(200))
+    assert (await send(server, READ)).status == 200

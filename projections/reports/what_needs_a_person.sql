@@ -1,0 +1,79 @@
+-- What waits for a person, and how much of it?
+-- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that nothing explains, parked records, records that
+-- the projection can't read. No row means that nobody is needed. item_count counts payments, bank lines or records.
+WITH
+paid AS
+(
+    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE standing = 'matched'
+),
+missing AS
+(
+    SELECT settlement_account, currency, open_minor, source_topic, source_partition, source_offset, recorded_at,
+        arrayJoin(line_ids) AS line_id
+    FROM fct_deposit_events FINAL
+    WHERE record_type = 'DepositMissing'
+)
+SELECT kind, currency, item_count, amount_minor, oldest_since
+FROM
+(
+    SELECT
+        if(waits_in = 'disputes', 'chargebacks to book', 'money waits') AS kind,
+        toString(currency) AS currency,
+        uniqExact(paytrace_transaction_id, posting_reference) AS item_count,
+        sum(signed_minor) AS amount_minor,
+        toDateTime64(min(waiting_since), 3, 'UTC') AS oldest_since
+    FROM fct_waiting
+    WHERE reason != 'POSTING_IN_PROGRESS'
+    GROUP BY kind, currency
+    UNION ALL
+    SELECT
+        'payments not recognized',
+        toString(currency),
+        count(),
+        sum(signed_minor),
+        toDateTime64(min(waiting_since), 3, 'UTC')
+    FROM rpt_unrecognized_now
+    GROUP BY currency
+    UNION ALL
+    SELECT
+        'bank lines unexplained',
+        toString(currency),
+        count(),
+        sum(deposit_minor),
+        toDateTime64(min(booked_on), 3, 'UTC')
+    FROM rpt_bank_lines_now
+    WHERE standing IN ('break', 'suggested')
+    GROUP BY currency
+    UNION ALL
+    SELECT
+        'deposits overdue',
+        currency,
+        count(),
+        sum(open_minor),
+        min(since)
+    FROM
+    (
+        SELECT toString(any(currency)) AS currency, any(open_minor) AS open_minor,
+            toDateTime64(any(recorded_at), 3, 'UTC') AS since
+        FROM missing
+        LEFT ANTI JOIN paid USING (settlement_account, line_id)
+        GROUP BY settlement_account, source_topic, source_partition, source_offset
+    )
+    GROUP BY currency
+    UNION ALL
+    SELECT
+        'records parked',
+        toString(currency),
+        count(),
+        sum(signed_minor),
+        toDateTime64(min(parked_at), 3, 'UTC')
+    FROM fct_parked
+    WHERE state = 'PARKED'
+    GROUP BY currency
+    UNION ALL
+    SELECT 'records unreadable', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM fct_unreadable FINAL
+    HAVING count() > 0
+)
+ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'chargebacks to book',
+    'bank lines unexplained', 'deposits overdue'], kind), currency
