@@ -7,7 +7,7 @@ begun AS
 (
     SELECT posting_reference, max(source_offset) AS begun_at
     FROM fct_suggestions FINAL
-    WHERE option_number = 1
+    WHERE suggestion_number = 1
     GROUP BY posting_reference
 ),
 -- The options were told at once before this EntryWaiting; a later one that came alone has ended them.
@@ -23,7 +23,7 @@ options AS
 (
     SELECT
         suggested.posting_reference AS posting_reference,
-        suggested.option_number AS option_number,
+        suggested.suggestion_number AS suggestion_number,
         suggested.invoice_numbers AS invoice_numbers,
         suggested.abas_open_item_ids AS abas_open_item_ids,
         suggested.part_amounts AS part_amounts,
@@ -48,7 +48,7 @@ SELECT
     waiting.waits_in AS waits_in,
     waiting.reason AS reason,
     waiting.detail AS detail,
-    options.option_number AS option_number,
+    options.suggestion_number AS suggestion_number,
     options.invoice_numbers AS invoice_numbers,
     options.abas_open_item_ids AS abas_open_item_ids,
     options.part_amounts AS part_amounts,
@@ -60,4 +60,4 @@ FROM fct_waiting AS waiting
 LEFT JOIN options
     ON options.posting_reference = waiting.posting_reference AND options.told_at = waiting.source_offset
 WHERE {abas_customer_id:String} = '' OR waiting.abas_customer_id = {abas_customer_id:String}
-ORDER BY waiting_since, posting_reference, paytrace_transaction_id, option_number
+ORDER BY waiting_since, posting_reference, paytrace_transaction_id, suggestion_number

@@ -53,12 +53,12 @@ def confirm(
     from schemas.records.receivables import ConfirmMatch
     from streams.cli.errors import CannotRun
 
-    rows = [row for row in _waiting(reference) if row["option_number"]]
+    rows = [row for row in _waiting(reference) if row["suggestion_number"]]
     if not rows:
         raise CannotRun(f"nothing is suggested for {reference}; `saldo decide split` names the open items yourself")
     if not option and len(rows) > 1:
         raise CannotRun(f"{len(rows)} suggestions stand for {reference}; say which with --option (see `saldo waiting`)")
-    chosen = next((row for row in rows if row["option_number"] == (option or 1)), None)
+    chosen = next((row for row in rows if row["suggestion_number"] == (option or 1)), None)
     if chosen is None:
         raise CannotRun(f"{reference} has no suggestion {option}; `saldo waiting` lists them")
     command = ConfirmMatch(
@@ -82,7 +82,9 @@ def reject(
     from schemas.records.receivables import RejectMatch
     from streams.cli.errors import CannotRun
 
-    rows = [row for row in _waiting(reference) if row["option_number"] and option in (None, row["option_number"])]
+    rows = [
+        row for row in _waiting(reference) if row["suggestion_number"] and option in (None, row["suggestion_number"])
+    ]
     if not rows:
         raise CannotRun(f"nothing is suggested for {reference}{f' as option {option}' if option else ''}")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])

@@ -53,7 +53,7 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
         if entry != last:
             typer.echo(("" if last is None else "\n") + "\n".join(_heading(entry, row)))
             last = entry
-        if row["option_number"]:
+        if row["suggestion_number"]:
             typer.echo(_option(row))
 
 
@@ -82,4 +82,4 @@ def _option(row: dict[str, Any]) -> str:
     )
     kind = f", {row['kind'].replace('_', ' ')}" if row["kind"] else ""
     evidence = "; ".join([*row["agrees"], *(f"but {difference}" for difference in row["differs"])])
-    return f"    {row['option_number']}) {parts}   ({row['rule']}{kind}: {evidence})"
+    return f"    {row['suggestion_number']}) {parts}   ({row['rule']}{kind}: {evidence})"

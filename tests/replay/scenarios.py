@@ -52,6 +52,12 @@ def decided(kind: type[Any], minute: int, **fields: Any) -> Told:
     return RECEIVABLES, kind(**told, reason="customer called", occurred_at=at(minute), **fields)
 
 
+def confirmed(minute: int, reference: str, item: str, minor: int) -> Told:
+    """A person takes a suggestion of one open item."""
+    meaning = {"abas_open_item_ids": (item,), "part_amounts": (minor,), "currency": "USD"}
+    return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
+
+
 def sale_posted() -> Sequence[Told]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -152,7 +158,7 @@ def three_part_payments_of_one_invoice() -> Sequence[Told]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, 30_00, minute=1, payment="1"),
-        decided(ConfirmMatch, 2, posting_reference="PT1", abas_open_item_ids=("i1",)),
+        confirmed(2, "PT1", "i1", 30_00),
         (RECEIVABLES, open_item("i1", 70_00, invoice="RE-1", minute=3, amount_minor=100_00)),
         seen(Status.PENDING_SETTLEMENT, 50_00, minute=4, payment="2"),
         seen(Status.PENDING_SETTLEMENT, 20_00, minute=5, payment="3"),
@@ -165,8 +171,8 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
         *invoiced("i1", 103_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1),
         decided(WriteOffRest, 2, abas_open_item_id="i1", currency="USD", **above),
-        decided(ConfirmMatch, 3, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
-        decided(ConfirmMatch, 4, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+        confirmed(3, f"PT{PAYMENT}", "i1", 100_00),
+        confirmed(4, f"PT{PAYMENT}", "i1", 100_00),
         (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=5, amount_minor=103_00)),
         decided(WriteOffRest, 6, abas_open_item_id="i1", currency="USD", **within),
     ]

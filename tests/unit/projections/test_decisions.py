@@ -123,7 +123,7 @@ def test_what_abas_refused_says_how_to_ask_again(capsys: pytest.CaptureFixture[s
         "waits_in": "receivables",
         "reason": "POSTING_REFUSED",
         "detail": "4101: Posting period 11/2026 is closed",
-        "option_number": 0,
+        "suggestion_number": 0,
     }
     waiting.show((row,))
     shown = capsys.readouterr().out
@@ -160,7 +160,7 @@ async def test_what_waits_shows_its_options_until_they_are_decided(
 ) -> None:
     await told(store, "tie_rejected_in_part", lines=-1)
     rows = asked(store, "waiting_with_candidates", abas_customer_id="70001")
-    assert [(row["option_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
+    assert [(row["suggestion_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
     waiting.show(rows)
     shown = capsys.readouterr().out
     assert "PT79388123  100.00 USD  customer 70001, names RE-1" in shown
@@ -171,7 +171,7 @@ async def test_what_waits_shows_its_options_until_they_are_decided(
 async def test_a_suggestion_that_ended_is_not_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     await told(store, "wrong_match_undone", lines=-2)
     (row,) = asked(store, "waiting_with_candidates")
-    assert (row["posting_reference"], row["option_number"]) == ("PT79388123A1", 0)
+    assert (row["posting_reference"], row["suggestion_number"]) == ("PT79388123A1", 0)
     waiting.show(())
     assert capsys.readouterr().out == "nothing waits\n"
 
