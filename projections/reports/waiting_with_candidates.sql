@@ -1,6 +1,6 @@
 -- What waits for open items or for a decision, and what is suggested for it?
--- One row for each waiting entry and option, longest waiting first; an entry without a suggestion has one row, with
--- option 0. Options are numbered as `saldo decide confirm` takes them.
+-- One row for each waiting entry and suggestion, longest waiting first; an entry without a suggestion has one row, with
+-- number 0. `saldo decide confirm` and `reject` take the suggestion_code, never the number.
 -- parameter abas_customer_id String = all: only this customer; empty for all
 WITH
 begun AS
@@ -10,7 +10,7 @@ begun AS
     WHERE suggestion_number = 1
     GROUP BY posting_reference
 ),
--- The options were told at once before this EntryWaiting; a later one that came alone has ended them.
+-- All suggestions of one decision are published together, before this EntryWaiting. A newer decision replaces them.
 told AS
 (
     SELECT entries.posting_reference AS posting_reference, min(entries.source_offset) AS told_at
@@ -19,7 +19,7 @@ told AS
     WHERE entries.record_type = 'EntryWaiting' AND entries.source_offset > begun.begun_at
     GROUP BY entries.posting_reference
 ),
-options AS
+suggestions AS
 (
     SELECT
         suggested.posting_reference AS posting_reference,
@@ -27,6 +27,8 @@ options AS
         suggested.invoice_numbers AS invoice_numbers,
         suggested.abas_open_item_ids AS abas_open_item_ids,
         suggested.part_amounts AS part_amounts,
+        suggested.open_amounts AS open_amounts,
+        suggested.suggestion_code AS suggestion_code,
         suggested.kind AS kind,
         suggested.rule AS rule,
         suggested.agrees AS agrees,
@@ -48,16 +50,18 @@ SELECT
     waiting.waits_in AS waits_in,
     waiting.reason AS reason,
     waiting.detail AS detail,
-    options.suggestion_number AS suggestion_number,
-    options.invoice_numbers AS invoice_numbers,
-    options.abas_open_item_ids AS abas_open_item_ids,
-    options.part_amounts AS part_amounts,
-    options.kind AS kind,
-    options.rule AS rule,
-    options.agrees AS agrees,
-    options.differs AS differs
+    suggestions.suggestion_number AS suggestion_number,
+    suggestions.invoice_numbers AS invoice_numbers,
+    suggestions.abas_open_item_ids AS abas_open_item_ids,
+    suggestions.part_amounts AS part_amounts,
+    suggestions.open_amounts AS open_amounts,
+    suggestions.suggestion_code AS suggestion_code,
+    suggestions.kind AS kind,
+    suggestions.rule AS rule,
+    suggestions.agrees AS agrees,
+    suggestions.differs AS differs
 FROM fct_waiting AS waiting
-LEFT JOIN options
-    ON options.posting_reference = waiting.posting_reference AND options.told_at = waiting.source_offset
+LEFT JOIN suggestions
+    ON suggestions.posting_reference = waiting.posting_reference AND suggestions.told_at = waiting.source_offset
 WHERE {abas_customer_id:String} = '' OR waiting.abas_customer_id = {abas_customer_id:String}
 ORDER BY waiting_since, posting_reference, paytrace_transaction_id, suggestion_number

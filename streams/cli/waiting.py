@@ -28,7 +28,7 @@ def waiting(
 ) -> None:
     """List the money that waits, and what is suggested for it.
 
-    Longest waiting first; the options are numbered as `saldo decide confirm` takes them.
+    Longest waiting first; each suggestion has the code that `saldo decide confirm` and `reject` take.
     """
     from projections import reports
     from streams.cli.asking import answer
@@ -49,12 +49,12 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
         typer.echo("nothing waits")
     last = None
     for row in rows:
-        entry = row["posting_reference"] or row["paytrace_transaction_id"]
+        entry = row["posting_reference"] or row["paytrace_transaction_id"] or f"({row['waits_in']})"
         if entry != last:
             typer.echo(("" if last is None else "\n") + "\n".join(_heading(entry, row)))
             last = entry
         if row["suggestion_number"]:
-            typer.echo(_option(row))
+            typer.echo(_suggestion(row))
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
@@ -73,13 +73,17 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _option(row: dict[str, Any]) -> str:
+def parts_of(row: dict[str, Any]) -> str:
+    """What a suggestion gives to which invoice, e.g. RE-1 60.00 USD + RE-2 40.00 USD."""
     from schemas.money import Money
 
-    parts = " + ".join(
+    return " + ".join(
         f"{invoice} {Money(int(minor), row['currency'])}"
         for invoice, minor in zip(row["invoice_numbers"], row["part_amounts"], strict=True)
     )
+
+
+def _suggestion(row: dict[str, Any]) -> str:
     kind = f", {row['kind'].replace('_', ' ')}" if row["kind"] else ""
     evidence = "; ".join([*row["agrees"], *(f"but {difference}" for difference in row["differs"])])
-    return f"    {row['suggestion_number']}) {parts}   ({row['rule']}{kind}: {evidence})"
+    return f"    {row['suggestion_code']}  {parts_of(row)}   ({row['rule']}{kind}: {evidence})"

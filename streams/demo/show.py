@@ -46,7 +46,7 @@ DEPOSITS = (
 )
 DAYS_SHOWN = 3
 
-SUGGESTED = ("entry", "amount", "", "option", "invoices", "what")
+SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
 
 
@@ -129,7 +129,7 @@ def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["posting_reference"]),
         str(row["signed"]),
         str(row["currency"]),
-        str(row["suggestion_number"]),
+        str(row["suggestion_code"]),
         ", ".join(row["invoice_numbers"]),
         kind,
     )

@@ -22,3 +22,8 @@ def suggestion_code(*content: object) -> str:
         number, place = divmod(number, len(_ALPHABET))
         code += _ALPHABET[place]
     return code
+
+
+def is_code(text: str) -> bool:
+    """Whether a text can be a code at all."""
+    return len(text) == LENGTH and all(character in _ALPHABET for character in text)

@@ -46,9 +46,9 @@ def known_by_vault(minute: int) -> Told:
     return PAYERS, CustomerReferenced(token=vault_token("acme"), abas_customer_id=CUSTOMER, observed_at=at(minute))
 
 
-def decided(kind: type[Any], minute: int, **fields: Any) -> Told:
+def decided(kind: type[Any], minute: int, by: str = "mweber", **fields: Any) -> Told:
     """A person decides about this customer's money."""
-    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber"}
+    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": by}
     return RECEIVABLES, kind(**told, reason="customer called", occurred_at=at(minute), **fields)
 
 
@@ -223,6 +223,26 @@ def tie_rejected_in_part() -> Sequence[Told]:
     ]
 
 
+def two_people_decide_at_once() -> Sequence[Told]:
+    """The second one means a suggestion that the first one's decision has ended; a third says nothing that counts."""
+    other = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
+    reference = f"PT{PAYMENT}"
+    return [
+        *tie(),
+        decided(ConfirmMatch, 2, posting_reference=reference, by="", **other),
+        confirmed(3, reference, "i1", 99_00),
+        confirmed(4, reference, "i1", 100_00),
+        decided(ConfirmMatch, 5, posting_reference=reference, **other),
+    ]
+
+
+def paid_in_another_currency() -> Sequence[Told]:
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1, currency="EUR"),
+    ]
+
+
 def deposit_of_a_batch() -> Sequence[Told]:
     refund = seen(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9001", minute=11, settled_at=at(3), batch=17)
     deposit = bank("b1", 70_00, TODAY + 1, 17, seen=TODAY)
@@ -259,5 +279,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,
+    two_people_decide_at_once,
+    paid_in_another_currency,
     deposit_of_a_batch,
 )

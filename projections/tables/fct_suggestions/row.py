@@ -1,7 +1,7 @@
-"""fct_suggestions: what was suggested for a receipt that waits, option by option.
+"""fct_suggestions: what was suggested for a receipt that waits, suggestion by suggestion.
 
-The options of one telling follow each other, the best one first, and the EntryWaiting of the receipt follows them; so
-the options that stand now are the last ones before the receipt's last EntryWaiting.
+The suggestions of one decision follow each other, the best one first, and the EntryWaiting of the receipt follows them;
+so those that stand now are the last ones before the receipt's last EntryWaiting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from schemas.records.receivables import MatchSuggested
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
-    """One row for each option."""
+    """One row for each suggestion."""
     if not isinstance(record, MatchSuggested):
         return ()
     return (
@@ -29,6 +29,8 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "abas_open_item_ids": list(record.abas_open_item_ids),
             "invoice_numbers": list(record.invoice_numbers),
             "part_amounts": list(record.part_amounts),
+            "open_amounts": list(record.open_amounts),
+            "suggestion_code": record.suggestion_code,
             "kind": record.kind,
             "rule": record.rule,
             "rule_version": record.rule_version,
@@ -54,6 +56,8 @@ TABLE = Table(
         "abas_open_item_ids",
         "invoice_numbers",
         "part_amounts",
+        "open_amounts",
+        "suggestion_code",
         "kind",
         "rule",
         "rule_version",

@@ -73,7 +73,7 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
     text = explained(store, "79388123")
     for expected in (
         "100.00 USD waits, amount differs from what is open: invoice RE-1 has 103.00 USD open, the payment is 100.00",
-        "suggested, option 1 of 1: 100.00 USD for invoice RE-1",
+        ", 1 of 1: 100.00 USD for invoice RE-1",
         "100.00 USD belongs to invoice RE-1, by mweber, after rule fee-or-discount version 2",
         "    agrees:  invoice RE-1",
         "    differs: pays 3.00 USD less than the 103.00 USD open",
@@ -164,7 +164,7 @@ async def test_what_waits_shows_its_options_until_they_are_decided(
     waiting.show(rows)
     shown = capsys.readouterr().out
     assert "PT79388123  100.00 USD  customer 70001, names RE-1" in shown
-    assert "    2) RE-1 100.00 USD   (exact-invoice: " in shown
+    assert "KMD5V  RE-1 100.00 USD   (exact-invoice: " in shown
     assert asked(store, "waiting_with_candidates", abas_customer_id="70002") == ()
 
 
