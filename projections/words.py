@@ -18,6 +18,8 @@ WORDS: Mapping[str, str] = {
     "NO_OPEN_ITEM": "no open item fits",
     "AMOUNT_DIFFERS": "amount differs from what is open",
     "SEVERAL_OPEN_ITEMS": "several open items fit",
+    "CURRENCY_DIFFERS": "paid in another currency than is open",
+    "RULED_OUT_BY_PERSON": "a person ruled out an open item; what is left is for a person too",
     "RECEIPT_NOT_POSTED": "its receipt is not in abas yet",
     "REFUND_WITHOUT_PAYMENT": "its payment is not certain",
     "AMOUNT_INCREASED_AFTER_POSTING": "the amount grew after posting",

@@ -14,14 +14,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
 from schemas.highwater import HighWater
-from schemas.records.tasks import ParkedRecordReleased, RecordParked
+from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
 from streams.tasks.memory import ShadowLog
@@ -85,8 +85,7 @@ async def _compare_task(
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
     events = [codec.decode(record.value) for record in journal]
-    again = processor if processor.recall is None else replace(processor, perform=processor.recall(events))
-    task = _task(again, partition, shadow, codec, rebuilt, _verdicts(journal, events))
+    task = _task(processor, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():
         continue
     shadow_journal = [r for r in shadow.records(processor.journal, partition) if not _is_marker(r)]
@@ -130,13 +129,28 @@ def _task(
 
 
 def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
-    """What was parked, and how much each request released: of the day, hence taken from the journal as it is."""
+    """What was parked, released and performed: of the day, hence taken from the journal as it is.
+
+    The events of a record that was released stand in the group of the request, before its ParkedRecordReleased.
+    """
+    parked: dict[int, RecordParked] = {}
     released: dict[int, int] = defaultdict(int)
+    recorded: dict[int, list[Any]] = defaultdict(list)
     for record, event in zip(journal, events, strict=True):
         source = trusted_position(record.headers)
-        if source is not None and isinstance(event, ParkedRecordReleased):
-            released[source.offset] += 1
-    return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
+        if source is None:
+            continue
+        match event:
+            case RecordParked():
+                parked[event.offset] = event
+            case ParkedRecordReleased():
+                released[source.offset] += 1
+                recorded[event.offset] += recorded.pop(source.offset, [])
+            case ParkedRecordDiscarded():
+                pass
+            case _:
+                recorded[source.offset].append(event)
+    return Verdicts(parked, released, recorded)
 
 
 @dataclass(slots=True)

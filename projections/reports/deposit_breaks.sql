@@ -1,6 +1,7 @@
 -- Which deposits does nothing explain, and which money has no deposit?
--- One row for each bank line that is a break or a suggestion, for each batch or day of money that is overdue and not
--- paid out since, and for each line that was refused because its id stands for another one; largest first.
+-- One row for each bank line that is a break or a suggestion (with its code for `saldo deposits`), for each batch or day of
+-- money that is overdue and not paid out since, and for each line that was refused because its id stands for another one;
+-- largest first.
 WITH
 paid AS
 (
@@ -27,6 +28,7 @@ FROM
         booked_on AS day,
         bank_line_id AS id,
         line_ids AS suggested_ids,
+        suggestion_code,
         text,
         toString(source_topic) AS source_topic,
         source_partition,
@@ -45,6 +47,7 @@ FROM
         assumeNotNull(any(book_on)),
         min(line_id),
         arraySort(groupArray(line_id)),
+        '',
         '',
         toString(source_topic),
         source_partition,

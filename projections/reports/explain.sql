@@ -54,7 +54,7 @@ steps AS
     SELECT
         occurred_at, 'MatchSuggested', posting_reference, arraySum(part_amounts), toString(currency),
         arrayStringConcat(invoice_numbers, ', '), toString(rule), rule_version, agrees, differs, '', margin_hundredths, '',
-        concat('option ', toString(option_number), ' of ', toString(option_count)), toString(kind),
+        concat(suggestion_code, ', ', toString(suggestion_number), ' of ', toString(suggestion_count)), toString(kind),
         NULL, source_partition, source_offset
     FROM fct_suggestions FINAL
     UNION ALL

@@ -1,7 +1,7 @@
 -- What waits for open items or for a decision, and what is suggested for it?
--- One row for each waiting entry and option, longest waiting first; an entry without a suggestion has one row, with
--- option 0; so has a transaction whose words or amount can't be read (waits_in payments), which nothing can be suggested
--- for. Options are numbered as `saldo decide confirm` takes them.
+-- One row for each waiting entry and suggestion, longest waiting first; an entry without a suggestion has one row, with
+-- number 0; so has a transaction whose words or amount can't be read (waits_in payments), which nothing can be suggested
+-- for. `saldo decide confirm` and `reject` take the suggestion_code, never the number.
 -- parameter abas_customer_id String = all: only this customer; empty for all
 SELECT *
 FROM
@@ -11,10 +11,10 @@ FROM
     (
         SELECT posting_reference, max(source_offset) AS begun_at
         FROM fct_suggestions FINAL
-        WHERE option_number = 1
+        WHERE suggestion_number = 1
         GROUP BY posting_reference
     ),
-    -- The options were told at once before this EntryWaiting; a later one that came alone has ended them.
+    -- All suggestions of one decision are published together, before this EntryWaiting. A newer decision replaces them.
     told AS
     (
         SELECT entries.posting_reference AS posting_reference, min(entries.source_offset) AS told_at
@@ -23,14 +23,16 @@ FROM
         WHERE entries.record_type = 'EntryWaiting' AND entries.source_offset > begun.begun_at
         GROUP BY entries.posting_reference
     ),
-    options AS
+    suggestions AS
     (
         SELECT
             suggested.posting_reference AS posting_reference,
-            suggested.option_number AS option_number,
+            suggested.suggestion_number AS suggestion_number,
             suggested.invoice_numbers AS invoice_numbers,
             suggested.abas_open_item_ids AS abas_open_item_ids,
             suggested.part_amounts AS part_amounts,
+            suggested.open_amounts AS open_amounts,
+            suggested.suggestion_code AS suggestion_code,
             suggested.kind AS kind,
             suggested.rule AS rule,
             suggested.agrees AS agrees,
@@ -52,24 +54,26 @@ FROM
         waiting.waits_in AS waits_in,
         waiting.reason AS reason,
         waiting.detail AS detail,
-        options.option_number AS option_number,
-        options.invoice_numbers AS invoice_numbers,
-        options.abas_open_item_ids AS abas_open_item_ids,
-        options.part_amounts AS part_amounts,
-        options.kind AS kind,
-        options.rule AS rule,
-        options.agrees AS agrees,
-        options.differs AS differs
+        suggestions.suggestion_number AS suggestion_number,
+        suggestions.invoice_numbers AS invoice_numbers,
+        suggestions.abas_open_item_ids AS abas_open_item_ids,
+        suggestions.part_amounts AS part_amounts,
+        suggestions.open_amounts AS open_amounts,
+        suggestions.suggestion_code AS suggestion_code,
+        suggestions.kind AS kind,
+        suggestions.rule AS rule,
+        suggestions.agrees AS agrees,
+        suggestions.differs AS differs
     FROM fct_waiting AS waiting
-    LEFT JOIN options
-        ON options.posting_reference = waiting.posting_reference AND options.told_at = waiting.source_offset
+    LEFT JOIN suggestions
+        ON suggestions.posting_reference = waiting.posting_reference AND suggestions.told_at = waiting.source_offset
     WHERE {abas_customer_id:String} = '' OR waiting.abas_customer_id = {abas_customer_id:String}
     UNION ALL
     SELECT
         waiting_since, '', '', paytrace_transaction_id, signed_minor, toString(currency), invoice_number, 'payments',
-        toString(reason), detail, 0, emptyArrayString(), emptyArrayString(), emptyArrayInt64(), '', '', emptyArrayString(),
-        emptyArrayString()
+        toString(reason), detail, 0, emptyArrayString(), emptyArrayString(), emptyArrayInt64(), emptyArrayInt64(), '', '', '',
+        emptyArrayString(), emptyArrayString()
     FROM rpt_unrecognized_now
     WHERE {abas_customer_id:String} = ''
 )
-ORDER BY waiting_since, posting_reference, paytrace_transaction_id, option_number
+ORDER BY waiting_since, posting_reference, paytrace_transaction_id, suggestion_number

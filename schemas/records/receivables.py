@@ -181,18 +181,19 @@ class RefundMatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchSuggested:
-    """One option for a receipt that waits: the money may belong to these open items, and a person decides."""
+    """One suggestion for a receipt that waits: the money may belong to these open items, and a person decides."""
 
     posting_reference: str
     paytrace_transaction_id: str
     abas_customer_id: str
     amount_minor: int
     currency: str
-    option_number: int
-    option_count: int
+    suggestion_number: int
+    suggestion_count: int
     abas_open_item_ids: tuple[str, ...]
     invoice_numbers: tuple[str, ...]
     part_amounts: tuple[int, ...]
+    open_amounts: tuple[int, ...] = ()
     kind: str = ""
     rule: str
     rule_version: int
@@ -201,6 +202,7 @@ class MatchSuggested:
     agrees: tuple[str, ...]
     differs: tuple[str, ...]
     occurred_at: datetime
+    suggestion_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,12 +359,15 @@ class RestWriteOffReversalRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmMatch:
-    """Command of a person: take this suggestion. Key: abas_customer_id."""
+    """Command of a person: take this suggestion, as it was shown. Key: abas_customer_id."""
 
     command_id: str
     abas_customer_id: str
     posting_reference: str
     abas_open_item_ids: tuple[str, ...]
+    part_amounts: tuple[int, ...] = ()
+    currency: str = ""
+    suggestion_code: str = ""
     decided_by: str
     reason: str
     occurred_at: datetime
@@ -376,6 +381,7 @@ class RejectMatch:
     abas_customer_id: str
     posting_reference: str
     abas_open_item_ids: tuple[str, ...]
+    suggestion_code: str = ""
     decided_by: str
     reason: str
     occurred_at: datetime
@@ -418,6 +424,8 @@ class PutOnAccount:
     command_id: str
     abas_customer_id: str
     posting_reference: str
+    amount_minor: int | None = None
+    currency: str = ""
     decided_by: str
     reason: str
     occurred_at: datetime
@@ -442,6 +450,8 @@ class PostAgain:
     command_id: str
     abas_customer_id: str
     posting_reference: str
+    amount_minor: int | None = None
+    currency: str = ""
     decided_by: str
     reason: str
     occurred_at: datetime

@@ -211,6 +211,7 @@ class ConfirmDepositMatch:
     settlement_account: str
     bank_line_id: str
     line_ids: tuple[str, ...]
+    suggestion_code: str = ""
     requested_by: str
     reason: str
     requested_at: datetime
@@ -222,6 +223,8 @@ class RejectDepositMatch:
 
     settlement_account: str
     bank_line_id: str
+    line_ids: tuple[str, ...] = ()
+    suggestion_code: str = ""
     requested_by: str
     reason: str
     requested_at: datetime
@@ -380,6 +383,7 @@ class DepositMatchSuggested:
     evidence: tuple[str, ...]
     book_on: date
     occurred_at: datetime
+    suggestion_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

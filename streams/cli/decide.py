@@ -1,4 +1,4 @@
-"""`saldo decide`: a person's word on money that waits or was matched; written to the inbox, answered by the journal."""
+"""`saldo decide`: a person's decision on money that waits or was matched; the journal answers it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from streams.cli import operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
 from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
+from streams.cli.waiting import parts_of
 
 if TYPE_CHECKING:
     from streams.domain.decisions import Command
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 INBOX = "receivables.inbox.v1"
 
 ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
+CodeArgument = Annotated[str | None, typer.Argument(help="Code of the suggestion, as `saldo waiting` shows it.")]
+InvoiceOption = Annotated[
+    list[str] | None, typer.Option("--invoice", help="Instead of the code: the invoices of the suggestion, each once.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,28 +48,27 @@ def register(app: typer.Typer) -> None:
 def confirm(
     reference: ReferenceArgument,
     why: WhyOption,
-    option: Annotated[int | None, typer.Option("--option", min=1, help="Which of several suggestions.")] = None,
+    code: CodeArgument = None,
+    invoice: InvoiceOption = None,
     by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Take a suggestion: its open items get the money."""
-    from schemas.records.receivables import ConfirmMatch
-    from streams.cli.errors import CannotRun
+    """Take a suggestion, by its code or its invoices.
 
-    rows = [row for row in _waiting(reference) if row["option_number"]]
-    if not rows:
-        raise CannotRun(f"nothing is suggested for {reference}; `saldo decide split` names the open items yourself")
-    if not option and len(rows) > 1:
-        raise CannotRun(f"{len(rows)} suggestions stand for {reference}; say which with --option (see `saldo waiting`)")
-    chosen = next((row for row in rows if row["option_number"] == (option or 1)), None)
-    if chosen is None:
-        raise CannotRun(f"{reference} has no suggestion {option}; `saldo waiting` lists them")
+    Its open items get the money. Refused when that suggestion is gone or has changed since it was shown.
+    """
+    from schemas.records.receivables import ConfirmMatch
+
+    meant = _meant(reference, code, invoice or ())
     command = ConfirmMatch(
-        **_told(by, why, chosen["abas_customer_id"]),
-        posting_reference=chosen["posting_reference"],
-        abas_open_item_ids=tuple(chosen["abas_open_item_ids"]),
+        **_told(by, why, meant["abas_customer_id"]),
+        posting_reference=meant["posting_reference"],
+        abas_open_item_ids=tuple(meant["abas_open_item_ids"]),
+        part_amounts=tuple(int(minor) for minor in meant["part_amounts"]),
+        currency=meant["currency"],
+        suggestion_code=meant["suggestion_code"],
     )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
@@ -72,24 +76,33 @@ def confirm(
 def reject(
     reference: ReferenceArgument,
     why: WhyOption,
-    option: Annotated[int | None, typer.Option("--option", min=1, help="Only this suggestion; default is all.")] = None,
+    code: CodeArgument = None,
+    invoice: InvoiceOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that is suggested for it.")] = False,
     by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Reject suggestions: they are never made again."""
+    """Reject a suggestion, by its code or its invoices.
+
+    Its open items are never suggested for this payment again. What is left is not taken by that: this payment is
+    matched by a person from now on, never unseen.
+    """
     from schemas.records.receivables import RejectMatch
     from streams.cli.errors import CannotRun
 
-    rows = [row for row in _waiting(reference) if row["option_number"] and option in (None, row["option_number"])]
+    if every and (code or invoice):
+        raise CannotRun("name one suggestion, or all of them with --all")
+    rows = _standing(reference) if every else [_meant(reference, code, invoice or ())]
     if not rows:
-        raise CannotRun(f"nothing is suggested for {reference}{f' as option {option}' if option else ''}")
+        raise CannotRun(f"nothing is suggested for {reference}")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
     command = RejectMatch(
         **_told(by, why, rows[0]["abas_customer_id"]),
         posting_reference=rows[0]["posting_reference"],
         abas_open_item_ids=tuple(items),
+        suggestion_code="" if every else rows[0]["suggestion_code"],
     )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
@@ -109,7 +122,7 @@ def split(
     """
     from schemas.records.receivables import SplitEntry
 
-    entry = _waiting(reference)[0]
+    entry = _entry(reference)
     items, amounts = _parts(parts, entry["abas_customer_id"], entry["currency"])
     command = SplitEntry(
         **_told(by, why, entry["abas_customer_id"]),
@@ -160,8 +173,13 @@ def on_account(
     """Post a receipt without an open item."""
     from schemas.records.receivables import PutOnAccount
 
-    entry = _waiting(reference)[0]
-    command = PutOnAccount(**_told(by, why, entry["abas_customer_id"]), posting_reference=entry["posting_reference"])
+    entry = _entry(reference)
+    command = PutOnAccount(
+        **_told(by, why, entry["abas_customer_id"]),
+        posting_reference=entry["posting_reference"],
+        amount_minor=abs(int(entry["signed_minor"])),
+        currency=entry["currency"],
+    )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -238,30 +256,105 @@ def post_again(
     """
     from schemas.records.receivables import PostAgain
 
-    entry = _waiting(reference)[0]
-    command = PostAgain(**_told(by, why, entry["abas_customer_id"]), posting_reference=entry["posting_reference"])
+    entry = _entry(reference)
+    command = PostAgain(
+        **_told(by, why, entry["abas_customer_id"]),
+        posting_reference=entry["posting_reference"],
+        amount_minor=abs(int(entry["signed_minor"])),
+        currency=entry["currency"],
+    )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
 # -- finding what is meant -----------------------------------------------------------------------------------------
 
 
-def _waiting(reference: str) -> list[dict[str, Any]]:
-    """The rows of the one waiting entry that a person means: the entry's own reference, else its payment's only one."""
+def _rows(reference: str) -> list[dict[str, Any]]:
+    """The rows of waiting entries that a person may mean: the entry's own reference, else all of its payment."""
     from streams.cli.asking import answer
-    from streams.cli.errors import CannotRun
 
     rows = [row for row in answer("waiting_with_candidates").records if row["waits_in"] == "receivables"]
     found = [row for row in rows if row["posting_reference"] == reference]
-    found = found or [row for row in rows if row["paytrace_transaction_id"] == reference]
-    references = list(dict.fromkeys(row["posting_reference"] for row in found))
+    return found or [row for row in rows if row["paytrace_transaction_id"] == reference]
+
+
+def _entry(reference: str) -> dict[str, Any]:
+    """The one entry that a person means: the one that waits, else the one there is.
+
+    What does not wait is asked for all the same, because the journal answers with who decided about it before.
+    """
+    from streams.cli.asking import answer
+    from streams.cli.errors import CannotRun
+
+    rows = _rows(reference) or [dict(row) for row in answer("entries_of", id=reference).records]
+    rows = [row for row in rows if row["posting_reference"] == reference] or rows
+    references = list(dict.fromkeys(row["posting_reference"] for row in rows))
     if not references:
-        raise CannotRun(
-            f"{reference} does not wait; `saldo waiting` lists what does, `saldo explain {reference}` the rest"
-        )
+        raise CannotRun(_not_here(reference))
+    if len(references) > 1:
+        raise CannotRun(f"{reference} has several entries: {', '.join(references)}; name one of them")
+    return rows[0]
+
+
+def _not_here(reference: str) -> str:
+    """Why nothing can be decided here about a reference that is no entry."""
+    from projections.words import in_words
+    from streams.cli.asking import answer
+
+    for row in answer("waiting_with_candidates").records:
+        if reference in (row["posting_reference"], row["paytrace_transaction_id"]):
+            why = f"{in_words(str(row['reason']))}: {row['detail']}"
+            return f"{reference} waits in {row['waits_in']}, not for an open item ({why}); see `saldo decide -h`"
+    return f"{reference} does not wait; `saldo waiting` lists what does, `saldo explain {reference}` the rest"
+
+
+def _standing(reference: str) -> list[dict[str, Any]]:
+    """What is suggested now for the one entry that a person means."""
+    from streams.cli.errors import CannotRun
+
+    rows = [row for row in _rows(reference) if row["suggestion_number"]]
+    references = list(dict.fromkeys(row["posting_reference"] for row in rows))
     if len(references) > 1:
         raise CannotRun(f"{reference} has several entries that wait: {', '.join(references)}; name one of them")
-    return found
+    return rows
+
+
+def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[str, Any]:
+    """The suggestion that a person names, with its meaning as it was shown, whether it stands or not.
+
+    One that does not stand is asked for all the same: the journal refuses it, and says what became of it.
+    """
+    from streams.cli.asking import answer
+    from streams.cli.errors import CannotRun
+
+    if bool(code) == bool(invoices):
+        raise CannotRun(f"name one suggestion by its code, or by --invoice: {_named(reference)}")
+    ever = [dict(row) for row in answer("suggestions_of", id=reference).records]
+    if code:
+        found = [row for row in ever if row["suggestion_code"] == code.strip().upper()]
+    else:
+        wanted = sorted(number.strip().upper() for number in invoices)
+        standing = _standing(reference)
+        found = [row for row in standing or ever if sorted(map(str.upper, row["invoice_numbers"])) == wanted]
+        found = found if standing else found[:1]
+    if not found:
+        _entry(reference)
+        what = code or f"invoice {', '.join(invoices)}"
+        raise CannotRun(f"{what} is no suggestion for {reference}: {_named(reference)}")
+    if len(found) > 1 and not code:
+        raise CannotRun(f"{len(found)} suggestions are of these invoices; say which by its code: {_named(reference)}")
+    if len({row["posting_reference"] for row in found}) > 1:
+        raise CannotRun(f"{reference} has several entries with this suggestion; name one posting reference")
+    return found[0]
+
+
+def _named(reference: str) -> str:
+    """The suggestions that stand, with their codes, for whoever has to say which."""
+    rows = _standing(reference)
+    if not rows:
+        _entry(reference)
+        return f"nothing is suggested for {reference}; `saldo decide split` names the open items yourself"
+    return ", ".join(f"{row['suggestion_code']} ({parts_of(row)})" for row in rows)
 
 
 def _item(number: str, customer: str) -> dict[str, Any]:

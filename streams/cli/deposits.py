@@ -1,4 +1,4 @@
-"""`saldo deposits`: an operator's word on a deposit. Each becomes an event with who, when and why; refusals too."""
+"""`saldo deposits`: an operator's decision on a deposit. Each becomes an event with who, when and why; refusals too."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
 def confirm(
     bank_line: BankLine,
     why: WhyOption,
-    lines: Annotated[
-        list[str] | None, typer.Argument(help="Lines that it pays out; none means those that are suggested.")
+    what: Annotated[
+        list[str] | None, typer.Argument(help="Code of its suggestion, or the lines that it pays out.")
     ] = None,
     by: ByOption = None,
     account: AccountOption = None,
@@ -43,13 +43,20 @@ def confirm(
 ) -> None:
     """Say what a bank line pays out.
 
-    It counts whatever the rules say, and a difference is booked in your name.
+    It counts whatever the rules say, and a difference is booked in your name. A suggestion that is gone or has changed
+    since it was shown is refused.
     """
     from schemas.records.settlement import ConfirmDepositMatch
+    from streams.cli.errors import CannotRun
 
     told = _told(account, by, why)
+    if not what:
+        raise CannotRun(f"say what {bank_line} pays out: the code of its suggestion, or the lines; {_named(bank_line)}")
+    lines, code = tuple(what), ""
+    if len(what) == 1 and (meant := _meant(bank_line, what[0], told["settlement_account"])):
+        lines, code = tuple(meant["suggested_ids"]), meant["suggestion_code"]
     _ask(
-        ConfirmDepositMatch(bank_line_id=bank_line, line_ids=tuple(lines or ()), **told),
+        ConfirmDepositMatch(bank_line_id=bank_line, line_ids=lines, suggestion_code=code, **told),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -58,6 +65,7 @@ def confirm(
 
 def reject(
     bank_line: BankLine,
+    code: Annotated[str, typer.Argument(help="Code of the suggestion, as `saldo report deposit_breaks` shows it.")],
     why: WhyOption,
     by: ByOption = None,
     account: AccountOption = None,
@@ -67,9 +75,15 @@ def reject(
 ) -> None:
     """Turn down what is suggested; it is not suggested again."""
     from schemas.records.settlement import RejectDepositMatch
+    from streams.cli.errors import CannotRun
 
+    told = _told(account, by, why)
+    meant = _meant(bank_line, code, told["settlement_account"])
+    if meant is None:
+        raise CannotRun(f"{code} is no suggestion for {bank_line}; {_named(bank_line)}")
+    lines = tuple(meant["suggested_ids"])
     _ask(
-        RejectDepositMatch(bank_line_id=bank_line, **_told(account, by, why)),
+        RejectDepositMatch(bank_line_id=bank_line, line_ids=lines, suggestion_code=meant["suggestion_code"], **told),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -137,6 +151,29 @@ def accept_fees(
     _ask(AcceptFeeSchedule(version=version, **_told(account, by, why)), wait_s, bootstrap_servers, schema_registry_url)
 
 
+def _meant(bank_line: str, code: str, account: str) -> dict[str, Any] | None:
+    """The suggestion of this code with its lines, whether it stands or not; None if there never was one."""
+    from streams.cli.asking import answer
+    from streams.domain.suggestion_codes import is_code
+
+    wanted = code.strip().upper()
+    if not is_code(wanted):
+        return None
+    rows = answer("suggestions_of_a_bank_line", id=bank_line).records
+    found = [row for row in rows if (row["suggestion_code"], row["settlement_account"]) == (wanted, account)]
+    return found[0] if found else None
+
+
+def _named(bank_line: str) -> str:
+    """What is suggested for a bank line now, with its code."""
+    from streams.cli.asking import answer
+
+    rows = [row for row in answer("deposit_breaks").records if row["id"] == bank_line and row["suggestion_code"]]
+    if not rows:
+        return "nothing is suggested for it"
+    return f"suggested is {rows[0]['suggestion_code']}: {', '.join(rows[0]['suggested_ids'])}"
+
+
 def _told(account: str | None, by: str | None, why: str) -> dict[str, Any]:
     from streams.settings import load_settings
 
@@ -181,7 +218,8 @@ def _said(event: Any) -> str:
             paid, fee = Money(event.deposit_minor, event.currency), Money(event.fee_minor, event.currency)
             return f"{event.bank_line_id}: {paid} pays out {len(event.line_ids)} lines, difference {fee}"
         case DepositMatchSuggested():
-            return f"{event.bank_line_id}: {len(event.line_ids)} lines are suggested, {'; '.join(event.evidence)}"
+            what = f"{len(event.line_ids)} lines are suggested as {event.suggestion_code}"
+            return f"{event.bank_line_id}: {what}, {'; '.join(event.evidence)}"
         case DepositBreakFound():
             return f"{event.bank_line_id} is a break: {event.detail}"
         case DepositMatchRejected():

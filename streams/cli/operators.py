@@ -1,7 +1,7 @@
-"""What every command with an operator's word has in common: who and why, a group of commands, and the answer.
+"""What every operator command has in common: who and why, a group of commands, and the answer.
 
-For `saldo decide`, `saldo deposits` and `saldo dlq`. A word is written to an inbox and kept for ever, so nobody's is
-written without a name and a reason.
+For `saldo decide`, `saldo deposits` and `saldo dlq`. A command is written to an inbox and kept for ever, so none is
+written without a name and a reason; empty and placeholder words are neither (schemas/attribution.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,32 @@ if TYPE_CHECKING:
 REFUSED, UNANSWERED = 1, 4
 WAIT_S = 30.0
 
-WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept for ever.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Whose word it is; default is the user of this terminal.")]
+
+def _reason(why: str) -> str:
+    from schemas.attribution import reason_problem
+
+    return _said("--why", why, reason_problem(why))
+
+
+def _name(by: str | None) -> str | None:
+    from schemas.attribution import name_problem
+
+    return by if by is None else _said("--by", by, name_problem(by))
+
+
+def _said(option: str, text: str, problem: str) -> str:
+    """The text itself. Raises: CannotRun when it says nothing."""
+    from streams.cli.errors import CannotRun
+
+    if problem:
+        raise CannotRun(f"{option} {problem}")
+    return text
+
+
+WhyOption = Annotated[str, typer.Option("--why", callback=_reason, help="Why, in words; it is kept for ever.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", callback=_name, help="Who decides; default is the user of this terminal.")
+]
 WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the answer; 0 does not wait.")]
 
 
@@ -35,8 +59,14 @@ def add_group(app: typer.Typer, name: str, about: str, commands: Mapping[str, Ca
 
 
 def person(by: str | None) -> str:
-    """Whose word it is."""
-    return by or getpass.getuser()
+    """Who decides.
+
+    Raises: CannotRun when that names nobody.
+    """
+    from schemas.attribution import name_problem
+
+    who = getpass.getuser() if by is None else by
+    return _said("--by", who, name_problem(who))
 
 
 def ask(

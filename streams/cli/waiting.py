@@ -28,7 +28,7 @@ def waiting(
 ) -> None:
     """List the money that waits, and what is suggested for it.
 
-    Longest waiting first; the options are numbered as `saldo decide confirm` takes them.
+    Longest waiting first; each suggestion has the code that `saldo decide confirm` and `reject` take.
     """
     from projections import reports
     from streams.cli.asking import answer
@@ -55,8 +55,8 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
         if place != last:
             typer.echo(("" if last is None else "\n") + "\n".join(_heading(entry, row)))
             last = place
-        if row["option_number"]:
-            typer.echo(_option(row))
+        if row["suggestion_number"]:
+            typer.echo(_suggestion(row))
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
@@ -84,16 +84,20 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _option(row: dict[str, Any]) -> str:
+def parts_of(row: dict[str, Any]) -> str:
+    """What a suggestion gives to which invoice, e.g. RE-1 60.00 USD + RE-2 40.00 USD."""
     from schemas.money import Money
 
-    parts = " + ".join(
+    return " + ".join(
         f"{invoice} {Money(int(minor), row['currency'])}"
         for invoice, minor in zip(row["invoice_numbers"], row["part_amounts"], strict=True)
     )
+
+
+def _suggestion(row: dict[str, Any]) -> str:
     kind = f", {row['kind'].replace('_', ' ')}" if row["kind"] else ""
     evidence = "; ".join([*row["agrees"], *(f"but {difference}" for difference in row["differs"])])
-    return f"    {row['option_number']}) {parts}   ({row['rule']}{kind}: {evidence})"
+    return f"    {row['suggestion_code']}  {parts_of(row)}   ({row['rule']}{kind}: {evidence})"
 
 
 def _named(row: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ DEPOSITS = (
 )
 DAYS_SHOWN = 3
 
-SUGGESTED = ("entry", "amount", "", "option", "invoices", "what")
+SUGGESTED = ("entry", "amount", "", "code", "invoices", "what")
 SHOWN = 5
 
 
@@ -65,7 +65,7 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
         ask("posted_waiting_parked_and_for_how_long"), ("standing", "place", "reason"), "item_count", "amount"
     )
     _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), standing)
-    suggested = [row for row in ask("waiting_with_candidates") if row["option_number"]]
+    suggested = [row for row in ask("waiting_with_candidates") if row["suggestion_number"]]
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
         _print_bridge(console, bridge)
@@ -130,7 +130,7 @@ def _suggested(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["posting_reference"]),
         str(row["signed"]),
         str(row["currency"]),
-        str(row["option_number"]),
+        str(row["suggestion_code"]),
         ", ".join(row["invoice_numbers"]),
         kind,
     )

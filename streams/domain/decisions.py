@@ -1,21 +1,26 @@
 """What a person may decide about a customer's money: take a suggestion or reject it, divide, write off, undo, repeat.
 
 For the finance people behind `saldo decide`. Every command leaves one event with who, when and why, also a refused one,
-and is decided once however often it arrives. Whatever is decided, an item is never asked for more than it has open, and
-a person's word about money that abas may hold any moment is refused rather than guessed.
+and is decided once however often it arrives; one without a name or a reason is refused. A command says what it means by
+open items and amounts, never by a position in a list, and is refused if that is not what is suggested now. Whatever is
+decided, an item is never asked for more than it has open, and a decision about money that abas may hold any moment is
+refused rather than guessed.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, assert_never
 
 import yaml
 
+from schemas.attribution import why_not_attributed
 from schemas.business_day import business_day
 from schemas.money import Money
 from schemas.records.receivables import (
@@ -39,6 +44,7 @@ from streams.domain.allocation import applied, divided_by_hand, put_on_account, 
 from streams.domain.availability import available_minor, holders_of
 from streams.domain.entries import Event
 from streams.domain.entry import Entry, EntryStatus, State
+from streams.domain.evidence import evidence
 from streams.domain.families import receipt_to_reverse, unclaimed_minor
 from streams.domain.matching_rules import Option, Part
 
@@ -47,6 +53,7 @@ Command: TypeAlias = (
 )
 LIMITS_FILE = Path(__file__).with_name("write_off_limits.yaml")
 BY_HAND = "by-hand"
+_PART = re.compile(r"S\d+$")  # a part of a divided entry; the decision was about the whole
 
 _DECISIONS: Mapping[type, Decision] = {
     ConfirmMatch: Decision.CONFIRM,
@@ -92,7 +99,10 @@ def decide_command(state: State, command: Command) -> tuple[Event, ...]:
     """
     if command.command_id in state.command_ids:
         return ()
-    answer = _answer(state, command)
+    missing = why_not_attributed(command.decided_by, command.reason)
+    answer = Answer(_named_reference(command), _named_items(command), refused=missing)
+    if not missing:
+        answer = _answer(state, command)
     told: dict[str, Any] = {
         "command_id": command.command_id,
         "abas_customer_id": command.abas_customer_id,
@@ -126,11 +136,14 @@ def _answer(state: State, command: Command) -> Answer:
         case ConfirmMatch():
             return _confirm(state, receipt, command)
         case RejectMatch():
-            return _reject(receipt, command)
+            return _reject(state, receipt, command)
         case SplitEntry():
             return _split(state, receipt, command)
         case PutOnAccount():
             reference, at = receipt.posting_reference, command.occurred_at
+            changed = _amount_changed(receipt, command.amount_minor, command.currency)
+            if changed:
+                return Answer(reference, refused=changed)
             events = put_on_account(state, receipt, reference, receipt.amount_minor, at, command.decided_by)
             return Answer(reference, events=events)
         case _:
@@ -138,7 +151,37 @@ def _answer(state: State, command: Command) -> Answer:
 
 
 def _named_items(command: Command) -> tuple[str, ...]:
+    if isinstance(command, WriteOffRest):
+        return (command.abas_open_item_id,)
     return command.abas_open_item_ids if isinstance(command, ConfirmMatch | RejectMatch | SplitEntry) else ()
+
+
+def _named_reference(command: Command) -> str:
+    return "" if isinstance(command, WriteOffRest) else command.posting_reference
+
+
+def _decided_before(state: State, *subjects: str) -> str:
+    """Who decided last about an entry, or about what it is a part of; empty if nobody did. For the end of a refusal.
+
+    Shapes: subjects are posting references or open item ids; the first that was decided about counts.
+    """
+    for subject in subjects:
+        last = state.decided.get(subject) or state.decided.get(_PART.sub("", subject))
+        if last is not None:
+            what = last.decision.value.lower().replace("_", " ")
+            at = last.occurred_at.astimezone(UTC)
+            return f"; {last.decided_by} decided {what} at {at:%Y-%m-%d %H:%M} UTC: {last.reason}"
+    return ""
+
+
+def _amount_changed(entry: Entry, amount_minor: int | None, currency: str) -> str:
+    """Why an entry is not the money that a person saw; empty if it is."""
+    if amount_minor is None or (amount_minor, currency) == (entry.amount_minor, entry.currency):
+        return ""
+    now, then = Money(entry.amount_minor, entry.currency), f"{amount_minor} minor units of {currency or 'no currency'}"
+    if re.fullmatch("[A-Z]{3}", currency):
+        then = str(Money(amount_minor, currency))
+    return f"{entry.posting_reference} has changed since: it is {now}, decided about was {then}"
 
 
 def _waiting_receipt(state: State, reference: str) -> tuple[Entry | None, str]:
@@ -148,34 +191,85 @@ def _waiting_receipt(state: State, reference: str) -> tuple[Entry | None, str]:
         return None, f"this customer has no entry {reference}"
     if not entry.is_receipt:
         return None, f"{reference} takes money back; only a receipt is matched with open items"
+    before = _decided_before(state, reference)
     match entry.status:
         case EntryStatus.WAITING:
             waits_for = state.entries.get(entry.released_by or "")
             if waits_for is not None and waits_for.status is not EntryStatus.POSTED:
-                return None, f"{reference} waits until abas holds {waits_for.posting_reference}"
+                return None, f"{reference} waits until abas holds {waits_for.posting_reference}{before}"
             return entry, ""
         case EntryStatus.REQUESTED:
-            return None, f"{reference} is being posted"
+            return None, f"{reference} is being posted{before}"
         case EntryStatus.POSTED:
-            return None, f"{reference} is posted already; unmatch it first"
+            return None, f"{reference} is posted already; unmatch it first{before}"
         case EntryStatus.NETTED:
-            return None, f"{reference} cancelled out before it was posted"
+            return None, f"{reference} cancelled out before it was posted{before}"
         case EntryStatus.SPLIT:
-            return None, f"{reference} is divided; decide about its parts"
+            return None, f"{reference} is divided; decide about its parts{before}"
         case _:
             assert_never(entry.status)
 
 
 def _confirm(state: State, receipt: Entry, command: ConfirmMatch) -> Answer:
     reference, items = receipt.posting_reference, command.abas_open_item_ids
+    if not items or len(items) != len(command.part_amounts):
+        return Answer(reference, items, refused="say which open items get how much; `saldo waiting` shows it")
     suggested = next((option for option in receipt.options if option.abas_open_item_ids == items), None)
     if suggested is None:
-        return Answer(reference, items, refused=f"{reference} is not, or no longer, suggested for these open items")
+        return Answer(reference, items, refused=_gone(state, receipt, items, command.suggestion_code))
+    if not _is_meant(suggested, command):
+        return Answer(reference, items, refused=_changed(suggested, command))
     option = _option(state, suggested)
     refused = _too_much(state, option.parts)
     if refused:
         return Answer(reference, items, refused=refused)
     return Answer(reference, items, applied(state, receipt, option, command.occurred_at, command.decided_by))
+
+
+def _is_meant(suggested: MatchSuggested, command: ConfirmMatch) -> bool:
+    """Whether a suggestion still says what a person saw: amounts and currency, and the code where one was shown."""
+    same = (suggested.part_amounts, suggested.currency) == (command.part_amounts, command.currency)
+    return same and command.suggestion_code in ("", suggested.suggestion_code)
+
+
+def _changed(suggested: MatchSuggested, command: ConfirmMatch) -> str:
+    asked = f"suggestion {command.suggestion_code}" if command.suggestion_code else "what is to be confirmed"
+    return (
+        f"{asked} of {suggested.posting_reference} has changed: now it is {_shown(suggested)}; look at it again and "
+        "confirm that one if it is right"
+    )
+
+
+def _gone(state: State, receipt: Entry, items: tuple[str, ...], code: str) -> str:
+    """That a suggestion does not stand, what became of its open items, and what stands instead."""
+    reference = receipt.posting_reference
+    which = f" (suggestion {code})" if code else ""
+    refused = f"{reference} is not, or no longer, suggested for these open items{which}"
+    available = available_minor(state)
+    for item_id in items:
+        item = state.items.get(item_id)
+        if item is None:
+            refused += f"; this customer has no open item {item_id}"
+        elif (receipt.owner, item_id) in state.ruled_out:
+            refused += f"; invoice {item.invoice_number} ({item_id}) was ruled out{_decided_before(state, reference)}"
+        elif item_id not in available:
+            holders = holders_of(state, item_id)
+            by = f", {holders[-1].posting_reference} has it" if holders else ""
+            decided = _decided_before(state, *(one.posting_reference for one in reversed(holders)))
+            refused += f"; invoice {item.invoice_number} ({item_id}) has nothing left to be paid{by}{decided}"
+    standing = " or ".join(_shown(option) for option in receipt.options)
+    return f"{refused}; suggested now: {standing or 'nothing'}"
+
+
+def _shown(suggested: MatchSuggested) -> str:
+    """A suggestion with its code, as a person compares it with what `saldo waiting` showed."""
+    opens = suggested.open_amounts or suggested.part_amounts
+    parts = [
+        f"{number} {Money(minor, suggested.currency)}"
+        + ("" if minor == left else f" of {Money(left, suggested.currency)}")
+        for number, minor, left in zip(suggested.invoice_numbers, suggested.part_amounts, opens, strict=True)
+    ]
+    return f"{suggested.suggestion_code} ({' + '.join(parts)})"
 
 
 def _option(state: State, suggested: MatchSuggested) -> Option:
@@ -190,12 +284,14 @@ def _option(state: State, suggested: MatchSuggested) -> Option:
     )
 
 
-def _reject(receipt: Entry, command: RejectMatch) -> Answer:
-    reference = receipt.posting_reference
-    suggested = tuple(dict.fromkeys(item for option in receipt.options for item in option.abas_open_item_ids))
-    items = command.abas_open_item_ids or suggested
-    if not items or not set(items) <= set(suggested):
-        return Answer(reference, items, refused=f"{reference} is not, or no longer, suggested for these open items")
+def _reject(state: State, receipt: Entry, command: RejectMatch) -> Answer:
+    reference, items, code = receipt.posting_reference, command.abas_open_item_ids, command.suggestion_code
+    if not items:
+        return Answer(reference, refused="say which open items are not meant; `saldo waiting` shows what is suggested")
+    meant = [option for option in receipt.options if code in ("", option.suggestion_code)]
+    suggested = {item for option in meant for item in option.abas_open_item_ids}
+    if not set(items) <= suggested:
+        return Answer(reference, items, refused=_gone(state, receipt, items, code))
     return Answer(reference, items)
 
 
@@ -208,8 +304,10 @@ def _split(state: State, receipt: Entry, command: SplitEntry) -> Answer:
     refused = _too_much(state, tuple(part for part in parts if isinstance(part, Part)))
     if refused:
         return Answer(reference, items, refused=refused)
-    said = (f"divided by {command.decided_by}: {command.reason}",)
-    option = Option(parts=(), rule=BY_HAND, agrees=said)
+    chosen = tuple(item for item in dict.fromkeys(items) if item)
+    found = evidence(receipt, chosen, state.items, available_minor(state))
+    said = (f"divided by {command.decided_by}: {command.reason}", *found.agrees)
+    option = Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs)
     events = divided_by_hand(state, receipt, parts, option, command.occurred_at, command.decided_by)
     return Answer(reference, items, events)
 
@@ -269,7 +367,8 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     elif not payers:
         refused = f"nothing of invoice {item.invoice_number} is paid, so there is no rest to write off"
     elif not 0 < minor <= left:
-        refused = f"invoice {item.invoice_number} has {Money(left, item.currency)} left"
+        before_by = _decided_before(state, item_id)
+        refused = f"invoice {item.invoice_number} has {Money(left, item.currency)} left{before_by}"
     elif before + minor > limit:
         refused = (
             f"{Money(before + minor, item.currency)} is above the limit of {Money(limit, item.currency)} "
@@ -308,7 +407,7 @@ def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
     if any(one.reverses == reference and one.is_at_abas for one in state.write_offs.values()):
         why_not = f"{reference} is taken back already"
     if why_not:
-        return Answer(reference, items, refused=why_not)
+        return Answer(reference, items, refused=why_not + _decided_before(state, reference))
     asked = RestWriteOffReversalRequested(
         posting_reference=_free_reference(state.write_offs, f"{reference}U"),
         paytrace_transaction_id=known.transaction_id,
@@ -336,7 +435,11 @@ def _post_again(state: State, command: PostAgain) -> Answer:
         return Answer(reference, refused=f"{reference} {why_not}")
     items = () if entry.abas_open_item_id is None else (entry.abas_open_item_id,)
     if not entry.is_refused:
-        return Answer(reference, items, refused=f"{reference} was not refused by abas, so there is nothing to repeat")
+        why_not = f"{reference} was not refused by abas, so there is nothing to repeat"
+        return Answer(reference, items, refused=why_not + _decided_before(state, reference))
+    changed = _amount_changed(entry, command.amount_minor, command.currency)
+    if changed:
+        return Answer(reference, items, refused=changed)
     if entry.is_receipt:
         item_id = entry.abas_open_item_id
         parts = () if item_id is None else (Part(state.items[item_id], entry.amount_minor),)
@@ -356,7 +459,7 @@ def _unmatch(state: State, command: UnmatchEntry) -> Answer:
     item = () if entry is None or entry.abas_open_item_id is None else (entry.abas_open_item_id,)
     why_not = _not_to_unmatch(state, reference, entry)
     if entry is None or why_not:
-        return Answer(reference, item, refused=why_not)
+        return Answer(reference, item, refused=why_not + _decided_before(state, reference))
     is_posted = entry.status is EntryStatus.POSTED
     unmatched = EntryUnmatched(
         posting_reference=reference,

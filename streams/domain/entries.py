@@ -103,7 +103,9 @@ def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
             options = entry.options if entry.reason is None else ()
             return replace(entry, status=EntryStatus.WAITING, reason=event.reason, detail=event.detail, options=options)
         case MatchSuggested():
-            return replace(entry, reason=None, options=(*(() if event.option_number == 1 else entry.options), event))
+            return replace(
+                entry, reason=None, options=(*(() if event.suggestion_number == 1 else entry.options), event)
+            )
         case PaymentMatched():
             return replace(entry, abas_open_item_id=event.abas_open_item_id, item_invoice_number=event.invoice_number)
         case EntryPutOnAccount():
@@ -178,14 +180,19 @@ def _unmatched(entries: dict[str, Entry], event: EntryUnmatched) -> dict[str, En
 
 
 def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
-    """Remember the command, and what a person ruled out for this payment."""
+    """Remember the command, who decided last about what, and what a person ruled out for this payment."""
     state = replace(state, command_ids=state.command_ids | {event.command_id})
+    if isinstance(event, DecisionRefused):
+        return state
+    subjects = [event.posting_reference]
+    if event.decision is Decision.WRITE_OFF:
+        subjects += event.abas_open_item_ids
+    state = replace(state, decided={**state.decided, **dict.fromkeys(subjects, event)})
     entry = state.entries.get(event.posting_reference)
-    rules_out = event.decision in (Decision.REJECT, Decision.UNMATCH) and isinstance(event, DecisionTaken)
-    if entry is None or not rules_out:
+    if entry is None or event.decision not in (Decision.REJECT, Decision.UNMATCH):
         return state
     pairs = frozenset((entry.owner, item) for item in event.abas_open_item_ids if item)
-    return replace(state, ruled_out=state.ruled_out | pairs)
+    return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {entry.owner})
 
 
 def _write_offs_after(write_offs: dict[str, WriteOff], event: WriteOffEvent) -> dict[str, WriteOff]:

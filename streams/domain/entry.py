@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
-from schemas.records.receivables import EntryDirection, MatchSuggested, OpenItemRecorded
+from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
 
 
 class EntryKind(StrEnum):
@@ -159,7 +159,9 @@ class WriteOff:
 class State:
     """One customer. Shapes: items by abas_open_item_id, entries by posting reference in order of arrival.
 
-    ruled_out are pairs of payment and open item that a person said don't belong together.
+    ruled_out are pairs of payment and open item that a person said don't belong together; held are the payments of
+    which a person has rejected or undone anything, so that only a person matches their money.
+    decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     """
 
     abas_customer_id: str = ""
@@ -169,6 +171,8 @@ class State:
     write_offs: dict[str, WriteOff] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
     ruled_out: frozenset[tuple[str, str]] = frozenset()
+    held: frozenset[str] = frozenset()
+    decided: dict[str, DecisionTaken] = field(default_factory=dict)
 
 
 INITIAL = State(items={}, entries={})

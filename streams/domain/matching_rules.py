@@ -3,7 +3,8 @@
 For whoever posts money: the matching engine looks for answers, and this module says which of them are certain enough to
 be posted unseen. Certain is, to the cent: the one item of this amount, among those that the payment names if it names
 any; all the invoices that it names together; the only sum of this customer's items, if it names nothing; and payments
-that name one invoice and together pay it. Everything else is a suggestion or waits with the reason.
+that name one invoice and together pay it. Everything else is a suggestion or waits with the reason. A payment of which
+a person has rejected or undone anything is held: a no is never a yes to what is left, so none of it is posted unseen.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from schemas.records.receivables import OpenItemRecorded
 from schemas.references import normalised_invoice
 from streams.domain.availability import available_minor
 from streams.domain.entry import Entry, EntryKind, State
+from streams.domain.evidence import evidence, number_of
 from streams.domain.families import remaining_minor
+from streams.domain.matching.differences import difference_kind, transposed
 from streams.domain.matching.results import Match, Outcome, Status
 from streams.domain.matching.rules import Need
 from streams.domain.open_item_lines import compare, item_line, named_invoices, receipt_line, rules
@@ -88,6 +91,7 @@ class Matching:
     def __init__(self, state: State, receipts: Sequence[Entry]):
         self._items = state.items
         self._ruled_out = state.ruled_out
+        self._held = state.held
         self._available = available_minor(state)
         self._known = frozenset(normalised_invoice(item.invoice_number) or "" for item in state.items.values())
         self._receipts = tuple(receipts)
@@ -130,9 +134,17 @@ class Matching:
         best = self._option(receipt, match)
         equal = [item for item in pool if self._available[item.abas_open_item_id] == amount.minor]
         if _is_certain(receipt, match, named, self._numbers(match), len(equal)):
-            return Found(best, waits)
+            if receipt.owner not in self._held:
+                return Found(best, waits)
+            waits = Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt))
         others = tuple(self._others(receipt, match, best))
         return Found(None, waits, (best, *others)[:MOST_OPTIONS])
+
+    def _left_to_a_person(self, receipt: Entry) -> str:
+        out = sorted(item_id for owner, item_id in self._ruled_out if owner == receipt.owner and item_id in self._items)
+        names = ", ".join(f"{self._items[item_id].invoice_number} ({item_id})" for item_id in out)
+        what = f"ruled out {names} for this payment" if names else "took this payment back from the customer's account"
+        return f"a person {what}; what fits besides is for a person to confirm"
 
     def _pool(self, receipt: Entry, named: frozenset[str]) -> list[OpenItemRecorded]:
         """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does.
@@ -145,7 +157,7 @@ class Matching:
             item
             for item in self._open_to(receipt)
             if item.currency == receipt.currency
-            and (_number(item) in named if named else self._available[item.abas_open_item_id] <= reach)
+            and (number_of(item) in named if named else self._available[item.abas_open_item_id] <= reach)
         ]
 
     def _open_to(self, receipt: Entry) -> Iterator[OpenItemRecorded]:
@@ -158,21 +170,38 @@ class Matching:
         if len(equal) > 1:
             numbers = ", ".join(f"{item.invoice_number} ({item.abas_open_item_id})" for item in equal)
             return Waits(WaitingReason.SEVERAL_OPEN_ITEMS, f"{len(equal)} open items of exactly {amount}: {numbers}")
+        foreign = self._in_another_currency(receipt, named, pool)
+        if foreign:
+            numbers = ", ".join(f"{item.invoice_number} in {item.currency}" for item in foreign)
+            items = "open item" if len(foreign) == 1 else "open items"
+            return Waits(WaitingReason.CURRENCY_DIFFERS, f"payment in {receipt.currency} ({amount}), {items} {numbers}")
         if not named:
             detail = f"no open item of exactly {amount}{self._nearest(amount, pool)}"
             return Waits(WaitingReason.NO_OPEN_ITEM, detail)
         numbers = ", ".join(sorted(named))
         invoices = f"invoice {numbers}" if len(named) == 1 else f"invoices {numbers}"
-        open_items = [item for item in self._open_to(receipt) if _number(item) in named]
-        if open_items:
-            opens = ", ".join(str(Money(self._available[item.abas_open_item_id], item.currency)) for item in open_items)
-            verb = "has" if len(named) == 1 else "have"
+        verb = "has" if len(named) == 1 else "have"
+        if pool:
+            opens = ", ".join(str(Money(self._available[item.abas_open_item_id], item.currency)) for item in pool)
             detail = f"{invoices} {verb} {opens} open, the payment is {amount}"
             return Waits(WaitingReason.AMOUNT_DIFFERS, detail)
-        if any(_number(self._items[item_id]) in named for item_id in self._available):
+        if any(number_of(self._items[item_id]) in named for item_id in self._available):
             return Waits(WaitingReason.NO_OPEN_ITEM, f"{invoices}: ruled out for this payment by a person")
-        verb = "has" if len(named) == 1 else "have"
         return Waits(WaitingReason.NO_OPEN_ITEM, f"{invoices} {verb} no open item left")
+
+    def _in_another_currency(
+        self, receipt: Entry, named: frozenset[str], pool: Sequence[OpenItemRecorded]
+    ) -> list[OpenItemRecorded]:
+        """Open items that keep a receipt waiting by their currency: those that it names, else those of its amount.
+
+        A payment that names nothing and could pay an item of its own currency is no question of currencies.
+        """
+        others = [item for item in self._open_to(receipt) if item.currency != receipt.currency]
+        if named:
+            return [item for item in others if number_of(item) in named - {number_of(one) for one in pool}]
+        if any(item.currency == receipt.currency for item in self._open_to(receipt)):
+            return [item for item in others if self._available[item.abas_open_item_id] == receipt.amount_minor]
+        return others[:MOST_OPTIONS]
 
     def _nearest(self, amount: Money, pool: list[OpenItemRecorded]) -> str:
         near = [
@@ -193,9 +222,14 @@ class Matching:
         by_item: dict[str, list[Entry]] = {}
         for receipt in self._receipts:
             named = self._named[receipt.posting_reference]
-            pool = self._pool(receipt, named)
-            if len(named) == 1 and len(pool) == 1:
-                by_item.setdefault(pool[0].abas_open_item_id, []).append(receipt)
+            # Held receipts too: that a person took one out of a question does not answer it for the others.
+            open_items = [
+                item_id
+                for item_id in sorted(self._available)
+                if self._items[item_id].currency == receipt.currency and number_of(self._items[item_id]) in named
+            ]
+            if len(named) == 1 and len(open_items) == 1:
+                by_item.setdefault(open_items[0], []).append(receipt)
         for item_id, receipts in sorted(by_item.items()):
             if len(receipts) < 2:
                 continue
@@ -214,35 +248,31 @@ class Matching:
             if len(match.right_ids) < 2 or match.difference_minor or match.margin < CLEARLY_BETTER:
                 continue
             together = [receipt for receipt in receipts if receipt.posting_reference in match.right_ids]
-            said = (
-                f"invoice {_number(item)}",
-                f"open amount {Money(self._available[item.abas_open_item_id], item.currency)}",
-                f"paid together by {', '.join(receipt.posting_reference for receipt in together)}",
-            )
-            yield tuple(
-                (
-                    receipt,
-                    Option((Part(item, receipt.amount_minor),), match.rule, said, (), "", match.score, match.margin),
-                )
-                for receipt in together
-            )
+            if any(receipt.owner in self._held for receipt in together):
+                continue
+            yield tuple((receipt, self._share(item, receipt, together, match)) for receipt in together)
+
+    def _share(self, item: OpenItemRecorded, receipt: Entry, together: Sequence[Entry], match: Match) -> Option:
+        said = evidence(receipt, (item.abas_open_item_id,), self._items, self._available, together)
+        part = Part(item, receipt.amount_minor)
+        return Option((part,), match.rule, said.agrees, said.differs, "", match.score, match.margin)
 
     # -- from the engine's words to ours ------------------------------------------------------------------------------
 
     def _numbers(self, match: Match) -> frozenset[str]:
-        return frozenset(_number(self._items[item_id]) for item_id in match.left_ids)
+        return frozenset(number_of(self._items[item_id]) for item_id in match.left_ids)
 
     def _option(self, receipt: Entry, match: Match) -> Option:
         amounts = {left: minor for left, _, minor in match.parts}
         parts = self._parts(receipt, [(item_id, amounts[item_id]) for item_id in match.left_ids])
-        agrees, differs = self._evidence(receipt, match, parts)
+        said = evidence(receipt, match.left_ids, self._items, self._available)
         runner_up = match.runner_up
         rivals = () if runner_up is None else runner_up.left_ids
         return Option(
             parts=parts,
             rule=match.rule,
-            agrees=agrees,
-            differs=differs,
+            agrees=said.agrees,
+            differs=said.differs,
             kind=match.kind,
             score=match.score,
             margin=match.margin,
@@ -260,27 +290,6 @@ class Matching:
                 left -= part
         return tuple(parts)
 
-    def _evidence(
-        self, receipt: Entry, match: Match, parts: tuple[Part, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        named, numbers = self._named[receipt.posting_reference], self._numbers(match)
-        opens = sum(self._available[item_id] for item_id in match.left_ids)
-        amount = Money(receipt.amount_minor, receipt.currency)
-        agrees = [f"invoice {number}" for number in sorted(named & numbers)]
-        differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
-        written = (receipt.invoice_number or "").strip()
-        if written and not named:
-            differs.append(f"names {written}, which is no invoice of this customer")
-        if opens == receipt.amount_minor:
-            agrees.append(f"open amount {amount}" if len(parts) == 1 else f"sum of {len(parts)} open items {amount}")
-            if not named and match.status is Status.CONFIRMED:
-                agrees.append("the only open item of this amount" if len(parts) == 1 else "the only such sum")
-        else:
-            apart = Money(abs(opens - receipt.amount_minor), receipt.currency)
-            direction = "less than" if opens > receipt.amount_minor else "more than"
-            differs.append(f"pays {apart} {direction} the {Money(opens, receipt.currency)} open")
-        return tuple(agrees), tuple(differs)
-
     def _others(self, receipt: Entry, match: Match, best: Option) -> Iterator[Option]:
         """The answers that the engine weighed beside the best one."""
         scores: dict[tuple[str, ...], float] = {}
@@ -290,9 +299,15 @@ class Matching:
             scores.setdefault((left,), 0.0)
         for item_ids, score in scores.items():
             parts = self._parts(receipt, [(item_id, self._available[item_id]) for item_id in item_ids])
-            numbers = ", ".join(sorted(_number(self._items[item_id]) for item_id in item_ids))
-            said = f"open amount {', '.join(str(Money(part.amount_minor, receipt.currency)) for part in parts)}"
-            yield Option(parts, best.rule, (f"invoice {numbers}", said), best.differs, best.kind, score)
+            said = evidence(receipt, item_ids, self._items, self._available)
+            yield Option(parts, best.rule, said.agrees, said.differs, self._kind(receipt, item_ids, match), score)
+
+    def _kind(self, receipt: Entry, item_ids: Sequence[str], match: Match) -> str:
+        """How these items differ from the receipt in amount, in the words of the rule that found the best answer."""
+        opens = sum(self._available[item_id] for item_id in item_ids)
+        if match.kind == "transposed" and transposed(opens, receipt.amount_minor):
+            return match.kind
+        return difference_kind("near", opens - receipt.amount_minor, opens)
 
 
 def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: frozenset[str], equal_count: int) -> bool:
@@ -313,10 +328,14 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
              without, the one payment of which exactly this amount is left.
     """
     named, amount = normalised_invoice(refund.invoice_number), Money(refund.amount_minor, refund.currency)
-    left, possible = remaining_minor(state), []
+    left, possible, foreign = remaining_minor(state), [], []
     for payment in state.entries.values():
         first = payment.kind is EntryKind.CAPTURE and payment.posting_reference == f"PT{payment.transaction_id}"
-        if not first or payment.currency != refund.currency:
+        if not first:
+            continue
+        if payment.currency != refund.currency:
+            if named is not None and normalised_invoice(payment.invoice_number) == named:
+                foreign.append(f"{payment.transaction_id} in {payment.currency}")
             continue
         payment_left = left[payment.transaction_id]
         if named is None:
@@ -329,6 +348,8 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
         return Link(possible[0], "same-amount" if named is None else "same-invoice")
     criterion = f"exactly {amount} left" if named is None else f"invoice {named} and {amount} left"
     count = ", ".join(possible) or "no payment"
+    if foreign and not possible:
+        count = f"no payment in {refund.currency}, but {', '.join(foreign)}"
     return Waits(WaitingReason.REFUND_WITHOUT_PAYMENT, f"with {criterion}: {count}")
 
 
@@ -341,7 +362,3 @@ def rule_version() -> int:
 def _rules_for_named() -> frozenset[str]:
     """The rules that say something of a payment only if it names an invoice."""
     return frozenset(rule.name for rule in rules().rules if Need.REFERENCE in rule.needs)
-
-
-def _number(item: OpenItemRecorded) -> str:
-    return normalised_invoice(item.invoice_number) or ""

@@ -25,8 +25,10 @@ from streams.domain.allocation import applied, requested, reversal_divided
 from streams.domain.availability import available_minor, holders_of
 from streams.domain.entries import Event, evolve
 from streams.domain.entry import Entry, EntryKind, EntryStatus, State
+from streams.domain.evidence import evidence
 from streams.domain.families import family, receipt_to_reverse, refund_of, shares_of
 from streams.domain.matching_rules import Found, Matching, Option, Part, Waits, match_refund, rule_version
+from streams.domain.suggestion_codes import suggestion_code
 
 Step = Callable[[State, datetime], tuple[Event, ...]]
 
@@ -177,29 +179,39 @@ def _told_waiting(state: State, at: datetime) -> tuple[Event, ...]:
 
 
 def _suggested(state: State, entry: Entry, options: tuple[Option, ...], at: datetime) -> tuple[MatchSuggested, ...]:
-    return tuple(
-        MatchSuggested(
-            posting_reference=entry.posting_reference,
-            paytrace_transaction_id=entry.transaction_id,
-            abas_customer_id=state.abas_customer_id,
-            amount_minor=entry.amount_minor,
-            currency=entry.currency,
-            option_number=number,
-            option_count=len(options),
-            abas_open_item_ids=tuple(part.item.abas_open_item_id for part in option.parts),
-            invoice_numbers=tuple(part.item.invoice_number for part in option.parts),
-            part_amounts=tuple(part.amount_minor for part in option.parts),
-            kind=option.kind,
-            rule=option.rule,
-            rule_version=rule_version(),
-            score_hundredths=round(100 * option.score),
-            margin_hundredths=round(100 * option.margin),
-            agrees=option.agrees,
-            differs=option.differs,
-            occurred_at=at,
+    available = available_minor(state) if options else {}
+    suggested: list[MatchSuggested] = []
+    for number, option in enumerate(options, 1):
+        items = [part.item.abas_open_item_id for part in option.parts]
+        amounts = [part.amount_minor for part in option.parts]
+        opens = [available.get(item_id, 0) for item_id in items]
+        suggested.append(
+            MatchSuggested(
+                posting_reference=entry.posting_reference,
+                paytrace_transaction_id=entry.transaction_id,
+                abas_customer_id=state.abas_customer_id,
+                amount_minor=entry.amount_minor,
+                currency=entry.currency,
+                suggestion_number=number,
+                suggestion_count=len(options),
+                abas_open_item_ids=tuple(items),
+                invoice_numbers=tuple(part.item.invoice_number for part in option.parts),
+                part_amounts=tuple(amounts),
+                open_amounts=tuple(opens),
+                kind=option.kind,
+                rule=option.rule,
+                rule_version=rule_version(),
+                score_hundredths=round(100 * option.score),
+                margin_hundredths=round(100 * option.margin),
+                agrees=option.agrees,
+                differs=option.differs,
+                occurred_at=at,
+                suggestion_code=suggestion_code(
+                    entry.posting_reference, entry.amount_minor, entry.currency, items, amounts, opens
+                ),
+            )
         )
-        for number, option in enumerate(options, 1)
-    )
+    return tuple(suggested)
 
 
 def _differs(entry: Entry, suggested: tuple[MatchSuggested, ...]) -> bool:
@@ -258,8 +270,9 @@ def _item_again(state: State, receipt: Entry) -> Option | Waits | None:
     if holders and room < receipt.amount_minor:
         detail = f"invoice {item.invoice_number} is cleared by {holders[-1].posting_reference} meanwhile"
         return Waits(WaitingReason.NO_OPEN_ITEM, detail)
-    said = (f"reversal {refund.posting_reference} took it back",)
-    return Option((Part(item, receipt.amount_minor),), "refund-voided", said)
+    found = evidence(receipt, (item.abas_open_item_id,), state.items, available_minor(state))
+    said = (f"reversal {refund.posting_reference} took it back", *found.agrees)
+    return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
 
 
 def _voided_refund(state: State, entry: Entry) -> Entry | None:

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any, Generic, TypeVar
 
 from schemas import catalog
+from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
 from schemas.envelope import header_map, source_position, trusted_position
 from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
@@ -73,10 +74,12 @@ class Verdicts:
 
     parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
     released  inbox offset of a request -> how many records it released
+    recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
     """
 
     parked: Mapping[int, RecordParked]
     released: Mapping[int, int]
+    recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,17 +251,22 @@ async def _run_chains(
 
 async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[int]) -> _Outcome[S]:
     """One record in the state of its key; `parked` is the key's queue of parked offsets, kept up to date here."""
-    if isinstance(step.value, ParkedReplayRequested):
-        return await _replay(around, step, step.value, state, parked)
-    if isinstance(step.value, ParkedDiscardRequested):
-        return _discard(around, step, step.value, parked)
+    recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
     outcome: _Outcome[S] = _Outcome()
-    if parked:
+    if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
+        missing = why_not_attributed(step.value.requested_by, step.value.reason)
+        if not missing and isinstance(step.value, ParkedReplayRequested):
+            return await _replay(around, step, step.value, state, parked)
+        if not missing and isinstance(step.value, ParkedDiscardRequested):
+            return _discard(around, step, step.value, parked)
+        if parked:  # with nothing parked a request changes nothing, and must not stop its key
+            _park(around, step, outcome, behind=parked[0], error=Unreadable(f"refused: {missing}"))
+    elif recorded is not None:
+        _park_as(around, step, outcome, recorded)
+    elif parked:
         _park(
             around, step, outcome, behind=parked[0], error=Unreadable(f"follows parked record {parked[0]} of its key")
         )
-    elif around.verdicts is not None and step.record.offset in around.verdicts.parked:
-        _park_as(around, step, outcome, around.verdicts.parked[step.record.offset])
     elif step.failure is not None:
         _park(around, step, outcome, behind=None, error=step.failure)
     else:
@@ -275,7 +283,7 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
     """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
     processor = around.processor
     try:
-        events = await processor.events(state, step.value)
+        events = await _events(around, step, state)
         for event in events:
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step.record, event))
@@ -291,6 +299,17 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
     except Exception as error:
         return error
     return None
+
+
+async def _events(around: Surroundings[S], step: _Step, state: S) -> Sequence[Any]:
+    """What follows from a record; where a journal is retold, what performing this very record led to.
+
+    Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
+    """
+    recall = around.processor.recall
+    if around.verdicts is None or recall is None:
+        return await around.processor.events(state, step.value)
+    return await recall(around.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
 
 
 async def _replay(
@@ -309,7 +328,9 @@ async def _replay(
         step = _read(around, await around.reread(parked[0]))
         if step.failure is not None:
             break
-        if step.key != request.record_key or _misplaced(around, step):
+        if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
+            pass  # a request that was refused for want of a name or reason; it stays refused
+        elif step.key != request.record_key or _misplaced(around, step):
             try:
                 outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
             except RecordTooLarge:

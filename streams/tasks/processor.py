@@ -36,7 +36,8 @@ class Processor(Generic[S]):
 
     `decide` is pure and gives the same events for the same state and record, so a replay writes the same journal.
     An effect gives `perform` instead: it acts on another system, looks up before it acts, and returns what it found
-    as events. With `recall` it tells once more what its journal holds, without acting: the work of a replay. `version`
+    as events. With `recall` it gives once more what its journal holds of one record, without acting: the work of a
+    replay. `recall` gets the events that performing this very record led to, none where there were none. `version`
     belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 

@@ -326,7 +326,7 @@ def replay(key: bytes) -> ParkedReplayRequested:
 
 def discard(parked: RecordParked) -> ParkedDiscardRequested:
     return ParkedDiscardRequested(
-        record_key=parked.record_key, offset=parked.offset, requested_by="dana", reason="test", requested_at=NOON
+        record_key=parked.record_key, offset=parked.offset, requested_by="dana", reason="noise", requested_at=NOON
     )
 
 

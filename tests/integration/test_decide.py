@@ -71,7 +71,7 @@ class Office:
         def told() -> bool:
             found: dict[str, int] = {}
             for row in self.waiting(customer):
-                found[row["posting_reference"]] = max(found.get(row["posting_reference"], 0), row["option_number"])
+                found[row["posting_reference"]] = max(found.get(row["posting_reference"], 0), row["suggestion_number"])
             return found == dict(expected)
 
         wait_until(told, f"{expected} wait for {customer}")

@@ -110,7 +110,7 @@ def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_re
 
     # As long as the head cannot be read, a replay frees nobody.
     where = (INBOX, str(partition), str(head))
-    assert saldo("dlq", "replay", *where, "--why", "try", "--by", "dana").exit_code == 0
+    assert saldo("dlq", "replay", *where, "--why", "try again", "--by", "dana").exit_code == 0
     desk.write(seen(other, Status.SETTLED))
     desk.write(garbage(payment))
     desk.wait(payment, 4)
@@ -188,7 +188,7 @@ def test_a_record_whose_event_would_be_larger_than_the_broker_takes_is_parked_an
 
 
 def test_what_is_not_parked_is_refused_with_a_hint(desk: Desk) -> None:
-    outcome = saldo("dlq", "replay", INBOX, "0", "99999", "--why", "x")
+    outcome = saldo("dlq", "replay", INBOX, "0", "99999", "--why", "try again")
     assert outcome.exit_code != 0
     assert "is not parked" in outcome.err
     assert saldo("dlq", "list", "no.such.inbox").exit_code != 0

@@ -49,10 +49,16 @@ def known_by_vault(minute: int) -> Told:
     return PAYERS, CustomerReferenced(token=vault_token("acme"), abas_customer_id=CUSTOMER, observed_at=at(minute))
 
 
-def decided(kind: type[Any], minute: int, **fields: Any) -> Told:
+def decided(kind: type[Any], minute: int, by: str = "mweber", **fields: Any) -> Told:
     """A person decides about this customer's money."""
-    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber"}
+    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": by}
     return RECEIVABLES, kind(**told, reason="customer called", occurred_at=at(minute), **fields)
+
+
+def confirmed(minute: int, reference: str, item: str, minor: int) -> Told:
+    """A person takes a suggestion of one open item."""
+    meaning = {"abas_open_item_ids": (item,), "part_amounts": (minor,), "currency": "USD"}
+    return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
 def sale_posted() -> Sequence[Told]:
@@ -178,7 +184,7 @@ def three_part_payments_of_one_invoice() -> Sequence[Told]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, 30_00, minute=1, payment="1"),
-        decided(ConfirmMatch, 2, posting_reference="PT1", abas_open_item_ids=("i1",)),
+        confirmed(2, "PT1", "i1", 30_00),
         (RECEIVABLES, open_item("i1", 70_00, invoice="RE-1", minute=3, amount_minor=100_00)),
         seen(Status.PENDING_SETTLEMENT, 50_00, minute=4, payment="2"),
         seen(Status.PENDING_SETTLEMENT, 20_00, minute=5, payment="3"),
@@ -191,8 +197,8 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
         *invoiced("i1", 103_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1),
         decided(WriteOffRest, 2, abas_open_item_id="i1", currency="USD", **above),
-        decided(ConfirmMatch, 3, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
-        decided(ConfirmMatch, 4, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+        confirmed(3, f"PT{PAYMENT}", "i1", 100_00),
+        confirmed(4, f"PT{PAYMENT}", "i1", 100_00),
         (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=5, amount_minor=103_00)),
         decided(WriteOffRest, 6, abas_open_item_id="i1", currency="USD", **within),
     ]
@@ -240,6 +246,26 @@ def tie_rejected_in_part() -> Sequence[Told]:
     return [
         *tie(),
         decided(RejectMatch, 2, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
+    ]
+
+
+def two_people_decide_at_once() -> Sequence[Told]:
+    """The second one means a suggestion that the first one's decision has ended; a third says nothing that counts."""
+    other = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
+    reference = f"PT{PAYMENT}"
+    return [
+        *tie(),
+        decided(ConfirmMatch, 2, posting_reference=reference, by="", **other),
+        confirmed(3, reference, "i1", 99_00),
+        confirmed(4, reference, "i1", 100_00),
+        decided(ConfirmMatch, 5, posting_reference=reference, **other),
+    ]
+
+
+def paid_in_another_currency() -> Sequence[Told]:
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1, currency="EUR"),
     ]
 
 
@@ -310,6 +336,8 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,
+    two_people_decide_at_once,
+    paid_in_another_currency,
     deposit_of_a_batch,
     chargeback_after_posting,
     chargeback_that_flips,

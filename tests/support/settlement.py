@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -152,9 +153,10 @@ def confirm(line: str, *line_ids: str, minute: int = 0, **by: str) -> ConfirmDep
     return ConfirmDepositMatch(bank_line_id=line, line_ids=line_ids, requested_at=_minute(minute), **(_BY | by))
 
 
-def reject(line: str, minute: int = 0) -> RejectDepositMatch:
+def reject(line: str, *line_ids: str, minute: int = 0, code: str = "") -> RejectDepositMatch:
     """An operator turns a suggestion down."""
-    return RejectDepositMatch(bank_line_id=line, requested_at=_minute(minute), **_BY)
+    at = _minute(minute)
+    return RejectDepositMatch(bank_line_id=line, line_ids=line_ids, suggestion_code=code, requested_at=at, **_BY)
 
 
 def unmatch(line: str, minute: int = 0) -> UnmatchDeposit:
@@ -182,20 +184,32 @@ class Account:
     Ensures: after every event the sums of the day that runs are what is open, counted line by line.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_shown: bool = False) -> None:
+        self._as_shown = as_shown
         self.state = settlement.INITIAL
         self.events: list[Any] = []
 
     def tell(self, *records: Any) -> list[Any]:
         """Decide these records; returns the events of all of them."""
         told: list[Any] = []
-        for record in records:
+        for told_record in records:
+            record = self._shown(told_record) if self._as_shown else told_record
             for event in settlement.decide(self.state, record):
                 self.state = settlement.evolve(self.state, event)
                 told.append(event)
                 assert self.state.running.closing_minor == self.state.in_transit_minor - self.state.unexplained_minor
         self.events += told
         return told
+
+    def _shown(self, record: Any) -> Any:
+        """A request without lines, as an operator makes it who takes or rejects what is suggested now."""
+        if not isinstance(record, ConfirmDepositMatch | RejectDepositMatch) or record.line_ids:
+            return record
+        deposit = self.state.deposits.get(record.bank_line_id)
+        stands = deposit.suggested if deposit else None
+        if stands is None:
+            return record
+        return replace(record, line_ids=stands.line_ids, suggestion_code=stands.suggestion_code)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Events of one type, so far."""

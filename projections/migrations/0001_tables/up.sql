@@ -322,6 +322,7 @@ CREATE TABLE IF NOT EXISTS fct_deposit_events
     schedule_version LowCardinality(String),
     rule LowCardinality(String),
     evidence Array(String),
+    suggestion_code String,
     reason LowCardinality(String),
     detail String,
     decided_by String,
@@ -534,11 +535,13 @@ CREATE TABLE IF NOT EXISTS fct_suggestions
     abas_customer_id String,
     amount_minor Int64,
     currency LowCardinality(String),
-    option_number Int32,
-    option_count Int32,
+    suggestion_number Int32,
+    suggestion_count Int32,
     abas_open_item_ids Array(String),
     invoice_numbers Array(String),
     part_amounts Array(Int64),
+    open_amounts Array(Int64),
+    suggestion_code String,
     kind LowCardinality(String),
     rule LowCardinality(String),
     rule_version Int32,
@@ -551,7 +554,7 @@ CREATE TABLE IF NOT EXISTS fct_suggestions
 ENGINE = ReplacingMergeTree
 ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each option that was suggested for a receipt; part_amounts are minor units of currency'
+COMMENT 'Each suggestion for a receipt; part_amounts and open_amounts are minor units of currency'
 ;
 CREATE TABLE IF NOT EXISTS fct_decisions
 (
@@ -1185,6 +1188,7 @@ SELECT
     latest.reason AS reason,
     latest.detail AS detail,
     latest.evidence AS evidence,
+    latest.suggestion_code AS suggestion_code,
     latest.line_ids AS line_ids,
     latest.rule AS rule,
     latest.decided_by AS decided_by,

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS fct_deposit_events
     schedule_version LowCardinality(String),
     rule LowCardinality(String),
     evidence Array(String),
+    suggestion_code String,
     reason LowCardinality(String),
     detail String,
     decided_by String,

@@ -1,7 +1,7 @@
-"""fct_suggestions: what was suggested for a receipt that waits, option by option.
+"""fct_suggestions: what was suggested for a receipt that waits, suggestion by suggestion.
 
-The options of one telling follow each other, the best one first, and the EntryWaiting of the receipt follows them; so
-the options that stand now are the last ones before the receipt's last EntryWaiting.
+The suggestions of one decision follow each other, the best one first, and the EntryWaiting of the receipt follows them;
+so those that stand now are the last ones before the receipt's last EntryWaiting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from schemas.records.receivables import MatchSuggested
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
-    """One row for each option."""
+    """One row for each suggestion."""
     if not isinstance(record, MatchSuggested):
         return ()
     return (
@@ -24,11 +24,13 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "abas_customer_id": record.abas_customer_id,
             "amount_minor": record.amount_minor,
             "currency": record.currency,
-            "option_number": record.option_number,
-            "option_count": record.option_count,
+            "suggestion_number": record.suggestion_number,
+            "suggestion_count": record.suggestion_count,
             "abas_open_item_ids": list(record.abas_open_item_ids),
             "invoice_numbers": list(record.invoice_numbers),
             "part_amounts": list(record.part_amounts),
+            "open_amounts": list(record.open_amounts),
+            "suggestion_code": record.suggestion_code,
             "kind": record.kind,
             "rule": record.rule,
             "rule_version": record.rule_version,
@@ -49,11 +51,13 @@ TABLE = Table(
         "abas_customer_id",
         "amount_minor",
         "currency",
-        "option_number",
-        "option_count",
+        "suggestion_number",
+        "suggestion_count",
         "abas_open_item_ids",
         "invoice_numbers",
         "part_amounts",
+        "open_amounts",
+        "suggestion_code",
         "kind",
         "rule",
         "rule_version",

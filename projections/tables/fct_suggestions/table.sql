@@ -11,11 +11,13 @@ CREATE TABLE IF NOT EXISTS fct_suggestions
     abas_customer_id String,
     amount_minor Int64,
     currency LowCardinality(String),
-    option_number Int32,
-    option_count Int32,
+    suggestion_number Int32,
+    suggestion_count Int32,
     abas_open_item_ids Array(String),
     invoice_numbers Array(String),
     part_amounts Array(Int64),
+    open_amounts Array(Int64),
+    suggestion_code String,
     kind LowCardinality(String),
     rule LowCardinality(String),
     rule_version Int32,
@@ -28,4 +30,4 @@ CREATE TABLE IF NOT EXISTS fct_suggestions
 ENGINE = ReplacingMergeTree
 ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Each option that was suggested for a receipt; part_amounts are minor units of currency'
+COMMENT 'Each suggestion for a receipt; part_amounts and open_amounts are minor units of currency'

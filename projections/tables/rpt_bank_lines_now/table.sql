@@ -26,6 +26,7 @@ SELECT
     latest.reason AS reason,
     latest.detail AS detail,
     latest.evidence AS evidence,
+    latest.suggestion_code AS suggestion_code,
     latest.line_ids AS line_ids,
     latest.rule AS rule,
     latest.decided_by AS decided_by,

@@ -8,7 +8,7 @@ never guessed to be new.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
@@ -156,6 +156,17 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dismissed:
+    """A bank line that an operator called other business, kept as long as a match can be taken apart.
+
+    It still counts as a line that others may be taken for: that it is none of ours proves nothing about them.
+    """
+
+    told: BankLineDismissed
+    moved_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A settlement batch as PayTrace states it."""
 
@@ -218,6 +229,7 @@ class State:
     answered: dict[str, date]
     schedule: FeeScheduleAccepted | None = None
     proposal: FeeScheduleProposed | None = None
+    dismissed: dict[str, Dismissed] = field(default_factory=dict)
 
     def lines(self) -> dict[str, OpenLine]:
         """Every open line of the gateway, by id."""
@@ -441,9 +453,11 @@ def _unmatched(state: State, event: DepositUnmatched) -> State:
 
 
 def _dismissed(state: State, event: BankLineDismissed) -> State:
-    running = state.running
+    running, deposit = state.running, state.deposits.get(event.bank_line_id)
+    moved_on = event.book_on if deposit is None else deposit.moved_on
     return replace(
         state,
+        dismissed={**state.dismissed, event.bank_line_id: Dismissed(told=event, moved_on=moved_on)},
         deposits=_without(state.deposits, event.bank_line_id),
         running=replace(
             running,
@@ -493,6 +507,7 @@ def _let_go(state: State, ended: date) -> State:
     return replace(
         state,
         matches={id_: match for id_, match in state.matches.items() if match.told.book_on >= undoable},
+        dismissed={id_: line for id_, line in state.dismissed.items() if line.told.book_on >= undoable},
         batches={id_: batch for id_, batch in state.batches.items() if batch.settled_on >= named},
         stated={day: told for day, told in state.stated.items() if told.book_on >= undoable or day in open_days},
         known={id_: told for id_, told in state.known.items() if told.moved_on >= known or id_ in state.deposits},

@@ -32,6 +32,7 @@ from streams.domain.matching.deposits import (
 )
 from streams.domain.matching.fees import NO_FEES, FeeRate, FeeSchedule
 from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenDeposit, OpenLine, State, evolve
+from streams.domain.suggestion_codes import suggestion_code
 
 Finding = DepositMatched | DepositMatchSuggested | DepositBreakFound
 
@@ -325,8 +326,8 @@ class _Question:
         return self._judged(found)
 
     def _rivals(self) -> list[str]:
-        """Other bank lines that the same lines would explain just as well."""
-        return sorted(
+        """Other bank lines that the same lines would explain just as well, dismissed ones among them."""
+        open_lines = sorted(
             other.bank_line_id
             for other in self._state.deposits.values()
             if other.bank_line_id != self._deposit.bank_line_id
@@ -334,6 +335,13 @@ class _Question:
             and not other.batch_number
             and abs(other.moved_on - self._deposit.moved_on) <= REACH
         )
+        dismissed = sorted(
+            id_
+            for id_, line in self._state.dismissed.items()
+            if line.told.deposit_minor == self._deposit.deposit_minor
+            and abs(line.moved_on - self._deposit.moved_on) <= REACH
+        )
+        return [*open_lines, *dismissed]
 
     # -- how sure it is --------------------------------------------------------------------------------------------
 
@@ -372,7 +380,9 @@ class _Question:
             "occurred_at": self._at,
         }
         if doubts:
-            return DepositMatchSuggested(**shared)
+            amounts = (shared["records_minor"], found.deposit_minor, found.fee_minor)
+            code = suggestion_code(self._deposit.bank_line_id, list(found.record_ids), amounts)
+            return DepositMatchSuggested(**shared, suggestion_code=code)
         return DepositMatched(**shared, matched_by=BY_RULE, reason="")
 
     def _doubts(self, found: Settled, rule: str, lines: Sequence[OpenLine]) -> Iterator[str]:

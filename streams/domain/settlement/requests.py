@@ -1,14 +1,17 @@
 """What an operator may do with a deposit: confirm, reject, take apart, dismiss, accept a fee schedule.
 
-Each request becomes an event with who, when and why; one that can't be done becomes a refusal that says what would
-help. The same request twice is one.
+Each request becomes an event with who, when and why; one that can't be done, that names nobody or no reason, or that
+means a suggestion that does not stand, becomes a refusal that says what would help. The same request twice is one.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
+from schemas.attribution import why_not_attributed
+from schemas.money import Money
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
@@ -44,8 +47,11 @@ def answer(state: State, request: Request) -> tuple[Event, ...]:
     subject = schedule_subject(request.version) if isinstance(request, AcceptFeeSchedule) else request.bank_line_id
     if answer_key(_NAMES[type(request)], request.requested_by, subject, request.requested_at) in state.answered:
         return ()
-    if not request.requested_by.strip() or not request.reason.strip() or request.requested_by == BY_RULE:
-        return _refused(request, subject, "say who asks (by a name) and why")
+    missing = why_not_attributed(request.requested_by, request.reason)
+    if missing:
+        return _refused(request, subject, missing)
+    if request.requested_by == BY_RULE:
+        return _refused(request, subject, f"{BY_RULE!r} is no person; say who asks, by a name")
     if state.day is None:
         return _refused(request, subject, "nothing is known of this account")
     match request:
@@ -67,10 +73,11 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch) -> tuple[E
     deposit = state.deposits.get(request.bank_line_id)
     if deposit is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
-    suggested = deposit.suggested.line_ids if deposit.suggested else ()
-    line_ids = tuple(sorted(set(request.line_ids or suggested)))
+    line_ids = tuple(sorted(set(request.line_ids)))
     if not line_ids:
-        return _refused(request, request.bank_line_id, "nothing is suggested: name the lines that it pays out")
+        return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_standing(deposit)}")
+    if request.suggestion_code and not _is_meant(deposit, request.suggestion_code, line_ids):
+        return _refused(request, request.bank_line_id, _gone(deposit, request.suggestion_code))
     lines = [line for line_id in line_ids if (line := state.line(line_id)) is not None]
     gone = sorted(set(line_ids) - {line.line_id for line in lines})
     if gone:
@@ -110,7 +117,9 @@ def _reject(state: State, today: date, request: RejectDepositMatch) -> tuple[Eve
     if deposit is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
     if deposit.suggested is None:
-        return _refused(request, request.bank_line_id, "nothing is suggested for it")
+        return _refused(request, request.bank_line_id, f"nothing is suggested for it{_rejected(deposit)}")
+    if not _is_meant(deposit, request.suggestion_code, request.line_ids):
+        return _refused(request, request.bank_line_id, _gone(deposit, request.suggestion_code))
     rejected = DepositMatchRejected(
         settlement_account=request.settlement_account,
         bank_line_id=request.bank_line_id,
@@ -186,8 +195,45 @@ def _accept(state: State, request: AcceptFeeSchedule, subject: str) -> tuple[Eve
     return (accepted,)
 
 
+def _is_meant(deposit: OpenDeposit, code: str, line_ids: Sequence[str]) -> bool:
+    """Whether what stands is what the operator saw: the same lines, and the same code where one was shown."""
+    stands = deposit.suggested
+    return stands is not None and set(stands.line_ids) == set(line_ids) and code in ("", stands.suggestion_code)
+
+
+def _gone(deposit: OpenDeposit, code: str) -> str:
+    which = f"suggestion {code}" if code else "what is meant"
+    return f"{which} is gone or has changed; {_standing(deposit)}{_rejected(deposit)}"
+
+
+def _standing(deposit: OpenDeposit) -> str:
+    """What is suggested for a bank line now."""
+    stands = deposit.suggested
+    if stands is None:
+        return "nothing is suggested now"
+    records, fee = Money(stands.records_minor, stands.currency), Money(stands.fee_minor, stands.currency)
+    return f"suggested now: {stands.suggestion_code} ({len(stands.line_ids)} lines, {records}, difference {fee})"
+
+
+def _rejected(deposit: OpenDeposit) -> str:
+    return "; an operator has turned down a match of it" if deposit.held else ""
+
+
 def _not_open(state: State, bank_line_id: str) -> str:
-    return "it is matched: unmatch it first" if bank_line_id in state.matches else "no open bank line has this id"
+    """Why nothing is decided about a bank line: who decided what about it before, where somebody did."""
+    match, dismissed = state.matches.get(bank_line_id), state.dismissed.get(bank_line_id)
+    if match is not None:
+        told = match.told
+        by = "" if told.matched_by == BY_RULE else _by("matched", told.matched_by, told.occurred_at, told.reason)
+        return f"it is matched: unmatch it first{by}"
+    if dismissed is not None:
+        one = dismissed.told
+        return f"it is dismissed as other business{_by('dismissed', one.requested_by, one.occurred_at, one.reason)}"
+    return "no open bank line has this id"
+
+
+def _by(what: str, who: str, at: datetime, why: str) -> str:
+    return f"; {who} {what} it at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
 
 
 _NAMES = {

@@ -45,8 +45,9 @@ def decided(kind: type[Any], **fields: Any) -> Any:
     return kind(**{**told, "occurred_at": at(minute), **fields})
 
 
-def confirmed(*items: str, reference: str = RECEIPT) -> ConfirmMatch:
-    return decided(ConfirmMatch, posting_reference=reference, abas_open_item_ids=items)
+def confirmed(*items: str, amounts: tuple[int, ...] = (100_00,), code: str = "") -> ConfirmMatch:
+    fields = {"part_amounts": amounts, "currency": "USD", "suggestion_code": code}
+    return decided(ConfirmMatch, posting_reference=RECEIPT, abas_open_item_ids=items, **fields)
 
 
 def divided(*parts: tuple[str, int], reference: str = RECEIPT, currency: str = "USD") -> SplitEntry:
@@ -104,7 +105,7 @@ def test_a_stale_suggestion_is_refused() -> None:
 
 def test_what_is_paid_over_waits_on_as_a_part() -> None:
     book = ledger(open_item("i1", 97_00), identified(Movement.CAPTURED))
-    events = book.when(confirmed("i1"))
+    events = book.when(confirmed("i1", amounts=(97_00,)))
     assert kinds(events)[:4] == ["DecisionTaken", "EntrySplit", "EntryPartMade", "EntryPartMade"]
     assert [(c.posting_reference, c.amount_minor) for c in book.sent(PostCashReceipt)] == [(f"{RECEIPT}S1", 97_00)]
     waiting = next(event for event in events if isinstance(event, EntryWaiting))
@@ -113,7 +114,7 @@ def test_what_is_paid_over_waits_on_as_a_part() -> None:
 
 def test_what_is_rejected_is_never_suggested_again_nor_posted() -> None:
     book = short()
-    command = decided(RejectMatch, posting_reference=RECEIPT, abas_open_item_ids=())
+    command = decided(RejectMatch, posting_reference=RECEIPT, abas_open_item_ids=("i1",))
     events = book.when(command)
     assert kinds(events) == ["DecisionTaken", "EntryWaiting"]
     assert "ruled out for this payment by a person" in events[1].detail
@@ -121,7 +122,7 @@ def test_what_is_rejected_is_never_suggested_again_nor_posted() -> None:
     again = book.when(open_item("i1", 100_00, minute=50))
     assert kinds(again) == ["OpenItemRecorded"], "not even when the amount fits now"
     assert "no longer, suggested" in refusal(
-        book, decided(RejectMatch, posting_reference=RECEIPT, abas_open_item_ids=())
+        book, decided(RejectMatch, posting_reference=RECEIPT, abas_open_item_ids=("i1",))
     )
 
 

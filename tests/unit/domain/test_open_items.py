@@ -83,7 +83,7 @@ def test_everything_else_waits_and_is_at_most_suggested(
     options = [event for event in book.events if isinstance(event, MatchSuggested)]
     assert {tuple(sorted(option.abas_open_item_ids)) for option in options} == suggested
     assert all(sum(option.part_amounts) <= amount for option in options)
-    assert [option.option_number for option in options] == list(range(1, len(options) + 1))
+    assert [option.suggestion_number for option in options] == list(range(1, len(options) + 1))
 
 
 def test_what_was_nearest_is_told() -> None:

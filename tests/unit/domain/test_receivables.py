@@ -105,7 +105,25 @@ def test_without_invoice_the_only_item_of_this_amount_is_cleared() -> None:
     ("items", "invoice", "reason", "detail"),
     [
         ([], "RE-1", WaitingReason.NO_OPEN_ITEM, "no open item of exactly 100.00 USD"),
-        ([open_item(currency="EUR", invoice="RE-2")], None, WaitingReason.NO_OPEN_ITEM, "no open item of exactly"),
+        (
+            [open_item(currency="EUR", invoice="RE-2")],
+            None,
+            WaitingReason.CURRENCY_DIFFERS,
+            "payment in USD (100.00 USD), open item RE-2 in EUR",
+        ),
+        # An item of its own currency is there, and the other one has another amount: no question of currencies.
+        (
+            [open_item("i1", 77_00, currency="EUR", invoice="RE-2"), open_item("i2", 300_00)],
+            None,
+            WaitingReason.NO_OPEN_ITEM,
+            "no open item of exactly 100.00 USD",
+        ),
+        (
+            [open_item("i1", currency="EUR"), open_item("i2", 90_00)],
+            "RE-1",
+            WaitingReason.AMOUNT_DIFFERS,
+            "invoice RE-1 has 90.00 USD open",
+        ),
         (
             [open_item("i1", 99_99)],
             "RE-1",
@@ -115,8 +133,8 @@ def test_without_invoice_the_only_item_of_this_amount_is_cleared() -> None:
         (
             [open_item(currency="EUR")],
             "RE-1",
-            WaitingReason.AMOUNT_DIFFERS,
-            "has 100.00 EUR open",
+            WaitingReason.CURRENCY_DIFFERS,
+            "payment in USD (100.00 USD), open item RE-1 in EUR",
         ),
         ([open_item("i1"), open_item("i2")], "RE-1", WaitingReason.SEVERAL_OPEN_ITEMS, "2 open items"),
         ([open_item("i1"), open_item("i2")], None, WaitingReason.SEVERAL_OPEN_ITEMS, r"RE-1 (i1), RE-1 (i2)"),

@@ -88,13 +88,14 @@ class Day:
         entry = entries[which % len(entries)] if entries else None
         held = sorted(item_id for item_id in state.items if holders_of(state, item_id))
         reference = entry.posting_reference if entry else "PT0"
-        suggested = entry.options[0].abas_open_item_ids if entry and entry.options else (item,)
+        shown = entry.options[which % len(entry.options)] if entry and entry.options else None
+        suggested = shown.abas_open_item_ids if shown else (item,)
         amounts = (minor, entry.amount_minor - minor) if entry and entry.amount_minor > minor else (minor,)
         fields: dict[str, Any] = {
             "command_id": str(self.minute),
             "abas_customer_id": CUSTOMER,
             "decided_by": "mweber",
-            "reason": "because",
+            "reason": "customer called",
             "occurred_at": at(self.minute),
         }
         match kind.__name__:
@@ -104,7 +105,11 @@ class Day:
             case "SplitEntry":
                 items = (item, "")[: len(amounts)]
                 fields |= {"abas_open_item_ids": items, "part_amounts": amounts, "currency": "USD"}
-            case "ConfirmMatch" | "RejectMatch":
+            case "ConfirmMatch":
+                amounts, code = (shown.part_amounts, shown.suggestion_code) if shown else ((minor,), "")
+                fields |= {"abas_open_item_ids": suggested, "part_amounts": amounts}
+                fields |= {"suggestion_code": code, "currency": "USD"}
+            case "RejectMatch":
                 fields |= {"abas_open_item_ids": suggested}
             case "UndoWriteOff":
                 reference = sorted(state.write_offs)[which % len(state.write_offs)] if state.write_offs else "PT0W1"

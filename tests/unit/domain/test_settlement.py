@@ -256,16 +256,60 @@ def test_a_confirmed_difference_is_booked_in_the_name_of_the_operator(account: A
     assert account.tell(confirm("b1", "1:CAPTURED")) == []
 
 
-def test_what_is_suggested_can_be_confirmed_without_naming_the_lines(account: Account) -> None:
+def test_a_suggestion_is_confirmed_as_it_was_shown(account: Account) -> None:
     account.tell(bank("b1", 100_00, 1), bank("b2", 100_00, 1), settled("1", 100_00, 0), statement(1))
     suggested = account.of(DepositMatchSuggested)[-1]
-    assert names(account.tell(confirm(suggested.bank_line_id)))[0] == DepositMatched.__name__
+    assert "name the lines" in account.tell(confirm(suggested.bank_line_id, minute=5))[0].refusal
+    shown = confirm(suggested.bank_line_id, *suggested.line_ids, suggestion_code=suggested.suggestion_code)
+    assert names(account.tell(shown))[0] == DepositMatched.__name__
+
+
+def test_a_suggestion_that_changed_is_neither_confirmed_nor_rejected(account: Account) -> None:
+    account.tell(bank("b1", 100_00, 1), bank("b2", 100_00, 1), settled("1", 100_00, 0), statement(1))
+    stands = account.of(DepositMatchSuggested)[-1]
+    line, code = stands.bank_line_id, stands.suggestion_code
+    account.tell(settled("2", 100_00, 9))
+    before = account.state
+    for minute, request in enumerate(
+        (
+            confirm(line, "1:CAPTURED", minute=1, suggestion_code="22222"),
+            confirm(line, "2:CAPTURED", minute=2, suggestion_code=code),
+            reject(line, "1:CAPTURED", minute=3, code="22222"),
+            reject(line, "2:CAPTURED", minute=4, code=code),
+            reject(line, minute=5),
+        )
+    ):
+        (refused,) = account.tell(request)
+        assert "is gone or has changed" in refused.refusal, minute
+        assert f"suggested now: {code} (1 lines, 100.00 USD, difference 0.00 USD)" in refused.refusal
+    assert replace(account.state, answered={}) == replace(before, answered={})
+    assert names(account.tell(reject(line, "1:CAPTURED", minute=6, code=code)))[0] == "DepositMatchRejected"
+
+
+def test_the_second_operator_reads_what_the_first_decided(account: Account) -> None:
+    account.tell(settled("1", 100_00, 0, 17), batch(17, 100_00, 0), bank("b1", 97_00, 1, 17), bank("rent", -9_00, 1))
+    account.tell(confirm("b1", "1:CAPTURED"), dismiss("rent"))
+    for request in (confirm("b1", "1:CAPTURED", minute=2), reject("b1", "1:CAPTURED", minute=3), dismiss("b1", 4)):
+        (refused,) = account.tell(request)
+        assert refused.refusal == (
+            "it is matched: unmatch it first; maria matched it at 2026-05-01 00:00 UTC: looked it up"
+        )
+    (refused,) = account.tell(dismiss("rent", 5))
+    assert "dismissed as other business; maria dismissed it at 2026-05-01 00:00 UTC" in refused.refusal
+
+
+def test_a_bank_line_that_is_dismissed_makes_no_other_one_sure(account: Account) -> None:
+    account.tell(bank("b1", 100_00, 1), bank("b2", 100_00, 1), settled("1", 100_00, 0), statement(1))
+    account.tell(dismiss("b1"), settled("2", 1_00, 9), statement(9))
+    assert account.of(DepositMatched) == []
+    (suggested,) = [line.suggested for line in account.state.deposits.values()]
+    assert "not sure: b1 has the same amount" in suggested.evidence
 
 
 def test_what_was_rejected_is_not_suggested_again(account: Account) -> None:
     account.tell(bank("b1", 100_00, 1), bank("b2", 100_00, 1), settled("1", 100_00, 0), statement(1))
     suggested = account.of(DepositMatchSuggested)[-1]
-    account.tell(reject(suggested.bank_line_id), settled("2", 1_00, 9))
+    account.tell(reject(suggested.bank_line_id, *suggested.line_ids), settled("2", 1_00, 9))
     last = [event for event in account.events if getattr(event, "bank_line_id", "") == suggested.bank_line_id][-1]
     assert last.reason is BreakReason.REJECTED
 
@@ -299,9 +343,10 @@ def test_a_bank_line_of_other_business_is_dismissed_and_its_day_closes(account: 
     [
         (confirm("b9", "1:CAPTURED"), "no open bank line"),
         (confirm("b1", "nothing"), "not open: nothing"),
-        (confirm("b1"), "nothing is suggested"),
-        (confirm("b1", "1:CAPTURED", reason=" "), "and why"),
-        (confirm("b1", "1:CAPTURED", requested_by="rule"), "by a name"),
+        (confirm("b1"), "name the lines that it pays out; nothing is suggested now"),
+        (confirm("b1", "1:CAPTURED", suggestion_code="22222"), "suggestion 22222 is gone or has changed"),
+        (confirm("b1", "1:CAPTURED", reason=" "), "is no reason"),
+        (confirm("b1", "1:CAPTURED", requested_by="rule"), "is no person"),
         (confirm("b0", "1:CAPTURED"), "unmatch it first"),
         (reject("b1"), "nothing is suggested"),
         (reject("b9"), "no open bank line"),

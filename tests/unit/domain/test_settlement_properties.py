@@ -76,7 +76,7 @@ def stories(draw: st.DrawFn) -> list[Any]:
 @settings(max_examples=60, deadline=None)
 @given(stories())
 def test_no_cent_is_lost_on_any_prefix_and_days_follow_one_another(story: list[Any]) -> None:
-    account = Account()
+    account = Account(as_shown=True)
     account.tell(*story)  # which holds the sums of the running day against what is open, after every event
     previous: dict[str, int] = {}
     for event in account.events:
@@ -98,7 +98,7 @@ def test_no_cent_is_lost_on_any_prefix_and_days_follow_one_another(story: list[A
 @settings(max_examples=60, deadline=None)
 @given(stories())
 def test_every_line_is_in_one_place(story: list[Any]) -> None:
-    account = Account()
+    account = Account(as_shown=True)
     account.tell(*story)
     recorded = {event.line_id: event for event in account.of(SettlementLineRecorded)}
     assert len(recorded) == len(account.of(SettlementLineRecorded))
@@ -131,7 +131,7 @@ def test_every_line_is_in_one_place(story: list[Any]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(stories())
 def test_the_journal_alone_gives_the_state_and_a_named_batch_is_paid_out_whole(story: list[Any]) -> None:
-    account = Account()
+    account = Account(as_shown=True)
     account.tell(*story)
     assert folded(account.events) == account.state
     for matched in account.of(DepositMatched):

@@ -73,7 +73,7 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
     text = explained(store, "79388123")
     for expected in (
         "100.00 USD waits, amount differs from what is open: invoice RE-1 has 103.00 USD open, the payment is 100.00",
-        "suggested, option 1 of 1: 100.00 USD for invoice RE-1",
+        ", 1 of 1: 100.00 USD for invoice RE-1",
         "100.00 USD belongs to invoice RE-1, by mweber, after rule fee-or-discount version 2",
         "    agrees:  invoice RE-1",
         "    differs: pays 3.00 USD less than the 103.00 USD open",
@@ -123,7 +123,7 @@ def test_what_abas_refused_says_how_to_ask_again(capsys: pytest.CaptureFixture[s
         "waits_in": "receivables",
         "reason": "POSTING_REFUSED",
         "detail": "4101: Posting period 11/2026 is closed",
-        "option_number": 0,
+        "suggestion_number": 0,
     }
     waiting.show((row,))
     shown = capsys.readouterr().out
@@ -160,18 +160,18 @@ async def test_what_waits_shows_its_options_until_they_are_decided(
 ) -> None:
     await told(store, "tie_rejected_in_part", lines=-1)
     rows = asked(store, "waiting_with_candidates", abas_customer_id="70001")
-    assert [(row["option_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
+    assert [(row["suggestion_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
     waiting.show(rows)
     shown = capsys.readouterr().out
     assert "PT79388123  100.00 USD  customer 70001, names RE-1" in shown
-    assert "    2) RE-1 100.00 USD   (exact-invoice: " in shown
+    assert "KMD5V  RE-1 100.00 USD   (exact-invoice: " in shown
     assert asked(store, "waiting_with_candidates", abas_customer_id="70002") == ()
 
 
 async def test_a_suggestion_that_ended_is_not_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     await told(store, "wrong_match_undone", lines=-2)
     (row,) = asked(store, "waiting_with_candidates")
-    assert (row["posting_reference"], row["option_number"]) == ("PT79388123A1", 0)
+    assert (row["posting_reference"], row["suggestion_number"]) == ("PT79388123A1", 0)
     waiting.show(())
     assert capsys.readouterr().out == "nothing waits\n"
 

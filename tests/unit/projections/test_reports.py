@@ -19,6 +19,7 @@ from projections.errors import QueryRefused
 from projections.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import RestWriteOffRequested
+from tests.support.examples import example
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
@@ -44,6 +45,7 @@ def day(store: Store) -> Store:
     script.open_item("1", 125_00, open_minor=0)
     script.wait(hours=10)
     script.write(RECEIVABLES, write_off_requested())
+    script.write(RECEIVABLES, example("MatchSuggested", posting_reference="1", paytrace_transaction_id="7"))
     script.captured("2", 50_00)
     script.identified("2", 50_00)
     script.waiting("2", 50_00, WaitingReason.AMOUNT_DIFFERS)
@@ -54,6 +56,7 @@ def day(store: Store) -> Store:
     script.awaits_reference("4", 8_000)
     script.refunded("5", 3_000)
     script.awaits_reference("5", 3_000, Movement.REFUNDED)
+    script.write(SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
     for event in deposits():
         script.write(SETTLEMENT_EVENTS, event)
     project(store, script.messages)

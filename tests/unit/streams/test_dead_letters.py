@@ -16,7 +16,9 @@ from tests.support.task_lab import CODEC, INBOX, Lab, refund
 
 def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
     when = datetime(2026, 11, 20, tzinfo=UTC)
-    return ParkedDiscardRequested(record_key=key, offset=offset, requested_by="dana", reason="no", requested_at=when)
+    return ParkedDiscardRequested(
+        record_key=key, offset=offset, requested_by="dana", reason="not ours", requested_at=when
+    )
 
 
 async def parked_lab() -> tuple[Lab, DeadLetters]:
@@ -92,7 +94,8 @@ async def test_two_requests_are_two_events_and_carry_who_asked() -> None:
     (head, *_) = await letters.parked(INBOX)
     for _ in range(2):
         await letters.ask(
-            head, lambda now: ParkedReplayRequested(record_key=b"p", requested_by="dana", reason="x", requested_at=now)
+            head,
+            lambda now: ParkedReplayRequested(record_key=b"p", requested_by="dana", reason="mended", requested_at=now),
         )
     one, other = lab.log.records(INBOX, 0)[-2:]
     assert one.event_id != other.event_id

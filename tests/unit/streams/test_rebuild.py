@@ -33,7 +33,9 @@ def replay(key: bytes) -> ParkedReplayRequested:
 
 
 def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
-    return ParkedDiscardRequested(record_key=key, offset=offset, requested_by="dana", reason="no", requested_at=WHEN)
+    return ParkedDiscardRequested(
+        record_key=key, offset=offset, requested_by="dana", reason="not ours", requested_at=WHEN
+    )
 
 
 async def compared(log: MemoryLog, processor: Processor[Any]) -> dict[str, Comparison]:

@@ -347,7 +347,7 @@ async def test_a_rebuild_of_what_was_parked_and_released_is_identical() -> None:
     desk.gateway.shows = True
     await desk.letters.ask(
         parked,
-        lambda now: ParkedReplayRequested(record_key=parked.key, requested_by="d", reason="there", requested_at=now),
+        lambda now: ParkedReplayRequested(record_key=parked.key, requested_by="dana", reason="there", requested_at=now),
     )
     await desk.rest()
     compared = await compare_agents([send_to_paytrace(Gateway())], desk.log, Codec())

@@ -32,7 +32,7 @@ def replay(key: bytes) -> ParkedReplayRequested:
 
 
 def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
-    return ParkedDiscardRequested(record_key=key, offset=offset, requested_by="dana", reason="test", requested_at=WHEN)
+    return ParkedDiscardRequested(record_key=key, offset=offset, requested_by="dana", reason="noise", requested_at=WHEN)
 
 
 def letters(lab: Lab) -> list[DeadLetter]:
@@ -115,7 +115,7 @@ async def test_discarding_the_first_lets_the_rest_be_replayed() -> None:
     await lab.task.advance([lab.write_record(discard(b"p", 0)), lab.write_record(replay(b"p"))])
     assert applied(lab) == ["r2"]
     discarded = [event for event in lab.journal() if isinstance(event, ParkedRecordDiscarded)]
-    assert [(event.offset, event.requested_by, event.reason) for event in discarded] == [(0, "dana", "test")]
+    assert [(event.offset, event.requested_by, event.reason) for event in discarded] == [(0, "dana", "noise")]
 
 
 async def test_discarding_what_is_not_parked_is_silence() -> None:

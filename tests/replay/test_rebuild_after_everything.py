@@ -1,0 +1,258 @@
+"""`saldo rebuild` after every operator command, refusal, replay and discard: everything comes back identical."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas import catalog
+from schemas.failures import Unreadable
+from schemas.records.erp import PostingRefused
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+)
+from schemas.records.identification import Movement
+from schemas.records.receivables import (
+    ConfirmMatch,
+    DecisionRefused,
+    DecisionTaken,
+    MatchSuggested,
+    PostAgain,
+    PutOnAccount,
+    RejectMatch,
+    SplitEntry,
+    UndoWriteOff,
+    UnmatchEntry,
+    WriteOffRest,
+)
+from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
+from streams.agents.post_to_abas import post_to_abas
+from streams.agents.send_to_paytrace import send_to_paytrace
+from streams.bootstrap import DECIDERS
+from streams.ports import ErpCommand, ErpOutcome
+from streams.rebuild import compare_agents
+from streams.tasks.memory import MemoryLog
+from streams.tasks.processor import Processor
+from streams.tasks.records import Outbound
+from tests.replay import line
+from tests.replay.scenarios import deposit_of_a_batch
+from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused
+from tests.support.settlement import accept, reject
+from tests.unit.domain.test_wishes import REFUND
+
+WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
+RECEIVABLES, COMMANDS = "receivables.inbox.v1", "erp.commands.v1"
+
+
+@dataclass
+class Books:
+    """abas, which refuses or can't take some references, and holds each document once."""
+
+    refuses: set[str] = field(default_factory=set)
+    contradicts: set[str] = field(default_factory=set)
+    documents: dict[str, ErpOutcome] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    async def post(self, command: ErpCommand) -> ErpOutcome:
+        reference = command.posting_reference
+        self.calls[reference] += 1
+        if reference in self.contradicts:
+            raise Unreadable(f"{reference} contradicts the document that is there")
+        if reference in self.refuses:
+            return refused(command, f"refusal {self.calls[reference]}")
+        return self.documents.setdefault(reference, done(command))
+
+
+@dataclass
+class Gateway:
+    """PayTrace, which refuses one refund."""
+
+    calls: int = 0
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
+        self.calls += 1
+        return GatewayCallBegun(**_fields(request), seen_before=("1",), begun_at=WHEN)
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        self.calls += 1
+        if call.amount_minor == 99:
+            return GatewayCallRefused(**_fields(call), code="817", message="not settled")
+        result = f"7000{self.calls}"
+        return GatewayCallDone(**_fields(call), result_transaction_id=result, code="106", message="refunded")
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in RequestGatewayCall.__dataclass_fields__}
+
+
+class Installation:
+    """Every agent on a log in memory, and an operator at it."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+        self.books, self.gateway, self.minute = Books(), Gateway(), 100
+        self.processors: list[Processor[Any]] = [*DECIDERS, send_to_paytrace(self.gateway), post_to_abas(self.books)]
+        self.tasks = [line._task(processor, self.log) for processor in self.processors]
+
+    async def take(self, topic: str, *records: Any) -> None:
+        for record in records:
+            key = record.record_key if hasattr(record, "record_key") else catalog.topic(topic).key_of(record)
+            await self.put(topic, key, line._CODEC.encode(record))
+
+    async def put(self, topic: str, key: bytes, value: bytes) -> None:
+        await self.log.append([Outbound(topic=topic, partition=0, key=key, value=value, headers=())])
+        await line._settle(self.tasks, self.log)
+
+    async def decide(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> None:
+        self.minute += 1
+        told = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
+        await self.take(RECEIVABLES, kind(**told, occurred_at=at(self.minute), **fields))
+
+    async def replay(self, topic: str, *, key: bytes = CUSTOMER.encode(), why: str = "cause mended") -> None:
+        request = ParkedReplayRequested(record_key=key, requested_by="dana", reason=why, requested_at=WHEN)
+        await self.take(topic, request)
+
+    async def discard(self, topic: str, offset: int, *, key: bytes = CUSTOMER.encode(), why: str = "not ours") -> None:
+        fields = {"record_key": key, "offset": offset, "requested_by": "dana", "reason": why}
+        await self.take(topic, ParkedDiscardRequested(**fields, requested_at=WHEN))
+
+    def events(self, topic: str, kind: type[Any]) -> list[Any]:
+        found = [line._CODEC.decode(record.value) for record in self.log.records(topic, 0)]
+        return [one for one in found if isinstance(one, kind)]
+
+    def suggested(self, reference: str, *items: str) -> dict[str, Any]:
+        """What a person reads of a suggestion, as a decision means it."""
+        shown = next(
+            one
+            for one in reversed(self.events("receivables.events.v1", MatchSuggested))
+            if (one.posting_reference, one.abas_open_item_ids) == (reference, items)
+        )
+        return {
+            "posting_reference": reference,
+            "abas_open_item_ids": items,
+            "suggestion_code": shown.suggestion_code,
+            "part_amounts": shown.part_amounts,
+            "currency": "USD",
+        }
+
+    async def differences(self) -> list[str]:
+        calls = (self.books.calls.total(), self.gateway.calls)
+        found = await compare_agents(self.processors, self.log, line._CODEC)
+        assert (self.books.calls.total(), self.gateway.calls) == calls, "nothing is posted or called again"
+        assert sum(one.record_count for one in found) > 20
+        return [one.what for one in found if not one.is_identical]
+
+
+def paid(payment: str, minor: int, invoice: str | None) -> Any:
+    return identified(Movement.CAPTURED, minor, payment=payment, invoice=invoice)
+
+
+async def post_again_after_two_refusals(office: Installation) -> None:
+    office.books.refuses.add("PT1")
+    await office.take(RECEIVABLES, open_item("i1", 103_00), paid("1", 100_00, "RE-1"))
+    await office.decide(ConfirmMatch, **office.suggested("PT1", "i1"))
+    again = {"posting_reference": "PT1", "amount_minor": 100_00, "currency": "USD"}
+    await office.decide(PostAgain, **again)
+    office.books.refuses.clear()
+    await office.decide(PostAgain, **again)
+    await office.decide(PostAgain, **again)  # it is posted now: refused
+
+
+async def write_off_and_back(office: Installation) -> None:
+    await office.take(RECEIVABLES, open_item("i1", 3_00, minute=99_000, amount_minor=103_00))
+    give_up = {"abas_open_item_id": "i1", "amount_minor": 3_00, "currency": "USD"}
+    office.books.refuses.add("PT1W1")
+    await office.decide(WriteOffRest, **give_up)
+    await office.decide(WriteOffRest, **give_up)
+    await office.decide(WriteOffRest, **give_up)
+    office.books.refuses.add("PT1W2U1")
+    await office.decide(UndoWriteOff, posting_reference="PT1W2")
+    await office.decide(UndoWriteOff, posting_reference="PT1W2")
+    await office.decide(UndoWriteOff, by="", posting_reference="PT1W2")
+
+
+async def reject_account_unmatch_split(office: Installation) -> None:
+    tie = [open_item(item, 55_00, invoice=invoice) for item, invoice in (("i2", "RE-2"), ("i3", "RE-3"))]
+    await office.take(RECEIVABLES, *tie, paid("2", 55_00, None), paid("3", 20_00, None))
+    second = office.suggested("PT2", "i3")
+    first = {k: v for k, v in office.suggested("PT2", "i2").items() if k not in ("part_amounts", "currency")}
+    await office.decide(RejectMatch, **first)
+    await office.decide(RejectMatch, **first)
+    await office.decide(ConfirmMatch, **second)
+    await office.decide(ConfirmMatch, **second)
+    await office.decide(UnmatchEntry, posting_reference="PT2")
+    await office.decide(PutOnAccount, posting_reference="PT3", why="test")
+    await office.decide(PutOnAccount, posting_reference="PT3", amount_minor=19_00, currency="USD")
+    await office.decide(PutOnAccount, posting_reference="PT3", amount_minor=20_00, currency="USD")
+    parts = {"abas_open_item_ids": ("i2", ""), "part_amounts": (50_00, 5_00), "currency": "USD"}
+    await office.decide(SplitEntry, posting_reference="PT2A1", **parts)
+    await office.decide(UnmatchEntry, posting_reference="PT2A1S1")
+
+
+async def park_replay_and_discard(office: Installation) -> None:
+    office.books.contradicts.add("PT4")
+    await office.take(RECEIVABLES, open_item("i4", 44_00, invoice="RE-4"), paid("4", 44_00, "RE-4"))
+    await office.decide(PutOnAccount, posting_reference="PT1")
+    await office.take(RECEIVABLES, open_item("i5", 45_00, invoice="RE-5"), paid("5", 45_00, "RE-5"))
+    await office.replay(COMMANDS, why="n/a")  # refused: no reason
+    await office.replay(COMMANDS)  # still contradicts
+    await office.discard(COMMANDS, 0, why="")  # refused as well
+    office.books.contradicts.clear()
+    office.books.refuses.add("PT5")
+    await office.replay(COMMANDS)
+    office.books.refuses.clear()
+    await office.decide(PostAgain, posting_reference="PT5")
+    office.books.contradicts.add("PT6")
+    await office.take(RECEIVABLES, open_item("i6", 46_00, invoice="RE-6"), paid("6", 46_00, "RE-6"))
+    parked = office.events("erp.outcomes.v1", RecordParked)[-1]
+    await office.discard(COMMANDS, parked.offset)
+    await office.put(RECEIVABLES, b"nobody", b"\x07nonsense")
+    await office.discard(RECEIVABLES, len(office.log.records(RECEIVABLES, 0)) - 1, key=b"nobody")
+    await office.replay(RECEIVABLES, key=b"nothing is parked here", why="")
+
+
+async def deposits_and_refunds(office: Installation) -> None:
+    for topic, record in deposit_of_a_batch():
+        await office.take(topic, record)
+    await office.take("settlement.inbox.v1", reject("b1", "1:CAPTURED", minute=50), accept(1, minute=51))
+    wishes = [
+        ("w1", 10_00),
+        ("w2", 99),
+        ("w1", 10_00),
+    ]
+    for wish, minor in wishes:
+        record = line.from_json("PaymentWishObserved", line.to_json(REFUND) | {"wish_id": wish, "amount_minor": minor})
+        await office.take("gateway.inbox.v1", record)
+
+
+STEPS: tuple[Callable[[Installation], Any], ...] = (
+    post_again_after_two_refusals,
+    write_off_and_back,
+    reject_account_unmatch_split,
+    park_replay_and_discard,
+    deposits_and_refunds,
+)
+
+
+async def test_everything_comes_back_identical_after_every_operator_command_refusal_replay_and_discard() -> None:
+    office = Installation()
+    for step in STEPS:
+        await step(office)
+        assert await office.differences() == [], step.__name__
+    taken = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionTaken))
+    turned_down = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionRefused))
+    every = {"CONFIRM", "REJECT", "SPLIT", "WRITE_OFF", "ON_ACCOUNT", "UNMATCH", "POST_AGAIN", "UNDO_WRITE_OFF"}
+    assert set(taken) == every
+    assert set(turned_down) >= {"CONFIRM", "REJECT", "ON_ACCOUNT", "POST_AGAIN"}
+    refusals = [one.code for one in office.events("erp.outcomes.v1", PostingRefused) if one.posting_reference == "PT1"]
+    assert refusals == ["refusal 1", "refusal 2"], "one reference, three outcomes"
+    assert {"PT1", "PT2", "PT3", "PT4", "PT5", "PT1W2"} <= set(office.books.documents)
+    assert {"PT6"}.isdisjoint(office.books.documents)
+    assert office.gateway.calls == 4
