@@ -24,16 +24,34 @@ def vault_token(customer_id: str) -> str:
     return f"vault:{customer_id.strip()}"
 
 
-def tokens_of(
-    paytrace_transaction_id: str, vault_customer_id: str | None, invoice_number: str | None
-) -> tuple[str, ...]:
-    """The reference tokens of a payment in the order in which they are asked.
+def order_token(number: str) -> str:
+    """The token of a sales order; number must not be blank."""
+    return f"order:{normalised_invoice(number)}"
 
-    Shapes:  (1,) or (2,): vault customer, then invoice; a payment that names neither gets a token of its own,
-             under which an operator can name the payer.
-    Ensures: never empty, so each payment waits somewhere.
+
+def payment_token(paytrace_transaction_id: str) -> str:
+    """The key under which a payment decides whose it is; no reference, and never asked."""
+    return f"payment:{paytrace_transaction_id}"
+
+
+def tokens_of(
+    paytrace_transaction_id: str,
+    vault_customer_id: str | None,
+    invoice_number: str | None,
+    customer_reference: str | None = None,
+) -> tuple[str, ...]:
+    """The reference tokens of a payment in order of priority.
+
+    Shapes:  (1,) to (4,): vault customer, invoice, then order: shops write their order number where an invoice goes,
+             buyers theirs as customer reference; a payment that names nothing gets a token of its own.
+    Ensures: never empty and without repeats, so each payment waits somewhere.
     """
     vault = (vault_customer_id or "").strip()
-    invoice = normalised_invoice(invoice_number)
-    tokens = ((vault_token(vault),) if vault else ()) + ((invoice_token(invoice),) if invoice else ())
-    return tokens or (f"{NO_REFERENCE}{paytrace_transaction_id}",)
+    invoice, reference = normalised_invoice(invoice_number), normalised_invoice(customer_reference)
+    tokens = (
+        vault_token(vault) if vault else "",
+        invoice_token(invoice) if invoice else "",
+        order_token(invoice) if invoice else "",
+        order_token(reference) if reference else "",
+    )
+    return tuple(dict.fromkeys(filter(None, tokens))) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)

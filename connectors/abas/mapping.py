@@ -26,7 +26,7 @@ from schemas.money import Money, exponent, from_major
 from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
-from schemas.references import invoice_token, vault_token
+from schemas.references import invoice_token, order_token, vault_token
 from schemas.sensitive import find_sensitive, mask_card_numbers
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
@@ -113,7 +113,7 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     Raises: AbasRecordUnreadable naming order and field.
     """
     return CustomerReferenced(
-        token=f"order:{_required_text(order, fields.number).upper()}",
+        token=order_token(_required_text(order, fields.number)),
         abas_customer_id=_required_text(order, fields.customer_number),
         observed_at=observed_at,
     )

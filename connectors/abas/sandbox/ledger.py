@@ -101,6 +101,8 @@ def _check(
         if amount > open_amount:
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["amount"])
         return item, None
+    if item is None and values.get("ykind") == ON_ACCOUNT and not values.get("reverses"):
+        return None, None  # money back to the customer's account, of no receipt
     receipt = store.record(str(values.get("reverses") or ""))
     item_id = "" if item is None else item.id
     if receipt is None or receipt.table != PAYMENT.spec or (receipt.values.get("item") or "") != item_id:
