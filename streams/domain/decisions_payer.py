@@ -87,6 +87,9 @@ def _reassigned(state: State, command: ReassignPayment) -> tuple[tuple[Event, ..
         return (), f"payment {payment} is with customer {command.abas_customer_id} already"
     if move is not None:
         return (), f"payment {payment} went to customer {move.to_customer_id}; decide there"
+    linked = next((one.owner for one in state.entries.values() if one.transaction_id == payment and one.is_live), None)
+    if not entries and linked is not None:
+        return (), f"{payment} belongs to payment {linked}; reassign that one"
     if not entries:
         return (), f"customer {command.abas_customer_id} has no money of payment {payment}"
     if not any(_is_to_move(state, entry) for entry in entries):
