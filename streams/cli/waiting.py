@@ -31,9 +31,10 @@ def waiting(
     Longest waiting first; the options are numbered as `saldo decide confirm` takes them.
     """
     from projections import reports
+    from streams.cli import ways_out
     from streams.cli.asking import answer
 
-    found = answer("waiting_with_candidates", abas_customer_id=customer)
+    found = ways_out.listed(answer("waiting_with_candidates", abas_customer_id=customer))
     match output_format:
         case Format.CSV:
             sys.stdout.write(reports.as_csv(found))
@@ -41,6 +42,18 @@ def waiting(
             sys.stdout.write(reports.as_json(found))
         case Format.TABLE:
             show(found.records)
+            _show_contested(answer("contested_payers").records)
+
+
+def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
+    """Payments whose customer is contested: their money does not wait, but a person has to look."""
+    for row in rows:
+        payment, named = row["paytrace_transaction_id"], " or ".join(row["named_customer_ids"])
+        typer.echo(f"\n{payment}  its customer is contested: {row['detail']}")
+        typer.echo(
+            f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)"
+        )
+        typer.echo(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:
@@ -62,14 +75,11 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
 
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = f", names {row['names_invoice']}" if row["names_invoice"] else ""
-    is_refused = row["reason"] == "POSTING_REFUSED" and row["waits_in"] == "receivables"
     why = in_words(str(row["reason"]))
-    # Nothing else in the list says what a person can do about it.
-    remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",
-        *remedy,
+        *(f"    {command}" for command in row["commands"]),
     ]
 
 
