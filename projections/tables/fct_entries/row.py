@@ -7,6 +7,7 @@ from typing import Any
 from projections.coordinates import Coordinates
 from projections.tables.money import direction_sign
 from projections.tables.table import Row, Table
+from projections.topics import RECEIVABLES_INBOX
 from schemas.records.receivables import (
     EntryDirection,
     EntryHandedOver,
@@ -41,7 +42,8 @@ ENTRY_EVENTS = (
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each event of an entry."""
-    if not isinstance(record, ENTRY_EVENTS):
+    # On its way into an inbox an entry that moves is the same as in the journal that it left.
+    if not isinstance(record, ENTRY_EVENTS) or at.topic == RECEIVABLES_INBOX:
         return ()
     direction = _direction(record)
     refund = getattr(record, "refund_transaction_id", "")
