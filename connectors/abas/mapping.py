@@ -90,6 +90,21 @@ def to_open_item_referenced(item: OpenItemObserved) -> OpenItemReferenced:
     )
 
 
+def to_order_of_item_referenced(
+    item: ErpObject, fields: ItemFields, observed: OpenItemObserved
+) -> OpenItemReferenced | None:
+    """Say which order number leads to this open item; None when the profile or abas names none."""
+    number = "" if fields.order_number is None else _shown(item.head.get(fields.order_number))
+    if not number:
+        return None
+    return OpenItemReferenced(
+        token=order_token(number),
+        abas_customer_id=observed.abas_customer_id,
+        abas_open_item_id=observed.abas_open_item_id,
+        observed_at=observed.observed_at,
+    )
+
+
 def to_customer_referenced(
     customer: ErpObject, fields: CustomerFields, *, observed_at: datetime
 ) -> CustomerReferenced | None:
@@ -145,6 +160,7 @@ def to_payment_wish_observed(
         currency=currency,
         paytrace_transaction_id=_safe_text(wish, fields.paytrace_transaction_id) or None,
         vault_customer_id=_safe_text(wish, fields.vault_customer) or None,
+        invoice_number=_safe_text(wish, fields.invoice_number) or None,
         requester=_safe_text(wish, fields.requester) or None,
         reason=_safe_text(wish, fields.reason),
         observed_at=observed_at,

@@ -260,6 +260,9 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
             assert unexplained(engine) == []
             seen |= terms(engine)
     await rooms.settle()
+    for number in range(1, 25):
+        rooms.write("receivables.inbox.v1", handed_over(number))
+    await rooms.settle()
     project(engine, rooms.news())
     assert_closed(engine)
     assert seen | terms(engine) >= {"captured", "refunded", "posted", "waiting", "on_the_way", "handed_over"}
@@ -277,6 +280,17 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     # One row for each movement that waits for its payer, however many tokens were asked.
     twice = "SELECT movement_id FROM rpt_movements_now GROUP BY movement_id HAVING count() > 1"
     assert engine.rows(twice) == []
+
+
+def handed_over(number: int) -> HandToFinance:
+    return HandToFinance(
+        command_id=f"h{number}",
+        abas_customer_id=f"7000{number % 6}",
+        posting_reference=f"PT8{number}",
+        decided_by="dana",
+        reason="letter",
+        occurred_at=at(number),
+    )
 
 
 def somebody_decides(rooms: Rooms, minute: int) -> None:

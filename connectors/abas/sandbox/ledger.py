@@ -52,7 +52,14 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
 
 
 def add_open_item(
-    store: Store, customer: Record, *, invoice: str, amount: Decimal, currency: str, due_on: date | None
+    store: Store,
+    customer: Record,
+    *,
+    invoice: str,
+    amount: Decimal,
+    currency: str,
+    due_on: date | None,
+    order: str = "",
 ) -> Record:
     """Book an invoice's outstanding item, as abas does when an invoice is posted."""
     values: dict[str, Stored] = {
@@ -62,6 +69,7 @@ def add_open_item(
         "openAmt": str(amount),
         "curr": currency_record(store, currency).id,
         "dueDate": "" if due_on is None else due_on.isoformat(),
+        "order": order,
     }
     item = store.add(OPEN_ITEM, values)
     balance = Decimal(str(customer.values.get("bal") or "0")) + amount
