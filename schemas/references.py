@@ -24,16 +24,30 @@ def vault_token(customer_id: str) -> str:
     return f"vault:{customer_id.strip()}"
 
 
+def order_token(number: str) -> str:
+    """The token of a sales order; number must not be blank."""
+    return f"order:{normalised_invoice(number)}"
+
+
+def payment_token(paytrace_transaction_id: str) -> str:
+    """The key under which a payment decides whose it is; no reference, and never asked."""
+    return f"payment:{paytrace_transaction_id}"
+
+
 def tokens_of(
     paytrace_transaction_id: str, vault_customer_id: str | None, invoice_number: str | None
 ) -> tuple[str, ...]:
-    """The reference tokens of a payment in the order in which they are asked.
+    """The reference tokens of a payment in order of priority.
 
-    Shapes:  (1,) or (2,): vault customer, then invoice; a payment that names neither gets a token of its own,
-             under which an operator can name the payer.
+    Shapes:  (1,) to (3,): vault customer, invoice, and the same number as an order's, because a shop writes its order
+             number where an invoice goes; a payment that names nothing gets a token of its own.
     Ensures: never empty, so each payment waits somewhere.
     """
     vault = (vault_customer_id or "").strip()
     invoice = normalised_invoice(invoice_number)
-    tokens = ((vault_token(vault),) if vault else ()) + ((invoice_token(invoice),) if invoice else ())
-    return tokens or (f"{NO_REFERENCE}{paytrace_transaction_id}",)
+    tokens = (
+        vault_token(vault) if vault else "",
+        invoice_token(invoice) if invoice else "",
+        order_token(invoice) if invoice else "",
+    )
+    return tuple(filter(None, tokens)) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)

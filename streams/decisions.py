@@ -19,14 +19,18 @@ from schemas.envelope import Envelope, content_event_id, header_text, root_trace
 from schemas.failures import Unreadable
 from schemas.records.tasks import RecordParked
 from schemas.sensitive import find_sensitive
-from streams.domain.output import RECEIVABLES_INBOX, SETTLEMENT_INBOX
+from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.tasks.journal import EVENTS_HEADER
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.ports import Log
 from streams.tasks.records import Outbound, partition_for
 from streams.writing import instant_of
 
-JOURNALS = {RECEIVABLES_INBOX: "receivables.events.v1", SETTLEMENT_INBOX: "settlement.events.v1"}
+JOURNALS = {
+    IDENTIFICATION_INBOX: "identification.events.v1",
+    RECEIVABLES_INBOX: "receivables.events.v1",
+    SETTLEMENT_INBOX: "settlement.events.v1",
+}
 _SOURCE = "saldo/operators"
 _LOOK_EVERY_S = 0.2
 

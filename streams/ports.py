@@ -12,6 +12,7 @@ from schemas.records.erp import (
     PostCashReceipt,
     PostingRefused,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReverseCashReceipt,
     ReverseWriteOff,
@@ -27,7 +28,9 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import ObservedBy, TransactionObserved
 
-ErpCommand = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+ErpCommand = (
+    PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+)
 ErpOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
 Sighting = tuple[str, tuple[Any, ...]]
 

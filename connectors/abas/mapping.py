@@ -26,7 +26,7 @@ from schemas.money import Money, exponent, from_major
 from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
-from schemas.references import invoice_token, vault_token
+from schemas.references import invoice_token, order_token, vault_token
 from schemas.sensitive import find_sensitive, mask_card_numbers
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
@@ -90,6 +90,21 @@ def to_open_item_referenced(item: OpenItemObserved) -> OpenItemReferenced:
     )
 
 
+def to_order_of_item_referenced(
+    item: ErpObject, fields: ItemFields, observed: OpenItemObserved
+) -> OpenItemReferenced | None:
+    """Say which order number leads to this open item; None when the profile or abas names none."""
+    number = "" if fields.order_number is None else _shown(item.head.get(fields.order_number))
+    if not number:
+        return None
+    return OpenItemReferenced(
+        token=order_token(number),
+        abas_customer_id=observed.abas_customer_id,
+        abas_open_item_id=observed.abas_open_item_id,
+        observed_at=observed.observed_at,
+    )
+
+
 def to_customer_referenced(
     customer: ErpObject, fields: CustomerFields, *, observed_at: datetime
 ) -> CustomerReferenced | None:
@@ -113,7 +128,7 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     Raises: AbasRecordUnreadable naming order and field.
     """
     return CustomerReferenced(
-        token=f"order:{_required_text(order, fields.number).upper()}",
+        token=order_token(_required_text(order, fields.number)),
         abas_customer_id=_required_text(order, fields.customer_number),
         observed_at=observed_at,
     )
@@ -145,6 +160,7 @@ def to_payment_wish_observed(
         currency=currency,
         paytrace_transaction_id=_safe_text(wish, fields.paytrace_transaction_id) or None,
         vault_customer_id=_safe_text(wish, fields.vault_customer) or None,
+        invoice_number=_safe_text(wish, fields.invoice_number) or None,
         requester=_safe_text(wish, fields.requester) or None,
         reason=_safe_text(wish, fields.reason),
         observed_at=observed_at,

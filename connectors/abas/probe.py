@@ -180,6 +180,7 @@ _KIND_FIELDS = ("ykind", "yart")
 _KINDS = (
     _Kind("cash_receipt"),
     _Kind("on_account_receipt", word="ONACCOUNT"),
+    _Kind("on_account_refund", "negative", word="ONACCOUNT"),
     _Kind("write_off", word="WRITEOFF", infosystem_inputs=_POSTING_REASON, editor_inputs=_EDITOR_REASON),
     _Kind(
         "receipt_reversal",

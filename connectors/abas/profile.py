@@ -66,6 +66,7 @@ class ItemFields(_Entry):
     open: FieldName
     currency: FieldName
     due_on: FieldName
+    order_number: FieldName | None = None  # the order that it invoices, by which a payment may name the customer
 
 
 class OpenItemFields(ItemFields):
@@ -100,6 +101,7 @@ class PaymentWishFields(_Entry):
     reason: FieldName
     status: FieldName
     vault_customer: FieldName | None = None  # whose stored card or account a charge takes
+    invoice_number: FieldName | None = None  # which invoice a charge pays, e.g. item^docNo
     requester: FieldName | None = None
 
 

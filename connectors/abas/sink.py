@@ -10,7 +10,14 @@ from collections.abc import Awaitable, Callable
 
 from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Filing, Selection, equals
-from connectors.abas.documents import CASH_RECEIPT, ON_ACCOUNT_RECEIPT, RECEIPT_REVERSAL, WRITE_OFF, WRITE_OFF_REVERSAL
+from connectors.abas.documents import (
+    CASH_RECEIPT,
+    ON_ACCOUNT_RECEIPT,
+    ON_ACCOUNT_REFUND,
+    RECEIPT_REVERSAL,
+    WRITE_OFF,
+    WRITE_OFF_REVERSAL,
+)
 from connectors.abas.documents.kind import Command, CommandT, DocumentKind
 from connectors.abas.errors import (
     AbasDocumentContradicts,
@@ -31,6 +38,7 @@ from schemas.records.erp import (
     PostCashReceipt,
     PostingRefused,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReverseCashReceipt,
     ReverseWriteOff,
@@ -84,6 +92,8 @@ class AbasSink:
                 return await self._post(CASH_RECEIPT, command)
             case PostOnAccountReceipt():
                 return await self._post(ON_ACCOUNT_RECEIPT, command)
+            case PostOnAccountRefund():
+                return await self._post(ON_ACCOUNT_REFUND, command)
             case PostWriteOff():
                 return await self._post(WRITE_OFF, command)
             case ReverseCashReceipt():

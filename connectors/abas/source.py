@@ -17,6 +17,7 @@ from connectors.abas.mapping import (
     to_date_text,
     to_open_item_observed,
     to_open_item_referenced,
+    to_order_of_item_referenced,
     to_order_referenced,
     to_payment_wish_observed,
 )
@@ -128,7 +129,7 @@ class AbasSource:
         if table is None:
             return
         # `changed` selects; as part of the raw twin it would make every touch look like a change.
-        wanted = table.fields.model_dump(exclude={"changed"}).values()
+        wanted = table.fields.model_dump(exclude={"changed"}, exclude_none=True).values()
         self._vanished.begin()
         for selection in _active_then_filed(table, table.fields.changed, since):
             async for item in self._read(table, wanted, selection):
@@ -148,7 +149,7 @@ class AbasSource:
             listing.workspace,
             listing.search_word,
             [*actions, press(listing.press)],
-            table_fields=list(dict.fromkeys(listing.rows.model_dump().values())),
+            table_fields=list(dict.fromkeys(listing.rows.model_dump(exclude_none=True).values())),
         )
         for row in shown.rows:
             reference = row.get(listing.rows.item)
@@ -165,7 +166,8 @@ class AbasSource:
             self._vanished.show(item.id, None)
             return None
         self._vanished.show(item.id, observed)
-        return f"open-item/{item.id}", (observed, to_open_item_referenced(observed))
+        order = to_order_of_item_referenced(item, fields, observed)
+        return f"open-item/{item.id}", (observed, to_open_item_referenced(observed), *((order,) if order else ()))
 
     async def _orders(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
         table = self._profile.tables.sales_order

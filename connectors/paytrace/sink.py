@@ -3,9 +3,9 @@
 A void or capture may be repeated: it is looked up by the state of its transaction, and PayTrace refuses a second one.
 So may a bank debit, which carries our reference as its idempotency key. PayTrace offers no such key for cards: a refund
 or a charge is sent by the one process that claimed it first (docs/adr/0024-claims-before-calls.md), and everybody else
-only looks. A charge is found by our reference, which is its invoice number; a refund, whose call carries no reference,
-by being new, of the same amount, card and customer, and not there when the call was begun. What can't be found is left
-to a person.
+only looks. A charge is found by our reference, which is its invoice number or, where it pays an invoice, its
+description; a refund, whose call carries no reference, by being new, of the same amount, card and customer, and not
+there when the call was begun. What can't be found is left to a person.
 """
 
 from __future__ import annotations
@@ -150,7 +150,13 @@ class PayTraceSink:
             if refunded is None:
                 return _refused(request, "unknown-transaction", "PayTrace knows no such transaction", now)
             seen_before = tuple(found.paytrace_transaction_id for found in await self._refunds(request, refunded, now))
-        return GatewayCallBegun(**_common(request), seen_before=seen_before, begun_at=now, occurred_at=now)
+        return GatewayCallBegun(
+            **_common(request),
+            invoice_number=request.invoice_number,
+            seen_before=seen_before,
+            begun_at=now,
+            occurred_at=now,
+        )
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
         """Make the call, or find out whether it was made; what isn't certain is looked up until outcome_wait_s is over.
@@ -265,7 +271,13 @@ class PayTraceSink:
 
     async def _charge(self, call: CarryOutGatewayCall) -> _Ready:
         """The vault customer's card; in v3 else the bank account, whose debit carries our reference as its key."""
-        charge = Charge(amount_minor=call.amount_minor, currency=call.currency, invoice_number=call.call_reference)
+        # The payment comes back with the invoice that it pays; our reference stands in the description then.
+        charge = Charge(
+            amount_minor=call.amount_minor,
+            currency=call.currency,
+            invoice_number=call.invoice_number or call.call_reference,
+            description=call.call_reference if call.invoice_number else "",
+        )
         label = call.vault_customer_id or ""
         row = next((row for row in await self._client.export_customers(label) if label in _names(row)), None)
         if row is None:
@@ -306,8 +318,11 @@ class PayTraceSink:
 
     async def _look_for_charge(self, call: CarryOutGatewayCall) -> Outcome | None:
         start, end = self._days(call.begun_at)
-        rows = await self._client.find_transactions(start, end, call.call_reference)
-        found = [seen for seen in self._read(rows) if seen.invoice_number == call.call_reference]
+        # By the invoice number, which PayTrace is known to search; that it searches descriptions is not documented.
+        rows = await self._client.find_transactions(start, end, call.invoice_number or call.call_reference)
+        found = [
+            seen for seen in self._read(rows) if call.call_reference in (seen.invoice_number, seen.description.strip())
+        ]
         for seen in sorted(found, key=lambda one: one.status not in _PAID):
             if seen.status in _PAID:
                 return _done(call, seen.paytrace_transaction_id, "", "found by its reference", self._now())

@@ -1,6 +1,6 @@
 -- Is every cent that PayTrace holds in abas, or waiting, or parked?
 -- One row for each currency. net = captured - refunded - voided - returned - charged back must be posted + waiting +
--- parked, and residual, what is left over, must be 0. No document in abas takes a chargeback out yet, so it waits with a
+-- parked + what was handed over to finance, and residual, what is left over, must be 0. No document in abas takes a chargeback out yet, so it waits with a
 -- minus until somebody has booked it or the dispute is won. Behind it stands what explains a residual: money still on its
 -- way between two contexts, and money that an operator discarded. Unexplained money is lost or doubled. Beside the bridge
 -- stands what PayTrace holds in words or amounts that can't be read: how many transactions, and what they come to as far
@@ -16,7 +16,8 @@ SELECT
     sumIf(minor, term = 'posted') AS posted_minor,
     sumIf(minor, term = 'waiting') AS waiting_minor,
     sumIf(minor, term = 'parked') AS parked_minor,
-    net_minor - posted_minor - waiting_minor - parked_minor AS residual_minor,
+    sumIf(minor, term = 'handed_over') AS handed_over_minor,
+    net_minor - posted_minor - waiting_minor - parked_minor - handed_over_minor AS residual_minor,
     sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
     sumIf(minor, term = 'discarded') AS discarded_minor,
     residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,

@@ -9,8 +9,9 @@ SELECT
     sumIf(minor, term = 'posted') AS posted_minor,
     sumIf(minor, term = 'waiting') AS waiting_minor,
     sumIf(minor, term = 'parked') AS parked_minor,
+    sumIf(minor, term = 'handed_over') AS handed_over_minor,
     sumIf(minor, term = 'netted') AS netted_minor,
-    net_minor - posted_minor - waiting_minor - parked_minor - netted_minor AS residual_minor,
+    net_minor - posted_minor - waiting_minor - parked_minor - handed_over_minor - netted_minor AS residual_minor,
     sumIf(minor, term = 'on_the_way') AS on_the_way_minor,
     sumIf(minor, term = 'discarded') AS discarded_minor
 FROM rpt_money

@@ -174,3 +174,17 @@ class PostingRefused:
     message: str
     field_name: str | None = None
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostOnAccountRefund:
+    """Command: post a refund to the customer's account; it takes no receipt back. Key: abas_customer_id."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    value_on: date
+    occurred_at: datetime

@@ -46,6 +46,7 @@ class PaymentWishObserved:
     currency: str
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     requester: str | None = None
     reason: str
     observed_at: datetime
@@ -62,6 +63,7 @@ class PaymentWishAccepted:
     kind: WishKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -103,6 +105,7 @@ class RequestGatewayCall:
     kind: WishKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -119,6 +122,7 @@ class GatewayCallBegun:
     kind: WishKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
     currency: str
@@ -137,6 +141,7 @@ class CarryOutGatewayCall:
     kind: WishKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
+    invoice_number: str | None = None
     abas_customer_id: str
     amount_minor: int
     currency: str

@@ -91,7 +91,7 @@ class ReferenceLearned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPassedOn:
-    """Nobody is known by this token; the next one is asked."""
+    """A reference was asked and says who it stands for; the payment decides. Key: payment_token."""
 
     movement_id: str
     paytrace_transaction_id: str
@@ -101,15 +101,17 @@ class PaymentPassedOn:
     method: PaymentMethod
     invoice_number: str | None = None
     vault_customer_id: str | None = None
-    next_token: str
-    later_tokens: tuple[str, ...] = ()
+    payment_token: str
+    tokens: tuple[str, ...]
+    token: str
+    abas_customer_ids: tuple[str, ...]
     value_on: date | None = None
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAwaitsReference:
-    """Nobody is known by the last token: the money waits."""
+    """No token of the payment names one customer: the money waits."""
 
     movement_id: str
     paytrace_transaction_id: str
@@ -123,6 +125,8 @@ class PaymentAwaitsReference:
     reason: WaitingReason
     detail: str
     value_on: date | None = None
+    tokens: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     occurred_at: datetime
 
 
@@ -141,4 +145,109 @@ class PaymentIdentified:
     abas_customer_id: str
     identified_by: str
     value_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceAsked:
+    """A payment asks who is known by this reference. Key: token."""
+
+    token: str
+    payment_token: str
+    paytrace_transaction_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceAnswered:
+    """Who is known by this reference, for a payment that asked. Key: payment_token."""
+
+    payment_token: str
+    paytrace_transaction_id: str
+    token: str
+    abas_customer_ids: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignCustomer:
+    """Command of a person: this payment is that customer's. Key: payment_token."""
+
+    command_id: str
+    payment_token: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberReference:
+    """Command of a person: this reference stands for that customer, whatever abas says. Key: token."""
+
+    command_id: str
+    token: str
+    abas_customer_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetReference:
+    """Command of a person: what was remembered of this reference no longer counts. Key: token."""
+
+    command_id: str
+    token: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRemembered:
+    """By a person's decision this token stands for this abas customer alone."""
+
+    token: str
+    abas_customer_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceForgotten:
+    """A person's decision about this token no longer counts; what abas says counts again."""
+
+    token: str
+    abas_customer_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceAnswerRecorded:
+    """A payment that waits heard who is known by one of its references."""
+
+    payment_token: str
+    paytrace_transaction_id: str
+    token: str
+    abas_customer_ids: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentificationReviewed:
+    """A reference of higher priority answered after the payment was identified."""
+
+    payment_token: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    identified_by: str
+    token: str
+    abas_customer_ids: tuple[str, ...]
+    agrees: bool
+    detail: str
     occurred_at: datetime

@@ -34,6 +34,13 @@ class Decision(StrEnum):
     UNMATCH = "UNMATCH"
     POST_AGAIN = "POST_AGAIN"
     UNDO_WRITE_OFF = "UNDO_WRITE_OFF"
+    ASSIGN_CUSTOMER = "ASSIGN_CUSTOMER"
+    REASSIGN = "REASSIGN"
+    REMEMBER = "REMEMBER"
+    FORGET = "FORGET"
+    MATCH_REFUND = "MATCH_REFUND"
+    REFUND_ON_ACCOUNT = "REFUND_ON_ACCOUNT"
+    HAND_OVER = "HAND_OVER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +243,7 @@ class EntryPartMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryPutOnAccount:
-    """A receipt goes to the customer's account, without an open item."""
+    """A receipt or a refund goes to the customer's account, without an open item."""
 
     posting_reference: str
     paytrace_transaction_id: str
@@ -244,6 +251,7 @@ class EntryPutOnAccount:
     amount_minor: int
     currency: str
     decided_by: str
+    direction: EntryDirection = EntryDirection.RECEIPT
     occurred_at: datetime
 
 
@@ -496,4 +504,104 @@ class DecisionRefused:
     decided_by: str
     reason: str
     refused_because: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReassignPayment:
+    """Command of a person: this payment belongs to another customer. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    paytrace_transaction_id: str
+    to_customer_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReassigned:
+    """All money of this payment goes to another customer, also what moves later."""
+
+    abas_customer_id: str
+    paytrace_transaction_id: str
+    to_customer_id: str
+    command_id: str
+    decided_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryMoved:
+    """An entry that is not in abas goes from one customer to another. Key: abas_customer_id."""
+
+    abas_customer_id: str
+    from_customer_id: str
+    to_customer_id: str
+    command_id: str
+    posting_reference: str
+    kind: str
+    paytrace_transaction_id: str
+    payment_id: str | None = None
+    direction: EntryDirection
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    invoice_number: str | None = None
+    takes_back: str | None = None
+    money_at: datetime
+    value_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRefund:
+    """Command of a person: this refund takes that payment back. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    payment_id: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutRefundOnAccount:
+    """Command of a person: post a refund to the customer's account, without a payment. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandToFinance:
+    """Command of a person: finance books this reversal outside of Saldo. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryHandedOver:
+    """A reversal is finance's business from now on."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    direction: EntryDirection
+    amount_minor: int
+    currency: str
+    decided_by: str
+    reason: str
     occurred_at: datetime

@@ -19,6 +19,7 @@ IDENTIFY_PAYERS = Processor(
     decide=payer.decide,
     evolve=payer.evolve,
     route=payer.route,
+    version=2,
 )
 
 

@@ -13,6 +13,7 @@ from schemas.failures import Unavailable, Unreadable
 from schemas.records.erp import (
     PostCashReceipt,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReverseCashReceipt,
     ReverseWriteOff,
@@ -41,7 +42,14 @@ def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
 
     async def perform(_state: Nothing, record: Any) -> tuple[Any, ...]:
         match record:
-            case PostCashReceipt() | PostOnAccountReceipt() | ReverseCashReceipt() | PostWriteOff() | ReverseWriteOff():
+            case (
+                PostCashReceipt()
+                | PostOnAccountReceipt()
+                | PostOnAccountRefund()
+                | ReverseCashReceipt()
+                | PostWriteOff()
+                | ReverseWriteOff()
+            ):
                 return (await ledger.post(record),)
             case _:
                 raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli import operators
+from streams.cli import assign, operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
 from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
 from streams.cli.waiting import parts_of
@@ -27,7 +27,7 @@ InvoiceOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `decide confirm|reject|split|write-off|undo-write-off|on-account|unmatch|post-again` below the root."""
+    """Hang `decide confirm|reject|split|...|assign-customer|...|hand-to-finance` below the root."""
     operators.add_group(
         app,
         "decide",
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
             "on-account": on_account,
             "unmatch": unmatch,
             "post-again": post_again,
+            **assign.COMMANDS,
         },
     )
 

@@ -31,9 +31,10 @@ def waiting(
     Longest waiting first; each suggestion has the code that `saldo decide confirm` and `reject` take.
     """
     from projections import reports
+    from streams.cli import ways_out
     from streams.cli.asking import answer
 
-    found = answer("waiting_with_candidates", abas_customer_id=customer)
+    found = ways_out.listed(answer("waiting_with_candidates", abas_customer_id=customer))
     match output_format:
         case Format.CSV:
             sys.stdout.write(reports.as_csv(found))
@@ -41,6 +42,18 @@ def waiting(
             sys.stdout.write(reports.as_json(found))
         case Format.TABLE:
             show(found.records)
+            _show_contested(answer("contested_payers").records)
+
+
+def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
+    """Payments whose customer is contested: their money does not wait, but a person has to look."""
+    for row in rows:
+        payment, named = row["paytrace_transaction_id"], " or ".join(row["named_customer_ids"])
+        typer.echo(f"\n{payment}  its customer is contested: {row['detail']}")
+        typer.echo(
+            f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)"
+        )
+        typer.echo(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:
@@ -60,27 +73,23 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
-    from projections.words import UNRECOGNIZED_REMEDY, in_words
+    from projections.words import in_words
 
+    commands = [f"    {command}" for command in row["commands"]]
     if row["waits_in"] == "payments":
-        # Not proved to be money, so it has no customer, no option and nothing that `saldo decide` could take.
+        # Not proved to be money, so it has no customer and no suggestion.
         return [
             f"{entry}  {_amount(row)}{_named(row)}, since {str(row['waiting_since'])[:10]}",
             f"    {in_words(str(row['reason']))}: {row['detail']}",
-            f"    {UNRECOGNIZED_REMEDY}",
+            *commands,
         ]
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = _named(row)
-    is_refused = row["reason"] == "POSTING_REFUSED" and row["waits_in"] == "receivables"
     why = in_words(str(row["reason"]))
-    # Nothing else in the list says what a person can do about it.
-    remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
-    if row["waits_in"] == "disputes":
-        remedy = ["    no document takes it out of abas: book it there by hand; it waits until the dispute is won"]
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",
-        *remedy,
+        *commands,
     ]
 
 

@@ -63,6 +63,7 @@ def put_on_account(
         amount_minor=amount_minor,
         currency=receipt.currency,
         decided_by=by,
+        direction=receipt.direction,
         occurred_at=at,
     )
     part = replace(receipt, posting_reference=reference, amount_minor=amount_minor)

@@ -206,6 +206,8 @@ def _waiting_receipt(state: State, reference: str) -> tuple[Entry | None, str]:
             return None, f"{reference} cancelled out before it was posted{before}"
         case EntryStatus.SPLIT:
             return None, f"{reference} is divided; decide about its parts{before}"
+        case EntryStatus.MOVED | EntryStatus.HANDED_OVER:
+            return None, f"{reference} is no longer with this customer{before}"
         case _:
             assert_never(entry.status)
 
@@ -377,7 +379,9 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     if refused:
         return Answer("", (item_id,), refused=refused)
     payment = payers[-1].transaction_id
-    reference = _free_reference(state.write_offs, f"PT{payment}W")
+    # A payment that came from another customer may have write-offs there; the holder's own reference is unique.
+    came = any(taken == payers[-1].posting_reference for _, taken in state.moves_taken)
+    reference = _free_reference(state.write_offs, f"{payers[-1].posting_reference if came else f'PT{payment}'}W")
     asked = RestWriteOffRequested(
         posting_reference=reference,
         paytrace_transaction_id=payment,
@@ -440,7 +444,7 @@ def _post_again(state: State, command: PostAgain) -> Answer:
     changed = _amount_changed(entry, command.amount_minor, command.currency)
     if changed:
         return Answer(reference, items, refused=changed)
-    if entry.is_receipt:
+    if entry.is_receipt or entry.on_account:
         item_id = entry.abas_open_item_id
         parts = () if item_id is None else (Part(state.items[item_id], entry.amount_minor),)
         refused = _too_much(state, parts)
@@ -486,6 +490,8 @@ def _not_to_unmatch(state: State, reference: str, entry: Entry | None) -> str:
             return f"{reference} cancelled out before it was posted"
         case EntryStatus.SPLIT:
             return f"{reference} is divided; unmatch its parts"
+        case EntryStatus.MOVED | EntryStatus.HANDED_OVER:
+            return f"{reference} is no longer with this customer"
         case EntryStatus.WAITING:
             return "" if entry.is_refused else f"{reference} waits and is matched with nothing"
         case EntryStatus.POSTED:

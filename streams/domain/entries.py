@@ -11,6 +11,8 @@ from schemas.records.receivables import (
     Decision,
     DecisionRefused,
     DecisionTaken,
+    EntryHandedOver,
+    EntryMoved,
     EntryNetted,
     EntryPartMade,
     EntryPosted,
@@ -22,6 +24,7 @@ from schemas.records.receivables import (
     MovementRecorded,
     OpenItemRecorded,
     PaymentMatched,
+    PaymentReassigned,
     PostingRequested,
     RefundMatched,
     RestWriteOffRefused,
@@ -31,7 +34,7 @@ from schemas.records.receivables import (
     RestWriteOffReversed,
     RestWrittenOff,
 )
-from streams.domain.entry import Entry, EntryKind, EntryStatus, State, WriteOff
+from streams.domain.entry import Entry, EntryKind, EntryStatus, Move, State, WriteOff
 from streams.domain.families import able_to_give_back, receipt_to_reverse, refund_of
 
 EntryEvent: TypeAlias = (
@@ -43,6 +46,7 @@ EntryEvent: TypeAlias = (
     | EntryNetted
     | EntrySplit
     | EntryPutOnAccount
+    | EntryHandedOver
     | RefundMatched
 )
 WriteOffEvent: TypeAlias = (
@@ -59,6 +63,8 @@ Event: TypeAlias = (
     | EntryEvent
     | EntryPartMade
     | EntryUnmatched
+    | EntryMoved
+    | PaymentReassigned
     | DecisionTaken
     | DecisionRefused
     | WriteOffEvent
@@ -80,6 +86,17 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, entries=_with_part(state.entries, event))
         case EntryUnmatched():
             return replace(state, entries=_unmatched(state.entries, event))
+        case PaymentReassigned():
+            move = Move(event.to_customer_id, event.command_id)
+            return replace(state, moved_to={**state.moved_to, event.paytrace_transaction_id: move})
+        case EntryMoved() if event.abas_customer_id == event.from_customer_id:
+            gone = state.entries.get(event.posting_reference)
+            if gone is None:
+                return state
+            moved = replace(gone, status=EntryStatus.MOVED, options=())
+            return replace(state, entries={**state.entries, gone.posting_reference: moved})
+        case EntryMoved():
+            return _taken_over(state, event)
         case (
             RestWriteOffRequested()
             | RestWrittenOff()
@@ -120,6 +137,8 @@ def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
             return replace(entry, status=EntryStatus.NETTED, options=())
         case EntrySplit():
             return replace(entry, status=EntryStatus.SPLIT, options=())
+        case EntryHandedOver():
+            return replace(entry, status=EntryStatus.HANDED_OVER, reason=None, detail="", options=())
         case RefundMatched():
             return replace(entry, payment_id=event.paytrace_transaction_id)
         case _:
@@ -144,6 +163,36 @@ def _with_part(entries: dict[str, Entry], event: EntryPartMade) -> dict[str, Ent
         options=(),
     )
     return {**entries, part.posting_reference: part}
+
+
+def _taken_over(state: State, event: EntryMoved) -> State:
+    """An entry from another customer; money that comes by a command that is new here stays here."""
+    kind, payment = EntryKind(event.kind), event.payment_id
+    if kind is EntryKind.REFUND_VOID:
+        refund = refund_of(state.entries, event.paytrace_transaction_id)
+        payment = (refund.payment_id if refund else None) or payment
+    entry = Entry(
+        posting_reference=event.posting_reference,
+        kind=kind,
+        transaction_id=event.paytrace_transaction_id,
+        payment_id=payment,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        method=event.method,
+        invoice_number=event.invoice_number,
+        occurred_at=event.money_at,
+        value_on=event.value_on or business_day(event.money_at),
+        takes_back=event.takes_back,
+    )
+    moved_to = state.moved_to
+    if all(command != event.command_id for command, _ in state.moves_taken):
+        moved_to = {owner: move for owner, move in moved_to.items() if owner != entry.owner}
+    return replace(
+        state,
+        entries={**state.entries, entry.posting_reference: entry},
+        moved_to=moved_to,
+        moves_taken=state.moves_taken | {(event.command_id, event.posting_reference)},
+    )
 
 
 def _unmatched(entries: dict[str, Entry], event: EntryUnmatched) -> dict[str, Entry]:

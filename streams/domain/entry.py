@@ -1,8 +1,9 @@
 """What is remembered of one customer's receivables: open items, an entry for each document due in abas, write-offs.
 
 An entry is one document that abas should hold: a receipt (money in) or a reversal (money out). It waits, is requested,
-is posted, is netted with its opposite before anything was posted, or is divided into parts that take its place. The
-entries of a payment are its family: its receipt, its increases, and everything that takes money back.
+is posted, is netted with its opposite before anything was posted, is divided into parts that take its place, is moved
+to the customer whose money it is, or is handed over to finance. The entries of a payment are its family: its receipt,
+its increases, and everything that takes money back.
 
 The invariant that the whole room stands on: the signed sum of all entries that are neither netted nor divided is the
 signed sum of all movements that were recorded. `evolve` keeps it; nothing else changes an amount. A write-off is no
@@ -42,6 +43,8 @@ class EntryStatus(StrEnum):
     POSTED = "POSTED"
     NETTED = "NETTED"
     SPLIT = "SPLIT"
+    MOVED = "MOVED"
+    HANDED_OVER = "HANDED_OVER"
 
 
 RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
@@ -99,12 +102,12 @@ class Entry:
 
     @property
     def is_live(self) -> bool:
-        """Neither netted nor divided: its amount counts."""
-        return self.status not in (EntryStatus.NETTED, EntryStatus.SPLIT)
+        """Neither netted nor divided nor moved away: its amount counts here."""
+        return self.status not in (EntryStatus.NETTED, EntryStatus.SPLIT, EntryStatus.MOVED)
 
     @property
     def signed_minor(self) -> int:
-        """The amount with its direction, 0 once netted or divided."""
+        """The amount with its direction, 0 once netted, divided or moved away."""
         if not self.is_live:
             return 0
         return self.amount_minor if self.is_receipt else -self.amount_minor
@@ -123,6 +126,14 @@ class Entry:
     def is_at_abas(self) -> bool:
         """Requested or posted, so abas holds the document or may hold it any moment."""
         return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where all money of a payment goes from here, by which command."""
+
+    to_customer_id: str
+    command_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +173,8 @@ class State:
     ruled_out are pairs of payment and open item that a person said don't belong together; held are the payments of
     which a person has rejected or undone anything, so that only a person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
+    moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
+    from another customer.
     """
 
     abas_customer_id: str = ""
@@ -173,6 +186,8 @@ class State:
     ruled_out: frozenset[tuple[str, str]] = frozenset()
     held: frozenset[str] = frozenset()
     decided: dict[str, DecisionTaken] = field(default_factory=dict)
+    moved_to: dict[str, Move] = field(default_factory=dict)
+    moves_taken: frozenset[tuple[str, str]] = frozenset()
 
 
 INITIAL = State(items={}, entries={})

@@ -1,81 +1,72 @@
-"""Whose money is it? Decided for the identification context, one reference token at a time.
+"""Whose money is it? Decided for the identification context: references answer, each payment decides.
 
-A token (an invoice number, a vault customer id) is known by no, one or several abas customers. Only one is an
-answer. What protects the money:
+A token (a vault customer id, an invoice number, an order number) is known by no, one or several abas customers. Only
+one is an answer. A movement goes to the first token of its payment, which sends it on to the payment with its answer;
+a payment whose first token names nobody asks all its other tokens at once. It decides by the first token, in order of
+priority, that names anybody, once all tokens before it have answered. A token that could not name one customer
+remembers who asked, and answers again when it can. What protects the money (docs/adr/0040):
 
-- unknown and another token left: the payment is passed on to it and does not wait here;
-- unknown and last: the payment waits, and is identified the moment somebody names the token;
-- known by several: the payment waits for a person, a tie is never broken;
-- what happened to the first movement of a transaction happens to all later ones, whatever is learned in between,
-  so a capture and its void can never end with two customers.
+- the payment alone decides, so nothing is identified twice, and all movements of a transaction go to one customer,
+  whatever is learned in between;
+- every token of a payment that waits is heard, whenever its answer comes;
+- a token of several customers waits for a person, and so does every token behind it: a tie is never broken;
+- a token of higher priority that names another customer afterwards is reported as a contest; nothing is moved unseen;
+- a person's decision stands before everything that tokens say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeAlias
+from dataclasses import replace
 
-from schemas.failures import Unreadable
 from schemas.records.identification import (
+    AssignCustomer,
     CustomerReferenced,
+    ForgetReference,
+    IdentificationReviewed,
     OpenItemReferenced,
     PaymentAwaitsReference,
     PaymentIdentified,
     PaymentPassedOn,
     PaymentToIdentify,
+    ReferenceAnswered,
+    ReferenceAnswerRecorded,
+    ReferenceAsked,
+    ReferenceForgotten,
     ReferenceLearned,
-    WaitingReason,
+    ReferenceRemembered,
+    RememberReference,
 )
-from schemas.references import NO_REFERENCE
+from schemas.records.receivables import DecisionRefused, DecisionTaken
+from streams.domain import payer_payment, payer_reference
 from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
+from streams.domain.payer_state import INITIAL, Event, State
 
-Event: TypeAlias = ReferenceLearned | PaymentPassedOn | PaymentAwaitsReference | PaymentIdentified
-
-
-class Outcome(StrEnum):
-    """What happened here to the first movement of a transaction."""
-
-    PASSED_ON = "PASSED_ON"
-    WAITING = "WAITING"
-    IDENTIFIED = "IDENTIFIED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disposition:
-    """The way that every movement of one transaction takes here, and the movements that took it already."""
-
-    outcome: Outcome
-    abas_customer_id: str | None = None
-    next_tokens: tuple[str, ...] = ()
-    movement_ids: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """All that is remembered of one token. Shapes: waiting is in order of arrival, dispositions by transaction id."""
-
-    customers: frozenset[str] = frozenset()
-    dispositions: dict[str, Disposition]
-    waiting: tuple[PaymentAwaitsReference, ...] = ()
-
-
-INITIAL = State(dispositions={})
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
 
 def decide(state: State, record: Record) -> tuple[Event, ...]:
-    """Where this movement goes, or what this reference answers.
+    """Where this movement goes, or what this reference, answer or command changes.
 
-    Ensures: a movement that was here and a reference that is known yield (); nothing waits once exactly one customer
-             is known.
+    Ensures: a movement, an answer or a command that was here yields ().
     Raises:  Unreadable for a type that this inbox has no rule for, and for a movement without any token.
     """
     match record:
         case PaymentToIdentify():
-            return _on_movement(state, record)
+            return payer_reference.on_movement(state.reference, record)
         case OpenItemReferenced() | CustomerReferenced():
-            return _on_reference(state, record.token, record.abas_customer_id, record.observed_at)
+            return payer_reference.on_fact(state.reference, record)
+        case ReferenceAsked():
+            return payer_reference.on_question(state.reference, record)
+        case RememberReference() | ForgetReference() | AssignCustomer() if record.command_id in state.command_ids:
+            return ()
+        case RememberReference() | ForgetReference():
+            return payer_reference.on_command(state.reference, record)
+        case AssignCustomer():
+            return payer_payment.on_assignment(state.payment, record)
+        case PaymentPassedOn():
+            return payer_payment.on_movement(state.payment, record)
+        case ReferenceAnswered():
+            return payer_payment.on_answer(state.payment, record)
         case _:
             raise no_rule_for(record, IDENTIFICATION_INBOX)
 
@@ -83,108 +74,24 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
 def evolve(state: State, event: Event) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
-        case ReferenceLearned():
-            return replace(state, customers=state.customers | {event.abas_customer_id})
-        case PaymentPassedOn():
-            way = Disposition(outcome=Outcome.PASSED_ON, next_tokens=(event.next_token, *event.later_tokens))
-            return _took(state, event, way)
-        case PaymentAwaitsReference():
-            waiting = replace(state, waiting=(*state.waiting, event))
-            return _took(waiting, event, Disposition(outcome=Outcome.WAITING))
-        case PaymentIdentified():
-            rest = tuple(known for known in state.waiting if known.movement_id != event.movement_id)
-            way = Disposition(outcome=Outcome.IDENTIFIED, abas_customer_id=event.abas_customer_id)
-            return _took(replace(state, waiting=rest), event, way)
+        case DecisionTaken() | DecisionRefused():
+            return replace(state, command_ids=state.command_ids | {event.command_id})
+        case PaymentAwaitsReference() | ReferenceAnswerRecorded() | PaymentIdentified() | IdentificationReviewed():
+            return replace(state, payment=payer_payment.evolve(state.payment, event))
+        case (
+            ReferenceLearned() | ReferenceRemembered() | ReferenceForgotten() | ReferenceAnswered() | PaymentPassedOn()
+        ):
+            return replace(state, reference=payer_reference.evolve(state.reference, event))
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What is passed on to the next token, and what is identified, to its customer's receivables."""
+    """Movements and answers to their payment, questions to their tokens, what is identified to its customer."""
     match event:
-        case PaymentPassedOn():
-            tokens = (event.next_token, *event.later_tokens)
-            return (Output(IDENTIFICATION_INBOX, PaymentToIdentify(tokens=tokens, **_carried(event))),)
+        case PaymentPassedOn() | ReferenceAnswered():
+            return (Output(IDENTIFICATION_INBOX, event),)
+        case PaymentAwaitsReference():
+            return tuple(Output(IDENTIFICATION_INBOX, payer_payment.question(event, token)) for token in event.asks)
         case PaymentIdentified():
             return (Output(RECEIVABLES_INBOX, event),)
         case _:
             return ()
-
-
-def _on_movement(state: State, payment: PaymentToIdentify) -> tuple[Event, ...]:
-    if not payment.tokens:
-        raise Unreadable(f"PaymentToIdentify {payment.movement_id} on {IDENTIFICATION_INBOX} names no token to ask")
-    token, *later = payment.tokens
-    way = state.dispositions.get(payment.paytrace_transaction_id)
-    if way is None:
-        way = _first_way(state, tuple(later))
-    elif payment.movement_id in way.movement_ids:
-        return ()
-    match way.outcome:
-        case Outcome.IDENTIFIED:
-            return (_identified(payment, way.abas_customer_id or "", token),)
-        case Outcome.PASSED_ON:
-            return (_passed_on(payment, way.next_tokens),)
-        case Outcome.WAITING:
-            return (_awaits(state, payment, token),)
-
-
-def _first_way(state: State, later: tuple[str, ...]) -> Disposition:
-    if len(state.customers) == 1:
-        return Disposition(outcome=Outcome.IDENTIFIED, abas_customer_id=min(state.customers))
-    if not state.customers and later:
-        return Disposition(outcome=Outcome.PASSED_ON, next_tokens=later)
-    return Disposition(outcome=Outcome.WAITING)
-
-
-def _on_reference(state: State, token: str, customer: str, observed_at: datetime) -> tuple[Event, ...]:
-    if customer in state.customers:
-        return ()
-    learned = ReferenceLearned(token=token, abas_customer_id=customer, occurred_at=observed_at)
-    if state.customers:  # now known by several: what waits goes on waiting, for a person
-        return (learned,)
-    return (learned, *(_identified(payment, customer, token) for payment in state.waiting))
-
-
-def _took(state: State, event: PaymentPassedOn | PaymentAwaitsReference | PaymentIdentified, way: Disposition) -> State:
-    known = state.dispositions.get(event.paytrace_transaction_id)
-    movements = (known.movement_ids if known else frozenset()) | {event.movement_id}
-    taken = {event.paytrace_transaction_id: replace(way, movement_ids=movements)}
-    return replace(state, dispositions={**state.dispositions, **taken})
-
-
-def _identified(payment: PaymentToIdentify | PaymentAwaitsReference, customer: str, token: str) -> PaymentIdentified:
-    """Carries the movement's own value date, however long it waited here."""
-    return PaymentIdentified(abas_customer_id=customer, identified_by=token, **_carried(payment))
-
-
-def _passed_on(payment: PaymentToIdentify, tokens: tuple[str, ...]) -> PaymentPassedOn:
-    return PaymentPassedOn(next_token=tokens[0], later_tokens=tokens[1:], **_carried(payment))
-
-
-def _awaits(state: State, payment: PaymentToIdentify, token: str) -> PaymentAwaitsReference:
-    if len(state.customers) > 1:
-        reason = WaitingReason.REFERENCE_AMBIGUOUS
-        detail = f"{token} is known by customers {', '.join(sorted(state.customers))}"
-    elif token.startswith(NO_REFERENCE):
-        reason, detail = WaitingReason.NO_REFERENCE, "the payment names neither an invoice nor a vault customer"
-    else:
-        reason, detail = WaitingReason.REFERENCE_UNKNOWN, f"no abas customer is known by {token}"
-    return PaymentAwaitsReference(token=token, reason=reason, detail=detail, **_carried(payment))
-
-
-def _carried(movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference) -> dict[str, Any]:
-    """The fields that every record about one movement shares."""
-    return {name: getattr(movement, name) for name in _MOVEMENT_FIELDS}
-
-
-_MOVEMENT_FIELDS = (
-    "movement_id",
-    "paytrace_transaction_id",
-    "movement",
-    "amount_minor",
-    "currency",
-    "method",
-    "invoice_number",
-    "vault_customer_id",
-    "value_on",
-    "occurred_at",
-)

@@ -8,7 +8,7 @@ confirmed the receipt that it takes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
@@ -16,7 +16,9 @@ from functools import reduce
 from schemas.money import Money
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import (
+    EntryMoved,
     EntryNetted,
+    EntryUnmatched,
     EntryWaiting,
     MatchSuggested,
     RefundMatched,
@@ -24,9 +26,9 @@ from schemas.records.receivables import (
 from streams.domain.allocation import applied, requested, reversal_divided
 from streams.domain.availability import available_minor, holders_of
 from streams.domain.entries import Event, evolve
-from streams.domain.entry import Entry, EntryKind, EntryStatus, State
+from streams.domain.entry import Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.evidence import evidence
-from streams.domain.families import family, receipt_to_reverse, refund_of, shares_of
+from streams.domain.families import family, receipt_to_reverse, refund_of, shares_of, unclaimed_minor
 from streams.domain.matching_rules import Found, Matching, Option, Part, Waits, match_refund, rule_version
 from streams.domain.suggestion_codes import suggestion_code
 
@@ -46,18 +48,20 @@ def follow(state: State, at: datetime) -> tuple[Event, ...]:
 
 
 def _next_step(state: State, at: datetime) -> tuple[Event, ...]:
-    if not any(entry.is_waiting for entry in state.entries.values()):
+    if not state.moved_to and not any(entry.is_waiting for entry in state.entries.values()):
         return ()
     steps: tuple[Step, ...] = (
         _net_nothing,
         _net_voided_refund,
         _net_receipt,
         _link_refund,
+        _move_receipt,
         _request_on_account,
         _request_again,
         _request_matched,
         _divide_reversal,
         _request_reversal,
+        _move_reversal,
     )
     return next((events for step in steps if (events := step(state, at))), ())
 
@@ -80,7 +84,9 @@ def _net_voided_refund(state: State, at: datetime) -> tuple[Event, ...]:
     """A refund that was voided before its reversal was requested cancels out with its void."""
     for entry in _waiting(state):
         refund = _voided_refund(state, entry)
-        if refund is not None and refund.is_waiting and refund.amount_minor == entry.amount_minor:
+        # What was handed over is not in abas, so its void must not get there either.
+        is_unposted = refund is not None and (refund.is_waiting or refund.status is EntryStatus.HANDED_OVER)
+        if refund is not None and is_unposted and refund.amount_minor == entry.amount_minor:
             return _netted_together(state, entry, (refund,), at)
     return ()
 
@@ -92,7 +98,7 @@ def _net_receipt(state: State, at: datetime) -> tuple[Event, ...]:
             continue
         reversals = [entry for entry in family(state, receipt.payment_id) if entry.is_waiting and not entry.is_receipt]
         meant = tuple(entry for entry in reversals if entry.takes_back == receipt.posting_reference)
-        free = tuple(entry for entry in reversals if entry.takes_back is None)
+        free = tuple(entry for entry in reversals if (entry.takes_back or "") not in state.entries)
         for opposite in (meant, (*meant, *free)):
             if opposite and sum(entry.amount_minor for entry in opposite) == receipt.amount_minor:
                 return _netted_together(state, receipt, opposite, at)
@@ -101,7 +107,7 @@ def _net_receipt(state: State, at: datetime) -> tuple[Event, ...]:
 
 def _link_refund(state: State, at: datetime) -> tuple[Event, ...]:
     for refund in _waiting(state):
-        if refund.kind is not EntryKind.REFUND or refund.payment_id is not None:
+        if refund.kind is not EntryKind.REFUND or refund.payment_id is not None or refund.on_account:
             continue
         link = match_refund(refund, state)
         if not isinstance(link, Waits):
@@ -163,6 +169,82 @@ def _request_reversal(state: State, at: datetime) -> tuple[Event, ...]:
         if receipt is not None:
             return (requested(state, reversal, receipt.abas_open_item_id, at),)
     return ()
+
+
+def _move_receipt(state: State, at: datetime) -> tuple[Event, ...]:
+    """Money of a payment that belongs to another customer: what abas holds is taken back first, the rest goes at once.
+
+    A document that is on its way to abas is let through; it is taken back when abas has answered.
+    """
+    for entry in state.entries.values():
+        move = state.moved_to.get(entry.owner)
+        if move is None or not entry.is_receipt:
+            continue
+        if entry.status is EntryStatus.POSTED and unclaimed_minor(state, entry) > 0:
+            return (unmatched(state, entry, at),)
+        reversal = state.entries.get(entry.released_by or "")
+        if entry.is_waiting and (reversal is None or reversal.status is EntryStatus.POSTED):
+            return (_moved(state, entry, move, at),)
+    return ()
+
+
+def _move_reversal(state: State, at: datetime) -> tuple[Event, ...]:
+    """What takes money back goes where the money went, unless a receipt here bears it or still may."""
+    for entry in _waiting(state):
+        move = state.moved_to.get(entry.owner)
+        if move is None or entry.is_receipt or entry.kind is EntryKind.UNMATCH or entry.is_refused:
+            continue
+        relatives = family(state, entry.payment_id)
+        if not any(one.is_receipt and one.status is EntryStatus.REQUESTED for one in relatives):
+            return (_moved(state, entry, move, at),)
+    return ()
+
+
+def _moved(state: State, entry: Entry, move: Move, at: datetime) -> EntryMoved:
+    return EntryMoved(
+        abas_customer_id=state.abas_customer_id,
+        from_customer_id=state.abas_customer_id,
+        to_customer_id=move.to_customer_id,
+        command_id=move.command_id,
+        posting_reference=entry.posting_reference,
+        kind=entry.kind.value,
+        paytrace_transaction_id=entry.transaction_id,
+        payment_id=entry.payment_id,
+        direction=entry.direction,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        method=entry.method,
+        invoice_number=entry.invoice_number,
+        takes_back=entry.takes_back,
+        money_at=entry.occurred_at,
+        value_on=entry.value_on,
+        occurred_at=at,
+    )
+
+
+def unmatched(state: State, entry: Entry, at: datetime) -> EntryUnmatched:
+    """The event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
+    is_posted = entry.status is EntryStatus.POSTED
+    reference = entry.posting_reference
+    return EntryUnmatched(
+        posting_reference=reference,
+        paytrace_transaction_id=entry.transaction_id,
+        abas_customer_id=state.abas_customer_id,
+        abas_open_item_id=entry.abas_open_item_id,
+        amount_minor=unclaimed_minor(state, entry) if is_posted else entry.amount_minor,
+        currency=entry.currency,
+        reversal_reference=free_reference(state.entries, f"{reference}U") if is_posted else None,
+        released_reference=free_reference(state.entries, f"{reference}A") if is_posted else None,
+        occurred_at=at,
+    )
+
+
+def free_reference(taken: Container[str], base: str) -> str:
+    """The first reference of this base that nothing bears yet."""
+    number = 1
+    while f"{base}{number}" in taken:
+        number += 1
+    return f"{base}{number}"
 
 
 def _told_waiting(state: State, at: datetime) -> tuple[Event, ...]:

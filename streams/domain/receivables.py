@@ -8,6 +8,7 @@ an entry is requested once under a posting reference of its own, and whatever ca
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 
@@ -19,6 +20,7 @@ from schemas.records.erp import (
     PostCashReceipt,
     PostingRefused,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReversalReason,
     ReverseCashReceipt,
@@ -30,13 +32,18 @@ from schemas.records.identification import Movement, PaymentIdentified, WaitingR
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
     ConfirmMatch,
+    EntryMoved,
     EntryPosted,
+    HandToFinance,
+    MatchRefund,
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
     PostAgain,
     PostingRequested,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RefundMatched,
     RejectMatch,
     RestWriteOffRefused,
@@ -51,6 +58,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from streams.domain.decisions import decide_command
+from streams.domain.decisions_payer import decide_payer_command
 from streams.domain.entries import Event, evolve
 from streams.domain.entry import INITIAL, Entry, EntryKind, EntryStatus, State
 from streams.domain.matching_rules import Waits
@@ -102,13 +110,19 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
             | UndoWriteOff()
         ):
             return _with_consequences(state, decide_command(state, record), record.occurred_at)
+        case ReassignPayment() | MatchRefund() | PutRefundOnAccount() | HandToFinance():
+            return _with_consequences(state, decide_payer_command(state, record), record.occurred_at)
+        case EntryMoved():
+            return _with_consequences(state, _on_moved(state, record), record.occurred_at)
         case _:
             raise no_rule_for(record, RECEIVABLES_INBOX)
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What abas is asked to post, and which payment a refund was found to belong to."""
+    """What abas is asked to post, which payment a refund was found to belong to, and what goes to another customer."""
     match event:
+        case EntryMoved() if event.abas_customer_id == event.from_customer_id:
+            return (Output(RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(ERP_COMMANDS, _command(state, entry, event)),)
@@ -155,6 +169,16 @@ def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
         occurred_at=payment.occurred_at,
     )
     return (recorded,)
+
+
+def _on_moved(state: State, entry: EntryMoved) -> tuple[Event, ...]:
+    """Take over an entry from another customer, once.
+
+    Raises: Unreadable for one that was not meant for this customer.
+    """
+    if entry.abas_customer_id != entry.to_customer_id:
+        raise Unreadable(f"EntryMoved {entry.posting_reference} goes to {entry.to_customer_id}, not here")
+    return () if (entry.command_id, entry.posting_reference) in state.moves_taken else (entry,)
 
 
 def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
@@ -279,7 +303,8 @@ def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | 
     A refused entry counts, because abas may hold a document after all that our look-up did not see in time.
     """
     entry = state.entries.get(outcome.posting_reference)
-    if entry is None or not (entry.status is EntryStatus.REQUESTED or entry.is_refused):
+    is_handed_over = entry is not None and entry.status is EntryStatus.HANDED_OVER
+    if entry is None or not (entry.status is EntryStatus.REQUESTED or entry.is_refused or is_handed_over):
         return None
     if (outcome.amount_minor, outcome.currency) != (entry.amount_minor, entry.currency):
         raise Unreadable(
@@ -291,11 +316,11 @@ def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | 
 
 def _command(
     state: State, entry: Entry, event: PostingRequested
-) -> PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt:
+) -> PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt:
     """The value date is the business day on which the money moved, however late it is seen, identified or posted."""
     receipt = entry if entry.is_receipt else state.entries[entry.reverses or entry.posting_reference]
-    if entry.on_account and entry.is_receipt:
-        return PostOnAccountReceipt(
+    if entry.on_account:
+        return (PostOnAccountReceipt if entry.is_receipt else PostOnAccountRefund)(
             posting_reference=entry.posting_reference,
             paytrace_transaction_id=event.paytrace_transaction_id,
             abas_customer_id=event.abas_customer_id,

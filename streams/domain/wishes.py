@@ -27,7 +27,8 @@ from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, Output, Recor
 
 # PayTrace is a US-dollar gateway.
 CURRENCY: Final = "USD"
-# An invoice number of PayTrace has fifty characters.
+# What PayTrace takes as an invoice number; our reference goes there when a charge names none.
+_LONGEST_INVOICE: Final = 50
 _LONGEST_WORD: Final = 40
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 
@@ -92,6 +93,7 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
         kind=event.kind,
         paytrace_transaction_id=event.paytrace_transaction_id,
         vault_customer_id=event.vault_customer_id,
+        invoice_number=event.invoice_number,
         abas_customer_id=event.abas_customer_id,
         amount_minor=event.amount_minor,
         currency=event.currency,
@@ -134,6 +136,7 @@ def _on_wish(state: State, wish: PaymentWishObserved) -> tuple[Event, ...]:
             kind=wish.kind,
             paytrace_transaction_id=None if charges else wish.paytrace_transaction_id,
             vault_customer_id=wish.vault_customer_id if charges else None,
+            invoice_number=wish.invoice_number if charges else None,
             abas_customer_id=wish.abas_customer_id,
             amount_minor=wish.amount_minor,
             currency=wish.currency,
@@ -150,6 +153,8 @@ def _complaint(wish: PaymentWishObserved) -> tuple[str, str] | None:
         return "currency", f"PayTrace moves {CURRENCY} only, this wish asks for {wish.currency}"
     if wish.kind is not WishKind.VOID and wish.amount_minor == 0:
         return "no-amount", "a refund, capture or charge needs an amount above zero"
+    if wish.kind is WishKind.CHARGE and len(wish.invoice_number or "") > _LONGEST_INVOICE:
+        return "invoice-too-long", f"PayTrace takes invoice numbers of {_LONGEST_INVOICE} characters at most"
     if wish.kind is WishKind.CHARGE:
         return None if wish.vault_customer_id else ("no-vault-customer", "a charge names the vault customer to charge")
     if not wish.paytrace_transaction_id:

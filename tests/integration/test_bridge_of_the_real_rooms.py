@@ -22,9 +22,18 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.failures import Unreadable
 from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
-from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
+from schemas.records.identification import (
+    AssignCustomer,
+    CustomerReferenced,
+    OpenItemReferenced,
+    PaymentIdentified,
+    PaymentPassedOn,
+    PaymentToIdentify,
+    RememberReference,
+)
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
+from schemas.records.receivables import EntryMoved, HandToFinance, MatchRefund, PutRefundOnAccount, ReassignPayment
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
@@ -49,6 +58,8 @@ WHAT_CHOKES: dict[type, float] = {
     ReverseCashReceipt: 2.0,
     PaymentIdentified: 1.5,
     PaymentToIdentify: 1.5,
+    PaymentPassedOn: 1.5,
+    EntryMoved: 4.0,
 }
 _CODEC = Codec()
 
@@ -229,6 +240,91 @@ async def test_parked_money_is_parked_until_it_is_released(engine: Store, seed: 
         project(engine, rooms.news())
         assert_closed(engine)
     assert "parked" not in terms(engine)
+
+
+@pytest.mark.parametrize("poison", [0.0, 0.1])
+async def test_money_that_people_move_is_where_the_report_says(engine: Store, poison: float) -> None:
+    """Assigned, reassigned while documents are on their way, refunds matched or handed over, all at random."""
+    wipe(engine)
+    rooms = Rooms(random.Random(31), poison=poison)
+    seen: set[str] = set()
+    for minute in range(MINUTES):
+        if rooms.dice.random() < 0.4:
+            somebody_decides(rooms, minute)
+        else:
+            something_happens(rooms, minute)
+        for _ in range(rooms.dice.randrange(7)):
+            await rooms.step()
+        if minute % 20 == 0:
+            project(engine, rooms.news())
+            assert unexplained(engine) == []
+            seen |= terms(engine)
+    await rooms.settle()
+    for number in range(1, 25):
+        rooms.write("receivables.inbox.v1", handed_over(number))
+    await rooms.settle()
+    project(engine, rooms.news())
+    assert_closed(engine)
+    assert seen | terms(engine) >= {"captured", "refunded", "posted", "waiting", "on_the_way", "handed_over"}
+    moved = "SELECT count() FROM fct_entries FINAL WHERE record_type = 'EntryMoved' AND moved_to = abas_customer_id"
+    ((count,),) = engine.rows(moved)
+    assert int(count) > 10
+    if poison:
+        rooms.mend()
+        while still := unreleased(engine):
+            for inbox, key in still:
+                rooms.write(inbox, replay(key))
+            await rooms.settle()
+            project(engine, rooms.news())
+            assert_closed(engine)
+    # One row for each movement that waits for its payer, however many tokens were asked.
+    twice = "SELECT movement_id FROM rpt_movements_now GROUP BY movement_id HAVING count() > 1"
+    assert engine.rows(twice) == []
+
+
+def handed_over(number: int) -> HandToFinance:
+    return HandToFinance(
+        command_id=f"h{number}",
+        abas_customer_id=f"7000{number % 6}",
+        posting_reference=f"PT8{number}",
+        decided_by="dana",
+        reason="letter",
+        occurred_at=at(number),
+    )
+
+
+def somebody_decides(rooms: Rooms, minute: int) -> None:
+    """A command of a person, which may well be refused."""
+    dice = rooms.dice
+    number = dice.randrange(1, 25)
+    payment = dice.choice([f"1{number}", f"1{number}", f"8{number}"])
+    customer, other = f"7000{dice.choice([number % 6, dice.randrange(6)])}", f"7000{dice.randrange(6)}"
+    who = {"command_id": f"c{minute}", "decided_by": "dana", "reason": "letter", "occurred_at": at(minute)}
+    refund = {**who, "abas_customer_id": customer, "posting_reference": f"PT8{number}"}
+    match dice.randrange(7):
+        case 0 | 1 | 2:
+            asked_ = ReassignPayment(
+                **who, abas_customer_id=customer, paytrace_transaction_id=payment, to_customer_id=other
+            )
+            rooms.write("receivables.inbox.v1", asked_)
+        case 3:
+            assigned = AssignCustomer(
+                **who,
+                payment_token=f"payment:{payment}",
+                paytrace_transaction_id=payment,
+                abas_customer_id=customer,
+            )
+            rooms.write("identification.inbox.v1", assigned)
+        case 4:
+            rooms.write("receivables.inbox.v1", MatchRefund(**refund, payment_id=f"1{number}"))
+        case 5:
+            kind = dice.choice([HandToFinance, PutRefundOnAccount])
+            rooms.write("receivables.inbox.v1", kind(**refund))
+        case _:
+            token = f"order:RE-{number}"
+            fact = CustomerReferenced(token=token, abas_customer_id=customer, observed_at=at(minute))
+            remembered = RememberReference(**who, token=token, abas_customer_id=customer)
+            rooms.write("identification.inbox.v1", dice.choice([fact, remembered]))
 
 
 async def test_discarded_money_explains_the_residual(engine: Store) -> None:

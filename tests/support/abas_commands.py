@@ -9,6 +9,7 @@ from connectors.abas.profile import Profile
 from schemas.records.erp import (
     PostCashReceipt,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReversalReason,
     ReverseCashReceipt,
@@ -64,6 +65,19 @@ def reverse_receipt(
 
 def on_account(reference: str, minor: int = 25_00) -> PostOnAccountReceipt:
     return PostOnAccountReceipt(
+        posting_reference=reference,
+        paytrace_transaction_id=reference.removeprefix("PT"),
+        abas_customer_id="70001",
+        amount_minor=minor,
+        currency="USD",
+        method=PaymentMethod.CARD,
+        value_on=VALUE_ON,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def refund_on_account(reference: str, minor: int = 25_00) -> PostOnAccountRefund:
+    return PostOnAccountRefund(
         posting_reference=reference,
         paytrace_transaction_id=reference.removeprefix("PT"),
         abas_customer_id="70001",

@@ -12,12 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from types import ModuleType
 from typing import Any, Self
 
+from schemas import catalog
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
     PostCashReceipt,
     PostingRefused,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReverseCashReceipt,
     ReverseWriteOff,
@@ -187,7 +189,9 @@ def open_item(
     )
 
 
-Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+Command = (
+    PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+)
 
 
 def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed:
@@ -208,6 +212,8 @@ def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOff
         return WriteOffReversed(reverses_reference=command.reverses_reference, **told)
     if isinstance(command, PostCashReceipt | PostOnAccountReceipt):
         return CashReceiptPosted(**told)
+    if isinstance(command, PostOnAccountRefund):
+        return CashReceiptReversed(reverses_reference="", **told)
     return CashReceiptReversed(reverses_reference=command.reverses_reference, **told)
 
 
@@ -233,6 +239,11 @@ def key_by(name: str) -> Callable[[Any], str]:
         return value[0] if isinstance(value, tuple) else str(value)
 
     return key_of
+
+
+def payers_key(record: Any) -> str:
+    """The key of a record in the identification inbox, as its YAML states it."""
+    return catalog.topic("identification.inbox.v1").key_of(record).decode()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from schemas.records.erp import (
     CashReceiptReversed,
     PostCashReceipt,
     PostOnAccountReceipt,
+    PostOnAccountRefund,
     PostWriteOff,
     ReverseCashReceipt,
     ReverseWriteOff,
@@ -22,9 +23,19 @@ from schemas.records.erp import (
     WriteOffReversed,
 )
 
-Command = PostCashReceipt | PostOnAccountReceipt | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+Command = (
+    PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+)
 PostedOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed
-CommandT = TypeVar("CommandT", PostCashReceipt, PostOnAccountReceipt, ReverseCashReceipt, PostWriteOff, ReverseWriteOff)
+CommandT = TypeVar(
+    "CommandT",
+    PostCashReceipt,
+    PostOnAccountReceipt,
+    PostOnAccountRefund,
+    ReverseCashReceipt,
+    PostWriteOff,
+    ReverseWriteOff,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.ledger import add_open_item, currency_record
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, PAYMENT_WISH, SALES_ORDER
+from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT_WISH, SALES_ORDER, TableDef
 from schemas.money import from_major
 
 
@@ -40,6 +40,7 @@ class OpenItemSeed(BaseModel):
     amount: Decimal
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     due_on: date | None = None
+    order_number: str = Field(default="", max_length=40)
 
 
 class SalesOrderSeed(BaseModel):
@@ -63,6 +64,7 @@ class PaymentWishSeed(BaseModel):
     amount: Decimal
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     paytrace_transaction_id: str = ""
+    invoice_number: str = ""
     reason: str = ""
     requester: str = ""
 
@@ -150,6 +152,7 @@ def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 amount=amounts[number],
                 currency=seed.currency,
                 due_on=seed.due_on,
+                order=_named(sandbox, SALES_ORDER, "idno", seed.order_number),
             ).id
             for number, seed in enumerate(seeds)
         ]
@@ -185,6 +188,7 @@ def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
                 {
                     "ykind": seed.kind,
                     "customer": customers[seed.customer_number].id,
+                    "item": _named(sandbox, OPEN_ITEM, "docNo", seed.invoice_number),
                     "curr": currency_record(sandbox.store, seed.currency).id,
                     "amount": str(seed.amount),
                     "ypaytraceid": seed.paytrace_transaction_id,
@@ -196,6 +200,16 @@ def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             for seed in seeds
         ]
     return {"ids": ids}
+
+
+def _named(sandbox: Sandbox, table: TableDef, column: str, value: str) -> str:
+    """The id of a record by its number; empty where none is asked for."""
+    if not value:
+        return ""
+    found = next(iter(sandbox.store.matching(table.spec, column, value) or ()), None)
+    if found is None:
+        raise Refusal(f"no {table.name} has {column} {value}")
+    return found.id
 
 
 def _leave_open(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:

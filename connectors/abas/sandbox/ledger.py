@@ -52,7 +52,14 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
 
 
 def add_open_item(
-    store: Store, customer: Record, *, invoice: str, amount: Decimal, currency: str, due_on: date | None
+    store: Store,
+    customer: Record,
+    *,
+    invoice: str,
+    amount: Decimal,
+    currency: str,
+    due_on: date | None,
+    order: str = "",
 ) -> Record:
     """Book an invoice's outstanding item, as abas does when an invoice is posted."""
     values: dict[str, Stored] = {
@@ -62,6 +69,7 @@ def add_open_item(
         "openAmt": str(amount),
         "curr": currency_record(store, currency).id,
         "dueDate": "" if due_on is None else due_on.isoformat(),
+        "order": order,
     }
     item = store.add(OPEN_ITEM, values)
     balance = Decimal(str(customer.values.get("bal") or "0")) + amount
@@ -101,6 +109,8 @@ def _check(
         if amount > open_amount:
             raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["amount"])
         return item, None
+    if item is None and values.get("ykind") == ON_ACCOUNT and not values.get("reverses"):
+        return None, None  # money back to the customer's account, of no receipt
     receipt = store.record(str(values.get("reverses") or ""))
     item_id = "" if item is None else item.id
     if receipt is None or receipt.table != PAYMENT.spec or (receipt.values.get("item") or "") != item_id:

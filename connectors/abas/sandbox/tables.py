@@ -141,6 +141,7 @@ OPEN_ITEM = TableDef(
         Column("openAmt", "offen", Kind.DOUBLE, writable=False),
         Column("curr", "waehr", Kind.REFERENCE, "900:5", writable=False),
         Column("dueDate", "faellig", Kind.DATE),
+        Column("order", "auftrag", Kind.REFERENCE, "3:22"),
     ),
     actions=("VIEW", "GET", "UPDATE", "PAYMENT"),
     indexed=frozenset({"idno", "docNo"}),

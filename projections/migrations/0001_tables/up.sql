@@ -208,6 +208,8 @@ CREATE TABLE IF NOT EXISTS fct_entries
     reason LowCardinality(String),
     detail String,
     netted_with String,
+    moved_to String,
+    command_id String,
     abas_document_id String,
     abas_document_number String,
     value_on Nullable(Date32),
@@ -794,9 +796,9 @@ SELECT
     *,
     min(occurred_at) OVER (PARTITION BY posting_reference) AS first_at
 FROM fct_entries FINAL
-ORDER BY posting_reference, source_offset DESC, row_index DESC
-LIMIT 1 BY posting_reference
-COMMENT 'Each receivables entry by its latest event; an entry lives on one partition, so offsets order it'
+ORDER BY abas_customer_id, posting_reference, source_offset DESC, row_index DESC
+LIMIT 1 BY abas_customer_id, posting_reference
+COMMENT 'Each receivables entry by its latest event with each customer; those of a customer lie on one partition'
 ;
 CREATE VIEW IF NOT EXISTS rpt_open_items_now AS
 SELECT *
@@ -1085,6 +1087,35 @@ lines AS
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_entries_now
     WHERE record_type = 'EntryNetted'
+    UNION ALL
+    SELECT
+        'handed_over', signed_minor,
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), detail,
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_entries_now
+    WHERE record_type = 'EntryHandedOver' AND posting_reference NOT IN (SELECT posting_reference FROM documents)
+    UNION ALL
+    -- Given away by one customer and not taken over by the other yet.
+    SELECT
+        'on_the_way', signed_minor,
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), detail,
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_entries_now
+    WHERE record_type = 'EntryMoved' AND moved_to != abas_customer_id
+        AND (posting_reference, command_id) NOT IN
+        (
+            SELECT posting_reference, command_id
+            FROM fct_entries FINAL
+            WHERE record_type = 'EntryMoved' AND moved_to = abas_customer_id
+        )
+        AND posting_reference NOT IN
+        (
+            SELECT posting_reference
+            FROM fct_parked
+            WHERE state != 'RELEASED' AND record_type = 'EntryMoved'
+        )
     UNION ALL
     SELECT
         'on_the_way', signed_minor,

@@ -7,8 +7,11 @@ from typing import Any
 from projections.coordinates import Coordinates
 from projections.tables.money import direction_sign
 from projections.tables.table import Row, Table
+from projections.topics import RECEIVABLES_INBOX
 from schemas.records.receivables import (
     EntryDirection,
+    EntryHandedOver,
+    EntryMoved,
     EntryNetted,
     EntryPartMade,
     EntryPosted,
@@ -32,12 +35,15 @@ ENTRY_EVENTS = (
     EntryPartMade,
     EntryPutOnAccount,
     EntryUnmatched,
+    EntryMoved,
+    EntryHandedOver,
 )
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each event of an entry."""
-    if not isinstance(record, ENTRY_EVENTS):
+    # On its way into an inbox an entry that moves is the same as in the journal that it left.
+    if not isinstance(record, ENTRY_EVENTS) or at.topic == RECEIVABLES_INBOX:
         return ()
     direction = _direction(record)
     refund = getattr(record, "refund_transaction_id", "")
@@ -60,6 +66,8 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "reason": record.reason.value if isinstance(record, EntryWaiting) else "",
             "detail": _detail(record),
             "netted_with": getattr(record, "netted_with", ""),
+            "moved_to": record.to_customer_id if isinstance(record, EntryMoved) else "",
+            "command_id": record.command_id if isinstance(record, EntryMoved) else "",
             "abas_document_id": getattr(record, "abas_document_id", ""),
             "abas_document_number": getattr(record, "abas_document_number", ""),
             "value_on": getattr(record, "value_on", None),
@@ -71,7 +79,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
 def _direction(record: Any) -> EntryDirection:
     """A match names its direction by its own name: a payment is a receipt, a refund a reversal."""
     match record:
-        case PaymentMatched() | EntryPutOnAccount() | EntryUnmatched():
+        case PaymentMatched() | EntryUnmatched():
             return EntryDirection.RECEIPT
         case RefundMatched():
             return EntryDirection.REVERSAL
@@ -87,6 +95,10 @@ def _detail(record: Any) -> str:
             return f"divided into {', '.join(record.part_references)}"
         case EntryPartMade():
             return f"part of {record.split_from}"
+        case EntryMoved():
+            return f"from customer {record.from_customer_id} to {record.to_customer_id}"
+        case EntryHandedOver():
+            return f"handed to finance by {record.decided_by}: {record.reason}"
         case EntryUnmatched() if record.reversal_reference is not None:
             return f"taken back by {record.reversal_reference}, waits again as {record.released_reference}"
         case _:
@@ -112,6 +124,8 @@ TABLE = Table(
         "reason",
         "detail",
         "netted_with",
+        "moved_to",
+        "command_id",
         "abas_document_id",
         "abas_document_number",
         "value_on",

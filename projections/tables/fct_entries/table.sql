@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS fct_entries
     reason LowCardinality(String),
     detail String,
     netted_with String,
+    moved_to String,
+    command_id String,
     abas_document_id String,
     abas_document_number String,
     value_on Nullable(Date32),

@@ -1,7 +1,7 @@
 """fct_movements: the way of each money movement, from the question whose it is to its arrival with a customer.
 
-The question (PaymentToIdentify) comes from the inbox of identification, the rest from journals; PaymentIdentified is
-read from the journal only, not a second time from the inbox of receivables.
+The question (PaymentToIdentify) comes from the inbox of identification, the rest from journals; what a journal sends on
+to an inbox is not read there a second time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from projections.coordinates import Coordinates
 from projections.tables.money import movement_sign
 from projections.tables.table import Row, Table
-from projections.topics import RECEIVABLES_INBOX
+from projections.topics import IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from schemas.records.identification import (
     PaymentAwaitsReference,
     PaymentIdentified,
@@ -20,8 +20,8 @@ from schemas.records.identification import (
 )
 from schemas.records.receivables import MovementRecorded
 
-# A movement is asked for at one token after the other, each perhaps on another partition, so offsets alone don't order
-# its records; the stage does.
+# A movement goes from a token to its payment, each perhaps on another partition, so offsets alone don't order its
+# records; the stage does. What repeats within a stage lies on one partition.
 STAGES: dict[type, int] = {
     PaymentToIdentify: 0,
     PaymentPassedOn: 1,
@@ -34,7 +34,8 @@ STAGES: dict[type, int] = {
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each record about a movement on its way."""
     stage = STAGES.get(type(record))
-    if stage is None or at.topic == RECEIVABLES_INBOX:
+    is_sent_on = at.topic == RECEIVABLES_INBOX or (at.topic == IDENTIFICATION_INBOX and stage != 0)
+    if stage is None or is_sent_on:
         return ()
     return (
         {
@@ -62,11 +63,9 @@ def _token(record: Any) -> str:
     match record:
         case PaymentToIdentify():
             return record.tokens[0] if record.tokens else ""
-        case PaymentPassedOn():
-            return record.next_token
         case PaymentIdentified():
             return record.identified_by
-        case PaymentAwaitsReference():
+        case PaymentPassedOn() | PaymentAwaitsReference():
             return record.token
         case _:
             return ""

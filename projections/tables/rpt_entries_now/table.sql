@@ -3,6 +3,6 @@ SELECT
     *,
     min(occurred_at) OVER (PARTITION BY posting_reference) AS first_at
 FROM fct_entries FINAL
-ORDER BY posting_reference, source_offset DESC, row_index DESC
-LIMIT 1 BY posting_reference
-COMMENT 'Each receivables entry by its latest event; an entry lives on one partition, so offsets order it'
+ORDER BY abas_customer_id, posting_reference, source_offset DESC, row_index DESC
+LIMIT 1 BY abas_customer_id, posting_reference
+COMMENT 'Each receivables entry by its latest event with each customer; those of a customer lie on one partition'

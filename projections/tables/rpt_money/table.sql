@@ -79,6 +79,35 @@ lines AS
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
+        'handed_over', signed_minor,
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), detail,
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_entries_now
+    WHERE record_type = 'EntryHandedOver' AND posting_reference NOT IN (SELECT posting_reference FROM documents)
+    UNION ALL
+    -- Given away by one customer and not taken over by the other yet.
+    SELECT
+        'on_the_way', signed_minor,
+        if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
+        paytrace_transaction_id, posting_reference, toString(record_type), detail,
+        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
+    FROM rpt_entries_now
+    WHERE record_type = 'EntryMoved' AND moved_to != abas_customer_id
+        AND (posting_reference, command_id) NOT IN
+        (
+            SELECT posting_reference, command_id
+            FROM fct_entries FINAL
+            WHERE record_type = 'EntryMoved' AND moved_to = abas_customer_id
+        )
+        AND posting_reference NOT IN
+        (
+            SELECT posting_reference
+            FROM fct_parked
+            WHERE state != 'RELEASED' AND record_type = 'EntryMoved'
+        )
+    UNION ALL
+    SELECT
         'on_the_way', signed_minor,
         if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),

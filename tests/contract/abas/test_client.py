@@ -181,3 +181,14 @@ async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profil
     assert (seen.amount_minor, seen.currency, seen.reason) == (1250, "USD", "damaged")
     assert (seen.abas_customer_id, seen.paytrace_transaction_id) == ("70001", "79388123")
     assert (seen.vault_customer_id, seen.requester) == ("acme-inc", "M. Muster")
+    assert seen.invoice_number is None
+
+
+async def test_a_charge_names_the_invoice_that_it_pays(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+    empty_sandbox.seed(open_item("RE-100451", "125.00"))
+    wish = {"kind": "charge", "customer_number": "70001", "amount": "125.00", "currency": "USD"}
+    empty_sandbox.admin("POST", "payment-wishes", [{**wish, "invoice_number": "RE-100451"}])
+    settings = empty_sandbox.settings()
+    async with AbasClient(settings) as client:
+        [(_, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
+    assert (seen.kind, seen.invoice_number) == (WishKind.CHARGE, "RE-100451")

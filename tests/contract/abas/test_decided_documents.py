@@ -19,6 +19,7 @@ from schemas.records.erp import (
 from tests.support.abas_commands import (
     on_account,
     post_receipt,
+    refund_on_account,
     reverse_receipt,
     undo_write_off,
     with_strategy,
@@ -53,6 +54,18 @@ async def test_money_on_account_has_no_item_and_is_posted_once(sandbox: AbasSand
     assert isinstance(outcome, CashReceiptPosted)
     assert await sink.post(on_account(reference)) == outcome
     assert held(sandbox, reference) == [("on_account", 25_00, "")]
+
+
+async def test_a_refund_on_account_takes_no_receipt_back_and_is_posted_once(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    sandbox.seed(open_item("RE-9"))
+    reference = fresh()
+    outcome = await sink.post(refund_on_account(reference))
+    assert isinstance(outcome, CashReceiptReversed)
+    assert (outcome.amount_minor, outcome.reverses_reference) == (25_00, "")
+    assert await sink.post(refund_on_account(reference)) == outcome
+    assert held(sandbox, reference) == [("reversal", 25_00, "")]
 
 
 async def test_money_on_account_is_reversed_without_an_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:

@@ -43,6 +43,22 @@ async def test_an_open_item_and_its_invoice_number_are_seen(
     assert json.loads(observed.raw)["totalAmt"] == "125"
 
 
+async def test_an_order_leads_to_its_customer_by_itself_and_by_the_items_that_invoice_it(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
+    empty_sandbox.seed()
+    order = {"number": "au-7", "customer_number": "70001", "amount": "125.00", "currency": "USD"}
+    [sales_order] = empty_sandbox.admin("POST", "sales-orders", [order])["ids"]
+    [item] = empty_sandbox.seed({**open_item("RE-100451", "125.00"), "order_number": "au-7"})
+    seen = await poll(empty_sandbox, profile)
+    _, invoice, by_item = seen[f"open-item/{item}"]
+    (by_itself,) = seen[f"sales-order/{sales_order}"]
+    assert isinstance(by_itself, CustomerReferenced)
+    assert isinstance(by_item, OpenItemReferenced)
+    assert (by_itself.token, by_item.token, invoice.token) == ("order:AU-7", "order:AU-7", "invoice:RE-100451")
+    assert (by_itself.abas_customer_id, by_item.abas_customer_id) == ("70001", "70001")
+
+
 async def test_only_customers_known_to_paytrace_are_seen(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
     empty_sandbox.seed(
         customers=[

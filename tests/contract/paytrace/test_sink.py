@@ -160,6 +160,18 @@ async def test_an_answer_that_is_lost_after_the_effect_is_looked_up(till: Till, 
     assert till.effects(kind) == 1
 
 
+async def test_a_charge_for_an_invoice_carries_its_number_and_is_found_by_our_reference(till: Till) -> None:
+    await till.made(WishKind.CHARGE)
+    async with PayTraceClient(till.sandbox.client_settings()) as shop:
+        theirs = await shop.sale_keyed(CARD, Charge(amount_minor=5000, invoice_number="RE-1"))
+    call = await till.begun(WishKind.CHARGE, None, invoice_number="RE-1")
+    till.sandbox.admin("faults", {"cut_after": {"count": 1, "path": till.path_of(WishKind.CHARGE)}})
+    outcomes = [await sink.carry_out(call, NOBODY) for sink in (till.sink, till.process("b"))]
+    (ours,) = {outcome.result_transaction_id for outcome in outcomes if isinstance(outcome, GatewayCallDone)}
+    named = {name for name, row in till.sandbox.books().items() if row["invoice_id"] == "RE-1"}
+    assert named == {theirs.transaction_id, ours}
+
+
 @pytest.mark.parametrize("kind", [WishKind.VOID, WishKind.CAPTURE])
 async def test_what_paytrace_takes_once_is_made_after_another_look(till: Till, kind: WishKind) -> None:
     call = await till.begun(kind, await till.made(kind))

@@ -14,7 +14,7 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from streams.domain import payer, payment, receivables
 from streams.domain.payment import Stage
-from tests.support.builders import CUSTOMER, SIGNS, Ledger, at, done, key_by, open_item, refused, sighting
+from tests.support.builders import CUSTOMER, SIGNS, Ledger, at, done, key_by, open_item, payers_key, refused, sighting
 
 
 class Pipeline:
@@ -22,7 +22,7 @@ class Pipeline:
 
     def __init__(self, answers: tuple[Any, ...] = (done,)) -> None:
         self.payments = Ledger(payment, key_by("paytrace_transaction_id"))
-        self.payers = Ledger(payer, lambda r: key_by("tokens" if isinstance(r, PaymentToIdentify) else "token")(r))
+        self.payers = Ledger(payer, payers_key)
         self.customers = Ledger(receivables, key_by("abas_customer_id"))
         self.settled: list[Any] = []
         self.answers = deque(answers)
@@ -74,7 +74,7 @@ class Pipeline:
 
     def entries_and_waiting(self) -> int:
         entries: int = sum(e.signed_minor for state in self.customers.states.values() for e in state.entries.values())
-        waiting = [w for state in self.payers.states.values() for w in state.waiting]
+        waiting = [w for state in self.payers.states.values() for w in state.payment.waiting]
         asked: int = sum(SIGNS[w.movement] * w.amount_minor for w in waiting)
         return entries + asked
 
@@ -95,10 +95,10 @@ def test_a_payment_waits_for_its_invoice_and_is_posted_when_it_comes() -> None:
     assert line.commands == [("PT79388123", 100_00)]
 
 
-def test_a_void_follows_its_capture_to_the_last_token() -> None:
+def test_a_void_waits_behind_its_capture() -> None:
     line = Pipeline().seen(sighting(Status.PENDING_SETTLEMENT), sighting(Status.VOIDED, minute=1))
-    (state,) = (state for token, state in line.payers.states.items() if token == "invoice:RE-1")
-    assert [waits.movement for waits in state.waiting] == [Movement.CAPTURED, Movement.VOIDED]
+    state = line.payers.states["payment:79388123"]
+    assert [waits.movement for waits in state.payment.waiting] == [Movement.CAPTURED, Movement.VOIDED]
     line.invoiced("RE-1", "i1", 100_00, minute=5)
     assert line.commands == [("PT79388123", 100_00), ("PT79388123V", 100_00)]
     assert line.captured_less_taken_back() == line.entries_and_waiting() == 0

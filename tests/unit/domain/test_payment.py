@@ -276,15 +276,15 @@ def test_every_movement_carries_the_tokens_of_the_first() -> None:
         sighting(Status.PENDING_SETTLEMENT, 90_00, minute=1, invoice="RE-8", vault="acme"),
         sighting(Status.VOIDED, minute=2, invoice=None, vault=None),
     )
-    assert {sent.tokens for sent in book.sent(PaymentToIdentify)} == {("invoice:RE-7",)}
+    assert {sent.tokens for sent in book.sent(PaymentToIdentify)} == {("invoice:RE-7", "order:RE-7")}
 
 
 @pytest.mark.parametrize(
     ("vault", "invoice", "tokens"),
     [
-        ("acme", " re-1", ("vault:acme", "invoice:RE-1")),
+        ("acme", " re-1", ("vault:acme", "invoice:RE-1", "order:RE-1")),
         ("acme", None, ("vault:acme",)),
-        (None, "RE-1", ("invoice:RE-1",)),
+        (None, "RE-1", ("invoice:RE-1", "order:RE-1")),
         (None, "  ", (f"none:{PAYMENT}",)),
         ("", None, (f"none:{PAYMENT}",)),
     ],

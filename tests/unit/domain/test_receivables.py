@@ -15,7 +15,7 @@ from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashRece
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked, TransactionStatus
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
-from streams.domain import decisions, receivables
+from streams.domain import decisions, decisions_payer, receivables
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,
@@ -533,5 +533,5 @@ def test_every_event_of_the_contract_has_its_rule() -> None:
     events = {event.__name__ for event in get_args(receivables.Event)}
     assert events == {record.name for record in catalog.topic("receivables.events.v1").records} - TASK_EVENTS
     defined = {name for name, value in vars(records).items() if getattr(value, "__module__", "") == records.__name__}
-    commands = {command.__name__ for command in get_args(decisions.Command)}
+    commands = {c.__name__ for c in (*get_args(decisions.Command), *get_args(decisions_payer.Command))}
     assert defined == events | commands | {"EntryDirection", "Decision", "OpenItemObserved"}

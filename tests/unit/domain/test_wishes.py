@@ -57,10 +57,21 @@ def events_of(*records: Any) -> list[Any]:
 
 
 def outcome_of(accepted: PaymentWishAccepted, *, is_done: bool) -> GatewayCallDone | GatewayCallRefused:
-    fields = {name: getattr(accepted, name) for name in PaymentWishAccepted.__dataclass_fields__}
+    names = set(PaymentWishAccepted.__dataclass_fields__) - {"invoice_number"}
+    fields = {name: getattr(accepted, name) for name in names}
     if is_done:
         return GatewayCallDone(**fields, result_transaction_id="79388456", code="106", message="refunded")
     return GatewayCallRefused(**fields, code="817", message="not settled")
+
+
+def test_a_charge_carries_the_invoice_that_it_pays_and_nothing_else_does() -> None:
+    [charge] = events_of(replace(CHARGE, invoice_number="RE-1"))
+    [output] = wishes.route(wishes.INITIAL, charge)
+    assert output.record.invoice_number == "RE-1"
+    [refund] = events_of(replace(REFUND, invoice_number="RE-1"))
+    assert refund.invoice_number is None
+    [complaint] = events_of(replace(CHARGE, invoice_number="R" * 51))
+    assert complaint.code == "invoice-too-long"
 
 
 def test_an_open_wish_becomes_one_call_and_a_repeat_is_silent() -> None:

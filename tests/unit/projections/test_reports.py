@@ -17,15 +17,22 @@ from projections import reports
 from projections.client import Store
 from projections.errors import QueryRefused
 from projections.topics import SETTLEMENT_EVENTS
-from schemas.records.identification import Movement, WaitingReason
-from schemas.records.receivables import RestWriteOffRequested
+from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
+from schemas.records.receivables import EntryDirection, EntryHandedOver, RestWriteOffRequested
 from tests.support.examples import example
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "day": "2026-03-02"}
+VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "abas_customer_id": "70001", "day": "2026-03-02"}
+
+NOTHING_OF_IT_THAT_DAY = {
+    "payments_that_do_not_balance",
+    "contested_payers",
+    "remembered_payers",
+    "handed_to_finance",
+}
 
 
 @pytest.fixture
@@ -73,6 +80,43 @@ def deposits() -> list[Any]:
     return account.events
 
 
+def contested() -> IdentificationReviewed:
+    """A vault customer that became known late names another customer."""
+    return IdentificationReviewed(
+        payment_token="payment:1",
+        paytrace_transaction_id="1",
+        abas_customer_id="70001",
+        identified_by="invoice:RE-1",
+        token="vault:acme",
+        abas_customer_ids=("70002",),
+        agrees=False,
+        detail="vault:acme is known by 70002",
+        occurred_at=NOW,
+    )
+
+
+def remembered() -> ReferenceRemembered:
+    """A person said for whom a reference stands."""
+    return ReferenceRemembered(
+        token="vault:acme", abas_customer_id="70001", decided_by="mweber", reason="letter", occurred_at=NOW
+    )
+
+
+def handed_over() -> EntryHandedOver:
+    """A refund that finance books."""
+    return EntryHandedOver(
+        posting_reference="PT9001",
+        paytrace_transaction_id="9001",
+        abas_customer_id="70001",
+        direction=EntryDirection.REVERSAL,
+        amount_minor=1_00,
+        currency="USD",
+        decided_by="mweber",
+        reason="before our time",
+        occurred_at=NOW,
+    )
+
+
 def write_off_requested() -> RestWriteOffRequested:
     """A person gives up the rest of an invoice."""
     return RestWriteOffRequested(
@@ -103,7 +147,7 @@ def test_every_report_answers_in_every_format(day: Store, name: str) -> None:
     given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
     values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
     answer = reports.ask(day, report, values)
-    assert answer.rows or name == "payments_that_do_not_balance"
+    assert answer.rows or name in NOTHING_OF_IT_THAT_DAY
 
     records = json.loads(reports.as_json(answer))
     assert records == list(answer.records)
@@ -181,6 +225,26 @@ def test_what_is_left_open_is_named(store: Store) -> None:
     project(store, script.messages)
     (row,) = asked(store, "payments_that_do_not_balance")
     assert (row["paytrace_transaction_id"], row["residual"]) == ("1", "0.10")
+
+
+def test_what_people_decided_about_payers_and_refunds_is_listed(store: Store) -> None:
+    script = Script()
+    script.captured("1", 100_00)
+    script.identified("1", 100_00)
+    script.refunded("9001", 1_00)
+    script.identified("9001", 1_00, Movement.REFUNDED)
+    script.write(IDENTIFICATION, contested())
+    script.write(IDENTIFICATION, remembered())
+    script.write(RECEIVABLES, handed_over())
+    project(store, script.messages)
+    (contest,) = asked(store, "contested_payers")
+    assert (contest["abas_customer_id"], contest["named_customer_ids"]) == ("70001", ["70002"])
+    (link,) = asked(store, "remembered_payers")
+    assert (link["reference"], link["abas_customer_id"], link["decided_by"]) == ("vault:acme", "70001", "mweber")
+    (over,) = asked(store, "handed_to_finance")
+    assert (over["posting_reference"], over["signed"]) == ("PT9001", "-1.00")
+    (usd,) = asked(store, "bridge_by_currency")
+    assert (usd["refunded"], usd["handed_over"]) == ("1.00", "-1.00")
 
 
 def test_waiting_is_told_with_reason_and_age(day: Store) -> None:

@@ -201,9 +201,12 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
     }
     assert {key: value for key, value in money.items() if value} == {
         (topics.IDENTIFICATION_INBOX, "PaymentToIdentify"): 12500,
+        (topics.IDENTIFICATION_INBOX, "PaymentPassedOn"): 12500,
         (topics.RECEIVABLES_INBOX, "PaymentIdentified"): 12500,
+        (topics.RECEIVABLES_INBOX, "EntryMoved"): 12500,
         (topics.ERP_COMMANDS, "PostCashReceipt"): 12500,
         (topics.ERP_COMMANDS, "PostOnAccountReceipt"): 10000,
+        (topics.ERP_COMMANDS, "PostOnAccountRefund"): -10000,
         (topics.ERP_COMMANDS, "ReverseCashReceipt"): -12500,
     }
 
