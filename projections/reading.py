@@ -18,6 +18,7 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
+from schemas.plausibility import UNKNOWN_INSTANT
 from schemas.records.tasks import DeadLetter
 from schemas.sensitive import mask_card_numbers
 
@@ -50,7 +51,7 @@ def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
         key=message.key,
         # A foreign producer may send no headers at all; its coordinates then tell the record apart.
         event_id=_text(headers.get("ce_id")) or f"{message.topic}/{message.partition}/{message.offset}",
-        recorded_at=datetime.fromtimestamp(message.timestamp_ms / 1000, UTC),
+        recorded_at=_recorded_at(message.timestamp_ms),
         upstream=upstream,
         correlation_id=_text(headers.get("saldo-correlation-id")),
         causation_id=_text(headers.get("saldo-causation-id")),
@@ -78,6 +79,15 @@ def _upstream(header: bytes | None) -> tuple[SourcePosition | None, Exception | 
         return SourcePosition.parse(_text(header)), None
     except ValueError as error:
         return None, Unreadable(str(error))
+
+
+def _recorded_at(timestamp_ms: int) -> datetime:
+    """Kafka's timestamp, which a producer may set to anything; what the tables can't hold is the unknown instant."""
+    try:
+        recorded_at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN_INSTANT
+    return recorded_at if 1900 <= recorded_at.year < 2300 else UNKNOWN_INSTANT
 
 
 def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:

@@ -84,7 +84,7 @@ async def _compare_task(
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
-    events = [codec.decode(record.value) for record in journal]
+    events = [codec.decode_as_told(record.value) for record in journal]
     again = processor if processor.recall is None else replace(processor, perform=processor.recall(events))
     task = _task(again, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from connectors.paytrace.errors import UnreadableRow
+from schemas.plausibility import plain_text
 from schemas.sensitive import mask_card_numbers, mask_sensitive
 
 _MAX_TEXT: Final = 1000
@@ -33,7 +34,7 @@ def text(row: Mapping[str, Any], name: str) -> str:
         case None:
             return ""
         case str():
-            return mask_sensitive(value[:_MAX_TEXT])
+            return plain_text(mask_sensitive(value[:_MAX_TEXT]))
         case bool() | int() | Decimal():
             return mask_card_numbers(str(value)[:_MAX_TEXT])
         case _:
@@ -69,7 +70,7 @@ def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str
     name = present(row, names)
     value = row.get(name)
     found = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not found or len(found) > _MAX_KEY:
+    if not found or len(found) > _MAX_KEY or plain_text(found) != found:
         raise UnreadableRow(name, f"expected {what}")
     if mask_card_numbers(found) != found:
         raise UnreadableRow(name, f"holds a card number instead of {what}")

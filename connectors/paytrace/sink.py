@@ -44,6 +44,7 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
+from schemas.plausibility import plain_text
 from schemas.sensitive import mask_sensitive
 
 logger = logging.getLogger(__name__)
@@ -415,11 +416,11 @@ def _common(call: Call) -> dict[str, Any]:
 
 def _done(call: Call, result: str | None, code: str, message: str, now: datetime) -> GatewayCallDone:
     return GatewayCallDone(
-        **_common(call), result_transaction_id=result, code=code, message=mask_sensitive(message), occurred_at=now
+        **_common(call), result_transaction_id=result, code=code, message=plain_text(mask_sensitive(message)), occurred_at=now
     )
 
 
 def _refused(call: Call, code: str, message: str, now: datetime) -> GatewayCallRefused:
     return GatewayCallRefused(
-        **_common(call), code=code or "refused", message=mask_sensitive(message)[:500], occurred_at=now
+        **_common(call), code=code or "refused", message=plain_text(mask_sensitive(message))[:500], occurred_at=now
     )

@@ -137,7 +137,8 @@ class JournalReader:
             raise ContractBroken(
                 f"journal {record.topic}/{record.partition}/{record.offset} skips event {expected} of {source}"
             )
-        event = self._codec.decode(record.value)
+        # As it stands: what was decided is the state, whatever today's rules say of its values.
+        event = self._codec.decode_as_told(record.value)
         self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted))
         self._values.append(record.value)
         if len(self._open) < group_size:
@@ -162,8 +163,9 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.accepted(entry.accepted)
         match entry.event:
             case RecordParked(record_key=key, offset=offset, behind=behind):
+                # A record that waits already is told of anew when it is held no longer: one failure, not two.
+                progress.failures += behind is None and offset not in progress.parked.get(key, ())
                 progress.park(key, offset)
-                progress.failures += behind is None
             case (
                 ParkedRecordReleased(record_key=key, offset=offset)
                 | ParkedRecordDiscarded(record_key=key, offset=offset)
