@@ -18,7 +18,7 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
-from schemas.plausibility import UNKNOWN_INSTANT
+from schemas.plausibility import UNKNOWN_INSTANT, plain_text
 from schemas.records.tasks import DeadLetter
 from schemas.sensitive import mask_card_numbers
 
@@ -90,8 +90,18 @@ def _recorded_at(timestamp_ms: int) -> datetime:
     return recorded_at if 1900 <= recorded_at.year < 2300 else UNKNOWN_INSTANT
 
 
+def not_stored(message: Incoming, reason: str) -> UnreadableRecord:
+    """What stands for a record that reads well and that a table does not take."""
+    return UnreadableRecord(value=message.value, error_type="NotStored", message=_plain(reason))
+
+
+def _plain(text: str) -> str:
+    """A reason as a table takes it, whatever it quotes."""
+    return plain_text(mask_card_numbers(text.encode("utf-8", "replace").decode()))
+
+
 def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
-    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=mask_card_numbers(str(error)))
+    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=_plain(str(error)))
 
 
 def _text(value: bytes | None) -> str:

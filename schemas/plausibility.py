@@ -18,10 +18,9 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from babel.core import get_global
-
 from schemas import catalog
 from schemas.failures import Unreadable
+from schemas.money import currencies
 from schemas.sensitive import mask_sensitive
 
 # 10^15 minor units are ten trillion dollars, more than a year's card payments of the whole world. Sums stay exact: a
@@ -93,25 +92,6 @@ def refuse_implausible(record: Any) -> None:
 def findings_of(record: Any) -> tuple[Finding, ...]:
     """Everything that cannot be true of a record; empty when it is plausible."""
     return tuple(_rules(type(record).__name__).findings(record))
-
-
-@cache
-def currencies() -> frozenset[str]:
-    """Codes of ISO 4217 in which money moves or moved on any day that is plausible here.
-
-    Historical codes count while they were tender on FIRST_DAY or later (DEM until 2002, HRK until 2023), since a
-    back-fill meets them. Codes that are nobody's money do not: XXX (no currency), XTS (tests), metals, XDR.
-    """
-    found: set[str] = set()
-    for territory, uses in get_global("territory_currencies").items():
-        if territory != "ZZ":
-            found |= {code for code, _, end, _ in uses if end is None or date(*end) >= FIRST_DAY}
-    return frozenset(found)
-
-
-def is_currency(code: Any) -> bool:
-    """Whether a text is a currency that money can be in."""
-    return code in currencies()
 
 
 def plain_text(text: str) -> str:

@@ -35,6 +35,7 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
+from schemas.plausibility import plain_text
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -44,7 +45,6 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
-from schemas.plausibility import plain_text
 from schemas.sensitive import mask_sensitive
 
 logger = logging.getLogger(__name__)
@@ -416,7 +416,11 @@ def _common(call: Call) -> dict[str, Any]:
 
 def _done(call: Call, result: str | None, code: str, message: str, now: datetime) -> GatewayCallDone:
     return GatewayCallDone(
-        **_common(call), result_transaction_id=result, code=code, message=plain_text(mask_sensitive(message)), occurred_at=now
+        **_common(call),
+        result_transaction_id=result,
+        code=code,
+        message=plain_text(mask_sensitive(message)),
+        occurred_at=now,
     )
 
 

@@ -2,13 +2,13 @@
 -- One row for each day, currency, kind, method and state; a payment counts on the day on which it was opened.
 -- parameter zone String = day_zone: days are days of this zone
 SELECT
-    toDate(toTimeZone(opened_at, {zone:String})) AS day,
+    toDate32(toTimeZone(opened_at, {zone:String})) AS day,
     currency,
     kind,
     method,
     state,
     count() AS payment_count,
-    sum(amount_minor) AS amount_minor,
+    sum(toInt128(amount_minor)) AS amount_minor,
     sum(net_minor) AS net_minor,
     countIf(needs_attention) AS attention_count
 FROM fct_payments

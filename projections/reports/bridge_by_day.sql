@@ -4,7 +4,7 @@
 -- bridge here; over all days they come to 0.
 -- parameter zone String = day_zone: days are days of this zone
 SELECT
-    toDate(toTimeZone(money_at, {zone:String})) AS day,
+    toDate32(toTimeZone(money_at, {zone:String})) AS day,
     currency,
     sumIf(minor, term = 'captured') AS captured_minor,
     sumIf(minor, term = 'refunded') AS refunded_minor,

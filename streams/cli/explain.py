@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from projections.words import in_words
+from schemas.money import shown
 
 
 def register(app: typer.Typer) -> None:
@@ -100,4 +101,10 @@ def _decision(row: dict[str, Any]) -> str:
 
 
 def _amount(row: dict[str, Any]) -> str:
-    return f"{row['signed']} {row['currency']}" if row["currency"] else ""
+    if not row["currency"]:
+        return ""
+    return (
+        f"{row['signed']} {row['currency']}"
+        if row["signed"] is not None
+        else shown(row["signed_minor"], row["currency"])
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
-from schemas.money import Money
+from schemas.money import Money, is_currency
 from schemas.plausibility import findings_of
 from schemas.sensitive import mask_card_numbers
 from streams.reading import ReadRecord
@@ -106,7 +106,4 @@ def _fields(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _money(minor: int, currency: str) -> str:
-    try:
-        return str(Money(minor, currency))
-    except ValueError:
-        return f"in units of {currency!r}"
+    return str(Money(minor, currency)) if is_currency(currency) else f"minor units of {currency!r}"

@@ -59,6 +59,7 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     from projections.words import in_words
+    from schemas.money import shown
 
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = f", names {row['names_invoice']}" if row["names_invoice"] else ""
@@ -66,18 +67,23 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     why = in_words(str(row["reason"]))
     # Nothing else in the list says what a person can do about it.
     remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
+    amount = (
+        f"{row['signed']} {row['currency']}"
+        if row["signed"] is not None
+        else shown(row["signed_minor"], row["currency"])
+    )
     return [
-        f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
+        f"{entry}  {amount}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",
         *remedy,
     ]
 
 
 def _option(row: dict[str, Any]) -> str:
-    from schemas.money import Money
+    from schemas.money import shown
 
     parts = " + ".join(
-        f"{invoice} {Money(int(minor), row['currency'])}"
+        f"{invoice} {shown(int(minor), row['currency'])}"
         for invoice, minor in zip(row["invoice_numbers"], row["part_amounts"], strict=True)
     )
     kind = f", {row['kind'].replace('_', ' ')}" if row["kind"] else ""

@@ -163,9 +163,8 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.accepted(entry.accepted)
         match entry.event:
             case RecordParked(record_key=key, offset=offset, behind=behind):
-                # A record that waits already is told of anew when it is held no longer: one failure, not two.
-                progress.failures += behind is None and offset not in progress.parked.get(key, ())
                 progress.park(key, offset)
+                progress.failures += behind is None
             case (
                 ParkedRecordReleased(record_key=key, offset=offset)
                 | ParkedRecordDiscarded(record_key=key, offset=offset)

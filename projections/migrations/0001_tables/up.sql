@@ -610,13 +610,13 @@ folded AS
         argMinIf(merchant, source_offset, merchant != '') AS merchant,
         argMinIf(currency, source_offset, currency != '') AS currency,
         multiIf(
-            kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
+            kind = 'REFUND', sumIf(toInt128(amount_minor), record_type = 'RefundIssued'),
             countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
-            argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined', 'PaymentVoided'))
+            argMaxIf(toInt128(amount_minor), source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined', 'PaymentVoided'))
         ) AS amount_minor,
-        sumIf(term_minor, term = 'captured') AS captured_minor,
-        sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-        sumIf(term_minor, term = 'captured') - sumIf(term_minor, term IN ('refunded', 'voided', 'returned')) AS net_minor,
+        sumIf(toInt128(term_minor), term = 'captured') AS captured_minor,
+        sumIf(toInt128(events.amount_minor), record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
+        sumIf(toInt128(term_minor), term = 'captured') - sumIf(toInt128(term_minor), term IN ('refunded', 'voided', 'returned')) AS net_minor,
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,
@@ -823,26 +823,26 @@ documents AS
 lines AS
 (
     SELECT
-        toString(term) AS term, term_minor AS minor, toInt8(side) AS side, toString(currency) AS currency,
+        toString(term) AS term, toInt128(term_minor) AS minor, toInt8(side) AS side, toString(currency) AS currency,
         paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
         occurred_at, recorded_at, toString(source_topic) AS source_topic, source_partition, source_offset
     FROM facts
     UNION ALL
     SELECT
-        'posted', signed_minor,
+        'posted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
-        'waiting', signed_minor, if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
+        'waiting', toInt128(signed_minor), if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     UNION ALL
     SELECT
-        lower(state), signed_minor,
+        lower(state), toInt128(signed_minor),
         if(position(movement_id, ':AMOUNT_') > 0 OR match(posting_reference, '[CU][0-9]'),
             1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
@@ -851,7 +851,7 @@ lines AS
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
-        'netted', signed_minor,
+        'netted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -859,7 +859,7 @@ lines AS
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
-        'on_the_way', signed_minor,
+        'on_the_way', toInt128(signed_minor),
         if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -942,7 +942,7 @@ SELECT
     assumeNotNull(book_on) AS day,
     toString(term) AS term,
     -- A deposit takes money off what is open; every other term carries its own sign.
-    if(term = 'deposited', -signed_minor, signed_minor) AS minor,
+    if(term = 'deposited', -toInt128(signed_minor), toInt128(signed_minor)) AS minor,
     line_id AS id,
     paytrace_transaction_id,
     text AS detail,
@@ -956,7 +956,7 @@ SELECT
     toString(currency),
     assumeNotNull(book_on),
     multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type = 'DepositMatched' AND decided_by = 'rule', 'fees', 'adjusted'),
-    multiIf(record_type = 'BankLineDismissed', deposit_minor, record_type = 'DepositUnmatched', fee_minor, -fee_minor),
+    multiIf(record_type = 'BankLineDismissed', toInt128(deposit_minor), record_type = 'DepositUnmatched', toInt128(fee_minor), -toInt128(fee_minor)),
     bank_line_id,
     '',
     if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', schedule_version)),

@@ -32,26 +32,26 @@ documents AS
 lines AS
 (
     SELECT
-        toString(term) AS term, term_minor AS minor, toInt8(side) AS side, toString(currency) AS currency,
+        toString(term) AS term, toInt128(term_minor) AS minor, toInt8(side) AS side, toString(currency) AS currency,
         paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
         occurred_at, recorded_at, toString(source_topic) AS source_topic, source_partition, source_offset
     FROM facts
     UNION ALL
     SELECT
-        'posted', signed_minor,
+        'posted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
-        'waiting', signed_minor, if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
+        'waiting', toInt128(signed_minor), if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     UNION ALL
     SELECT
-        lower(state), signed_minor,
+        lower(state), toInt128(signed_minor),
         if(position(movement_id, ':AMOUNT_') > 0 OR match(posting_reference, '[CU][0-9]'),
             1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
@@ -60,7 +60,7 @@ lines AS
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
-        'netted', signed_minor,
+        'netted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -68,7 +68,7 @@ lines AS
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
-        'on_the_way', signed_minor,
+        'on_the_way', toInt128(signed_minor),
         if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
