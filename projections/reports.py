@@ -39,6 +39,13 @@ _PARAMETER = re.compile(
 )
 # The finest currency of CLDR has four digits, so every major amount fits exactly.
 _MAJOR_SCALE = 4
+# Records that need a look: in no table but fct_unreadable, and not parked, where they are counted already.
+NOT_SHOWN = """
+SELECT count()
+FROM fct_unreadable FINAL
+WHERE (source_topic, source_partition, source_offset) NOT IN
+    (SELECT toString(inbox_topic), inbox_partition, inbox_offset FROM fct_parked)
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class Standing:
     processes: tuple[ProcessLine, ...]
     agents: tuple[AgentLine, ...]
     projector_behind: int | None
+    # Records that no table shows and no agent has parked; None when the projector does not answer.
+    not_shown: int | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +92,8 @@ class Standing:
             remarks.append(f"{waiting} tasks wait, see below")
         if parked := sum(task.parked for agent in self.agents for task in agent.tasks if task):
             remarks.append(f"{parked} records parked, see `saldo dlq list`")
+        if self.not_shown:
+            remarks.append(f"{self.not_shown} records that no table shows, see `saldo report unreadable_records`")
         return "; ".join(("ready", *(remarks or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:
@@ -123,7 +127,7 @@ def standing_of(stack: Stack, status: SupervisorStatus) -> Standing:
         )
         for processor in processors
     )
-    return Standing(tuple(map(process_line, status.processes)), agents, _projector_behind(stack))
+    return Standing(tuple(map(process_line, status.processes)), agents, _projector_behind(stack), _not_shown(stack))
 
 
 def process_line(process: ProcessStatus) -> ProcessLine:
@@ -176,6 +180,24 @@ def _projector_behind(stack: Stack) -> int | None:
     try:
         return int(endpoint.get("/lag")["total"])
     except httpx2.HTTPError:
+        return None
+    finally:
+        endpoint.close()
+
+
+def _not_shown(stack: Stack) -> int | None:
+    import httpx2
+
+    from projections.errors import QueryRefused
+    from projections.reader import connect_endpoint
+    from projections.reports import NOT_SHOWN, answer_of
+
+    endpoint = connect_endpoint(stack.data_dir)
+    if endpoint is None:
+        return None
+    try:
+        return int(answer_of(endpoint.query(NOT_SHOWN)).rows[0][0])
+    except (httpx2.HTTPError, QueryRefused):
         return None
     finally:
         endpoint.close()
