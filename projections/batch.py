@@ -9,15 +9,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from projections.coordinates import Coordinates
 from projections.positions import Partition, Progress
-from projections.reading import Incoming, read
+from projections.reading import Incoming, not_stored, read
 from projections.tables import FACT_TABLES
+from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.table import Table
 from projections.topics import is_dead_letter_topic
 from schemas.codec import Codec
 
 Columns = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one message brings to one table. Shapes: rows is (n, c), n >= 1."""
+
+    message: Incoming
+    at: Coordinates
+    rows: list[tuple[Any, ...]]
+
+
+def columns_of(parts: Sequence[Part]) -> Columns:
+    """The rows of several messages, column by column, ready to insert."""
+    return list(zip(*(row for part in parts for row in part.rows), strict=True))
 
 
 @dataclass(slots=True)
@@ -40,7 +56,8 @@ class Batch:
         self._codec = codec
         self._tables = tuple(tables)
         self._homes: dict[type, tuple[Table, ...]] = {}
-        self._rows: dict[Table, list[tuple[Any, ...]]] = {}
+        self._parts: dict[Table, list[Part]] = {}
+        self._failed: dict[tuple[str, int, int], tuple[Incoming, Coordinates, list[str]]] = {}
         self._touched: set[Partition] = set()
         self.message_count = 0
         self.tally = Tally()
@@ -66,9 +83,23 @@ class Batch:
         if isinstance(record, UnreadableRecord):
             self.tally.unreadable += 1
         for table in self._homes_of(type(record)):
-            rows = table.values(record, at)
-            self._rows.setdefault(table, []).extend(rows)
-            self.tally.rows += len(rows)
+            try:
+                rows = table.values(record, at)
+            except Exception as error:  # a projection of ours that can't take this record; the others go on
+                self.set_aside(message, at, f"{table.name}: {type(error).__name__}: {error}")
+                continue
+            if rows:
+                self._parts.setdefault(table, []).append(Part(message, at, rows))
+                self.tally.rows += len(rows)
+
+    def set_aside(self, message: Incoming, at: Coordinates, reason: str) -> None:
+        """Note that a table can't take what this message holds; it becomes a row of fct_unreadable."""
+        where = (message.topic, message.partition, message.offset)
+        if where not in self._failed:
+            self.tally.unreadable += 1
+        reasons = self._failed.setdefault(where, (message, at, []))[2]
+        if reason not in reasons:
+            reasons.append(reason)
 
     def _homes_of(self, kind: type) -> tuple[Table, ...]:
         homes = self._homes.get(kind)
@@ -80,11 +111,16 @@ class Batch:
             )
         return homes
 
-    def blocks(self) -> Iterable[tuple[Table, Columns]]:
-        """Rows for each table, column by column, ready to insert."""
-        for table, rows in self._rows.items():
-            if rows:
-                yield table, list(zip(*rows, strict=True))
+    def parts(self) -> Iterable[tuple[Table, Sequence[Part]]]:
+        """Rows for each table, message by message."""
+        yield from self._parts.items()
+
+    def failures(self) -> Sequence[Part]:
+        """Rows of fct_unreadable for the messages that were set aside, in the order in which they failed."""
+        return [
+            Part(message, at, FCT_UNREADABLE.values(not_stored(message, "; ".join(reasons)), at))
+            for message, at, reasons in self._failed.values()
+        ]
 
     def progress(self) -> Mapping[Partition, Progress]:
         """How far each partition is once the blocks are stored."""
@@ -92,6 +128,7 @@ class Batch:
 
     def clear(self) -> None:
         """Forget the rows; they are stored, and so is the progress."""
-        self._rows.clear()
+        self._parts.clear()
+        self._failed.clear()
         self._touched.clear()
         self.message_count = 0

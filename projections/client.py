@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
-from projections.errors import QueryRefused, StoreBusy
+from projections.errors import QueryRefused, RowsRefused, StoreBusy
 from projections.sql_guard import checked
+from schemas.plausibility import plain_text
+from schemas.sensitive import mask_sensitive
 
 Parameters = Mapping[str, Any]
 
@@ -35,6 +38,18 @@ READER_LIMITS: Mapping[str, int] = {
 }
 _FORMAT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
 _DATABASE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+# What a block is refused for before it reaches the engine: the client can't write a value as its column's type.
+_UNFIT_VALUES = (DataError, ValueError, TypeError, AttributeError, OverflowError, struct.error)
+# The same, found by the engine. CANNOT_PARSE_TEXT, _QUOTED_STRING, _INPUT_ASSERTION, _DATE, _DATETIME, TYPE_MISMATCH,
+# ARGUMENT_OUT_OF_BOUND, CANNOT_CONVERT_TYPE, CANNOT_PARSE_NUMBER, INCORRECT_DATA, TOO_LARGE_ARRAY_SIZE,
+# TOO_LARGE_STRING_SIZE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, DECIMAL_OVERFLOW,
+# VIOLATED_CONSTRAINT, UNKNOWN_ELEMENT_OF_ENUM. Every other code (no space, no memory, read only, no such table, too
+# many parts) is the store's, and blamed on no record.
+_UNFIT_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 131, 321, 349, 407, 469, 691})
+_SERVER_CODE = re.compile(r"\bcode:? *(\d+)", re.IGNORECASE)
+_LONGEST_REASON = 500
 
 
 class SqlReader(Protocol):
@@ -79,18 +94,24 @@ class Store:
         """Insert one block.
 
         Shapes: columns is (c,); values is (c, n), one sequence for each column. n == 0 does nothing.
+        Raises: RowsRefused when a value does not fit its column, which no repetition changes; anything else is no fault
+                of the rows (the store is away or full, a table is missing).
         """
         if not values or not values[0]:
             return
         types = self._column_types(table)
+        names = [types[column] for column in columns]
         with _refusals():
-            self._client.insert(
-                table,
-                values,
-                column_names=list(columns),
-                column_type_names=[types[column] for column in columns],
-                column_oriented=True,
-            )
+            try:
+                self._client.insert(
+                    table, values, column_names=list(columns), column_type_names=names, column_oriented=True
+                )
+            except _UNFIT_VALUES as error:
+                raise RowsRefused(f"{table}: {_plain(error)}") from error
+            except ClickHouseError as error:
+                if _server_code(error) in _UNFIT_CODES:
+                    raise RowsRefused(f"{table}: {_plain(error)}") from error
+                raise
 
     def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
         """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format."""
@@ -216,6 +237,17 @@ def _server_client(dsn: str, *, read_only: bool) -> Client:
                 client.set_client_setting(name, str(value))
             client.set_client_setting("readonly", "1")
     return client
+
+
+def _server_code(error: ClickHouseError) -> int | None:
+    found = _SERVER_CODE.search(str(error))
+    return int(found[1]) if found else None
+
+
+def _plain(error: Exception) -> str:
+    """Why, in words that fit every table: what an engine quotes of a value may be anything."""
+    cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    return plain_text(mask_sensitive(f"{error}{cause}".encode("utf-8", "replace").decode()))[:_LONGEST_REASON]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
+from schemas.plausibility import UNKNOWN_INSTANT, plain_text
 from schemas.records.tasks import DeadLetter
 from schemas.sensitive import mask_card_numbers
 
@@ -50,7 +51,7 @@ def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
         key=message.key,
         # A foreign producer may send no headers at all; its coordinates then tell the record apart.
         event_id=_text(headers.get("ce_id")) or f"{message.topic}/{message.partition}/{message.offset}",
-        recorded_at=datetime.fromtimestamp(message.timestamp_ms / 1000, UTC),
+        recorded_at=_recorded_at(message.timestamp_ms),
         upstream=upstream,
         correlation_id=_text(headers.get("saldo-correlation-id")),
         causation_id=_text(headers.get("saldo-causation-id")),
@@ -80,8 +81,27 @@ def _upstream(header: bytes | None) -> tuple[SourcePosition | None, Exception | 
         return None, Unreadable(str(error))
 
 
+def _recorded_at(timestamp_ms: int) -> datetime:
+    """Kafka's timestamp, which a producer may set to anything; what the tables can't hold is the unknown instant."""
+    try:
+        recorded_at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN_INSTANT
+    return recorded_at if 1900 <= recorded_at.year < 2300 else UNKNOWN_INSTANT
+
+
+def not_stored(message: Incoming, reason: str) -> UnreadableRecord:
+    """What stands for a record that reads well and that a table does not take."""
+    return UnreadableRecord(value=message.value, error_type="NotStored", message=_plain(reason))
+
+
+def _plain(text: str) -> str:
+    """A reason as a table takes it, whatever it quotes."""
+    return plain_text(mask_card_numbers(text.encode("utf-8", "replace").decode()))
+
+
 def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
-    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=mask_card_numbers(str(error)))
+    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=_plain(str(error)))
 
 
 def _text(value: bytes | None) -> str:

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from projections.client import SqlReader
 from projections.errors import QueryRefused
-from schemas.money import Money
+from schemas.money import Money, is_currency
 
 ROOT = Path(__file__).parent / "reports"
 MINOR = "_minor"
@@ -151,8 +151,8 @@ def answer_of(content: bytes) -> Answer:
 
 
 def major_units(minor: Any, currency: Any) -> Decimal | None:
-    """Exact amount in major units; None when there is no amount or no currency to read it in."""
-    if minor is None or not currency:
+    """Exact amount in major units; None when there is no amount, or no currency whose digits are known."""
+    if minor is None or not is_currency(currency):
         return None
     return Money(int(minor), str(currency)).major
 
@@ -196,12 +196,26 @@ def as_parquet(reader: SqlReader, report: Report, values: Mapping[str, str]) -> 
     told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet")))
     currencies = told.column("currency").to_pylist() if "currency" in told.column_names else [None] * told.num_rows
     for column in [name for name in told.column_names if name.endswith(MINOR)]:
+        told = _exact_integers(told, column)
         major = [major_units(*pair) for pair in zip(told.column(column).to_pylist(), currencies, strict=True)]
         position = told.column_names.index(column) + 1
         told = told.add_column(position, column.removesuffix(MINOR), pa.array(major, pa.decimal128(38, _MAJOR_SCALE)))
     out = io.BytesIO()
     pq.write_table(told, out)
     return out.getvalue()
+
+
+def _exact_integers(table: Any, column: str) -> Any:
+    """The Arrow table with an Int128 column, which ClickHouse writes as 16 bytes, as decimals without fraction."""
+    import pyarrow as pa  # as above
+
+    found = table.column(column)
+    if not pa.types.is_fixed_size_binary(found.type):
+        return table
+    whole = [
+        None if value is None else Decimal(int.from_bytes(value, "little", signed=True)) for value in found.to_pylist()
+    ]
+    return table.set_column(table.column_names.index(column), column, pa.array(whole, pa.decimal128(38, 0)))
 
 
 def _instant(value: str) -> str:
@@ -218,5 +232,7 @@ def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
         value = record[heading]
     if value is None:
         return ""
+    if column.endswith(MINOR) and record.get("currency") and record.get(heading) is None:
+        return f"{value} minor units"  # of a currency that nobody knows: its digits are not guessed
     text = str(_flat(value))
     return text[:19].replace("T", " ") if re.match(r"^\d{4}-\d\d-\d\dT", text) else text

@@ -104,7 +104,10 @@ class TopicSpec:
         value = getattr(record, field)
         if isinstance(value, tuple):
             value = value[0] if value else ""
-        key = value if isinstance(value, bytes) else str(value).encode()
+        try:
+            key = value if isinstance(value, bytes) else str(value).encode()
+        except UnicodeEncodeError as error:
+            raise Unreadable(f"{name}.{field} is the key on {self.name} and is no text: {error}") from error
         if not key:
             raise Unreadable(f"{name}.{field} is the key on {self.name} and must not be empty")
         return key

@@ -25,6 +25,7 @@ from fastavro.schema import parse_schema
 
 from schemas import catalog
 from schemas.failures import Unreadable
+from schemas.plausibility import refuse_implausible
 from schemas.upcasters import STEPS, upcast
 
 SINGLE_OBJECT_MARK = b"\xc3\x01"
@@ -57,7 +58,17 @@ class Codec:
     def encode(self, record: Record) -> bytes:
         """One record as framed Avro bytes, always in the newest version of its type.
 
-        Raises: Unreadable naming the record type when a field does not fit the schema.
+        Raises: Unreadable naming the record type when a field does not fit the schema; Implausible, which is one,
+                naming every value that cannot be true.
+        """
+        value = self.encode_as_told(record)
+        refuse_implausible(record)
+        return value
+
+    def encode_as_told(self, record: Record) -> bytes:
+        """The same for a fact that another system states: it goes into the inbox as stated, and its agent parks it.
+
+        Raises: Unreadable when a field does not fit the schema.
         """
         version = _version_of(record)
         name = version.name
@@ -74,7 +85,17 @@ class Codec:
     def decode(self, value: bytes | None) -> Record:
         """One record from framed Avro bytes, as the dataclass of its newest version.
 
-        Raises: Unreadable when the framing, the schema or the bytes make no sense; it says which.
+        Raises: Unreadable when the framing, the schema or the bytes make no sense; it says which. Implausible, which
+                is one, when the record cannot be true.
+        """
+        record = self.decode_as_told(value)
+        refuse_implausible(record)
+        return record
+
+    def decode_as_told(self, value: bytes | None) -> Record:
+        """The same for whoever only shows a record, or restores what was decided: as it stands, plausible or not.
+
+        Raises: Unreadable when the framing, the schema or the bytes make no sense.
         """
         name, version, decoded = self.decode_fields(value)
         newest = catalog.latest(name)
@@ -175,7 +196,7 @@ def from_json(name: str, data: Mapping[str, Any]) -> Record:
             continue
         try:
             values[field.name] = _from_jsonable(hints[field.name], data[field.name])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise Unreadable(f"{name}.{field.name} cannot be read: {error}") from error
     return catalog.record_classes()[name](**values)
 

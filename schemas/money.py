@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
 
+from babel.core import get_global
+
+# The first day that schemas.plausibility takes for a day of money.
+_CENTURY = date(2000, 1, 1)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LARGEST_MINOR = (1 << 63) - 1  # what an Avro long holds
 # ISO 4217 minor units where they are not 2. CLDR is no source for these: it rounds to what is paid in cash, and says 0
@@ -76,6 +83,33 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(f"cannot combine {self.currency} with {other.currency}")
         return other.minor
+
+
+@cache
+def currencies() -> frozenset[str]:
+    """Codes of ISO 4217 in which money moves, or moved in this century.
+
+    Historical codes count while they were tender on 1 January 2000 or later (DEM until 2002, HRK until 2023), since a
+    back-fill meets them. Codes that are nobody's money do not: XXX (no currency), XTS (tests), metals, XDR.
+    """
+    found: set[str] = set()
+    for territory, uses in get_global("territory_currencies").items():
+        if territory != "ZZ":
+            found |= {code for code, _, end, _ in uses if end is None or date(*end) >= _CENTURY}
+    return frozenset(found)
+
+
+def is_currency(code: Any) -> bool:
+    """Whether a text is a currency that money can be in."""
+    return code in currencies()
+
+
+def shown(minor: int, currency: str) -> str:
+    """An amount for people, whatever a record says of its currency: 125.00 USD, or 12500 minor units of 'usd'.
+
+    How many digits an unknown currency has is not guessed.
+    """
+    return str(Money(minor, currency)) if is_currency(currency) else f"{minor} minor units of {currency!r}"
 
 
 def exponent(currency: str) -> int:

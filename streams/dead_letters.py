@@ -109,7 +109,7 @@ class DeadLetters:
     async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
         waiting: dict[int, RecordParked] = {}
         for record in await self._accepted(journal, partition):
-            match event := self._codec.decode(record.value):
+            match event := self._codec.decode_as_told(record.value):
                 case RecordParked(offset=offset):
                     waiting[offset] = event
                 case ParkedRecordReleased(offset=offset) | ParkedRecordDiscarded(offset=offset):
@@ -135,7 +135,7 @@ class DeadLetters:
     def _letter(self, record: Inbound) -> DeadLetter | None:
         """The dead letter in a record; None for what a stranger wrote into the topic."""
         try:
-            letter = self._codec.decode(record.value)
+            letter = self._codec.decode_as_told(record.value)
         except Unreadable:
             return None
         return letter if isinstance(letter, DeadLetter) else None
@@ -154,7 +154,7 @@ class DeadLetters:
         content = None
         if letter is not None:
             try:
-                record = self._codec.decode(letter.record_value)
+                record = self._codec.decode_as_told(letter.record_value)
                 content = {"type": type(record).__name__, **to_json(record)}
             except SaldoError:
                 content = None

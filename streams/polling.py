@@ -60,7 +60,12 @@ class Teller:
             start, end = await self._log.watermarks(CURSORS, partition)
             async for batch in self._log.read(CURSORS, partition, start, end):
                 for record in batch:
-                    cursor = self._codec.decode(record.value)
+                    try:
+                        cursor = self._codec.decode_as_told(record.value)
+                    except Unreadable as error:  # a stranger's: without it one thing may be told a second time
+                        where = f"{record.topic}/{record.partition}/{record.offset}"
+                        logger.warning("cursor passed over", extra={"at": where, "error": str(error)})
+                        continue
                     if cursor.source == self._source:
                         self._told[cursor.subject] = cursor.digest
                         self._marks[cursor.subject] = cursor.position
@@ -71,10 +76,10 @@ class Teller:
         Ensures: each record is acknowledged before its cursor is written, so nothing is taken for told that is not;
                  what was seen before a failure of the source is written before the failure goes on.
         Shapes:  the result is the number of sightings that were new or different.
-        Raises:  RecordTooLarge naming a sighting that no inbox takes, once all others are told; it is not taken for
-                 told, so each poll says so again.
+        Raises:  Unreadable naming a sighting that no inbox takes (too large, no key, no number that Avro holds), once
+                 all others are told; it is not taken for told, so each poll says so again.
         """
-        refused: list[RecordTooLarge] = []
+        refused: list[Unreadable] = []
         changed: list[tuple[str, str, tuple[Any, ...]]] = []
         latest: dict[str, str] = {}
         told = 0
@@ -107,14 +112,15 @@ class Teller:
         await self._log.append([self._cursor(cursor)])
         self._marks[subject] = position
 
-    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[RecordTooLarge]) -> int:
+    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[Unreadable]) -> int:
         outbound: list[Outbound] = []
         written: list[tuple[str, str]] = []
         for subject, digest, records in changed:
             try:
                 outbound += [self._outbound(record) for record in records]
-            except RecordTooLarge as error:
-                refused.append(RecordTooLarge(f"{subject}: {error}"))
+            except Unreadable as error:
+                kind = RecordTooLarge if isinstance(error, RecordTooLarge) else Unreadable
+                refused.append(kind(f"{subject}: {error}"))
             else:
                 written.append((subject, digest))
         if not written:

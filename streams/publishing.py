@@ -25,12 +25,14 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
 
     Shapes:  record is any dataclass with observed_at that this producer writes to exactly one inbox.
     Ensures: equal content gives the equal event id, whoever tells it and whenever.
+             What cannot be true is a fact all the same, since the other side states it: it is written as stated, and
+             the agent of the inbox parks it where people see it.
     Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit, or all of
              it is too large for the inbox.
     """
     name = type(record).__name__
     spec = catalog.inbox_of(name, producer=producer)
-    key, value = spec.key_of(record), codec.encode(record)
+    key, value = spec.key_of(record), codec.encode_as_told(record)
     refuse_too_large(spec.name, len(key) + len(value), what=name)
     event_id = observation_id(record)
     envelope = Envelope(

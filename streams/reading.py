@@ -214,7 +214,7 @@ def _decoded(found: Inbound, codec: Codec, marks: HighWater) -> ReadRecord:
     record, reason, position = None, None, None
     try:
         position = source_position(found.headers)
-        record = codec.decode(found.value)
+        record = codec.decode_as_told(found.value)
     except (Unreadable, ValueError) as error:
         reason = str(error)
     return ReadRecord(found, position, record, reason, is_repeat=not marks.accept(position))

@@ -84,7 +84,7 @@ async def _compare_task(
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
-    events = [codec.decode(record.value) for record in journal]
+    events = [codec.decode_as_told(record.value) for record in journal]
     task = _task(processor, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():
         continue

@@ -27,6 +27,7 @@ from streams.tasks.records import Outbound, partition_for, refuse_too_large
 
 SOURCE = "saldo/write"
 _ANSWER_S = 10.0
+SHOWN_BAD = 10
 _DELIVERY_TIMEOUT_MS = 60_000
 _FIELDS = {"type", "record", "key"}
 # A record's own instant, by preference; each record that a topic takes from outside has one of these.
@@ -109,12 +110,13 @@ def partition_count(connection: Mapping[str, Any], topic: str) -> int:
 def send(connection: Mapping[str, Any], topic: str, records: Sequence[Any], codec: Codec) -> Sequence[Written]:
     """Prove these records as if they came from a file, and write all of them or none.
 
-    Raises: Unreadable naming the first that can't be written; otherwise as `write`.
+    Raises: Unreadable naming those that can't be written; otherwise as `write`.
     """
     lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
     good, bad = prepare(catalog.topic(topic), lines, codec, partition_count(connection, topic))
     if bad:
-        raise Unreadable(str(bad[0]))
+        more = f"; and {len(bad) - SHOWN_BAD} more" if len(bad) > SHOWN_BAD else ""
+        raise Unreadable("; ".join(map(str, bad[:SHOWN_BAD])) + more)
     return write(connection, good)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.readings import to_instant, to_minor
+from schemas.plausibility import plain_text
 from schemas.sensitive import mask_card_numbers, mask_sensitive
 
 _MAX_TEXT: Final = 1000
@@ -37,7 +38,7 @@ def text(row: Mapping[str, Any], name: str) -> str:
         case None:
             return ""
         case str():
-            return mask_sensitive(value[:_MAX_TEXT])
+            return plain_text(mask_sensitive(value[:_MAX_TEXT]))
         case bool() | int() | Decimal():
             return mask_card_numbers(str(value)[:_MAX_TEXT])
         case _:
@@ -73,7 +74,7 @@ def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str
     name = present(row, names)
     value = row.get(name)
     found = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not found or len(found) > _MAX_KEY:
+    if not found or len(found) > _MAX_KEY or plain_text(found) != found:
         raise UnreadableRow(name, f"expected {what}")
     if mask_card_numbers(found) != found:
         raise UnreadableRow(name, f"holds a card number instead of {what}")

@@ -35,6 +35,7 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
+from schemas.plausibility import plain_text
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -430,11 +431,15 @@ def _common(call: Call) -> dict[str, Any]:
 
 def _done(call: Call, result: str | None, code: str, message: str, now: datetime) -> GatewayCallDone:
     return GatewayCallDone(
-        **_common(call), result_transaction_id=result, code=code, message=mask_sensitive(message), occurred_at=now
+        **_common(call),
+        result_transaction_id=result,
+        code=code,
+        message=plain_text(mask_sensitive(message)),
+        occurred_at=now,
     )
 
 
 def _refused(call: Call, code: str, message: str, now: datetime) -> GatewayCallRefused:
     return GatewayCallRefused(
-        **_common(call), code=code or "refused", message=mask_sensitive(message)[:500], occurred_at=now
+        **_common(call), code=code or "refused", message=plain_text(mask_sensitive(message))[:500], occurred_at=now
     )

@@ -26,7 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from projections import reports
 from projections.client import SqlReader
-from projections.console.grid import grid, money
+from projections.console.grid import UNITS, grid, money
 from projections.errors import QueryRefused
 from projections.words import in_words
 
@@ -151,4 +151,9 @@ def _with_shares(row: dict[str, Any]) -> dict[str, Any]:
         width = round(1000 * sizes[part] / whole) if whole else 0
         bar.append({"part": part, "left": left, "width": width})
         left += width
-    return {**row, "bar": bar, "closes": row["residual_minor"] == 0}
+    unknown = {
+        name: f"{row[f'{name}_minor']}{UNITS}"
+        for name, major in row.items()
+        if major is None and f"{name}_minor" in row
+    }
+    return {**row, **unknown, "bar": bar, "closes": row["residual_minor"] == 0}

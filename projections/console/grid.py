@@ -12,6 +12,8 @@ from projections.reports import MINOR, Answer
 from projections.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+# Behind an amount in a currency that nobody knows: how many digits it has is not guessed.
+UNITS = " minor units"
 PAYMENT = "paytrace_transaction_id"
 CODES = frozenset({"reason", "last_event", "record_type", "decision"})
 COORDINATES = ("source_topic", "source_partition", "source_offset")
@@ -67,7 +69,9 @@ def grid(answer: Answer, *, base: str) -> Grid:
 
 def money(major: str | None) -> str:
     """An amount in major units with separators, exact: 1,234.50."""
-    return "" if major is None else f"{Decimal(major):,}"
+    if major is None or major.endswith(UNITS):
+        return major or ""
+    return f"{Decimal(major):,}"
 
 
 def _heading(column: str) -> str:
@@ -79,7 +83,8 @@ def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Ce
     if column.endswith(MINOR):
         alarming = column in ("residual_minor", "unexplained_minor") and value != 0
         major = record[column.removesuffix(MINOR)]
-        return Cell(str(value) if major is None else money(major), True, alarming)
+        unknown = f"{value}{UNITS}" if value is not None and record.get("currency") else str(value)
+        return Cell(unknown if major is None else money(major), True, alarming)
     if value is None:
         return Cell("", is_number)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -7,7 +7,7 @@ SELECT
     method,
     state,
     count() AS payment_count,
-    sum(amount_minor) AS amount_minor,
+    sum(toInt128(amount_minor)) AS amount_minor,
     sum(net_minor) AS net_minor,
     countIf(needs_attention) AS attention_count
 FROM fct_payments

@@ -42,14 +42,14 @@ lines AS
     UNION ALL
     SELECT settlement_account, currency, day, 'closing', closing_minor, 0, [] FROM days
     UNION ALL
-    SELECT settlement_account, toString(currency), book_on, 'in transit', in_transit_minor, 0, [] FROM stated
+    SELECT settlement_account, toString(currency), book_on, 'in transit', toInt128(in_transit_minor), 0, [] FROM stated
     UNION ALL
-    SELECT settlement_account, toString(currency), book_on, 'unexplained', -unexplained_minor,
+    SELECT settlement_account, toString(currency), book_on, 'unexplained', -toInt128(unexplained_minor),
         length(open_bank_line_ids), open_bank_line_ids
     FROM stated
     UNION ALL
     SELECT days.settlement_account, days.currency, days.day, 'residual',
-        days.closing_minor - (stated.in_transit_minor - stated.unexplained_minor) + stated.residual_minor, 0, []
+        days.closing_minor - (toInt128(stated.in_transit_minor) - stated.unexplained_minor) + stated.residual_minor, 0, []
     FROM days
     INNER JOIN stated ON stated.settlement_account = days.settlement_account AND stated.book_on = days.day
 )

@@ -53,7 +53,7 @@ SELECT
     stated.in_transit_minor AS in_transit_minor,
     stated.unexplained_minor AS unexplained_minor,
     if(stated.settlement_account = '', 0,
-        open.closing_minor - (stated.in_transit_minor - stated.unexplained_minor) + stated.residual_minor) AS residual_minor,
+        open.closing_minor - (toInt128(stated.in_transit_minor) - stated.unexplained_minor) + stated.residual_minor) AS residual_minor,
     length(stated.open_bank_line_ids) AS open_bank_lines,
     stated.overdue_count AS overdue_lines
 FROM open

@@ -52,7 +52,7 @@ steps AS
     FROM fct_matches FINAL
     UNION ALL
     SELECT
-        occurred_at, 'MatchSuggested', posting_reference, arraySum(part_amounts), toString(currency),
+        occurred_at, 'MatchSuggested', posting_reference, arraySum(part -> toInt128(part), part_amounts), toString(currency),
         arrayStringConcat(invoice_numbers, ', '), toString(rule), rule_version, agrees, differs, '', margin_hundredths, '',
         concat(suggestion_code, ', ', toString(suggestion_number), ' of ', toString(suggestion_count)), toString(kind),
         NULL, source_partition, source_offset

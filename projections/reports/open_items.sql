@@ -3,7 +3,7 @@
 -- parameter as_of Date = today: overdue days are counted up to this day
 WITH in_progress AS
 (
-    SELECT abas_open_item_id, sum(signed_minor) AS in_progress_minor
+    SELECT abas_open_item_id, sum(toInt128(signed_minor)) AS in_progress_minor
     FROM rpt_entries_now
     WHERE record_type IN ('PaymentMatched', 'PostingRequested')
     GROUP BY abas_open_item_id

@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
--- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that nothing explains, parked records, records that
--- the projection can't read. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that
+-- nothing explains, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -20,7 +20,7 @@ FROM
         if(waits_in = 'disputes', 'chargebacks to book', 'money waits') AS kind,
         toString(currency) AS currency,
         uniqExact(paytrace_transaction_id, posting_reference) AS item_count,
-        sum(signed_minor) AS amount_minor,
+        sum(toInt128(signed_minor)) AS amount_minor,
         toDateTime64(min(waiting_since), 3, 'UTC') AS oldest_since
     FROM fct_waiting
     WHERE reason != 'POSTING_IN_PROGRESS'
@@ -30,7 +30,7 @@ FROM
         'payments not recognized',
         toString(currency),
         count(),
-        sum(signed_minor),
+        sum(toInt128(signed_minor)),
         toDateTime64(min(waiting_since), 3, 'UTC')
     FROM rpt_unrecognized_now
     GROUP BY currency
@@ -39,7 +39,7 @@ FROM
         'bank lines unexplained',
         toString(currency),
         count(),
-        sum(deposit_minor),
+        sum(toInt128(deposit_minor)),
         toDateTime64(min(booked_on), 3, 'UTC')
     FROM rpt_bank_lines_now
     WHERE standing IN ('break', 'suggested')
@@ -49,7 +49,7 @@ FROM
         'deposits overdue',
         currency,
         count(),
-        sum(open_minor),
+        sum(toInt128(open_minor)),
         min(since)
     FROM
     (
@@ -65,7 +65,7 @@ FROM
         'records parked',
         toString(currency),
         count(),
-        sum(signed_minor),
+        sum(toInt128(signed_minor)),
         toDateTime64(min(parked_at), 3, 'UTC')
     FROM fct_parked
     WHERE state = 'PARKED'
@@ -73,6 +73,8 @@ FROM
     UNION ALL
     SELECT 'records unreadable', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
     FROM fct_unreadable FINAL
+    WHERE (source_topic, source_partition, source_offset) NOT IN
+        (SELECT toString(inbox_topic), inbox_partition, inbox_offset FROM fct_parked)
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'chargebacks to book',

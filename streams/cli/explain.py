@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from projections.words import UNRECOGNIZED_REMEDY, in_words
+from schemas.money import shown
 
 _UNRECOGNIZED = "PaymentStatusUnrecognized"
 
@@ -136,4 +137,10 @@ def _value_date(row: dict[str, Any]) -> str:
 
 
 def _amount(row: dict[str, Any]) -> str:
-    return f"{row['signed']} {row['currency']}" if row["currency"] else ""
+    if not row["currency"]:
+        return ""
+    return (
+        f"{row['signed']} {row['currency']}"
+        if row["signed"] is not None
+        else shown(row["signed_minor"], row["currency"])
+    )

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
-from schemas.money import Money
+from schemas.money import Money, is_currency
+from schemas.plausibility import findings_of
 from schemas.sensitive import mask_card_numbers
 from streams.reading import ReadRecord
 
@@ -30,6 +31,9 @@ def as_json_line(read: ReadRecord) -> str:
     }
     if read.reason is None:
         line["record"] = to_json(read.record)
+        findings = findings_of(read.record)
+        if findings:
+            line["not_plausible"] = [str(finding) for finding in findings]
     else:
         line["unreadable"] = mask_card_numbers(read.reason)
     return json.dumps(line, ensure_ascii=False)
@@ -47,6 +51,7 @@ def as_paragraph(read: ReadRecord) -> str:
     if read.reason is not None:
         lines.append(f"    UNREADABLE   {mask_card_numbers(read.reason)}")
     else:
+        lines += (f"    NOT PLAUSIBLE   {finding}" for finding in findings_of(read.record))
         lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
     return "\n".join([*lines, ""])
 
@@ -101,7 +106,4 @@ def _fields(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _money(minor: int, currency: str) -> str:
-    try:
-        return str(Money(minor, currency))
-    except ValueError:
-        return f"in units of {currency!r}"
+    return str(Money(minor, currency)) if is_currency(currency) else f"minor units of {currency!r}"

@@ -108,10 +108,10 @@ class PersonLine:
 
     def in_words(self) -> str:
         """For people: how many, how much, and where to look."""
-        from schemas.money import Money
+        from schemas.money import shown
 
         what, where = _PERSON_WORDS.get(self.kind, (self.kind, "saldo report what_needs_a_person"))
-        amount = f" ({Money(self.amount_minor, self.currency)})" if self.currency else ""
+        amount = f" ({shown(self.amount_minor, self.currency)})" if self.currency else ""
         return f"{_counted(self.item_count, what)}{amount}, see `{where}`"
 
 
@@ -124,8 +124,8 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
     "records parked": ("record parked|records parked", "saldo dlq list"),
     "records unreadable": (
-        "record that the projection can't read|records that the projection can't read",
-        "saldo sql 'SELECT * FROM fct_unreadable'",
+        "record that no table shows|records that no table shows",
+        "saldo report unreadable_records",
     ),
 }
 

@@ -74,6 +74,7 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     from projections.words import in_words
+    from schemas.money import shown
 
     commands = [f"    {command}" for command in row["commands"]]
     if row["waits_in"] == "payments":
@@ -86,8 +87,13 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     customer = f"customer {row['abas_customer_id']}" if row["abas_customer_id"] else "customer not known"
     named = _named(row)
     why = in_words(str(row["reason"]))
+    amount = (
+        f"{row['signed']} {row['currency']}"
+        if row["signed"] is not None
+        else shown(row["signed_minor"], row["currency"])
+    )
     return [
-        f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
+        f"{entry}  {amount}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
         f"    {why}: {row['detail']}",
         *commands,
     ]
@@ -95,10 +101,10 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
 
 def parts_of(row: dict[str, Any]) -> str:
     """What a suggestion gives to which invoice, e.g. RE-1 60.00 USD + RE-2 40.00 USD."""
-    from schemas.money import Money
+    from schemas.money import shown
 
     return " + ".join(
-        f"{invoice} {Money(int(minor), row['currency'])}"
+        f"{invoice} {shown(int(minor), row['currency'])}"
         for invoice, minor in zip(row["invoice_numbers"], row["part_amounts"], strict=True)
     )
 

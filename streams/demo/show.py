@@ -17,7 +17,7 @@ from rich.table import Table
 from projections import reports
 from projections.client import SqlReader
 from projections.words import in_words
-from schemas.money import Money
+from schemas.money import Money, is_currency
 from streams.demo.audit import Audit
 from streams.settings import Settings
 
@@ -159,4 +159,6 @@ def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable
 
 
 def _money(minor: int, currency: str) -> str:
-    return f"{Money(minor, currency).major:,}" if currency else ""
+    if not is_currency(currency):
+        return f"{minor} minor units" if currency else ""
+    return f"{Money(minor, currency).major:,}"

@@ -12,6 +12,7 @@ from schemas import catalog
 from schemas.codec import Codec, from_json
 from schemas.codec import to_json as record_to_json
 from schemas.failures import Unreadable
+from schemas.plausibility import Implausible
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,
@@ -23,12 +24,9 @@ from streams.ingress.problems import FieldError, unfit
 
 RECORD: Final = TransactionObserved.__name__
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 # What the schema's types leave open and the domain takes for granted.
 _STRICTER: Final[Mapping[str, Callable[[Any], bool]]] = {
     "paytrace_transaction_id": lambda value: isinstance(value, str) and _ID.fullmatch(value) is not None,
-    "currency": lambda value: isinstance(value, str) and _CURRENCY.fullmatch(value) is not None,
-    "amount_minor": lambda value: type(value) is int and value >= 0,
 }
 _SOMETIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # A record that fits, to try one foreign field at a time.
@@ -106,19 +104,21 @@ def _errors(item: Mapping[str, Any], where: str, codec: Codec) -> Iterator[Field
         if name not in item:
             if required:
                 yield FieldError(f"{where}.{name}", f"is missing: {_meaning(name)}")
-        elif not _fits(name, item[name], codec):
-            yield FieldError(f"{where}.{name}", f"does not fit: {_meaning(name)}")
+        elif (misfit := _misfit(name, item[name], codec)) is not None:
+            yield FieldError(f"{where}.{name}", misfit)
 
 
-def _fits(name: str, value: Any, codec: Codec) -> bool:
-    """Whether this one value fits, tried in a record that fits otherwise."""
+def _misfit(name: str, value: Any, codec: Codec) -> str | None:
+    """Why this one value does not fit, tried in a record that fits otherwise; None when it does."""
     if name in _STRICTER and not _STRICTER[name](value):
-        return False
+        return f"does not fit: {_meaning(name)}"
     try:
         codec.encode(from_json(RECORD, {**_TEMPLATE, name: value}))
+    except Implausible as error:
+        return f"does not fit: {error.findings[0].remedy}"
     except (Unreadable, OverflowError):
-        return False
-    return True
+        return f"does not fit: {_meaning(name)}"
+    return None
 
 
 def _meaning(name: str) -> str:

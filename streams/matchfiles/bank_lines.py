@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from schemas.money import is_currency
+from schemas.plausibility import FIRST_DAY, LAST_DAY, findings_of
 from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
 from schemas.sensitive import find_sensitive, mask_card_numbers
 from streams.domain.matching.lines import Line, Side
@@ -84,7 +86,8 @@ def read_bank_lines(
         if on is None:
             bad.append(BadRow(path.name, position, "no booking date"))
             continue
-        last[currency] = max(on, last.get(currency, on))
+        if is_currency(currency) and FIRST_DAY <= on <= LAST_DAY:
+            last[currency] = max(on, last.get(currency, on))
         # Counted before lines are left out, so that a narrower choice names the same lines.
         content = _content(line, selection, on, currency)
         seen[content] += 1
@@ -92,7 +95,12 @@ def read_bank_lines(
             left_out += 1
             continue
         name = hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:16]
-        told.append(_record(line, selection, on, currency, name, f"{digest}#{position}", observed_at))
+        record = _record(line, selection, on, currency, name, f"{digest}#{position}", observed_at)
+        findings = findings_of(record)
+        if findings:
+            bad.append(BadRow(path.name, position, "; ".join(map(str, findings))))
+        else:
+            told.append(record)
     counts = Counter(line.currency for line in told)
     ended = [
         BankStatementEnded(

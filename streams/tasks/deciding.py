@@ -21,6 +21,7 @@ from schemas.codec import Codec
 from schemas.envelope import header_map, source_position, trusted_position
 from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
+from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
     DeadLetter,
     ParkedDiscardRequested,
@@ -379,7 +380,7 @@ def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind:
         record_key=step.key,
         behind=behind,
         error_type=type(error).__name__,
-        message=mask_card_numbers(str(error))[:LONGEST_MESSAGE],
+        message=plain_text(mask_card_numbers(str(error)))[:LONGEST_MESSAGE],
         stack_digest=_stack_digest(error),
     )
     _park_as(around, step, outcome, event)
@@ -399,7 +400,7 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
         task=around.processor.name,
         record_value=record.value or b"",
         record_headers=dict(header_map(record.headers)),
-        received_at=record.entered_at,
+        received_at=plausible_instant(record.entered_at),
     )
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from schemas import catalog
 from schemas.envelope import KafkaHeaders, header_text
 from schemas.failures import Unreadable
+from schemas.plausibility import UNKNOWN_INSTANT
 
 # An id that is longer is a stranger's text; it goes into the headers of all that follows, so it is not taken over.
 LONGEST_ID = 256
@@ -52,8 +53,14 @@ class Inbound:
 
     @property
     def entered_at(self) -> datetime:
-        """When the broker took it, an aware UTC instant; the same at each reading."""
-        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+        """When the broker took it, an aware UTC instant; the same at each reading.
+
+        A producer may state any time as the broker's own; one that no calendar holds is the unknown instant.
+        """
+        try:
+            return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return UNKNOWN_INSTANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from projections.batch import Batch
+from projections.batch import Batch, columns_of
 from projections.client import open_store
 from projections.lag import ProjectorStatus
 from projections.migrate import migrate
@@ -46,7 +46,7 @@ def main(payment_count: int) -> None:
         batch = Batch({}, Codec())
         for message in messages:
             batch.add(message)
-        insert_s = bare_insert(root / "floor", list(batch.blocks()))
+        insert_s = bare_insert(root / "floor", [(table, columns_of(parts)) for table, parts in batch.parts()])
         projector_s = project(root / "projector", broker.bootstrap_servers, len(messages))
     rows, floor_s = batch.tally.rows, read_s + insert_s
     report = (

@@ -62,15 +62,15 @@ folded AS
         argMinIf(merchant, source_offset, merchant != '') AS merchant,
         argMinIf(currency, source_offset, currency != '') AS currency,
         multiIf(
-            kind = 'REFUND', sumIf(amount_minor, record_type = 'RefundIssued'),
+            kind = 'REFUND', sumIf(toInt128(amount_minor), record_type = 'RefundIssued'),
             countIf(record_type = 'PaymentCaptured') > 0, captured_minor,
-            argMaxIf(amount_minor, source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined', 'PaymentVoided'))
+            argMaxIf(toInt128(amount_minor), source_offset, record_type IN ('PaymentAuthorized', 'AchPaymentInitiated', 'PaymentDeclined', 'PaymentVoided'))
         ) AS amount_minor,
-        sumIf(term_minor, term = 'captured') AS captured_minor,
-        sumIf(events.amount_minor, record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
-        sumIf(term_minor, term = 'charged_back') AS charged_back_minor,
-        sumIf(term_minor, term = 'captured')
-            - sumIf(term_minor, term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
+        sumIf(toInt128(term_minor), term = 'captured') AS captured_minor,
+        sumIf(toInt128(events.amount_minor), record_type = 'RefundApplied' AND refund_transaction_id NOT IN voided_refunds) AS refunded_minor,
+        sumIf(toInt128(term_minor), term = 'charged_back') AS charged_back_minor,
+        sumIf(toInt128(term_minor), term = 'captured')
+            - sumIf(toInt128(term_minor), term IN ('refunded', 'voided', 'returned', 'charged_back')) AS net_minor,
         argMinIf(invoice_number, source_offset, invoice_number != '') AS invoice_number,
         argMinIf(vault_customer_id, source_offset, vault_customer_id != '') AS vault_customer_id,
         argMinIf(card_last_four, source_offset, card_last_four != '') AS card_last_four,

@@ -5,7 +5,7 @@ SELECT
     assumeNotNull(book_on) AS day,
     toString(term) AS term,
     -- A deposit takes money off what is open; every other term carries its own sign.
-    if(term = 'deposited', -signed_minor, signed_minor) AS minor,
+    if(term = 'deposited', -toInt128(signed_minor), toInt128(signed_minor)) AS minor,
     line_id AS id,
     paytrace_transaction_id,
     text AS detail,
@@ -19,7 +19,7 @@ SELECT
     toString(currency),
     assumeNotNull(book_on),
     multiIf(record_type = 'BankLineDismissed', 'dismissed', record_type = 'DepositMatched' AND decided_by = 'rule', 'fees', 'adjusted'),
-    multiIf(record_type = 'BankLineDismissed', deposit_minor, record_type = 'DepositUnmatched', fee_minor, -fee_minor),
+    multiIf(record_type = 'BankLineDismissed', toInt128(deposit_minor), record_type = 'DepositUnmatched', toInt128(fee_minor), -toInt128(fee_minor)),
     bank_line_id,
     '',
     if(rule = '', concat(decided_by, ': ', why), concat(rule, ', ', schedule_version)),

@@ -42,27 +42,27 @@ documents AS
 lines AS
 (
     SELECT
-        toString(term) AS term, term_minor AS minor, toInt8(side) AS side, toString(currency) AS currency,
+        toString(term) AS term, toInt128(term_minor) AS minor, toInt8(side) AS side, toString(currency) AS currency,
         paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
         occurred_at, recorded_at, toString(source_topic) AS source_topic, source_partition, source_offset
     FROM facts
     UNION ALL
     SELECT
-        'posted', signed_minor,
+        'posted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL
     SELECT
-        'waiting', signed_minor, if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
+        'waiting', toInt128(signed_minor), if(is_correction, 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM fct_waiting
     WHERE waits_in != 'disputes'
     UNION ALL
     SELECT
-        lower(state), signed_minor,
+        lower(state), toInt128(signed_minor),
         if(position(movement_id, ':AMOUNT_') > 0 OR match(posting_reference, '[CU][0-9]'),
             1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), message,
@@ -71,7 +71,7 @@ lines AS
     WHERE state IN ('PARKED', 'DISCARDED') AND signed_minor != 0
     UNION ALL
     SELECT
-        'netted', signed_minor,
+        'netted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), concat('with ', netted_with),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -79,7 +79,7 @@ lines AS
     WHERE record_type = 'EntryNetted'
     UNION ALL
     SELECT
-        'handed_over', signed_minor,
+        'handed_over', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -88,7 +88,7 @@ lines AS
     UNION ALL
     -- Given away by one customer and not taken over by the other yet.
     SELECT
-        'on_the_way', signed_minor,
+        'on_the_way', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, posting_reference, toString(record_type), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -108,7 +108,7 @@ lines AS
         )
     UNION ALL
     SELECT
-        'on_the_way', signed_minor,
+        'on_the_way', toInt128(signed_minor),
         if(movement IN ('AMOUNT_INCREASED', 'AMOUNT_DECREASED'), 1, toInt8(sign(signed_minor))), toString(currency),
         paytrace_transaction_id, '', toString(record_type), concat(movement, ' ', token),
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
@@ -118,7 +118,7 @@ lines AS
     UNION ALL
     -- Beside the bridge: not proved to be money, so no part of what was captured; an amount that can't be read is 0.
     SELECT
-        'unrecognized', signed_minor, if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1), toString(currency),
+        'unrecognized', toInt128(signed_minor), if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1), toString(currency),
         paytrace_transaction_id, '', toString(reason), detail,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM rpt_unrecognized_now
@@ -160,7 +160,7 @@ UNION ALL
 -- All lines of a dispute fall on the day on which the processor first moved its money, so that won back ones come to 0
 -- on that day. The charged back term is made of the differences that events tell, what waits of the last standing.
 SELECT
-    'charged_back', facts.charged_back_minor - facts.previous_minor, toString(facts.currency),
+    'charged_back', toInt128(facts.charged_back_minor) - facts.previous_minor, toString(facts.currency),
     facts.paytrace_transaction_id, '', toString(facts.record_type),
     concat('dispute ', facts.dispute_id, ', ', facts.raw_stage),
     toDateTime64(disputes.first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(disputes.first_on),
@@ -173,7 +173,7 @@ WHERE facts.record_type != 'DisputeRecorded'
 UNION ALL
 SELECT
     arrayJoin(if(paytrace_transaction_id = '', ['charged_back', 'waiting'], ['waiting'])) AS term,
-    if(term = 'waiting', -charged_back_minor, charged_back_minor), toString(currency),
+    if(term = 'waiting', -1, 1) * toInt128(charged_back_minor), toString(currency),
     paytrace_transaction_id, '', toString(record_type), concat('dispute ', dispute_id, ', ', raw_stage),
     toDateTime64(first_on, 6, 'UTC') + INTERVAL 12 HOUR, toDate32(first_on),
     occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
