@@ -89,10 +89,7 @@ def test_any_order_and_repetition_ends_the_same(histories: tuple[list[Any], list
     for book in (one, other):
         counts = Counter(type(event).__name__ for event in book.events)
         assert all(counts[name] <= 1 for name in ONCE)
-    told = [
-        {type(e).__name__ for e in book.events if not isinstance(e, ABOUT_THE_LATEST)}
-        for book in (one, other)
-    ]
+    told = [{type(e).__name__ for e in book.events if not isinstance(e, ABOUT_THE_LATEST)} for book in (one, other)]
     assert told[0] == told[1]
 
 
