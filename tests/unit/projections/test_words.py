@@ -7,6 +7,7 @@ import pytest
 from projections.words import WORDS, in_words
 from schemas import catalog
 from schemas.records.identification import WaitingReason
+from schemas.records.payments import UnrecognizedReason
 from schemas.records.receivables import Decision
 from schemas.records.settlement import BreakReason
 
@@ -19,7 +20,7 @@ def test_every_reason_has_words_of_its_own(reason: str) -> None:
 
 
 def test_no_words_are_left_over_and_none_are_used_twice() -> None:
-    known = {*REASONS, *Decision, *catalog.record_versions(), "POSTING_IN_PROGRESS", "NO_DEPOSIT"}
+    known = {*REASONS, *Decision, *UnrecognizedReason, *catalog.record_versions(), "POSTING_IN_PROGRESS", "NO_DEPOSIT"}
     assert set(WORDS) <= known
     assert len(set(WORDS.values())) == len(WORDS)
 
