@@ -153,7 +153,7 @@ def to_payment_wish_observed(
 
 
 def _word(text: str) -> str:
-    """A word as our tables have it; beyond ASCII some letters become others in upper case, so those stay as they are."""
+    """A word as our tables have it; beyond ASCII upper case makes some letters into others, so those stay."""
     return text.upper() if text.isascii() else text
 
 
