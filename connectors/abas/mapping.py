@@ -151,9 +151,9 @@ def to_payment_wish_observed(
     return PaymentWishObserved(
         wish_id=_record_id(wish),
         wish_number=_required_text(wish, fields.number),
-        kind=WISH_KINDS.get(raw_kind.upper(), WishKind.UNKNOWN),
+        kind=WISH_KINDS.get(_word(raw_kind), WishKind.UNKNOWN),
         raw_kind=raw_kind,
-        status=WISH_STATUSES.get(raw_status.upper(), WishStatus.UNKNOWN),
+        status=WISH_STATUSES.get(_word(raw_status), WishStatus.UNKNOWN),
         raw_status=raw_status,
         abas_customer_id=_required_text(wish, fields.customer_number),
         amount_minor=amount_minor,
@@ -166,6 +166,11 @@ def to_payment_wish_observed(
         observed_at=observed_at,
         raw=_safe(fields.reason, to_raw(wish)),
     )
+
+
+def _word(text: str) -> str:
+    """A word as our tables have it; beyond ASCII upper case makes some letters into others, so those stay."""
+    return text.upper() if text.isascii() else text
 
 
 def to_posted_document(document: ErpObject, fields: DocumentFields, formats: Formats) -> PostedDocument:

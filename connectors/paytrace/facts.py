@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -104,11 +105,16 @@ class PayTraceFacts:
 
     async def _batches(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
         lists: dict[int, list[JsonObject] | str] = {}
+        closed: dict[tuple[int, date], set[datetime]] = {}
         for row in await self._client.export_batches(since, until):
             try:
                 if is_pending(row):
                     continue
-                number = to_batch_name(row, self._account).number
+                name = to_batch_name(row, self._account)
+                number = name.number
+                earlier = closed.setdefault((number, name.settled_on), set())
+                nth = sum(settled_at < name.settled_at for settled_at in earlier) + 1
+                earlier.add(name.settled_at)
                 if number not in lists:
                     lists[number] = await self._list_of(number)
                 listed = lists[number]
@@ -120,6 +126,9 @@ class PayTraceFacts:
             except UnreadableRow as error:
                 _note("batch", error, unreadable)
                 continue
+            if nth > 1:
+                # One number twice on one day: the later batch must not take the place of the one before it.
+                batch = replace(batch, batch_id=f"{batch.batch_id}/{nth}")
             yield f"batch/{batch.batch_id}", (batch,)
 
     async def _list_of(self, number: int) -> list[JsonObject] | str:

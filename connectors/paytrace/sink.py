@@ -356,6 +356,12 @@ class PayTraceSink:
             return None
         if seen.status in _PAID and seen.amount_minor == call.amount_minor:
             return _done(call, None, "", "found captured", self._now())
+        if seen.status is TransactionStatus.UNKNOWN:
+            raise UnreadableAnswer(
+                f"{call.call_reference}: PayTrace shows transaction {seen.paytrace_transaction_id} as "
+                f"{seen.raw_status}, which can't be read: whether it is captured is not known. Look in PayTrace, then "
+                "saldo dlq replay or discard"
+            )
         return _refused(call, "not-authorized", f"PayTrace shows it as {seen.raw_status}", self._now())
 
     async def _transaction(self, call: Call) -> TransactionObserved | None:

@@ -46,8 +46,8 @@ CARD_WORDS: Final[Mapping[str, CardWord]] = {
     "EXPIRED CARD - EXPIRED CARD": CardWord.DECLINED,
 }
 # "GB or Settled, and the batch number will be appended", as the vendor's record schema is quoted.
-_BATCH: Final = re.compile(r"(?:GB|SETTLED|SETTLED GB|SETTLED IN BATCH GB) ?(\d{1,9})")
-_SETTLED_ON: Final = re.compile(r"SETTLED(?: ON)? \d{1,2}/\d{1,2}/\d{4}")
+_BATCH: Final = re.compile(r"(?:GB|SETTLED|SETTLED GB|SETTLED IN BATCH GB) ?(\d{1,9})", re.ASCII)
+_SETTLED_ON: Final = re.compile(r"SETTLED(?: ON)? \d{1,2}/\d{1,2}/\d{4}", re.ASCII)
 
 # transaction_type of the v1 card export. VOID and STR/FWD do not say what the transaction was before.
 CARD_KINDS: Final[Mapping[str, TransactionKind]] = {
@@ -84,16 +84,17 @@ ACH_KINDS: Final[Mapping[str, TransactionKind]] = {
     "": TransactionKind.ACH_SALE,
     "SALE": TransactionKind.ACH_SALE,
     "DEBIT": TransactionKind.ACH_SALE,
+    "HOLD": TransactionKind.ACH_SALE,  # announced by v1's hold call, and a debit once it is funded
     "REFUND": TransactionKind.ACH_REFUND,
     "CREDIT": TransactionKind.ACH_REFUND,
 }
 
-_RETURN_CODE: Final = re.compile(r"(R\d{2})(?:[^A-Z0-9].*)?", re.DOTALL)
+_RETURN_CODE: Final = re.compile(r"(R\d{2})(?:[^A-Z0-9].*)?", re.ASCII | re.DOTALL)
 
 # What an export may say of finding nothing: one of these around one of the nouns of its own rows, as a whole. Another
 # noun ("No merchant account found") is a wrong setting and never a day without money.
 _NOTHING_FOUND: Final = re.compile(
-    r"(?:THERE (?:WERE|ARE) )?NO (?:MATCHING )?(?P<noun>[A-Z]+(?: [A-Z]+)?) (?:WERE |WAS )?FOUND"
+    r"(?:THERE (?:WERE|ARE) )?NO (?:MATCHING )?(?P<noun>[A-Z]+(?: [A-Z]+)??) (?:WERE |WAS )?FOUND"
     r"(?: (?:FOR|IN|WITHIN|BETWEEN|ON) (?:THE |THESE |THIS |THAT |YOUR )?"
     r"(?:GIVEN |SPECIFIED |SELECTED |REQUESTED )?(?:DATES?|DAYS?|DATE RANGE|RANGE|PERIOD|CRITERIA|SEARCH))?\.?"
 )

@@ -23,6 +23,11 @@ SELECT
     residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,
     sumIf(minor, term = 'unrecognized') AS unrecognized_minor,
     countIf(term = 'unrecognized') AS unrecognized_count
-FROM rpt_money
+FROM
+(
+    SELECT term, minor, toString(currency) AS currency FROM rpt_money
+    UNION ALL
+    SELECT 'unrecognized', toInt128(signed_minor), toString(currency) FROM rpt_unrecognized_now
+)
 GROUP BY currency
 ORDER BY currency

@@ -23,6 +23,11 @@ SELECT
     residual_minor - on_the_way_minor - discarded_minor AS unexplained_minor,
     sumIf(minor, term = 'unrecognized') AS unrecognized_minor,
     countIf(term = 'unrecognized') AS unrecognized_count
-FROM rpt_money
+FROM
+(
+    SELECT term, minor, toString(currency) AS currency, money_at FROM rpt_money
+    UNION ALL
+    SELECT 'unrecognized', toInt128(signed_minor), toString(currency), waiting_since FROM rpt_unrecognized_now
+)
 GROUP BY day, currency
 ORDER BY day, currency

@@ -144,6 +144,21 @@ def unknown_invoice_then_known() -> Sequence[Told]:
     ]
 
 
+def unreadable_until_it_settled() -> Sequence[Told]:
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        seen(Status.UNKNOWN, minute=1, raw_status="Y/Pending Void"),
+        (
+            PAYTRACE,
+            replace(sighting(Status.UNKNOWN, 0, minute=2, raw_status="Y/Pending Settlement"), raw_amount="100,00"),
+        ),
+        seen(Status.SETTLED, minute=3, settled_at=at(3), batch=17),
+        # A hook that comes late with an older word changes nothing; a newer one waits beside what is known.
+        seen(Status.UNKNOWN, minute=2, raw_status="P/Processing"),
+        seen(Status.UNKNOWN, minute=4, raw_status="GB17/Chargeback"),
+    ]
+
+
 def tie() -> Sequence[Told]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -326,6 +341,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     clock_of_paytrace_days_ahead,
     voided_by_rule_103,
     unknown_invoice_then_known,
+    unreadable_until_it_settled,
     tie,
     amount_differs,
     duplicated_and_reordered,

@@ -15,16 +15,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from connectors.paytrace import wire
-from connectors.paytrace.mapping import ACH_STATUSES
-from connectors.paytrace.readings import to_dollars
+from connectors.paytrace.sandbox import formats
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import ADMIN_PREFIX, Faults
+from connectors.paytrace.sandbox.formats import to_dollars
 from connectors.paytrace.sandbox.hooks import Hooks
 from connectors.paytrace.sandbox.rejections import Rejected
 from connectors.paytrace.sandbox.rows import bank_entry, card_entry
 from connectors.paytrace.sandbox.store import from_us
 
+# The documented enum of the v3 list.
+ACH_STATUSES: Final = (
+    *("INITIATED", "ACCEPTED", "VOIDED", "ORIGINATED", "SETTLED", "PARTIALLY_SETTLED", "ERROR", "DECLINED"),
+    *("NSF_DECLINED", "REJECTED", "FAILED", "VERIFYING", "RETURNED", "TECHNICAL_ERROR"),
+)
 _RULES: Final = frozenset({"off", "avs", "csc", "avs_or_csc"})
 _SHOWN_ON_PAGE: Final = 200
 _PAGE: Final = jinja2.Environment(autoescape=True).from_string((Path(__file__).parent / "page.html").read_text("utf-8"))
@@ -88,7 +92,7 @@ class AdminFace:
     async def settle(self, request: Request) -> Response:
         """Close the open batch now."""
         self._desk.catch_up(at_once=True)
-        row = self._desk.cards.settle(self._desk.store.now_us())
+        row = self._desk.settle(self._desk.store.now_us())
         return _json({"batch": None if row is None else self._desk.rows.batch(row)})
 
     async def ach(self, request: Request) -> Response:
@@ -173,15 +177,15 @@ def _dollars(amount_minor: int) -> str:
 
 async def _fields(request: Request) -> dict[str, Any]:
     try:
-        fields = wire.decode(await request.body() or b"{}")
+        fields = formats.decode(await request.body() or b"{}")
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}
 
 
 def _json(body: object) -> Response:
-    return Response(wire.encode(body), media_type="application/json")
+    return Response(formats.encode(body), media_type="application/json")
 
 
 def _refuse(reason: str, *, status: int = 400) -> Response:
-    return Response(wire.encode({"error": reason}), status, media_type="application/json")
+    return Response(formats.encode({"error": reason}), status, media_type="application/json")

@@ -21,8 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from connectors.paytrace import wire
-from connectors.paytrace.sandbox import admin, v1, v3, v3_cards
+from connectors.paytrace.sandbox import admin, formats, v1, v3, v3_cards
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import FaultLayer, Faults
 from connectors.paytrace.sandbox.hooks import Hooks
@@ -42,8 +41,8 @@ _TOKEN_REFUSED: Final = {"error": "invalid_token", "error_description": "The acc
 
 def create_app(settings: SandboxSettings) -> ASGIApp:
     """Build the sandbox of one account; its state lives in settings.data_dir and survives the process."""
-    desk = Desk(settings)
     faults = Faults()
+    desk = Desk(settings, faults)
     face = Face(desk)
     hooks = Hooks(desk, faults)
     if settings.hooks is not None:
@@ -165,7 +164,7 @@ class Face:
             return _json(422, v3_cards.refusal(rejected))
         return _json(404, {"detail": "Not Found"}) if answer is None else _json(200, answer)
 
-    async def _answer_v3(self, request: Request) -> wire.JsonObject | None:
+    async def _answer_v3(self, request: Request) -> formats.JsonObject | None:
         path = request.url.path.removeprefix("/v3/").strip("/")
         query = dict(request.query_params)
         match request.method, path.split("/"):
@@ -181,7 +180,7 @@ class Face:
                 return v3_cards.answer_cards(self._desk, method, parts, await _read_fields(request))
 
 
-def _refusal(rejected: Rejected) -> wire.JsonObject:
+def _refusal(rejected: Rejected) -> formats.JsonObject:
     return {
         "success": False,
         "response_code": 1,
@@ -192,7 +191,7 @@ def _refusal(rejected: Rejected) -> wire.JsonObject:
 
 
 def _json(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(wire.encode(body), status, media_type="application/json; charset=utf-8", headers=headers)
+    return Response(formats.encode(body), status, media_type="application/json; charset=utf-8", headers=headers)
 
 
 def _rails(started_s: float, status: int, body: object) -> Response:
@@ -215,7 +214,7 @@ async def _read_fields(request: Request) -> dict[str, Any]:
     if kind == "application/x-www-form-urlencoded":
         return _read_form(body)
     try:
-        fields = wire.decode(body)
+        fields = formats.decode(body)
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

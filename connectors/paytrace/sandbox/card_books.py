@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.paytrace import wire
-from connectors.paytrace.sandbox import cards
+from connectors.paytrace.sandbox import cards, formats
 from connectors.paytrace.sandbox.rejections import (
     ALREADY_SETTLED,
     BAD_TRANSACTION_ID,
@@ -96,8 +95,8 @@ class CardBooks:
                     "" if request.kind == "REFUND" else message,
                     avs,
                     request.csc,
-                    wire.encode(billing).decode(),
-                    wire.encode(_object(request.fields, "shipping_address")).decode(),
+                    formats.encode(billing).decode(),
+                    formats.encode(_object(request.fields, "shipping_address")).decode(),
                     request.through,
                     self._made_by,
                     request.recurrence_id,
@@ -160,13 +159,13 @@ class CardBooks:
             )
             return self._get(number)
 
-    def void(self, number: int) -> sqlite3.Row:
-        """Cancel an unsettled transaction."""
+    def void(self, number: int, *, also_by_rule: bool = False) -> sqlite3.Row:
+        """Cancel an unsettled transaction; also one that was approved and voided by a rule, where that is taken."""
         with self._store.transaction() as db:
             row = self._get(number)
             if row["state"] == "SETTLED":
                 raise Rejected(ALREADY_SETTLED)
-            if row["state"] not in {"PENDING", "AUTHORIZED"}:
+            if row["state"] not in {"PENDING", "AUTHORIZED"} | ({"VOIDED_BY_RULE"} if also_by_rule else set()):
                 raise Rejected(NOT_VOIDABLE)
             db.execute("UPDATE card_charge SET state = 'VOIDED' WHERE number = ?", (number,))
             return self._get(number)
@@ -213,14 +212,17 @@ class CardBooks:
             invoice_id = _text(fields, "invoice_id") or row["invoice_id"]
             db.execute(
                 "UPDATE card_charge SET level_three = ?, invoice_id = ? WHERE number = ?",
-                (wire.encode(items).decode(), invoice_id, number),
+                (formats.encode(items).decode(), invoice_id, number),
             )
         return len(items)
 
     # --- settlement
 
-    def settle(self, at_us: int) -> sqlite3.Row | None:
-        """Close the open batch with everything that waited at that instant; None when nothing did."""
+    def settle(self, at_us: int, *, repeats_number: bool = False) -> sqlite3.Row | None:
+        """Close the open batch with everything that waited at that instant; None when nothing did.
+
+        Numbers begin again after 999; repeats_number gives the number of the batch before once more.
+        """
         with self._store.transaction() as db:
             waiting = self._store.row(
                 "SELECT count(*) AS total, sum(kind != 'REFUND') AS sales_count,"
@@ -234,6 +236,8 @@ class CardBooks:
                 return None
             last = self._store.row("SELECT number FROM batch ORDER BY key DESC LIMIT 1")
             number = self._store.settings.first_batch_number if last is None else last["number"] % 999 + 1
+            if repeats_number and last is not None:
+                number = last["number"]
             cursor = db.execute(
                 "INSERT INTO batch (number, settled_at, sales_count, sales_minor, refund_count, refund_minor)"
                 " VALUES (?,?,?,?,?,?)",

@@ -13,6 +13,7 @@ from typing import Final
 
 from connectors.paytrace.sandbox.bank_books import BankBooks, DebitRequest
 from connectors.paytrace.sandbox.card_books import CardBooks, ChargeRequest
+from connectors.paytrace.sandbox.faults import Faults
 from connectors.paytrace.sandbox.rows import RowWriter
 from connectors.paytrace.sandbox.settings import SandboxSettings
 from connectors.paytrace.sandbox.store import MICROS, Store
@@ -25,13 +26,14 @@ _LOOK_EVERY_US: Final = MICROS
 class Desk:
     """One pretended PayTrace account."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, faults: Faults | None = None) -> None:
         self.settings = settings
+        self.faults = faults or Faults()
         self.store = Store(settings)
         self.cards = CardBooks(self.store, settings.username)
         self.bank = BankBooks(self.store)
         self.vault = Vault(self.store)
-        self.rows = RowWriter(settings)
+        self.rows = RowWriter(settings, self.faults)
         self._tokens: dict[str, tuple[str, int]] = {
             row["value"]: (row["api"], row["expires_at"]) for row in self.store.rows("SELECT * FROM token")
         }
@@ -80,7 +82,7 @@ class Desk:
             return
         self._looked_at_us = now_us
         events: tuple[tuple[Callable[[], int | None], Callable[[int], object]], ...] = (
-            (self.cards.next_settlement_us, self.cards.settle),
+            (self.cards.next_settlement_us, self.settle),
             (self.bank.next_due_us, self.bank.advance),
             (self.vault.next_due_us, lambda at_us: self.vault.run_due(at_us, self._charge_recurring(at_us))),
         )
@@ -91,6 +93,10 @@ class Desk:
             at_us, index = min(due)
             events[index][1](at_us)
 
+    def settle(self, at_us: int) -> sqlite3.Row | None:
+        """Close the open batch; its number is that of the batch before while that fault is on."""
+        return self.cards.settle(at_us, repeats_number=self.faults.strikes("batch_number_repeats", "/") is not None)
+
     def _charge_recurring(self, at_us: int) -> Callable[[sqlite3.Row], None]:
         def charge(row: sqlite3.Row) -> None:
             customer = self.vault.find(row["customer_id"])
@@ -99,12 +105,13 @@ class Desk:
             if row["pays_by"] == "A":
                 self.bank.debit(
                     DebitRequest(
-                        api="v1",
+                        api=row["api"],
                         kind="SALE",
                         amount_minor=row["amount_minor"],
                         last_four=customer["bank_last_four"],
                         customer_id=row["customer_id"],
                         description=row["description"],
+                        entry_class="PPD" if row["api"] == "v3" else "",
                     ),
                     at_us=at_us,
                 )

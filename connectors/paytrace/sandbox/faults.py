@@ -1,7 +1,8 @@
 """Faults on demand: what a network, a gateway and a bad day do to a client, switched by the admin endpoint.
 
 A rule says how often (count: the next n requests; share: that part of them) and where (path prefix). Faults sit
-in front of the sandbox as ASGI middleware, so that the sandbox itself stays honest. They are not durable: a
+in front of the sandbox as ASGI middleware, so that the sandbox itself stays honest; those about rows and pages are
+looked up where they are written. They are not durable: a
 restarted sandbox is a healthy one.
 
 clock_skew lets a request meet a clock that is that many seconds ahead, or behind when negative. Restricted to a charge
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +35,13 @@ NAMES: Final = (
     "rate_limit",
     "accepted_422",
     "clock_skew",
+    "odd_status",
+    "amount_text",
+    "amount_unclear",
+    "void_after_103",
+    "page_skips",
+    "page_repeats",
+    "batch_number_repeats",
     "hook_lost",
     "hook_late",
     "hook_duplicated",
@@ -116,6 +125,18 @@ class Faults:
             if rule.left <= 0:
                 del self._rules[name]
         return rule
+
+    def place(self, name: str, identity: int | str) -> int | None:
+        """A number of this row while a fault of rows is on and hits it, else None; the same for as long as it is on.
+
+        Of such a fault share counts, by the row: it says the same in every export.
+        """
+        rule = self._rules.get(name)
+        if rule is None:
+            return None
+        number = identity if isinstance(identity, int) else zlib.crc32(identity.encode())
+        # 7919 is a prime that spreads neighbouring numbers over the thousand.
+        return number if number * 7919 % 1000 < rule.share * 1000 else None
 
 
 def _read_rule(name: str, value: object) -> Rule:

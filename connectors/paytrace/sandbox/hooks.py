@@ -20,8 +20,7 @@ from urllib.parse import urlencode
 import httpx2
 from standardwebhooks.webhooks import Webhook
 
-from connectors.paytrace import wire
-from connectors.paytrace.hook import HOOK_TYPE
+from connectors.paytrace.sandbox import formats
 from connectors.paytrace.sandbox.desk import Desk
 from connectors.paytrace.sandbox.faults import Faults
 from connectors.paytrace.sandbox.store import MICROS, Store, from_us
@@ -44,6 +43,8 @@ _CARD_CHANGE: Final = f"""json_object(
     'settled_at', NEW.settled_at, 'batch_number', (SELECT number FROM batch WHERE key = NEW.batch_key))"""  # noqa: S608 -- our own words
 _BANK_CHANGE: Final = f"""json_object(
     'changed_at_us', {_NOW_US}, 'state', NEW.state, 'settled_at', NEW.settled_at, 'return_code', NEW.return_code)"""
+# The type that the receiver of our hooks documents.
+HOOK_TYPE: Final = "paytrace.transaction.changed"
 _TOLD: Final = "EXISTS (SELECT 1 FROM meta WHERE name = 'hooks')"
 # Dropped first, so that books of an older sandbox get the triggers of this one.
 _TRIGGERS: Final = f"""
@@ -192,7 +193,7 @@ class Hooks:
     def _body(self, row: sqlite3.Row) -> bytes:
         change = json.loads(row["change"])
         changed_at = from_us(change.pop("changed_at_us"))
-        return wire.encode({"type": HOOK_TYPE, "timestamp": changed_at.isoformat(), "data": self._row(row, change)})
+        return formats.encode({"type": HOOK_TYPE, "timestamp": changed_at.isoformat(), "data": self._row(row, change)})
 
     def _row(self, row: sqlite3.Row, change: dict[str, Any]) -> Any:
         """The export row as it was right after the change."""

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.paytrace import wire
-from connectors.paytrace.readings import to_clock_text, to_dollars
+from connectors.paytrace.sandbox import formats
+from connectors.paytrace.sandbox.faults import Faults
+from connectors.paytrace.sandbox.formats import to_clock_text, to_dollars
+from connectors.paytrace.sandbox.oddities import ACH_STATUSES, CARD_STATUSES, CLEAR_AMOUNTS, UNCLEAR_AMOUNTS
 from connectors.paytrace.sandbox.settings import SandboxSettings
 from connectors.paytrace.sandbox.store import from_us, to_us
 
@@ -31,11 +33,12 @@ _EMPTY_ADDRESS: Final = {
 class RowWriter:
     """Turns rows of the store into wire shapes, in the account's zone and wording."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, faults: Faults) -> None:
         self._settings = settings
+        self._faults = faults
         self._zone: ZoneInfo = settings.zone
 
-    def transaction(self, row: Fields) -> wire.TransactionRow:
+    def transaction(self, row: Fields) -> formats.JsonObject:
         """One transaction as the card export shows it."""
         code, message = self._status(row)
         return {
@@ -47,7 +50,7 @@ class RowWriter:
             },
             "transaction_type": row["kind"],
             "description": row["description"],
-            "amount": to_dollars(row["amount_minor"]),
+            "amount": self._amount(row["number"], row["amount_minor"]),
             "invoice_id": row["invoice_id"],
             "shipping_address": _address(row["shipping"], county=True),
             "billing_address": _address(row["billing"]),
@@ -70,7 +73,22 @@ class RowWriter:
             "customer_id": row["customer_id"],
         }
 
+    def _amount(self, identity: int | str, amount_minor: int) -> object:
+        for fault, styles in (("amount_unclear", UNCLEAR_AMOUNTS), ("amount_text", CLEAR_AMOUNTS)):
+            if (place := self._faults.place(fault, identity)) is not None:
+                return styles[place % len(styles)](amount_minor)
+        return to_dollars(amount_minor)
+
+    def _ach_status(self, identity: int | str, state: str) -> str:
+        place = self._faults.place("odd_status", identity)
+        return state if place is None else ACH_STATUSES[place % len(ACH_STATUSES)]
+
     def _status(self, row: Fields) -> tuple[str, str]:
+        if (place := self._faults.place("odd_status", row["number"])) is not None:
+            return CARD_STATUSES[place % len(CARD_STATUSES)]
+        if row["state"] == "VOIDED_BY_RULE" and self._faults.place("void_after_103", row["number"]) is not None:
+            # Approved already, and the void that follows is not in the export yet.
+            return "Y", "Pending Settlement"
         match row["state"]:
             case "SETTLED":
                 return f"GB{row['batch_number']}", f"GB{row['batch_number']}"
@@ -83,7 +101,7 @@ class RowWriter:
             case _:
                 return "N", self._settings.void_text
 
-    def batch(self, row: sqlite3.Row) -> wire.BatchRow:
+    def batch(self, row: sqlite3.Row) -> formats.JsonObject:
         """One settlement batch."""
         return {
             "batch_number": row["number"],
@@ -96,25 +114,25 @@ class RowWriter:
             "refund_amount": to_dollars(row["refund_minor"]),
         }
 
-    def transaction_v3(self, row: sqlite3.Row) -> wire.JsonObject:
+    def transaction_v3(self, row: sqlite3.Row) -> formats.JsonObject:
         """One transaction as v3 exports are assumed to show it: v1's record, with v3's word for the invoice."""
-        fields: wire.JsonObject = {**self.transaction(row)}
+        fields: formats.JsonObject = {**self.transaction(row)}
         fields["invoice_number"] = fields.pop("invoice_id")
         fields["customer_label"] = fields["customer_id"]
         fields["transaction_id"] = str(fields["transaction_id"])
         return fields
 
-    def customer_v3(self, row: sqlite3.Row) -> wire.JsonObject:
+    def customer_v3(self, row: sqlite3.Row) -> formats.JsonObject:
         """One vault customer as v3 is assumed to show it."""
         return {**self.customer(row), "customer_id": row["number"], "customer_label": row["customer_id"]}
 
-    def check(self, row: Fields) -> wire.CheckRow:
+    def check(self, row: Fields) -> formats.JsonObject:
         """One check as the (assumed) check export shows it."""
         return {
             "check_transaction_id": row["number"],
             "transaction_type": row["kind"],
-            "amount": to_dollars(row["amount_minor"]),
-            "status": row["state"],
+            "amount": self._amount(row["number"], row["amount_minor"]),
+            "status": self._ach_status(row["number"], row["state"]),
             "customer_id": row["customer_id"],
             "invoice_id": row["invoice_id"],
             "description": row["description"],
@@ -123,13 +141,13 @@ class RowWriter:
             "return_code": row["return_code"] or "",
         }
 
-    def ach(self, row: Fields, merchant_id: int) -> wire.AchRow:
+    def ach(self, row: Fields, merchant_id: int) -> formats.JsonObject:
         """One ACH payment as the v3 list shows it."""
         return {
             "transaction_id": row["id"],
-            "transaction_status": row["state"],
+            "transaction_status": self._ach_status(row["id"], row["state"]),
             "transaction_type": row["kind"],
-            "amount": to_dollars(row["amount_minor"]),
+            "amount": self._amount(row["id"], row["amount_minor"]),
             "merchant_id": merchant_id,
             "customer_id": row["customer_number"],
             "customer_label": row["customer_id"],
@@ -144,9 +162,9 @@ class RowWriter:
             "return_code": row["return_code"] or "",
         }
 
-    def customer(self, row: sqlite3.Row) -> wire.CustomerRow:
+    def customer(self, row: sqlite3.Row) -> formats.JsonObject:
         """One vault customer."""
-        found: wire.CustomerRow = {
+        found: formats.JsonObject = {
             "customer_id": row["customer_id"],
             "email": row["email"],
             "phone": row["phone"],
@@ -162,7 +180,7 @@ class RowWriter:
             }
         return found
 
-    def recurrence(self, row: sqlite3.Row) -> wire.RecurrenceRow:
+    def recurrence(self, row: sqlite3.Row) -> formats.JsonObject:
         """One schedule."""
         next_on = "" if row["next_on"] is None else date.fromisoformat(row["next_on"]).strftime("%m/%d/%Y")
         return {
@@ -196,12 +214,12 @@ class RowWriter:
         return to_us(datetime.combine(day, time(), tzinfo=self._zone))
 
 
-def _address(text: str, *, county: bool = False) -> wire.Address:
+def _address(text: str, *, county: bool = False) -> formats.JsonObject:
     given = msgspec.json.decode(text)
     found = {name: str(given.get(name) or default) for name, default in _EMPTY_ADDRESS.items()}
     if county:
         found["county"] = str(given.get("county") or "")
-    return msgspec.convert(found, wire.Address)
+    return found
 
 
 def card_entry(row: sqlite3.Row) -> dict[str, Any]:

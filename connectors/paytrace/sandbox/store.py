@@ -66,6 +66,7 @@ CREATE TABLE IF NOT EXISTS customer (
 CREATE TABLE IF NOT EXISTS recurrence (
   id INTEGER PRIMARY KEY AUTOINCREMENT, customer_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
   frequency TEXT NOT NULL, transaction_type TEXT NOT NULL, pays_by TEXT NOT NULL, description TEXT NOT NULL,
+  api TEXT NOT NULL DEFAULT 'v1',
   total_count INTEGER NOT NULL, current_count INTEGER NOT NULL, start_on TEXT NOT NULL, next_on TEXT,
   due_at INTEGER);
 CREATE INDEX IF NOT EXISTS recurrence_due ON recurrence (due_at) WHERE due_at IS NOT NULL;

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
-from connectors.paytrace import wire
-from connectors.paytrace.errors import UnreadableRow
-from connectors.paytrace.readings import to_date, to_dollars, to_minor
+from connectors.paytrace.sandbox import formats
 from connectors.paytrace.sandbox.bank_books import DebitRequest
 from connectors.paytrace.sandbox.card_books import ChargeRequest
 from connectors.paytrace.sandbox.cards import NO_CARD, StoredCard, read_card, read_csc
 from connectors.paytrace.sandbox.desk import Desk
+from connectors.paytrace.sandbox.formats import BadValue, to_date, to_dollars, to_minor
 from connectors.paytrace.sandbox.rejections import (
     BAD_ACCOUNT_NUMBER,
     BAD_AMOUNT,
@@ -37,7 +36,7 @@ from connectors.paytrace.sandbox.vault import FREQUENCIES, Schedule, stored_card
 from schemas.sensitive import is_routing_number
 
 Fields = Mapping[str, Any]
-Operation = Callable[[Desk, Fields], wire.JsonObject]
+Operation = Callable[[Desk, Fields], formats.JsonObject]
 
 _EXPORTED: Final = "Your request has been successfully completed."
 _STATES: Final = {
@@ -52,7 +51,7 @@ _STATES: Final = {
 
 
 def _charge(kind: str, pick_card: Callable[[Desk, Fields], tuple[StoredCard, str]]) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> wire.JsonObject:
+    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
         problems: list[Rejected] = []
         amount_minor = 0
         try:
@@ -121,7 +120,7 @@ def _by_hosted_fields_storing(desk: Desk, fields: Fields) -> tuple[StoredCard, s
     return card, customer_id
 
 
-def _charge_answer(row: sqlite3.Row) -> wire.JsonObject:
+def _charge_answer(row: sqlite3.Row) -> formats.JsonObject:
     code, text = {
         "DECLINED": (102, "Your transaction was not approved."),
         "VOIDED_BY_RULE": (
@@ -143,7 +142,7 @@ def _charge_answer(row: sqlite3.Row) -> wire.JsonObject:
     }
 
 
-def _refund_answer(row: sqlite3.Row) -> wire.JsonObject:
+def _refund_answer(row: sqlite3.Row) -> formats.JsonObject:
     return {
         "success": True,
         "response_code": 106,
@@ -153,7 +152,7 @@ def _refund_answer(row: sqlite3.Row) -> wire.JsonObject:
     }
 
 
-def _capture(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _capture(desk: Desk, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
     desk.cards.capture(number, _optional_amount(fields))
     return {
@@ -165,14 +164,14 @@ def _capture(desk: Desk, fields: Fields) -> wire.JsonObject:
     }
 
 
-def _refund(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _refund(desk: Desk, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
     return _refund_answer(desk.cards.refund(number, _optional_amount(fields)))
 
 
-def _void(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _void(desk: Desk, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-    desk.cards.void(number)
+    desk.cards.void(number, also_by_rule=desk.faults.place("void_after_103", number) is not None)
     return {
         "success": True,
         "response_code": 109,
@@ -181,10 +180,10 @@ def _void(desk: Desk, fields: Fields) -> wire.JsonObject:
     }
 
 
-def _settle(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _settle(desk: Desk, fields: Fields) -> formats.JsonObject:
     if not desk.settings.terminal_capture:
         raise Rejected(SETTLING_NOT_OFFERED)
-    desk.cards.settle(desk.store.now_us())
+    desk.settle(desk.store.now_us())
     return {
         "success": True,
         "response_code": 175,
@@ -194,7 +193,7 @@ def _settle(desk: Desk, fields: Fields) -> wire.JsonObject:
 
 
 def _level_three(brand: str) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> wire.JsonObject:
+    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
         number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
         items = desk.cards.add_level_three(number, brand, fields)
         return {
@@ -210,20 +209,20 @@ def _level_three(brand: str) -> Operation:
     return operation
 
 
-def _client_key(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _client_key(desk: Desk, fields: Fields) -> formats.JsonObject:
     return {"clientKey": secrets.token_urlsafe(24)}
 
 
 # --- exports
 
 
-def _export_by_date(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
     start_us, end_us = _range(desk, fields)
     rows = [row for row in desk.cards.between(start_us, end_us) if _passes(row, fields)]
     return _export("transactions", [desk.rows.transaction(row) for row in rows])
 
 
-def _export_by_id(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_by_id(desk: Desk, fields: Fields) -> formats.JsonObject:
     row = desk.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
     if row is None:
         raise Rejected(BAD_TRANSACTION_ID)
@@ -246,18 +245,18 @@ def _passes(row: sqlite3.Row, fields: Fields) -> bool:
     return not text or any(text in value.lower() for value in searched)
 
 
-def _export_batches(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_batches(desk: Desk, fields: Fields) -> formats.JsonObject:
     start_us, end_us = _range(desk, fields)
     rows = desk.cards.batches_between(start_us, end_us)
     return _export("batches", [desk.rows.batch(row) for row in rows])
 
 
-def _export_batch(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_batch(desk: Desk, fields: Fields) -> formats.JsonObject:
     row = desk.cards.batch(_batch_number(fields))
     return _export("batches", [] if row is None else [desk.rows.batch(row)])
 
 
-def _export_batch_transactions(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_batch_transactions(desk: Desk, fields: Fields) -> formats.JsonObject:
     batch = desk.cards.batch(_batch_number(fields))
     rows = [] if batch is None else desk.cards.of_batch(batch["key"])
     return _export("transactions", [desk.rows.transaction(row) for row in rows])
@@ -269,25 +268,25 @@ def _batch_number(fields: Fields) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-def _export_customers(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_customers(desk: Desk, fields: Fields) -> formats.JsonObject:
     customer_id = _text(fields, "customer_id")
     rows = [desk.vault.known(customer_id)] if customer_id else desk.vault.customers()
     return _export("customers", [desk.rows.customer(row) for row in rows])
 
 
-def _export_inactive(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_inactive(desk: Desk, fields: Fields) -> formats.JsonObject:
     days = _text(fields, "days") or "0"
     before_us = desk.store.now_us() - (int(days) if days.isdecimal() and len(days) < 6 else 0) * DAY_US
     return _export("customers", [desk.rows.customer(row) for row in desk.vault.customers(before_us)])
 
 
-def _export_checks(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_checks(desk: Desk, fields: Fields) -> formats.JsonObject:
     start_us, end_us = _range(desk, fields)
     rows = desk.bank.between("v1", "created", start_us, end_us)
     return _export("checks", [desk.rows.check(row) for row in rows])
 
 
-def _export(name: str, rows: list[Any]) -> wire.JsonObject:
+def _export(name: str, rows: list[Any]) -> formats.JsonObject:
     return {
         "success": True,
         "response_code": 1,
@@ -301,7 +300,7 @@ def _export(name: str, rows: list[Any]) -> wire.JsonObject:
 
 
 def _check(kind: str, *, held: bool = False, by_customer: bool = False) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> wire.JsonObject:
+    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
         amount_minor = _amount(fields)
         if by_customer:
             customer_id = _text(fields, "customer_id")
@@ -353,7 +352,7 @@ def read_bank(fields: Fields) -> str:
     return account[-4:]
 
 
-def _check_answer(code: int, verb: str, row: sqlite3.Row) -> wire.JsonObject:
+def _check_answer(code: int, verb: str, row: sqlite3.Row) -> formats.JsonObject:
     return {
         "success": True,
         "response_code": code,
@@ -362,16 +361,16 @@ def _check_answer(code: int, verb: str, row: sqlite3.Row) -> wire.JsonObject:
     }
 
 
-def _check_fund(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _check_fund(desk: Desk, fields: Fields) -> formats.JsonObject:
     row = desk.bank.fund(_check_id(fields), _optional_amount(fields))
     return _check_answer(124, "managed", row)
 
 
-def _check_void(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _check_void(desk: Desk, fields: Fields) -> formats.JsonObject:
     return _check_answer(124, "managed", desk.bank.void(_check_id(fields)))
 
 
-def _check_refund(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _check_refund(desk: Desk, fields: Fields) -> formats.JsonObject:
     return _check_answer(122, "refunded", desk.bank.refund(_check_id(fields), _amount(fields)))
 
 
@@ -382,7 +381,7 @@ def _check_id(fields: Fields) -> str:
 # --- vault
 
 
-def _customer_create(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _customer_create(desk: Desk, fields: Fields) -> formats.JsonObject:
     wants_card = any(name in fields for name in ("credit_card", "hpf_token"))
     card = read_card(fields, desk.card_secret) if wants_card else NO_CARD
     bank = read_bank(fields) if "check" in fields else ""
@@ -393,14 +392,14 @@ def _customer_create(desk: Desk, fields: Fields) -> wire.JsonObject:
     return _customer_answer(desk, 160, "created", customer_id)
 
 
-def _customer_from_transaction(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _customer_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
     card, _ = _by_transaction(desk, fields)
     customer_id = _text(fields, "customer_id")
     desk.vault.create(customer_id, card, "", fields)
     return _customer_answer(desk, 160, "created", customer_id)
 
 
-def _customer_update(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _customer_update(desk: Desk, fields: Fields) -> formats.JsonObject:
     wants_card = any(name in fields for name in ("credit_card", "hpf_token"))
     card = read_card(fields, desk.card_secret) if wants_card else None
     account = _text(fields, "direct_deposit_account")
@@ -409,14 +408,14 @@ def _customer_update(desk: Desk, fields: Fields) -> wire.JsonObject:
     return _customer_answer(desk, 161, "updated", customer_id)
 
 
-def _customer_delete(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _customer_delete(desk: Desk, fields: Fields) -> formats.JsonObject:
     customer_id = _text(fields, "customer_id")
     answer = _customer_answer(desk, 162, "deleted", customer_id)
     desk.vault.delete(customer_id)
     return answer
 
 
-def _customer_answer(desk: Desk, code: int, verb: str, customer_id: str) -> wire.JsonObject:
+def _customer_answer(desk: Desk, code: int, verb: str, customer_id: str) -> formats.JsonObject:
     row = desk.vault.known(customer_id)
     name = desk.rows.customer(row)["billing_address"].get("name", "")
     return {
@@ -431,19 +430,19 @@ def _customer_answer(desk: Desk, code: int, verb: str, customer_id: str) -> wire
 # --- schedules
 
 
-def _recurrence_create(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _recurrence_create(desk: Desk, fields: Fields) -> formats.JsonObject:
     identity = desk.vault.schedule(read_schedule(fields, _text(fields, "customer_id")))
     return _recurrence_answer(150, "created", identity)
 
 
-def read_schedule(fields: Fields, customer_id: str) -> Schedule:
+def read_schedule(fields: Fields, customer_id: str, *, api: str = "v1") -> Schedule:
     """Check the recurrence part of a request. Raises Rejected."""
     plan = _nested(fields, "recurrence")
     frequency, total = _text(plan, "frequency"), _text(plan, "total_count")
     kind, pays_by = _text(plan, "transaction_type") or "Sale", _text(plan, "type") or "C"
     try:
         start_on = to_date("start_date", plan.get("start_date"))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Rejected(BAD_RECURRENCE) from error
     valid = frequency in FREQUENCIES and total.isdecimal() and 1 <= int(total[:4]) <= 999
     if not valid or kind not in {"Sale", "Authorization"} or pays_by not in {"C", "A"}:
@@ -457,10 +456,11 @@ def read_schedule(fields: Fields, customer_id: str) -> Schedule:
         transaction_type=kind,
         pays_by=pays_by,
         description=_text(plan, "description"),
+        api=api,
     )
 
 
-def _recurrence_update(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _recurrence_update(desk: Desk, fields: Fields) -> formats.JsonObject:
     plan = _nested(fields, "recurrence")
     identity = _number(plan, "id", BAD_RECURRENCE)
     total = _text(plan, "total_count")
@@ -472,13 +472,13 @@ def _recurrence_update(desk: Desk, fields: Fields) -> wire.JsonObject:
     return _recurrence_answer(151, "updated", identity)
 
 
-def _recurrence_delete(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _recurrence_delete(desk: Desk, fields: Fields) -> formats.JsonObject:
     identity = _number(_nested(fields, "recurrence"), "id", BAD_RECURRENCE)
     desk.vault.unschedule(identity)
     return _recurrence_answer(152, "deleted", identity)
 
 
-def _recurrence_answer(code: int, verb: str, identity: int) -> wire.JsonObject:
+def _recurrence_answer(code: int, verb: str, identity: int) -> formats.JsonObject:
     return {
         "success": True,
         "response_code": code,
@@ -487,7 +487,7 @@ def _recurrence_answer(code: int, verb: str, identity: int) -> wire.JsonObject:
     }
 
 
-def _recurrence_export(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _recurrence_export(desk: Desk, fields: Fields) -> formats.JsonObject:
     plan = _nested(fields, "recurrence")
     identity = _number(plan, "id", BAD_RECURRENCE) if "id" in plan else None
     customer_id = _text(fields, "customer_id") or None
@@ -500,7 +500,7 @@ def _recurrence_export(desk: Desk, fields: Fields) -> wire.JsonObject:
     }
 
 
-def _recurrence_approved(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _recurrence_approved(desk: Desk, fields: Fields) -> formats.JsonObject:
     row = desk.cards.last_recurring(_text(fields, "customer_id"))
     if row is None:
         raise customer_not_found(_text(fields, "customer_id"))
@@ -521,7 +521,7 @@ def _recurrence_approved(desk: Desk, fields: Fields) -> wire.JsonObject:
 def _amount(fields: Fields, *, allow_zero: bool = False) -> int:
     try:
         amount_minor = to_minor("amount", fields.get("amount"))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Rejected(BAD_AMOUNT) from error
     if amount_minor < 0 or (amount_minor == 0 and not allow_zero):
         raise Rejected(BAD_AMOUNT)
@@ -537,7 +537,7 @@ def _optional_minor(fields: Fields, name: str) -> int | None:
         return None
     try:
         return to_minor(name, fields.get(name))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Rejected(BAD_AMOUNT) from error
 
 
@@ -562,7 +562,7 @@ def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
     try:
         start: date = to_date("start_date", fields.get("start_date"))
         end: date = to_date("end_date", fields.get("end_date"))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Rejected(BAD_DATE) from error
     return desk.rows.day_bounds_us(start, end)
 

@@ -11,12 +11,11 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.paytrace import wire
-from connectors.paytrace.errors import UnreadableRow
-from connectors.paytrace.readings import to_date, to_minor
+from connectors.paytrace.sandbox import formats
 from connectors.paytrace.sandbox.card_books import ChargeRequest
 from connectors.paytrace.sandbox.cards import NO_CARD, StoredCard, read_card, read_csc
 from connectors.paytrace.sandbox.desk import Desk
+from connectors.paytrace.sandbox.formats import BadValue, to_date, to_minor
 from connectors.paytrace.sandbox.rejections import Rejected
 from connectors.paytrace.sandbox.v1 import read_schedule
 from connectors.paytrace.sandbox.v3 import Invalid, require_merchant
@@ -29,7 +28,7 @@ _DONE: Final = {"capture": 112, "refund": 106, "void": 109}
 _NOT_DONE: Final = {"capture": 113, "refund": 107, "void": 110}
 
 
-def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> wire.JsonObject | None:
+def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> formats.JsonObject | None:
     """Carry out a v3 call that is not about ACH; None when there is no such call or record."""
     match method, parts:
         case "POST", ["card", "sale" | "authorize" as verb, "keyed" | "pt-protect" as way]:
@@ -64,7 +63,7 @@ def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> w
 # --- charges
 
 
-def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: Fields) -> wire.JsonObject:
+def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: Fields) -> formats.JsonObject:
     require_merchant(desk, fields.get("merchant_id"), "body")
     address = fields.get("billing_address")
     address = address if isinstance(address, Mapping) else {}
@@ -118,7 +117,7 @@ def _card(desk: Desk, fields: Fields, *, encrypted: bool) -> StoredCard:
     return read_card({"credit_card": given}, desk.card_secret)
 
 
-def _batch(desk: Desk, verb: str, fields: Fields) -> wire.JsonObject:
+def _batch(desk: Desk, verb: str, fields: Fields) -> formats.JsonObject:
     require_merchant(desk, fields.get("merchant_id"), "body")
     items = fields.get("batch_items")
     if not isinstance(items, list) or not items or not all(isinstance(item, Mapping) for item in items):
@@ -126,7 +125,7 @@ def _batch(desk: Desk, verb: str, fields: Fields) -> wire.JsonObject:
     return {"data": [_one(desk, verb, item) for item in items]}
 
 
-def _one(desk: Desk, verb: str, item: Fields) -> wire.JsonObject:
+def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
     """One element of a list of operations; it may fail while its neighbours succeed."""
     number = _whole(item.get("transaction_id"), "body/batch_items/transaction_id")
     amount_minor = _amount(item) if item.get("amount") is not None else None
@@ -137,7 +136,8 @@ def _one(desk: Desk, verb: str, item: Fields) -> wire.JsonObject:
             case "refund":
                 row = desk.cards.refund(number, amount_minor)
             case _:
-                row = desk.cards.void(number)
+                also_by_rule = desk.faults.place("void_after_103", number) is not None
+                row = desk.cards.void(number, also_by_rule=also_by_rule)
     except Rejected as rejected:
         detail = " ".join(text for texts in rejected.errors.values() for text in texts)
         return {
@@ -149,7 +149,7 @@ def _one(desk: Desk, verb: str, item: Fields) -> wire.JsonObject:
     return {"status": "success", "transaction_id": str(row["number"]), "response_code": _DONE[verb]}
 
 
-def _adjust(desk: Desk, number: str, fields: Fields) -> wire.JsonObject:
+def _adjust(desk: Desk, number: str, fields: Fields) -> formats.JsonObject:
     require_merchant(desk, fields.get("merchant_id"), "body")
     row = desk.cards.adjust(_whole(number, "path/transaction_id"), _amount(fields))
     return {"data": {"transaction_id": str(row["number"]), "response_code": 180}}
@@ -158,19 +158,19 @@ def _adjust(desk: Desk, number: str, fields: Fields) -> wire.JsonObject:
 # --- exports
 
 
-def _export_one(desk: Desk, number: str) -> wire.JsonObject | None:
+def _export_one(desk: Desk, number: str) -> formats.JsonObject | None:
     row = desk.cards.find(_whole(number, "path/transaction_id"))
     return None if row is None else {"data": [desk.rows.transaction_v3(row)]}
 
 
-def _export_by_date(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
     rows = desk.cards.between(*_range(desk, fields))
     text = str(fields.get("including_text") or "").lower()
     found = [row for row in rows if not text or text in f"{row['invoice_id']}\n{row['description']}".lower()]
     return {"data": [desk.rows.transaction_v3(row) for row in found]}
 
 
-def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> wire.JsonObject | None:
+def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> formats.JsonObject | None:
     number = fields.get("batch_number")
     match rest:
         case ["by-date"]:
@@ -189,7 +189,7 @@ def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> wire.JsonObj
 # --- vault and schedules
 
 
-def _vault(desk: Desk, method: str, rest: list[str], fields: Fields) -> wire.JsonObject | None:
+def _vault(desk: Desk, method: str, rest: list[str], fields: Fields) -> formats.JsonObject | None:
     match method, rest:
         case "GET", [] | ["export"]:
             label = fields.get("customer_label")
@@ -207,14 +207,14 @@ def _vault(desk: Desk, method: str, rest: list[str], fields: Fields) -> wire.Jso
             return None
 
 
-def _store_from_transaction(desk: Desk, fields: Fields) -> wire.JsonObject:
+def _store_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
     row = desk.cards.find(_whole(fields.get("transaction_id"), "body/transaction_id"))
     if row is None:
         raise Invalid("body/transaction_id", "transaction not found")
     return _store(desk, stored_card(row), fields)
 
 
-def _store(desk: Desk, card: StoredCard, fields: Fields) -> wire.JsonObject:
+def _store(desk: Desk, card: StoredCard, fields: Fields) -> formats.JsonObject:
     label = str(fields.get("customer_label") or "")
     if not 1 <= len(label) <= 50:
         raise Invalid("body/customer_label", "ensure this value has at most 50 characters")
@@ -222,7 +222,7 @@ def _store(desk: Desk, card: StoredCard, fields: Fields) -> wire.JsonObject:
     return {"data": {"customer_id": desk.vault.known(label)["number"]}}
 
 
-def _recurrence(desk: Desk, method: str, fields: Fields) -> wire.JsonObject:
+def _recurrence(desk: Desk, method: str, fields: Fields) -> formats.JsonObject:
     require_merchant(desk, fields.get("merchant_id"), "body")
     if method == "DELETE":
         plan = fields.get("recurrence")
@@ -230,7 +230,7 @@ def _recurrence(desk: Desk, method: str, fields: Fields) -> wire.JsonObject:
         desk.vault.unschedule(identity)
         return {"data": {"response_code": 152, "recurrence": {"id": identity}}}
     customer = _customer(desk, str(fields.get("customer_id", "")))
-    identity = desk.vault.schedule(read_schedule(fields, customer["customer_id"]))
+    identity = desk.vault.schedule(read_schedule(fields, customer["customer_id"], api="v3"))
     return {"data": {"response_code": 150, "recurrence": {"id": identity}}}
 
 
@@ -247,7 +247,7 @@ def _customer(desk: Desk, number: str) -> sqlite3.Row:
 def _amount(fields: Fields) -> int:
     try:
         amount_minor = to_minor("amount", fields.get("amount"))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Invalid("body/amount", "value is not a valid number") from error
     if amount_minor <= 0:
         raise Invalid("body/amount", "ensure this value is greater than 0")
@@ -265,12 +265,12 @@ def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
     try:
         start = to_date("start_date", fields.get("start_date"))
         end = to_date("end_date", fields.get("end_date"))
-    except UnreadableRow as error:
+    except BadValue as error:
         raise Invalid(f"body/{error.field_name}", "invalid date format") from error
     return desk.rows.day_bounds_us(start, end)
 
 
-def refusal(rejected: Rejected) -> wire.JsonObject:
+def refusal(rejected: Rejected) -> formats.JsonObject:
     """What the books refuse, in v3's shape."""
     return {
         "data": [{"field": f"body/{number}", "detail": " ".join(texts)} for number, texts in rejected.errors.items()]

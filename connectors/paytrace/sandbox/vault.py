@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from connectors.paytrace import wire
-from connectors.paytrace.sandbox import cards
+from connectors.paytrace.sandbox import cards, formats
 from connectors.paytrace.sandbox.rejections import (
     BAD_RECURRENCE,
     CUSTOMER_NOT_UNIQUE,
@@ -42,6 +41,7 @@ class Schedule:
     transaction_type: str = "Sale"
     pays_by: str = "C"
     description: str = ""
+    api: str = "v1"
 
 
 class Vault:
@@ -72,8 +72,8 @@ class Vault:
                     card.expiration_month,
                     card.expiration_year,
                     bank_last_four,
-                    wire.encode(fields.get("billing_address") or {}).decode(),
-                    wire.encode(fields.get("shipping_address") or {}).decode(),
+                    formats.encode(fields.get("billing_address") or {}).decode(),
+                    formats.encode(fields.get("shipping_address") or {}).decode(),
                     now_us,
                     now_us,
                 ),
@@ -108,7 +108,7 @@ class Vault:
                     kept.expiration_month,
                     kept.expiration_year,
                     row["bank_last_four"] if bank_last_four is None else bank_last_four,
-                    row["billing"] if billing is None else wire.encode(billing).decode(),
+                    row["billing"] if billing is None else formats.encode(billing).decode(),
                     customer_id,
                 ),
             )
@@ -156,8 +156,8 @@ class Vault:
             self.known(plan.customer_id)
             cursor = db.execute(
                 "INSERT INTO recurrence (customer_id, amount_minor, frequency, transaction_type, pays_by,"
-                " description, total_count, current_count, start_on, next_on, due_at)"
-                " VALUES (?,?,?,?,?,?,?,0,?,?,?)",
+                " description, api, total_count, current_count, start_on, next_on, due_at)"
+                " VALUES (?,?,?,?,?,?,?,?,0,?,?,?)",
                 (
                     plan.customer_id,
                     plan.amount_minor,
@@ -165,6 +165,7 @@ class Vault:
                     plan.transaction_type,
                     plan.pays_by,
                     plan.description,
+                    plan.api,
                     plan.total_count,
                     plan.start_on.isoformat(),
                     plan.start_on.isoformat(),

@@ -1125,13 +1125,6 @@ lines AS
     FROM rpt_movements_now
     WHERE record_type IN ('PaymentToIdentify', 'PaymentPassedOn', 'PaymentIdentified')
         AND movement_id NOT IN (SELECT movement_id FROM fct_parked WHERE state != 'RELEASED' AND movement_id != '')
-    UNION ALL
-    -- Beside the bridge: not proved to be money, so no part of what was captured; an amount that can't be read is 0.
-    SELECT
-        'unrecognized', toInt128(signed_minor), if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1), toString(currency),
-        paytrace_transaction_id, '', toString(reason), detail,
-        occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
-    FROM rpt_unrecognized_now
 )
 SELECT
     lines.term AS term,

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
-from connectors.paytrace.errors import CallInDoubt, CallStillUnknown, PayTraceUnavailable
+from connectors.paytrace.errors import CallInDoubt, CallStillUnknown, PayTraceUnavailable, UnreadableAnswer
 from connectors.paytrace.gateway import open_gateway
 from connectors.paytrace.ports import BankAccount, CardDetails, Charge
 from connectors.paytrace.sink import PayTraceSink
@@ -249,6 +249,16 @@ async def test_what_paytrace_refuses_is_a_fact(
     assert isinstance(outcome, GatewayCallRefused), outcome
     assert outcome.code == code[till.version]
     assert outcome.message
+
+
+async def test_a_capture_whose_status_nobody_can_read_is_neither_done_nor_refused(till: Till) -> None:
+    call = await till.begun(WishKind.CAPTURE, await till.made(WishKind.CAPTURE))
+    till.sandbox.admin("faults", {"odd_status": True})
+    with pytest.raises(UnreadableAnswer, match="not known"):
+        await till.sink.carry_out(call, NOBODY)
+    till.sandbox.admin("faults", {"clear": True})
+    assert isinstance(await till.sink.carry_out(call, NOBODY), GatewayCallDone)
+    assert till.effects(WishKind.CAPTURE) == 1
 
 
 async def test_a_declined_charge_is_a_fact_and_stays_one(till: Till) -> None:

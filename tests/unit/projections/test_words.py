@@ -7,6 +7,7 @@ import pytest
 from projections.words import WORDS, in_words
 from schemas import catalog
 from schemas.records.identification import WaitingReason
+from schemas.records.payments import UnrecognizedReason
 from schemas.records.receivables import Decision
 from schemas.records.settlement import BreakReason
 
@@ -19,7 +20,8 @@ def test_every_reason_has_words_of_its_own(reason: str) -> None:
 
 
 def test_no_words_are_left_over_and_none_are_used_twice() -> None:
-    known = {*REASONS, *Decision, *catalog.record_versions(), "POSTING_IN_PROGRESS", "NO_DEPOSIT", "ID_USED_TWICE"}
+    known = {*REASONS, *Decision, *UnrecognizedReason, *catalog.record_versions()}
+    known |= {"POSTING_IN_PROGRESS", "NO_DEPOSIT", "ID_USED_TWICE"}
     known |= {f"CHARGEBACK_{why}" for why in ("NOT_BOOKED", "OF_UNKNOWN_PAYMENT", "NAMES_NO_PAYMENT")}
     assert set(WORDS) <= known
     assert len(set(WORDS.values())) == len(WORDS)

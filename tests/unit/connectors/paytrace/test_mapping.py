@@ -335,8 +335,38 @@ def test_a_row_that_cannot_be_read_becomes_an_unknown_sighting(change: dict[str,
     record = observe({**SAMPLE, **change})
     assert record.paytrace_transaction_id == "79388123"
     assert record.status is S.UNKNOWN
-    assert record.raw_status.startswith("unreadable/")
+    assert (record.raw_amount is not None) == ("amount" in change)
+    assert (record.unreadable is not None) == ("amount" not in change)
+    # The rest of the row is kept, and its own words are.
+    assert (record.kind, record.invoice_number, record.card_last_four) == (TransactionKind.SALE, "inv1234", "5454")
+    assert record.amount_minor == (0 if "amount" in change else 11000)
+    assert record.raw_status.endswith("/GB571")
     assert json.loads(record.raw)["invoice_id"] == "inv1234"
+
+
+@pytest.mark.parametrize(
+    ("change", "raw_amount", "unreadable"),
+    [
+        ({"amount": "12,50"}, "12,50", None),
+        ({"amount": None}, "", None),
+        ({"amount": {"value": 5}}, "[dict]", None),
+        ({"amount": -5}, "-5", None),
+        ({"amount": "5.00 EUR"}, "5.00 EUR", None),
+        ({"settled": "soon"}, None, "settled: expected a date and time, got 'soon'"),
+        ({"created": {"at": []}}, None, "at: expected a text, got a list"),
+    ],
+)
+def test_what_can_not_be_read_is_named_with_its_raw_text(
+    change: dict[str, Any], raw_amount: str | None, unreadable: str | None
+) -> None:
+    record = observe({**SAMPLE, **change})
+    assert (record.raw_amount, record.unreadable) == (raw_amount, unreadable)
+
+
+@pytest.mark.parametrize(("code", "message", "status"), [("N", "Voided", S.VOIDED), ("N", "Declined", S.DECLINED)])
+def test_no_money_needs_no_amount(code: str, message: str, status: TransactionStatus) -> None:
+    row = {**SAMPLE, "status_code": code, "status_message": message, "amount": "a lot", "settled": ""}
+    assert observe(row).status is status
 
 
 def test_the_same_unreadable_row_is_the_same_record_every_time() -> None:
