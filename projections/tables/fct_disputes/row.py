@@ -16,18 +16,20 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each; amount_minor is the fact's own amount, or for a payment the difference, never negative."""
     if not isinstance(record, DISPUTE_RECORDS):
         return ()
-    is_fact = isinstance(record, DisputeRecorded)
-    now_minor = record.charged_back_minor if is_fact else record.amount_minor
+    if isinstance(record, DisputeRecorded):
+        stage, amount_minor, now_minor = record.stage.value, record.amount_minor, record.charged_back_minor
+    else:
+        stage, amount_minor, now_minor = "", abs(record.amount_minor - record.previous_minor), record.amount_minor
     return (
         {
             "record_type": type(record).__name__,
             "settlement_account": record.settlement_account,
             "dispute_id": record.dispute_id,
             "paytrace_transaction_id": record.paytrace_transaction_id or "",
-            "stage": record.stage.value if is_fact else "",
+            "stage": stage,
             "raw_stage": record.raw_stage,
             "reason_code": record.reason_code,
-            "amount_minor": record.amount_minor if is_fact else abs(now_minor - record.previous_minor),
+            "amount_minor": amount_minor,
             "previous_minor": record.previous_minor,
             "charged_back_minor": now_minor,
             "currency": record.currency,

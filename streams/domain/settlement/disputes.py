@@ -86,7 +86,7 @@ def fact_of(case: Case, seen: DisputeObserved) -> DisputeRecorded | None:
         stage=seen.stage,
         raw_stage=seen.raw_stage,
         sequence=seen.sequence,
-        named_transaction_id=seen.paytrace_transaction_id or None,
+        named_transaction_id=(seen.paytrace_transaction_id or "").strip() or None,
         amount_minor=seen.amount_minor,
         previous_minor=case.charged_back_minor,
         charged_back_minor=0,

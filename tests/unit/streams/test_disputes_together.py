@@ -1,0 +1,89 @@
+"""A dispute through the task layer: settlement, payment and gateway hear of it, and a rebuild decides the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec
+from schemas.records.gateway import GatewayCallRefused, RequestGatewayCall, WishKind
+from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
+from schemas.records.payments import TransactionStatus as Status
+from schemas.records.settlement import DisputeStage
+from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
+from streams.agents.send_to_paytrace import send_to_paytrace
+from streams.rebuild import compare_agents
+from streams.tasks.membership import SoleOwner
+from streams.tasks.memory import MemoryLog
+from streams.tasks.ports import SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.records import Outbound
+from streams.tasks.stores import MemoryStore
+from streams.tasks.task import Task, TaskRules
+from tests.support.builders import PAYMENT, at, sighting
+from tests.support.settlement import dispute
+
+
+class Nobody:
+    """A gateway that must not be asked."""
+
+    async def begin(self, request: Any) -> Any:
+        raise AssertionError(request)
+
+    async def carry_out(self, call: Any, taken: frozenset[str]) -> Any:
+        raise AssertionError(call)
+
+
+def task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
+    return Task(
+        processor,
+        0,
+        log=log,
+        store=MemoryStore(),
+        codec=Codec(),
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        rules=TaskRules(),
+    )
+
+
+async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical() -> None:
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    processors: tuple[Processor[Any], ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
+
+    async def tell(topic: str, record: Any) -> None:
+        key = catalog.topic(topic).key_of(record)
+        await log.append([Outbound(topic=topic, partition=0, key=key, value=Codec().encode(record), headers=())])
+        for _ in range(3):  # with new tasks each time, which know only what their journals say
+            for processor in processors:
+                await task(processor, log).catch_up()
+
+    await tell("payments.observations.v1", sighting(Status.SETTLED, settled_at=at(3)))
+    flips = [DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED, DisputeStage.CHARGED_BACK]
+    for on, stage in enumerate(flips):
+        fact = replace(dispute("CB1", 100_00, 270 + on, stage), paytrace_transaction_id=PAYMENT)
+        await tell("settlement.inbox.v1", fact)
+        await tell("settlement.inbox.v1", fact)
+    refund = RequestGatewayCall(
+        wish_id="w1",
+        call_reference="SALDO-W-w1",
+        subject=f"payment/{PAYMENT}",
+        kind=WishKind.REFUND,
+        paytrace_transaction_id=PAYMENT,
+        abas_customer_id="70001",
+        amount_minor=100_00,
+        currency="USD",
+        occurred_at=at(9),
+    )
+    await tell("gateway.commands.v1", refund)
+
+    events = [Codec().decode(record.value) for record in log.records("payments.events.v1", 0)]
+    disputed = [event for event in events if isinstance(event, PaymentChargedBack | PaymentChargebackReversed)]
+    assert [event.amount_minor for event in disputed] == [100_00, 0, 100_00]
+    (answer,) = [Codec().decode(record.value) for record in log.records("gateway.inbox.v1", 0)]
+    assert isinstance(answer, GatewayCallRefused)
+    assert answer.code == "charged-back"
+    compared = await compare_agents(processors, log, Codec())
+    assert [one.what for one in compared if not one.is_identical] == []
