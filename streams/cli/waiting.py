@@ -68,7 +68,7 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     remedy = [f"    mend the cause in abas, then: saldo decide post-again {entry} --why ..."] if is_refused else []
     return [
         f"{entry}  {row['signed']} {row['currency']}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
-        f"    {why}: {row['detail']}",
+        f"    {why}: {row['detail'] or 'no detail'}",
         *remedy,
     ]
 
