@@ -25,9 +25,11 @@ SELECT
     countIf(term = 'unrecognized') AS unrecognized_count
 FROM
 (
-    SELECT term, minor, toString(currency) AS currency, money_at FROM rpt_money
+    SELECT term, minor, toString(currency) AS currency, value_on FROM rpt_money
     UNION ALL
-    SELECT 'unrecognized', toInt128(signed_minor), toString(currency), waiting_since FROM rpt_unrecognized_now
+    SELECT 'unrecognized', toInt128(signed_minor), toString(currency),
+        toDate32(toTimeZone(waiting_since, 'America/Los_Angeles'))
+    FROM rpt_unrecognized_now
 )
 GROUP BY day, currency
 ORDER BY day, currency

@@ -94,7 +94,7 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     )
     return [
         f"{entry}  {amount}  {customer}{named}, since {str(row['waiting_since'])[:10]}",
-        f"    {why}: {row['detail']}",
+        f"    {why}: {row['detail'] or 'no detail'}",
         *commands,
     ]
 

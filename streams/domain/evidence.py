@@ -41,7 +41,8 @@ def evidence(
     Ensures: the same two sides give the same lines; an item of which nothing is known to be open has no line about
              amounts.
     """
-    agrees, differs = _names(receipt, chosen, items)
+    named = named_invoices(receipt.invoice_number, {number_of(item) for item in items.values()})
+    agrees, differs = _names(receipt, chosen, items, named)
     foreign = [items[item_id] for item_id in chosen if items[item_id].currency != receipt.currency]
     if foreign:
         differs += [
@@ -54,16 +55,20 @@ def evidence(
         amount = Money(opens, receipt.currency)
         if opens == paid:
             agrees.append(f"open amount {amount}" if len(chosen) == 1 else f"sum of {len(chosen)} open items {amount}")
-            agrees += _only(receipt, chosen, items, available, together)
+            if together:
+                agrees.append(f"paid together by {', '.join(one.posting_reference for one in together)}")
+            elif not named:  # of a payment that names its invoice nobody asks whether others fit
+                agrees += _only(receipt, chosen, items, available)
         else:
             apart = Money(abs(opens - paid), receipt.currency)
             differs.append(f"pays {apart} {'less' if opens > paid else 'more'} than the {amount} open")
     return Evidence(tuple(agrees), tuple(differs))
 
 
-def _names(receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRecorded]) -> tuple[list[str], list[str]]:
+def _names(
+    receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRecorded], named: frozenset[str]
+) -> tuple[list[str], list[str]]:
     """What the payment's own text says of these invoices."""
-    named = named_invoices(receipt.invoice_number, [number_of(item) for item in items.values()])
     numbers = {number_of(items[item_id]) for item_id in chosen} - {""}
     agrees = [f"invoice {number}" for number in sorted(named & numbers)]
     differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
@@ -76,17 +81,9 @@ def _names(receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRe
 
 
 def _only(
-    receipt: Entry,
-    chosen: Sequence[str],
-    items: Mapping[str, OpenItemRecorded],
-    available: Mapping[str, int],
-    together: Sequence[Entry],
+    receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRecorded], available: Mapping[str, int]
 ) -> list[str]:
-    """Whether nothing else adds up as well; of a payment that names an invoice, that is not asked."""
-    if together:
-        return [f"paid together by {', '.join(one.posting_reference for one in together)}"]
-    if named_invoices(receipt.invoice_number, [number_of(item) for item in items.values()]):
-        return []
+    """Whether nothing else adds up as well."""
     amounts = [minor for item_id, minor in available.items() if items[item_id].currency == receipt.currency]
     if len(chosen) == 1:
         return ["the only open item of this amount"] if amounts.count(receipt.amount_minor) == 1 else []

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 from schemas.money import Money
 from schemas.records.identification import WaitingReason
@@ -137,8 +138,8 @@ class Matching:
             if receipt.owner not in self._held:
                 return Found(best, waits)
             waits = Waits(WaitingReason.RULED_OUT_BY_PERSON, self._left_to_a_person(receipt))
-        others = tuple(self._others(receipt, match, best))
-        return Found(None, waits, (best, *others)[:MOST_OPTIONS])
+        others = islice(self._others(receipt, match, best), MOST_OPTIONS - 1)
+        return Found(None, waits, (best, *others))
 
     def _left_to_a_person(self, receipt: Entry) -> str:
         out = sorted(item_id for owner, item_id in self._ruled_out if owner == receipt.owner and item_id in self._items)

@@ -66,7 +66,7 @@ class Office:
         return [row for row in found if row["waits_in"] == "receivables"]
 
     def wait_for_waiting(self, customer: str, *expected: tuple[str, int]) -> None:
-        """Until exactly these entries wait, each with so many options."""
+        """Until exactly these entries wait, each with so many suggestions."""
 
         def told() -> bool:
             found: dict[str, int] = {}
@@ -75,6 +75,11 @@ class Office:
             return found == dict(expected)
 
         wait_until(told, f"{expected} wait for {customer}")
+
+    def code(self, customer: str, invoice: str) -> str:
+        """The code of the suggestion of this invoice, as `saldo waiting` shows it."""
+        (found,) = [row for row in self.waiting(customer) if row["invoice_numbers"] == [invoice]]
+        return str(found["suggestion_code"])
 
     def documents(self, customer: str) -> dict[str, tuple[str, int]]:
         """abas' documents of a customer by reference: kind and amount."""
@@ -161,7 +166,8 @@ def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_
     office.wait_for_waiting("70001", ("PT501", 1))
     listed = done(saldo("waiting", "--customer", "70001"))
     assert "PT501  100.00 USD  customer 70001, names RE1" in listed
-    assert "1) RE1 100.00 USD   (fee-or-discount, " in listed
+    code = office.code("70001", "RE1")
+    assert f"    {code}  RE1 100.00 USD   (fee-or-discount, " in listed
     assert done(saldo("waiting", "--customer", "70001", "--format", "csv")).count("\n") == 2
 
     refused = saldo("decide", "write-off", "RE1", *WHY)
@@ -169,15 +175,23 @@ def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_
         1,
         "refused: nothing of invoice RE1 is paid, so there is no rest to write off\n",
     )
-    said = done(saldo("decide", "confirm", "501", *WHY))
+    which = saldo("decide", "confirm", "501", *WHY)
+    assert (which.exit_code, f"by --invoice: {code} (RE1 100.00 USD)" in which.err) == (2, True)
+    nobody = saldo("decide", "confirm", "501", code, "--why", "n/a", "--by", "mweber")
+    assert (nobody.exit_code, "--why 'n/a' is no reason" in nobody.err) == (2, True)
+    said = done(saldo("decide", "confirm", "501", code.lower(), *WHY))
     assert said.startswith("done, by mweber: customer called\n")
     assert "PT501: 100.00 USD belongs to invoice RE1" in said
     office.wait_for_documents("70001", PT501=("receipt", 100_00))
     assert office.open_minor("RE1") == 3_00
 
     office.wait_for_posted("PT501")
-    again = saldo("decide", "confirm", "PT501", *WHY)
-    assert (again.exit_code, "PT501 does not wait" in again.err) == (2, True)
+    for again in (("--invoice", "re1"), (code,)):
+        outcome = saldo("decide", "confirm", "PT501", *again, "--why", "customer called", "--by", "second")
+        assert (outcome.exit_code, outcome.err) == (1, "")
+        assert outcome.out.startswith("refused: PT501 is posted already; unmatch it first; mweber decided confirm at ")
+    unknown = saldo("decide", "confirm", "PT501", "22222", *WHY)
+    assert (unknown.exit_code, "22222 is no suggestion for PT501" in unknown.err) == (2, True)
     office.show_items()
     above = saldo("decide", "write-off", "RE1", "--amount", "3.01", *WHY)
     assert (above.exit_code, above.out) == (1, "refused: invoice RE1 has 3.00 USD left\n")
@@ -187,7 +201,7 @@ def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_
 
     wait_until(lambda: "written off in abas" in saldo("explain", "RE1").out, "the write-off is projected")
     told = saldo("explain", "501").out
-    assert "suggested, option 1 of 1: 100.00 USD for invoice RE1" in told
+    assert f"suggested, {code}, 1 of 1: 100.00 USD for invoice RE1" in told
     assert "agrees:  invoice RE1" in told
     assert "differs: pays 3.00 USD less than the 103.00 USD open" in told
     assert "mweber decided confirm: customer called" in told
@@ -229,7 +243,30 @@ def test_a_payment_of_two_invoices_is_posted_unseen_and_a_tie_is_not(office: Off
     assert sorted(minor for _, minor in posted.values()) == [40_00, 60_00]
     assert set(posted) == {"PT701S1", "PT701S2"}
     which = saldo("decide", "confirm", "702", *WHY)
-    assert (which.exit_code, "say which with --option" in which.err) == (2, True)
-    done(saldo("decide", "reject", "702", "--option", "1", *WHY))
-    # What is left after that is the only one, so it is certain.
+    assert (which.exit_code, "name one suggestion by its code" in which.err) == (2, True)
+    first, second = (office.code("70003", invoice) for invoice in ("RZ", "RW"))
+    done(saldo("decide", "reject", "702", first, *WHY))
+    # A no to one is not a yes to the other: it stays a suggestion, under the same code.
+    office.wait_for_waiting("70003", ("PT702", 1))
+    assert office.code("70003", "RW") == second
+    assert office.documents("70003") == posted
+    gone = saldo("decide", "confirm", "702", first, *WHY)
+    assert (gone.exit_code, "was ruled out; mweber decided reject at" in gone.out) == (1, True)
+    done(saldo("decide", "confirm", "702", second, *WHY))
     office.wait_for_documents("70003", **posted, PT702=("receipt", 55_00))
+
+
+@pytest.mark.timeout(400)
+def test_a_refused_document_is_posted_again_and_all_that_was_decided_comes_back_identical(office: Office) -> None:
+    seeded(office, "70004", RP="80.00")
+    office.abas.faults(closed_periods=["2026-11"])
+    office.paid("801", 80_00, "RP", "70004")
+    wait_until(lambda: [row["reason"] for row in office.waiting("70004")] == ["POSTING_REFUSED"], "abas refuses it")
+    office.abas.faults(closed_periods=[])
+    done(saldo("decide", "post-again", "PT801", *WHY))
+    office.wait_for_documents("70004", PT801=("receipt", 80_00))
+    office.wait_for_posted("PT801")
+    rebuilt = saldo("rebuild", "--no-tables")
+    assert rebuilt.exit_code == 0, rebuilt.out + rebuilt.err
+    assert "Everything came back identical" in rebuilt.out
+    assert "DIFFERS" not in rebuilt.out

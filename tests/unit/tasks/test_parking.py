@@ -118,6 +118,33 @@ async def test_discarding_the_first_lets_the_rest_be_replayed() -> None:
     assert [(event.offset, event.requested_by, event.reason) for event in discarded] == [(0, "dana", "noise")]
 
 
+@pytest.mark.parametrize(
+    ("by", "why"), [("", "noise"), ("dana", ""), ("dana", "test"), ("x", "noise"), ("dana", "\u200b")]
+)
+async def test_a_request_without_a_name_or_a_reason_does_nothing_and_is_parked_with_the_remedy(
+    by: str, why: str
+) -> None:
+    lab = Lab()
+    await lab.task.advance(lab.write(refund("p", "r1", 13)))
+    nameless = {"requested_by": by, "reason": why}
+    requests = [replace(discard(b"p", 0), **nameless), replace(replay(b"p"), **nameless)]
+    await lab.task.advance([lab.write_record(request) for request in requests])
+    refused = letters(lab)[1:]
+    assert [(letter.offset, letter.behind) for letter in refused] == [(1, 0), (2, 0)]
+    assert all("names nobody" in one.message or "is no reason" in one.message for one in refused)
+    assert lab.task.progress is not None
+    assert lab.task.progress.parked == {b"p": (0, 1, 2)}
+    # A request that says who and why takes the refused ones along; they still do nothing.
+    mended = lab.new_task(MemoryStore(), decide_mended)
+    await mended.advance([lab.write_record(replay(b"p"))])
+    assert mended.progress is not None
+    assert mended.progress.parked == {}
+    assert applied(lab) == ["r1"]
+    # Where nothing is parked, a nameless request stops nobody.
+    await mended.advance([lab.write_record(replace(replay(b"q"), **nameless)), *lab.write(refund("q", "r2"))])
+    assert applied(lab) == ["r1", "r2"]
+
+
 async def test_discarding_what_is_not_parked_is_silence() -> None:
     lab = Lab()
     await lab.task.advance([lab.write_record(discard(b"p", 77))])
