@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from projections.reports import Answer
 
 _UNDOES_A_MATCH = re.compile(r"U\d+$")
+_VOIDS_A_REFUND = re.compile(r"V(-\d+)?(S\d+)*$")
 _REASONS_OF_ABAS = frozenset({"POSTING_IN_PROGRESS"})
 
 
@@ -36,7 +37,9 @@ def commands(row: dict[str, Any]) -> list[str]:
         return []
     takes_back = str(row["signed"]).startswith("-")
     names = _of_reversal(row["reason"], reference) if takes_back else _of_receipt(row)
-    moves = [] if _UNDOES_A_MATCH.search(reference) or not names else [_assign(payment)]
+    # What belongs to another transaction's payment goes with that payment.
+    is_own = row["reason"] == "REFUND_WITHOUT_PAYMENT" if takes_back else not _VOIDS_A_REFUND.search(reference)
+    moves = [_assign(payment)] if names and is_own else []
     return [*(_SHAPES[name].format(reference=reference) for name in names), *moves]
 
 

@@ -83,6 +83,8 @@ class Rooms:
     poison: float = 0.0
     log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), PARTITIONS)))
     seen: dict[tuple[str, int], int] = field(default_factory=dict)
+    told: list[tuple[str, int]] = field(default_factory=list)
+    moved_to: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         abas = post_to_abas(Abas(self.dice, 6))
@@ -296,13 +298,18 @@ def handed_over(number: int) -> HandToFinance:
 def somebody_decides(rooms: Rooms, minute: int) -> None:
     """A command of a person, which may well be refused."""
     dice = rooms.dice
-    number = dice.randrange(1, 25)
-    payment = dice.choice([f"1{number}", f"1{number}", f"8{number}"])
-    customer, other = f"7000{dice.choice([number % 6, dice.randrange(6)])}", f"7000{dice.randrange(6)}"
-    who = {"command_id": f"c{minute}", "decided_by": "dana", "reason": "letter", "occurred_at": at(minute)}
+    payment, number = dice.choice(rooms.told or [("11", 1)])
+    customer, other = rooms.moved_to.get(payment, f"7000{number % 6}"), f"7000{dice.randrange(6)}"
+    who: dict[str, Any] = {
+        "command_id": f"c{minute}",
+        "decided_by": "dana",
+        "reason": "letter",
+        "occurred_at": at(minute),
+    }
     refund = {**who, "abas_customer_id": customer, "posting_reference": f"PT8{number}"}
     match dice.randrange(7):
         case 0 | 1 | 2:
+            rooms.moved_to[payment] = other
             asked_ = ReassignPayment(
                 **who, abas_customer_id=customer, paytrace_transaction_id=payment, to_customer_id=other
             )
@@ -385,6 +392,7 @@ def sold(rooms: Rooms, number: int, minute: int, status: Status, *, extra: int =
 
 def told(rooms: Rooms, payment: str, number: int, minute: int, status: Status, kind: Kind, amount: int) -> None:
     """One sighting; payments are created on different days, so each day has its own bridge."""
+    rooms.told.append((payment, number))
     seen = sighting(status, amount, minute=minute, kind=kind, payment=payment, invoice=f"RE-{number}", vault=None)
     rooms.write("payments.observations.v1", replace(seen, created_at=at(24 * 60 * (number % 5) + number)))
 
