@@ -38,6 +38,9 @@ WORDS: Mapping[str, str] = {
     "PostingRefused": "refused by abas",
     # what was decided
     "ON_ACCOUNT": "put on account",
+    "REFUND_ON_ACCOUNT": "put a refund on account",
+    "HAND_OVER": "hand over to finance",
+    "REASSIGN": "reassign to another customer",
 }
 _CODE = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _NAME = re.compile(r"^(?:[A-Z][a-z0-9]+){2,}$")

@@ -77,6 +77,10 @@ def _what(row: dict[str, Any]) -> str:
             return f"match of {amount} undone{': ' if row['detail'] else ''}{row['detail']}"
         case "EntryPutOnAccount":
             return f"{amount} goes to the customer's account"
+        case "EntryMoved":
+            return f"{amount} goes {row['detail']}"
+        case "EntryHandedOver":
+            return f"{amount} {row['detail']}"
         case "RefundMatched":
             return f"refund of {amount} linked to its payment, by rule {row['rule']}"
         case "RestWriteOffRequested":

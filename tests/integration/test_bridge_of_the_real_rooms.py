@@ -264,10 +264,18 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     await rooms.settle()
     for number in range(1, 25):
         rooms.write("receivables.inbox.v1", handed_over(number))
+        await rooms.step()
+    for payment, number in sorted(set(rooms.told)):
+        rooms.write("receivables.inbox.v1", reassigned(payment, f"7000{number % 6}"))
+        await rooms.step()
+        if number % 8 == 0:
+            project(engine, rooms.news())
+            assert unexplained(engine) == []
     await rooms.settle()
     project(engine, rooms.news())
     assert_closed(engine)
-    assert seen | terms(engine) >= {"captured", "refunded", "posted", "waiting", "on_the_way", "handed_over"}
+    assert seen | terms(engine) >= {"captured", "refunded", "posted", "waiting", "on_the_way"}
+    assert poison or "handed_over" in terms(engine)
     moved = "SELECT count() FROM fct_entries FINAL WHERE record_type = 'EntryMoved' AND moved_to = abas_customer_id"
     ((count,),) = engine.rows(moved)
     assert int(count) > 10
@@ -282,6 +290,18 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     # One row for each movement that waits for its payer, however many tokens were asked.
     twice = "SELECT movement_id FROM rpt_movements_now GROUP BY movement_id HAVING count() > 1"
     assert engine.rows(twice) == []
+
+
+def reassigned(payment: str, customer: str) -> ReassignPayment:
+    return ReassignPayment(
+        command_id=f"r{payment}",
+        abas_customer_id=customer,
+        paytrace_transaction_id=payment,
+        to_customer_id="70009",
+        decided_by="dana",
+        reason="letter",
+        occurred_at=at(MINUTES),
+    )
 
 
 def handed_over(number: int) -> HandToFinance:
