@@ -89,8 +89,8 @@ def remember_customer(
 ) -> None:
     """Let a reference stand for one customer.
 
-    Whatever abas says of it. Overrules what was remembered before. Payments that wait for this reference go to the customer at once; those that
-    have a customer keep it.
+    Whatever abas says of it. Overrules what was remembered before. Payments that wait for this reference go to the
+    customer at once; those that have a customer keep it.
     """
     _must_be_known(customer, unknown_customer)
     _remember(_reference(reference), customer, by, why, wait_s, bootstrap_servers, schema_registry_url)
@@ -167,7 +167,8 @@ def hand_to_finance(
 ) -> None:
     """Leave a refund to finance, for ever.
 
-    Another reversal, too. Nothing is posted. It stays in the bridge as handed over; `saldo report handed_to_finance` lists it.
+    Another reversal, too. Nothing is posted. It stays in the bridge as handed over; `saldo report handed_to_finance`
+    lists it.
     """
     from schemas.records.receivables import HandToFinance
 
