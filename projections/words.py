@@ -49,6 +49,9 @@ WORDS: Mapping[str, str] = {
     "PostingRefused": "refused by abas",
     # what was decided
     "ON_ACCOUNT": "put on account",
+    "REFUND_ON_ACCOUNT": "put a refund on account",
+    "HAND_OVER": "hand over to finance",
+    "REASSIGN": "reassign to another customer",
 }
 # What a person can do about a transaction that PayTrace holds in words or amounts that can't be read.
 UNRECOGNIZED_REMEDY = (

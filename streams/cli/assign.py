@@ -87,10 +87,10 @@ def remember_customer(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Let a reference stand for one customer, whatever abas says of it.
+    """Let a reference stand for one customer.
 
-    Overrules what was remembered before. Payments that wait for this reference go to the customer at once; those that
-    have a customer keep it.
+    Whatever abas says of it. Overrules what was remembered before. Payments that wait for this reference go to the
+    customer at once; those that have a customer keep it.
     """
     _must_be_known(customer, unknown_customer)
     _remember(_reference(reference), customer, by, why, wait_s, bootstrap_servers, schema_registry_url)
@@ -104,9 +104,9 @@ def forget_customer(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Forget for whom a reference stands; what abas says counts again.
+    """Forget for whom a reference stands.
 
-    Payments that went to the customer stay there.
+    What abas says counts again. Payments that went to the customer stay there.
     """
     from schemas.records.identification import ForgetReference
 
@@ -147,7 +147,7 @@ def refund_on_account(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Post a refund to the customer's account; it takes no receipt back."""
+    """Post a refund without a payment."""
     from schemas.records.receivables import PutRefundOnAccount
 
     row = _reversal(refund)
@@ -165,9 +165,10 @@ def hand_to_finance(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Leave a refund or another reversal to finance, for ever.
+    """Leave a refund to finance, for ever.
 
-    Nothing is posted. It stays in the bridge as handed over; `saldo report handed_to_finance` lists it.
+    Another reversal, too. Nothing is posted. It stays in the bridge as handed over; `saldo report handed_to_finance`
+    lists it.
     """
     from schemas.records.receivables import HandToFinance
 

@@ -97,6 +97,10 @@ def _what(row: dict[str, Any]) -> str:
             return f"{what} waits, {in_words(row['reason'])}: {row['detail']}"
         case "PaymentStatusRecognized":
             return "could be read, as of this observation"
+        case "EntryMoved":
+            return f"{amount} goes {row['detail']}"
+        case "EntryHandedOver":
+            return f"{amount} {row['detail']}"
         case "RefundMatched":
             return f"refund of {amount} linked to its payment, by rule {row['rule']}"
         case "RestWriteOffRequested":

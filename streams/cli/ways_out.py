@@ -19,6 +19,7 @@ _REMEDIES = {
     "payments": UNRECOGNIZED_REMEDY,
     "disputes": "no document takes it out of abas: book it there by hand; it waits until the dispute is won",
 }
+_VOIDS_A_REFUND = re.compile(r"V(-\d+)?(S\d+)*$")
 _REASONS_OF_ABAS = frozenset({"POSTING_IN_PROGRESS"})
 
 
@@ -47,7 +48,9 @@ def commands(row: dict[str, Any]) -> list[str]:
         return []
     takes_back = str(row["signed"]).startswith("-")
     names = _of_reversal(row["reason"], reference) if takes_back else _of_receipt(row)
-    moves = [] if _UNDOES_A_MATCH.search(reference) or not names else [_assign(payment)]
+    # What belongs to another transaction's payment goes with that payment.
+    is_own = row["reason"] == "REFUND_WITHOUT_PAYMENT" if takes_back else not _VOIDS_A_REFUND.search(reference)
+    moves = [_assign(payment)] if names and is_own else []
     return [*(_SHAPES[name].format(reference=reference) for name in names), *moves]
 
 

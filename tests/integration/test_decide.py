@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from projections.reader import connect_endpoint
 from schemas.records.identification import Movement
 from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
-from tests.support.builders import identified
+from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
 from tests.support.cli import Outcome, saldo
 from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
@@ -270,3 +270,29 @@ def test_a_refused_document_is_posted_again_and_all_that_was_decided_comes_back_
     assert rebuilt.exit_code == 0, rebuilt.out + rebuilt.err
     assert "Everything came back identical" in rebuilt.out
     assert "DIFFERS" not in rebuilt.out
+
+
+@pytest.mark.timeout(400)
+def test_a_payer_is_named_remembered_and_corrected_after_posting(office: Office) -> None:
+    seeded(office, "70071", RE71="55.00")
+    seeded(office, "70072", RE72="55.00")
+    nameless = replace(to_identify("none:571", payment="571", amount_minor=55_00), invoice_number=None)
+    produce(office.bootstrap, [outbound("identification.inbox.v1", nameless)])
+    wait_until(lambda: "saldo decide assign-customer 571" in saldo("waiting").out, "the payment waits for its payer")
+    unknown = saldo("decide", "assign-customer", "571", "99999", *WHY)
+    assert (unknown.exit_code, "--unknown-customer" in unknown.err) == (2, True)
+
+    said = done(saldo("decide", "assign-customer", "571", "70071", "--remember", *WHY))
+    assert "55.00 USD (captured) belongs to customer 70071" in said
+    assert "vault:acme stands for customer 70071 from now on" in said
+    office.wait_for_documents("70071", PT571=("receipt", 55_00))
+    office.wait_for_posted("PT571")
+
+    done(saldo("decide", "assign-customer", "571", "70072", *WHY))
+    office.wait_for_documents("70072", PT571A1=("receipt", 55_00))
+    assert office.documents("70071") == {"PT571": ("receipt", 55_00), "PT571U1": ("reversal", 55_00)}
+    office.wait_for_posted("PT571A1")
+    again = saldo("decide", "assign-customer", "PT571A1", "70072", *WHY)
+    assert (again.exit_code, "is with customer 70072 already" in again.err) == (2, True)
+    assert "vault:acme" in done(saldo("report", "remembered_payers"))
+    done(saldo("decide", "forget-customer", "vault:acme", *WHY))

@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from schemas.records.identification import CustomerReferenced, OpenItemReferenced
+from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.receivables import (
     ConfirmMatch,
+    HandToFinance,
+    MatchRefund,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RejectMatch,
     SplitEntry,
     UndoWriteOff,
@@ -284,6 +288,72 @@ def paid_in_another_currency() -> Sequence[Told]:
     ]
 
 
+def vault_customer_known_late() -> Sequence[Told]:
+    """The payment of yesterday gets its invoice, though its customer became known after it waited."""
+    return [
+        seen(Status.PENDING_SETTLEMENT, minute=1, payment="1"),
+        known_by_vault(minute=2),
+        seen(Status.PENDING_SETTLEMENT, minute=3, payment="2"),
+        *invoiced("i1", 100_00, "RE-1", minute=4),
+    ]
+
+
+def reassigned_after_posting() -> Sequence[Told]:
+    """A parent company paid its subsidiary's invoice; the void of the payment follows the money."""
+    subsidiary = "70002"
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        *invoiced("i2", 100_00, "RE-2", customer=subsidiary),
+        seen(Status.PENDING_SETTLEMENT, minute=1, invoice="RE-1", vault="acme"),
+        (PAYERS, CustomerReferenced(token=vault_token("acme"), abas_customer_id=subsidiary, observed_at=at(2))),
+        decided(ReassignPayment, 3, paytrace_transaction_id=PAYMENT, to_customer_id=subsidiary),
+        seen(Status.VOIDED, minute=6, invoice="RE-1", vault="acme"),
+    ]
+
+
+def assigned_and_remembered() -> Sequence[Told]:
+    """A person names the payer of a payment without reference to anything that abas knows, for the next one too."""
+    told = {"decided_by": "mweber", "reason": "customer called"}
+    assigned = AssignCustomer(
+        command_id="assign",
+        payment_token="payment:1",
+        paytrace_transaction_id="1",
+        abas_customer_id=CUSTOMER,
+        occurred_at=at(2),
+        **told,
+    )
+    remembered = RememberReference(
+        command_id="remember", token=vault_token("acme"), abas_customer_id=CUSTOMER, occurred_at=at(3), **told
+    )
+    return [
+        *invoiced("i1", 100_00, "RE-1"),
+        *invoiced("i2", 80_00, "RE-2"),
+        seen(Status.PENDING_SETTLEMENT, minute=1, payment="1", invoice=None),
+        (PAYERS, assigned),
+        (PAYERS, remembered),
+        seen(Status.PENDING_SETTLEMENT, 80_00, minute=4, payment="2", invoice=None),
+    ]
+
+
+def refunds_without_payment() -> Sequence[Told]:
+    """One is matched by hand, one goes on account, one to finance, whose void cancels out with it."""
+
+    def refunded(payment: str, minor: int, minute: int, status: Status = Status.PENDING_SETTLEMENT) -> Told:
+        return seen(status, minor, kind=Kind.REFUND, payment=payment, minute=minute, invoice=None)
+
+    return [
+        *sale_posted(),
+        known_by_vault(minute=4),
+        refunded("9001", 30_00, 10),
+        refunded("9002", 20_00, 11),
+        refunded("9003", 10_00, 12),
+        decided(MatchRefund, 13, posting_reference="PT9001", payment_id=PAYMENT),
+        decided(PutRefundOnAccount, 14, posting_reference="PT9002"),
+        decided(HandToFinance, 15, posting_reference="PT9003"),
+        refunded("9003", 10_00, 16, Status.VOIDED),
+    ]
+
+
 def deposit_of_a_batch() -> Sequence[Told]:
     refund = seen(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9001", minute=11, settled_at=at(3), batch=17)
     deposit = bank("b1", 70_00, TODAY + 1, 17, seen=TODAY)
@@ -354,6 +424,10 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     tie_rejected_in_part,
     two_people_decide_at_once,
     paid_in_another_currency,
+    vault_customer_known_late,
+    reassigned_after_posting,
+    assigned_and_remembered,
+    refunds_without_payment,
     deposit_of_a_batch,
     chargeback_after_posting,
     chargeback_that_flips,
