@@ -32,7 +32,7 @@ from tests.support.projecting import project
 OBSERVATIONS = "payments.observations.v1"
 EVENTS = "payments.events.v1"
 # Records of each type and topic; 200 make a run of two minutes, and nothing more was found with them.
-POISON = int(os.environ.get("SALDO_TEST_POISON", "12"))
+POISON = int(os.environ.get("SALDO_TEST_POISON", "6"))
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 VALUES = {
     "paytrace_transaction_id": "395970002",
