@@ -96,7 +96,7 @@ def currencies() -> frozenset[str]:
     for territory, uses in get_global("territory_currencies").items():
         if territory != "ZZ":
             found |= {code for code, _, end, _ in uses if end is None or date(*end) >= _CENTURY}
-    return frozenset(found)
+    return frozenset(found - {"XXX", "XTS"})
 
 
 def is_currency(code: Any) -> bool:

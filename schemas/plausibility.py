@@ -40,15 +40,11 @@ UNKNOWN_DAYS = frozenset({date(1969, 12, 31), date(1970, 1, 1)})
 # What Avro's int and ClickHouse's Int32 hold; fastavro writes and reads more without a word.
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 _INT64 = (-(1 << 63), (1 << 63) - 1)
-# Ours have some ten characters, the longest of others that we know 250; a Kafka key may have 1,024 bytes.
-LONGEST_ID = 4_096
-# Half of the smallest topic's record; what is longer than a record is refused by its size.
-LONGEST_TEXT = 1 << 19
 _SHOWN = 40
 # Texts are lines of people and of JSON, so tab and line ends are fine. NUL ends a text in half of all libraries, and
-# the others drive a terminal. A lone surrogate can't be written as UTF-8.
+# the others drive a terminal. A lone surrogate can't be written as UTF-8. How long a text may be follows from what a
+# topic and a key take (streams/tasks/records.py, refuse_too_large), which every door asks as well.
 _BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_ID_FIELD = re.compile(r"(_id|_ids|_number|_numbers|_reference|_references|token|tokens|_account|_version|^merchant)$")
 _COUNTER = re.compile(r"(_count|_number|^version|^rule_version|^offset|^position|^partition|^behind)$")
 _NEVER_NEGATIVE = re.compile(r"\b(never|not) negative\b")
 _SETTLEMENT_ACCOUNT = "settlement_account"
@@ -125,7 +121,6 @@ class _Rules:
     currencies: _Getter
     accounts: _Getter
     keys: _Getter
-    ids: _Getter
     texts: _Getter
     lists: _Getter
     number_lists: _Getter
@@ -156,17 +151,12 @@ class _Rules:
                 return False
         if not all(self.keys(record)) or any(self.rare(record)):
             return False
-        ids = [text for text in self.ids(record) if text]
-        for texts in self.lists(record):
-            ids += texts or ()
-        joined, text = "".join(ids), "".join([text for text in self.texts(record) if text])
+        texts = [text for text in self.texts(record) if text]
+        for listed in self.lists(record):
+            texts += listed or ()
+        text = "".join(texts)
         # No control character is printable; what else is not (an end of line, a no-break space) is looked at closely.
-        return (
-            len(joined) <= LONGEST_ID
-            and len(text) <= LONGEST_TEXT
-            and joined.isprintable()
-            and (text.isprintable() or _BAD_CHARACTER.search(text) is None)
-        )
+        return text.isprintable() or _BAD_CHARACTER.search(text) is None
 
     def findings(self, record: Any) -> Iterator[Finding]:
         for field, judge in self.judges:
@@ -175,7 +165,7 @@ class _Rules:
                 continue
             if isinstance(value, Mapping):
                 for key, item in value.items():
-                    yield from _judged(f"{field} key", key, _text_judge(field))
+                    yield from _judged(f"{field} key", key, _text_judge())
                     yield from _judged(f"{field}[{str(key)[:_SHOWN]!r}]", item, judge)
             elif isinstance(value, tuple | list):
                 for index, item in enumerate(value):
@@ -222,7 +212,7 @@ def _rules(name: str) -> _Rules:
 
 
 _GROUPS = (
-    *("numbers", "instants", "days", "currencies", "accounts", "keys", "ids", "texts"),
+    *("numbers", "instants", "days", "currencies", "accounts", "keys", "texts"),
     *("lists", "number_lists", "rare"),
 )
 
@@ -252,9 +242,9 @@ def _rule(field: Mapping[str, Any], *, is_key: bool) -> tuple[str, _Judge | None
         case "string" if name == _SETTLEMENT_ACCOUNT:
             return "accounts", _settlement_account_judge
         case "string" if nested:
-            return "lists" if kind["type"] == "array" else "rare", _text_judge(name)
+            return "lists" if kind["type"] == "array" else "rare", _text_judge()
         case "string":
-            return "ids" if is_key or _ID_FIELD.search(name) else "texts", _text_judge(name, is_key=is_key)
+            return "texts", _text_judge(is_key=is_key)
         case "int" | "long":
             group = "numbers" if not nested else "number_lists" if kind["type"] == "array" else "rare"
             return group, _number_judge(name, inner, doc)
@@ -332,17 +322,13 @@ def _settlement_account_judge(account: str) -> str | None:
     merchant, _, code = account.rpartition("/")
     if not merchant or code not in currencies():
         return "write <merchant>/<currency> with a currency code of ISO 4217, such as main/USD"
-    return _text_judge(_SETTLEMENT_ACCOUNT, is_key=True)(account)
+    return _text_judge(is_key=True)(account)
 
 
-def _text_judge(name: str, *, is_key: bool = False) -> _Judge:
-    most = LONGEST_ID if _ID_FIELD.search(name) else LONGEST_TEXT
-
+def _text_judge(*, is_key: bool = False) -> _Judge:
     def judge(text: str) -> str | None:
         if is_key and not text:
             return "it is the key of the record and must not be empty"
-        if len(text) > most:
-            return f"{most} characters are the most"
         if _BAD_CHARACTER.search(text):
             return "leave control characters out (NUL, escape and their like; tab and line ends are fine)"
         return None

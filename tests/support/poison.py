@@ -1,0 +1,76 @@
+"""Records that Avro takes and money cannot be: the examples of the contract with extreme values in some fields."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+from schemas import catalog
+from tests.support.examples import example
+
+SEED = 20261129
+TEXTS = (
+    "",
+    " ",
+    "usd",
+    "USD",
+    "XXX",
+    "US DOLLAR",
+    "\x00",
+    "a\x1b[31m",
+    "caf\u00e9\u2028\u200b",
+    "x" * 5_000,
+    "main/usd",
+)
+LONGS = (-(1 << 63), (1 << 63) - 1, -1, 0, 1, 12_500, 10**15, 10**15 + 1)
+INTS = (-(1 << 31), (1 << 31) - 1, -1, 0, 1, 999)
+INSTANTS = tuple(datetime(year, 1, 1, tzinfo=UTC) for year in (1, 1900, 1970, 1999, 2000, 2099, 2100, 9999))
+DAYS = tuple(date(year, 12, 31) for year in (1, 1899, 1969, 1999, 2000, 2099, 2149, 2299, 9999))
+
+
+def poisoned(name: str, count: int) -> Iterator[Any]:
+    """So many records of one type, the same at each call; some are plausible all the same."""
+    dice = random.Random(f"{SEED}/{name}")
+    plain = example(name)
+    hints = get_type_hints(type(plain))
+    fields = {field["name"]: field["type"] for field in catalog.latest(name).schema["fields"]}
+    for _ in range(count):
+        chosen = dice.sample(sorted(fields), k=min(len(fields), dice.choice((1, 1, 1, 2, 3, len(fields)))))
+        values = {field: _value(dice, fields[field], hints[field]) for field in chosen}
+        yield replace(plain, **values)
+
+
+def _value(dice: random.Random, avro: Any, hint: Any) -> Any:
+    if isinstance(avro, list):
+        avro = dice.choice(avro)
+        hint = next((kind for kind in getattr(hint, "__args__", (hint,)) if kind is not type(None)), hint)
+    kind = avro if isinstance(avro, str) else avro.get("logicalType") or avro["type"]
+    match kind:
+        case "null":
+            return None
+        case "enum":
+            symbol = dice.choice(avro["symbols"])
+            return hint(symbol) if isinstance(hint, type) and issubclass(hint, StrEnum) else symbol
+        case "array":
+            return tuple(_value(dice, avro["items"], None) for _ in range(dice.randrange(4)))
+        case "map":
+            return {dice.choice(TEXTS): _value(dice, avro["values"], None) for _ in range(dice.randrange(3))}
+        case "bytes":
+            return dice.choice((b"", b"\x00\xff", b"x" * 2_000))
+        case "boolean":
+            return dice.choice((True, False))
+        case _:
+            return dice.choice(_EXTREMES[kind])
+
+
+_EXTREMES: dict[str, tuple[Any, ...]] = {
+    "string": TEXTS,
+    "long": LONGS,
+    "int": INTS,
+    "timestamp-micros": INSTANTS,
+    "date": DAYS,
+}

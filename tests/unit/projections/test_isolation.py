@@ -1,0 +1,232 @@
+"""One record that a table does not take is set aside; the batch, the reports and the positions go on without it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from projections import reports
+from projections.batch import Batch
+from projections.client import Store
+from projections.errors import QueryRefused
+from projections.flush import flush
+from projections.positions import load_progress
+from projections.reading import Incoming
+from projections.tables import FACT_TABLES
+from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
+from projections.tables.table import Table
+from projections.topics import projected_topics
+from schemas import catalog
+from schemas.codec import Codec, Record
+from schemas.envelope import SourcePosition
+from tests.support.examples import example
+from tests.support.poison import poisoned
+from tests.support.projecting import project
+
+OBSERVATIONS = "payments.observations.v1"
+EVENTS = "payments.events.v1"
+# Records of each type and topic; 200 make a run of two minutes, and nothing more was found with them.
+POISON = int(os.environ.get("SALDO_TEST_POISON", "6"))
+NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+VALUES = {
+    "paytrace_transaction_id": "395970002",
+    "id": "395970002",
+    "number": "RE-100451",
+    "day": "2026-11-20",
+}
+CODEC = Codec()
+
+
+class AsTold(Codec):
+    """The codec of a Saldo without rules: what a store may hold from before, or from a direct insert."""
+
+    def decode(self, value: bytes | None) -> Record:
+        return self.decode_as_told(value)
+
+
+def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Incoming:
+    return Incoming(
+        topic=topic,
+        partition=0,
+        offset=offset,
+        key=b"k",
+        value=CODEC.encode_as_told(record),
+        headers=(),
+        timestamp_ms=1_764_000_000_000,
+    )
+
+
+def sightings(count: int) -> list[Incoming]:
+    return [
+        message(example("TransactionObserved", paytrace_transaction_id=str(number)), number) for number in range(count)
+    ]
+
+
+def breaking(change: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[Table, ...]:
+    """All tables, of which one makes rows that do not fit for the transactions 3 and 6."""
+
+    def spoiled(record: Any, at: Any) -> tuple[Any, ...]:
+        rows = FCT_OBSERVATIONS.project(record, at)
+        if record.paytrace_transaction_id in ("3", "6"):
+            return tuple(change(dict(row)) for row in rows)
+        return rows
+
+    return tuple(replace(table, project=spoiled) if table is FCT_OBSERVATIONS else table for table in FACT_TABLES)
+
+
+def unable(_: dict[str, Any]) -> dict[str, Any]:
+    raise RuntimeError("a defect of this projection")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda row: row | {"amount_minor": 1 << 63}, "amount_minor"),
+        (lambda row: row | {"amount_minor": -(1 << 70)}, "amount_minor"),
+        (lambda row: row | {"amount_minor": "much"}, "invalid literal"),
+        (lambda row: row | {"currency": "\ud800"}, "surrogates not allowed"),
+        (lambda row: row | {"currency": None}, "currency"),
+        (lambda row: row | {"created_at": "yesterday"}, ""),
+        (lambda row: {"no": "such column"}, "KeyError"),
+        (unable, "RuntimeError: a defect of this projection"),
+    ],
+)
+def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
+    store: Store, change: Callable[[dict[str, Any]], dict[str, Any]], reason: str
+) -> None:
+    batch = Batch({}, CODEC, breaking(change))
+    for incoming in sightings(8):
+        batch.add(incoming)
+    flush(store, batch)
+    stored = store.rows("SELECT source_offset FROM fct_observations FINAL ORDER BY source_offset")
+    assert [offset for (offset,) in stored] == [0, 1, 2, 4, 5, 7]
+    aside = store.rows("SELECT source_offset, error_type, message FROM fct_unreadable FINAL ORDER BY source_offset")
+    assert [(offset, kind) for offset, kind, _ in aside] == [(3, "NotStored"), (6, "NotStored")]
+    assert all("fct_observations" in text and reason in text for _, _, text in aside)
+    assert store.rows("SELECT count() FROM fct_records FINAL") == [(8,)]
+    assert load_progress(store)[OBSERVATIONS, 0].next_offset == 8
+    assert int(reports.answer_of(store.query(reports.NOT_SHOWN)).rows[0][0]) == 2
+
+
+class AwayStore(Store):
+    """A store that takes no row, for a reason that is no record's fault."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        QueryRefused("Code: 243. DB::Exception: no space left", code="NOT_ENOUGH_SPACE"),
+        ConnectionRefusedError("no server"),
+    ],
+)
+def test_a_store_that_is_away_is_blamed_on_no_record(store: Store, error: Exception) -> None:
+    batch = Batch({}, CODEC)
+    for incoming in sightings(4):
+        batch.add(incoming)
+    with pytest.raises(type(error)):
+        flush(AwayStore(error), batch)
+    assert load_progress(store) == {}
+    flush(store, batch)
+    assert store.rows("SELECT count() FROM fct_unreadable FINAL") == [(0,)]
+    assert store.rows("SELECT count() FROM fct_observations FINAL") == [(4,)]
+
+
+def test_a_missing_table_is_blamed_on_no_record(store: Store) -> None:
+    tables = tuple(replace(table, name="fct_gone") if table is FCT_OBSERVATIONS else table for table in FACT_TABLES)
+    batch = Batch({}, CODEC, tables)
+    batch.add(sightings(1)[0])
+    with pytest.raises(KeyError):
+        flush(store, batch)
+    assert load_progress(store) == {}
+
+
+def test_what_cannot_be_true_becomes_a_row_that_says_so(store: Store) -> None:
+    told = [
+        example("TransactionObserved", paytrace_transaction_id="1", currency="usd"),
+        example("TransactionObserved", paytrace_transaction_id="2", amount_minor=-(1 << 63)),
+        example("TransactionObserved", paytrace_transaction_id="3"),
+    ]
+    project(store, [message(record, offset) for offset, record in enumerate(told)])
+    aside = store.rows("SELECT source_offset, error_type, message FROM fct_unreadable FINAL ORDER BY source_offset")
+    assert [(offset, kind) for offset, kind, _ in aside] == [(0, "Implausible"), (1, "Implausible")]
+    assert "currency is 'usd'" in aside[0][2]
+    assert store.rows("SELECT paytrace_transaction_id FROM fct_observations FINAL") == [("3",)]
+
+
+def test_sums_are_exact_beyond_what_a_long_holds(store: Store) -> None:
+    largest = (1 << 63) - 1
+    batch = Batch({}, AsTold())
+    for number in range(3):
+        captured = example("PaymentCaptured", paytrace_transaction_id=str(number), amount_minor=largest)
+        incoming = message(captured, number, EVENTS)
+        batch.add(replace(incoming, headers=[("saldo-source", f"{OBSERVATIONS}/0/{number}/0".encode())]))
+    flush(store, batch)
+    (row,) = asked(store, "bridge_by_currency")
+    assert row["captured_minor"] == row["residual_minor"] == 3 * largest
+    assert row["captured"] == "276701161105643274.21"
+    report = reports.load("bridge_by_currency")
+    assert f"{3 * largest}" in reports.as_csv(reports.ask(store, report, {}))
+    assert f'"captured_minor": {3 * largest}' in reports.as_json(reports.ask(store, report, {}))
+    assert _parquet(store, report)[0]["captured_minor"] == 3 * largest
+    (activity,) = asked(store, "activity_by_day_method_and_state")
+    assert activity["amount_minor"] == 3 * largest
+
+
+def _parquet(store: Store, report: reports.Report) -> list[dict[str, Any]]:
+    import io
+
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
+
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(reports.as_parquet(store, report, {}))).to_pylist()
+    return rows
+
+
+def asked(store: Store, name: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
+    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    answer = reports.ask(store, report, values)
+    json.loads(reports.as_json(answer))
+    reports.as_csv(answer)
+    reports.as_table(answer)
+    reports.as_parquet(store, report, values)
+    return answer.records
+
+
+@pytest.mark.parametrize("codec", [Codec(), AsTold()], ids=["with rules", "from before"])
+def test_no_record_takes_a_batch_or_a_report_with_it(store: Store, codec: Codec) -> None:
+    """Records of each type, on each topic that carries it, with extreme values in every field."""
+    batch = Batch({}, codec)
+    count = 0
+    for topic in projected_topics():
+        offset = 0
+        for carried in catalog.topic(topic).records:
+            # A marker says how far silence reaches; it has no row by design.
+            for record in poisoned(carried.name, POISON) if carried.name != "PositionMarked" else ():
+                incoming = message(record, offset, topic)
+                if offset % 2:
+                    position = SourcePosition("anywhere", 0, offset, 0)
+                    incoming = replace(incoming, headers=[("saldo-source", str(position).encode())])
+                batch.add(incoming)
+                offset += 1
+        count += offset
+    flush(store, batch)
+    seen = store.rows(
+        "SELECT count() FROM (SELECT source_topic, source_partition, source_offset FROM fct_records FINAL "
+        "UNION DISTINCT SELECT source_topic, source_partition, source_offset FROM fct_unreadable FINAL)"
+    )
+    assert seen == [(count,)]
+    for name in reports.report_names():
+        asked(store, name)

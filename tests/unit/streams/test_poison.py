@@ -1,0 +1,93 @@
+"""Poison in every inbox, written by a stranger straight to Kafka: it is decided or parked, and nothing stops."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from schemas import catalog
+from schemas.codec import Codec, to_json
+from schemas.failures import Unreadable
+from schemas.plausibility import findings_of
+from schemas.records.tasks import DeadLetter
+from streams import writing
+from streams.agents.post_to_abas import post_to_abas
+from streams.bootstrap import DECIDERS
+from streams.tasks.membership import SoleOwner
+from streams.tasks.memory import MemoryLog
+from streams.tasks.ports import SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.records import Outbound
+from streams.tasks.stores import MemoryStore
+from streams.tasks.task import Task, TaskRules
+from tests.replay.line import Books
+from tests.support.poison import poisoned
+
+CODEC = Codec()
+# Records of each type; 200 pass as well and take a minute and a half.
+POISON = int(os.environ.get("SALDO_TEST_POISON", "15"))
+INBOXES = sorted(spec.name for spec in catalog.topics().values() if spec.role == "inbox")
+
+
+@pytest.mark.parametrize("inbox", sorted(processor.inbox for processor in (*DECIDERS, post_to_abas(Books()))))
+async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) -> None:
+    (processor,) = [one for one in (*DECIDERS, post_to_abas(Books())) if one.inbox == inbox]
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    spec = catalog.topic(inbox)
+    implausible = set()
+    for carried in spec.records:
+        for record in poisoned(carried.name, POISON):
+            try:
+                key = spec.key_of(record)
+            except Unreadable:
+                key = b"no key"
+            value = CODEC.encode_as_told(record)
+            (offset,) = await log.append([Outbound(topic=inbox, partition=0, key=key, value=value, headers=())])
+            if findings_of(record):
+                implausible.add(offset)
+    await _settle(processor, log)
+    dlq = catalog.topic(inbox).dlq
+    assert dlq is not None
+    letters = [CODEC.decode(record.value) for record in log.records(dlq, 0)]
+    assert all(isinstance(letter, DeadLetter) for letter in letters)
+    assert implausible <= {letter.offset for letter in letters}
+    for topic in catalog.topics():
+        if topic != inbox:
+            for record in log.records(topic, 0):
+                assert findings_of(CODEC.decode(record.value)) == ()
+
+
+async def _settle(processor: Processor[Any], log: MemoryLog) -> None:
+    task: Task[Any] = Task(
+        processor,
+        0,
+        log=log,
+        store=MemoryStore(),
+        codec=CODEC,
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        rules=TaskRules(failures_in_a_row=1_000_000),
+    )
+    while await task.catch_up():
+        assert task.stalled_because is None
+
+
+@pytest.mark.parametrize("inbox", INBOXES)
+def test_saldo_write_takes_what_is_plausible_and_lists_the_rest_by_line(inbox: str) -> None:
+    spec = catalog.topic(inbox)
+    records = [record for carried in spec.records for record in poisoned(carried.name, POISON)]
+    lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
+    good, bad = writing.prepare(spec, lines, CODEC, 1)
+    assert len(good) + len(bad) == len(lines)
+    refused = {line.number for line in bad}
+    for number, record in enumerate(records, start=1):
+        findings = findings_of(record)
+        if findings:
+            assert number in refused
+    for line in bad:
+        findings = findings_of(records[line.number - 1])
+        if "is not plausible" in line.reason:
+            assert all(finding.field in line.reason for finding in findings)
