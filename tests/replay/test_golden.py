@@ -44,6 +44,7 @@ DOCUMENTS = {
     "tie_rejected_in_part": [],
     "two_people_decide_at_once": ["PT79388123"],
     "unknown_invoice_then_known": ["PT79388123"],
+    "unreadable_until_it_settled": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
     "write_off_taken_back": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
