@@ -119,7 +119,7 @@ class _Check:
         listing = self._profile.open_item_list
         if listing is not None:
             head = [("press", listing.press), *((f"constants.{name}", name) for name in listing.constants)]
-            rows = [(f"rows.{role}", name) for role, name in listing.rows.model_dump().items()]
+            rows = [(f"rows.{role}", name) for role, name in listing.rows.model_dump(exclude_none=True).items()]
             await self._infosystem(("open_item_list",), listing.workspace, listing.search_word, [*head, *rows])
 
     async def formats(self) -> None:
