@@ -100,7 +100,10 @@ def test_every_report_answers_in_every_format(day: Store, name: str) -> None:
     given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
     values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
     answer = reports.ask(day, report, values)
-    assert answer.rows or name == "payments_that_do_not_balance"
+    assert answer.rows or name in (
+        "payments_that_do_not_balance",
+        "unreadable_records",
+    )  # empty on a day without faults
 
     records = json.loads(reports.as_json(answer))
     assert records == list(answer.records)
