@@ -374,7 +374,7 @@ class ConfirmMatch:
     posting_reference: str
     abas_open_item_ids: tuple[str, ...]
     part_amounts: tuple[int, ...] = ()
-    currency: str = ""
+    currency: str | None = None
     suggestion_code: str = ""
     decided_by: str
     reason: str
@@ -433,7 +433,7 @@ class PutOnAccount:
     abas_customer_id: str
     posting_reference: str
     amount_minor: int | None = None
-    currency: str = ""
+    currency: str | None = None
     decided_by: str
     reason: str
     occurred_at: datetime
@@ -459,7 +459,7 @@ class PostAgain:
     abas_customer_id: str
     posting_reference: str
     amount_minor: int | None = None
-    currency: str = ""
+    currency: str | None = None
     decided_by: str
     reason: str
     occurred_at: datetime

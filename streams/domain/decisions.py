@@ -174,12 +174,12 @@ def _decided_before(state: State, *subjects: str) -> str:
     return ""
 
 
-def _amount_changed(entry: Entry, amount_minor: int | None, currency: str) -> str:
+def _amount_changed(entry: Entry, amount_minor: int | None, currency: str | None) -> str:
     """Why an entry is not the money that a person saw; empty if it is."""
     if amount_minor is None or (amount_minor, currency) == (entry.amount_minor, entry.currency):
         return ""
     now, then = Money(entry.amount_minor, entry.currency), f"{amount_minor} minor units of {currency or 'no currency'}"
-    if re.fullmatch("[A-Z]{3}", currency):
+    if currency and re.fullmatch("[A-Z]{3}", currency):
         then = str(Money(amount_minor, currency))
     return f"{entry.posting_reference} has changed since: it is {now}, decided about was {then}"
 

@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "abas_customer_id": "70001", "day": "2026-03-02"}
 
 NOTHING_OF_IT_THAT_DAY = {
+    "unreadable_records",
     "payments_that_do_not_balance",
     "contested_payers",
     "remembered_payers",
