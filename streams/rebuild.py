@@ -85,7 +85,9 @@ async def _compare_task(
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
     events = [codec.decode(record.value) for record in journal]
-    again = processor if processor.recall is None else replace(processor, perform=processor.recall(events))
+    again = processor
+    if processor.recall is not None:
+        again = replace(processor, perform=processor.recall(events), perform_checked=None)
     task = _task(again, partition, shadow, codec, rebuilt, _verdicts(journal, events))
     while await task.catch_up():
         continue
@@ -131,12 +133,17 @@ def _task(
 
 def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
     """What was parked, and how much each request released: of the day, hence taken from the journal as it is."""
+    parked: dict[int, RecordParked] = {}
+    kept: dict[int, RecordParked] = {}
     released: dict[int, int] = defaultdict(int)
     for record, event in zip(journal, events, strict=True):
         source = trusted_position(record.headers)
         if source is not None and isinstance(event, ParkedRecordReleased):
             released[source.offset] += 1
-    return Verdicts({event.offset: event for event in events if isinstance(event, RecordParked)}, released)
+        if source is not None and isinstance(event, RecordParked):
+            # Caused by the record itself, or by a request that decided it again and left it where it is.
+            (parked if source.offset == event.offset else kept)[source.offset] = event
+    return Verdicts(parked, released, kept)
 
 
 @dataclass(slots=True)

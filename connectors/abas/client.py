@@ -5,6 +5,7 @@ and when its answer doesn't come the caller gets AbasOutcomeUnknown and must loo
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -36,12 +37,15 @@ from connectors.abas.wire import (
     parse_objects,
     parse_single_value,
 )
-from schemas.failures import Transient
+from schemas.failures import SaldoError, Transient
 
 Action = Mapping[str, Any]
 
 # The request never reached abas, so even a write may be called "had no effect".
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+# How long the end of a session is waited for; one that isn't ended expires by itself.
+_LOGOUT_S = 2.0
 
 # What we ask for. gzip unpacks a piece to a thousand times its size at most; others know no such bound.
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
@@ -107,7 +111,11 @@ class AbasClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; working sets are closed where they were opened."""
+        """End the login session, if there is one, and the connections; working sets are closed where they were opened."""
+        if self._http.cookies:
+            with contextlib.suppress(httpx2.TransportError, TimeoutError, SaldoError):
+                async with asyncio.timeout(_LOGOUT_S):
+                    await self._http.get(f"{self._base}/logout")
         await self._http.aclose()
 
     async def about(self) -> Mapping[str, str]:

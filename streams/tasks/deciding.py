@@ -2,7 +2,8 @@
 
 Records of one key are decided one after the other; keys are independent, so an effect may work on several at once.
 What cannot be decided is parked with its reason, and parks its key: later records of that key follow it, in order,
-until an operator replays or discards. Nothing is thrown out of here but what stops the whole task.
+until an operator replays or discards. A record that only has to wait (Delayed) is held: parked like any other, and its
+task asks for the replay. Nothing is thrown out of here but what stops the whole task.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_map, source_position, trusted_position
-from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
+from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
 from schemas.records.tasks import (
     DeadLetter,
@@ -73,10 +74,12 @@ class Verdicts:
 
     parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
     released  inbox offset of a request -> how many records it released
+    kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
     """
 
     parked: Mapping[int, RecordParked]
     released: Mapping[int, int]
+    kept: Mapping[int, RecordParked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Surroundings(Generic[S]):
     reread: Callable[[int], Awaitable[Inbound]]
     codec: Codec
     failures_allowed: int
+    retries_allowed: int = 0
     verdicts: Verdicts | None = None
 
 
@@ -186,6 +190,15 @@ class _Outcome(Generic[S]):
     outputs: list[_Output] = field(default_factory=list)
     parked: bool = False
     head: bool = False
+    held: bool = False
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What of one key is parked, oldest first; kept up to date while its records are decided."""
+
+    offsets: list[int]
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +244,11 @@ async def _run_chains(
 
     async def run(key: bytes, chain: list[_Step]) -> None:
         async with gate:
-            state, parked = around.state_of(key), list(progress.parked.get(key, ()))
+            state = around.state_of(key)
+            queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
             for step in chain:
                 try:
-                    outcome = await _decide(around, step, state, parked)
+                    outcome = await _decide(around, step, state, queue)
                 except Stop as stop:
                     stops.append((step.record.offset, stop))
                     return
@@ -246,17 +260,16 @@ async def _run_chains(
     return outcomes, stop_at, stop
 
 
-async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[int]) -> _Outcome[S]:
-    """One record in the state of its key; `parked` is the key's queue of parked offsets, kept up to date here."""
+async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
+    """One record in the state of its key."""
     if isinstance(step.value, ParkedReplayRequested):
-        return await _replay(around, step, step.value, state, parked)
+        return await _replay(around, step, step.value, state, queue)
     if isinstance(step.value, ParkedDiscardRequested):
-        return _discard(around, step, step.value, parked)
+        return _discard(around, step, step.value, queue)
     outcome: _Outcome[S] = _Outcome()
-    if parked:
-        _park(
-            around, step, outcome, behind=parked[0], error=Unreadable(f"follows parked record {parked[0]} of its key")
-        )
+    if queue.offsets:
+        first = queue.offsets[0]
+        _park(around, step, outcome, behind=first, error=Unreadable(f"follows parked record {first} of its key"))
     elif around.verdicts is not None and step.record.offset in around.verdicts.parked:
         _park_as(around, step, outcome, around.verdicts.parked[step.record.offset])
     elif step.failure is not None:
@@ -267,15 +280,19 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[i
             outcome = _Outcome()
             _park(around, step, outcome, behind=None, error=error)
     if outcome.parked:
-        parked.append(step.record.offset)
+        queue.offsets.append(step.record.offset)
+        if outcome.head:
+            queue.is_held = outcome.held
     return outcome
 
 
-async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S]) -> Exception | None:
+async def _apply(
+    around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None
+) -> Exception | None:
     """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
     processor = around.processor
     try:
-        events = await processor.events(state, step.value)
+        events = await processor.events(state, step.value, checked)
         for event in events:
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step.record, event))
@@ -294,29 +311,37 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
 
 
 async def _replay(
-    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, parked: list[int]
+    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue
 ) -> _Outcome[S]:
     """Decide the key's parked records again, oldest first, up to the first that still fails.
 
+    The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
+    first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
     A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
     it is written to the inbox once more, where records of its key are decided.
     """
     outcome: _Outcome[S] = _Outcome()
-    verdicts = around.verdicts
+    parked, verdicts = queue.offsets, around.verdicts
+    if request.retry and not queue.is_held:
+        return outcome
     left = len(parked) if verdicts is None else verdicts.released.get(asked.record.offset, 0)
+    first, failed = parked[0] if parked else None, None
     while parked and left > 0:
         left -= 1
         step = _read(around, await around.reread(parked[0]))
         if step.failure is not None:
+            failed = step.failure
             break
         if step.key != request.record_key or _misplaced(around, step):
             try:
                 outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
-            except RecordTooLarge:
+            except RecordTooLarge as error:
+                failed = error
                 break
         else:
             attempt: _Outcome[S] = _Outcome()
-            if await _apply(around, step, state, attempt) is not None:
+            failed = await _apply(around, step, state, attempt, None if request.retry else _asked_by(asked, request))
+            if failed is not None:
                 break
             state = state if attempt.state is None else attempt.state
             outcome.state = state
@@ -330,14 +355,29 @@ async def _replay(
             requested_by=request.requested_by,
         )
         outcome.events.append(_event(around, step.record, released))
+    kept = None
+    if verdicts is not None:
+        kept = verdicts.kept.get(asked.record.offset)
+    elif failed is not None:
+        held = isinstance(failed, Delayed) and request.retry < around.retries_allowed
+        if held != queue.is_held or (held and parked[0] != first):
+            kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
+    if kept is not None:
+        queue.is_held = kept.is_held
+        outcome.events.append(_event(around, await around.reread(kept.offset), kept))
     return outcome
 
 
-def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, parked: list[int]) -> _Outcome[S]:
+def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
+    """A person's replay by where it lies in the inbox: the same at each attempt, and no other's."""
+    return f"{asked.record.topic}/{asked.record.partition}/{asked.record.offset} ({request.requested_by})"
+
+
+def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
     """Give up one parked record; a request for one that is not parked changes nothing."""
     outcome: _Outcome[S] = _Outcome()
-    if request.offset in parked:
-        parked.remove(request.offset)
+    if request.offset in queue.offsets:
+        queue.offsets.remove(request.offset)
         event = ParkedRecordDiscarded(
             topic=step.record.topic,
             partition=step.record.partition,
@@ -351,17 +391,22 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
 
 
 def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
-    event = RecordParked(
+    held = isinstance(error, Delayed) and around.retries_allowed > 0
+    _park_as(around, step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
+
+
+def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Exception, is_held: bool) -> RecordParked:
+    return RecordParked(
         topic=step.record.topic,
         partition=step.record.partition,
         offset=step.record.offset,
-        record_key=step.key,
+        record_key=key,
         behind=behind,
         error_type=type(error).__name__,
         message=mask_card_numbers(str(error))[:LONGEST_MESSAGE],
         stack_digest=_stack_digest(error),
+        is_held=is_held,
     )
-    _park_as(around, step, outcome, event)
 
 
 def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
@@ -382,7 +427,7 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
     )
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
-    outcome.parked, outcome.head = True, event.behind is None
+    outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
     outcome.events.append(_event(around, record, event))
     try:
         outcome.outputs.append(_output(around, dlq, record, letter))
