@@ -111,7 +111,7 @@ class AbasClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the login session, if there is one, and the connections; working sets are closed where they were opened."""
+        """End the login session, if there is one, and the connections; a working set is closed where it was opened."""
         if self._http.cookies:
             with contextlib.suppress(httpx2.TransportError, TimeoutError, SaldoError):
                 async with asyncio.timeout(_LOGOUT_S):

@@ -51,11 +51,17 @@ class Stop(Exception):
 
 @dataclass(slots=True)
 class Batch(Generic[S]):
-    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged."""
+    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged.
+
+    `cuts` are lengths of outputs and journal up to which both must be durable before anything beyond is written: after
+    what an effect could not do, and may well do when it is asked again after a crash. What it sends then would lie
+    below what later records had sent already, and readers would drop it.
+    """
 
     progress: Progress
     outputs: list[Outbound] = field(default_factory=list)
     journal: list[Outbound] = field(default_factory=list)
+    cuts: list[tuple[int, int]] = field(default_factory=list)
     states: dict[bytes, S] = field(default_factory=dict)
     decided: int = 0
     dropped: int = 0
@@ -191,6 +197,12 @@ class _Outcome(Generic[S]):
     parked: bool = False
     head: bool = False
     held: bool = False
+    replayed: bool = False
+
+    @property
+    def depends_on_the_day(self) -> bool:
+        """Whether an effect that is asked again may say something else: it could not do it, or was asked again."""
+        return self.head or self.replayed
 
 
 @dataclass(slots=True)
@@ -320,7 +332,7 @@ async def _replay(
     A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
     it is written to the inbox once more, where records of its key are decided.
     """
-    outcome: _Outcome[S] = _Outcome()
+    outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
     parked, verdicts = queue.offsets, around.verdicts
     if request.retry and not queue.is_held:
         return outcome
@@ -475,6 +487,12 @@ def _assemble(
             batch.silent = 0 if outcome.events else batch.silent + 1
         progress.position = record.offset + 1
         batch.decided += 1
+        came = outcomes.get(record.offset)
+        if around.processor.is_effect and came is not None and came.depends_on_the_day:
+            if not came.events:
+                batch.journal.append(mark_position(around, record, progress))
+                batch.silent = 0
+            batch.cuts.append((len(batch.outputs), len(batch.journal)))
     return batch
 
 

@@ -349,14 +349,18 @@ class Task(Generic[S]):
             self._silent = 0
         if not await self._owned():
             return False
-        await self._log.append(batch.outputs)
-        offsets = await self._log.append(batch.journal)
-        if list(offsets) != list(range(progress.journal_end, progress.journal_end + len(offsets))):
-            # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
-            logger.warning("journal has another writer; task restores", extra={"task": self.name})
-            self._forget()
-            return False
-        batch.progress.journal_end = progress.journal_end + len(offsets)
+        outputs_from, journal_from = 0, 0
+        for outputs_to, journal_to in (*batch.cuts, (len(batch.outputs), len(batch.journal))):
+            await self._log.append(batch.outputs[outputs_from:outputs_to])
+            offsets = await self._log.append(batch.journal[journal_from:journal_to])
+            expected = range(progress.journal_end + journal_from, progress.journal_end + journal_to)
+            if list(offsets) != list(expected):
+                # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
+                logger.warning("journal has another writer; task restores", extra={"task": self.name})
+                self._forget()
+                return False
+            outputs_from, journal_from = outputs_to, journal_to
+        batch.progress.journal_end = progress.journal_end + len(batch.journal)
         self._store.commit(batch.states, batch.progress)
         self._progress = batch.progress
         self._report(batch)
