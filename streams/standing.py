@@ -20,11 +20,15 @@ FILE = "tasks.json"
 
 @dataclass(frozen=True, slots=True)
 class TaskStanding:
-    """One task. position is the next inbox offset to decide, parked counts records, waits says why it can't go on."""
+    """One task. position is the next inbox offset to decide, parked counts records, waits says why it can't go on.
+
+    held counts the keys among the parked that are tried again by themselves.
+    """
 
     position: int
     parked: int
     waits: str | None
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,12 @@ class StandingFile:
         """Say how far these tasks are; does nothing when that has been said."""
         told = {
             task.name: asdict(
-                TaskStanding(progress.position, sum(map(len, progress.parked.values())), task.stalled_because)
+                TaskStanding(
+                    progress.position,
+                    sum(map(len, progress.parked.values())),
+                    task.stalled_because,
+                    len(progress.held),
+                )
             )
             for task in tasks
             if (progress := task.progress) is not None

@@ -89,7 +89,9 @@ class Standing:
         if waiting := sum(task is not None and task.waits is not None for agent in self.agents for task in agent.tasks):
             remarks.append(f"{waiting} tasks wait, see below")
         if parked := sum(task.parked for agent in self.agents for task in agent.tasks if task):
-            remarks.append(f"{parked} records parked, see `saldo dlq list`")
+            held = sum(task.held for agent in self.agents for task in agent.tasks if task)
+            by_itself = f", {held} keys of them are tried again by themselves" if held else ""
+            remarks.append(f"{parked} records parked, see `saldo dlq list`{by_itself}")
         return "; ".join(("ready", *(remarks or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:

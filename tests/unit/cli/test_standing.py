@@ -15,8 +15,8 @@ from streams.stack import Stack
 from streams.standing import TaskStanding
 
 
-def task(position: int, *, parked: int = 0, waits: str | None = None) -> TaskStanding:
-    return TaskStanding(position, parked, waits)
+def task(position: int, *, parked: int = 0, waits: str | None = None, held: int = 0) -> TaskStanding:
+    return TaskStanding(position, parked, waits, held)
 
 
 WELL = ProcessLine("worker-1", "running, pid 7", is_well=True)
@@ -49,6 +49,11 @@ def test_a_task_that_waits_says_why() -> None:
         ((WELL,), (AgentLine("a", (task(9),), (9,)),), "ready; nothing to do"),
         ((WELL,), (AgentLine("a", (task(7),), (9,)),), "ready; 2 records to decide"),
         ((WELL,), (AgentLine("a", (task(9, parked=3),), (9,)),), "ready; 3 records parked, see `saldo dlq list`"),
+        (
+            (WELL,),
+            (AgentLine("a", (task(9, parked=3, held=1),), (9,)),),
+            "ready; 3 records parked, see `saldo dlq list`, 1 keys of them are tried again by themselves",
+        ),
         ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "ready; 1 tasks wait, see below"),
         ((AWAY,), (AgentLine("a", (None,), (9,)),), "not ready: worker-1"),
         ((WELL,), (AgentLine("a", (None,), (9,)),), "not ready: a has partitions without a worker"),
