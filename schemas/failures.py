@@ -2,6 +2,7 @@
 
     SaldoError
       Transient       try again, bounded, then park        record locked, too many requests
+        Delayed       hold this key alone, try again later  a locked customer, a document in doubt
         Unavailable   stop, the position stays: no record   connection refused, 503, login service away
                       is at fault
       Refused         the other side said no: a fact      closed posting period, declined card
@@ -29,6 +30,10 @@ class Transient(SaldoError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.asked_s = retry_after_s if asked_s is None else asked_s
+
+
+class Delayed(Transient):
+    """Only what this record is about has to wait: its key is held back and tried again by itself, others go on."""
 
 
 class Unavailable(Transient):

@@ -62,6 +62,7 @@ from streams.claims import Claims
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
+from streams.posting_claims import PostingClaims
 from streams.settings import Settings
 from streams.source_status import SourceFile
 from streams.standing import StandingFile
@@ -138,20 +139,30 @@ class AbasLedger:
     def __init__(self, settings: Settings) -> None:
         # A label per worker, so that what one that was killed left open is told from what its sister uses.
         label = f"{settings.abas.working_set_label}-{settings.worker.name}"
+        self._all = settings
         self._settings = settings.abas.model_copy(update={"working_set_label": label})
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
 
     async def post(self, command: ErpCommand) -> ErpOutcome:
         """Post one document; see streams.ports.Ledger."""
+        return await (await self._opened()).post(command)
+
+    async def post_checked(self, command: ErpCommand, permit: str) -> ErpOutcome:
+        """Post one document at the request of a person who looked into abas; `permit` names that request."""
+        return await (await self._opened()).post_checked(command, permit)
+
+    async def _opened(self) -> AbasSink:
         async with self._opening:
             if self._sink is None:
                 client = AbasClient(self._settings)
                 profile = await _profile(client, self._settings.profile_path)
                 if profile.posting.strategy != "infosystem":
                     await close_left_open(client)
-                self._sink = AbasSink(client, profile, self._settings)
-        return await self._sink.post(command)
+                log = KafkaLog(self._all.kafka_options)
+                claims = PostingClaims(log, codec(self._all), claimed_by=_this_process(self._all))
+                self._sink = AbasSink(client, profile, self._settings, rights=claims)
+        return self._sink
 
 
 class PayTraceCalls:
@@ -171,11 +182,16 @@ class PayTraceCalls:
 
     def _opened(self) -> PayTraceSink:
         if self._sink is None:
-            process = f"{self._settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
-            claims = Claims(KafkaLog(self._settings.kafka_options), codec(self._settings), claimed_by=process)
+            log = KafkaLog(self._settings.kafka_options)
+            claims = Claims(log, codec(self._settings), claimed_by=_this_process(self._settings))
             paytrace = self._settings.paytrace
             self._sink = PayTraceSink(open_gateway(paytrace), paytrace, claims)
         return self._sink
+
+
+def _this_process(settings: Settings) -> str:
+    """The process, for the person who has to find out whether it still runs."""
+    return f"{settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
 
 
 def worker_app(settings: Settings) -> faust.App:
@@ -230,7 +246,8 @@ def gateway_processor(settings: Settings) -> Processor[send_to_paytrace.Subject]
 
 def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
     """The sink's work against the abas of these settings; nothing is contacted before the first command."""
-    return post_to_abas.post_to_abas(AbasLedger(settings))
+    ledger = AbasLedger(settings)
+    return post_to_abas.post_to_abas(ledger, ledger.post_checked)
 
 
 def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:

@@ -37,6 +37,7 @@ class ParkedRecord:
     message: str
     letter: DeadLetter | None
     content: Mapping[str, Any] | None
+    is_held: bool = False
 
     @property
     def key_text(self) -> str:
@@ -53,6 +54,7 @@ class ParkedRecord:
             "behind": self.behind,
             "error_type": self.error_type,
             "message": self.message,
+            "is_held": self.is_held,
         }
 
 
@@ -168,6 +170,7 @@ class DeadLetters:
             message=event.message,
             letter=letter,
             content=content,
+            is_held=event.is_held,
         )
 
 

@@ -41,7 +41,7 @@ class Ledger(Protocol):
     async def post(self, command: ErpCommand) -> ErpOutcome:
         """Make the ERP hold this document exactly once, looking up before and after; the same outcome each time.
 
-        Raises: Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
+        Raises: Delayed, Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
         """
         ...
 
@@ -60,7 +60,8 @@ class Gateway(Protocol):
         """Make the gateway hold the effect of this call once; what can't be proved or repeated is left to a person.
 
         Shapes: taken are transactions that other calls on the same subject brought about.
-        Raises: as begin. Transient parks the call: nobody but a person can tell whether it was made.
+        Raises: as begin. Delayed while it may still show; Transient parks the call: nobody but a person can tell
+                whether it was made.
         """
         ...
 

@@ -23,13 +23,15 @@ FILE = "tasks.json"
 class TaskStanding:
     """One task. position is the next inbox offset to decide, parked counts records.
 
-    waits says why it can't go on, waits_since since when: an ISO text in UTC, None while it goes on.
+    waits says why it can't go on, waits_since since when: an ISO text in UTC, None while it goes on. held counts the
+    keys among the parked that are tried again by themselves.
     """
 
     position: int
     parked: int
     waits: str | None
     waits_since: str | None = None
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class StandingFile:
                     sum(map(len, progress.parked.values())),
                     task.stalled_because,
                     self._since(task.name, task.stalled_because),
+                    len(progress.held),
                 )
             )
             for task in tasks

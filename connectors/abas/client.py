@@ -5,6 +5,7 @@ and when its answer doesn't come the caller gets AbasOutcomeUnknown and must loo
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -38,11 +39,14 @@ from connectors.abas.wire import (
     parse_single_value,
 )
 from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way
-from schemas.failures import Transient
+from schemas.failures import SaldoError, Transient
 from schemas.waiting import IN_PLACE_S, Pause
 
 # Where an answer comes from something before abas, or abas is overwhelmed: here a Retry-After is taken up.
 _TOO_MANY_REQUESTS = 429
+
+# How long the end of a session is waited for; one that isn't ended expires by itself.
+_LOGOUT_S = 2.0
 
 Action = Mapping[str, Any]
 
@@ -111,7 +115,11 @@ class AbasClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; working sets are closed where they were opened."""
+        """End the login session, if there is one, and the connections; a working set is closed where it was opened."""
+        if self._http.cookies:
+            with contextlib.suppress(httpx2.TransportError, TimeoutError, SaldoError):
+                async with asyncio.timeout(_LOGOUT_S):
+                    await self._http.get(f"{self._base}/logout")
         await self._http.aclose()
 
     async def about(self) -> Mapping[str, str]:

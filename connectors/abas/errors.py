@@ -2,11 +2,13 @@
 
     Unavailable (Transient)
       AbasUnavailable          the server or the way to it is away; the request had no effect or was a read
-    Transient
       AbasBusy                 too many requests, or no licence is free right now
+    Delayed (Transient)
       AbasObjectLocked         somebody has the record open
       AbasOutcomeUnknown       a write left us and no answer came: look up before trying again
+      AbasOutcomePending       a document in doubt, or the receipt of a reversal, may still show: look again
       AbasSessionLost          the working set expired and took its editors with it: nothing was saved
+    Transient
       AbasInternalError        abas failed inside; one more attempt after a look-up
     Refused
       AbasRefused              abas understood and said no: closed period, item already paid, missing record
@@ -15,6 +17,7 @@
       AbasRecordUnreadable     a record of theirs lacks what we need
       AbasValueNotAllowed      a value of ours can't be written into a selection safely
       AbasSavedUnseen          abas said that it saved a document, and it isn't found under our reference
+      AbasDocumentInDoubt      a document may have been saved, shows nowhere, and nothing stops a second one
       AbasDocumentContradicts  the document under our reference is not the one we would have posted
       AbasRequestRejected      abas doesn't understand what this record became: a value that no field takes
     ContractBroken
@@ -32,26 +35,30 @@ speaks where there is no abas body at all (a proxy's page, an empty answer).
 from collections.abc import Sequence
 
 from connectors.abas.wire import ErpDialog, ErpError
-from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unavailable, Unreadable
+from schemas.failures import ContractBroken, Delayed, Refused, SaldoError, Transient, Unavailable, Unreadable
 
 
 class AbasUnavailable(Unavailable):
     """The server or the network is away, and nothing of ours took effect."""
 
 
-class AbasBusy(Transient):
-    """abas or a gateway before it has no room for us right now; nothing of ours took effect."""
+class AbasBusy(Unavailable):
+    """abas or a gateway before it has no room for any call of ours right now; nothing of ours took effect."""
 
 
-class AbasObjectLocked(Transient):
+class AbasObjectLocked(Delayed):
     """Another editor holds the record."""
 
 
-class AbasOutcomeUnknown(Transient):
+class AbasOutcomeUnknown(Delayed):
     """A write was sent and its answer never came; only a look-up can tell what happened."""
 
 
-class AbasSessionLost(Transient):
+class AbasOutcomePending(Delayed):
+    """What we look for may be there and not show yet; nothing is sent before its time is over."""
+
+
+class AbasSessionLost(Delayed):
     """The working set or its editor is gone; what was not committed is not saved."""
 
 
@@ -89,6 +96,10 @@ class AbasValueNotAllowed(Unreadable):
 
 class AbasSavedUnseen(Unreadable):
     """Saved, by abas' own word, and not to be found: to post again could double it, so a person looks."""
+
+
+class AbasDocumentInDoubt(Unreadable):
+    """It may have been saved, shows nowhere, and no fence of the ERP stops a second one: a person looks."""
 
 
 class AbasDocumentContradicts(Unreadable):
@@ -130,6 +141,10 @@ class ProfileMismatch(ContractBroken):
 _SESSION_LOST = frozenset({"MISSING_WORKINGSET", "MISSING_WORKINGSET_EDITOR"})
 _AWAY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 _BUSY_STATUS = 429
+_LICENCES = (
+    ". Every running call and every open working set takes one: end sessions that nobody uses in abas, or let Saldo "
+    "run fewer calls at once (SALDO_ABAS_CONCURRENCY)"
+)
 _NO_LICENCE = 1950  # erpNumber of "no licence free"; assumed, the sandbox uses the same
 
 
@@ -147,7 +162,7 @@ def error_from_answer(error: ErpError) -> SaldoError:
         return AbasObjectLocked(text)
     match error.category:
         case "UNAVAILABLE":
-            return AbasBusy(text) if error.erp_number == _NO_LICENCE else AbasUnavailable(text)
+            return AbasBusy(text + _LICENCES) if error.erp_number == _NO_LICENCE else AbasUnavailable(text)
         case "AUTHENTICATION_FAILURE":
             return LoginRejected(f"{text}. Check the abas user and password, or the token's client.")
         case "ACCESS_DENIED":

@@ -211,9 +211,9 @@ def _plain_number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def to_decimal_text(amount_minor: int, currency: str) -> str:
-    """Write minor units as abas reads them: 12500 USD is "125.00"."""
-    return format(Money(amount_minor, currency).major, "f")
+def to_decimal_text(amount_minor: int, currency: str, formats: Formats) -> str:
+    """Write minor units as the profile says that abas reads them: 12500 USD is "125.00", or "125,00"; no groups."""
+    return format(Money(amount_minor, currency).major, "f").replace(".", formats.decimal_mark or ".")
 
 
 def to_date_text(day: date, formats: Formats) -> str:

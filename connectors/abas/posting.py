@@ -13,14 +13,19 @@ the REST facade stops them (no idempotency key, no transaction over several reco
   What remains: this rests on abas dropping all editors of an expired set at once (docs/abas.md lists it for the live
   check). With `lock` left out of the profile the payment goes through /exec in one request, two writers can double a
   document and nothing stops them.
+  The look-up under the lock fences only where a search shows at once what was saved. Where it lags, a document that the
+  writer before us saved a moment ago is not seen, so a document in doubt is not sent again (`is_fenced`).
 - typecommand: as editor, but the payment's editor is opened by a type command instead of an edit action.
+
+Directly before the one call that saves, and under the lock where there is one, `saving` is asked: it writes down that
+the document may be there from now on (connectors/abas/rights.py).
 
 A question that abas asks on the way is answered when the profile has the answer, each question once per attempt. Any
 other is a refusal in abas' words, and what was open is dropped.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from connectors.abas.client import AbasClient, Action, answering, commit, press, set_field
 from connectors.abas.errors import AbasAsked, AbasRecordUnreadable, AbasSavedUnseen, ProfileMismatch
@@ -33,8 +38,30 @@ ResultT = TypeVar("ResultT")
 LookUp = Callable[[], Awaitable[PostedDocument | None]]
 
 
+class Saving(Protocol):
+    """Runs the call that saves, between what has to be written down before and after."""
+
+    async def __call__(self, send: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Send, once; raises what `send` raises, or Delayed when it may not be sent now."""
+
+
+def is_fenced(profile: Profile, kind_name: str) -> bool:
+    """Whether abas itself makes a repeat of a document harmless that may have been saved and doesn't show."""
+    entry, posting = profile.posting.documents[kind_name], profile.posting
+    if posting.strategy == "infosystem":
+        return entry.infosystem is not None
+    return entry.editor is not None and entry.editor.lock is not None and posting.search_lag_s == 0
+
+
 async def post_document(
-    client: AbasClient, profile: Profile, kind_name: str, values: Mapping[Role, str], *, customer: str, look_up: LookUp
+    client: AbasClient,
+    profile: Profile,
+    kind_name: str,
+    values: Mapping[Role, str],
+    *,
+    customer: str,
+    look_up: LookUp,
+    saving: Saving,
 ) -> PostedDocument:
     """Post one document in the way that the profile chooses.
 
@@ -44,18 +71,22 @@ async def post_document(
     """
     entry, strategy = profile.posting.documents[kind_name], profile.posting.strategy
     if strategy == "infosystem" and entry.infosystem is not None:
-        return await _by_infosystem(client, profile, entry.infosystem, values)
+        return await _by_infosystem(client, profile, entry.infosystem, values, saving)
     if strategy == "editor" and entry.editor is not None:
-        return await _by_editor(client, profile, entry.editor, None, values, customer=customer, look_up=look_up)
+        return await _by_editor(
+            client, profile, entry.editor, None, values, customer=customer, look_up=look_up, saving=saving
+        )
     if strategy == "typecommand" and entry.editor is not None and entry.editor.type_command is not None:
         command = entry.editor.type_command
-        return await _by_editor(client, profile, entry.editor, command, values, customer=customer, look_up=look_up)
+        return await _by_editor(
+            client, profile, entry.editor, command, values, customer=customer, look_up=look_up, saving=saving
+        )
     where = profile.where("posting", "documents", kind_name)
     raise ProfileMismatch([f"{where}: {kind_name} has no entry for strategy {strategy}"])
 
 
 async def _by_infosystem(
-    client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str]
+    client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str], saving: Saving
 ) -> PostedDocument:
     shown = list(call.outputs.model_dump().values())
 
@@ -63,7 +94,7 @@ async def _by_infosystem(
         return await client.run_infosystem(call.workspace, call.search_word, actions, head_fields=shown)
 
     actions = [*_set_all(call.inputs, call.constants, values), press(call.press)]
-    result = await _in_one_request(client, profile.posting, actions, run)
+    result = await saving(lambda: _in_one_request(client, profile.posting, actions, run))
     try:
         return to_posted_document(result, call.outputs, profile.formats)
     except AbasRecordUnreadable as error:
@@ -79,6 +110,7 @@ async def _by_editor(
     *,
     customer: str,
     look_up: LookUp,
+    saving: Saving,
 ) -> PostedDocument:
     payment = profile.tables.payment.table
     actions = [*_set_all(call.inputs, call.constants, values), commit()]
@@ -88,7 +120,7 @@ async def _by_editor(
         async def run(answered: Sequence[Action]) -> None:
             await client.execute(opening, answered)
 
-        await _in_one_request(client, profile.posting, actions, run)
+        await saving(lambda: _in_one_request(client, profile.posting, actions, run))
     else:
         async with working_set(client) as editors:
             if type_command is None:
@@ -104,7 +136,7 @@ async def _by_editor(
                 found = await look_up()  # under the lock: what a writer before us posted is visible now
                 if found is not None:
                     return found
-            await _act(editors, editor, profile.posting, actions)
+            await saving(lambda: _act(editors, editor, profile.posting, actions))
     posted = await look_up()
     if posted is None:
         raise AbasSavedUnseen("abas said that it saved the document, and it can't be found under our reference")

@@ -5,15 +5,23 @@ field of its type is marked `# guess`, and what wasn't found stands as `TODO` wi
 check_profile refuses, so that no guess reaches the books without having been read.
 """
 
+import asyncio
 import difflib
+import itertools
+import math
 import re
+import time
+import uuid
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.abas.client import AbasClient
-from connectors.abas.errors import AbasAddressWrong, AbasRefused, AbasUnavailable
-from connectors.abas.profile import plain_spec
+from connectors.abas.client import AbasClient, commit, set_field
+from connectors.abas.criteria import Filing, Selection, equals
+from connectors.abas.errors import AbasAddressWrong, AbasRefused, AbasRequestRejected, AbasUnavailable
+from connectors.abas.profile import Posting, Profile, plain_spec
+from connectors.abas.working_set import working_set
+from schemas.failures import ContractBroken
 
 _MISSING = "TODO"
 _NOT_TOLD = (AbasRefused, AbasAddressWrong, AbasUnavailable)  # this server has no such metadata, or not for us
@@ -191,13 +199,13 @@ _KINDS = (
 )
 
 
-async def probe(client: AbasClient) -> str:
-    """Write a first profile in the client's variable language.
+async def probe(client: AbasClient, *, search_lag_s: float | None = None) -> str:
+    """Write a first profile in the client's variable language; with what `measure_search_lag` found, if it was asked.
 
     Ensures: the text is YAML; its head comment lists everything that was not found.
     Raises:  Transient, LoginRejected, AbasAccessDenied from the server.
     """
-    findings = _Findings(client)
+    findings = _Findings(client, search_lag_s)
     tables = await findings.tables()
     posting = await findings.posting()
     try:
@@ -217,11 +225,92 @@ async def probe(client: AbasClient) -> str:
         '  date_texts: ["%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y", "%d.%m.%y", "%Y%m%d%H%M%S"]',
         f"  time_zone: {_plain(about.get('erpTimeZone') or about.get('timeZone') or 'UTC')}",
         '  order_option: "@order={field}"',
+        *(await findings.amount_format()),
         "",
     ]
     return "\n".join([*head, "tables:", *tables, "", "posting:", *posting, ""])
 
 
+async def measure_search_lag(
+    client: AbasClient, profile: Profile, customer: str, *, times: int = 3, at_most_s: float = 600.0
+) -> float:
+    """How late a saved record appears in a search: the longest of some trials, in seconds; 0 when it is there at once.
+
+    Saves a mark of ours into the PayTrace customer id of this customer, searches for it, and puts back what was there.
+    So the customer should be one that nobody uses, and no source may poll meanwhile.
+    Ensures: what was there is put back on every path.
+    Raises:  SearchNeverShows when a mark does not appear within at_most_s; Transient, AbasRefused from the server.
+    """
+    table = profile.tables.customer
+    name = table.fields.vault_customer
+    before = (await client.read_record(table.table, customer, [name])).head.get(name)
+    longest = 0.0
+    try:
+        for _ in range(times):
+            mark = f"SALDO-PROBE-{uuid.uuid4().hex[:12]}"
+            await _save_field(client, table.table, customer, name, mark)
+            longest = max(longest, await _seen_after(client, profile, mark, at_most_s))
+    finally:
+        old = "" if before is None or before.value is None else str(before.value)
+        await _save_field(client, table.table, customer, name, old)
+    return longest
+
+
+async def _save_field(client: AbasClient, table: str, record: str, name: str, value: str) -> None:
+    async with working_set(client) as editors:
+        editor = await editors.open(table, "UPDATE", record=record)
+        await editors.act(editor, [set_field(name, value), commit()])
+
+
+async def _seen_after(client: AbasClient, profile: Profile, mark: str, at_most_s: float) -> float:
+    table = profile.tables.customer
+    name, saved = table.fields.vault_customer, time.monotonic()
+    selection = Selection((equals(name, mark),), Filing.BOTH, table.order_by)
+    for attempt in itertools.count():
+        found = await client.query_page(
+            table.table, selection, [name], order_option=profile.formats.order_option, limit=1
+        )
+        passed_s = time.monotonic() - saved
+        if found:
+            # Found by the first search, however long its answer took: nothing lags.
+            return 0.0 if attempt == 0 else passed_s
+        if passed_s > at_most_s:
+            raise SearchNeverShows(
+                f"a save of customer field {name} does not appear in a search within {at_most_s:g} s: documents could "
+                "not be looked for here; ask the ERP team how the index of this table is kept"
+            )
+        await asyncio.sleep(_LOOK_EVERY_S)
+    raise AssertionError("unreachable: the count has no end")
+
+
+def _search_lines(lag_s: float | None) -> list[str]:
+    """What was measured, for the profile; nothing measured is said as such, and what to do about it."""
+    lines = (
+        [
+            "  # search_lag_s, how late a saved record appears in a search, in seconds: not measured. Without it a",
+            "  # document in doubt is left to a person where only a lock fences it. Measure it:",
+            "  # saldo abas probe --measure CUSTOMER",
+        ]
+        if lag_s is None
+        else [
+            "  # How late a saved record appeared in a search, in seconds, as measured by saldo abas probe --measure.",
+            f"  search_lag_s: {math.ceil(10 * lag_s) / 10:g}",
+        ]
+    )
+    wait_s = max(Posting.model_fields["outcome_wait_s"].default, math.ceil(_LAGS * (lag_s or 0.0)))
+    lines += [
+        "  # How long a document whose answer was lost is looked for, in seconds (or SALDO_ABAS_OUTCOME_WAIT_S).",
+        f"  outcome_wait_s: {wait_s:g}",
+    ]
+    return lines
+
+
+class SearchNeverShows(ContractBroken):
+    """What is saved does not appear in a search."""
+
+
+_LOOK_EVERY_S = 0.05
+_LAGS = 10  # a document in doubt is looked for this many times as long as the search lagged
 _WHERE_TO_LOOK = (
     "# Where to look: obj/meta/<table>?selHeadFields=* of the server has every field with its description, obj/meta",
     "# every table, infosys/meta every infosystem. What the ERP has no field for is made there: a y-field of ours.",
@@ -233,6 +322,7 @@ class _Findings:
     """Asks the server and remembers what it did not find."""
 
     client: AbasClient
+    search_lag_s: float | None = None
     missing: list[str] = field(default_factory=list)
     _known: dict[str, _Fields] = field(default_factory=dict)
     _specs: dict[str, str] = field(default_factory=dict)  # table by our role
@@ -289,6 +379,25 @@ class _Findings:
                 self.missing.append(f"{where}: {role} ({' or '.join(candidates)}); optional, left out")
         return lines
 
+    async def amount_format(self) -> list[str]:
+        """Ask abas how it reads an amount, and write the mark that it takes; nothing where it doesn't tell."""
+        payment = self._specs.get("payment")
+        fields = await self._fields_of(payment) if payment else {}
+        amount = next((name for name in _AMOUNT if name in fields), None)
+        if payment is None or amount is None:
+            return []
+        for mark in (".", ","):
+            try:
+                read = await self.client.format_value(payment, amount, f"1234{mark}56")
+            except (*_NOT_TOLD, AbasRequestRejected):
+                continue
+            if str(read.value) == "1234.56":
+                return [f'  decimal_mark: "{mark}"']
+        self.missing.append(
+            "formats: decimal_mark; abas doesn't tell how it reads an amount, so set the mark that it takes"
+        )
+        return []
+
     async def posting(self) -> list[str]:
         """Write the posting section: the posting infosystem when there is one, and the editor."""
         infosystem = await self._posting_infosystem()
@@ -297,6 +406,7 @@ class _Findings:
             '  methods: {CARD: "(Other)", ACH: "(Other)", UNKNOWN: "(Other)"}  # guess: the method for processors',
             "  reasons: {REFUND: REFUND, VOID: VOID, ACH_RETURN: RETURN, CORRECTION: CORRECTION, UNKNOWN: OTHER}",
             "  dialog_answers: {}",
+            *_search_lines(self.search_lag_s),
             "  documents:",
         ]
         payment = self._specs.get("payment")

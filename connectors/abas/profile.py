@@ -204,6 +204,10 @@ class Posting(_Entry):
     reasons: Mapping[ReversalReason, str]
     # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
     dialog_answers: Mapping[str, tuple[str, ...]] = {}
+    # How late a saved record appeared in a search, in seconds, as `saldo abas probe --measure` found it; None: unknown.
+    search_lag_s: float | None = Field(default=None, ge=0)
+    # How long a document whose answer was lost is looked for, in seconds; SALDO_ABAS_OUTCOME_WAIT_S overrules it.
+    outcome_wait_s: float = Field(default=300.0, ge=0)
     documents: Mapping[str, DocumentEntry]
 
     @model_validator(mode="after")
@@ -223,7 +227,8 @@ class Formats(_Entry):
     date_input: str
     date_texts: tuple[str, ...]
     time_zone: str
-    decimal_mark: Literal[".", ","] | None = None  # None reads only what can be read in one way
+    # How amounts are written as text, in both directions; None writes a point and reads what has one reading only.
+    decimal_mark: Literal[".", ","] | None = None
     order_option: Annotated[str, Field(pattern=r"^@[a-z]+=\{field\}$")]
 
 

@@ -23,7 +23,7 @@ from connectors.abas.errors import (
     AbasUnavailable,
     ProfileMismatch,
 )
-from connectors.abas.mapping import parse_date, to_date_text
+from connectors.abas.mapping import parse_date, plain_amount, to_date_text
 from connectors.abas.profile import EditorCall, Formats, InfosystemCall, Profile, Table, plain_spec
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
@@ -133,8 +133,9 @@ class _Check:
             await self._format(
                 ("formats", "date_input"), item.table, item.fields.due_on, to_date_text(_PROBE_DAY, formats), _PROBE_DAY
             )
+        mark = formats.decimal_mark or "."
         await self._format(
-            ("tables", "payment", "fields", "amount"), payment.table, payment.fields.amount, _PROBE_AMOUNT, None
+            ("formats", "decimal_mark"), payment.table, payment.fields.amount, _PROBE_AMOUNT.replace(".", mark), None
         )
 
     async def _tells_formats(self, table: str, name: str) -> bool:
@@ -152,7 +153,8 @@ class _Check:
             self._tell(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
             return
         shown = str(read.value if read.value is not None else read.text or "")
-        if not (_same_amount(shown, written) if day is None else _same_day(shown, day, self._profile.formats)):
+        formats = self._profile.formats
+        if not (_same_amount(shown, formats) if day is None else _same_day(shown, day, formats)):
             self._tell(path, f"abas reads {written} for {name} as {shown}", "use the format that it reads")
 
     async def _infosystem(
@@ -263,12 +265,16 @@ def _same_day(shown: str, day: date, formats: Formats) -> bool:
         return False
 
 
-def _same_amount(shown: str, written: str) -> bool:
-    """Compare digits: a text has separators of its language, a value has not, and a lost decimal point shows."""
+def _same_amount(shown: str, formats: Formats) -> bool:
+    """Compare with what we meant: a value has a point, a text the separators of its language."""
     try:
-        return Decimal(shown) == Decimal(written)
+        return Decimal(shown) == Decimal(_PROBE_AMOUNT)
     except InvalidOperation:
-        return re.sub(r"\D", "", shown) == re.sub(r"\D", "", written)
+        pass
+    try:
+        return Decimal(plain_amount(shown, formats.decimal_mark)) == Decimal(_PROBE_AMOUNT)
+    except (InvalidOperation, ValueError):
+        return False
 
 
 def _near(name: str, present: Iterable[str]) -> str:

@@ -58,5 +58,7 @@ class AbasSettings(ReachSettings):
     write_attempts: int = Field(default=5, ge=1)
     retry_initial_s: float = 0.1
     retry_max_s: float = 5.0
+    # How long a document whose answer was lost is looked for before anything else; None takes the profile's.
+    outcome_wait_s: float | None = Field(default=None, ge=0)
 
     filed_lookback_days: int = Field(default=30, ge=0)  # how far back cleared items are read; 0 reads all

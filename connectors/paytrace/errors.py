@@ -4,7 +4,7 @@ Transient
   PayTraceUnavailable      no usable answer to a call that changed nothing: ask again (the whole side may be away)
   PayTraceThrottled        429: ask again after retry_after_s
   PaymentOutcomeUnknown    a money-moving call may have worked: look up by reference before any repeat
-  CallStillUnknown         sent, and no trace of it yet: looked up again before anything else happens
+  CallStillUnknown         (Delayed) sent, and no trace of it yet: its subject waits, and it is looked up again
   CallInDoubt              may have been sent, cannot be sent again, and shows no trace: parked, a person looks
 Refused
   PayTraceRefused          understood and rejected (code 1 with errors, 422); code is the first error number
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schemas.failures import ContractBroken, Refused, Transient, Unavailable, Unreadable
+from schemas.failures import ContractBroken, Delayed, Refused, Transient, Unavailable, Unreadable
 
 
 class PayTraceUnavailable(Unavailable):
@@ -41,8 +41,8 @@ class PaymentOutcomeUnknown(Transient):
         self.reference = reference
 
 
-class CallStillUnknown(Unavailable):
-    """A call without an answer left no trace; nothing else may happen before somebody looked again."""
+class CallStillUnknown(Delayed):
+    """A call without an answer left no trace; nothing else may happen to its subject before somebody looked again."""
 
 
 class CallInDoubt(Transient):

@@ -35,6 +35,7 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
+from schemas.doubt import OutcomeWait
 from schemas.plausibility import plain_text
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -134,7 +135,7 @@ class PayTraceSink:
         self._now = now
         # A batch that has to stop is carried out again: what this process knows for sure it need not find out again.
         self._ended: dict[str, Outcome] = {}
-        self._missed_since: dict[str, datetime] = {}
+        self._wait = OutcomeWait(settings.outcome_wait_s, now)
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         """Write down which refunds of this size are there before ours; a wish that waited too long is refused.
@@ -193,9 +194,9 @@ class PayTraceSink:
         known = await self._look_up(call, taken)
         if known is not None:
             return known
-        if self._may_still_show(call):
+        if self._wait.may_still_show(call.call_reference):
             raise CallStillUnknown(f"{call.call_reference}: sent without an answer; a look-up shows no trace of it yet")
-        self._missed_since.pop(call.call_reference, None)
+        self._wait.end(call.call_reference)
         try:
             outcome = await self._make(call, taken, self._by_state(call))
         except PayTraceRefused as refused:
@@ -229,15 +230,10 @@ class PayTraceSink:
         known = await self._look_up(call, taken)
         if known is not None:
             return known
-        self._missed_since.setdefault(call.call_reference, self._now())
-        if is_repeatable or self._may_still_show(call):
+        self._wait.begin(call.call_reference)
+        if is_repeatable or self._wait.may_still_show(call.call_reference):
             raise CallStillUnknown(f"{call.call_reference}: {reason}; a look-up shows no trace of it yet")
         raise self._in_doubt(call, f"PayTrace shows no trace of it {self._settings.outcome_wait_s:g} s later")
-
-    def _may_still_show(self, call: CarryOutGatewayCall) -> bool:
-        """Whether this call was looked for in vain, and so lately that PayTrace may still be at it."""
-        since = self._missed_since.get(call.call_reference)
-        return since is not None and (self._now() - since).total_seconds() < self._settings.outcome_wait_s
 
     def _in_doubt(self, call: CarryOutGatewayCall, what: str) -> CallInDoubt:
         """What the operator reads in the alert and in `saldo dlq show`: what is known, and what to do."""

@@ -188,3 +188,25 @@ class PostOnAccountRefund:
     method: PaymentMethod
     value_on: date
     occurred_at: datetime
+
+
+class ClaimStage(StrEnum):
+    """What became of a claim, by the process that claimed."""
+
+    UNKNOWN = "UNKNOWN"
+    CLAIMED = "CLAIMED"
+    WITHDRAWN = "WITHDRAWN"
+    SAVED = "SAVED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingClaimed:
+    """A process is about to save a document in the ERP, or tells what became of such a claim of its own."""
+
+    posting_reference: str
+    abas_customer_id: str
+    claim_id: str
+    permit: str
+    stage: ClaimStage
+    claimed_by: str
+    occurred_at: datetime

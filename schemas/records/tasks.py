@@ -30,6 +30,7 @@ class RecordParked:
     error_type: str
     message: str
     stack_digest: str
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class ParkedReplayRequested:
     requested_by: str
     reason: str
     requested_at: datetime
+    retry: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,14 +20,17 @@ from schemas.records.erp import (
 )
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
-from streams.ports import Ledger
+from streams.ports import ErpCommand, ErpOutcome, Ledger
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
+
+PostChecked = Callable[[ErpCommand, str], Awaitable[ErpOutcome]]
 
 REPLY_TO = "receivables.inbox.v1"
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
 CUSTOMERS_AT_ONCE = 2
+# A document that only has to wait holds its customer back, and the task tries it again: streams/tasks/deciding.py.
 # What a crash can make us look up again; small, because nothing of a batch is known to others before its end.
 COMMANDS_AT_ONCE = 20
 
@@ -37,22 +40,19 @@ class Nothing:
     """The sink keeps no state: whether a document was posted is abas' own knowledge, looked up each time."""
 
 
-def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
-    """The sink's work, against these books."""
+def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Processor[Nothing]:
+    """The sink's work, against these books.
+
+    `post_checked` does what a person's replay asks for: a document in doubt that isn't found is sent once more. Where
+    it is left out, a replay posts like any other attempt.
+    """
 
     async def perform(_state: Nothing, record: Any) -> tuple[Any, ...]:
-        match record:
-            case (
-                PostCashReceipt()
-                | PostOnAccountReceipt()
-                | PostOnAccountRefund()
-                | ReverseCashReceipt()
-                | PostWriteOff()
-                | ReverseWriteOff()
-            ):
-                return (await ledger.post(record),)
-            case _:
-                raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
+        return (await ledger.post(_command(record)),)
+
+    async def perform_checked(_state: Nothing, record: Any, permit: str) -> tuple[Any, ...]:
+        assert post_checked is not None
+        return (await post_checked(_command(record), permit),)
 
     return Processor(
         name="post-to-abas",
@@ -61,6 +61,7 @@ def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
         state_type=Nothing,
         initial=Nothing(),
         perform=perform,
+        perform_checked=None if post_checked is None else perform_checked,
         recall=_recall,
         evolve=lambda state, _event: state,
         route=lambda _state, outcome: (Output(REPLY_TO, outcome),),
@@ -69,8 +70,23 @@ def post_to_abas(ledger: Ledger) -> Processor[Nothing]:
     )
 
 
+def _command(record: Any) -> ErpCommand:
+    match record:
+        case (
+            PostCashReceipt()
+            | PostOnAccountReceipt()
+            | PostOnAccountRefund()
+            | ReverseCashReceipt()
+            | PostWriteOff()
+            | ReverseWriteOff()
+        ):
+            return record
+        case _:
+            raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
+
+
 def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[Any, ...]]]:
-    """The outcomes that the journal holds, without asking abas."""
+    """The outcomes that the journal holds of one record, without asking abas."""
     outcomes = {getattr(event, "posting_reference", None): event for event in events}
 
     async def perform(_state: Nothing, command: Any) -> tuple[Any, ...]:

@@ -26,16 +26,26 @@ def probe(
     out: Annotated[
         Path | None, typer.Option("--out", dir_okay=False, help="Write there instead of to the terminal.")
     ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            "--measure",
+            metavar="CUSTOMER",
+            help="Measure how late a saved record appears in a search: saves a mark into the PayTrace id of this "
+            "customer (one that nobody uses) some times and puts back what was there. Needs a finished profile "
+            "(SALDO_ABAS_PROFILE_PATH).",
+        ),
+    ] = None,
 ) -> None:
     """Write a first mapping profile from the server's metadata.
 
-    Its head says what was not found.
+    Its head says what was not found. With --measure it holds search_lag_s as measured, and an outcome_wait_s to fit.
     """
     from streams.cli.errors import CannotRun
 
     if out is not None and out.exists():
         raise CannotRun(f"{out} is there already, and somebody may have worked on it: name another file")
-    profile = asyncio.run(_probe(_settings()))
+    profile = asyncio.run(_probe(_settings(), measure))
     if out is None:
         typer.echo(profile, nl=False)
         return
@@ -59,12 +69,20 @@ def check(
     typer.echo(f"{path} fits the abas at {settings.abas.base_url}")
 
 
-async def _probe(settings: Settings) -> str:
+async def _probe(settings: Settings, measure: str | None) -> str:
     from connectors.abas.client import AbasClient
+    from connectors.abas.probe import measure_search_lag
     from connectors.abas.probe import probe as write_profile
+    from connectors.abas.profile import load_profile
 
     async with AbasClient(settings.abas) as client:
-        return await write_profile(client)
+        lag_s = None
+        if measure is not None:
+            lag_s = await measure_search_lag(client, load_profile(settings.abas.profile_path), measure)
+            typer.echo(
+                f"a saved record appears in a search after {lag_s:.1f} s at most: posting.search_lag_s", err=True
+            )
+        return await write_profile(client, search_lag_s=lag_s)
 
 
 async def _check(settings: Settings, path: Path) -> None:

@@ -51,7 +51,8 @@ def list_parked(
         behind = "" if parked.behind is None else f"  (behind {parked.behind})"
         typer.echo(f"{parked.inbox} {parked.partition} {parked.offset}  key {parked.key_text}{behind}")
         if parked.behind is None:
-            typer.echo(f"    {parked.error_type}: {parked.message}")
+            held = "  (tried again by itself)" if parked.is_held else ""
+            typer.echo(f"    {parked.error_type}: {parked.message}{held}")
 
 
 def show(

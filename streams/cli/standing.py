@@ -168,6 +168,8 @@ class Standing:
             remarks.append(f"{_counted(behind, 'record|records')} to decide")
         if self.projector_behind:
             remarks.append(f"{_counted(self.projector_behind, 'record|records')} to project")
+        if held := sum(task.held for agent in self.agents for task in agent.tasks if task):
+            remarks.append(f"{_counted(held, 'key is|keys are')} held back and tried again, see `saldo dlq list`")
         return "; ".join(("ready", *(remarks + people or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:

@@ -2,7 +2,8 @@
 
 Records of one key are decided one after the other; keys are independent, so an effect may work on several at once.
 What cannot be decided is parked with its reason, and parks its key: later records of that key follow it, in order,
-until an operator replays or discards. Nothing is thrown out of here but what stops the whole task.
+until an operator replays or discards. A record that only has to wait (Delayed) is held: parked like any other, and its
+task asks for the replay. Nothing is thrown out of here but what stops the whole task.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from schemas import catalog
 from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
 from schemas.envelope import header_map, source_position, trusted_position
-from schemas.failures import ContractBroken, SaldoError, Unavailable, Unreadable
+from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
 from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
@@ -52,11 +53,17 @@ class Stop(Exception):
 
 @dataclass(slots=True)
 class Batch(Generic[S]):
-    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged."""
+    """What a batch leads to. `progress` and `states` hold once outputs and journal are acknowledged.
+
+    `cuts` are lengths of outputs and journal up to which both must be durable before anything beyond is written: after
+    what an effect could not do, and may well do when it is asked again after a crash. What it sends then would lie
+    below what later records had sent already, and readers would drop it.
+    """
 
     progress: Progress
     outputs: list[Outbound] = field(default_factory=list)
     journal: list[Outbound] = field(default_factory=list)
+    cuts: list[tuple[int, int]] = field(default_factory=list)
     states: dict[bytes, S] = field(default_factory=dict)
     decided: int = 0
     dropped: int = 0
@@ -76,11 +83,13 @@ class Verdicts:
     parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
     released  inbox offset of a request -> how many records it released
     recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
+    kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
     """
 
     parked: Mapping[int, RecordParked]
     released: Mapping[int, int]
     recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
+    kept: Mapping[int, RecordParked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,7 @@ class Surroundings(Generic[S]):
     reread: Callable[[int], Awaitable[Inbound]]
     codec: Codec
     failures_allowed: int
+    retries_allowed: int = 0
     verdicts: Verdicts | None = None
 
 
@@ -190,6 +200,21 @@ class _Outcome(Generic[S]):
     outputs: list[_Output] = field(default_factory=list)
     parked: bool = False
     head: bool = False
+    held: bool = False
+    replayed: bool = False
+
+    @property
+    def depends_on_the_day(self) -> bool:
+        """Whether an effect that is asked again may say something else: it could not do it, or was asked again."""
+        return self.head or self.replayed
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What of one key is parked, oldest first; kept up to date while its records are decided."""
+
+    offsets: list[int]
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +260,11 @@ async def _run_chains(
 
     async def run(key: bytes, chain: list[_Step]) -> None:
         async with gate:
-            state, parked = around.state_of(key), list(progress.parked.get(key, ()))
+            state = around.state_of(key)
+            queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
             for step in chain:
                 try:
-                    outcome = await _decide(around, step, state, parked)
+                    outcome = await _decide(around, step, state, queue)
                 except Stop as stop:
                     stops.append((step.record.offset, stop))
                     return
@@ -250,24 +276,23 @@ async def _run_chains(
     return outcomes, stop_at, stop
 
 
-async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[int]) -> _Outcome[S]:
-    """One record in the state of its key; `parked` is the key's queue of parked offsets, kept up to date here."""
+async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
+    """One record in the state of its key."""
     recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
+    first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
     if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
         missing = why_not_attributed(step.value.requested_by, step.value.reason)
         if not missing and isinstance(step.value, ParkedReplayRequested):
-            return await _replay(around, step, step.value, state, parked)
+            return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
-            return _discard(around, step, step.value, parked)
-        if parked:  # with nothing parked a request changes nothing, and must not stop its key
-            _park(around, step, outcome, behind=parked[0], error=Unreadable(f"refused: {missing}"))
+            return _discard(around, step, step.value, queue)
+        if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
+            _park(around, step, outcome, behind=first, error=Unreadable(f"refused: {missing}"))
     elif recorded is not None:
         _park_as(around, step, outcome, recorded)
-    elif parked:
-        _park(
-            around, step, outcome, behind=parked[0], error=Unreadable(f"follows parked record {parked[0]} of its key")
-        )
+    elif first is not None:
+        _park(around, step, outcome, behind=first, error=Unreadable(f"follows parked record {first} of its key"))
     elif step.failure is not None:
         _park(around, step, outcome, behind=None, error=step.failure)
     else:
@@ -276,15 +301,19 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, parked: list[i
             outcome = _Outcome()
             _park(around, step, outcome, behind=None, error=error)
     if outcome.parked:
-        parked.append(step.record.offset)
+        queue.offsets.append(step.record.offset)
+        if outcome.head:
+            queue.is_held = outcome.held
     return outcome
 
 
-async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S]) -> Exception | None:
+async def _apply(
+    around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None
+) -> Exception | None:
     """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
     processor = around.processor
     try:
-        events = await _events(around, step, state)
+        events = await _events(around, step, state, checked)
         for event in events:
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step.record, event))
@@ -302,43 +331,51 @@ async def _apply(around: Surroundings[S], step: _Step, state: S, outcome: _Outco
     return None
 
 
-async def _events(around: Surroundings[S], step: _Step, state: S) -> Sequence[Any]:
+async def _events(around: Surroundings[S], step: _Step, state: S, checked: str | None) -> Sequence[Any]:
     """What follows from a record; where a journal is retold, what performing this very record led to.
 
     Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
     """
     recall = around.processor.recall
     if around.verdicts is None or recall is None:
-        return await around.processor.events(state, step.value)
+        return await around.processor.events(state, step.value, checked)
     return await recall(around.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
 
 
 async def _replay(
-    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, parked: list[int]
+    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue
 ) -> _Outcome[S]:
     """Decide the key's parked records again, oldest first, up to the first that still fails.
 
+    The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
+    first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
     A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
     it is written to the inbox once more, where records of its key are decided.
     """
-    outcome: _Outcome[S] = _Outcome()
-    verdicts = around.verdicts
+    outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
+    parked, verdicts = queue.offsets, around.verdicts
+    if request.retry and not queue.is_held:
+        return outcome
     left = len(parked) if verdicts is None else verdicts.released.get(asked.record.offset, 0)
+    first, failed = parked[0] if parked else None, None
     while parked and left > 0:
         left -= 1
         step = _read(around, await around.reread(parked[0]))
         if step.failure is not None:
+            failed = step.failure
             break
         if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
             pass  # a request that was refused for want of a name or reason; it stays refused
         elif step.key != request.record_key or _misplaced(around, step):
             try:
                 outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
-            except RecordTooLarge:
+            except RecordTooLarge as error:
+                failed = error
                 break
         else:
             attempt: _Outcome[S] = _Outcome()
-            if await _apply(around, step, state, attempt) is not None:
+            failed = await _apply(around, step, state, attempt, None if request.retry else _asked_by(asked, request))
+            if failed is not None:
                 break
             state = state if attempt.state is None else attempt.state
             outcome.state = state
@@ -352,14 +389,29 @@ async def _replay(
             requested_by=request.requested_by,
         )
         outcome.events.append(_event(around, step.record, released))
+    kept = None
+    if verdicts is not None:
+        kept = verdicts.kept.get(asked.record.offset)
+    elif failed is not None:
+        held = isinstance(failed, Delayed) and request.retry < around.retries_allowed
+        if held != queue.is_held or (held and parked[0] != first):
+            kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
+    if kept is not None:
+        queue.is_held = kept.is_held
+        outcome.events.append(_event(around, await around.reread(kept.offset), kept))
     return outcome
 
 
-def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, parked: list[int]) -> _Outcome[S]:
+def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
+    """A person's replay by where it lies in the inbox: the same at each attempt, and no other's."""
+    return f"{asked.record.topic}/{asked.record.partition}/{asked.record.offset} ({request.requested_by})"
+
+
+def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
     """Give up one parked record; a request for one that is not parked changes nothing."""
     outcome: _Outcome[S] = _Outcome()
-    if request.offset in parked:
-        parked.remove(request.offset)
+    if request.offset in queue.offsets:
+        queue.offsets.remove(request.offset)
         event = ParkedRecordDiscarded(
             topic=step.record.topic,
             partition=step.record.partition,
@@ -373,17 +425,22 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
 
 
 def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
-    event = RecordParked(
+    held = isinstance(error, Delayed) and around.retries_allowed > 0
+    _park_as(around, step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
+
+
+def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Exception, is_held: bool) -> RecordParked:
+    return RecordParked(
         topic=step.record.topic,
         partition=step.record.partition,
         offset=step.record.offset,
-        record_key=step.key,
+        record_key=key,
         behind=behind,
         error_type=type(error).__name__,
         message=plain_text(mask_card_numbers(str(error)))[:LONGEST_MESSAGE],
         stack_digest=_stack_digest(error),
+        is_held=is_held,
     )
-    _park_as(around, step, outcome, event)
 
 
 def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
@@ -404,7 +461,7 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
     )
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
-    outcome.parked, outcome.head = True, event.behind is None
+    outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
     outcome.events.append(_event(around, record, event))
     try:
         outcome.outputs.append(_output(around, dlq, record, letter))
@@ -452,6 +509,12 @@ def _assemble(
             batch.silent = 0 if outcome.events else batch.silent + 1
         progress.position = record.offset + 1
         batch.decided += 1
+        came = outcomes.get(record.offset)
+        if around.processor.is_effect and came is not None and came.depends_on_the_day:
+            if not came.events:
+                batch.journal.append(mark_position(around, record, progress))
+                batch.silent = 0
+            batch.cuts.append((len(batch.outputs), len(batch.journal)))
     return batch
 
 

@@ -162,9 +162,12 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
     for entry in entries:
         progress.accepted(entry.accepted)
         match entry.event:
-            case RecordParked(record_key=key, offset=offset, behind=behind):
+            case RecordParked(record_key=key, offset=offset, behind=behind, is_held=is_held):
+                # A record that waits already is told of anew when it is held no longer: one failure, not two.
+                progress.failures += behind is None and offset not in progress.parked.get(key, ())
                 progress.park(key, offset)
-                progress.failures += behind is None
+                if behind is None:
+                    progress.hold(key, is_held)
             case (
                 ParkedRecordReleased(record_key=key, offset=offset)
                 | ParkedRecordDiscarded(record_key=key, offset=offset)

@@ -37,8 +37,10 @@ class Processor(Generic[S]):
     `decide` is pure and gives the same events for the same state and record, so a replay writes the same journal.
     An effect gives `perform` instead: it acts on another system, looks up before it acts, and returns what it found
     as events. With `recall` it gives once more what its journal holds of one record, without acting: the work of a
-    replay. `recall` gets the events that performing this very record led to, none where there were none. `version`
-    belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
+    replay. `recall` gets the events that performing this very record led to, none where there were none. With
+    `perform_checked` it does what a person's replay of a parked record asks for; the text names that request, the same
+    at each attempt. `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the
+    journal.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Processor(Generic[S]):
     evolve: Callable[[S, Record], S]
     decide: Callable[[S, Record], Events] | None = None
     perform: Callable[[S, Record], Awaitable[Events]] | None = None
+    perform_checked: Callable[[S, Record, str], Awaitable[Events]] | None = None
     recall: Callable[[Sequence[Record]], Callable[[S, Record], Awaitable[Events]]] | None = None
     route: Callable[[S, Record], tuple[RoutedRecord, ...]] = no_routes
     version: int = 1
@@ -64,9 +67,11 @@ class Processor(Generic[S]):
         """Whether it acts on another system, so a replay must not run it again."""
         return self.perform is not None
 
-    async def events(self, state: S, record: Record) -> Events:
-        """What follows from one record in this state."""
+    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+        """What follows from one record in this state; `checked` names the replay by which a person asks for it."""
         if self.decide is not None:
             return self.decide(state, record)
+        if checked is not None and self.perform_checked is not None:
+            return await self.perform_checked(state, record, checked)
         assert self.perform is not None
         return await self.perform(state, record)

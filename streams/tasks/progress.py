@@ -23,7 +23,8 @@ class Progress:
     last_rank    (offset, index) of the last journal record taken
     upstream     highest saldo-source accepted per upstream partition
     unjournaled  marks of `upstream` that moved since the last event, to be told with the next one
-    parked       key -> inbox offsets that wait for an operator, oldest first
+    parked       key -> inbox offsets that wait, for an operator or for their time, oldest first
+    held         keys of `parked` that are tried again by themselves
     failures     records parked in a row, without a decided one between
     """
 
@@ -33,6 +34,7 @@ class Progress:
     upstream: HighWater = field(default_factory=HighWater)
     unjournaled: dict[Lane, SourcePosition] = field(default_factory=dict)
     parked: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
+    held: set[bytes] = field(default_factory=set)
     failures: int = 0
 
     def copy(self) -> Progress:
@@ -44,6 +46,7 @@ class Progress:
             upstream=HighWater(self.upstream.marks.values()),
             unjournaled=dict(self.unjournaled),
             parked=dict(self.parked),
+            held=set(self.held),
             failures=self.failures,
         )
 
@@ -61,8 +64,16 @@ class Progress:
             self.upstream.accept(mark)
 
     def park(self, key: bytes, offset: int) -> None:
-        """One more record of this key waits for an operator."""
-        self.parked[key] = (*self.parked.get(key, ()), offset)
+        """One more record of this key waits; one that waits already is told of anew."""
+        if offset not in self.parked.get(key, ()):
+            self.parked[key] = (*self.parked.get(key, ()), offset)
+
+    def hold(self, key: bytes, is_held: bool) -> None:
+        """Whether a parked key is tried again by itself."""
+        if is_held:
+            self.held.add(key)
+        else:
+            self.held.discard(key)
 
     def unpark(self, key: bytes, offset: int) -> None:
         """A parked record was decided or given up; the key goes free with its last one."""
@@ -71,6 +82,7 @@ class Progress:
             self.parked[key] = rest
         else:
             self.parked.pop(key, None)
+            self.held.discard(key)
 
     def to_bytes(self) -> bytes:
         """For the snapshot."""
@@ -82,6 +94,7 @@ class Progress:
                 upstream=[str(mark) for mark in self.upstream.marks.values()],
                 unjournaled=[str(mark) for mark in self.unjournaled.values()],
                 parked=list(self.parked.items()),
+                held=sorted(self.held),
                 failures=self.failures,
             )
         )
@@ -98,6 +111,7 @@ class Progress:
             upstream=HighWater(SourcePosition.parse(mark) for mark in stored.upstream),
             unjournaled={mark.lane: mark for mark in unjournaled},
             parked=dict(stored.parked),
+            held=set(stored.held),
             failures=stored.failures,
         )
 
@@ -109,4 +123,5 @@ class _Stored(msgspec.Struct, kw_only=True):
     upstream: list[str]
     unjournaled: list[str]
     parked: list[tuple[bytes, tuple[int, ...]]]
+    held: list[bytes] = []
     failures: int

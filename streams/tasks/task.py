@@ -15,16 +15,20 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
+from schemas import catalog
 from schemas.codec import Codec
+from schemas.envelope import Envelope, content_event_id
 from schemas.failures import ContractBroken
+from schemas.records.tasks import ParkedReplayRequested
 from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
 from streams.tasks.ports import Log, Membership, Observer
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound
+from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import StateStore
 
 logger = logging.getLogger(__name__)
@@ -44,10 +48,32 @@ class TaskRules:
                        topic into the dead letters
     marker_every       inbox records without an event after which a position marker is written, so that silence does
                        not cost a long re-read
+    held_retries       how often what only has to wait is tried again by itself before a person decides it; with the
+                       pauses below that is some 95 minutes
+    held_first_s       pause before the first of these retries, seconds; doubled each time
+    held_longest_s     longest of these pauses, seconds
     """
 
     failures_in_a_row: int = 20
     marker_every: int = 1_000
+    held_retries: int = 100
+    held_first_s: float = 1.0
+    held_longest_s: float = 60.0
+
+
+@dataclass(slots=True)
+class _Retry:
+    """When the first record of a held key is tried again.
+
+    head      its inbox offset
+    number    how often it was asked for
+    asked_at  inbox offset of the last request; -1 before the first
+    """
+
+    head: int
+    due: float
+    number: int = 0
+    asked_at: int = -1
 
 
 class Task(Generic[S]):
@@ -83,6 +109,7 @@ class Task(Generic[S]):
             reread=self._reread,
             codec=codec,
             failures_allowed=rules.failures_in_a_row,
+            retries_allowed=rules.held_retries,
             verdicts=verdicts,
         )
         self._lock = asyncio.Lock()
@@ -90,6 +117,7 @@ class Task(Generic[S]):
         self._silent = 0
         self._stalled_until = 0.0
         self._stall_s = FIRST_STALL_S
+        self._retries: dict[bytes, _Retry] = {}
         self.stalled_because: str | None = None
         self.moved_at = time.monotonic()
 
@@ -133,6 +161,54 @@ class Task(Generic[S]):
                 await self._advance_through((), min(end, progress.position + READ_AT_ONCE))
             return max(0, end - (self._progress or progress).position)
 
+    async def retry_held(self) -> None:
+        """Ask for the keys that are held back and whose time has come to be decided again.
+
+        The request is a record in the inbox, like an operator's: so it has its place in the order, and a replay of the
+        inbox repeats what came of it. When it is due lives in memory; after a restart the pauses begin anew.
+        """
+        progress = self._progress
+        if progress is None or not (progress.held or self._retries) or time.monotonic() < self._stalled_until:
+            return
+        for key in self._retries.keys() - progress.held:
+            del self._retries[key]
+        due: list[tuple[bytes, _Retry]] = []
+        for key in sorted(progress.held):
+            head, retry = progress.parked[key][0], self._retries.get(key)
+            if retry is None or retry.head != head:
+                retry = self._retries[key] = _Retry(head, time.monotonic() + self._rules.held_first_s)
+            if time.monotonic() >= retry.due and retry.asked_at < progress.position:
+                due.append((key, retry))
+        if not due or not await self._owned():
+            return
+        requests = [self._request(key, retry.number + 1) for key, retry in due]
+        for (_, retry), offset in zip(due, await self._log.append(requests), strict=True):
+            retry.number += 1
+            retry.asked_at = offset
+            pause = self._rules.held_first_s * 2.0 ** min(retry.number, 30)
+            retry.due = time.monotonic() + min(pause, self._rules.held_longest_s)
+
+    def _request(self, key: bytes, number: int) -> Outbound:
+        now = datetime.now(UTC)
+        record = ParkedReplayRequested(
+            record_key=key,
+            requested_by=self.name,
+            reason="its time has come",
+            requested_at=now,
+            retry=number,
+        )
+        value, name = self._codec.encode(record), type(record).__name__
+        envelope = Envelope(
+            event_id=content_event_id(name, value), type=name, source=f"saldo/{self.processor.name}", time=now
+        )
+        return Outbound(
+            topic=self.processor.inbox,
+            partition=self.partition,
+            key=catalog.topic(self.processor.inbox).key_of(record),
+            value=value,
+            headers=envelope.to_headers(),
+        )
+
     async def restore(self) -> Progress:
         """Fold the journal, if that is not done yet, and say how far the task is."""
         async with self._lock:
@@ -156,6 +232,7 @@ class Task(Generic[S]):
     def _forget(self) -> None:
         self._progress = None
         self._silent = 0
+        self._retries.clear()
 
     async def _restored(self) -> Progress:
         if self._progress is None:
@@ -272,14 +349,18 @@ class Task(Generic[S]):
             self._silent = 0
         if not await self._owned():
             return False
-        await self._log.append(batch.outputs)
-        offsets = await self._log.append(batch.journal)
-        if list(offsets) != list(range(progress.journal_end, progress.journal_end + len(offsets))):
-            # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
-            logger.warning("journal has another writer; task restores", extra={"task": self.name})
-            self._forget()
-            return False
-        batch.progress.journal_end = progress.journal_end + len(offsets)
+        outputs_from, journal_from = 0, 0
+        for outputs_to, journal_to in (*batch.cuts, (len(batch.outputs), len(batch.journal))):
+            await self._log.append(batch.outputs[outputs_from:outputs_to])
+            offsets = await self._log.append(batch.journal[journal_from:journal_to])
+            expected = range(progress.journal_end + journal_from, progress.journal_end + journal_to)
+            if list(offsets) != list(expected):
+                # Another writer means that the partition is ours no longer. What we wrote repeats what it writes.
+                logger.warning("journal has another writer; task restores", extra={"task": self.name})
+                self._forget()
+                return False
+            outputs_from, journal_from = outputs_to, journal_to
+        batch.progress.journal_end = progress.journal_end + len(batch.journal)
         self._store.commit(batch.states, batch.progress)
         self._progress = batch.progress
         self._report(batch)

@@ -42,7 +42,12 @@ class AbasSandboxProcess:
         return f"{self.origin}/mw"
 
     def settings(self, **changes: Any) -> AbasSettings:
-        values = {"base_url": self.base_url, "password": SecretStr(DEFAULT_PASSWORD), "retry_initial_s": 0.02}
+        values = {
+            "base_url": self.base_url,
+            "password": SecretStr(DEFAULT_PASSWORD),
+            "retry_initial_s": 0.02,
+            "outcome_wait_s": 0.3,
+        }
         return AbasSettings(**{**values, **changes})
 
     @property

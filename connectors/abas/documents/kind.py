@@ -64,7 +64,7 @@ def common_values(command: Command, profile: Profile, kind_name: str) -> dict[Ro
         "posting_reference": command.posting_reference,
         "paytrace_transaction_id": command.paytrace_transaction_id,
         "customer_number": command.abas_customer_id,
-        "amount": to_decimal_text(sign * command.amount_minor, command.currency),
+        "amount": to_decimal_text(sign * command.amount_minor, command.currency, profile.formats),
         "currency": command.currency,
         "value_on": to_date_text(command.value_on, profile.formats),
     }

@@ -29,7 +29,7 @@ from connectors.abas.sandbox import admin, routes_meta, routes_objects, routes_s
 from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, dialect_of
 from connectors.abas.sandbox.server import cut
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD, Call, Reply, Sandbox
+from connectors.abas.sandbox.state import DEFAULT_PASSWORD, SESSION_COOKIE, Call, Reply, Sandbox
 
 Handler = Callable[[Call], Reply]
 
@@ -138,7 +138,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
     async def endpoint(request: Request) -> Response:
         faults = sandbox.faults
         writes = request.method not in _READS and handler is not routes_objects.list_records
-        request_id = str(uuid.uuid4())
+        request_id, session = str(uuid.uuid4()), None
         sandbox.running += 1
         try:
             raw = await _body_of(request)
@@ -150,6 +150,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
             if writes and sandbox.take("cut_before"):
                 return await _cut(request)
             call = await _call(sandbox, request, raw)
+            session = sandbox.login_session(request.cookies.get(SESSION_COOKIE))
             sandbox.take_licence()
             commits = sandbox.store.commit_count
             reply = await _answer(handler, call)
@@ -158,9 +159,10 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
                 await asyncio.sleep(faults.slow_posting_s)
             if happened and sandbox.take("cut_after"):
                 return await _cut(request)
-            return _response(request, reply, request_id)
+            return _with_session(_response(request, reply, request_id), session)
         except ErpFault as fault:
-            return _fault_response(request, fault, request_id, faults.statuses, retry_after=faults.retry_after)
+            answer = _fault_response(request, fault, request_id, faults.statuses, retry_after=faults.retry_after)
+            return _with_session(answer, session)
         except ClientDisconnect:
             return Response(status_code=499)
         finally:
@@ -282,6 +284,12 @@ def _response(request: Request, reply: Reply, request_id: str) -> Response:
     if reply.empty:
         return Response(status_code=reply.status, headers=headers)
     return _json(request, reply.envelope(), reply.status, headers)
+
+
+def _with_session(response: Response, session: str | None) -> Response:
+    if session is not None:
+        response.set_cookie(SESSION_COOKIE, session, path="/mw", httponly=True)
+    return response
 
 
 def _fault_response(

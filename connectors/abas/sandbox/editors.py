@@ -66,7 +66,9 @@ class Sessions:
         self.idle_s = idle_s
         self._sets: dict[str, WorkingSet] = {}
         self._locks: dict[str, Editor] = {}
+        self._locked_until: dict[str, float] = {}
         self._count = 0
+        self.lock_for(faults.locked_s)
 
     def working_sets(self, label: str | None = None) -> list[WorkingSet]:
         """The living working sets, of one label or all."""
@@ -172,6 +174,7 @@ class Sessions:
         if editor.table is None or editor.action not in _WRITING_ACTIONS:
             raise business_refusal("There is nothing to save", _NOT_PERMITTED)
         if editor.table is PAYMENT:
+            self.refuse_locked(str(editor.values.get("customer", "")))
             names = {column.english: column.name(language) for column in PAYMENT.head}
             editor.record = post_payment(self.store, self.faults, editor.values, names)
         else:
@@ -236,11 +239,15 @@ class Sessions:
             if editor.infosystem is None or column.english != editor.infosystem.button:
                 raise ErpFault("ILLEGAL_ARGUMENT", f"Button {name} does nothing here")
             self._ask(editor, action)
+            if editor.infosystem.saves:
+                self.refuse_locked(str(editor.values.get("ycustomer", "")))
             editor.rows = editor.infosystem.run(self.store, self.faults, editor.values)
             return
         if editor.infosystem is None and (not column.writable or editor.action not in _WRITING_ACTIONS):
             raise business_refusal(f"Variable {name} can't be changed", _NOT_PERMITTED, name)
-        values[column.english] = accept_value(self.store, column, action.get("value", action.get("text")), name)
+        values[column.english] = accept_value(
+            self.store, column, action.get("value", action.get("text")), name, self.faults
+        )
 
     def _ask(self, editor: Editor, action: dict[str, Any]) -> None:
         """Ask before a payment is saved, when the switch says so; only the answer `yes` goes on."""
@@ -275,11 +282,19 @@ class Sessions:
 
     def _lock(self, record: Record, editor: Editor) -> None:
         holder = self._locks.get(record.id)
-        if record.id in self.faults.locked:
-            raise locked_by("another user", record.id)
+        self.refuse_locked(record.id)
         if holder is not None:
             raise locked_by(holder.working_set.user or "another session", record.id)
         self._locks[record.id] = editor
+
+    def lock_for(self, seconds: dict[str, float]) -> None:
+        """Let somebody else have these records open for so long from now on."""
+        self._locked_until = {record: time.monotonic() + lasting for record, lasting in seconds.items()}
+
+    def refuse_locked(self, record_id: str) -> None:
+        """Say who has a record open, if the switches say that somebody has."""
+        if record_id in self.faults.locked or self._locked_until.get(record_id, 0.0) > time.monotonic():
+            raise locked_by("another user", record_id)
 
     def _end(self, editor: Editor, state: str) -> None:
         if editor.state == "ACTIVE":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -158,7 +158,12 @@ class Faults(BaseModel):
     wrong_content_type: int = Field(default=0, ge=0)  # next n calls: a proxy's HTML page with status 200
     ask_before_saving: bool = False  # every save asks first, and is refused unless it comes with the answer
     licences: int = Field(default=0, ge=0)  # calls and working sets at once; 0 is without limit
+    sessions: int = Field(default=0, ge=0)  # login sessions at once, told by a cookie; 0 sets none and knows no limit
+    search_lag_s: float = Field(default=0.0, ge=0)  # lists and queries show the books of so many seconds ago
+    decimal_mark: Literal[".", ","] = "."  # how an amount written as text is read
+    wrong_mark: Literal["refused", "dropped"] = "dropped"  # the other mark: "1.234" is no number, or 1234
     token_lifetime_s: float = Field(default=599.0, ge=0)  # of tokens given out from now on
     statuses: dict[str, int] = {}  # HTTP status by category, to try what a real abas may send
     locked: list[str] = []  # record ids that somebody else has open
+    locked_s: dict[str, float] = {}  # the same for so many seconds from now; nobody saves a document of such a customer
     closed_periods: list[str] = []  # posting periods, "2026-10"

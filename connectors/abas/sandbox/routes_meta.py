@@ -68,6 +68,7 @@ def user_info(call: Call) -> Reply:
 
 def logout(call: Call) -> Reply:
     """End the login; the middleware says good-bye in the form in which it otherwise tells its own failures."""
+    call.sandbox.log_out(call.session)
     return Reply(content={"error": {"message": "Logged out", "type": "INFO"}}, content_type="Error")
 
 

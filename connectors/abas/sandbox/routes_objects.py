@@ -25,7 +25,7 @@ def list_records(call: Call) -> Reply:
     ):
         raise ErpFault("ILLEGAL_ARGUMENT", "criteria is neither text nor an array of texts")
     query = parse_query(table, [criteria] if isinstance(criteria, str) else criteria, call.language)
-    found = select(call.sandbox.store, table, query)
+    found = select(call.sandbox.store, table, query, lag_s=call.sandbox.faults.search_lag_s)
     offset, limit = call.number("offset", 0), call.number("limit", DEFAULT_LIMIT)
     page = found[offset : offset + limit] if limit else found[offset:]
     paths = _paths(table, call.text("headFields", "*"), call.language)
@@ -94,7 +94,7 @@ def format_value(call: Call) -> Reply:
     call.path["table"] = call.query.get("tableName", "")
     name = call.query.get("fieldName", "")
     column = resolve_path(call.table, name, call.language).last
-    stored = accept_value(call.sandbox.store, column, call.query.get("value", ""), name)
+    stored = accept_value(call.sandbox.store, column, call.query.get("value", ""), name, call.sandbox.faults)
     return Reply({"meta": {}, "result": call.renderer.field(stored, column)})
 
 
@@ -143,7 +143,8 @@ def find_record(call: Call, table: TableDef, text: str) -> Record:
     Raises: ErpFault MISSING_OBJECT when none or several match.
     """
     if text.startswith("$,,"):
-        found = select(call.sandbox.store, table, parse_query(table, [text[3:]], call.language))
+        query = parse_query(table, [text[3:]], call.language)
+        found = select(call.sandbox.store, table, query, lag_s=call.sandbox.faults.search_lag_s)
         record = found[0] if len(found) == 1 else None
     else:
         record = call.sandbox.store.resolve(table.spec, text)

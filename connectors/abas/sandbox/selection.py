@@ -124,11 +124,11 @@ def parse_query(table: TableDef, criteria: Sequence[str], language: str) -> Quer
     )
 
 
-def select(store: Store, table: TableDef, query: Query) -> list[Record]:
-    """Find the records of a selection, in its order."""
+def select(store: Store, table: TableDef, query: Query, *, lag_s: float = 0.0) -> list[Record]:
+    """Find the records of a selection, in its order, as the books were lag_s seconds ago."""
     found = [
         record
-        for record in _candidates(store, table, query)
+        for record in (store.records_before(table.spec, lag_s) if lag_s else _candidates(store, table, query))
         if _in_filing(record, query.filing) and _matches(store, record, query)
     ]
     if query.order is not None:

@@ -3,6 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from connectors.abas.sandbox.tables import TABLES, TableDef
 
 DEFAULT_PASSWORD = "abas-sandbox"  # noqa: S105 - guards invented books on the loopback only
 DEFAULT_LIMIT = 20
+SESSION_COOKIE = "abas-session"  # invented: the reference knows none by name
 
 
 class Sandbox:
@@ -31,6 +33,8 @@ class Sandbox:
         self.uploads = None if state_dir is None else state_dir / "uploads"
         self.running = 0
         self._tokens: dict[str, float] = {}
+        self._logins: dict[str, float] = {}
+        self._session_idle_s = session_idle_s
 
     def take(self, name: str) -> bool:
         """Use up one of a counted switch; how many are left is durable, so a restart doesn't bring them back."""
@@ -59,6 +63,27 @@ class Sandbox:
         if self.faults.licences and self.running + len(self.sessions.working_sets()) > self.faults.licences:
             raise no_licence()
 
+    def login_session(self, cookie: str | None) -> str | None:
+        """The session of a call, new for one that brings none; None where sessions are not counted.
+
+        Raises: ErpFault UNAVAILABLE when as many are open as may be.
+        """
+        if not self.faults.sessions:
+            return None
+        now = time.monotonic()
+        self._logins = {session: end for session, end in self._logins.items() if end > now}
+        if cookie not in self._logins:
+            if len(self._logins) >= self.faults.sessions:
+                raise no_licence()
+            cookie = secrets.token_urlsafe(12)
+        assert cookie is not None
+        self._logins[cookie] = now + self._session_idle_s
+        return cookie
+
+    def log_out(self, cookie: str | None) -> None:
+        """End a session."""
+        self._logins.pop(cookie or "", None)
+
     def reset(self) -> None:
         """Begin anew: empty books, no sessions, no switches."""
         for working_set in self.sessions.working_sets():
@@ -71,6 +96,8 @@ class Sandbox:
         checked = Faults.model_validate({**self.faults.model_dump(), **switches})
         for name in Faults.model_fields:
             setattr(self.faults, name, getattr(checked, name))
+        if "locked_s" in switches:
+            self.sessions.lock_for(self.faults.locked_s)
         self.store.set_fact("faults", self.faults.model_dump_json())
 
 
@@ -89,6 +116,12 @@ class Call:
     def language(self) -> str:
         """Variable language; German unless the request says otherwise."""
         return "en" if self.query.get("variableLanguage", "de").lower() == "en" else "de"
+
+    @property
+    def session(self) -> str | None:
+        """The login session that the call brought along."""
+        cookies = SimpleCookie(self.headers.get("cookie", ""))
+        return cookies[SESSION_COOKIE].value if SESSION_COOKIE in cookies else None
 
     @property
     def base(self) -> str:

@@ -7,6 +7,7 @@ One process per file.
 
 import json
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,18 @@ class Record:
     version: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Was:
+    """How a record was until a moment of the process's clock; values None: it was not there."""
+
+    until_s: float
+    values: dict[str, Stored] | None
+    filed: bool = False
+
+
+_REMEMBERED = 20_000  # records whose past is kept: more than any test saves within the lag of a search
+
+
 class Store:
     """All records, indexed where a table asks for it, and the movable clock."""
 
@@ -53,6 +66,7 @@ class Store:
         self._index: dict[tuple[str, str], dict[Stored, dict[str, None]]] = defaultdict(dict)
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counters"))
         self._dirty: dict[str, Record] = {}
+        self._past: dict[str, list[_Was]] = {}
         self.commit_count = 0
         for record_id, seq, table, filed, body in self._db.execute(
             "SELECT id, seq, tbl, filed, body FROM records ORDER BY seq"
@@ -69,6 +83,7 @@ class Store:
             records.clear()
         self._by_id.clear()
         self._index.clear()
+        self._past.clear()
         self._counters.clear()
         self._clock_offset = timedelta(0)
 
@@ -112,6 +127,7 @@ class Store:
         record_id = f"({record_no},{table.database},0)"
         stored = {**values, "id": record_id, "idno": number, "stand": moment, "erfass": moment}
         record = Record(record_id, seq, table.spec, stored, rows or [])
+        self._was(record.id, _Was(time.monotonic(), None))
         self._remember(record)
         self._dirty[record.id] = record
         return record
@@ -119,6 +135,7 @@ class Store:
     def change(self, record: Record, values: dict[str, Stored], *, filed: bool | None = None) -> None:
         """Change a record's values and, if told, move it in or out of the filed set."""
         self._forget(record)
+        self._was(record.id, _Was(time.monotonic(), dict(record.values), record.filed))
         record.values.update(values)
         record.values["stand"] = self.now().isoformat(timespec="microseconds")
         record.filed = record.filed if filed is None else filed
@@ -139,6 +156,21 @@ class Store:
     def records(self, table: str) -> Iterable[Record]:
         """All records of a table, oldest first."""
         return self._records[table].values()
+
+    def records_before(self, table: str, lag_s: float) -> Iterable[Record]:
+        """All records of a table as they were so many seconds ago, oldest first."""
+        then = time.monotonic() - lag_s
+        for record in self._records[table].values():
+            was = next((past for past in self._past.get(record.id, ()) if past.until_s > then), None)
+            if was is None:
+                yield record
+            elif was.values is not None:
+                yield Record(record.id, record.seq, record.table, was.values, record.rows, was.filed, record.version)
+
+    def _was(self, record_id: str, was: _Was) -> None:
+        self._past.setdefault(record_id, []).append(was)
+        if len(self._past) > _REMEMBERED:
+            del self._past[next(iter(self._past))]
 
     def matching(self, table: str, column: str, value: Stored) -> Iterable[Record] | None:
         """Records whose indexed column holds exactly this value; None when the column has no index."""

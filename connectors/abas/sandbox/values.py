@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.abas.sandbox.faults import ErpFault, business_refusal
+from connectors.abas.sandbox.faults import ErpFault, Faults, business_refusal
 from connectors.abas.sandbox.store import Store, Stored
 from connectors.abas.sandbox.tables import Column, Kind
 
@@ -15,7 +15,7 @@ _MAX_TEXT = 4000
 _VALUE_REFUSED = 1180
 
 
-def accept_value(store: Store, column: Column, value: Any, name: str) -> Stored:
+def accept_value(store: Store, column: Column, value: Any, name: str, faults: Faults) -> Stored:
     """Take a value for a column: text, number or boolean as JSON, references by id, number or search word.
 
     Raises: ErpFault naming the field.
@@ -31,13 +31,25 @@ def accept_value(store: Store, column: Column, value: Any, name: str) -> Stored:
         case Kind.BOOLEAN:
             return value is True or text.lower() in ("true", "yes", "ja", "1")
         case Kind.DOUBLE | Kind.INTEGER:
-            return _number(text, name)
+            return _number(_with_point(text, name, faults) if isinstance(value, str) else text, name)
         case Kind.DATE | Kind.DATETIME:
             return _day(text, name) if text else ""
         case Kind.REFERENCE:
             return _reference(store, column, text, name)
         case _:
             return text
+
+
+def _with_point(text: str, name: str, faults: Faults) -> str:
+    """Read an amount that came as text by the number format of the user's language: "1.234" may be 1234.
+
+    Groups are taken off wherever they stand; with a point as the mark nothing is a group.
+    """
+    if faults.decimal_mark == ".":
+        return text
+    if "." in text and faults.wrong_mark == "refused":
+        raise business_refusal(f"{name}: {text[:40]} is no number", _VALUE_REFUSED, name)
+    return text.replace(".", "").replace(",", ".")
 
 
 def _number(text: str, name: str) -> str:

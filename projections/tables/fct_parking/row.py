@@ -38,6 +38,7 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "stack_digest": getattr(record, "stack_digest", ""),
             "requested_by": getattr(record, "requested_by", ""),
             "reason": getattr(record, "reason", ""),
+            "is_held": getattr(record, "is_held", False),
         },
     )
 
@@ -56,6 +57,7 @@ TABLE = Table(
         "stack_digest",
         "requested_by",
         "reason",
+        "is_held",
     ),
     reads=tuple(CHANGES),
     project=project,

@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS fct_parking
     message String,
     stack_digest String,
     requested_by String,
-    reason String
+    reason String,
+    is_held Bool
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_partition, source_offset, row_index)

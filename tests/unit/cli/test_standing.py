@@ -27,8 +27,8 @@ from streams.stack import Stack
 from streams.standing import StandingFile, TaskStanding
 
 
-def task(position: int, *, parked: int = 0, waits: str | None = None) -> TaskStanding:
-    return TaskStanding(position, parked, waits)
+def task(position: int, *, parked: int = 0, waits: str | None = None, held: int = 0) -> TaskStanding:
+    return TaskStanding(position, parked, waits, held=held)
 
 
 WELL = ProcessLine("worker-1", "running, pid 7", is_well=True)
@@ -68,6 +68,11 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
         ((WELL,), (AgentLine("a", (task(7),), (9,)),), "ready; 2 records to decide"),
         ((WELL,), (AgentLine("a", (task(9, parked=3),), (9,)),), "ready; 3 records parked, see `saldo dlq list`"),
         ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "not ready: a/0 waits"),
+        (
+            (WELL,),
+            (AgentLine("a", (task(9, parked=3, held=1),), (9,)),),
+            "ready; 1 key is held back and tried again, see `saldo dlq list`; 3 records parked, see `saldo dlq list`",
+        ),
         ((AWAY,), (AgentLine("a", (None,), (9,)),), "not ready: worker-1"),
         ((WELL,), (AgentLine("a", (None,), (9,)),), "not ready: a has partitions without a worker"),
         ((WELL,), (AgentLine("a", (task(9),), None),), "not ready: Kafka does not answer"),

@@ -20,6 +20,7 @@ from connectors.abas.errors import (
     AbasAddressWrong,
     AbasInternalError,
     AbasObjectLocked,
+    AbasOutcomePending,
     AbasOutcomeUnknown,
     AbasRefused,
     AbasSavedUnseen,
@@ -285,9 +286,14 @@ async def post(server: Server, profile: Profile) -> None:
     async def nothing_yet() -> None:
         return None
 
-    values = dict.fromkeys(("posting_reference", "amount"), "1")
+    async def saving(send: Any) -> Any:
+        return await send()
+
+    values: Any = dict.fromkeys(("posting_reference", "amount"), "1")
     async with server.client() as client:
-        await post_document(client, profile, "cash_receipt", values, customer="70001", look_up=nothing_yet)  # type: ignore[arg-type]  # roles as plain text
+        await post_document(
+            client, profile, "cash_receipt", values, customer="70001", look_up=nothing_yet, saving=saving
+        )
 
 
 @pytest.mark.parametrize("word", ["17", "Post", "Sure?"])
@@ -430,8 +436,8 @@ DOCUMENT = {
 }
 
 
-async def post_by_editor(abas: _SeenLater) -> Any:
-    settings = SETTINGS.model_copy(update={"write_attempts": 3})
+async def post_by_editor(abas: _SeenLater, wait_s: float = 60.0) -> Any:
+    settings = SETTINGS.model_copy(update={"write_attempts": 3, "outcome_wait_s": wait_s})
     async with AbasClient(settings, transport=httpx2.MockTransport(abas)) as client:
         return await AbasSink(client, with_strategy(PROFILE, "editor"), settings).post(post_receipt("PT7", "(1,900,0)"))
 
@@ -444,7 +450,14 @@ async def test_a_document_that_is_seen_a_little_later_is_not_posted_again() -> N
 
 async def test_a_document_that_is_never_seen_is_left_to_a_person_not_posted_again() -> None:
     abas = _SeenLater(shown_after=99)
-    with pytest.raises(AbasSavedUnseen):
+    with pytest.raises(AbasSavedUnseen, match="saldo dlq replay"):
+        await post_by_editor(abas, wait_s=0.0)
+    assert abas.saves == 1
+
+
+async def test_a_document_that_is_not_seen_yet_is_no_persons_case_before_its_time_is_over() -> None:
+    abas = _SeenLater(shown_after=99)
+    with pytest.raises(AbasOutcomePending, match="another 60 s"):
         await post_by_editor(abas)
     assert abas.saves == 1
 
