@@ -78,18 +78,22 @@ class Gateway:
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
         self.calls += 1
-        return GatewayCallBegun(**_fields(request), seen_before=("1",), begun_at=WHEN)
+        return GatewayCallBegun(**_fields(GatewayCallBegun, request), seen_before=("1",), begun_at=WHEN)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         self.calls += 1
         if call.amount_minor == 99:
-            return GatewayCallRefused(**_fields(call), code="817", message="not settled")
+            return GatewayCallRefused(**_fields(GatewayCallRefused, call), code="817", message="not settled")
         result = f"7000{self.calls}"
-        return GatewayCallDone(**_fields(call), result_transaction_id=result, code="106", message="refunded")
+        return GatewayCallDone(
+            **_fields(GatewayCallDone, call), result_transaction_id=result, code="106", message="refunded"
+        )
 
 
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in RequestGatewayCall.__dataclass_fields__}
+def _fields(kind: type[Any], record: Any) -> dict[str, Any]:
+    """What a record of this kind repeats of the call."""
+    shared = RequestGatewayCall.__dataclass_fields__.keys() & kind.__dataclass_fields__.keys()
+    return {name: getattr(record, name) for name in shared}
 
 
 class Installation:

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from schemas import catalog
 from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import TransactionObserved
 from schemas.records.receivables import OpenItemObserved
 from schemas.references import invoice_token
 from streams.domain import payer, payment, receivables
+from streams.domain.output import IDENTIFICATION_INBOX
 from streams.ports import ErpCommand
 from tests.support.builders import Ledger, done, key_by
 
@@ -54,10 +56,10 @@ class MoneyLine:
         waiting = deque(record for record in records if isinstance(record, PaymentToIdentify))
         while waiting:
             for record in _news(self.payers, waiting.popleft()):
-                if isinstance(record, PaymentToIdentify):
-                    waiting.append(record)
-                elif isinstance(record, PaymentIdentified):
+                if isinstance(record, PaymentIdentified):
                     self._receivable(record)
+                else:
+                    waiting.append(record)
 
     def _receivable(self, record: Any) -> None:
         told = deque([record])
@@ -69,7 +71,7 @@ class MoneyLine:
 
 
 def _token_of(record: Any) -> str:
-    return str(record.tokens[0] if isinstance(record, PaymentToIdentify) else record.token)
+    return catalog.topic(IDENTIFICATION_INBOX).key_of(record).decode()
 
 
 def _news(ledger: Ledger, record: Any) -> list[Any]:

@@ -57,8 +57,10 @@ def test_a_task_that_waits_says_why() -> None:
 
 def test_chargebacks_that_nobody_booked_are_counted() -> None:
     agent = AgentLine("a", (task(9),), (9,))
-    told = Standing((WELL,), (agent,), 0, chargebacks=2).in_a_word
-    assert told == "ready; 2 chargebacks to book in abas by hand, see `saldo waiting`"
+    line = PersonLine("chargebacks to book", "USD", 2, -125_00, "2026-11-29")
+    told = Standing((WELL,), (agent,), 0, people=(line,))
+    assert told.in_a_word == "ready; 2 chargebacks to book in abas by hand (-125.00 USD), see `saldo waiting`"
+    assert told.exit_code == 4
 
 
 @pytest.mark.parametrize(

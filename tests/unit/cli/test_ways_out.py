@@ -22,6 +22,7 @@ from schemas.records.receivables import (
     PutOnAccount,
     PutRefundOnAccount,
     ReassignPayment,
+    RejectMatch,
     SplitEntry,
     UnmatchEntry,
 )
@@ -97,10 +98,21 @@ def voided_refund_on_its_way() -> Ledger:
     return line.given(identified(Movement.REFUND_VOIDED, 100_00, payment="9001", invoice="RE-1", minute=6))
 
 
+def rejected_in_part() -> Ledger:
+    line = book(open_item("i1"), open_item("i2"), identified(Movement.CAPTURED))
+    entry = line.state.entries[f"PT{PAYMENT}"]
+    shown = entry.options[0]
+    return line.given(
+        command(RejectMatch, posting_reference=entry.posting_reference, abas_open_item_ids=shown.abas_open_item_ids)
+    )
+
+
 STORIES: Mapping[str, Callable[[], Ledger]] = {
     "no open item": lambda: book(identified(Movement.CAPTURED)),
     "amount differs": lambda: book(open_item("i1", 103_00), identified(Movement.CAPTURED)),
     "several open items": lambda: book(open_item("i1"), open_item("i2"), identified(Movement.CAPTURED)),
+    "another currency": lambda: book(open_item("i1"), identified(Movement.CAPTURED, currency="EUR")),
+    "rejected in part": rejected_in_part,
     "amount grew": lambda: posted().given(identified(Movement.AMOUNT_INCREASED, 5_00, minute=2)),
     "refund without payment": lambda: posted().given(refunded()),
     "receipt refused": refused_receipt,
@@ -154,9 +166,10 @@ def as_record(line: Ledger, text: str) -> Any:
     entry = line.state.entries[named]
     match name:
         case "confirm":
-            return command(
-                ConfirmMatch, posting_reference=named, abas_open_item_ids=entry.options[0].abas_open_item_ids
-            )
+            shown = entry.options[0]
+            meant = {"abas_open_item_ids": shown.abas_open_item_ids, "part_amounts": shown.part_amounts}
+            code = {"currency": shown.currency, "suggestion_code": shown.suggestion_code}
+            return command(ConfirmMatch, posting_reference=named, **meant, **code)
         case "split":
             amounts = {"abas_open_item_ids": ("",), "part_amounts": (entry.amount_minor,), "currency": entry.currency}
             return command(SplitEntry, posting_reference=named, **amounts)

@@ -44,6 +44,8 @@ def test_money_that_waits_in_other_places_is_listed_as_it_is(capsys: pytest.Capt
         "posting_reference": "",
         "paytrace_transaction_id": "",
         "signed": "",
+        "signed_minor": 0,
+        "commands": [],
         "currency": "",
         "abas_customer_id": "",
         "names_invoice": "",
@@ -55,6 +57,6 @@ def test_money_that_waits_in_other_places_is_listed_as_it_is(capsys: pytest.Capt
     }
     waiting.show((row, {**row, "waits_in": "payments", "paytrace_transaction_id": "395970002"}))
     shown = capsys.readouterr().out
-    assert "(disputes)" in shown
+    assert "names no payment" in shown
     assert "395970002" in shown
     assert "some new reason" in shown

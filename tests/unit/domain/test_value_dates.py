@@ -270,7 +270,8 @@ def decided(kind: type[Any], on: datetime = datetime(2026, 11, 29, 12, tzinfo=UT
 def test_a_payment_that_waited_for_weeks_is_posted_with_its_own_day() -> None:
     line = MoneyLine(open_item())
     assert line.shows(seen(Status.PENDING_SETTLEMENT, 103_00, on=1)) == []
-    line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)))
+    meant = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
+    line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", **meant))
     assert value_dates(line) == {f"PT{PAYMENT}S1": day(1)}
 
 
@@ -325,7 +326,8 @@ def test_a_write_off_and_its_reversal_are_of_the_business_day_of_the_decision(
     evening = datetime(2026, 12, 1, 5, tzinfo=UTC)
     line = MoneyLine(open_item("i1", 103_00))
     line.shows(seen(Status.PENDING_SETTLEMENT))
-    line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)))
+    meant = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
+    line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", **meant))
     off = decided(WriteOffRest, evening, abas_open_item_id="i1", currency="USD", **days_of_the_command)
     line.tell(off)
     assert any(isinstance(command, PostWriteOff) for command in line.commands)
