@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from schemas.attribution import why_not_attributed
 from schemas.money import Money
 from schemas.records.receivables import (
     Decision,
@@ -43,7 +44,8 @@ def decide_payer_command(state: State, command: Command) -> tuple[Event, ...]:
     """
     if command.command_id in state.command_ids:
         return ()
-    events, refused = _answer(state, command)
+    missing = why_not_attributed(command.decided_by, command.reason)
+    events, refused = ((), missing) if missing else _answer(state, command)
     reference = (
         f"PT{command.paytrace_transaction_id}" if isinstance(command, ReassignPayment) else command.posting_reference
     )

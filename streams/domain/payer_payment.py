@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from schemas.attribution import why_not_attributed
 from schemas.records.identification import (
     AssignCustomer,
     IdentificationReviewed,
@@ -94,8 +95,10 @@ def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...
         "occurred_at": command.occurred_at,
     }
     name, known = command.paytrace_transaction_id, payment.abas_customer_id
-    refused = ""
-    if command.payment_token != payment_token(name):
+    refused = why_not_attributed(command.decided_by, command.reason)
+    if refused:
+        pass
+    elif command.payment_token != payment_token(name):
         refused = f"{command.payment_token} is not the token of payment {name}"
     elif not payment.movement_ids:
         refused = f"no money of payment {name} is known here"

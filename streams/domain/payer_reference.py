@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from schemas.attribution import why_not_attributed
 from schemas.failures import Unreadable
 from schemas.records.identification import (
     CustomerReferenced,
@@ -75,6 +76,9 @@ def on_command(reference: Reference, command: RememberReference | ForgetReferenc
         "reason": command.reason,
         "occurred_at": command.occurred_at,
     }
+    missing = why_not_attributed(command.decided_by, command.reason)
+    if missing:
+        return (DecisionRefused(**told, refused_because=missing),)
     if remembers and customer == reference.remembered:
         return (DecisionRefused(**told, refused_because=f"{command.token} stands for customer {customer} already"),)
     if not customer:

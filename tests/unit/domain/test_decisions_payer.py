@@ -389,3 +389,31 @@ def test_no_cent_is_lost_or_doubled_whatever_moves_where(history: list[Any]) -> 
             left = [e for e in state.entries.values() if e.owner == owner and e.is_waiting and e.is_receipt]
             assert all(e.released_by for e in left), f"{owner} goes to {move.to_customer_id} and waits here"
             assert all(e.kind is not EntryKind.CAPTURE for e in left)
+
+
+@pytest.mark.parametrize(
+    ("by", "why"), [("", "letter of 1 May"), ("mweber", ""), ("mweber", "n/a"), ("x", "their call")]
+)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": ReassignPayment, "paytrace_transaction_id": PAYMENT, "to_customer_id": RIGHT},
+        {"kind": MatchRefund, "posting_reference": "PT9001", "payment_id": PAYMENT},
+        {"kind": PutRefundOnAccount, "posting_reference": "PT9001"},
+        {"kind": HandToFinance, "posting_reference": "PT9001"},
+    ],
+)
+def test_a_decision_without_a_name_or_a_reason_is_refused_whoever_wrote_it(
+    fields: dict[str, Any], by: str, why: str
+) -> None:
+    kind = fields["kind"]
+    told = {name: value for name, value in fields.items() if name != "kind"}
+    command = kind(command_id="c", abas_customer_id=CUSTOMER, decided_by=by, reason=why, occurred_at=at(90), **told)
+    book = Ledger(receivables, key_by("abas_customer_id")).given(
+        open_item("i1"),
+        identified(Movement.CAPTURED),
+        identified(Movement.REFUNDED, 30_00, payment="9001", invoice=None, minute=5),
+    )
+    (answer,) = book.when(command)
+    assert isinstance(answer, DecisionRefused)
+    assert "names nobody" in answer.refused_because or "is no reason" in answer.refused_because

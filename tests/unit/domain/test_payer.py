@@ -27,8 +27,9 @@ from schemas.records.identification import (
     WaitingReason,
 )
 from schemas.records.receivables import Decision, DecisionRefused, DecisionTaken
+from schemas.references import payment_token
 from streams.domain import payer
-from tests.support.builders import NOON, PAYMENT, Ledger, at, kinds, open_item, payers_key, to_identify
+from tests.support.builders import CUSTOMER, NOON, PAYMENT, Ledger, at, kinds, open_item, payers_key, to_identify
 
 VAULT, INVOICE, ORDER = "vault:acme", "invoice:RE-1", "order:RE-1"
 TOKENS = (VAULT, INVOICE, ORDER)
@@ -347,3 +348,18 @@ def test_any_event_is_accepted_in_any_state(one: list[Any], other: list[Any]) ->
         state = payer.evolve(state, event)
         payer.route(state, event)
         assert type(event) in get_args(payer.Event)
+
+
+@pytest.mark.parametrize(("by", "why"), [("", "their letter"), ("mweber", " "), ("mweber", "test")])
+@pytest.mark.parametrize("kind", [AssignCustomer, RememberReference, ForgetReference])
+def test_a_decision_about_a_payer_needs_a_name_and_a_reason(kind: type[Any], by: str, why: str) -> None:
+    told: dict[str, Any] = {"command_id": "c", "decided_by": by, "reason": why, "occurred_at": at(9)}
+    if kind is AssignCustomer:
+        told |= {"payment_token": payment_token(PAYMENT), "paytrace_transaction_id": PAYMENT}
+    else:
+        told["token"] = "vault:acme"
+    if kind is not ForgetReference:
+        told["abas_customer_id"] = CUSTOMER
+    (answer,) = Ledger(payer, payers_key).given(to_identify("none:79388123")).when(kind(**told))
+    assert isinstance(answer, DecisionRefused)
+    assert "names nobody" in answer.refused_because or "is no reason" in answer.refused_because
