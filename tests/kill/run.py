@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,15 @@ CALLS = "gateway.commands.v1"
 SLOW_REFUNDS = {
     name: {"seconds": 2, "share": 0.5, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
 }
+# What the other sides do besides, all day: amounts written in many ways, rows that move between two pages, an export
+# that is away for a moment; a search that lags behind what was saved, and answers that get lost after the document is there.
+PAYTRACE_TROUBLE: dict[str, object] = {
+    "amount_text": {"share": 0.3},
+    "page_repeats": {"share": 0.1},
+    "page_skips": {"share": 0.1},
+    "http_503": {"share": 0.05, "path": "/v1/transactions/export", "retry_after": "1"},
+}
+ABAS_TROUBLE: dict[str, object] = {"search_lag_s": 1.5, "cut_after": 4}
 # A sandbox on the same machine does what it is asked or nothing; the rest of the default is for the real one.
 OUTCOME_WAIT_S = 5.0
 # Test numbers of the reference, as people type them into a payment.
@@ -148,15 +157,19 @@ class Feeder(threading.Thread):
         urls = {"paytrace_url": self._stack.paytrace_sandbox_url, "abas_url": self._stack.abas_sandbox_url}
         settings = self._stack.client_settings()
         async with open_world(settings, **urls) as world, PayTraceClient(settings.paytrace) as till:
-            async with httpx2.AsyncClient(
-                base_url=self._stack.paytrace_sandbox_url, timeout=60, trust_env=False
-            ) as sandbox:
-                (await sandbox.post("/_sandbox/faults", json=SLOW_REFUNDS)).raise_for_status()
             while not self._stopping.is_set():
+                await self._seed(lambda: self._trouble({**SLOW_REFUNDS, **PAYTRACE_TROUBLE}, ABAS_TROUBLE))
                 day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
                 await self._type_numbers(till)
                 await self._live(world, day)
                 self.days += 1
+            await self._seed(lambda: self._trouble({"clear": True}, {"search_lag_s": 0, "cut_after": 0}))
+
+    async def _trouble(self, paytrace: Mapping[str, object], abas: Mapping[str, object]) -> None:
+        """Switch faults of both sandboxes; one that was killed has forgotten them, so each day begins with this."""
+        for url, faults in ((self._stack.paytrace_sandbox_url, paytrace), (self._stack.abas_sandbox_url, abas)):
+            async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as sandbox:
+                (await sandbox.post("/_sandbox/faults", json=dict(faults))).raise_for_status()
 
     async def _type_numbers(self, till: PayTraceClient) -> None:
         """Sales whose texts hold what must not get further: PayTrace keeps and exports them as they were typed."""
