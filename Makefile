@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SALDO := $(VENV)/bin/saldo
 STAMP := $(VENV)/.installed
+# Files of tests run side by side, in their order, each worker with a broker of its own: most of a test is waiting.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the verbs
@@ -51,8 +53,8 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 	$(SALDO) schemas check
 
 .PHONY: test
-test: setup ## every test, on real parts, the short kill test included
-	$(VENV)/bin/pytest
+test: setup ## every test, on real parts, the short kill test included; the slowest ten are listed
+	$(VENV)/bin/pytest $(SIDE_BY_SIDE) --durations=10
 
 .PHONY: contract
 contract: setup ## the contract suites against the sandboxes (-m live: against the live systems)
