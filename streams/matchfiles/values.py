@@ -14,8 +14,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from babel.numbers import get_currency_precision
-
+from schemas.money import exponent
 from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.columns import CURRENCIES
 from streams.matchfiles.masking import shown
@@ -159,8 +158,8 @@ def _called(currency: str) -> str:
 
 @lru_cache(maxsize=256)
 def precision(currency: str) -> int:
-    """Decimals of a currency; 2 for one that names none."""
-    return 2 if currency == NO_CURRENCY else int(get_currency_precision(currency))
+    """Decimals of a currency by ISO 4217 alone; 2 for one that names none."""
+    return 2 if currency == NO_CURRENCY else exponent(currency)
 
 
 # -- dates ----------------------------------------------------------------------------------------------------------
