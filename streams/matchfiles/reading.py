@@ -91,7 +91,10 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile, progress:
             f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}",
             f"Columns were read as {reader.understood()}; a profile (docs/matching.md) says what they mean",
         )
-    return SideFile(lines, bad, reader.understood(), [*table.notes, *reader.notes])
+    labels = reader.accounts.labels
+    if len(labels) > 1:
+        reader.notes.append(f"the file holds {len(labels)} accounts, ending {', '.join(labels)}")
+    return SideFile(lines, bad, reader.understood(), [*table.notes, *reader.notes], reader.accounts)
 
 
 def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:

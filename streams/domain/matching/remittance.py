@@ -222,18 +222,68 @@ def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
     reasons: list[str] = []
     advices = _with_credits(desk, payment, _as_one_list(advices))
     lone = len(advices) == 1
+    named = _Named()
+    for advice in advices:
+        for number in _numbers(desk, advice.invoice_as_written):
+            named.exactly(desk, number)
     for advice in advices:
         amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
-        numbers = numbers_in(advice.invoice_as_written)
+        numbers = _numbers(desk, advice.invoice_as_written)
         if len(numbers) > 1:
-            spent, reason = _several(desk, payment, advice, numbers, amount)
+            spent, reason = _several(desk, payment, advice, numbers, amount, named)
         else:
-            spent, reason = _one(desk, payment, advice, amount)
+            spent, reason = _one(desk, payment, advice, amount, named)
         left -= spent
         if reason:
             reasons.append(reason)
     if left:
         desk.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
+
+
+@dataclass(slots=True)
+class _Named:
+    """Which written number an invoice is taken for. Ensures: two different numbers never mean one invoice."""
+
+    by_invoice: dict[str, str] = field(default_factory=dict)
+
+    def exactly(self, desk: _Desk, written: str) -> None:
+        """Keep the invoices that a number names to the letter for this number."""
+        number = _plain_number(written)
+        for one in desk.by_squash.get(number, ()):
+            self.by_invoice.setdefault(one, number)
+
+    def free(self, invoice_id: str, written: str) -> bool:
+        """Whether an invoice may be what this number means."""
+        return self.by_invoice.get(invoice_id, number := _plain_number(written)) == number
+
+    def take(self, invoice_id: str, written: str) -> None:
+        """Take an invoice for what a number means."""
+        self.by_invoice.setdefault(invoice_id, _plain_number(written))
+
+
+_BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
+
+
+def _numbers(desk: _Desk, written: str) -> list[str]:
+    """The numbers in an advice: those that are invoices to the letter first ("ACC-SINV-RET-2026-00001"), then others."""
+    ranges = [found.span() for found in _RANGE.finditer(with_years_joined(written)) if _is_range(found)]
+    if ranges:
+        return numbers_in(written)
+    pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
+    exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
+    if not exact:
+        return numbers_in(written)
+    rest = written
+    for piece in exact:
+        rest = rest.replace(piece, ", ", 1)
+    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
+    return list(found.values())
+
+
+def _is_range(found: re.Match[str]) -> bool:
+    first, last = found[1], found[2]
+    last = first[: max(0, len(first) - len(last))] + last
+    return len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST
 
 
 def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
@@ -261,11 +311,13 @@ def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
     return bool(named) and all((desk.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
 
 
-def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None) -> tuple[int, str]:
-    ranked = _ranked(desk, payment, advice.invoice_as_written, amount)
+def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
+    written = advice.invoice_as_written
+    ranked = [one for one in _ranked(desk, payment, written, amount) if named.free(one.invoice_id, written)]
     if not ranked or ranked[0].score < SUGGEST_SCORE:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
     best = ranked[0]
+    named.take(best.invoice_id, written)
     asked = desk.open[best.invoice_id]
     if not asked:
         return 0, f"{best.invoice_id} is already paid by {desk.paid_by.get(best.invoice_id, 'an earlier payment')}"
@@ -282,11 +334,19 @@ def _part(amount: int, asked: int) -> int:
     return min(amount, asked, key=abs)
 
 
-def _several(desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None) -> tuple[int, str]:
+def _several(
+    desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None, named: _Named
+) -> tuple[int, str]:
     """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
     found: dict[str, _Scored] = {}
     for number in numbers:
-        ranked = [one for one in _ranked(desk, payment, number, None) if one.rule != "customer-and-amount"]
+        ranked = [
+            one
+            for one in _ranked(desk, payment, number, None)
+            if one.rule != "customer-and-amount" and named.free(one.invoice_id, number)
+        ]
+        if ranked:
+            named.take(ranked[0].invoice_id, number)
         if ranked and desk.open[ranked[0].invoice_id]:
             found[ranked[0].invoice_id] = ranked[0]
     if not found:
@@ -359,7 +419,8 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
 
     core = _core(written)
     offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
-    offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
+    if not named:  # a number that is an invoice's to the letter means no other one with the same digits
+        offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
     for word in words(written):
         offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
     if not named or amount is not None:

@@ -1,4 +1,4 @@
-"""Bank statements read by their formats' grammar: what is booked, what a correction leaves, which account, which line."""
+"""Bank statements read by their formats' grammar: what is booked, corrections, accounts, identity."""
 
 from __future__ import annotations
 
