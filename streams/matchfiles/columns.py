@@ -194,7 +194,9 @@ def _known_end(name: str) -> str:
     names, words = column_names(), name.split()
     for at in range(1, len(words)):
         end, start = " ".join(words[at:]), " ".join(words[:at])
-        if len(end) < 4 or not any(end in known for key, known in names.items() if not key.startswith("advice") and key not in BESIDE):
+        if len(end) < 4 or not any(
+            end in known for key, known in names.items() if not key.startswith("advice") and key not in BESIDE
+        ):
             continue
         if end in names["currency"] and start not in names["amount"] and _begins(start, names["amount"]):
             return ""  # "amount in local currency" is an amount

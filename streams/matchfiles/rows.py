@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 from streams.domain.matching.lines import Line, Side
@@ -60,7 +61,9 @@ LABEL_WORDS = word_set(
 )
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
-_DUE = re.compile(r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum")
+_DUE = re.compile(
+    r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum"
+)
 _GROSS = re.compile(r"\b(?:gross|brutto\w*|bruto|lordo|brut)\b")
 _NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
 _CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto", "own account", "our account",
@@ -340,7 +343,9 @@ class RowReader:
             self.notes.append(f"dates in {column_name!r} were read {how}, which no value proves (set date_format)")
         if self.open_mark:
             at = single.get("amount", self.money_at)
-            example = next(text for cell in column(self.rows, at) if re.search(r"\d[.,]\d{3}(?!\d)", text := _text(cell)))
+            example = next(
+                text for cell in column(self.rows, at) if re.search(r"\d[.,]\d{3}(?!\d)", text := _text(cell))
+            )
             how = "thousands" if self.open_mark != self.mark else "decimals"
             self.notes.append(
                 f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was read "
@@ -412,7 +417,9 @@ class RowReader:
         taken = {at for meaning, at in self.single.items() if meaning != "indicator"}
         named = [self.single["indicator"]] if "indicator" in self.single else []
         named += self.columns.alternatives.get("indicator", ())
-        named += [at for at in beside(self.table.headers, "status") if normal(self.table.headers[at]) == "balance impact"]
+        named += [
+            at for at in beside(self.table.headers, "status") if normal(self.table.headers[at]) == "balance impact"
+        ]
         others = [at for at in range(len(self.table.headers)) if at not in taken]
         return list(dict.fromkeys((*named, *others)))
 
@@ -548,11 +555,9 @@ class RowReader:
             letters.append(self.contradicted_by)
         elif self.signed_by is not None:
             letters.append(None)
-        for mark in marks:
-            for amount in amounts:
-                for balance in balances:
-                    for fee in fees:
-                        readings += [(mark, amount, balance, *fee, letter) for letter in letters]
+        for mark, fee in product(marks, fees):
+            for amount, balance in product(amounts, balances):
+                readings += [(mark, amount, balance, *fee, letter) for letter in letters]
         best, most = usual, self._fits(usual, rows)
         if most < len(rows) - 1:
             for reading in readings[1:]:
@@ -574,9 +579,13 @@ class RowReader:
         if best[1] != usual[1]:
             proved.append(f"amounts in {str(headers[best[1]]).strip()!r}")
         if best[3] >= 0:
-            proved.append(f"that {str(headers[best[3]]).strip()!r} is {'taken off' if best[4] < 0 else 'added to'} the amount")
+            proved.append(
+                f"that {str(headers[best[3]]).strip()!r} is {'taken off' if best[4] < 0 else 'added to'} the amount"
+            )
         if best[5] != usual[5]:
-            proved.append("signs of the amounts alone" if best[5] is None else f"signs by {str(headers[best[5]]).strip()!r}")
+            proved.append(
+                "signs of the amounts alone" if best[5] is None else f"signs by {str(headers[best[5]]).strip()!r}"
+            )
         if proved:
             self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
 
@@ -589,7 +598,14 @@ class RowReader:
 
     def _fits(self, reading: tuple[str, int, int, int, int, int | None], rows: Sequence[Sequence[Any]]) -> int:
         """How many amounts of these rows lead from balance to balance in one reading."""
-        kept = (self.mark, self.single.get("amount", -1), self.single["balance"], self.fee_at, self.fee_sign, self.signed_by)
+        kept = (
+            self.mark,
+            self.single.get("amount", -1),
+            self.single["balance"],
+            self.fee_at,
+            self.fee_sign,
+            self.signed_by,
+        )
         contradicted, self.contradicted_by = self.contradicted_by, None
         single = dict(self.single)
         self._take(reading)

@@ -419,17 +419,19 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
 
     core = _core(written)
     offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
-    if not named:  # a number that is an invoice's to the letter means no other one with the same digits
+    exact = bool(named)
+    if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
         offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
     for word in words(written):
         offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
     if not named or amount is not None:
         read = _core(squashed(written).translate(_LOOKALIKES)) if not core or not named else core
         for candidate in {read, core} - {""}:
-            offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
+            if not exact:
+                offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
             for shape in _one_off(candidate):
                 for other in desk.near_cores.get(shape, ()):
-                    if OSA.distance(candidate, other) <= 1:
+                    if not (exact and other == core) and OSA.distance(candidate, other) <= 1:
                         offer(desk.by_core.get(other, ()), NEAR_NUMBER, "number-with-a-slip")
     if amount is not None:
         equal = [one for one in desk.by_amount.get(amount, ()) if desk.open[one] == amount]
@@ -502,15 +504,9 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
     """Numbers in the payment's own text, if they exist as invoices and the amount bears them out."""
     found: dict[str, _Scored] = {}
     for text in (payment.text, *payment.references):
-        for number in numbers_in(text):
-            ids = desk.by_squash.get(_plain_number(number)) or (
-                desk.by_core.get(_core(number), []) if len(_core(number)) >= 4 else []
-            )
-            for one in ids:
-                if desk.open[one]:
-                    scored = _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)
-                    if scored.score >= SUGGEST_SCORE:
-                        found[one] = scored
+        for number in _numbers(desk, text):
+            for scored in _quoted(desk, payment, number):
+                found[scored.invoice_id] = scored
     if not found:
         return False
     total = sum(desk.open[one] for one in found)
@@ -525,6 +521,24 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
     if left:
         desk.rest.append(OnAccount(payment.id, left, "more paid than the named invoices ask for"))
     return True
+
+
+def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
+    """The open invoice that a number in a text means; none where digits alone leave several of them."""
+    exact = desk.by_squash.get(_plain_number(number), [])
+    ids = exact or (desk.by_core.get(_core(number), []) if len(_core(number)) >= 4 else [])
+    fitting = [
+        scored
+        for one in ids
+        if desk.open[one]
+        and (scored := _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)).score >= SUGGEST_SCORE
+    ]
+    if len(fitting) < 2 or exact:
+        return fitting
+    best = max(one.score for one in fitting)
+    fitting = [one for one in fitting if one.score == best]
+    whole = [one for one in fitting if desk.open[one.invoice_id] == payment.amount_minor]
+    return whole if len(whole) == 1 else fitting if len(fitting) == 1 else []
 
 
 def _by_sum(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
