@@ -348,8 +348,8 @@ class RowReader:
             )
             how = "thousands" if self.open_mark != self.mark else "decimals"
             self.notes.append(
-                f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was read "
-                f"as that of {how} (set decimal in a profile)"
+                f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was "
+                f"read as that of {how} (set decimal in a profile)"
             )
         others = [at for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
         names = [str(headers[at]).strip() for at in others if self._holds_amounts(at)]
@@ -505,13 +505,13 @@ class RowReader:
             if unknown:
                 rows = sum(said[text] for text in unknown)
                 self.notes.append(
-                    f"in {str(headers[at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be booked or "
-                    f"not; counted as booked: {rows:,}"
+                    f"in {str(headers[at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be booked "
+                    f"or not; counted as booked: {rows:,}"
                 )
         return found
 
     def _account_column(self) -> int:
-        """The column of the file's own accounts; -1 where none is clear. A counterparty's account stands beside a name."""
+        """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
         taken = set(self.single.values()) | set(self.columns.text)
         for at in beside(self.table.headers, "own_account"):
             if at in taken:
@@ -537,7 +537,10 @@ class RowReader:
 
         Ensures: another reading than the usual one is taken only if more of its amounts lead from balance to balance.
         """
-        if "balance" not in self.single or profile.columns:
+        if profile.columns:
+            return
+        if "balance" not in self.single:
+            self._tell_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
         usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by)
@@ -693,9 +696,9 @@ def _fullest(columns: Columns, rows: Sequence[Sequence[Any]], headers: Sequence[
     """
     single = dict(columns.single)
     gross = [at for at in columns.alternatives.get("amount", ()) if _GROSS.search(normal(headers[at]))]
-    if gross and "amount" in single and _NET.search(normal(headers[single["amount"]])):
-        if beside(headers, "tax") and not beside(headers, "fee"):
-            single["amount"] = gross[0]
+    taxed = beside(headers, "tax") and not beside(headers, "fee")
+    if gross and taxed and "amount" in single and _NET.search(normal(headers[single["amount"]])):
+        single["amount"] = gross[0]
     if rows:
         _settle_currency(single, columns, rows)
     for meaning in ("date", "amount", "counterparty"):

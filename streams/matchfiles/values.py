@@ -452,9 +452,10 @@ _BOOKED = word_set(
     "completato verwerkt uitgevoerd geboekt zrealizowana wykonana zaksiegowana bokford konverteret zauctovano sent"
 )
 _NOT_BOOKED = word_set(
-    "pending reverted denied declined failed failure cancelled canceled authorised authorized authorisation "
-    "authorization preauthorised preauthorized preauthorization processing rejected refused expired voided void hold held uncleared removed unclaimed "
-    "blocked scheduled planned draft initiated created abandoned unposted provisional memo vorgemerkt ausstehend "
+    "pending reverted denied declined failed failure cancelled canceled authorised authorized authorisation blocked "
+    "authorization preauthorised preauthorized preauthorization processing rejected refused expired voided "
+    "void hold held uncleared removed unclaimed scheduled planned draft initiated created abandoned "
+    "unposted provisional memo vorgemerkt ausstehend "
     "schwebend storniert abgelehnt fehlgeschlagen abgebrochen geplant terminiert autorisiert attente refuse annule "
     "echoue pendiente rechazado cancelado denegado fallido attesa rifiutato annullato autorizzato pendente recusado "
     "behandeling geweigerd geannuleerd oczekujaca odrzucona anulowana reserverat reserveret avvist"

@@ -265,9 +265,8 @@ _BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
 
 
 def _numbers(desk: _Desk, written: str) -> list[str]:
-    """The numbers in an advice: those that are invoices to the letter first ("ACC-SINV-RET-2026-00001"), then others."""
-    ranges = [found.span() for found in _RANGE.finditer(with_years_joined(written)) if _is_range(found)]
-    if ranges:
+    """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
+    if any(map(_is_range, _RANGE.finditer(with_years_joined(written)))):
         return numbers_in(written)
     pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
     exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
