@@ -13,7 +13,7 @@ from streams.matchfiles.values import money
 NOT_PROVIDED = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NULL", "NONE", ""})
 
 
-_PLACE = re.compile(r"0*\d{0,4}")  # a number as small as the place of a line in its file
+_PLACE = re.compile(r"\W*0*\d{0,4}\W*")  # a number as small as the place of a line in its file
 _CURRENCY_AT_END = re.compile(r"(?<=\d)[A-Z]{3}$")
 
 

@@ -27,6 +27,7 @@ CURRENCIES = word_set(
 )
 
 
+_BALANCE_FIRST = word_set("balance saldo solde kontostand guthaben")
 _NUMBER_AT_END = re.compile(r"\s?\d+$")
 _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
 _ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
@@ -160,6 +161,8 @@ def _rank(name: str, meaning: str) -> int | None:
     numbered = _NUMBER_AT_END.sub("", stripped)
     if meaning in ("text", "reference") and numbered != stripped and numbered in known:
         return 150 + known.index(numbered)
+    if stripped.split()[:1] and stripped.split()[0] in _BALANCE_FIRST and meaning in ("amount", "balance"):
+        return 250 if meaning == "balance" and name not in column_names()["status"] else None  # "saldo na mutatie"
     # A longer header that ends or starts with a known name: "Bank Txn Date", "amount local". The end says what it is:
     # "amount currency" is a currency.
     known_end = _known_end(stripped)

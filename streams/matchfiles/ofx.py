@@ -29,6 +29,9 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DEBITS = frozenset({"DEBIT", "CHECK", "PAYMENT", "DIRECTDEBIT", "REPEATPMT", "FEE", "SRVCHG", "CASH", "POS"})
 _CREDITS = frozenset({"CREDIT", "DEP", "DIRECTDEP", "DIV"})
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# An entry ends with these, whether or not its own end tag stands there.
+_ENDS_ENTRY = frozenset({"STMTTRN", "STMTTRNP", "BANKTRANLIST", "BANKTRANLISTP", "LEDGERBAL", "AVAILBAL",
+                         "STMTRS", "CCSTMTRS", "INVSTMTRS"})  # fmt: skip
 _PENDING = ("STMTTRNP", "BANKTRANLISTP")
 _ANY_ORDER = DateOrder(day_first=False)  # a date is written as 20261124, which has one reading
 
@@ -93,7 +96,8 @@ def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], l
         if not action and not of:
             continue
         own = of == entry.values.get("FITID", "")
-        others = [one for one in by_id.get((entry.account, of), []) if one < at or (one > at and not own)]
+        named = by_id.get((entry.account, of), []) if of else []
+        others = [one for one in named if one < at or (one > at and not own)]
         if action == "DELETE":
             gone.add(at)
         if (not others and not own) or action not in ("REPLACE", "DELETE"):
@@ -133,14 +137,14 @@ def _entries(text: str, reading: Reading) -> Iterator[_Entry | int]:
         line += text.count("\n", at, tag.start())
         at = tag.start()
         ends, name, value = bool(tag[1] or tag[3]), tag[2].upper(), " ".join(html.unescape(tag[4]).split())
-        if name in ("STMTTRN", "STMTTRNP", "BANKTRANLIST", "BANKTRANLISTP"):
+        if name in _ENDS_ENTRY:
             if entry is not None:
                 yield entry
             entry = None
             if not ends and name.startswith("STMTTRN"):
                 entry = _Entry(line, "" if name in _PENDING else currency, account)
-        elif name in ("STMTRS", "CCSTMTRS", "INVSTMTRS") and not ends:
-            currency, account = reading.currency or "?", ""
+            if name.endswith("STMTRS") and not ends:
+                currency, account = reading.currency or "?", ""
         elif name == "ACCTID" and value and not ends and entry is None:
             account = reading.accounts.label(value)
         elif name == "CURDEF" and value:

@@ -59,6 +59,7 @@ LABEL_WORDS = word_set(
     "in am zum vom und and end start beginning begin period page account accounts amount ledger available bank current "
     "date forward down konto umsaetze eur usd gbp chf"
 )
+SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
 _DUE = re.compile(
@@ -342,10 +343,10 @@ class RowReader:
             column_name = headers[single["date"]] if "date" in single else headers[single["value_date"]]
             self.notes.append(f"dates in {column_name!r} were read {how}, which no value proves (set date_format)")
         if self.open_mark:
-            at = single.get("amount", self.money_at)
-            example = next(
-                text for cell in column(self.rows, at) if re.search(r"\d[.,]\d{3}(?!\d)", text := _text(cell))
-            )
+            money = [one for key in ("amount", "debit", "credit") if (one := single.get(key)) is not None]
+            written = ((one, _text(cell)) for one in money for cell in column(self.rows, one))
+            seen = ((one, text) for one, text in written if re.search(r"\d[.,]\d{3}(?!\d)", text))
+            at, example = next(seen, (self.money_at, ""))
             how = "thousands" if self.open_mark != self.mark else "decimals"
             self.notes.append(
                 f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was "
@@ -390,7 +391,7 @@ class RowReader:
         money = self.single.get("amount", self.single.get("amount_minor"))
         if money is None:
             return None
-        rows = [row for row in self.rows if self._kind(row) == "line"]
+        rows = [row for row in self.rows[:SIGN_ROWS] if self._kind(row) == "line"]
         signs = [self._sign_in(row[money]) for row in rows]
         if not any(signs):
             return None
@@ -399,9 +400,14 @@ class RowReader:
             named = "indicator" in profile.columns and at == self.single.get("indicator")
             if not named and not self._says_signs(at, rows, signs, said):
                 continue
-            agree = sum(1 for sign, word in zip(signs, said, strict=True) if sign * word > 0 and sign < 0)
-            plus = sum(1 for sign, word in zip(signs, said, strict=True) if sign > 0 > word)
-            minus = sum(1 for sign, word in zip(signs, said, strict=True) if sign < 0 < word)
+            seen = Counter(zip(signs, said, strict=True))
+            agree, plus, minus = seen[-1, -1], seen[1, -1], seen[-1, 1]
+            if plus > 2 * agree and minus > 2 * seen[1, 1] and minus and not named:
+                header = str(self.table.headers[at]).strip()
+                self.notes.append(
+                    f"credits in {header!r} have a minus and debits none, as in a ledger; the minus counts"
+                )
+                return None
             if agree > 2 * plus and not named:
                 if plus or minus:
                     self.contradicted_by = at
@@ -435,6 +441,9 @@ class RowReader:
             return False
         if header and exact >= 0.8 * len(filled):
             return True
+        letters = all(len(value) <= 3 for value in filled) and max(said) > 0 > min(said)
+        if letters and min(signs) >= 0 and exact * 2 > len(filled):
+            return True  # whoever has a letter that says neither is a bad row
         if exact == len(filled) and (len(set(filled)) > 1 or (len(filled[0]) <= 2 and min(said) < 0)):
             return True
         unsigned = min(signs) >= 0
@@ -619,8 +628,8 @@ class RowReader:
                 try:
                     currency = self._currency(row)
                     amount = self._amount(row, currency)
-                    shown_balance = _text(row[self.single["balance"]])
-                    balance = None if shown_balance in NOTHING else amount_minor(shown_balance, self.mark, currency)
+                    empty = _text(row[self.single["balance"]]) in NOTHING
+                    balance = None if empty else amount_minor(row[self.single["balance"]], self.mark, currency)
                 except BadValue:
                     continue
                 book = currency if self.account_at < 0 else f"{currency} {_text(row[self.account_at])}"

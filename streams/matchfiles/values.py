@@ -406,14 +406,16 @@ def _month(name: str) -> int:
 CREDIT_WORDS = word_set(
     "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein "
     "eingang einzahlung payin kredit k ma zugang einnahme zahlungseingang credits deposits entrata avere haber abono "
-    "ingreso entree recette encaissement uznanie wplyw wplata inbound credited +1 收入 收 入金 приход кредит"
+    "ingreso entree recette encaissement uznanie wplyw wplata inbound credited +1 positive "
+    "pos plus 收入 收 入金 приход кредит"
 )
 DEBIT_WORDS = word_set(
     "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus "
     "ausgang auszahlung payout debet wn abgang ausgabe zahlungsausgang debits withdrawals uscita dare debe cargo gasto "
-    "sortie depense decaissement obciazenie wydatek wyplata outbound debited -1 支出 支 出金 расход дебет"
+    "sortie depense decaissement obciazenie wydatek wyplata outbound debited -1 negative "
+    "neg minus 支出 支 出金 расход дебет"
 )
-# A word of a longer phrase that tells its direction ("Incoming transfer"); "credit card" and "direct debit" tell none.
+# A word of a longer phrase that tells its direction ("Incoming transfer"); "credit card" tells none.
 _CREDIT_IN_PHRASE = word_set(
     "incoming received receipt deposit gutschrift eingang zahlungseingang einzahlung credited inbound inflow credit "
     "income recu entrante ricevuto accredito ontvangen"
@@ -447,7 +449,7 @@ def direction_of(value: Any) -> int:
 
 _BOOKED = word_set(
     "completed complete booked posted settled cleared paid succeeded success successful ok done executed processed "
-    "finished approved available captured refunded reversed received final reconciled gebucht verbucht ausgefuehrt "
+    "finished approved available captured refunded received final reconciled gebucht verbucht ausgefuehrt "
     "abgeschlossen erledigt comptabilise execute termine completado realizado contabilizado eseguito contabilizzato "
     "completato verwerkt uitgevoerd geboekt zrealizowana wykonana zaksiegowana bokford konverteret zauctovano sent"
 )

@@ -229,6 +229,8 @@ def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
     for advice in advices:
         amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
         numbers = _numbers(desk, advice.invoice_as_written)
+        if len(numbers) == 1 and _plain_number(numbers[0]) in desk.by_squash:
+            advice = replace(advice, invoice_as_written=numbers[0])
         if len(numbers) > 1:
             spent, reason = _several(desk, payment, advice, numbers, amount, named)
         else:
@@ -266,17 +268,21 @@ _BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
 
 def _numbers(desk: _Desk, written: str) -> list[str]:
     """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
-    if any(map(_is_range, _RANGE.finditer(with_years_joined(written)))):
-        return numbers_in(written)
     pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
     exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
-    if not exact:
-        return numbers_in(written)
     rest = written
+    for piece in [one for one in exact if _holds_range(one)]:  # "SINV-00001-2", the second writing of SINV-00001
+        rest = rest.replace(piece, ", ", 1)
+    if _holds_range(rest):
+        exact = [one for one in exact if _holds_range(one)]
     for piece in exact:
         rest = rest.replace(piece, ", ", 1)
     found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
     return list(found.values())
+
+
+def _holds_range(written: str) -> bool:
+    return any(map(_is_range, _RANGE.finditer(with_years_joined(written))))
 
 
 def _is_range(found: re.Match[str]) -> bool:

@@ -102,6 +102,18 @@ def test_a_correction_of_an_entry_that_is_not_there_is_reported(tmp_path: Path) 
     assert "OLD, which is not in this file" in found.bad[0].reason
 
 
+def test_an_entry_ends_with_its_statement_if_no_end_tag_stands_there(tmp_path: Path) -> None:
+    def statement(account: str) -> str:
+        open_end = f"<CURDEF>USD<BANKACCTFROM><ACCTID>{account}</BANKACCTFROM><STMTTRN>{entry('1.00', 'A')}<NAME>Shop"
+        return f"<STMTRS>{open_end}<LEDGERBAL><BALAMT>7</LEDGERBAL></STMTRS>"
+
+    lines = read(tmp_path, whole(statement("111222"), statement("333444"))).lines
+    assert [(line.amount_minor, line.account, line.counterparty) for line in lines] == [
+        (1_00, "..1222", "Shop"),
+        (1_00, "..3444", "Shop"),
+    ]
+
+
 def test_a_correction_counts_in_its_own_account(tmp_path: Path) -> None:
     other = ofx(entry("-9.00", "B", more="<CORRECTFITID>A<CORRECTACTION>DELETE"), account="333444")
     found = read(tmp_path, whole(ofx(entry("-1.00", "A")), other))

@@ -96,6 +96,26 @@ def test_letters_that_repeat_the_sign_change_nothing(tmp_path: Path) -> None:
     assert reasons(found) == [(9, "the sign of the amount is not that of 'C' beside it")]
 
 
+def test_a_ledger_that_writes_credits_with_a_minus_keeps_its_signs(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, "Date,Label,Amount,D/C", "2026-11-01,a,10.00,D", "2026-11-02,b,-4.00,C", "2026-11-03,c,7.00,D"
+    )
+    assert amounts(found) == [10_00, -4_00, 7_00]
+    assert "the minus counts" in told(found)
+
+
+def test_a_letter_that_says_neither_costs_only_its_row(tmp_path: Path) -> None:
+    rows = ["2026-11-01,a,10.00,DR", "2026-11-02,b,20.00,CR", "2026-11-03,c,5.00,XX"]
+    found = read(tmp_path, "Date,Label,Amount,Flag", *rows)
+    assert (amounts(found), reasons(found)) == ([-10_00, 20_00], [(4, "'XX' says neither debit nor credit")])
+
+
+def test_a_balance_proves_letters_that_nobody_knows(tmp_path: Path) -> None:
+    rows = ["2026-11-01,a,10.00,N,90.00", "2026-11-02,b,20.00,P,110.00", "2026-11-03,c,5.00,N,105.00"]
+    found = read(tmp_path, "Date,Label,Amount,Flag,Balance", *rows)
+    assert (amounts(found), found.bad) == ([-10_00, 20_00, -5_00], [])
+
+
 def test_a_column_of_words_that_proves_too_little_is_reported(tmp_path: Path) -> None:
     rows = ["2026-11-01,a,1.00,Withdrawal", "2026-11-02,b,2.00,Card", "2026-11-03,c,3.00,Card", "2026-11-04,d,4.00,Fee"]
     found = read(tmp_path, "Date,Label,Amount,Type", *rows)
@@ -366,6 +386,19 @@ def test_default_names_of_erpnext(tmp_path: Path, advice: str) -> None:
         "ACC-SINV-2026-00001": 100_00,
         "ACC-SINV-RET-2026-00001": -50_00,
     }
+
+
+@pytest.mark.parametrize("written", ["SINV-00001-2", "your invoice SINV-00001-2 of May", "SINV-00001-2, SINV-00003"])
+def test_an_amended_invoice_is_no_range(tmp_path: Path, written: str) -> None:
+    invoices = (
+        "invoice id,due date,customer,amount\nSINV-00001,2026-11-01,Alpha,9.00\nSINV-00002,2026-11-01,Alpha,8.00\n"
+    )
+    invoices += "SINV-00003,2026-11-01,Alpha,3.00\nSINV-00001-2,2026-11-01,Alpha,7.00\n"
+    both = "00003" in written
+    payment = f"payment id,date,payer,amount\nP1,2026-11-12,ALPHA,{10 if both else 7}.00\n"
+    found = applied(tmp_path, invoices, payment, f'payment id,invoice\nP1,"{written}"\n')
+    assert set(found) == ({"SINV-00001-2", "SINV-00003"} if both else {"SINV-00001-2"})
+    assert sum(amount for amount, _ in found.values()) == (10_00 if both else 7_00)
 
 
 def test_an_exact_number_beats_the_digits_of_another_whose_amount_is_equal(tmp_path: Path) -> None:
