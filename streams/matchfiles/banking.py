@@ -13,6 +13,7 @@ from streams.matchfiles.values import money
 NOT_PROVIDED = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NULL", "NONE", ""})
 
 
+MOST_SHOWN = 10  # accounts that a note lists
 _PLACE = re.compile(r"\W*0*\d{0,4}\W*")  # a number as small as the place of a line in its file
 _CURRENCY_AT_END = re.compile(r"(?<=\d)[A-Z]{3}$")
 
@@ -38,6 +39,11 @@ class Accounts:
     def labels(self) -> list[str]:
         """All accounts of the file, as they are shown."""
         return list(self._labels.values())
+
+    def note(self) -> str:
+        """What to say of a file of several accounts; nothing of one."""
+        shown = ", ".join(self.labels[:MOST_SHOWN]) + (", ..." if len(self.labels) > MOST_SHOWN else "")
+        return f"the file holds {len(self.labels)} accounts, ending {shown}" if len(self.labels) > 1 else ""
 
     def ending(self, digits: str) -> list[str]:
         """The accounts whose number ends like this."""

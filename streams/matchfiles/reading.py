@@ -91,9 +91,8 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile, progress:
             f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}",
             f"Columns were read as {reader.understood()}; a profile (docs/matching.md) says what they mean",
         )
-    labels = reader.accounts.labels
-    if len(labels) > 1:
-        reader.notes.append(f"the file holds {len(labels)} accounts, ending {', '.join(labels)}")
+    if note := reader.accounts.note():
+        reader.notes.append(note)
     return SideFile(lines, bad, reader.understood(), [*table.notes, *reader.notes], reader.accounts)
 
 

@@ -22,7 +22,7 @@ from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_docu
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import shown
 from streams.matchfiles.profile import SideProfile
-from streams.matchfiles.running import Entry, against_balance, fits
+from streams.matchfiles.running import Entry, against_balance, fits, follows
 from streams.matchfiles.tables import Table, column
 from streams.matchfiles.values import (
     EMPTY,
@@ -131,7 +131,7 @@ class RowReader:
 
     def read(self) -> Iterator[Line | BadRow]:
         """All rows: lines, and the rows that can't be read; what is no line is counted in notes."""
-        if "balance" not in self.single:
+        if "balance" not in self.single or self._lists_documents():
             for found in self._read():
                 yield found.line if isinstance(found, Entry) else found
             return
@@ -499,7 +499,7 @@ class RowReader:
     def _status_columns(self, profile: SideProfile) -> list[int]:
         """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
         headers = self.table.headers
-        if any(_DUE.search(normal(header)) for header in headers):
+        if self._lists_documents():
             return []
         found = []
         for at in beside(headers, "status"):
@@ -519,6 +519,10 @@ class RowReader:
                 )
         return found
 
+    def _lists_documents(self) -> bool:
+        """Whether the rows are documents, not money: their status and their balance are those of a document."""
+        return any(_DUE.search(normal(header)) for header in self.table.headers)
+
     def _account_column(self) -> int:
         """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
         taken = set(self.single.values()) | set(self.columns.text)
@@ -535,7 +539,7 @@ class RowReader:
     def _unsigned(self) -> bool:
         """Whether no amount has a sign and no column gives one, so that only a balance can."""
         at = self.single.get("amount", self.single.get("amount_minor"))
-        if at is None or self.signed_by is not None or "balance" not in self.single:
+        if at is None or self.signed_by is not None or "balance" not in self.single or self._lists_documents():
             return False
         return not any(self._sign_in(row[at]) < 0 for row in self.rows)
 
@@ -548,7 +552,7 @@ class RowReader:
         """
         if profile.columns:
             return
-        if "balance" not in self.single:
+        if "balance" not in self.single or self._lists_documents():
             self._tell_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
@@ -576,8 +580,6 @@ class RowReader:
                 good = self._fits(reading, rows)
                 if good > most:
                     best, most = reading, good
-        if most * 2 < len(rows) - 1:  # chance, or no running balance at all
-            best, most = usual, 0
         if self.open_mark and most > self._fits(("," if best[0] == "." else ".", *best[1:]), rows):
             self.open_mark = ""  # the balance proves it
         if best == usual:
@@ -634,7 +636,8 @@ class RowReader:
                     continue
                 book = currency if self.account_at < 0 else f"{currency} {_text(row[self.account_at])}"
                 books.setdefault(book, []).append((amount, balance))
-            return sum(fits(steps, unsigned)[0] for steps in books.values())
+            counts = [(steps, fits(steps, unsigned)[0]) for steps in books.values()]
+            return sum(good for steps, good in counts if follows(steps, good, unsigned))
         finally:
             self._take(kept)
             self.single = single

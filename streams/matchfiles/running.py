@@ -44,6 +44,18 @@ def fits(steps: Sequence[tuple[int, int | None]], unsigned: bool = False) -> tup
     return max(forward, backward), forward >= backward
 
 
+def follows(steps: Sequence[tuple[int, int | None]], good: int, unsigned: bool) -> bool:
+    """Whether a balance is a running one, of which so many steps fit; unsigned amounts need more proof.
+
+    What is never larger than the amount beside it is what an invoice has left open, unless every step fits.
+    """
+    shown = [(amount, balance) for amount, balance in steps if balance is not None and amount]
+    possible = len(shown) - 1
+    if good == 0 or good * (3 if unsigned else 2) < possible * (2 if unsigned else 1):
+        return False
+    return any(abs(balance) > abs(amount) for amount, balance in shown) or (good == possible and not unsigned)
+
+
 def _count(steps: Iterable[tuple[int, int | None]], unsigned: bool) -> int:
     found, before, waiting = 0, None, 0
     for amount, balance in steps:
@@ -78,7 +90,7 @@ def _one_book(file: str, column: str, entries: list[Entry], unsigned: bool, chec
     steps = [(entry.line.amount_minor, entry.balance) for entry in entries]
     possible = sum(1 for amount, balance in steps if balance is not None and amount) - 1
     good, oldest_first = fits(steps, unsigned)
-    if possible < 1 or good == 0 or good * 2 < possible:
+    if possible < 1 or not follows(steps, good, unsigned):
         if possible >= 1:
             turned = fits([(-amount, balance) for amount, balance in steps])[0]
             more = "; it follows them with the opposite sign (set sign: -1 if they are turned)" if turned > good else ""

@@ -37,7 +37,6 @@ def read_statement(
         if not reading.encoding:
             raise
         raise FileUnreadable(path, str(error), 'Write an encoding such as "utf-8" or "cp1252"') from error
-    accounts = reading.accounts.labels
-    if len(accounts) > 1:
-        reading.notes.append(f"the file holds {len(accounts)} accounts, ending {', '.join(accounts)}")
+    if note := reading.accounts.note():
+        reading.notes.append(note)
     return lines, bad

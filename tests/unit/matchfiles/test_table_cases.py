@@ -270,6 +270,15 @@ def test_a_balance_of_another_kind_proves_nothing_and_says_so(tmp_path: Path) ->
     assert "follows 0 of 2 amounts and proves nothing" in told(found)
 
 
+def test_what_invoices_have_left_open_is_no_running_balance(tmp_path: Path) -> None:
+    rows = ["R1,2026-11-01,100.00,100.00", "R2,2026-11-02,50.00,0.00"]
+    rows += ["R3,2026-11-03,30.00,30.00", "R4,2026-11-03,30.00,0.00"]
+    found = read(tmp_path, "Invoice,Date,Amount,Balance", *rows)
+    assert (amounts(found), found.bad) == ([100_00, 50_00, 30_00, 30_00], [])
+    found = read(tmp_path, "Invoice,Date,Amount,Balance", *rows, "R5,2026-11-04,-20.00,0.00")
+    assert (amounts(found), found.bad) == ([100_00, 50_00, 30_00, 30_00, -20_00], [])
+
+
 def test_each_currency_has_a_balance_of_its_own(tmp_path: Path) -> None:
     rows = ["2026-11-01,a,10.00,110.00,EUR", "2026-11-01,b,1.00,6.00,USD", "2026-11-02,c,5.00,115.00,EUR"]
     found = read(tmp_path, "Date,Label,Amount,Balance,Currency", *rows, "2026-11-02,d,-2.00,4.00,USD")
