@@ -40,6 +40,9 @@ def import_bank(
     account: Annotated[
         str | None, typer.Option(help="Our label of the bank account, never its number; default is the merchant's.")
     ] = None,
+    bank_account: Annotated[
+        str, typer.Option(help="Last digits of the bank account's number, for a file that holds several accounts.")
+    ] = "",
     through: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day that the file covers; default its last.")
     ] = None,
@@ -65,7 +68,11 @@ def import_bank(
     label = merchant or paytrace.merchant
     try:
         selection = Selection(
-            label, account or label, paytrace.currency, re.compile(only, re.IGNORECASE) if only else None
+            label,
+            account or label,
+            paytrace.currency,
+            re.compile(only, re.IGNORECASE) if only else None,
+            bank_account,
         )
         side = load_profile(profile).right if profile else None
         found = read_bank_lines(

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import balance_break, joined, kept_references
+from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
 from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.values import BadValue, DateOrder, amount_minor, full_year, money, read_date
 
 _RECORD = re.compile(r"\s*(01|02|03|16|49|88|98|99),")
-_NEXT_ON_LINE = re.compile(r"/\s*(?=(?:02|03|16|49|88|98|99),)")
+# Where several records stand on one line, the next one begins like a record; "DATED 11/16,BATCH 5" is text.
+_NEXT_ON_LINE = re.compile(
+    r"/\s*(?=02,[^,/]*,[^,/]*,\d|03,[^,/]*,(?:[A-Za-z]{3})?[,/]|16,\d{3},|(?:49|98|99),[-+]?\d+,\d|88,)"
+)
 OPENING, CLOSING = "010", "015"
-LIBRARY_CODES_END = 900  # 900 and above are the bank's own: 9x0-95x credits, 96x-99x debits
+LIBRARY_CODES_END = 900  # 900 and above are the bank's own: 900-919 status, 920-959 credits, 960-999 debits
 # The other party's name, as US banks write it into the text; the second list is for money out.
 _NAME_ENDS = r"(?=\s{2,}|\s+(?:ORIG ID|DESC DATE|CO ENTRY|SEC|TRACE|EED|IND ID|IND NAME|TRN|REF|OBI)\b|[\n;,/]|$)"
 _PAYER = re.compile(r"\b(?:ORIG CO NAME|ORIGINATOR|DBNM|ORG):\s*(.+?)" + _NAME_ENDS)
@@ -44,26 +47,29 @@ class _Account:
     entries_minor: int = 0
     entries: int = 0
     whole: bool = True
+    label: str = ""
     balances: dict[str, int] = field(default_factory=dict)
 
 
-def read_bai2(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRow]:
+def read_bai2(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow]:
     """Read a BAI2 file.
 
     Raises: FileUnreadable when it has no records of an account.
     """
-    group_currency, on = "USD", None
+    default = reading.currency or "USD"
+    group_currency, on = default, None
     account: _Account | None = None
-    count = informative = 0
+    count = informative = status = 0
     seen_account = False
-    for record in _records(decoded(path.read_bytes())):
+    for record in _records(decoded(path.read_bytes(), reading.encoding)):
         try:
             if record.code == "02":
-                group_currency = _field(record, 6).upper() or "USD"
+                group_currency = _field(record, 6).upper() or default
                 on = _day(_field(record, 4))
             elif record.code == "03":
                 seen_account = True
                 account = _Account(_field(record, 2).upper() or group_currency)
+                account.label = reading.accounts.label(_field(record, 1))
                 _summaries(record, account)
             elif record.code == "16":
                 count += 1
@@ -74,9 +80,12 @@ def read_bai2(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRo
                 if amount is None and _field(record, 1) in ("890", "891"):
                     informative += 1
                     continue
+                if _is_status(_field(record, 1)):  # the control total counts it, the balance does not
+                    status += 1
+                    continue
                 if amount is None:
                     raise BadValue("no amount")
-                line = _line(record, side, account.currency, amount, on, count)
+                line = replace(_line(record, side, account.currency, amount, on, count), account=account.label)
                 account.entries_minor += line.amount_minor
                 account.entries += 1
                 yield line
@@ -91,7 +100,13 @@ def read_bai2(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRo
     if not seen_account:
         raise FileUnreadable(path, "BAI2 without an account (record 03)", "Ask the bank for the file again")
     if informative:
-        notes.append(f"{informative} records without money (type 890) were left out")
+        reading.notes.append(f"{informative} records without money (type 890) were left out")
+    if status:
+        reading.notes.append(f"records of account status (types 001-099 and 900-919), no money, left out: {status:,}")
+
+
+def _is_status(code: str) -> bool:
+    return re.fullmatch(r"0\d\d|90\d|91\d", code) is not None
 
 
 def _records(text: str) -> Iterator[_Record]:
@@ -119,7 +134,15 @@ def _glue(record: _Record) -> str:
     # A slash ends a field; without one, a transaction's text goes on (and may hold commas of its own).
     if record.text.endswith("/") or record.code != "16":
         return ","
+    if not _in_text(record):
+        return "" if record.text.endswith(",") else ","
     return "" if record.text.endswith(",") else "\n"
+
+
+def _in_text(record: _Record) -> bool:
+    """Whether a transaction has reached its last field, the text; before it a continuation begins a new field."""
+    fields = [record.code, *record.text.split(",")]
+    return len(fields) > _after_funds(_Record(record.code, fields, record.line), 3) + 2
 
 
 def _cut(record: _Record) -> _Record:
@@ -183,6 +206,7 @@ def _line(record: _Record, side: Side, currency: str, amount: int, on: date | No
         text=joined([text.strip(" /"), meaning]),
         counterparty=party[1].strip() if party else "",
         references=kept_references([_field(record, at), _field(record, at + 1)]),
+        bank_reference=next(iter(kept_references([_field(record, at)])), ""),
         extra={"return": "return"} if re.search(r"(?i)return|reversal", meaning) else {},
         numbered=True,
     )
@@ -196,8 +220,8 @@ def _meaning(code: str) -> tuple[int, str]:
         raise BadValue(f"type code {code[:20]!r} is not three digits")
     number, known = int(code), TypeCodes.get(code)
     direction = str(getattr(getattr(known, "transaction", None), "value", "") or "")
-    if not direction:
-        credit = 100 <= number < 400 or 900 <= number < 960
+    if not direction or number >= LIBRARY_CODES_END:
+        credit = 100 <= number < 400 or 920 <= number < 960
         direction = "credit" if credit else "debit" if 400 <= number < 700 or number >= 960 else ""
     if direction not in ("credit", "debit"):
         raise BadValue(f"type code {code} says neither credit nor debit")

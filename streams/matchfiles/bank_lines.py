@@ -2,7 +2,8 @@
 
 Decides what makes a bank line the same one again: the account, the day, the amount and the bank's own words, and which
 one of equal lines of a day it is. Not its place in a file, so that a statement of today, the same statement exported
-again, and a statement of the week all tell the same lines.
+again, and a statement of the week all tell the same lines. Of the references only those count that the next file
+gives again (docs/adr/0045-what-makes-a-bank-line-the-same.md).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from schemas.plausibility import FIRST_DAY, LAST_DAY, findings_of
 from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
 from schemas.sensitive import find_sensitive, mask_card_numbers
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.errors import BadRow
+from streams.matchfiles.banking import tells_a_place
+from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.profile import SideProfile
-from streams.matchfiles.reading import read_side
+from streams.matchfiles.reading import SideFile, read_side
 from streams.matchfiles.values import NO_CURRENCY
 
 _LONGEST_TEXT = 200
@@ -37,7 +39,8 @@ _BATCH = re.compile(
 class Selection:
     """Which account the file belongs to and which of its lines are about PayTrace.
 
-    Shapes: account is our own label of the bank account, never its number; only matches anywhere in a line's words.
+    Shapes: account is our own label of the bank account, never its number; only matches anywhere in a line's words;
+            bank_account is how the number of the bank account ends, for a file that holds several.
     Units:  currency counts where the file names none.
     """
 
@@ -45,6 +48,7 @@ class Selection:
     account: str
     currency: str
     only: re.Pattern[str] | None = None
+    bank_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,17 @@ def read_bank_lines(
 
     Ensures: the same line has the same bank_line_id in every file that holds its whole day; no account number is kept.
              With ends_days, each currency's statement reaches to through_on, or else to its last booking day.
-    Raises:  FileUnreadable.
+    Raises:  FileUnreadable; also for a file of several accounts of which the selection chooses none.
     """
     found = read_side(path, Side.RIGHT, profile)
+    lines = _of_one_account(path, found, selection)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     bad = list(found.bad)
     seen: Counter[str] = Counter()
     told: list[BankLineObserved] = []
     last: dict[str, date] = {}
     left_out = 0
-    for position, line in enumerate(found.lines, start=1):
+    for position, line in enumerate(lines, start=1):
         on, currency = line.on or line.value_on, _currency(line, selection)
         if on is None:
             bad.append(BadRow(path.name, position, "no booking date"))
@@ -89,7 +94,7 @@ def read_bank_lines(
         if is_currency(currency) and FIRST_DAY <= on <= LAST_DAY:
             last[currency] = max(on, last.get(currency, on))
         # Counted before lines are left out, so that a narrower choice names the same lines.
-        content = _content(line, selection, on, currency)
+        content = _content(line, selection, on, currency, found.understood["kind"])
         seen[content] += 1
         if selection.only is not None and not selection.only.search(_words(line)):
             left_out += 1
@@ -144,8 +149,34 @@ def _words(line: Line) -> str:
     return " ".join(filter(None, (line.text, line.counterparty, *line.references, line.batch_key)))
 
 
-def _content(line: Line, selection: Selection, on: date, currency: str) -> str:
-    words = " ".join(sorted(line.references)) or " ".join(_words(line).upper().split())
+def _of_one_account(path: Path, found: SideFile, selection: Selection) -> list[Line]:
+    """The lines of the chosen account; all where the file holds no second one."""
+    held = sorted({line.account for line in found.lines})
+    chosen = held
+    if selection.bank_account:
+        chosen = found.accounts.ending(selection.bank_account)
+        held = found.accounts.labels
+    if len(chosen) > 1 or (selection.bank_account and not chosen):
+        shown = ", ".join(one or "(no number)" for one in held) or "none with a number"
+        ends = f" that end in {selection.bank_account[-4:]!r}" if selection.bank_account else ""
+        what = "several accounts" if len(chosen) > 1 else "no accounts"
+        raise FileUnreadable(
+            path,
+            f"the file holds {what}{ends}; its accounts end in {shown}",
+            "One label names one account: choose with --bank-account and the last digits of its number",
+        )
+    return [line for line in found.lines if line.account in chosen] if selection.bank_account else found.lines
+
+
+def _content(line: Line, selection: Selection, on: date, currency: str, kind: str) -> str:
+    if line.bank_reference and not tells_a_place(line.bank_reference):
+        words = line.bank_reference
+    else:
+        # NtryRef, by which a camt entry is named in its file, counts the entries of one statement at many banks.
+        places = {line.id, line.id.rpartition("#")[0]} if kind == "camt" else set()
+        words = " ".join(sorted(one for one in line.references if one not in places and not tells_a_place(one)))
+    if not words:
+        words = " ".join(" ".join(filter(None, (line.text, line.counterparty, line.batch_key))).upper().split())
     return f"{selection.account}\n{currency}\n{on}\n{line.amount_minor}\n{words}"
 
 

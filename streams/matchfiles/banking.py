@@ -1,15 +1,76 @@
-"""What the readers of bank statements share: references worth keeping, texts in one line, balances."""
+"""What the readers of bank statements share: references worth keeping, texts in one line, balances, accounts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import names_an_account
 from streams.matchfiles.values import money
 
 NOT_PROVIDED = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NULL", "NONE", ""})
+
+
+MOST_SHOWN = 10  # accounts that a note lists
+_PLACE = re.compile(r"\W*0*\d{0,4}\W*")  # a number as small as the place of a line in its file
+_CURRENCY_AT_END = re.compile(r"(?<=\d)[A-Z]{3}$")
+
+
+class Accounts:
+    """The bank accounts that a file names. Numbers stay in here; what is shown is their end, as in "..4567"."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, str] = {}
+
+    def label(self, written: str) -> str:
+        """What is shown of an account; nothing for one without a number. Two accounts never have one label."""
+        number = _CURRENCY_AT_END.sub("", _number(written))
+        if not number:
+            return ""
+        if number not in self._labels:
+            label = f"..{number[-4:]}"
+            alike = sum(1 for one in self._labels.values() if one.partition("#")[0] == label)
+            self._labels[number] = f"{label}#{alike + 1}" if alike else label
+        return self._labels[number]
+
+    @property
+    def labels(self) -> list[str]:
+        """All accounts of the file, as they are shown."""
+        return list(self._labels.values())
+
+    def note(self) -> str:
+        """What to say of a file of several accounts; nothing of one."""
+        shown = ", ".join(self.labels[:MOST_SHOWN]) + (", ..." if len(self.labels) > MOST_SHOWN else "")
+        return f"the file holds {len(self.labels)} accounts, ending {shown}" if len(self.labels) > 1 else ""
+
+    def ending(self, digits: str) -> list[str]:
+        """The accounts whose number ends like this."""
+        end = _number(digits)
+        return [label for number, label in self._labels.items() if end and number.endswith(end)]
+
+
+def _number(written: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", written.upper())
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a reader of statements is given and gives back beside its lines.
+
+    Shapes: encoding and currency come from the profile; the currency counts where the file names none.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    encoding: str = ""
+    currency: str = ""
+    accounts: Accounts = field(default_factory=Accounts)
+
+
+def tells_a_place(reference: str) -> bool:
+    """Whether a reference may be no more than a line's place in its file (1, 0002): the next file gives it anew."""
+    return _PLACE.fullmatch(reference.strip()) is not None
 
 
 def kept_references(found: Iterable[str | None]) -> tuple[str, ...]:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import balance_break, joined, kept_references
+from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.values import BadValue, DateOrder, amount_minor, read_date
 
 REFERENCES = ("EndToEndId", "InstrId", "TxId", "MndtId", "ChqNb", "AcctSvcrRef", "Ref", "Nb", "UETR", "PmtInfId")
-KEPT = ("Ntry", "Bal", "StmtPgntn", "RptPgntn")
+KEPT = ("Ntry", "Acct", "Bal", "StmtPgntn", "RptPgntn")
 STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
 NOT_BOOKED = ("PDNG", "INFO", "FUTR")
 DEEPEST = 100  # levels; camt needs about 15, an attack many thousands
@@ -70,10 +70,11 @@ class _Statement:
     closing: _Node | None = None
     pages: int = 1
     whole: bool = True
+    account: str = ""
     entries_minor: int = 0
 
 
-def read_camt(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRow]:
+def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow]:
     """Read a camt file.
 
     Ensures: entries that are not booked yet are left out and counted in notes.
@@ -81,7 +82,7 @@ def read_camt(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRo
     """
     count = pending = 0
     statement = _Statement()
-    for part in _parts(path):
+    for part in _parts(path, reading.encoding):
         if isinstance(part, str):  # a statement begins or ends
             broken = _balance(path.name, statement)
             if broken is not None:
@@ -89,6 +90,8 @@ def read_camt(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRo
             statement = _Statement()
         elif part.tag == "Bal":
             _note_balance(statement, part)
+        elif part.tag == "Acct":
+            statement.account = reading.accounts.label(part.value("Id", "IBAN") or part.value("Id", "Othr", "Id"))
         elif part.tag != "Ntry":
             statement.whole &= part.value("PgNb") in ("", "1") and part.value("LastPgInd") in ("", "true", "1")
         elif part.value("Sts", "Cd") in NOT_BOOKED or part.value("Sts") in NOT_BOOKED:
@@ -96,14 +99,16 @@ def read_camt(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRo
         else:
             count += 1
             try:
-                line = _entry(part, side, count)
+                line = replace(_entry(part, side, count), account=statement.account)
                 statement.entries_minor += line.amount_minor
                 yield line
             except BadValue as error:
                 statement.whole = False
                 yield BadRow(path.name, part.line, f"entry {count}: {error}")
     if pending:
-        notes.append(f"{pending} of {count} entries are not booked yet (pending or for information) and were left out")
+        reading.notes.append(
+            f"{pending} of {count} entries are not booked yet (pending or for information) and were left out"
+        )
 
 
 # -- XML ------------------------------------------------------------------------------------------------------------
@@ -160,9 +165,9 @@ class _Builder:
             self.open[-1].text += text
 
 
-def _parts(path: Path) -> Iterator[_Node | str]:
+def _parts(path: Path, encoding: str = "") -> Iterator[_Node | str]:
     """Entries, balances, and the beginnings and ends of statements, in the order of the file."""
-    parser = expat.ParserCreate(_encoding(path))
+    parser = expat.ParserCreate(encoding or _encoding(path))
     builder = _Builder(parser)
     try:
         with path.open("rb") as file:
@@ -270,7 +275,17 @@ def _entry(entry: _Node, side: Side, count: int) -> Line:
         batch_key=batches[0] if batches else "",
         extra=extra,
         numbered=not ids,
+        bank_reference=_banks_own(entry, details),
     )
+
+
+def _banks_own(entry: _Node, details: list[_Node]) -> str:
+    """The account servicer's reference, of the entry or of its only transaction.
+
+    NtryRef is none: many banks count the entries of a statement with it, and count anew in the next.
+    """
+    only = details[0].value("Refs", "AcctSvcrRef") if len(details) == 1 else ""
+    return next(iter(kept_references([entry.value("AcctSvcrRef"), only])), "")
 
 
 def _foreign(details: list[_Node], currency: str) -> str:

@@ -27,6 +27,7 @@ CURRENCIES = word_set(
 )
 
 
+_BALANCE_FIRST = word_set("balance saldo solde kontostand guthaben")
 _NUMBER_AT_END = re.compile(r"\s?\d+$")
 _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
 _ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
@@ -41,6 +42,8 @@ _DOCUMENT = word_set(
 _OF_SOMETHING_ELSE = word_set("account customer merchant user terminal card batch client store vendor company")
 
 
+# Looked for by their whole name alone, beside what the column means otherwise.
+BESIDE = frozenset({"status", "fee", "tax", "own_account"})
 MOST_COLUMNS = 500  # a header with more is no header
 
 
@@ -127,6 +130,13 @@ def by_header(headers: Sequence[Any]) -> Columns:
     )
 
 
+def beside(headers: Sequence[Any], meaning: str) -> list[int]:
+    """The columns with one of the names of a meaning of BESIDE, the most preferred first."""
+    known = column_names()[meaning]
+    names = [_without_currency(normal(header)) for header in headers]
+    return [at for _, at in sorted((known.index(name), at) for at, name in enumerate(names) if name in known)]
+
+
 def header_score(headers: Sequence[Any]) -> int:
     """How much a row looks like a header: meanings found, with date and amount counting most."""
     if sum(1 for header in headers if str(header or "").strip()) < 2 or len(headers) > MOST_COLUMNS:
@@ -146,11 +156,13 @@ def _rank(name: str, meaning: str) -> int | None:
     stripped = _without_currency(name)
     if stripped != name and stripped in known:
         return 100 + known.index(stripped)
-    if any(name in names for names in column_names().values()):
+    if any(name in names for key, names in column_names().items() if key not in BESIDE):
         return None  # "value date" is known as a whole, and is no "value"
     numbered = _NUMBER_AT_END.sub("", stripped)
     if meaning in ("text", "reference") and numbered != stripped and numbered in known:
         return 150 + known.index(numbered)
+    if stripped.split()[:1] and stripped.split()[0] in _BALANCE_FIRST and meaning in ("amount", "balance"):
+        return 250 if meaning == "balance" and name not in column_names()["status"] else None  # "saldo na mutatie"
     # A longer header that ends or starts with a known name: "Bank Txn Date", "amount local". The end says what it is:
     # "amount currency" is a currency.
     known_end = _known_end(stripped)
@@ -185,7 +197,9 @@ def _known_end(name: str) -> str:
     names, words = column_names(), name.split()
     for at in range(1, len(words)):
         end, start = " ".join(words[at:]), " ".join(words[:at])
-        if len(end) < 4 or not any(end in known for key, known in names.items() if not key.startswith("advice")):
+        if len(end) < 4 or not any(
+            end in known for key, known in names.items() if not key.startswith("advice") and key not in BESIDE
+        ):
             continue
         if end in names["currency"] and start not in names["amount"] and _begins(start, names["amount"]):
             return ""  # "amount in local currency" is an amount

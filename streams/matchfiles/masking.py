@@ -49,8 +49,8 @@ def shown(value: object) -> str:
 
 def without_numbers(line: Line) -> Line:
     """A line that holds no whole card or account number."""
-    if not any(map(_EIGHT_DIGITS.search, (line.id, line.text, line.counterparty, line.batch_key, *line.references,
-                                          *line.extra.values()))):  # fmt: skip
+    if not any(map(_EIGHT_DIGITS.search, (line.id, line.text, line.counterparty, line.batch_key, line.bank_reference,
+                                          *line.references, *line.extra.values()))):  # fmt: skip
         return line
     return replace(
         line,
@@ -59,6 +59,7 @@ def without_numbers(line: Line) -> Line:
         counterparty=masked(line.counterparty),
         references=tuple(map(masked, line.references)),
         batch_key=masked(line.batch_key),
+        bank_reference=masked(line.bank_reference),
         extra={name: masked(value) for name, value in line.extra.items()},
     )
 

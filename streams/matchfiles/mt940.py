@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import balance_break, joined, kept_references
+from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
 from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.masking import shown
@@ -54,6 +54,7 @@ class _Statement:
     """One page of a statement: what stands between an opening and a closing balance."""
 
     currency: str = ""
+    account: str = ""
     opening: _Field | None = None
     entries: list[_Entry] = field(default_factory=list)
     sums: list[_Field] = field(default_factory=list)
@@ -62,7 +63,7 @@ class _Statement:
     debits_minor: int = 0
 
 
-def read_mt940(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRow]:
+def read_mt940(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow]:
     """Read an MT940 or MT942 file of any number of statements.
 
     Ensures: an entry that can't be read is a bad row with its line; the opening balance and the entries of each
@@ -70,22 +71,25 @@ def read_mt940(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadR
     Raises:  FileUnreadable when there is no tag of a statement.
     """
     statement, count, seen = _Statement(), 0, False
+    default = reading.currency
     closing: _Field | None = None
 
     def close() -> Iterator[Line | BadRow]:
         nonlocal statement, count, closing
         for entry in statement.entries:
             count += 1
-            yield _read(path.name, entry, statement, side, count, notes)
-        yield from _breaks(path.name, statement, closing)
-        statement, closing = _Statement(currency=statement.currency), None
+            yield _read(path.name, entry, statement, side, count, default)
+        yield from _breaks(path.name, statement, closing, default)
+        statement, closing = _Statement(statement.currency, statement.account), None
 
-    for one in _fields(decoded(path.read_bytes())):
+    for one in _fields(decoded(path.read_bytes(), reading.encoding)):
         seen = True
         if one.tag == "20" or (closing is not None and one.tag in ("60F", "60M", "61")):
             yield from close()
         if one.tag == "20":
-            statement.currency = ""
+            statement.currency = statement.account = ""
+        elif one.tag in ("25", "25P"):
+            statement.account = reading.accounts.label(one.rows[0])
         elif one.tag in ("60F", "60M"):
             statement.opening = one
         elif one.tag in ("62F", "62M"):
@@ -152,9 +156,9 @@ def _minor(text: str, currency: str) -> int:
 # -- entries --------------------------------------------------------------------------------------------------------
 
 
-def _read(file: str, entry: _Entry, statement: _Statement, side: Side, count: int, notes: list[str]) -> Line | BadRow:
+def _read(file: str, entry: _Entry, statement: _Statement, side: Side, count: int, default: str) -> Line | BadRow:
     try:
-        line = _line(entry, statement.currency, side, count)
+        line = replace(_line(entry, statement.currency or default, side, count), account=statement.account)
     except BadValue as error:
         statement.whole = False
         return BadRow(file, entry.head.line, f"entry {count}: {error}")
@@ -199,6 +203,7 @@ def _line(entry: _Entry, currency: str, side: Side, count: int) -> Line:
         references=kept_references([*_telling(reference, bank_reference), *told.references]),
         extra=extra,
         numbered=True,
+        bank_reference=next(iter(kept_references(_telling(bank_reference))), ""),
     )
 
 
@@ -226,10 +231,10 @@ def _entry_date(text: str | None, value_on: date) -> date:
                key=lambda on: abs(on - value_on))  # fmt: skip
 
 
-def _breaks(file: str, statement: _Statement, closing: _Field | None) -> Iterator[BadRow]:
+def _breaks(file: str, statement: _Statement, closing: _Field | None, default: str) -> Iterator[BadRow]:
     if not statement.whole:
         return
-    currency = statement.currency
+    currency = statement.currency or default
     try:
         if statement.opening is not None and closing is not None:
             entries = statement.credits_minor - statement.debits_minor

@@ -10,20 +10,28 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import joined, kept_references
+from streams.matchfiles.banking import Reading, joined, kept_references
 from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.masking import shown
 from streams.matchfiles.values import BadValue, DateOrder, amount_minor, decimal_mark, read_date
 
 LARGEST_OFX = 200_000_000  # bytes; the text is held in memory
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]*)\s*(/?)>([^<]*)")
+# A value ends where the next tag begins; a "<" that begins no tag is text, as in "paid < 5".
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]*)\s*(/?)>((?:[^<]|<(?!/?[A-Za-z][A-Za-z0-9._]*\s*/?>))*)")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# What a type says of the direction; of the others (ATM, POS, XFER, INT, OTHER) it may be either.
+_DEBITS = frozenset({"DEBIT", "CHECK", "PAYMENT", "DIRECTDEBIT", "REPEATPMT", "FEE", "SRVCHG", "CASH", "POS"})
+_CREDITS = frozenset({"CREDIT", "DEP", "DIRECTDEP", "DIV"})
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# An entry ends with these, whether or not its own end tag stands there.
+_ENDS_ENTRY = frozenset({"STMTTRN", "STMTTRNP", "BANKTRANLIST", "BANKTRANLISTP", "LEDGERBAL", "AVAILBAL",
+                         "STMTRS", "CCSTMTRS", "INVSTMTRS"})  # fmt: skip
 _PENDING = ("STMTTRNP", "BANKTRANLISTP")
 _ANY_ORDER = DateOrder(day_first=False)  # a date is written as 20261124, which has one reading
 
@@ -34,50 +42,111 @@ class _Entry:
 
     line: int
     currency: str
+    account: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
 
-def read_ofx(path: Path, side: Side, notes: list[str]) -> Iterator[Line | BadRow]:
+def read_ofx(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow]:
     """Read an OFX or QFX file.
 
     Raises: FileUnreadable when it holds no statement, or is too large.
     """
     if path.stat().st_size > LARGEST_OFX:
         raise FileUnreadable(path, f"more than {LARGEST_OFX:,} bytes", "Download it by month or account")
-    text = _CDATA.sub(lambda found: html.escape(found[1]), decoded(path.read_bytes()))
+    text = _CDATA.sub(lambda found: html.escape(found[1]), decoded(path.read_bytes(), reading.encoding))
+    text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
     if not re.search(r"<(BANKTRANLIST|STMTTRN|STMTRS|CCSTMTRS|INVTRANLIST)\b", text, re.IGNORECASE):
         raise FileUnreadable(path, "an OFX file without a statement", "Download the account's transactions")
     if re.search(r"<INVSTMTRS>", text, re.IGNORECASE):
-        notes.append("of an investment account only the movements of cash are lines; purchases and sales are left out")
-    count = pending = 0
-    for entry in _entries(text):
-        if isinstance(entry, int):
-            yield BadRow(path.name, entry, "the file breaks off before </OFX>; download it again")
-        elif entry.currency == "":
-            pending += 1
-        else:
-            count += 1
-            try:
-                yield _line(entry, side, count)
-            except BadValue as error:
-                yield BadRow(path.name, entry.line, str(error))
+        reading.notes.append(
+            "of an investment account only the movements of cash are lines; purchases and sales are left out"
+        )
+    found = list(_entries(text, reading))
+    booked = [one for one in found if isinstance(one, _Entry) and one.currency]
+    pending = sum(1 for one in found if isinstance(one, _Entry) and not one.currency)
+    kept, unknown = _corrected(booked, reading.notes)
+    unsigned = _unsigned(kept, reading.notes)
+    for count, entry in enumerate(kept, start=1):
+        try:
+            yield replace(_line(entry, side, count, entry.account in unsigned), account=entry.account)
+        except BadValue as error:
+            yield BadRow(path.name, entry.line, str(error))
+    for entry in unknown:
+        what = f"a correction ({entry.values['CORRECTACTION'].lower()}) of entry {entry.values.get('CORRECTFITID', '')}"
+        yield BadRow(path.name, entry.line, f"{what}, which is not in this file; correct it by hand")
+    for one in found:
+        if isinstance(one, int):
+            yield BadRow(path.name, one, "the file breaks off before </OFX>; download it again")
     if pending:
-        notes.append(f"pending entries left out: {pending:,}")
+        reading.notes.append(f"pending entries left out: {pending:,}")
 
 
-def _entries(text: str) -> Iterator[_Entry | int]:
+def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], list[_Entry]]:
+    """The entries that stand once corrections are made, and the corrections of entries that are not in the file.
+
+    A correction that names only itself, as some banks write every line, replaces nothing and is a line.
+    """
+    by_id: dict[tuple[str, str], list[int]] = {}
+    for at, entry in enumerate(entries):
+        by_id.setdefault((entry.account, entry.values.get("FITID", "")), []).append(at)
+    gone: set[int] = set()
+    unknown: list[_Entry] = []
+    for at, entry in enumerate(entries):
+        action, of = entry.values.get("CORRECTACTION", "").upper(), entry.values.get("CORRECTFITID", "")
+        if not action and not of:
+            continue
+        own = of == entry.values.get("FITID", "")
+        named = by_id.get((entry.account, of), []) if of else []
+        others = [one for one in named if one < at or (one > at and not own)]
+        if action == "DELETE":
+            gone.add(at)
+        if (not others and not own) or action not in ("REPLACE", "DELETE"):
+            gone.add(at)
+            unknown.append(entry)
+            continue
+        gone.update(others)
+    if len(gone) > len(unknown):
+        notes.append(f"entries that corrections replaced or deleted, left out: {len(gone) - len(unknown):,}")
+    return [entry for at, entry in enumerate(entries) if at not in gone], unknown
+
+
+def _unsigned(entries: list[_Entry], notes: list[str]) -> set[str]:
+    """The accounts whose amounts carry no sign, so that their direction stands in the type alone."""
+    found: set[str] = set()
+    for account in sorted({entry.account for entry in entries}):
+        mine = [entry for entry in entries if entry.account == account]
+        signs = [entry.values.get("TRNAMT", "").strip().startswith(("-", "(")) for entry in mine]
+        against = sum(
+            1
+            for entry, negative in zip(mine, signs, strict=True)
+            if entry.values.get("TRNTYPE", "").upper() in (_CREDITS if negative else _DEBITS)
+        )
+        if against and not any(signs):
+            found.add(account)
+            notes.append("no amount has a minus; the direction is that of the entry's type (TRNTYPE)")
+        elif against:
+            notes.append(f"amounts whose sign is not that of their type (TRNTYPE); the sign counts: {against:,}")
+    return found
+
+
+def _entries(text: str, reading: Reading) -> Iterator[_Entry | int]:
     """All entries, pending ones without a currency; at the end the last line's number if the file breaks off."""
-    currency, entry, at, line, closed = "?", None, 0, 1, False
+    entry: _Entry | None = None
+    currency, account, at, line, closed = reading.currency or "?", "", 0, 1, False
     for tag in _TAG.finditer(text):
         line += text.count("\n", at, tag.start())
         at = tag.start()
         ends, name, value = bool(tag[1] or tag[3]), tag[2].upper(), " ".join(html.unescape(tag[4]).split())
-        if name in ("STMTTRN", "STMTTRNP", "BANKTRANLIST", "BANKTRANLISTP"):
+        if name in _ENDS_ENTRY:
             if entry is not None:
                 yield entry
             entry = None
             if not ends and name.startswith("STMTTRN"):
-                entry = _Entry(line, "" if name in _PENDING else currency)
+                entry = _Entry(line, "" if name in _PENDING else currency, account)
+            if name.endswith("STMTRS") and not ends:
+                currency, account = reading.currency or "?", ""
+        elif name == "ACCTID" and value and not ends and entry is None:
+            account = reading.accounts.label(value)
         elif name == "CURDEF" and value:
             currency = value.upper()
         elif name == "OFX" and ends:
@@ -94,19 +163,22 @@ def _entries(text: str) -> Iterator[_Entry | int]:
         yield line + text.count("\n", at)
 
 
-def _line(entry: _Entry, side: Side, count: int) -> Line:
+def _line(entry: _Entry, side: Side, count: int, unsigned: bool) -> Line:
     values = entry.values
     if not re.fullmatch(r"[A-Z]{3}", entry.currency):
         raise BadValue("no currency (CURDEF) stands before the entry")
-    if "CORRECTACTION" in values:
-        raise BadValue(f"a correction ({values['CORRECTACTION'].lower()}) of entry {values.get('CORRECTFITID', '')}")
     amount = values.get("TRNAMT", "")
     name = values.get("FITID", "")
     kind = values.get("TRNTYPE", "").lower()
+    minor = amount_minor(amount, decimal_mark([amount]), entry.currency)
+    if unsigned and minor:
+        if kind.upper() not in _DEBITS | _CREDITS:
+            raise BadValue(f"neither a sign nor the type {kind or 'nothing'} says whether it is a credit or a debit")
+        minor = -minor if kind.upper() in _DEBITS else minor
     return Line(
         id=name or f"entry-{count}",
         side=side,
-        amount_minor=amount_minor(amount, decimal_mark([amount]), entry.currency),
+        amount_minor=minor,
         currency=entry.currency,
         on=_day(values.get("DTPOSTED", "")),
         value_on=_day(values["DTAVAIL"]) if "DTAVAIL" in values else None,

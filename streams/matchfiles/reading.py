@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
+from streams.matchfiles.banking import Accounts, Reading
 from streams.matchfiles.columns import Columns, by_header, normal
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.kinds import kind_of
@@ -34,6 +35,7 @@ class SideFile:
     bad: list[BadRow]
     understood: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    accounts: Accounts = field(default_factory=Accounts, repr=False)
 
 
 def read_side(path: Path, side: Side, profile: SideProfile | None = None, progress: Progress = _silent) -> SideFile:
@@ -46,9 +48,9 @@ def read_side(path: Path, side: Side, profile: SideProfile | None = None, progre
     progress(f"reading {path.name}", 0, 0)
     kind = kind_of(path)
     if kind in READERS:
-        notes: list[str] = []
-        lines, bad = read_statement(path, kind, side, notes)
-        found = SideFile(lines, bad, {"kind": kind}, notes)
+        reading = Reading(encoding=profile.encoding, currency=profile.currency)
+        lines, bad = read_statement(path, kind, side, reading)
+        found = SideFile(lines, bad, {"kind": kind}, reading.notes, reading.accounts)
     else:
         table = read_table(path, kind, profile.encoding, profile.delimiter, profile.sheet)
         found = _lines(path, side, table, profile, progress)
@@ -89,7 +91,9 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile, progress:
             f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}",
             f"Columns were read as {reader.understood()}; a profile (docs/matching.md) says what they mean",
         )
-    return SideFile(lines, bad, reader.understood(), [*table.notes, *reader.notes])
+    if note := reader.accounts.note():
+        reader.notes.append(note)
+    return SideFile(lines, bad, reader.understood(), [*table.notes, *reader.notes], reader.accounts)
 
 
 def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.text import plain, word_set
-from streams.matchfiles.columns import CURRENCIES, Columns, names_a_document, normal
+from streams.matchfiles.banking import Accounts
+from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_document, normal
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import shown
 from streams.matchfiles.profile import SideProfile
+from streams.matchfiles.running import Entry, against_balance, fits, follows
 from streams.matchfiles.tables import Table, column
 from streams.matchfiles.values import (
     EMPTY,
@@ -27,10 +31,14 @@ from streams.matchfiles.values import (
     BadValue,
     DateOrder,
     amount_minor,
+    booked,
     currency_in,
     date_order,
-    decimal_mark,
+    direction_of,
+    is_authorisation,
     period_in,
+    precision,
+    proven_mark,
     read_date,
     sign_of,
 )
@@ -51,6 +59,16 @@ LABEL_WORDS = word_set(
     "in am zum vom und and end start beginning begin period page account accounts amount ledger available bank current "
     "date forward down konto umsaetze eur usd gbp chf"
 )
+SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
+BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
+_MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
+_DUE = re.compile(
+    r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum"
+)
+_GROSS = re.compile(r"\b(?:gross|brutto\w*|bruto|lordo|brut)\b")
+_NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
+_CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto", "own account", "our account",
+                          "account iban", "rekeningnummer", "iban bban"})  # fmt: skip
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
 
 
@@ -62,12 +80,21 @@ class RowReader:
         self.side = side
         self.table = table
         self.columns = columns
-        self.single = _fullest(columns, table.sample) if not profile.columns else dict(columns.single)
+        self.days: dict[Any, date | None] = {}  # a day stands in many rows, and is read once
+        self.shared: dict[str, str] = {}  # so does a customer, and is held once
         self.notes: list[str] = []
-        single, rows = self.single, table.sample
+        self.accounts = Accounts()
+        self.status_at = self._status_columns(profile)
+        self.types_at = [] if profile.columns else list(columns.alternatives.get("indicator", ()))
+        self.statuses = Counter[str]()  # of rows that are not booked, by what they say
+        rows = [row for row in table.sample if not self._not_booked(row)] or table.sample
+        self.rows = rows
+        self.single = _fullest(columns, rows, table.headers) if not profile.columns else dict(columns.single)
+        single = self.single
         money = [at for key in ("amount", "debit", "credit", "amount_minor") if (at := single.get(key)) is not None]
         self.money_at = money[0]
-        self.mark = profile.decimal or decimal_mark(value for at in money for value in column(rows, at))
+        self.currency = profile.currency or columns.currency or _one_currency(rows, money) or NO_CURRENCY
+        self.mark, self.open_mark = self._mark(profile, money)
         dates = [at for key in ("date", "value_date") if (at := single.get(key)) is not None]
         self.order = date_order(
             (value for at in dates for value in column(rows, at)), profile.date_format, comma=self.mark == ","
@@ -75,14 +102,15 @@ class RowReader:
         if self.order.yearless:
             self.order = replace(self.order, period=self._period(profile))
         self.value_order = replace(self.order, pattern=profile.date_format)
-        self.currency = profile.currency or columns.currency or _one_currency(rows, money) or NO_CURRENCY
         self.mixed = not profile.currency and "currency" not in single and _several_currencies(rows, money)
         self.id_at = self._id_column()
-        self.signed_by = self._indicator()
+        self.fee_at, self.fee_sign = -1, 0
+        self.signed_by = self._indicator(profile)
         self.debits_signed = self._debits_are_signed()
+        self.account_at = self._account_column()
+        self._try_balance(profile)
+        self.unsigned = self._unsigned()
         self.extra = self._extras()
-        self.days: dict[Any, date | None] = {}  # a day stands in many rows, and is read once
-        self.shared: dict[str, str] = {}  # so does a customer, and is held once
         self._tell()
 
     def understood(self) -> dict[str, str]:
@@ -97,16 +125,35 @@ class RowReader:
         told["text"] = ", ".join(str(headers[at]) for at in self.columns.text)
         told["reference"] = ", ".join(str(headers[at]) for at in self.columns.references)
         told["decimal mark"] = self.mark
+        if self.fee_at >= 0:
+            told["fee"] = str(headers[self.fee_at])
         return told
 
     def read(self) -> Iterator[Line | BadRow]:
         """All rows: lines, and the rows that can't be read; what is no line is counted in notes."""
-        held: Line | None = None
+        if "balance" not in self.single or self._lists_documents():
+            for found in self._read():
+                yield found.line if isinstance(found, Entry) else found
+            return
+        entries = []
+        for found in self._read():
+            if isinstance(found, Entry):
+                entries.append(found)
+            else:
+                yield found
+        header = str(self.table.headers[self.single["balance"]]).strip()
+        checked = against_balance(self.name, header, entries, self.unsigned)
+        self.notes.extend(checked.notes)
+        yield from checked.bad
+        yield from (entry.line for entry in checked.entries)
+
+    def _read(self) -> Iterator[Entry | BadRow]:
+        held: Entry | None = None
         last, totals, others = 0, [], []
         for number, row in self.table.each():
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
-                held = replace(held, text=f"{held.text} {self._texts(row)}".strip())
+                held.line = replace(held.line, text=f"{held.line.text} {self._texts(row)}".strip())
             else:
                 if held is not None:
                     yield held
@@ -115,14 +162,19 @@ class RowReader:
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
+                elif says := self._not_booked(row):
+                    self.statuses[says] += 1
                 else:
                     try:
-                        held = self._line(number, row)
+                        held = self._entry(number, row)
                     except BadValue as error:
                         yield BadRow(self.name, number, str(error))
             last = number
         if held is not None:
             yield held
+        if self.statuses:
+            said = ", ".join(f"{word} {count:,}" for word, count in sorted(self.statuses.items()))
+            self.notes.append(f"left out as not booked: {sum(self.statuses.values()):,} ({said})")
         for rows, what in ((totals, "totals or balances"), (others, "headings and rows without date and amount")):
             if rows:
                 shown = ", ".join(str(number) for number in rows[:5]) + (", ..." if len(rows) > 5 else "")
@@ -167,6 +219,21 @@ class RowReader:
             if at is not None and (text := _text(row[at])) not in NOTHING:
                 yield text
 
+    def _entry(self, number: int, row: Sequence[Any]) -> Entry:
+        line = self._line(number, row)
+        balance = None
+        if (at := self.single.get("balance")) is not None and _text(row[at]) not in NOTHING:
+            with suppress(BadValue):
+                balance = amount_minor(row[at], self.mark, line.currency)
+        return Entry(number, line, balance, f"{line.currency} {line.account}")
+
+    def _not_booked(self, row: Sequence[Any]) -> str:
+        """What says that a row moved no money; nothing for one that did."""
+        for at in self.status_at:
+            if (said := _text(row[at])) and booked(said) is False:
+                return said.lower()
+        return next((said.lower() for at in self.types_at if is_authorisation(said := _text(row[at]))), "")
+
     def _texts(self, row: Sequence[Any]) -> str:
         return " ".join(filter(None, (_text(row[at]) for at in self.columns.text)))
 
@@ -193,6 +260,7 @@ class RowReader:
                 if (value := _text(row[at]))
             },
             numbered=not name,
+            account=self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else "",
         )
 
     def _day(self, cell: Any) -> date | None:
@@ -235,6 +303,8 @@ class RowReader:
             amount = amount_minor(row[single["amount_minor"]], ".", currency, in_minor=True)
         elif "amount" in single:
             amount = amount_minor(row[single["amount"]], self.mark, currency)
+            if self.fee_at >= 0 and _text(row[self.fee_at]) not in NOTHING:
+                amount += self.fee_sign * amount_minor(row[self.fee_at], self.mark, currency)
         else:
             amount, found = 0, False
             for key in ("credit", "debit"):
@@ -246,10 +316,12 @@ class RowReader:
             if not found:
                 raise BadValue(EMPTY)
         if self.signed_by is not None:
-            sign = sign_of(row[self.signed_by])
-            if not sign:
+            sign = direction_of(row[self.signed_by])
+            if not sign and amount:
                 raise BadValue(f"{_text(row[self.signed_by])!r} says neither debit nor credit")
-            amount = sign * abs(amount)
+            amount *= sign
+        elif self.contradicted_by is not None and amount * direction_of(row[self.contradicted_by]) < 0:
+            raise BadValue(f"the sign of the amount is not that of {shown(_text(row[self.contradicted_by]))} beside it")
         return amount
 
     def _period(self, profile: SideProfile) -> tuple[date, date] | None:
@@ -270,6 +342,16 @@ class RowReader:
             how = "day before month" if self.order.day_first else "month before day"
             column_name = headers[single["date"]] if "date" in single else headers[single["value_date"]]
             self.notes.append(f"dates in {column_name!r} were read {how}, which no value proves (set date_format)")
+        if self.open_mark:
+            money = [one for key in ("amount", "debit", "credit") if (one := single.get(key)) is not None]
+            written = ((one, _text(cell)) for one in money for cell in column(self.rows, one))
+            seen = ((one, text) for one, text in written if re.search(r"\d[.,]\d{3}(?!\d)", text))
+            at, example = next(seen, (self.money_at, ""))
+            how = "thousands" if self.open_mark != self.mark else "decimals"
+            self.notes.append(
+                f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was "
+                f"read as that of {how} (set decimal in a profile)"
+            )
         others = [at for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
         names = [str(headers[at]).strip() for at in others if self._holds_amounts(at)]
         if "amount" in single and names:
@@ -299,23 +381,282 @@ class RowReader:
                 continue
         return signs[True] > signs[False]
 
-    def _indicator(self) -> int | None:
-        """The column that holds the sign, if amounts have none and its words say debit and credit."""
-        at = self.single.get("indicator")
+    def _indicator(self, profile: SideProfile) -> int | None:
+        """The column whose words or letters give the amounts their sign; None where the amounts have it themselves.
+
+        Ensures: decided by the values, whatever the header is called. Where the letter only repeats the sign, rows in
+                 which the two differ are bad; where it gives the sign, a minus beside it turns it (a reversal).
+        """
+        self.contradicted_by: int | None = None
         money = self.single.get("amount", self.single.get("amount_minor"))
-        if at is None or money is None:
+        if money is None:
             return None
-        sample = [row for row in self.table.sample if self._kind(row) == "line"]
-        known = sum(1 for row in sample if sign_of(row[at]))
-        if not known or known < 0.95 * len(sample):
+        rows = [row for row in self.rows[:SIGN_ROWS] if self._kind(row) == "line"]
+        signs = [self._sign_in(row[money]) for row in rows]
+        if not any(signs):
             return None
-        for row in sample:
-            try:
-                if amount_minor(row[money], self.mark, NO_CURRENCY) < 0:
-                    return None
-            except BadValue:
+        for at in self._sign_columns():
+            said = [direction_of(row[at]) for row in rows]
+            named = "indicator" in profile.columns and at == self.single.get("indicator")
+            if not named and not self._says_signs(at, rows, signs, said):
                 continue
-        return at
+            seen = Counter(zip(signs, said, strict=True))
+            agree, plus, minus = seen[-1, -1], seen[1, -1], seen[-1, 1]
+            if plus > 2 * agree and minus > 2 * seen[1, 1] and minus and not named:
+                header = str(self.table.headers[at]).strip()
+                self.notes.append(
+                    f"credits in {header!r} have a minus and debits none, as in a ledger; the minus counts"
+                )
+                return None
+            if agree > 2 * plus and not named:
+                if plus or minus:
+                    self.contradicted_by = at
+                return None  # the sign stands in the amount, and the letter repeats it
+            if turned := sum(1 for sign in signs if sign < 0):
+                header = str(self.table.headers[at]).strip()
+                self.notes.append(f"a minus beside the sign in {header!r} turns it: {turned:,} rows")
+            return at
+        return None
+
+    def _sign_columns(self) -> list[int]:
+        """Columns that may give the sign: those named so, then the ones that no other meaning has."""
+        taken = {at for meaning, at in self.single.items() if meaning != "indicator"}
+        named = [self.single["indicator"]] if "indicator" in self.single else []
+        named += self.columns.alternatives.get("indicator", ())
+        named += [
+            at for at in beside(self.table.headers, "status") if normal(self.table.headers[at]) == "balance impact"
+        ]
+        others = [at for at in range(len(self.table.headers)) if at not in taken]
+        return list(dict.fromkeys((*named, *others)))
+
+    def _says_signs(self, at: int, rows: Sequence[Sequence[Any]], signs: Sequence[int], said: Sequence[int]) -> bool:
+        """Whether the values of a column say debit and credit, and are not just words among others."""
+        values = [_text(row[at]) for row in rows]
+        filled = [value for value, sign in zip(values, signs, strict=True) if value and sign]
+        exact = sum(1 for value in filled if sign_of(value))
+        known = sum(1 for value in filled if direction_of(value))
+        header = at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
+        needed = [value for value, sign in zip(values, signs, strict=True) if sign]
+        if not filled or len(filled) * 2 < len(needed):
+            return False
+        if header and exact >= 0.8 * len(filled):
+            return True
+        letters = all(len(value) <= 3 for value in filled) and max(said) > 0 > min(said)
+        if letters and min(signs) >= 0 and exact * 2 > len(filled):
+            return True  # whoever has a letter that says neither is a bad row
+        if exact == len(filled) and (len(set(filled)) > 1 or (len(filled[0]) <= 2 and min(said) < 0)):
+            return True
+        unsigned = min(signs) >= 0
+        if not unsigned or min(said) >= 0 or not known:
+            return False
+        few = len(set(filled)) <= max(3, min(12, len(filled) // 2)) and max(said) > 0
+        if (header and known * 2 >= len(filled)) or (few and known == len(filled)):
+            return True
+        if header:
+            name = str(self.table.headers[at]).strip()
+            self.notes.append(
+                f"{name!r} says debit or credit in {known:,} of {len(filled):,} rows and was not taken for the sign "
+                "(name it as indicator in a profile if it is)"
+            )
+        return False
+
+    def _sign_in(self, cell: Any) -> int:
+        try:
+            amount = amount_minor(cell, self.mark, NO_CURRENCY)
+        except BadValue:
+            return 0
+        return (amount > 0) - (amount < 0)
+
+    def _mark(self, profile: SideProfile, money: Sequence[int]) -> tuple[str, str]:
+        """The decimal mark, and the one that stays open: a value such as 2.500 may mean either.
+
+        Ensures: what the amounts leave open other columns of money decide, then the currency: where it has two decimals
+                 three digits are thousands.
+        """
+        if profile.decimal:
+            return profile.decimal, ""
+        proven, opened = proven_mark(value for at in money for value in column(self.rows, at))
+        if proven or not opened:
+            return proven or ".", ""
+        taken = {self.single.get(meaning) for meaning in ("date", "value_date", "id", "indicator", "currency")}
+        others = [at for at in range(len(self.table.headers)) if at not in taken and at not in money]
+        marks = {
+            proven_mark(values)[0]
+            for at in others
+            if (values := [one for cell in column(self.rows, at) if (one := _text(cell)) not in NOTHING])
+            and all(_MONEY.fullmatch(value) for value in values)
+        } - {""}
+        if len(marks) == 1:
+            return marks.pop(), ""
+        currency = self.currency
+        if (at := self.single.get("currency")) is not None:
+            named = Counter(_text(cell) for cell in column(self.rows, at))
+            currency = named.most_common(1)[0][0] if len(named) == 1 else currency
+        if currency.isalpha() and precision(currency.upper()) == 3:
+            return opened, opened
+        return ("," if opened == "." else "."), opened
+
+    def _status_columns(self, profile: SideProfile) -> list[int]:
+        """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
+        headers = self.table.headers
+        if self._lists_documents():
+            return []
+        found = []
+        for at in beside(headers, "status"):
+            if any(at == one for one in self.columns.single.values()) and profile.columns:
+                continue
+            said = Counter(text for cell in column(self.table.sample, at) if (text := _text(cell)))
+            known = {text for text in said if booked(text) is not None}
+            if not known:
+                continue
+            found.append(at)
+            unknown = sorted(set(said) - known - {text for text in said if sign_of(text)})
+            if unknown:
+                rows = sum(said[text] for text in unknown)
+                self.notes.append(
+                    f"in {str(headers[at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be booked "
+                    f"or not; counted as booked: {rows:,}"
+                )
+        return found
+
+    def _lists_documents(self) -> bool:
+        """Whether the rows are documents, not money: their status and their balance are those of a document."""
+        return any(_DUE.search(normal(header)) for header in self.table.headers)
+
+    def _account_column(self) -> int:
+        """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
+        taken = set(self.single.values()) | set(self.columns.text)
+        for at in beside(self.table.headers, "own_account"):
+            if at in taken:
+                continue
+            values = [_text(cell) for cell in column(self.rows, at)]
+            clear = normal(self.table.headers[at]) in _CLEARLY_OWN
+            numbers = all(sum(map(str.isdigit, value)) >= 3 for value in values if value)
+            if numbers and all(values) and (clear or len(set(values)) * 2 <= len(values)):
+                return at
+        return -1
+
+    def _unsigned(self) -> bool:
+        """Whether no amount has a sign and no column gives one, so that only a balance can."""
+        at = self.single.get("amount", self.single.get("amount_minor"))
+        if at is None or self.signed_by is not None or "balance" not in self.single or self._lists_documents():
+            return False
+        return not any(self._sign_in(row[at]) < 0 for row in self.rows)
+
+    # -- what a balance proves about whole columns ------------------------------------------------------------------
+
+    def _try_balance(self, profile: SideProfile) -> None:
+        """Let a running balance decide between the readings of the columns that the file allows.
+
+        Ensures: another reading than the usual one is taken only if more of its amounts lead from balance to balance.
+        """
+        if profile.columns:
+            return
+        if "balance" not in self.single or self._lists_documents():
+            self._tell_fee(0)
+            return
+        rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
+        usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by)
+        readings = [usual]
+        marks = [self.mark] if not self.open_mark else [self.mark, "," if self.mark == "." else "."]
+        amounts = [usual[1]]
+        if "amount" in self.single and "amount_minor" not in self.single:
+            amounts += [at for at in self.columns.alternatives.get("amount", ()) if at != usual[1]]
+        balances = [usual[2], *(at for at in self.columns.alternatives.get("balance", ()) if at != usual[2])]
+        fees = [(-1, 0)]
+        if "amount" in self.single:
+            fees += [(at, sign) for at in beside(self.table.headers, "fee") if at != usual[1] for sign in (-1, 1)]
+        letters = [self.signed_by]
+        if self.signed_by is None and self.contradicted_by is not None:
+            letters.append(self.contradicted_by)
+        elif self.signed_by is not None:
+            letters.append(None)
+        for mark, fee in product(marks, fees):
+            for amount, balance in product(amounts, balances):
+                readings += [(mark, amount, balance, *fee, letter) for letter in letters]
+        best, most = usual, self._fits(usual, rows)
+        if most < len(rows) - 1:
+            for reading in readings[1:]:
+                good = self._fits(reading, rows)
+                if good > most:
+                    best, most = reading, good
+        if self.open_mark and most > self._fits(("," if best[0] == "." else ".", *best[1:]), rows):
+            self.open_mark = ""  # the balance proves it
+        if best == usual:
+            self._tell_fee(most)
+            return
+        headers, header = self.table.headers, str(self.table.headers[best[2]]).strip()
+        self._take(best)
+        proved = []
+        if best[0] != usual[0]:
+            proved.append(f"the decimal mark {best[0]!r}")
+        if best[1] != usual[1]:
+            proved.append(f"amounts in {str(headers[best[1]]).strip()!r}")
+        if best[3] >= 0:
+            proved.append(
+                f"that {str(headers[best[3]]).strip()!r} is {'taken off' if best[4] < 0 else 'added to'} the amount"
+            )
+        if best[5] != usual[5]:
+            proved.append(
+                "signs of the amounts alone" if best[5] is None else f"signs by {str(headers[best[5]]).strip()!r}"
+            )
+        if proved:
+            self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
+
+    def _take(self, reading: tuple[str, int, int, int, int, int | None]) -> None:
+        self.mark = reading[0]
+        if reading[1] >= 0:
+            self.single["amount"] = reading[1]
+        self.single["balance"] = reading[2]
+        self.fee_at, self.fee_sign, self.signed_by = reading[3:]
+
+    def _fits(self, reading: tuple[str, int, int, int, int, int | None], rows: Sequence[Sequence[Any]]) -> int:
+        """How many amounts of these rows lead from balance to balance in one reading."""
+        kept = (
+            self.mark,
+            self.single.get("amount", -1),
+            self.single["balance"],
+            self.fee_at,
+            self.fee_sign,
+            self.signed_by,
+        )
+        contradicted, self.contradicted_by = self.contradicted_by, None
+        single = dict(self.single)
+        self._take(reading)
+        books: dict[str, list[tuple[int, int | None]]] = {}
+        try:
+            unsigned = self._unsigned()
+            for row in rows:
+                try:
+                    currency = self._currency(row)
+                    amount = self._amount(row, currency)
+                    empty = _text(row[self.single["balance"]]) in NOTHING
+                    balance = None if empty else amount_minor(row[self.single["balance"]], self.mark, currency)
+                except BadValue:
+                    continue
+                book = currency if self.account_at < 0 else f"{currency} {_text(row[self.account_at])}"
+                books.setdefault(book, []).append((amount, balance))
+            counts = [(steps, fits(steps, unsigned)[0]) for steps in books.values()]
+            return sum(good for steps, good in counts if follows(steps, good, unsigned))
+        finally:
+            self._take(kept)
+            self.single = single
+            self.contradicted_by = contradicted
+
+    def _first_rows(self) -> list[Sequence[Any]]:
+        return [row for _, (_, row) in zip(range(BALANCE_ROWS), self.table.each(), strict=False)]
+
+    def _tell_fee(self, proven: int) -> None:
+        """Say that fees stand beside the amounts and nothing shows whether the amounts have them in."""
+        if proven or "amount" not in self.single:
+            return
+        used = normal(self.table.headers[self.single["amount"]])
+        if used.startswith(("net", "liquido")) or used.endswith(("net", "netto")):
+            return
+        for at in beside(self.table.headers, "fee"):
+            if any(self._sign_in(row[at]) for row in self.rows):
+                name = str(self.table.headers[at]).strip()
+                self.notes.append(f"whether amounts have {name!r} taken off already, nothing in the file proves")
 
     def _id_column(self) -> int | None:
         taken = {at for meaning, at in self.single.items() if meaning != "id"}
@@ -360,9 +701,16 @@ class RowReader:
         return tuple(found)
 
 
-def _fullest(columns: Columns, rows: Sequence[Sequence[Any]]) -> Mapping[str, int]:
-    """The columns by meaning; where the preferred one is mostly empty, the next that is not."""
+def _fullest(columns: Columns, rows: Sequence[Sequence[Any]], headers: Sequence[Any]) -> dict[str, int]:
+    """The columns by meaning; where the preferred one is mostly empty, the next that is not.
+
+    Of a net and a gross amount the net one is money where a fee stands between them, the gross one where a tax does.
+    """
     single = dict(columns.single)
+    gross = [at for at in columns.alternatives.get("amount", ()) if _GROSS.search(normal(headers[at]))]
+    taxed = beside(headers, "tax") and not beside(headers, "fee")
+    if gross and taxed and "amount" in single and _NET.search(normal(headers[single["amount"]])):
+        single["amount"] = gross[0]
     if rows:
         _settle_currency(single, columns, rows)
     for meaning in ("date", "amount", "counterparty"):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.bai2 import read_bai2
+from streams.matchfiles.banking import Reading
 from streams.matchfiles.camt import read_camt
-from streams.matchfiles.errors import BadRow
+from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.mt940 import read_mt940
 from streams.matchfiles.ofx import read_ofx
 
@@ -15,19 +16,27 @@ READERS = {"camt": read_camt, "mt940": read_mt940, "bai2": read_bai2, "ofx": rea
 
 
 def read_statement(
-    path: Path, kind: str, side: Side, notes: list[str] | None = None
+    path: Path, kind: str, side: Side, reading: Reading | None = None
 ) -> tuple[list[Line], list[BadRow]]:
     """Read a bank statement; kind is a key of READERS.
 
     Ensures: a broken entry, and a statement whose balances do not add up, is a bad row; what is left out on purpose
-             (entries that are not booked) is told in notes.
+             (entries that are not booked) is told in the reading's notes.
     Raises:  FileUnreadable when the file as a whole is broken.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
-    for found in READERS[kind](path, side, notes if notes is not None else []):
-        if isinstance(found, Line):
-            lines.append(found)
-        else:
-            bad.append(found)
+    reading = reading or Reading()
+    try:
+        for found in READERS[kind](path, side, reading):
+            if isinstance(found, Line):
+                lines.append(found)
+            else:
+                bad.append(found)
+    except LookupError as error:
+        if not reading.encoding:
+            raise
+        raise FileUnreadable(path, str(error), 'Write an encoding such as "utf-8" or "cp1252"') from error
+    if note := reading.accounts.note():
+        reading.notes.append(note)
     return lines, bad

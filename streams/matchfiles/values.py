@@ -14,8 +14,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from babel.numbers import get_currency_precision
-
+from schemas.money import exponent
 from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.columns import CURRENCIES
 from streams.matchfiles.masking import shown
@@ -57,7 +56,17 @@ def decimal_mark(values: Iterable[Any]) -> str:
 
     Ensures: decided by the clearest value: one with both marks, else one whose digits after the mark aren't three.
     """
-    point, comma = 0, 0
+    return proven_mark(values)[0] or "."
+
+
+def proven_mark(values: Iterable[Any]) -> tuple[str, str]:
+    """The decimal mark that the values of a column prove, and the mark that they leave open.
+
+    Ensures: the first is empty where no value has two marks, several of one, or one that is not three digits from the
+             end; the second is "." or "," where a value such as 2.500 has it and means either; both are empty for whole
+             numbers without a mark.
+    """
+    point, comma, opened = 0, 0, ""
     for value in values:
         if not isinstance(value, str):
             continue
@@ -68,14 +77,24 @@ def decimal_mark(values: Iterable[Any]) -> str:
         elif last_point >= 0:
             if digits.count(".") > 1:
                 comma += 2
-            elif len(digits) - last_point - 1 != 3:
+            elif len(digits) - last_point - 1 != 3 or not _may_group(digits[:last_point]):
                 point += 2
+            else:
+                opened = opened or "."
         elif last_comma >= 0:
             if digits.count(",") > 1:
                 point += 2
-            elif len(digits) - last_comma - 1 != 3:
+            elif len(digits) - last_comma - 1 != 3 or not _may_group(digits[:last_comma]):
                 comma += 2
-    return "," if comma > point else "."
+            else:
+                opened = opened or ","
+    proven = "," if comma > point else "." if point else ""
+    return proven, "" if proven else opened
+
+
+def _may_group(digits: str) -> bool:
+    """Whether these digits may stand before a mark for thousands: "1" to "999", not "0" or "1000"."""
+    return 1 <= len(digits) <= 3 and digits[0] != "0"
 
 
 def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -> int:
@@ -159,8 +178,8 @@ def _called(currency: str) -> str:
 
 @lru_cache(maxsize=256)
 def precision(currency: str) -> int:
-    """Decimals of a currency; 2 for one that names none."""
-    return 2 if currency == NO_CURRENCY else int(get_currency_precision(currency))
+    """Decimals of a currency by ISO 4217 alone; 2 for one that names none."""
+    return 2 if currency == NO_CURRENCY else exponent(currency)
 
 
 # -- dates ----------------------------------------------------------------------------------------------------------
@@ -386,15 +405,73 @@ def _month(name: str) -> int:
 
 CREDIT_WORDS = word_set(
     "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein "
-    "eingang einzahlung payin kredit"
+    "eingang einzahlung payin kredit k ma zugang einnahme zahlungseingang credits deposits entrata avere haber abono "
+    "ingreso entree recette encaissement uznanie wplyw wplata inbound credited +1 positive "
+    "pos plus 收入 收 入金 приход кредит"
 )
 DEBIT_WORDS = word_set(
     "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus "
-    "ausgang auszahlung payout debet"
+    "ausgang auszahlung payout debet wn abgang ausgabe zahlungsausgang debits withdrawals uscita dare debe cargo gasto "
+    "sortie depense decaissement obciazenie wydatek wyplata outbound debited -1 negative "
+    "neg minus 支出 支 出金 расход дебет"
 )
+# A word of a longer phrase that tells its direction ("Incoming transfer"); "credit card" tells none.
+_CREDIT_IN_PHRASE = word_set(
+    "incoming received receipt deposit gutschrift eingang zahlungseingang einzahlung credited inbound inflow credit "
+    "income recu entrante ricevuto accredito ontvangen"
+)
+_DEBIT_IN_PHRASE = word_set(
+    "outgoing sent withdrawal lastschrift belastung ausgang zahlungsausgang auszahlung debited outbound outflow debit "
+    "expense emis envoye saliente inviato addebito"
+)
+_NO_DIRECTION = re.compile(r"credit card|debit card|credit transfer|direct debit|credit note|credit memo")
+_IN_OR_OUT = re.compile(r"(?:money|paid|pay|cash|transfer|funds) ?(in|out)")
 
 
 def sign_of(value: Any) -> int:
     """+1 for a word that means credit, -1 for debit, 0 for any other."""
     word = plain(str(value or "")).strip(" .")
     return 1 if word in CREDIT_WORDS else -1 if word in DEBIT_WORDS else 0
+
+
+def direction_of(value: Any) -> int:
+    """As sign_of, for phrases too ("Incoming transfer", "Money out"); 0 where a phrase names none or both."""
+    if sign := sign_of(value):
+        return sign
+    text = _NO_DIRECTION.sub(" ", plain(str(value or "")).replace("_", " ").replace("-", " "))
+    if found := _IN_OR_OUT.fullmatch(text.strip()):
+        return 1 if found[1] == "in" else -1
+    named = set(text.split())
+    return bool(named & _CREDIT_IN_PHRASE) - bool(named & _DEBIT_IN_PHRASE)
+
+
+# -- what is booked -------------------------------------------------------------------------------------------------
+
+_BOOKED = word_set(
+    "completed complete booked posted settled cleared paid succeeded success successful ok done executed processed "
+    "finished approved available captured refunded received final reconciled gebucht verbucht ausgefuehrt "
+    "abgeschlossen erledigt comptabilise execute termine completado realizado contabilizado eseguito contabilizzato "
+    "completato verwerkt uitgevoerd geboekt zrealizowana wykonana zaksiegowana bokford konverteret zauctovano sent"
+)
+_NOT_BOOKED = word_set(
+    "pending reverted denied declined failed failure cancelled canceled authorised authorized authorisation blocked "
+    "authorization preauthorised preauthorized preauthorization processing rejected refused expired voided "
+    "void hold held uncleared removed unclaimed scheduled planned draft initiated created abandoned "
+    "unposted provisional memo vorgemerkt ausstehend "
+    "schwebend storniert abgelehnt fehlgeschlagen abgebrochen geplant terminiert autorisiert attente refuse annule "
+    "echoue pendiente rechazado cancelado denegado fallido attesa rifiutato annullato autorizzato pendente recusado "
+    "behandeling geweigerd geannuleerd oczekujaca odrzucona anulowana reserverat reserveret avvist"
+)
+_AUTHORISATION = re.compile(r"\bauth(?:ori[sz]ation)?\b|\bpre ?auth|\bautorisi?erung\b|\bauth only\b")
+
+
+def booked(status: Any) -> bool | None:
+    """Whether a status says that money moved; None for one that is empty, unknown, or says both."""
+    named = set(re.split(r"[\W\d_]+", plain(str(status or "")))) - {""}
+    yes, no = bool(named & _BOOKED), bool(named & _NOT_BOOKED)
+    return None if yes == no else yes
+
+
+def is_authorisation(kind: Any) -> bool:
+    """Whether a kind of transaction only reserves money."""
+    return _AUTHORISATION.search(plain(str(kind or "")).replace("_", " ")) is not None

@@ -45,7 +45,9 @@ class Line:
 
     Units: amount_minor is signed, in minor units of currency (cents for USD, yen for JPY).
     Ensures: id is unique within its side; on is None when the source has no date; numbered means that the source has no
-             ids and this one tells the line's place in it, so row-2 here and row-2 there have nothing in common.
+             ids and this one tells the line's place in it, so row-2 here and row-2 there have nothing in common;
+             account is the shown end of the bank account that a file names, never its number; bank_reference is what
+             the bank itself calls the line in each of its files, empty where the file does not say.
     """
 
     id: str
@@ -60,6 +62,8 @@ class Line:
     batch_key: str = ""
     numbered: bool = field(default=False, compare=False)
     extra: Mapping[str, str] = field(default_factory=lambda: NOTHING, compare=False)
+    account: str = field(default="", compare=False)
+    bank_reference: str = field(default="", compare=False)
 
     @property
     def day(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from datetime import date
 
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import Unmatched
@@ -76,9 +77,17 @@ def _reason(
     nearest = _closest_amount(book.amounts[at], sizes)
     if CHARGES & book.bags[at]:
         return "looks like a charge or interest that the other side has not booked", nearest
-    if period and (day := book.days[at]) is not None and not period[0] <= day <= period[1]:
-        return "dated outside the other side's period", nearest
-    return "no line or group of this amount on the other side", nearest
+    reason = "no line or group of this amount on the other side"
+    if period and (day := book.days[at]) is not None:
+        if day > period[1]:
+            reason += f", which ends on {date.fromordinal(period[1])}, {_days(day - period[1])} before this line"
+        elif day < period[0]:
+            reason += f", which begins on {date.fromordinal(period[0])}, {_days(period[0] - day)} after this line"
+    return reason, nearest
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def _closest_amount(amount: int, sizes: list[tuple[int, int]]) -> int:

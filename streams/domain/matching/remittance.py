@@ -222,18 +222,73 @@ def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
     reasons: list[str] = []
     advices = _with_credits(desk, payment, _as_one_list(advices))
     lone = len(advices) == 1
+    named = _Named()
+    for advice in advices:
+        for number in _numbers(desk, advice.invoice_as_written):
+            named.exactly(desk, number)
     for advice in advices:
         amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
-        numbers = numbers_in(advice.invoice_as_written)
+        numbers = _numbers(desk, advice.invoice_as_written)
+        if len(numbers) == 1 and _plain_number(numbers[0]) in desk.by_squash:
+            advice = replace(advice, invoice_as_written=numbers[0])
         if len(numbers) > 1:
-            spent, reason = _several(desk, payment, advice, numbers, amount)
+            spent, reason = _several(desk, payment, advice, numbers, amount, named)
         else:
-            spent, reason = _one(desk, payment, advice, amount)
+            spent, reason = _one(desk, payment, advice, amount, named)
         left -= spent
         if reason:
             reasons.append(reason)
     if left:
         desk.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
+
+
+@dataclass(slots=True)
+class _Named:
+    """Which written number an invoice is taken for. Ensures: two different numbers never mean one invoice."""
+
+    by_invoice: dict[str, str] = field(default_factory=dict)
+
+    def exactly(self, desk: _Desk, written: str) -> None:
+        """Keep the invoices that a number names to the letter for this number."""
+        number = _plain_number(written)
+        for one in desk.by_squash.get(number, ()):
+            self.by_invoice.setdefault(one, number)
+
+    def free(self, invoice_id: str, written: str) -> bool:
+        """Whether an invoice may be what this number means."""
+        return self.by_invoice.get(invoice_id, number := _plain_number(written)) == number
+
+    def take(self, invoice_id: str, written: str) -> None:
+        """Take an invoice for what a number means."""
+        self.by_invoice.setdefault(invoice_id, _plain_number(written))
+
+
+_BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
+
+
+def _numbers(desk: _Desk, written: str) -> list[str]:
+    """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
+    pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
+    exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
+    rest = written
+    for piece in [one for one in exact if _holds_range(one)]:  # "SINV-00001-2", the second writing of SINV-00001
+        rest = rest.replace(piece, ", ", 1)
+    if _holds_range(rest):
+        exact = [one for one in exact if _holds_range(one)]
+    for piece in exact:
+        rest = rest.replace(piece, ", ", 1)
+    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
+    return list(found.values())
+
+
+def _holds_range(written: str) -> bool:
+    return any(map(_is_range, _RANGE.finditer(with_years_joined(written))))
+
+
+def _is_range(found: re.Match[str]) -> bool:
+    first, last = found[1], found[2]
+    last = first[: max(0, len(first) - len(last))] + last
+    return len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST
 
 
 def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
@@ -261,11 +316,13 @@ def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
     return bool(named) and all((desk.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
 
 
-def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None) -> tuple[int, str]:
-    ranked = _ranked(desk, payment, advice.invoice_as_written, amount)
+def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
+    written = advice.invoice_as_written
+    ranked = [one for one in _ranked(desk, payment, written, amount) if named.free(one.invoice_id, written)]
     if not ranked or ranked[0].score < SUGGEST_SCORE:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
     best = ranked[0]
+    named.take(best.invoice_id, written)
     asked = desk.open[best.invoice_id]
     if not asked:
         return 0, f"{best.invoice_id} is already paid by {desk.paid_by.get(best.invoice_id, 'an earlier payment')}"
@@ -282,11 +339,19 @@ def _part(amount: int, asked: int) -> int:
     return min(amount, asked, key=abs)
 
 
-def _several(desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None) -> tuple[int, str]:
+def _several(
+    desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None, named: _Named
+) -> tuple[int, str]:
     """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
     found: dict[str, _Scored] = {}
     for number in numbers:
-        ranked = [one for one in _ranked(desk, payment, number, None) if one.rule != "customer-and-amount"]
+        ranked = [
+            one
+            for one in _ranked(desk, payment, number, None)
+            if one.rule != "customer-and-amount" and named.free(one.invoice_id, number)
+        ]
+        if ranked:
+            named.take(ranked[0].invoice_id, number)
         if ranked and desk.open[ranked[0].invoice_id]:
             found[ranked[0].invoice_id] = ranked[0]
     if not found:
@@ -359,16 +424,19 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
 
     core = _core(written)
     offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
-    offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
+    exact = bool(named)
+    if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
+        offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
     for word in words(written):
         offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
     if not named or amount is not None:
         read = _core(squashed(written).translate(_LOOKALIKES)) if not core or not named else core
         for candidate in {read, core} - {""}:
-            offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
+            if not exact:
+                offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
             for shape in _one_off(candidate):
                 for other in desk.near_cores.get(shape, ()):
-                    if OSA.distance(candidate, other) <= 1:
+                    if not (exact and other == core) and OSA.distance(candidate, other) <= 1:
                         offer(desk.by_core.get(other, ()), NEAR_NUMBER, "number-with-a-slip")
     if amount is not None:
         equal = [one for one in desk.by_amount.get(amount, ()) if desk.open[one] == amount]
@@ -441,15 +509,9 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
     """Numbers in the payment's own text, if they exist as invoices and the amount bears them out."""
     found: dict[str, _Scored] = {}
     for text in (payment.text, *payment.references):
-        for number in numbers_in(text):
-            ids = desk.by_squash.get(_plain_number(number)) or (
-                desk.by_core.get(_core(number), []) if len(_core(number)) >= 4 else []
-            )
-            for one in ids:
-                if desk.open[one]:
-                    scored = _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)
-                    if scored.score >= SUGGEST_SCORE:
-                        found[one] = scored
+        for number in _numbers(desk, text):
+            for scored in _quoted(desk, payment, number):
+                found[scored.invoice_id] = scored
     if not found:
         return False
     total = sum(desk.open[one] for one in found)
@@ -464,6 +526,24 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
     if left:
         desk.rest.append(OnAccount(payment.id, left, "more paid than the named invoices ask for"))
     return True
+
+
+def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
+    """The open invoice that a number in a text means; none where digits alone leave several of them."""
+    exact = desk.by_squash.get(_plain_number(number), [])
+    ids = exact or (desk.by_core.get(_core(number), []) if len(_core(number)) >= 4 else [])
+    fitting = [
+        scored
+        for one in ids
+        if desk.open[one]
+        and (scored := _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)).score >= SUGGEST_SCORE
+    ]
+    if len(fitting) < 2 or exact:
+        return fitting
+    best = max(one.score for one in fitting)
+    fitting = [one for one in fitting if one.score == best]
+    whole = [one for one in fitting if desk.open[one.invoice_id] == payment.amount_minor]
+    return whole if len(whole) == 1 else fitting if len(fitting) == 1 else []
 
 
 def _by_sum(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
