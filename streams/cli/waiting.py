@@ -75,8 +75,9 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
     from projections.words import in_words
     from schemas.money import shown
+    from streams.cli import ways_out
 
-    commands = [f"    {command}" for command in row["commands"]]
+    commands = [f"    {command}" for command in ways_out.commands(row)]
     if row["waits_in"] == "payments":
         # Not proved to be money, so it has no customer and no suggestion.
         return [

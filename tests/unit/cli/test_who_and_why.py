@@ -45,7 +45,6 @@ def test_money_that_waits_in_other_places_is_listed_as_it_is(capsys: pytest.Capt
         "paytrace_transaction_id": "",
         "signed": "",
         "signed_minor": 0,
-        "commands": [],
         "currency": "",
         "abas_customer_id": "",
         "names_invoice": "",
