@@ -58,7 +58,7 @@ FROM
     UNION ALL
     SELECT
         settlement_account, 'refused', toString(reason), detail, deposit_minor, deposit_minor, toString(currency),
-        toDate32(occurred_at), bank_line_id, line_ids, '', toString(source_topic), source_partition, source_offset
+        toDate32(occurred_at), bank_line_id, line_ids, '', '', toString(source_topic), source_partition, source_offset
     FROM fct_deposit_events FINAL
     WHERE record_type = 'SettlementLineRefused' AND reason = 'ID_USED_TWICE'
 )
