@@ -25,6 +25,11 @@ concerned AS
     FROM fct_unrecognized FINAL
     WHERE record_type = 'PaymentStatusUnrecognized'
         AND (paytrace_transaction_id = {id:String} OR upper(invoice_number) = upper({id:String}))
+    UNION DISTINCT
+    SELECT paytrace_transaction_id
+    FROM fct_movements FINAL
+    WHERE record_type = 'PaymentAwaitsReference'
+        AND (paytrace_transaction_id = {id:String} OR upper(invoice_number) = upper({id:String}))
 ),
 disputed AS
 (
@@ -78,6 +83,16 @@ steps AS
         emptyArrayString(), emptyArrayString(), '', 0, '', said, toString(reason),
         NULL, source_partition, source_offset
     FROM fct_unrecognized FINAL
+    UNION ALL
+    -- Nor has it one before its customer is known.
+    SELECT
+        occurred_at, toString(record_type), paytrace_transaction_id, signed_minor, toString(currency), invoice_number, '', 0,
+        emptyArrayString(), emptyArrayString(), '', 0, '',
+        if(record_type = 'PaymentAwaitsReference', detail, abas_customer_id), toString(reason), NULL,
+        source_partition, source_offset
+    FROM fct_movements FINAL
+    WHERE record_type IN ('PaymentAwaitsReference', 'PaymentIdentified') AND movement_id IN
+        (SELECT movement_id FROM fct_movements FINAL WHERE record_type = 'PaymentAwaitsReference')
 ),
 disputes AS
 (

@@ -78,6 +78,10 @@ def _what(row: dict[str, Any]) -> str:
             return f"{by} asked for {_decision(row)} ({row['reason']}); refused, because {row['detail']}"
         case "EntryWaiting":
             return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
+        case "PaymentAwaitsReference":
+            return f"{amount} waits, {in_words(row['reason'])}: {row['detail']}"
+        case "PaymentIdentified":
+            return f"{amount} belongs to customer {row['detail']}"
         case "PostingRequested":
             return f"{amount} asked of abas{_value_date(row)}"
         case "EntryPosted":

@@ -150,5 +150,13 @@ def _call(party: Party, path: str, fields: Mapping[str, Any] | None = None) -> A
     except httpx2.TransportError as error:
         raise CannotRun(f"no {party} sandbox answers at {base} ({error}); start it with `saldo up`") from error
     if answer.is_error:
-        raise CannotRun(f"the {party} sandbox refused: {answer.text[:500]}")
+        raise CannotRun(f"the {party} sandbox refused: {_reason(answer.text)}")
     return answer.json()
+
+
+def _reason(text: str) -> str:
+    """What a sandbox's error answer says: {"error": reason}, or its text where it is none of those."""
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return text[:500]

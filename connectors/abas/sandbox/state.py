@@ -7,6 +7,8 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from connectors.abas.sandbox.editors import Editor, Sessions, editor_paths
 from connectors.abas.sandbox.faults import ErpFault, Faults, no_licence
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, Renderer, View, dialect_of
@@ -92,8 +94,19 @@ class Sandbox:
         self.set_faults(Faults().model_dump())
 
     def set_faults(self, switches: dict[str, Any]) -> None:
-        """Change some switches; they are durable like the books."""
-        checked = Faults.model_validate({**self.faults.model_dump(), **switches})
+        """Change some switches; they are durable like the books.
+
+        Raises: ValueError, one line that names each switch that is not known or has no such value.
+        """
+        unknown = [name for name in switches if name not in Faults.model_fields]
+        if unknown:
+            raise ValueError(f"no such fault: {', '.join(unknown)}; known are {', '.join(Faults.model_fields)}")
+        try:
+            checked = Faults.model_validate({**self.faults.model_dump(), **switches})
+        except ValidationError as error:
+            # One switch may be wrong in several ways or places: each of its parts is named.
+            wrong = [f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()]
+            raise ValueError("; ".join(wrong)) from error
         for name in Faults.model_fields:
             setattr(self.faults, name, getattr(checked, name))
         if "locked_s" in switches:

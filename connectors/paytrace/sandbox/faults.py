@@ -50,6 +50,7 @@ NAMES: Final = (
 )
 # Faults whose plain number means seconds; for the others it is a count.
 _TIMED: Final = frozenset({"latency", "latency_after", "clock_skew", "hook_late", "hook_clock_skew"})
+_RULE_PARTS: Final = frozenset({"share", "count", "path", "seconds", "retry_after_s", "retry_after", "for_s"})
 _UNAVAILABLE_PAGE: Final = (
     b"<html><head><title>Service Unavailable</title></head><body>Service Unavailable</body></html>"
 )
@@ -97,7 +98,10 @@ class Faults:
             elif value in (None, False, 0):
                 self._rules.pop(name, None)
             else:
-                self._rules[name] = _read_rule(name, value)
+                try:
+                    self._rules[name] = _read_rule(value)
+                except (ValueError, TypeError) as error:
+                    raise ValueError(f"{name}: {error}") from error
 
     def show(self) -> dict[str, dict[str, Any]]:
         """What is switched on."""
@@ -139,7 +143,7 @@ class Faults:
         return number if number * 7919 % 1000 < rule.share * 1000 else None
 
 
-def _read_rule(name: str, value: object) -> Rule:
+def _read_rule(value: object) -> Rule:
     if value is True:
         return Rule()
     if isinstance(value, int | float):
@@ -147,10 +151,10 @@ def _read_rule(name: str, value: object) -> Rule:
             return Rule(left=int(value))
         return Rule(seconds=float(value))
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name}: expected an object, a number or true")
-    unknown = set(value) - {"share", "count", "path", "seconds", "retry_after_s", "retry_after", "for_s"}
+        raise ValueError("expected an object, a number or true")
+    unknown = set(value) - _RULE_PARTS
     if unknown:
-        raise ValueError(f"{name}: unknown {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_RULE_PARTS))}")
     count = value.get("count")
     return Rule(
         share=float(value.get("share", 1.0)),

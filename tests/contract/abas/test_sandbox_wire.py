@@ -458,3 +458,22 @@ def test_the_clock_moves_and_comes_back(own_sandbox: AbasSandboxProcess) -> None
     shifted = own_sandbox.admin("POST", "clock", {"shift_s": 86400})
     assert shifted["now"].startswith("2026-10-02T12:0")
     assert not own_sandbox.admin("POST", "clock", {})["now"].startswith("2026-10")
+
+
+@pytest.mark.parametrize(
+    ("switches", "words"),
+    [
+        ({"search_lags": 1, "lockd": []}, "no such fault: search_lags, lockd; known are latency_s, slow_posting_s, "),
+        ({"latency_s": -1}, "latency_s: Input should be greater than or equal to 0"),
+        ({"locked_s": {"(1,2,3)": "long"}}, "locked_s.(1,2,3): Input should be a valid number"),
+    ],
+)
+def test_a_wrong_switch_is_named_in_one_line_and_changes_nothing(
+    sandbox: AbasSandboxProcess, switches: dict[str, Any], words: str
+) -> None:
+    before = httpx2.get(f"{sandbox.origin}/_sandbox/faults").json()
+    response = httpx2.post(f"{sandbox.origin}/_sandbox/faults", json={**switches, "access_denied": True})
+    assert response.status_code == 422
+    assert response.json()["error"].startswith(words)
+    assert "\n" not in response.json()["error"]
+    assert httpx2.get(f"{sandbox.origin}/_sandbox/faults").json() == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 from projections import reports
 from projections.client import Store
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
-from streams.cli import explain, waiting
-from streams.cli.standing import AgentLine, Standing, Unrecognized
+from streams.cli import explain, waiting, ways_out
+from streams.cli.standing import AgentLine, PersonLine, Standing
 from tests.support.examples import example
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import NOON, PAYMENTS, Script
@@ -87,7 +86,9 @@ def test_it_is_a_payment_that_needs_attention(three: Store) -> None:
 
 
 def test_saldo_waiting_names_the_words_and_what_to_do(three: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    waiting.show(ask(three, "waiting_with_candidates"))
+    report = reports.load("waiting_with_candidates")
+    values = reports.values_for(report, {}, day_zone="UTC", now=NOON + timedelta(days=2))
+    waiting.show(ways_out.listed(reports.ask(three, report, values)).records)
     said = capsys.readouterr().out
     assert "1  125.00 USD, names RE-100451, since" in said
     assert "2  -25.00 USD" in said
@@ -131,15 +132,35 @@ def test_the_latest_observation_counts_whatever_order_they_came_in(store: Store)
 def test_status_raises_attention_and_never_says_nothing_to_do() -> None:
     quiet = Standing((), (AgentLine("a", (), ()),), 0)
     assert quiet.in_a_word == "ready; nothing to do"
-    waits = Standing((), (AgentLine("a", (), ()),), 0, (Unrecognized("USD", 3, 1, 100_00),))
-    assert waits.in_a_word == (
-        "ready; 3 payments not recognized (100.00 USD, 1 of them without a readable amount), see `saldo waiting`"
-    )
-    none_known = Standing((), (), 0, (Unrecognized("USD", 1, 1, 0),))
-    assert "1 payments not recognized (USD, 1 of them" in none_known.in_a_word
+    line = PersonLine("payments not recognized", "USD", 3, 100_00, "2026-11-24 12:00:00")
+    waits = Standing((), (AgentLine("a", (), ()),), 0, people=(line,))
+    assert waits.in_a_word == "ready; 3 payments not recognized (100.00 USD), see `saldo waiting`"
+    assert waits.exit_code == 4
 
 
 def test_status_asks_what_the_reports_show(three: Store) -> None:
-    from streams.cli.standing import _UNRECOGNIZED
+    assert [
+        (row["item_count"], row["amount_minor"])
+        for row in ask(three, "what_needs_a_person")
+        if row["kind"] == "payments not recognized"
+    ] == [(3, 100_00)]
 
-    assert [list(map(int, row[1:])) for row in json.loads(three.query(_UNRECOGNIZED))["data"]] == [[3, 1, 100_00]]
+
+def test_saldo_explain_says_why_a_payment_of_nobody_waits_and_whose_it_became(store: Store) -> None:
+    script = Script()
+    script.captured("9", 100_00)
+    script.awaits_reference("9", 100_00)
+    script.captured("8", 100_00)
+    project(store, script.messages)
+    for subject in ("9", "re-9"):
+        (row,) = ask(store, "explain", id=subject)
+        assert row["posting_reference"] == "9"
+        (line,) = explain.step(row)
+        assert line.endswith("100.00 USD waits, names what abas does not know: no open item carries invoice RE-9")
+    assert ask(store, "explain", id="8") == ()
+    written = len(script.messages)
+    script.identified("9", 100_00)
+    project(store, script.messages[written:])
+    rows = ask(store, "explain", id="9")
+    assert [row["what"] for row in rows] == ["PaymentAwaitsReference", "PaymentIdentified"]
+    assert explain.step(rows[1])[0].endswith("100.00 USD belongs to customer 70001")
