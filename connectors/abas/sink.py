@@ -367,7 +367,7 @@ class AbasSink:
 
 
 def _words(text: str) -> str:
-    """What abas says, as a record carries it: a refusal must not be parked for its wording, and no number leaks by it."""
+    """What abas says, as a record carries it: no refusal is parked for its wording, and no number leaks by it."""
     return plain_text(mask_sensitive(text))[:_LONGEST_MESSAGE]
 
 

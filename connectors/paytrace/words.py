@@ -107,7 +107,7 @@ NOTHING_FOUND_NOUNS: Final[Mapping[str, frozenset[str]]] = {
     "recurrences": frozenset({"RECURRENCE", "RECURRENCES", "RECURRING TRANSACTIONS", "RECURRING PAYMENTS"}),
 }
 # What a successful export says instead of a list of its rows, where it leaves the list out.
-_EXPORTED: Final = frozenset({"", "YOUR REQUEST HAS BEEN SUCCESSFULLY COMPLETED."})
+_EXPORTED: Final = frozenset({"", "OK", "SUCCESS", "YOUR REQUEST HAS BEEN SUCCESSFULLY COMPLETED."})
 
 
 def plain(text: str) -> str:

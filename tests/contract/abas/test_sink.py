@@ -270,7 +270,7 @@ async def test_a_document_of_another_customer_under_our_reference_is_not_taken_f
     async with AbasClient(settings) as client:
         sink = AbasSink(client, with_strategy(profile, strategy), settings)
         await sink.post(post_receipt(reference, item, minor=5000))
-        with pytest.raises(AbasDocumentContradicts, match="70001.*70002"):
+        with pytest.raises(AbasDocumentContradicts, match=r"70001.*70002"):
             await sink.post(post_receipt(reference, item, minor=5000, customer="70002"))
     assert len(documents_under(sandbox, reference)) == 1
 
