@@ -381,8 +381,24 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
         status = SourceFile(settings.data_dir, source.name, (source.name, reads_facts))
         _serve_metrics(polling.paytrace_metrics_port)
         await poll_together(
-            poll_forever(source.name, teller, window_poll(source, polling), polling.paytrace_every_s, stop, status),
-            poll_forever(reads_facts, teller, window_poll(facts, polling), polling.facts_every_s, stop, status),
+            poll_forever(
+                source.name,
+                teller,
+                window_poll(source, polling),
+                polling.paytrace_every_s,
+                stop,
+                status,
+                not_read=lambda: source.not_read,
+            ),
+            poll_forever(
+                reads_facts,
+                teller,
+                window_poll(facts, polling),
+                polling.facts_every_s,
+                stop,
+                status,
+                not_read=lambda: facts.not_read,
+            ),
         )
 
 

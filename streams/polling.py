@@ -19,7 +19,7 @@ from typing import Any
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import Envelope, content_event_id
-from schemas.failures import ContractBroken, SaldoError, Transient, Unreadable
+from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
 from schemas.records.sources import SourceCursor
 from schemas.waiting import MOST_WAIT_S, bounded_wait_s
 from streams.ports import Sighting, WindowSource
@@ -235,9 +235,11 @@ async def poll_forever(
     every_s: float,
     stop: asyncio.Event,
     observer: PollObserver | None = None,
+    not_read: Callable[[], tuple[str, ...]] = tuple,
 ) -> None:
     """Poll until told to stop. A source that fails is asked again, later and later; what it showed before counts.
 
+    Shapes:  not_read says what the last poll left out because the other side refuses it, one text for each.
     Ensures: the observer hears the end of each poll; the log has one line when polls begin to fail or fail otherwise
              than before, and one when they work again.
     Raises:  DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
@@ -258,11 +260,11 @@ async def poll_forever(
                 facts |= {"after_failures": failures, "failed_for_s": round(time.monotonic() - failing_since, 1)}
             logger.log(level, "polled", extra=facts)
             failures, well, logged = 0, True, ""
-            hears.succeeded(name)
+            hears.succeeded(name, not_read())
         except ContractBroken as error:
             hears.failed(name, error, pause_s=0.0)
             raise
-        except (Transient, Unreadable) as error:
+        except (Transient, Unreadable, Refused) as error:
             failures += 1
             failing_since = time.monotonic() if failures == 1 else failing_since
             pause = _pause_s(every_s, failures, error)

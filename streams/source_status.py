@@ -25,6 +25,9 @@ DIRECTORY = "sources"
 LAST_SUCCESS = Gauge("saldo_source_last_success_seconds", "Unix time of the last poll that read everything.", ["poll"])
 FAILING = Gauge("saldo_source_failing", "1 while the other side does not let itself be read.", ["poll"])
 UNREADABLE = Gauge("saldo_source_unreadable", "1 while some rows of a poll can't be read; the others are.", ["poll"])
+NOT_READ = Gauge(
+    "saldo_source_not_read", "Kinds of records that the other side refuses to show to this poll.", ["poll"]
+)
 FAILURES = Counter("saldo_source_failures", "Polls that failed.", ["poll"])
 WAITS_UNTIL = Gauge(
     "saldo_source_waits_until_seconds", "Unix time of the next attempt after a failure, else 0.", ["poll"]
@@ -35,8 +38,8 @@ ASKED_WAIT = Gauge("saldo_source_asked_wait_seconds", "What the other side's Ret
 class PollObserver(Protocol):
     """Hears how polls end."""
 
-    def succeeded(self, poll: str) -> None:
-        """Everything that the other side showed was read and published."""
+    def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
+        """Everything that the other side showed was read and published; `not_read` is what it refuses to show."""
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
         """The poll ended early, or with rows that can't be read; the next attempt comes after pause_s seconds."""
@@ -45,7 +48,7 @@ class PollObserver(Protocol):
 class SilentPollObserver:
     """Hears and does nothing."""
 
-    def succeeded(self, poll: str) -> None:
+    def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
         """Nothing."""
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
@@ -63,6 +66,7 @@ class PollStatus:
     is_unreadable    that failure is about rows: the other side answers, and everything else was read
     asked_s          what its Retry-After asked for
     waits_until      when it is asked again
+    not_read         what a poll that went well left out because the other side refuses it, and why
     """
 
     reads: bool = False
@@ -73,6 +77,7 @@ class PollStatus:
     is_unreadable: bool = False
     asked_s: float | None = None
     waits_until: str | None = None
+    not_read: tuple[str, ...] = ()
 
     @property
     def is_away(self) -> bool:
@@ -107,9 +112,9 @@ class SourceFile:
             self._measure(poll)
         self._write()
 
-    def succeeded(self, poll: str) -> None:
-        """Everything was read."""
-        self._polls[poll] = PollStatus(reads=True, last_success_at=_text(datetime.now(UTC)))
+    def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
+        """Everything was read that may be read."""
+        self._polls[poll] = PollStatus(reads=True, last_success_at=_text(datetime.now(UTC)), not_read=not_read)
         self._measure(poll)
         self._write()
 
@@ -135,6 +140,7 @@ class SourceFile:
         LAST_SUCCESS.labels(poll).set(_unix_s(status.last_success_at))
         FAILING.labels(poll).set(status.is_away)
         UNREADABLE.labels(poll).set(status.is_unreadable)
+        NOT_READ.labels(poll).set(len(status.not_read))
         WAITS_UNTIL.labels(poll).set(_unix_s(status.waits_until))
         ASKED_WAIT.labels(poll).set(status.asked_s or 0.0)
 
@@ -152,7 +158,10 @@ def read_source(path: Path) -> SourceStatus | None:
     """What a source process last wrote there; None when there is nothing that can be read."""
     try:
         raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        polls = {name: PollStatus(**fields) for name, fields in raw["polls"].items()}
+        polls = {
+            name: PollStatus(**{**fields, "not_read": tuple(fields.get("not_read", ()))})
+            for name, fields in raw["polls"].items()
+        }
         is_alive = process.birth_of(raw["pid"]) == raw["birth"]
         shown = {name: status if is_alive else replace(status, reads=False) for name, status in polls.items()}
         return SourceStatus(path.stem, raw["pid"], is_alive, shown)

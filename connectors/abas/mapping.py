@@ -23,6 +23,7 @@ from connectors.abas.profile import (
 )
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.money import Money, exponent, from_major
+from schemas.plausibility import plain_text
 from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -54,6 +55,7 @@ class PostedDocument:
     amount_minor: int
     currency: str
     created_at: datetime
+    abas_customer_id: str | None = None  # None where the profile doesn't name the field
 
 
 def to_open_item_observed(
@@ -147,7 +149,7 @@ def to_payment_wish_observed(
     amount_minor = _minor(wish, fields.amount, currency, formats)
     if amount_minor < 0:
         raise _unreadable(wish, fields.amount, "is below zero")
-    raw_kind, raw_status = _safe_text(wish, fields.kind), _safe_text(wish, fields.status)
+    raw_kind, raw_status = plain_text(_safe_text(wish, fields.kind)), plain_text(_safe_text(wish, fields.status))
     return PaymentWishObserved(
         wish_id=_record_id(wish),
         wish_number=_required_text(wish, fields.number),
@@ -161,8 +163,8 @@ def to_payment_wish_observed(
         paytrace_transaction_id=_safe_text(wish, fields.paytrace_transaction_id) or None,
         vault_customer_id=_safe_text(wish, fields.vault_customer) or None,
         invoice_number=_safe_text(wish, fields.invoice_number) or None,
-        requester=_safe_text(wish, fields.requester) or None,
-        reason=_safe_text(wish, fields.reason),
+        requester=plain_text(_safe_text(wish, fields.requester)) or None,
+        reason=plain_text(_safe_text(wish, fields.reason)),
         observed_at=observed_at,
         raw=_safe(fields.reason, to_raw(wish)),
     )
@@ -187,20 +189,22 @@ def to_posted_document(document: ErpObject, fields: DocumentFields, formats: For
         amount_minor=_minor(document, fields.amount, currency, formats),
         currency=currency,
         created_at=_instant(document, fields.created, formats),
+        abas_customer_id=(None if fields.customer_number is None else _required_text(document, fields.customer_number)),
     )
 
 
 def to_raw(item: ErpObject) -> str:
     """Write the header's values as JSON, keys sorted, numbers as abas wrote them.
 
-    Ensures: the same record gives the same text, whatever dialect or order it came in.
+    Ensures: the same record gives the same text, whatever dialect or order it came in; a character that no record
+             carries is replaced, because a slip in a field that we don't even use must not hold an item back.
     """
     values = {
         name: _plain_number(entry.value) if isinstance(entry.value, Decimal) else entry.value
         for name, entry in item.head.items()
         if entry.value is not None
     }
-    return json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return plain_text(json.dumps(values, sort_keys=True, ensure_ascii=False))
 
 
 def _plain_number(value: Decimal) -> str:

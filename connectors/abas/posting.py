@@ -88,7 +88,7 @@ async def post_document(
 async def _by_infosystem(
     client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str], saving: Saving
 ) -> PostedDocument:
-    shown = list(call.outputs.model_dump().values())
+    shown = list(call.outputs.model_dump(exclude_none=True).values())
 
     async def run(actions: Sequence[Action]) -> ErpObject:
         return await client.run_infosystem(call.workspace, call.search_word, actions, head_fields=shown)

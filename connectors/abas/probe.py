@@ -116,6 +116,7 @@ _TABLES: Mapping[str, _Wanted] = {
             "currency": _CURRENCY,
             "created": ("erfass",),
         },
+        {"customer_number": _CUSTOMER},
     ),
     "sales_order": _Wanted(("SalesOrder",), {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)}),
     "payment_wish": _Wanted(
@@ -157,6 +158,7 @@ _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "currency": ("ydoccurr",),
     "created": ("ydoccreated",),
 }
+_POSTING_OPTIONAL_OUTPUTS: Mapping[str, str] = {"customer_number": "ydoccustomer"}
 _EDITOR_INPUTS: Mapping[str, tuple[str, ...]] = {
     "posting_reference": ("yposref",),
     "paytrace_transaction_id": _PAYTRACE_ID,
@@ -468,6 +470,7 @@ class _Findings:
                 f"          {role}: {self._pick(fields, where, role, names, set())}"
                 for role, names in _POSTING_OUTPUTS.items()
             ),
+            *(f"          {role}: {name}" for role, name in _POSTING_OPTIONAL_OUTPUTS.items() if name in fields),
         ]
 
     def _editor_lines(self, fields: _Fields, kind: _Kind) -> list[str]:

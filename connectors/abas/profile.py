@@ -115,6 +115,7 @@ class DocumentFields(_Entry):
     amount: FieldName
     currency: FieldName
     created: FieldName
+    customer_number: FieldName | None = None  # whose document it is; without it, that is not compared
 
 
 FieldsT = TypeVar("FieldsT", bound=BaseModel)

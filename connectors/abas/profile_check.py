@@ -109,7 +109,9 @@ class _Check:
             elif isinstance(chosen, InfosystemCall):
                 named = [("press", chosen.press), *((f"constants.{name}", name) for name in chosen.constants)]
                 named += [(f"inputs.{role}", name) for role, name in chosen.inputs.items()]
-                named += [(f"outputs.{role}", name) for role, name in chosen.outputs.model_dump().items()]
+                named += [
+                    (f"outputs.{role}", name) for role, name in chosen.outputs.model_dump(exclude_none=True).items()
+                ]
                 await self._infosystem((*path, "infosystem"), chosen.workspace, chosen.search_word, named)
             else:
                 await self._editor((*path, "editor"), chosen, by_type_command=strategy == "typecommand")

@@ -43,6 +43,7 @@ from connectors.abas.settings import AbasSettings
 from schemas.doubt import Doubt, OutcomeWait
 from schemas.failures import ContractBroken, Transient, Unavailable
 from schemas.money import Money
+from schemas.plausibility import plain_text
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
@@ -58,6 +59,7 @@ from schemas.records.erp import (
     WriteOffPosted,
     WriteOffReversed,
 )
+from schemas.sensitive import mask_sensitive
 from schemas.waiting import IN_PLACE_S, bounded_wait_s
 
 Outcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
@@ -74,6 +76,8 @@ _FRESH_S = 5.0
 
 ResultT = TypeVar("ResultT")
 LookUp = Callable[[], Awaitable[PostedDocument | None]]
+
+_LONGEST_MESSAGE = 2_000
 
 RECEIPT_NOT_FOUND = "MISSING_OBJECT/receipt"
 KIND_NOT_IN_PROFILE = "MISSING_PROFILE/document"
@@ -321,7 +325,7 @@ class AbasSink:
         found = await self._client.query_page(
             payment.table,
             Selection((equals(payment.fields.posting_reference, reference),), Filing.BOTH, payment.order_by),
-            list(payment.fields.model_dump().values()),
+            list(payment.fields.model_dump(exclude_none=True).values()),
             order_option=self._profile.formats.order_option,
             limit=2,
         )
@@ -334,8 +338,15 @@ class AbasSink:
     def _tell(self, kind: DocumentKind[CommandT], command: CommandT, document: PostedDocument) -> Outcome:
         """Turn the document into the outcome, once it is the one that the command asks for."""
         sign = -1 if self._profile.posting.documents[kind.name].amount_sign == "negative" else 1
-        expected = (sign * command.amount_minor, command.currency, command.paytrace_transaction_id)
-        actual = (document.amount_minor, document.currency, document.paytrace_transaction_id)
+        # Amount and transaction stay the same when a payment goes to another customer, so the customer counts as well.
+        customer = command.abas_customer_id if document.abas_customer_id is not None else None
+        expected = (sign * command.amount_minor, command.currency, command.paytrace_transaction_id, customer)
+        actual = (
+            document.amount_minor,
+            document.currency,
+            document.paytrace_transaction_id,
+            document.abas_customer_id,
+        )
         if document.posting_reference != command.posting_reference or actual != expected:
             raise AbasDocumentContradicts(
                 f"abas document {document.number} under {document.posting_reference} holds {actual}, "
@@ -355,6 +366,11 @@ class AbasSink:
         return max(backoff, bounded_wait_s(asked_s, IN_PLACE_S))
 
 
+def _words(text: str) -> str:
+    """What abas says, as a record carries it: no refusal is parked for its wording, and no number leaks by it."""
+    return plain_text(mask_sensitive(text))[:_LONGEST_MESSAGE]
+
+
 def _refused(command: Command, refusal: AbasRefused) -> PostingRefused:
     """Record the refusal; there is no document to take a time from, so it carries the command's."""
     return PostingRefused(
@@ -363,8 +379,8 @@ def _refused(command: Command, refusal: AbasRefused) -> PostingRefused:
         abas_customer_id=command.abas_customer_id,
         amount_minor=command.amount_minor,
         currency=command.currency,
-        code=refusal.code,
-        message=str(refusal),
-        field_name=refusal.field_name,
+        code=_words(refusal.code),
+        message=_words(str(refusal)),
+        field_name=None if refusal.field_name is None else _words(refusal.field_name),
         occurred_at=command.occurred_at,
     )

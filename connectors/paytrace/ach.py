@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from connectors.paytrace.answers import ach_answer, names_the_record, read_v3_body, rows_of
+from connectors.paytrace.answers import ach_answer, names_the_record, nothing_of, read_v3_body, rows_of
 from connectors.paytrace.calls import Call, Caller
 from connectors.paytrace.charges import require_dollars
 from connectors.paytrace.errors import (
@@ -176,7 +176,7 @@ class AchDesk:
             items = _first_of(items) if items else []
         if not isinstance(items, list):
             raise UnreadableAnswer(f"{_LIST_PATH}: expected a list of items")
-        return rows_of(items)
+        return rows_of(items) if items else nothing_of(call, body, "transactions")
 
     def _call(self, path: str, params: dict[str, str]) -> Call:
         return Call(

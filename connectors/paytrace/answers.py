@@ -25,6 +25,9 @@ from schemas.sensitive import mask_card_numbers
 
 # Error numbers that mean our credentials lack a right, so going on is pointless.
 _RIGHTS_ERRORS: Final = frozenset({"981", "998"})
+# Where an answer may say in words how an export went.
+_TEXTS: Final = ("status_message", "response_message", "message", "detail", "error")
+_SUCCESS_STATUSES: Final = frozenset({"", "SUCCESS", "OK", "200"})
 
 
 def read_v1_body(call: Call, reply: Reply) -> JsonObject:
@@ -79,7 +82,35 @@ def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
         value = [value]
     if not isinstance(value, list):
         raise _unreadable(call, f"expected a list of objects, got a {type(value).__name__}")
-    return rows_of(value)
+    return rows_of(value) if value else nothing_of(call, body, names[0])
+
+
+def nothing_of(call: Call, body: JsonObject, rows: str) -> list[JsonObject]:
+    """No rows, where the answer around an empty list agrees that these rows ("transactions") were not found.
+
+    Raises: UnreadableAnswer when it says that the export failed, or something that is not known to be harmless.
+    """
+    inner = body.get("data")
+    parts: list[Mapping[str, Any]] = [body, inner] if isinstance(inner, Mapping) else [body]
+    said = {name: text for part in parts for name in _TEXTS if (text := _text(part, name))}
+    harmful = {
+        name: text for name, text in said.items() if not says_exported(text) and not says_nothing_found(text, rows)
+    }
+    if harmful:
+        raise _unreadable(call, f"an empty list, and it says {'; '.join(harmful.values())[:100]!r}")
+    if any(part.get("errors") for part in parts):
+        raise _unreadable(call, "an empty list, beside errors")
+    if any(says_nothing_found(text, rows) for text in said.values()):
+        return []  # as a refusal may say it
+    for part in parts:
+        code, status = part.get("response_code"), plain(_text(part, "status"))
+        if "success" in part and not _says_success(part):
+            raise _unreadable(call, "an empty list, and no success")
+        if code is not None and read_response_code(code) not in {Meaning.ERRORS, Meaning.DONE}:
+            raise _unreadable(call, f"an empty list with response code {str(code)[:20]}")
+        if status not in _SUCCESS_STATUSES:
+            raise _unreadable(call, f"an empty list with status {status[:40]!r}")
+    return []
 
 
 def rows_of(values: list[Any]) -> list[JsonObject]:
@@ -135,7 +166,8 @@ def read_v3_item(call: Call, reply: Reply) -> Answer:
 def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonObject]:
     """Return the list of a v3 export: under data, under one of these names inside it, or under one at the top.
 
-    Ensures: an export that found nothing is empty: data that is null or {}, or a refusal that says so.
+    Ensures: an export that found nothing is empty: data that is null or {}, or a refusal that says so; not one that
+             says beside it that it failed.
     Raises:  as read_v3_body; UnreadableAnswer when there is no list of objects.
     """
     try:
@@ -146,12 +178,12 @@ def read_v3_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
         raise
     value = body.get("data", body)
     if "data" in body and value in (None, {}, []):
-        return []
+        return nothing_of(call, body, names[0])
     if isinstance(value, dict):
         value = next((value[name] for name in names if name in value), [value] if "data" in body else None)
     if not isinstance(value, list):
         raise _unreadable(call, "expected a list of objects")
-    return rows_of(value)
+    return rows_of(value) if value else nothing_of(call, body, names[0])
 
 
 def ach_answer(body: Mapping[str, Any]) -> Answer:

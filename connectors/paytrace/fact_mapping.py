@@ -20,6 +20,7 @@ from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.mapping import CUSTOMER_NAMES, to_transaction_observed
 from connectors.paytrace.readings import to_date, to_instant, to_minor
 from connectors.paytrace.words import plain
+from schemas.plausibility import plain_text
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.payments import ObservedBy, PaymentMethod, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
@@ -397,4 +398,5 @@ def _raw(row: Mapping[str, Any], names: Sequence[str], *, card: bool = False, cr
         }
     if created:
         kept["created"] = created
-    return wire.encode(dict(sorted(kept.items()))).decode()
+    # Whatever stands in a field that only raw keeps, the fact is told: JSON escapes some control characters, not all.
+    return plain_text(wire.encode(dict(sorted(kept.items()))).decode())

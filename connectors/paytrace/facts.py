@@ -67,6 +67,7 @@ class PayTraceFacts:
         self._account = Account(
             merchant=settings.merchant, zone=settings.zone, currency=settings.currency, fold=settings.fold
         )
+        self.not_read: tuple[str, ...] = ()  # what the last poll left out because PayTrace refuses it, and why
 
     def window(self, now: datetime) -> tuple[date, date]:
         """The days whose batches are worth reading at this moment: the look-back window of transactions."""
@@ -85,12 +86,13 @@ class PayTraceFacts:
         unreadable: list[UnreadableRow] = []
         margin = timedelta(days=self._settings.range_margin_days)
         vault: list[str] = []
-        for reader in (
-            self._batches(since - margin, until + margin, unreadable),
-            self._customers(vault, unreadable),
-            self._recurrences(vault, unreadable),
+        self.not_read = ()
+        for what, reader in (
+            ("settlement batches are", self._batches(since - margin, until + margin, unreadable)),
+            ("vault customers are", self._customers(vault, unreadable)),
+            ("recurring schedules are", self._recurrences(vault, unreadable)),
         ):
-            async for sighting in _what_may_be_read(reader):
+            async for sighting in self._what_may_be_read(what, reader):
                 yield sighting
         if unreadable:
             raise unreadable[0]
@@ -98,10 +100,18 @@ class PayTraceFacts:
     async def batches_of(self, day: date) -> AsyncIterator[FactSighting]:
         """Yield the batches that settled on one day, for a back-fill that goes day by day; raises as poll."""
         unreadable: list[UnreadableRow] = []
-        async for sighting in _what_may_be_read(self._batches(day, day, unreadable)):
+        async for sighting in self._what_may_be_read("settlement batches are", self._batches(day, day, unreadable)):
             yield sighting
         if unreadable:
             raise unreadable[0]
+
+    async def _what_may_be_read(self, what: str, reader: AsyncIterator[FactSighting]) -> AsyncIterator[FactSighting]:
+        try:
+            async for sighting in reader:
+                yield sighting
+        except _NOT_OURS_TO_READ as reason:
+            logger.warning("paytrace facts not read", extra={"reason": str(reason)})
+            self.not_read += (f"{what} not read: {reason}",)
 
     async def _batches(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
         lists: dict[int, list[JsonObject] | str] = {}
@@ -186,14 +196,6 @@ class PayTraceHistory:
                     yield sighting
             except UnreadableRow as error:
                 self.unreadable.append((day, error))
-
-
-async def _what_may_be_read(reader: AsyncIterator[FactSighting]) -> AsyncIterator[FactSighting]:
-    try:
-        async for sighting in reader:
-            yield sighting
-    except _NOT_OURS_TO_READ as reason:
-        logger.warning("paytrace facts not read", extra={"reason": str(reason)})
 
 
 def _note(what: str, error: UnreadableRow, unreadable: list[UnreadableRow]) -> None:

@@ -29,6 +29,7 @@ from connectors.paytrace.words import (
     return_code_of,
 )
 from schemas.business_day import business_day
+from schemas.plausibility import plain_text
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,
@@ -425,7 +426,7 @@ def to_raw(row: Mapping[str, Any]) -> str:
             for name in _RAW_ADDRESS_FIELDS
             if name in billing and cells.is_scalar(billing[name])
         }
-    return wire.encode(dict(sorted(kept.items()))).decode()
+    return plain_text(wire.encode(dict(sorted(kept.items()))).decode())
 
 
 def _created_text(whole: cells.WholeRow) -> str:

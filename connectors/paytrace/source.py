@@ -65,6 +65,7 @@ class PayTraceSource:
         self._client = client
         self._settings = settings
         self._now = now
+        self.not_read: tuple[str, ...] = ()  # what the last poll left out because PayTrace refuses it, and why
 
     def window(self, now: datetime) -> tuple[date, date]:
         """The days to poll at this moment: the look-back window up to today in the merchant's zone."""
@@ -83,6 +84,7 @@ class PayTraceSource:
         Raises:  UnreadableRow after the last row, when some row had no usable id; what the client raises.
         """
         unreadable: list[UnreadableRow] = []
+        self.not_read = ()
         margin = timedelta(days=self._settings.range_margin_days)
         is_whole = (until - since).days >= self._settings.lookback_window_days
         spans = [(day, day) for day in reversed(days_between(since - margin, until + margin))]
@@ -177,6 +179,10 @@ class PayTraceSource:
                 except (CallNotOffered, LoginRejected, PayTraceRefused) as reason:
                     # Cards must not wait for an API that this account may never get; ach_source says it for good.
                     logger.warning("paytrace ach not read", extra={"reason": str(reason)})
+                    self.not_read = (
+                        f"ACH is not read: {reason}. If this account has ACH, look at SALDO_PAYTRACE_MERCHANT_ID and "
+                        "the rights of the user; if not, set SALDO_PAYTRACE_ACH_SOURCE=off",
+                    )
             case "v1":
                 for day in reversed(days_between(since, until)):
                     for row in await self._client.export_checks(day, day):

@@ -47,7 +47,7 @@ CARD_WORDS: Final[Mapping[str, CardWord]] = {
 }
 # "GB or Settled, and the batch number will be appended", as the vendor's record schema is quoted.
 _BATCH: Final = re.compile(r"(?:GB|SETTLED|SETTLED GB|SETTLED IN BATCH GB) ?(\d{1,9})", re.ASCII)
-_SETTLED_ON: Final = re.compile(r"SETTLED(?: ON)? \d{1,2}/\d{1,2}/\d{4}", re.ASCII)
+_SETTLED_ON: Final = re.compile(r"SETTLED(?: ON)? (?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])/20\d{2}", re.ASCII)
 
 # transaction_type of the v1 card export. VOID and STR/FWD do not say what the transaction was before.
 CARD_KINDS: Final[Mapping[str, TransactionKind]] = {
@@ -107,7 +107,7 @@ NOTHING_FOUND_NOUNS: Final[Mapping[str, frozenset[str]]] = {
     "recurrences": frozenset({"RECURRENCE", "RECURRENCES", "RECURRING TRANSACTIONS", "RECURRING PAYMENTS"}),
 }
 # What a successful export says instead of a list of its rows, where it leaves the list out.
-_EXPORTED: Final = frozenset({"", "YOUR REQUEST HAS BEEN SUCCESSFULLY COMPLETED."})
+_EXPORTED: Final = frozenset({"", "OK", "SUCCESS", "YOUR REQUEST HAS BEEN SUCCESSFULLY COMPLETED."})
 
 
 def plain(text: str) -> str:

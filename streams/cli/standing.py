@@ -93,7 +93,8 @@ class PollLine:
     def lines(self) -> list[str]:
         """For people: what it does, and why it fails."""
         error = [f"  {line}" for line in (self.status.error or "").splitlines()]
-        return [f"{self.name:{_WIDTH}} {self.in_words()}", *error]
+        left_out = [f"  {what}" for what in self.status.not_read]
+        return [f"{self.name:{_WIDTH}} {self.in_words()}", *error, *left_out]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,10 @@ class Standing:
             remarks.append(f"{_counted(self.projector_behind, 'record|records')} to project")
         if held := sum(task.held for agent in self.agents for task in agent.tasks if task):
             remarks.append(f"{_counted(held, 'key is|keys are')} held back and tried again, see `saldo dlq list`")
+        # Without a setting that says so for good, a wrong merchant id looks like a day without money.
+        remarks += [
+            f"source {poll.name} may not read everything, see below" for poll in self.polls if poll.status.not_read
+        ]
         return "; ".join(("ready", *(remarks + people or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:

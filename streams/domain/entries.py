@@ -124,7 +124,8 @@ def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
                 entry, reason=None, options=(*(() if event.suggestion_number == 1 else entry.options), event)
             )
         case PaymentMatched():
-            return replace(entry, abas_open_item_id=event.abas_open_item_id, item_invoice_number=event.invoice_number)
+            item, number = event.abas_open_item_id, event.invoice_number
+            return replace(entry, abas_open_item_id=item, item_invoice_number=number, on_account=False)
         case EntryPutOnAccount():
             return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
@@ -140,13 +141,15 @@ def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
         case EntryHandedOver():
             return replace(entry, status=EntryStatus.HANDED_OVER, reason=None, detail="", options=())
         case RefundMatched():
-            return replace(entry, payment_id=event.paytrace_transaction_id)
+            # Another document is asked for now, so neither the account nor a refusal of the former one stands.
+            linked = replace(entry, payment_id=event.paytrace_transaction_id, on_account=False)
+            return replace(linked, reason=None, detail="", options=())
         case _:
             assert_never(event)
 
 
 def _with_part(entries: dict[str, Entry], event: EntryPartMade) -> dict[str, Entry]:
-    """A part is its whole in everything but reference, amount and what it takes back."""
+    """A part is its whole in everything but reference, amount, what it takes back and where it goes."""
     whole = entries.get(event.split_from)
     if whole is None or event.posting_reference in entries:
         return entries
@@ -160,6 +163,7 @@ def _with_part(entries: dict[str, Entry], event: EntryPartMade) -> dict[str, Ent
         detail="",
         abas_open_item_id=None,
         item_invoice_number="",
+        on_account=False,
         options=(),
     )
     return {**entries, part.posting_reference: part}

@@ -62,8 +62,7 @@ SLOW_REFUNDS = {
     name: {"seconds": 2, "share": 0.5, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
 }
 # What the other sides do besides, all day: amounts written in many ways, rows that move between two pages, an export
-# that is away for a moment; a search that lags behind what was saved, and answers that are lost after the document was
-# saved.
+# that is away for a moment; a search that lags behind what was saved, answers lost after the document is there.
 PAYTRACE_TROUBLE: dict[str, object] = {
     "amount_text": {"share": 0.3},
     "page_repeats": {"share": 0.1},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from schemas import catalog
-from schemas.failures import Unreadable
+from schemas.failures import Delayed, Unreadable
 from schemas.records.erp import PostingRefused
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -18,20 +18,28 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
-from schemas.records.identification import Movement
+from schemas.records.identification import AssignCustomer, ForgetReference, Movement, RememberReference
+from schemas.records.payments import TransactionKind as Kind
+from schemas.records.payments import TransactionStatus as Status
 from schemas.records.receivables import (
     ConfirmMatch,
     DecisionRefused,
     DecisionTaken,
+    HandToFinance,
+    MatchRefund,
     MatchSuggested,
     PostAgain,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RejectMatch,
     SplitEntry,
     UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.settlement import DisputeRecorded
+from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from streams.agents.post_to_abas import post_to_abas
 from streams.agents.send_to_paytrace import send_to_paytrace
@@ -43,12 +51,14 @@ from streams.tasks.processor import Processor
 from streams.tasks.records import Outbound
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
-from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused
-from tests.support.settlement import accept, reject
+from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
+from tests.support.settlement import accept, dispute, reject
 from tests.unit.domain.test_wishes import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
 RECEIVABLES, COMMANDS = "receivables.inbox.v1", "erp.commands.v1"
+IDENTIFICATION = "identification.inbox.v1"
+OTHER, THIRD = "70002", "70003"
 
 
 @dataclass
@@ -57,6 +67,7 @@ class Books:
 
     refuses: set[str] = field(default_factory=set)
     contradicts: set[str] = field(default_factory=set)
+    locked: set[str] = field(default_factory=set)
     documents: dict[str, ErpOutcome] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -65,9 +76,16 @@ class Books:
         self.calls[reference] += 1
         if reference in self.contradicts:
             raise Unreadable(f"{reference} contradicts the document that is there")
+        if command.abas_customer_id in self.locked:
+            raise Delayed(f"customer {command.abas_customer_id} is open in another editor")
         if reference in self.refuses:
             return refused(command, f"refusal {self.calls[reference]}")
         return self.documents.setdefault(reference, done(command))
+
+    async def post_checked(self, command: ErpCommand, permit: str) -> ErpOutcome:
+        """A person looked into abas."""
+        assert permit
+        return await self.post(command)
 
 
 @dataclass
@@ -102,7 +120,11 @@ class Installation:
     def __init__(self) -> None:
         self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
         self.books, self.gateway, self.minute = Books(), Gateway(), 100
-        self.processors: list[Processor[Any]] = [*DECIDERS, send_to_paytrace(self.gateway), post_to_abas(self.books)]
+        self.processors: list[Processor[Any]] = [
+            *DECIDERS,
+            send_to_paytrace(self.gateway),
+            post_to_abas(self.books, self.books.post_checked),
+        ]
         self.tasks = [line._task(processor, self.log) for processor in self.processors]
 
     async def take(self, topic: str, *records: Any) -> None:
@@ -117,7 +139,12 @@ class Installation:
     async def decide(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> None:
         self.minute += 1
         told = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
-        await self.take(RECEIVABLES, kind(**told, occurred_at=at(self.minute), **fields))
+        await self.take(RECEIVABLES, kind(**{**told, "occurred_at": at(self.minute), **fields}))
+
+    async def identify(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> None:
+        self.minute += 1
+        told = {"command_id": f"c{self.minute}", "decided_by": by, "reason": why, "occurred_at": at(self.minute)}
+        await self.take(IDENTIFICATION, kind(**told, **fields))
 
     async def replay(self, topic: str, *, key: bytes = CUSTOMER.encode(), why: str = "cause mended") -> None:
         request = ParkedReplayRequested(record_key=key, requested_by="dana", reason=why, requested_at=WHEN)
@@ -236,12 +263,97 @@ async def deposits_and_refunds(office: Installation) -> None:
         await office.take("gateway.inbox.v1", record)
 
 
+async def money_goes_to_other_customers(office: Installation) -> None:
+    """Assigned, remembered, forgotten, reassigned while refused, posted or held back, and back again."""
+    seen = sighting(Status.SETTLED, 61_00, payment="61", invoice="RE-61", vault="vera", kind=Kind.SALE)
+    await office.take("payments.observations.v1", seen)
+    who = {"payment_token": "payment:61", "paytrace_transaction_id": "61"}
+    await office.identify(AssignCustomer, why="-", abas_customer_id=CUSTOMER, **who)
+    await office.identify(AssignCustomer, abas_customer_id=CUSTOMER, **who)
+    await office.identify(AssignCustomer, abas_customer_id=OTHER, **who)  # refused: it has one
+    await office.identify(RememberReference, token="vault:vera", abas_customer_id=OTHER)
+    await office.identify(RememberReference, token="vault:vera", abas_customer_id=OTHER)
+    await office.identify(ForgetReference, token="vault:vera")
+    await office.identify(ForgetReference, token="vault:vera")
+    for item, number, customer in (("i61", "RE-61", CUSTOMER), ("i62", "RE-61", OTHER)):
+        await office.take(RECEIVABLES, open_item(item, 61_00, invoice=number, customer=customer))
+    await office.decide(ReassignPayment, paytrace_transaction_id="61", to_customer_id=OTHER)
+    await office.decide(ReassignPayment, paytrace_transaction_id="61", to_customer_id=OTHER)  # refused: it went
+    office.books.refuses.add("PT61A1U1")
+    moved_back = {"paytrace_transaction_id": "61", "to_customer_id": CUSTOMER, "abas_customer_id": OTHER}
+    await office.decide(ReassignPayment, **moved_back)
+    office.books.refuses.clear()
+    await office.decide(PostAgain, posting_reference="PT61A1U1", abas_customer_id=OTHER)
+
+
+async def refunds_find_a_way_out(office: Installation) -> None:
+    await office.take(RECEIVABLES, open_item("i70", 70_00, invoice="RE-70"), paid("70", 70_00, "RE-70"))
+    refunds = [("71", 10_01), ("72", 10_02), ("73", 10_03)]
+    for payment, minor in refunds:
+        await office.take(RECEIVABLES, identified(Movement.REFUNDED, minor, payment=payment, invoice=None))
+    await office.decide(MatchRefund, posting_reference="PT71", payment_id="no such payment")
+    await office.decide(MatchRefund, posting_reference="PT71", payment_id="70")
+    office.books.refuses.add("PT72")
+    await office.decide(PutRefundOnAccount, posting_reference="PT72")
+    office.books.refuses.clear()
+    await office.decide(MatchRefund, posting_reference="PT72", payment_id="70")
+    await office.decide(HandToFinance, posting_reference="PT73")
+    await office.decide(HandToFinance, posting_reference="PT73")
+    voided = identified(Movement.REFUND_VOIDED, 10_03, payment="73", invoice=None)
+    await office.take(RECEIVABLES, voided)
+    office.books.refuses.add("PT70U1")
+    await office.decide(UnmatchEntry, posting_reference="PT70")
+    await office.decide(HandToFinance, posting_reference="PT70U1")  # refused: no money went back to a payer
+    office.books.refuses.clear()
+
+
+async def a_payment_is_unreadable_then_charged_back_and_forth(office: Installation) -> None:
+    async def shows(status: Status, minute: int) -> None:
+        seen = sighting(status, 80_00, payment="80", invoice="RE-80", vault=None, minute=minute)
+        await office.take("payments.observations.v1", seen)
+
+    await shows(Status.UNKNOWN, 1)
+    for sequence, stage in enumerate((Stage.CHARGED_BACK, Stage.CHARGEBACK_REVERSED, Stage.CHARGED_BACK), 1):
+        fact = dispute("d80", 80_00, sequence, stage)
+        await office.take("settlement.inbox.v1", replace(fact, paytrace_transaction_id="80", sequence=sequence))
+        await shows(Status.SETTLED if sequence == 2 else Status.UNKNOWN, 1 + sequence)
+
+
+async def a_customer_is_locked(office: Installation) -> None:
+    """Held keys: decisions, more money and a person's replay while abas has the customer open, then its release."""
+    office.books.locked.add(THIRD)
+    item = open_item("i90", 90_00, invoice="RE-90", customer=THIRD)
+    await office.take(
+        RECEIVABLES, item, identified(Movement.CAPTURED, 90_00, payment="90", invoice="RE-90", customer=THIRD)
+    )
+    await office.take(RECEIVABLES, identified(Movement.CAPTURED, 5_00, payment="91", invoice=None, customer=THIRD))
+    await office.decide(PutOnAccount, posting_reference="PT91", abas_customer_id=THIRD)
+    await office.decide(UnmatchEntry, posting_reference="PT90", abas_customer_id=THIRD)  # refused: being posted
+    await office.decide(ReassignPayment, paytrace_transaction_id="90", to_customer_id=CUSTOMER, abas_customer_id=THIRD)
+    await office.replay(COMMANDS, key=THIRD.encode())  # still locked
+    office.books.locked.clear()
+    office.books.refuses.add("PT91")
+    await office.replay(COMMANDS, key=THIRD.encode())
+    office.books.refuses.clear()
+    await office.replay(COMMANDS, key=THIRD.encode())  # nothing is left
+    office.books.locked.add(THIRD)
+    await office.decide(PostAgain, posting_reference="PT91", abas_customer_id=THIRD)
+    held = office.events("erp.outcomes.v1", RecordParked)[-1]
+    assert held.is_held
+    await office.discard(COMMANDS, held.offset, key=THIRD.encode(), why="posted by hand")
+    office.books.locked.clear()
+
+
 STEPS: tuple[Callable[[Installation], Any], ...] = (
     post_again_after_two_refusals,
     write_off_and_back,
     reject_account_unmatch_split,
     park_replay_and_discard,
     deposits_and_refunds,
+    money_goes_to_other_customers,
+    refunds_find_a_way_out,
+    a_payment_is_unreadable_then_charged_back_and_forth,
+    a_customer_is_locked,
 )
 
 
@@ -253,10 +365,18 @@ async def test_everything_comes_back_identical_after_every_operator_command_refu
     taken = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionTaken))
     turned_down = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionRefused))
     every = {"CONFIRM", "REJECT", "SPLIT", "WRITE_OFF", "ON_ACCOUNT", "UNMATCH", "POST_AGAIN", "UNDO_WRITE_OFF"}
+    every |= {"REASSIGN", "MATCH_REFUND", "REFUND_ON_ACCOUNT", "HAND_OVER"}
     assert set(taken) == every
+    payers = {one.decision.value for one in office.events("identification.events.v1", DecisionTaken)}
+    assert payers == {"ASSIGN_CUSTOMER", "REMEMBER", "FORGET"}
     assert set(turned_down) >= {"CONFIRM", "REJECT", "ON_ACCOUNT", "POST_AGAIN"}
     refusals = [one.code for one in office.events("erp.outcomes.v1", PostingRefused) if one.posting_reference == "PT1"]
     assert refusals == ["refusal 1", "refusal 2"], "one reference, three outcomes"
     assert {"PT1", "PT2", "PT3", "PT4", "PT5", "PT1W2"} <= set(office.books.documents)
+    assert {"PT61", "PT61U1", "PT61A1", "PT61A1U1", "PT61A1A1", "PT71", "PT72", "PT90", "PT90U1"} <= set(
+        office.books.documents
+    )
+    (now, *_) = reversed(office.events("settlement.events.v1", DisputeRecorded))
+    assert now.charged_back_minor == 80_00
     assert {"PT6"}.isdisjoint(office.books.documents)
     assert office.gateway.calls == 4

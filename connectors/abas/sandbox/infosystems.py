@@ -80,6 +80,8 @@ def _show(store: Store, document: Record, head: dict[str, Stored]) -> None:
     head["ydocamount"] = document.values["amount"]
     head["ydoccurr"] = "" if currency is None else currency.values["swd"]
     head["ydoccreated"] = document.values["erfass"]
+    customer = store.record(str(document.values["customer"]))
+    head["ydoccustomer"] = "" if customer is None else customer.values["idno"]
 
 
 _POSTING_NAMES = {
@@ -143,6 +145,7 @@ POSTING = InfosystemDef(
         _column("ydocamount", Kind.DOUBLE),
         _column("ydoccurr", Kind.STRING),
         _column("ydoccreated", Kind.DATETIME),
+        _column("ydoccustomer", Kind.STRING),
     ),
     rows=(),
     button="ypost",

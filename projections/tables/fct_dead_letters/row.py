@@ -28,12 +28,12 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "record_key": shown_key(letter.record_key),
             "record_type": type(inner).__name__ if inner is not None else "",
             "record_event_id": record.event_id,
-            "paytrace_transaction_id": getattr(inner, "paytrace_transaction_id", ""),
-            "movement_id": getattr(inner, "movement_id", ""),
-            "posting_reference": getattr(inner, "posting_reference", ""),
-            "abas_customer_id": getattr(inner, "abas_customer_id", ""),
+            "paytrace_transaction_id": _text(inner, "paytrace_transaction_id"),
+            "movement_id": _text(inner, "movement_id"),
+            "posting_reference": _text(inner, "posting_reference"),
+            "abas_customer_id": _text(inner, "abas_customer_id"),
             "signed_minor": parked_money(letter.topic, inner),
-            "currency": getattr(inner, "currency", ""),
+            "currency": _text(inner, "currency"),
             "occurred_at": getattr(inner, "occurred_at", None),
             "behind": letter.behind,
             "error_type": letter.error_type,
@@ -43,6 +43,11 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "value_bytes": len(letter.record_value),
         },
     )
+
+
+def _text(record: Any, name: str) -> str:
+    """A field of the parked record; empty where its type has none or where it may be left out and is."""
+    return getattr(record, name, None) or ""
 
 
 TABLE = Table(

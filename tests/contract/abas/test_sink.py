@@ -262,6 +262,20 @@ async def test_another_document_under_our_reference_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize("strategy", ["infosystem", "editor"])
+async def test_a_document_of_another_customer_under_our_reference_is_not_taken_for_ours(
+    sandbox: AbasSandboxProcess, profile: Profile, strategy: Literal["infosystem", "editor"]
+) -> None:
+    reference, [item] = fresh(), sandbox.seed(open_item("RE-18"))
+    settings = sandbox.settings()
+    async with AbasClient(settings) as client:
+        sink = AbasSink(client, with_strategy(profile, strategy), settings)
+        await sink.post(post_receipt(reference, item, minor=5000))
+        with pytest.raises(AbasDocumentContradicts, match=r"70001.*70002"):
+            await sink.post(post_receipt(reference, item, minor=5000, customer="70002"))
+    assert len(documents_under(sandbox, reference)) == 1
+
+
+@pytest.mark.parametrize("strategy", ["infosystem", "editor"])
 async def test_two_writers_at_once_make_one_document(
     sandbox: AbasSandboxProcess, profile: Profile, strategy: Literal["infosystem", "editor"]
 ) -> None:

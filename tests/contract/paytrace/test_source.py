@@ -105,6 +105,8 @@ async def test_an_account_without_v3_still_gets_its_cards(reason: Exception, cap
     source = PayTraceSource(Rows([GOOD], ach_fails=reason), PayTraceSettings())
     assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == ["transaction/7"]
     assert "paytrace ach not read" in caplog.text
+    (left_out,) = source.not_read
+    assert left_out.startswith(f"ACH is not read: {reason}")
     strict = PayTraceSource(Rows([GOOD], ach_fails=reason), PayTraceSettings(ach_source="v3"))
     with pytest.raises(type(reason)):
         _ = [subject async for subject, _ in strict.poll(TODAY, TODAY)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ FAILS = PollLine(
         waits_until="2026-11-29T10:09:00Z",
     ),
 )
+BLIND = PollLine("paytrace", replace(READS.status, not_read=("ACH is not read: merchant 7 is unknown",)))
 ROWS = PollLine("abas", PollStatus(reads=True, failing_since="x", failures=1, error="1 record", is_unreadable=True))
 LINES = PersonLine("bank lines unexplained", "USD", 2, 600_00, "2026-11-28 00:00:00")
 MONEY = PersonLine("money waits", "EUR", 1, -5_00, "2026-11-28 00:00:00")
@@ -174,6 +176,11 @@ MONEY = PersonLine("money waits", "EUR", 1, -5_00, "2026-11-28 00:00:00")
             4,
         ),
         (
+            Standing((WELL,), (AGENT,), 0, (BLIND,)),
+            "ready; source paytrace may not read everything, see below",
+            0,
+        ),
+        (
             Standing((WELL,), (AgentLine("a", (task(9, parked=1),), (9,)),), 0),
             "ready; 1 record parked, see `saldo dlq list`",
             4,
@@ -192,6 +199,7 @@ def test_a_source_that_fails_says_since_when_why_and_until_when() -> None:
         "next attempt 2026-11-29T10:09:00Z (it asked for 27.8 hours)",
         "  PayTrace at paytrace.test:443: HTTP 429; it asked to be left alone",
     ]
+    assert BLIND.lines()[1:] == ["  ACH is not read: merchant 7 is unknown"]
     assert READS.lines() == ["paytrace           reads; last read whole 2026-11-29T10:00:00Z"]
 
 

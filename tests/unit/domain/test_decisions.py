@@ -200,6 +200,18 @@ def test_a_refused_receipt_is_asked_for_again_as_the_same_document() -> None:
     assert kinds(book.when(done(second))) == ["EntryPosted"]
 
 
+@pytest.mark.parametrize("parts", [(("i1", 100_00),), (("i1", 60_00), ("", 40_00)), (("", 40_00), ("i1", 60_00))])
+def test_what_abas_refused_on_account_goes_to_the_items_that_a_person_names_next(
+    parts: tuple[tuple[str, int], ...],
+) -> None:
+    book = ledger(identified(Movement.CAPTURED), open_item("i1", 300_00))
+    book.given(decided(PutOnAccount, posting_reference=RECEIPT))
+    book.given(refused(book.sent()[-1]))
+    book.given(divided(*parts))
+    asked = {one.amount_minor: getattr(one, "abas_open_item_id", "") for one in book.sent()[-len(parts) :]}
+    assert asked == {minor: item for item, minor in parts}
+
+
 def test_a_refused_receipt_on_account_and_a_refused_reversal_are_asked_for_again() -> None:
     book = ledger(identified(Movement.CAPTURED)).given(decided(PutOnAccount, posting_reference=RECEIPT))
     book.given(refused(book.sent()[-1]), again())

@@ -277,6 +277,17 @@ def test_a_refund_is_put_on_account_and_asked_again_when_abas_refused_it() -> No
     assert line.entry("PT9001").status is EntryStatus.POSTED
 
 
+def test_a_refund_that_abas_refused_on_account_is_matched_after_all_and_takes_its_receipt_back() -> None:
+    line = refund_waits()
+    line.tell(decided(PutRefundOnAccount, posting_reference="PT9001"), answers=False)
+    line.tell(line.answer(refused))
+    line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
+    document = line.posted["PT9001"]
+    assert isinstance(document, ReverseCashReceipt), "the person's last decision counts"
+    assert document.reverses_reference == RECEIPT
+    assert line.entry("PT9001").status is EntryStatus.POSTED
+
+
 def test_a_refund_handed_to_finance_ends_there_and_keeps_counting() -> None:
     line = refund_waits()
     taken, over = line.tell(decided(HandToFinance, posting_reference="PT9001"))

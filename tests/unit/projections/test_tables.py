@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from projections.dead_letters import open_dead_letter
 from projections.errors import MigrationBroken
 from projections.migrate import ROOT as MIGRATIONS
 from projections.migrate import migrate, migrations
+from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_entries.row import ENTRY_EVENTS
 from projections.tables.fct_movements.row import STAGES
 from projections.tables.fct_payment_events.row import PAYMENT_RECORDS, bridge_term
@@ -140,6 +141,16 @@ def test_an_identified_payment_that_arrives_in_receivables_is_not_identified_twi
     record = example("PaymentIdentified")
     homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(topics.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
+
+
+@pytest.mark.parametrize("name", sorted({name for _, name in on_topics()}))
+def test_a_parked_record_that_leaves_out_what_it_may_is_a_row_all_the_same(name: str) -> None:
+    fields = {field["name"]: field["type"] for field in catalog.latest(name).schema["fields"]}
+    bare = example(name, **{one: None for one, kind in fields.items() if isinstance(kind, list) and "null" in kind})
+    opened = replace(open_dead_letter(example("DeadLetter"), Codec()), record=bare)
+    (row,) = FCT_DEAD_LETTERS.project(opened, standing("payments.observations.v1.dlq"))
+    may_be_null = {"occurred_at", "behind"}
+    assert [column for column, value in row.items() if value is None and column not in may_be_null] == []
 
 
 def test_parked_bytes_stay_out_of_every_table() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_text
-from schemas.failures import ContractBroken, SaldoError, Unavailable
+from schemas.failures import ContractBroken, Refused, SaldoError, Unavailable
 from schemas.records.payments import TransactionStatus as Status
 from streams import polling
 from streams.polling import CURSORS, Teller, WindowRounds, poll_forever
@@ -298,8 +298,8 @@ class Heard:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, float]] = []
 
-    def succeeded(self, poll: str) -> None:
-        self.heard.append((poll, "read", 0.0))
+    def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
+        self.heard.append((poll, "; ".join(("read", *not_read)), 0.0))
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
         self.heard.append((poll, str(error), pause_s))
@@ -331,6 +331,25 @@ async def test_no_side_stops_a_poll_for_a_day(caplog: pytest.LogCaptureFixture) 
     error = Unavailable("away", retry_after_s=100_000.0)  # of a source without a bound of its own
     heard = await poll_once_with(error, caplog)
     assert heard.heard == [("paytrace", "away", 3600.0), ("paytrace", "read", 0.0)]
+
+
+async def test_a_refusal_is_a_poll_that_fails_and_says_why_and_no_process_that_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = await poll_once_with(Refused("99 Bad terminal", code="99"), caplog)
+    assert heard.heard == [("paytrace", "99 Bad terminal", 10.0), ("paytrace", "read", 0.0)]
+
+
+async def test_what_a_poll_leaves_out_is_told_with_its_end() -> None:
+    heard, stop = Heard(), asyncio.Event()
+
+    async def last() -> AsyncIterator[Sighting]:
+        stop.set()
+        yield shown("1", 100)
+
+    teller = Teller("paytrace", Interrupted(), CODEC)
+    await poll_forever("paytrace", teller, last, 5.0, stop, heard, not_read=lambda: ("ACH is not read: no",))
+    assert heard.heard == [("paytrace", "read; ACH is not read: no", 0.0)]
 
 
 async def test_one_trouble_is_one_line_of_log_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:

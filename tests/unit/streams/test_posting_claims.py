@@ -81,6 +81,7 @@ def document(number: int, names: dict[str, str]) -> ErpObject:
         "amount": Decimal("125.00"),
         "currency": "USD",
         "created": "2026-11-29T12:00:00Z",
+        "customer_number": COMMAND.abas_customer_id,
     }
     head = {names[role]: ErpField(value=value, text=None) for role, value in values.items()}
     return ErpObject(id=values["id"], number=values["number"], table="900:2", head=head)

@@ -43,6 +43,16 @@ def test_a_failure_says_since_when_why_and_until_when(tmp_path: Path) -> None:
     assert only(tmp_path).reads
 
 
+def test_what_the_other_side_refuses_to_show_stays_visible_though_the_poll_went_well(tmp_path: Path) -> None:
+    file = SourceFile(tmp_path, "paytrace", ("paytrace",))
+    file.succeeded("paytrace", ("ACH is not read: path/merchant_id is unknown",))
+    status = only(tmp_path)
+    assert status.reads
+    assert status.not_read == ("ACH is not read: path/merchant_id is unknown",)
+    file.succeeded("paytrace")
+    assert only(tmp_path).not_read == ()
+
+
 def test_rows_that_cannot_be_read_are_no_side_that_is_away(tmp_path: Path) -> None:
     file = SourceFile(tmp_path, "abas", ("abas",))
     file.failed("abas", Unreadable("1 records of abas can't be read"), pause_s=10.0)

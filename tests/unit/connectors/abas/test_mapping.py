@@ -25,6 +25,7 @@ from connectors.abas.mapping import (
 from connectors.abas.profile import load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject, parse_object
+from schemas.codec import Codec
 from schemas.money import from_major
 from schemas.references import invoice_token
 
@@ -192,3 +193,9 @@ def test_the_raw_twin_is_the_same_for_every_dialect() -> None:
     simple = parse_object({"head": {"a": Decimal("1.5"), "b": "x"}})
     assert to_raw(map_form) == to_raw(simple)
     assert json.loads(to_raw(simple)) == {"a": "1.5", "b": "x"}
+
+
+@pytest.mark.parametrize("odd", ["\x7f", "\x85", "\x00", "\ud800", "\x1b[2J"])
+def test_a_control_character_in_a_field_that_nobody_reads_holds_no_item_back(odd: str) -> None:
+    record = read(replace(erp_item(), head={**erp_item().head, "comment": ErpField(value=f"a{odd}b", text=None)}))
+    assert Codec().decode(Codec().encode(record)) == record

@@ -432,6 +432,7 @@ DOCUMENT = {
         "amount": 125,
         "curr^swd": "USD",
         "erfass": "2026-11-20T10:00:00Z",
+        "customer^idno": "70001",
     },
 }
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.paytrace import wire
-from connectors.paytrace.answers import read_v1_answer, read_v1_body, read_v1_rows, read_v3_body
+from connectors.paytrace.answers import read_v1_answer, read_v1_body, read_v1_rows, read_v3_body, read_v3_rows
 from connectors.paytrace.calls import Call, Reply
 from connectors.paytrace.errors import (
     LoginRejected,
@@ -152,6 +152,37 @@ def test_an_empty_export_comes_in_three_ways(text: str) -> None:
 def test_an_export_of_another_shape_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableAnswer):
         read_v1_rows(READ, reply(text), ("transactions",))
+
+
+WRONG_SETTINGS = (
+    '"success":true,"response_code":1,"status_message":"No merchant account found"',
+    '"success":false',
+    '"success":"false","status_message":""',
+    '"response_code":102,"status_message":"Your request was not processed."',
+    '"status":"error"',
+    '"status":"failure"',
+    '"message":"Integrator is not enabled"',
+    '"errors":[{"detail":"merchant"}]',
+    '"detail":"Not authenticated"',
+)
+
+
+@pytest.mark.parametrize("beside", WRONG_SETTINGS)
+@pytest.mark.parametrize("empty", ['"transactions":[]', '"data":[]', '"data":{}', '"data":null', '"data":{"items":[]}'])
+def test_an_empty_list_beside_words_of_failure_is_no_day_without_money(beside: str, empty: str) -> None:
+    answer = reply("{" + beside + "," + empty + "}")
+    readers = [partial(read_v1_rows, READ, answer, ("transactions",))] if "transactions" in empty else []
+    readers.append(partial(read_v3_rows, READ, answer, ("transactions", "items")))
+    for read in readers:
+        assert isinstance(_failure(read), SaldoError)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ['"status":"success"', '"success":true', '"message":"No transactions were found."', '"response_code":1', '"x":1'],
+)
+def test_an_empty_list_beside_words_of_success_is_a_day_without_money(beside: str) -> None:
+    assert read_v3_rows(READ, reply("{" + beside + ',"data":[]}'), ("transactions",)) == []
 
 
 def test_a_strange_answer_to_a_sale_leaves_its_outcome_unknown() -> None:

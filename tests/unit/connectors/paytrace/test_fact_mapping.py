@@ -348,6 +348,12 @@ def test_a_schedule_that_cannot_be_read_names_the_field(changes: dict[str, Any],
     assert caught.value.field_name == field_name
 
 
+@pytest.mark.parametrize("odd", ["\x7f", "\x85", "\x00", "\x1b[2J"])
+def test_a_control_character_in_a_field_that_only_raw_keeps_holds_no_fact_back(odd: str) -> None:
+    record = schedule(next=odd)
+    assert Codec().decode(Codec().encode(record)) == record
+
+
 cell = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=40), st.just(CARD_NUMBER), st.lists(st.integers())
 )

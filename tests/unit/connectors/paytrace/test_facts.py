@@ -101,7 +101,11 @@ async def test_a_batch_whose_list_is_refused_is_told_without_comparison(reason: 
 async def test_what_the_account_may_not_read_is_said_and_the_rest_is_told(
     what: str, reason: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = await subjects(ScriptedClient(**{what: reason}))
+    source = facts(ScriptedClient(**{what: reason}))
+    told = [subject async for subject, _ in source.poll(DAY, DAY)]
+    (left_out,) = source.not_read
+    assert what in left_out
+    assert str(reason) in left_out
     assert {subject.partition("/")[0] for subject in told} == {"batch", "customer", "recurrence"} - {
         {"batches": "batch", "customers": "customer", "recurrences": "recurrence"}[what]
     }

@@ -47,6 +47,8 @@ def read(code: str, message: str, *, kind: str = "SALE", approval: str = "TAS1",
     ("code", "message"),
     [
         *oddities.CARD_STATUSES,
+        ("", "Settled on 31/31/2026"),
+        ("", "Settled 1/1/0000"),
         ("Suspended", ""),
         ("", "Suspended"),
         ("Not yet settled", "Not yet settled"),
