@@ -26,7 +26,7 @@ class TableDigest:
 # will find. The row is hashed as text, so that NULL and the empty string differ.
 _DIGEST = """
 SELECT count(), hex(sum(hash)), hex(groupBitXor(hash))
-FROM (SELECT sipHash64(formatRow('JSONCompactEachRow', *)) AS hash FROM {table:Identifier} FINAL)
+FROM (SELECT sipHash64(toJSONString(tuple(*))) AS hash FROM {table:Identifier} FINAL)
 """
 
 

@@ -29,8 +29,9 @@ from schemas.sensitive import mask_sensitive
 LARGEST_AMOUNT = 10**15
 # PayTrace began in 2004 and open items move into an ERP with a few years of history; 2100 leaves room for each card
 # expiry and each due date that is meant. ClickHouse holds dates up to 2149 and instants up to 2299.
-FIRST_DAY = date(2000, 1, 1)
-LAST_DAY = date(2099, 12, 31)
+# The first and the last of these instants fall on the day before or after in some zone.
+FIRST_DAY = date(1999, 12, 31)
+LAST_DAY = date(2100, 1, 1)
 FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 END_OF_INSTANTS = datetime(2100, 1, 1, tzinfo=UTC)
 # The one value outside these bounds: an instant that the source gives and nobody can read. The raw text says more.

@@ -38,6 +38,7 @@ VALUES = {
     "paytrace_transaction_id": "395970002",
     "id": "395970002",
     "number": "RE-100451",
+    "abas_customer_id": "70001",
     "day": "2026-11-20",
 }
 CODEC = Codec()

@@ -113,7 +113,7 @@ def _wrong(record: Any) -> Iterator[str]:
                 case datetime():
                     wrong = not (2000 <= item.year < 2100 or item == UNKNOWN_INSTANT)
                 case date():
-                    wrong = not (2000 <= item.year < 2100 or item in plausibility.UNKNOWN_DAYS)
+                    wrong = not (date(1999, 12, 31) <= item <= date(2100, 1, 1) or item in plausibility.UNKNOWN_DAYS)
                 case int() if field.name.endswith("_minor"):
                     wrong = abs(item) > 10**15
                 case str():
