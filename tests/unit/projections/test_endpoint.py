@@ -140,7 +140,8 @@ def test_without_the_token_nothing_is_shown(address: dict[str, str]) -> None:
 def test_every_cell_names_its_column_for_windows_that_are_narrower_than_the_table(browser: httpx2.Client) -> None:
     page = browser.get("/console/reports/waiting_money").text
     headings = re.findall(r"<th[^>]*>([^<]+)</th>", page)
-    assert '<table class="many">' in page and "amount" in headings
+    assert '<table class="many">' in page
+    assert "amount" in headings
     first_row = page.split("<tbody>")[1].split("</tr>")[0]
     assert re.findall(r'<td data-heading="([^"]+)"', first_row) == headings
 
