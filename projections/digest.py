@@ -23,7 +23,8 @@ class TableDigest:
 
 
 # Sum and xor of a 64-bit row hash: each alone has blind spots (equal pairs cancel in xor), together none that chance
-# will find. The row is hashed as text, so that NULL and the empty string differ.
+# will find. The row is hashed as text, so that NULL and the empty string differ. Only functions of sql_functions.txt:
+# the store reads this statement as it reads anybody's.
 _DIGEST = """
 SELECT count(), hex(sum(hash)), hex(groupBitXor(hash))
 FROM (SELECT sipHash64(toJSONString(tuple(*))) AS hash FROM {table:Identifier} FINAL)

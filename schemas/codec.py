@@ -319,6 +319,8 @@ def _from_jsonable(hint: Any, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
         return {str(key): _from_jsonable(get_args(hint)[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, StrEnum) and value not in [member.value for member in hint]:
+        raise ValueError(f"{str(value)[:40]!r} is none of {', '.join(hint)}")
     return _SCALARS.get(hint, hint)(value)
 
 

@@ -99,7 +99,7 @@ class Faults:
                 self._rules.pop(name, None)
             else:
                 try:
-                    self._rules[name] = _read_rule(value)
+                    self._rules[name] = _read_rule(name, value)
                 except (ValueError, TypeError) as error:
                     raise ValueError(f"{name}: {error}") from error
 
@@ -143,7 +143,7 @@ class Faults:
         return number if number * 7919 % 1000 < rule.share * 1000 else None
 
 
-def _read_rule(value: object) -> Rule:
+def _read_rule(name: str, value: object) -> Rule:
     if value is True:
         return Rule()
     if isinstance(value, int | float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -134,6 +135,15 @@ def test_without_the_token_nothing_is_shown(address: dict[str, str]) -> None:
         wrong = {"authorization": "Bearer wrong"}
         assert stranger.post("/sql", json={"sql": "SELECT 1"}, headers=wrong).status_code == 401
         assert stranger.get("/health").status_code == 200
+
+
+def test_every_cell_names_its_column_for_windows_that_are_narrower_than_the_table(browser: httpx2.Client) -> None:
+    page = browser.get("/console/reports/waiting_money").text
+    headings = re.findall(r"<th[^>]*>([^<]+)</th>", page)
+    assert '<table class="many">' in page
+    assert "amount" in headings
+    first_row = page.split("<tbody>")[1].split("</tr>")[0]
+    assert re.findall(r'<td data-heading="([^"]+)"', first_row) == headings
 
 
 def test_the_console_s_token_asks_no_sql_and_the_other_way_round(address: dict[str, str]) -> None:

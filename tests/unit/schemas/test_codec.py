@@ -249,7 +249,7 @@ SAMPLE = example(catalog.latest("TransactionObserved"))
         ("TransactionObserved", {"amount_minor": True}, "expected int, got bool"),
         ("TransactionObserved", {"amount_minor": 1.0}, "expected int, got float"),
         ("TransactionObserved", {"currency": None}, "expected str, got NoneType"),
-        ("TransactionObserved", {"kind": "CASH"}, "kind cannot be read: 'CASH'"),
+        ("TransactionObserved", {"kind": "CASH"}, "kind cannot be read: 'CASH' is none of UNKNOWN, "),
         ("TransactionObserved", {"created_at": "2026-11-24T00:00:00"}, "needs a zone"),
         ("TransactionObserved", {"created_at": "yesterday"}, "created_at cannot be read"),
         ("TransactionObserved", {"created_at": None}, "created_at cannot be read"),
