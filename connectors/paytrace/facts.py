@@ -90,7 +90,7 @@ class PayTraceFacts:
         for what, reader in (
             ("settlement batches are", self._batches(since - margin, until + margin, unreadable)),
             ("vault customers are", self._customers(vault, unreadable)),
-            ("recurring schedules are", self._recurrences(vault, unreadable)),
+            ("recurrences are", self._recurrences(vault, unreadable)),
         ):
             async for sighting in self._what_may_be_read(what, reader):
                 yield sighting
