@@ -1,5 +1,6 @@
 -- What was decided about this payment, document, invoice or open item, on what evidence and by whom?
--- One row for each step, in the order of the journal; the facts of disputes about it stand behind, under `dispute ID`. `agrees` and `differs` are the evidence, `runner_up` the next best
+-- One row for each step, in the order of the journal; the facts of disputes about it stand behind, under `dispute ID`.
+-- `agrees` and `differs` are the evidence, `runner_up` the next best
 -- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
 -- `value_on` is the value date that was asked of abas.
 -- parameter id String: payment (transaction id), posting reference, invoice number, open item id or dispute id
@@ -117,4 +118,9 @@ FROM
     UNION ALL
     SELECT * FROM disputes
 )
-ORDER BY startsWith(posting_reference, 'dispute '), source_partition, source_offset
+ORDER BY
+    startsWith(posting_reference, 'dispute '),
+    -- What came before the money had a customer stands in other journals.
+    what NOT IN ('PaymentStatusUnrecognized', 'PaymentStatusRecognized', 'PaymentAwaitsReference', 'PaymentIdentified'),
+    source_partition,
+    source_offset
