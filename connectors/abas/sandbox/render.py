@@ -10,7 +10,11 @@ from urllib.parse import quote
 from connectors.abas.sandbox.selection import Path, follow
 from connectors.abas.sandbox.store import Record, Store, Stored
 from connectors.abas.sandbox.tables import TABLES, Column, Kind
-from connectors.abas.wire import JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT
+
+# The media types of the reference: "Three JSON dialects".
+JSON_DIALECT = "application/json"
+OBJECTS_DIALECT = "application/abas.objects+json"
+SIMPLE_DIALECT = "application/abas.objects.simple+json"
 
 _YES_NO = {"en": ("Yes", "No"), "de": ("Ja", "Nein")}
 PROTOCOL_VERSION = "50.0.0"
