@@ -4,8 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SALDO := $(VENV)/bin/saldo
 STAMP := $(VENV)/.installed
-# Files of tests run side by side, in their order, each worker with a broker of its own: most of a test is waiting.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# Files of unit tests run side by side, on two cores. Those with brokers and sandboxes run by themselves: they wait for
+# seconds that a busy machine does not keep.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the verbs
@@ -54,7 +55,8 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 
 .PHONY: test
 test: setup ## every test, on real parts, the short kill test included; the slowest ten are listed
-	$(VENV)/bin/pytest $(SIDE_BY_SIDE) --durations=10
+	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(SIDE_BY_SIDE) --durations=10
+	$(VENV)/bin/pytest tests/contract tests/integration --durations=10
 
 .PHONY: contract
 contract: setup ## the contract suites against the sandboxes (-m live: against the live systems)
