@@ -96,7 +96,11 @@ def nothing_of(call: Call, body: JsonObject, rows: str) -> list[JsonObject]:
     harmful = {
         name: text for name, text in said.items() if not says_exported(text) and not says_nothing_found(text, rows)
     }
-    if harmful:
+    # A code of its own for an export that worked (155) counts more than its wording, which varies; code 1 says nothing.
+    worked = any(
+        read_response_code(part.get("response_code")) is Meaning.DONE and _says_success(part) for part in parts
+    )
+    if harmful and not worked:
         raise _unreadable(call, f"an empty list, and it says {'; '.join(harmful.values())[:100]!r}")
     if any(part.get("errors") for part in parts):
         raise _unreadable(call, "an empty list, beside errors")
