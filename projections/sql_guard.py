@@ -125,12 +125,12 @@ def _tree(lines: Sequence[str]) -> _Node:
 def _check_statement(root: _Node, database: str) -> None:
     if root.kind != "SelectWithUnionQuery":
         raise _refused(f"a statement of kind {root.kind or 'unknown'}", "write one SELECT")
-    # Behind the SELECTs stands the format that the client asks for; INTO OUTFILE and a format of the statement's own
-    # would stand there too.
+    # Behind the SELECTs stands the format that the client asks for, unless it asks for it beside the statement, as over
+    # HTTP; INTO OUTFILE and a format of the statement's own would stand there too.
     kinds = [child.kind for child in root.children]
-    if kinds != ["ExpressionList", "Identifier"]:
+    if kinds not in (["ExpressionList"], ["ExpressionList", "Identifier"]):
         raise _refused("INTO OUTFILE or SETTINGS", "leave it out")
-    if root.children[1].rest != "Native":
+    if len(kinds) > 1 and root.children[1].rest != "Native":
         raise QueryRefused("leave FORMAT out of the statement; ask for it beside it (--format)", code="FORMAT")
     _check(root.children[0], database, in_from=False)
 

@@ -118,7 +118,16 @@ def _parts(message: Message) -> Iterator[tuple[str, Any]]:
 
 
 def _readable(field: Any) -> Any:
-    """Instants are clock readings and no texts; everything else as it is."""
+    """Instants are clock readings and no texts; a record within a record (a dead letter's) counts by its fields.
+
+    Its bytes as one text would set two ids side by side, and two ids of nine digits have a card's shape now and then.
+    """
+    if isinstance(field, bytes):
+        try:
+            _, _, fields = Codec().decode_fields(field)
+        except Unreadable:
+            return field
+        return {name: _readable(inner) for name, inner in fields.items()}
     return field.isoformat() if hasattr(field, "isoformat") else field
 
 
