@@ -75,10 +75,6 @@ golden: setup ## record the golden scenarios again; whoever changed a rule reads
 kill-test: setup ## the long kill test: SEED=n SECONDS=s
 	$(PY) -m tests.kill.run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
-.PHONY: first-migration
-first-migration: setup ## write projections/migrations/0001_tables from the table.sql files
-	$(PY) -m projections.first_migration
-
 .PHONY: topics
 topics: setup ## what separates the cluster from the catalogue
 	@$(SALDO) topics diff

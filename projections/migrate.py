@@ -1,9 +1,10 @@
 """Brings a store's tables to today's shape, one numbered migration after the other, each exactly once.
 
 A migration is a folder `NNNN_name` with `notes.md` (why), `up.sql` (statements, each ended by a line with `;`) and
-`check.sql` (a query that must not fail afterwards). What was applied is recorded with the digest of its up.sql, so a
-file that was edited after the fact is found. A migration that stopped halfway is not recorded: write each statement so
-that it can run again.
+`check.sql` (a query that must not fail afterwards). As long as no installation exists, the first one has neither: it
+makes every table as its table.sql states it, so that a table is stated once. What was applied is recorded with the
+digest of its statements, so a file that was edited after the fact is found. A migration that stopped halfway is not
+recorded: write each statement so that it can run again.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from projections import tables
 from projections.client import Store
 from projections.errors import MigrationBroken, QueryRefused
 
 ROOT = Path(__file__).parent / "migrations"
+FIRST = "0001_tables"
 _FOLDER = re.compile(r"^(\d{4})_[a-z0-9_]+$")
 _END_OF_STATEMENT = re.compile(r"^;[ \t]*$", re.MULTILINE)
 
@@ -71,7 +74,7 @@ def migrate(store: Store, root: Path = ROOT) -> tuple[str, ...]:
         if migration.name in applied:
             if applied[migration.name] != migration.up_sha256:
                 raise MigrationBroken(
-                    f"{migration.name}/up.sql changed after it was applied: write a new migration, "
+                    f"{migration.name} changed after it was applied: write a new migration, "
                     "or throw the projection away and build it again from the topics"
                 )
             continue
@@ -91,13 +94,29 @@ def _apply(store: Store, migration: Migration) -> None:
 
 
 def _read(folder: Path) -> Migration:
+    if folder.name == FIRST and not (folder / "up.sql").exists():
+        statements = tuple(tables.ddl(name).strip() for name in tables.relations())
+        return Migration(folder.name, statements, _every_table_is_there(), _digest("\n;\n".join(statements)))
     up = (folder / "up.sql").read_text("utf-8")
     return Migration(
         name=folder.name,
         statements=tuple(part.strip() for part in _END_OF_STATEMENT.split(up) if part.strip()),
         check=(folder / "check.sql").read_text("utf-8"),
-        up_sha256=hashlib.sha256(up.encode()).hexdigest(),
+        up_sha256=_digest(up),
     )
+
+
+def _every_table_is_there() -> str:
+    count = len(tables.relations())
+    return f"""
+        SELECT throwIf(count() != {count}, 'expected {count} tables and views')
+        FROM system.tables
+        WHERE database = currentDatabase() AND name != 'saldo_migrations'
+    """  # noqa: S608 -- a number of our own
+
+
+def _digest(up: str) -> str:
+    return hashlib.sha256(up.encode()).hexdigest()
 
 
 def _text(value: bytes | str) -> str:

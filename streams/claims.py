@@ -14,15 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaException
-
-from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import Envelope, content_event_id
-from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.failures import Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed
+from streams.claim_topic import ClaimTopic
 from streams.tasks.ports import Log
-from streams.tasks.records import Inbound, Outbound, partition_for
 
 TOPIC = "gateway.claims.v1"
 
@@ -42,11 +38,9 @@ class Claims:
 
     def __init__(self, log: Log, codec: Codec, *, claimed_by: str, now: Callable[[], datetime] | None = None) -> None:
         """Name the process as an operator would look for it."""
-        self._log = log
-        self._codec = codec
+        self._topic = ClaimTopic(log, codec, TOPIC, source="saldo/send-to-paytrace")
         self._claimed_by = claimed_by
         self._now = now or (lambda: datetime.now(UTC))
-        self._read_to: dict[int, int] = {}
         self._of: defaultdict[str, list[Claim]] = defaultdict(list)
         self._own: dict[str, int] = {}
         self._used: set[str] = set()
@@ -63,13 +57,14 @@ class Claims:
         """
         async with self._turn:
             reference = call.call_reference
-            try:
-                partition = partition_for(call.subject.encode(), self._log.partition_count(TOPIC))
-                if reference not in self._own:
-                    self._own[reference] = await self._append(call, partition, is_repeatable)
-                await self._read_on(partition)
-            except KafkaException as error:
-                raise Unavailable(f"{TOPIC} can't be read: {error}") from error
+            partition = self._topic.partition_of(call.subject)
+            if reference not in self._own:
+                self._own[reference] = await self._topic.append(partition, self._claim(call, is_repeatable))
+            # Whoever came after us counts too.
+            async for offset, claim in self._topic.read_on(partition):
+                if isinstance(claim, GatewayCallClaimed):
+                    known = Claim(offset, claim.is_repeatable, claim.claimed_by, claim.occurred_at)
+                    self._of[claim.call_reference].append(known)
             claims = self._of[reference]
             if self._own[reference] not in [claim.offset for claim in claims]:
                 raise Unavailable(f"{TOPIC}/{partition} was not read up to our own claim of {reference}")
@@ -90,8 +85,8 @@ class Claims:
             return f"the process that {TOPIC} names"
         return f"{first.claimed_by}, claimed at {first.claimed_at:%Y-%m-%d %H:%M:%S} UTC"
 
-    async def _append(self, call: CarryOutGatewayCall, partition: int, is_repeatable: bool) -> int:
-        claim = GatewayCallClaimed(
+    def _claim(self, call: CarryOutGatewayCall, is_repeatable: bool) -> GatewayCallClaimed:
+        return GatewayCallClaimed(
             wish_id=call.wish_id,
             call_reference=call.call_reference,
             subject=call.subject,
@@ -102,34 +97,3 @@ class Claims:
             claimed_by=self._claimed_by,
             occurred_at=self._now(),
         )
-        name, value = type(claim).__name__, self._codec.encode(claim)
-        envelope = Envelope(
-            event_id=content_event_id(name, value), type=name, source="saldo/send-to-paytrace", time=claim.occurred_at
-        )
-        key = catalog.topic(TOPIC).key_of(claim)
-        (offset,) = await self._log.append(
-            [Outbound(topic=TOPIC, partition=partition, key=key, value=value, headers=envelope.to_headers())]
-        )
-        return offset
-
-    async def _read_on(self, partition: int) -> None:
-        """Read what was claimed since the last time, to the end: whoever came after us counts too."""
-        start, end = await self._log.watermarks(TOPIC, partition)
-        async for batch in self._log.read(TOPIC, partition, self._read_to.get(partition, start), end):
-            for record in batch:
-                self._note(record)
-                # As far as was read and not as far as was asked for, so that no claim is ever stepped over.
-                self._read_to[partition] = record.offset + 1
-
-    def _note(self, record: Inbound) -> None:
-        try:
-            claim = self._codec.decode_as_told(record.value)  # a claim counts whatever it says of the call
-        except Unreadable as error:
-            where = f"{record.topic}/{record.partition}/{record.offset}"
-            raise ContractBroken(
-                f"{where} is no claim that this version can read, so nothing is sent: {error}"
-            ) from error
-        if isinstance(claim, GatewayCallClaimed):
-            self._of[claim.call_reference].append(
-                Claim(record.offset, claim.is_repeatable, claim.claimed_by, claim.occurred_at)
-            )

@@ -10,14 +10,6 @@ import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable, Unreadable
-from schemas.records.erp import (
-    PostCashReceipt,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
-    ReverseCashReceipt,
-    ReverseWriteOff,
-)
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
 from streams.ports import ErpCommand, ErpOutcome, Ledger
@@ -71,18 +63,9 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Pro
 
 
 def _command(record: Any) -> ErpCommand:
-    match record:
-        case (
-            PostCashReceipt()
-            | PostOnAccountReceipt()
-            | PostOnAccountRefund()
-            | ReverseCashReceipt()
-            | PostWriteOff()
-            | ReverseWriteOff()
-        ):
-            return record
-        case _:
-            raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
+    if isinstance(record, ErpCommand):
+        return record
+    raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
 
 
 def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[Any, ...]]]:

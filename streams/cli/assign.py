@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -52,7 +51,7 @@ def assign_customer(
     _must_be_known(customer, unknown_customer)
     transaction, movements, holders = _found(payment)
     token = _payer_token(payment, movements) if remember else None
-    told = _told(by, why)
+    told = operators.attributed(by, why)
     others = [holder for holder in holders if holder != customer]
     if others:
         for holder in others:
@@ -110,7 +109,7 @@ def forget_customer(
     """
     from schemas.records.identification import ForgetReference
 
-    command = ForgetReference(**_told(by, why), token=_reference(reference))
+    command = ForgetReference(**operators.attributed(by, why), token=_reference(reference))
     _ask(IDENTIFICATION, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -131,7 +130,7 @@ def match_refund(
 
     row = _reversal(refund)
     command = MatchRefund(
-        **_told(by, why),
+        **operators.attributed(by, why),
         abas_customer_id=row["abas_customer_id"],
         posting_reference=row["posting_reference"],
         payment_id=payment,
@@ -152,7 +151,9 @@ def refund_on_account(
 
     row = _reversal(refund)
     command = PutRefundOnAccount(
-        **_told(by, why), abas_customer_id=row["abas_customer_id"], posting_reference=row["posting_reference"]
+        **operators.attributed(by, why),
+        abas_customer_id=row["abas_customer_id"],
+        posting_reference=row["posting_reference"],
     )
     _ask(RECEIVABLES, command, wait_s, bootstrap_servers, schema_registry_url)
 
@@ -174,7 +175,9 @@ def hand_to_finance(
 
     row = _reversal(reversal)
     command = HandToFinance(
-        **_told(by, why), abas_customer_id=row["abas_customer_id"], posting_reference=row["posting_reference"]
+        **operators.attributed(by, why),
+        abas_customer_id=row["abas_customer_id"],
+        posting_reference=row["posting_reference"],
     )
     _ask(RECEIVABLES, command, wait_s, bootstrap_servers, schema_registry_url)
 
@@ -266,15 +269,6 @@ def _reference(text: str) -> str:
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
-def _told(by: str | None, why: str) -> dict[str, Any]:
-    return {
-        "command_id": uuid.uuid4().hex,
-        "decided_by": operators.person(by),
-        "reason": why,
-        "occurred_at": datetime.now(UTC),
-    }
-
-
 def _remember(
     token: str,
     customer: str,
@@ -286,23 +280,14 @@ def _remember(
 ) -> None:
     from schemas.records.identification import RememberReference
 
-    command = RememberReference(**_told(by, why), token=token, abas_customer_id=customer)
+    command = RememberReference(**operators.attributed(by, why), token=token, abas_customer_id=customer)
     _ask(IDENTIFICATION, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
 def _ask(
     inbox: str, command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None
 ) -> None:
-    from schemas.records.receivables import DecisionRefused
-
-    decision, *events = operators.ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url).events
-    if isinstance(decision, DecisionRefused):
-        raise operators.refuse(decision.refused_because)
-    typer.echo(f"done, by {decision.decided_by}: {decision.reason}")
-    for event in events:
-        line = _said(event)
-        if line:
-            typer.echo(f"    {line}")
+    operators.decide(inbox, command, _said, wait_s, bootstrap_servers, schema_registry_url)
 
 
 def _said(event: Any) -> str:

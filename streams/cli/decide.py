@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -400,13 +399,7 @@ def _minor(amount: str, currency: str) -> int:
 
 
 def _told(by: str | None, why: str, customer: str) -> dict[str, Any]:
-    return {
-        "command_id": uuid.uuid4().hex,
-        "abas_customer_id": customer,
-        "decided_by": operators.person(by),
-        "reason": why,
-        "occurred_at": datetime.now(UTC),
-    }
+    return {**operators.attributed(by, why), "abas_customer_id": customer}
 
 
 def _business_day(instant: datetime) -> date:
@@ -418,16 +411,7 @@ def _business_day(instant: datetime) -> date:
 
 
 def _ask(command: Command, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
-    from schemas.records.receivables import DecisionRefused
-
-    decision, *events = operators.ask(INBOX, command, wait_s, bootstrap_servers, schema_registry_url).events
-    if isinstance(decision, DecisionRefused):
-        raise operators.refuse(decision.refused_because)
-    typer.echo(f"done, by {decision.decided_by}: {decision.reason}")
-    for event in events:
-        line = _said(event)
-        if line:
-            typer.echo(f"    {line}")
+    operators.decide(INBOX, command, _said, wait_s, bootstrap_servers, schema_registry_url)
 
 
 def _said(event: Any) -> str:

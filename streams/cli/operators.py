@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -91,6 +93,41 @@ def ask(
     for event in answer.events:
         typer.echo(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
     raise typer.Exit(UNANSWERED if wait_s else 0)
+
+
+def attributed(by: str | None, why: str) -> dict[str, Any]:
+    """The fields of a new decision that say who, when and why.
+
+    Raises: CannotRun when nobody is named.
+    """
+    return {
+        "command_id": uuid.uuid4().hex,
+        "decided_by": person(by),
+        "reason": why,
+        "occurred_at": datetime.now(UTC),
+    }
+
+
+def decide(
+    inbox: str,
+    command: Any,
+    in_words: Callable[[Any], str],
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
+) -> None:
+    """Write a decision and show what follows from it, each event in words; those without words are only bookkeeping.
+
+    Raises: typer.Exit with REFUSED when something stands against it, and as ask.
+    """
+    from schemas.records.receivables import DecisionRefused
+
+    decision, *events = ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url).events
+    if isinstance(decision, DecisionRefused):
+        raise refuse(decision.refused_because)
+    typer.echo(f"done, by {decision.decided_by}: {decision.reason}")
+    for line in filter(None, map(in_words, events)):
+        typer.echo(f"    {line}")
 
 
 def refuse(why_not: str) -> typer.Exit:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import yaml
 
@@ -26,8 +26,6 @@ from schemas.money import Money
 from schemas.records.receivables import (
     ConfirmMatch,
     Decision,
-    DecisionRefused,
-    DecisionTaken,
     EntryUnmatched,
     MatchSuggested,
     PostAgain,
@@ -42,6 +40,7 @@ from schemas.records.receivables import (
 )
 from streams.domain.allocation import applied, divided_by_hand, put_on_account, requested
 from streams.domain.availability import available_minor, holders_of
+from streams.domain.decided import decided
 from streams.domain.entries import Event
 from streams.domain.entry import Entry, EntryStatus, State
 from streams.domain.evidence import evidence
@@ -103,19 +102,15 @@ def decide_command(state: State, command: Command) -> tuple[Event, ...]:
     answer = Answer(_named_reference(command), _named_items(command), refused=missing)
     if not missing:
         answer = _answer(state, command)
-    told: dict[str, Any] = {
-        "command_id": command.command_id,
-        "abas_customer_id": command.abas_customer_id,
-        "decision": _DECISIONS[type(command)],
-        "posting_reference": answer.posting_reference,
-        "abas_open_item_ids": answer.items,
-        "decided_by": command.decided_by,
-        "reason": command.reason,
-        "occurred_at": command.occurred_at,
-    }
-    if answer.refused:
-        return (DecisionRefused(**told, refused_because=answer.refused),)
-    return (DecisionTaken(**told), *answer.events)
+    return decided(
+        command,
+        _DECISIONS[type(command)],
+        customer=command.abas_customer_id,
+        reference=answer.posting_reference,
+        items=answer.items,
+        events=answer.events,
+        refused=answer.refused,
+    )
 
 
 def _answer(state: State, command: Command) -> Answer:

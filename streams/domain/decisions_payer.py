@@ -5,14 +5,12 @@ Like every decision (decisions.py): one event with who, when and why, also for a
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from schemas.attribution import why_not_attributed
 from schemas.money import Money
 from schemas.records.receivables import (
     Decision,
-    DecisionRefused,
-    DecisionTaken,
     EntryHandedOver,
     HandToFinance,
     MatchRefund,
@@ -22,6 +20,7 @@ from schemas.records.receivables import (
     RefundMatched,
 )
 from streams.domain.allocation import put_on_account
+from streams.domain.decided import decided
 from streams.domain.entries import Event
 from streams.domain.entry import Entry, EntryKind, EntryStatus, State
 from streams.domain.families import remaining_minor, unclaimed_minor
@@ -49,19 +48,14 @@ def decide_payer_command(state: State, command: Command) -> tuple[Event, ...]:
     reference = (
         f"PT{command.paytrace_transaction_id}" if isinstance(command, ReassignPayment) else command.posting_reference
     )
-    told: dict[str, Any] = {
-        "command_id": command.command_id,
-        "abas_customer_id": command.abas_customer_id,
-        "decision": _DECISIONS[type(command)],
-        "posting_reference": reference,
-        "abas_open_item_ids": (),
-        "decided_by": command.decided_by,
-        "reason": command.reason,
-        "occurred_at": command.occurred_at,
-    }
-    if refused:
-        return (DecisionRefused(**told, refused_because=refused),)
-    return (DecisionTaken(**told), *events)
+    return decided(
+        command,
+        _DECISIONS[type(command)],
+        customer=command.abas_customer_id,
+        reference=reference,
+        events=events,
+        refused=refused,
+    )
 
 
 def _answer(state: State, command: Command) -> tuple[tuple[Event, ...], str]:

@@ -18,8 +18,9 @@ from schemas.records.identification import (
     ReferenceAsked,
     WaitingReason,
 )
-from schemas.records.receivables import Decision, DecisionRefused, DecisionTaken
+from schemas.records.receivables import Decision
 from schemas.references import NO_REFERENCE, payment_token
+from streams.domain.decided import decided
 from streams.domain.payer_state import Event, Payment, PaymentEvent
 
 _MOVEMENT_FIELDS = (
@@ -84,32 +85,29 @@ def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...
 
     Ensures: money that has a customer is not moved here; the receivables of that customer do that.
     """
-    told: dict[str, Any] = {
-        "command_id": command.command_id,
-        "abas_customer_id": command.abas_customer_id,
-        "decision": Decision.ASSIGN_CUSTOMER,
-        "posting_reference": f"PT{command.paytrace_transaction_id}",
-        "abas_open_item_ids": (),
-        "decided_by": command.decided_by,
-        "reason": command.reason,
-        "occurred_at": command.occurred_at,
-    }
-    name, known = command.paytrace_transaction_id, payment.abas_customer_id
-    refused = why_not_attributed(command.decided_by, command.reason)
-    if refused:
-        pass
-    elif command.payment_token != payment_token(name):
-        refused = f"{command.payment_token} is not the token of payment {name}"
-    elif not payment.movement_ids:
-        refused = f"no money of payment {name} is known here"
-    elif known is not None and known != command.abas_customer_id:
-        refused = f"payment {name} has customer {known}; its receivables move it (ReassignPayment)"
-    elif known is not None and not payment.is_contested:
-        refused = f"payment {name} has customer {known} already"
-    if refused:
-        return (DecisionRefused(**told, refused_because=refused),)
     by = command.payment_token
-    return (DecisionTaken(**told), *(_identified(one, command.abas_customer_id, by) for one in payment.waiting))
+    return decided(
+        command,
+        Decision.ASSIGN_CUSTOMER,
+        customer=command.abas_customer_id,
+        reference=f"PT{command.paytrace_transaction_id}",
+        events=tuple(_identified(one, command.abas_customer_id, by) for one in payment.waiting),
+        refused=why_not_attributed(command.decided_by, command.reason) or _against(payment, command),
+    )
+
+
+def _against(payment: Payment, command: AssignCustomer) -> str:
+    """What stands against an assignment; empty if nothing does."""
+    name, known = command.paytrace_transaction_id, payment.abas_customer_id
+    if command.payment_token != payment_token(name):
+        return f"{command.payment_token} is not the token of payment {name}"
+    if not payment.movement_ids:
+        return f"no money of payment {name} is known here"
+    if known is not None and known != command.abas_customer_id:
+        return f"payment {name} has customer {known}; its receivables move it (ReassignPayment)"
+    if known is not None and not payment.is_contested:
+        return f"payment {name} has customer {known} already"
+    return ""
 
 
 def evolve(payment: Payment, event: PaymentEvent) -> Payment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from schemas.attribution import why_not_attributed
 from schemas.failures import Unreadable
@@ -21,8 +20,9 @@ from schemas.records.identification import (
     ReferenceRemembered,
     RememberReference,
 )
-from schemas.records.receivables import Decision, DecisionRefused, DecisionTaken
+from schemas.records.receivables import Decision
 from schemas.references import payment_token
+from streams.domain.decided import decided
 from streams.domain.output import IDENTIFICATION_INBOX
 from streams.domain.payer_payment import carried
 from streams.domain.payer_state import Event, Reference, ReferenceEvent
@@ -66,26 +66,26 @@ def on_command(reference: Reference, command: RememberReference | ForgetReferenc
     """Take or drop a person's decision for whom this token stands."""
     remembers = isinstance(command, RememberReference)
     customer = command.abas_customer_id if isinstance(command, RememberReference) else reference.remembered or ""
-    told: dict[str, Any] = {
-        "command_id": command.command_id,
-        "abas_customer_id": customer,
-        "decision": Decision.REMEMBER if remembers else Decision.FORGET,
-        "posting_reference": command.token,
-        "abas_open_item_ids": (),
-        "decided_by": command.decided_by,
-        "reason": command.reason,
-        "occurred_at": command.occurred_at,
-    }
-    missing = why_not_attributed(command.decided_by, command.reason)
-    if missing:
-        return (DecisionRefused(**told, refused_because=missing),)
-    if remembers and customer == reference.remembered:
-        return (DecisionRefused(**told, refused_because=f"{command.token} stands for customer {customer} already"),)
-    if not customer:
-        return (DecisionRefused(**told, refused_because=f"no decision about {command.token} is remembered"),)
-    kept = {name: told[name] for name in ("abas_customer_id", "decided_by", "reason", "occurred_at")}
-    event = (ReferenceRemembered if remembers else ReferenceForgotten)(token=command.token, **kept)
-    return (DecisionTaken(**told), event, *_news(reference, event))
+    refused = why_not_attributed(command.decided_by, command.reason)
+    if not refused and remembers and customer == reference.remembered:
+        refused = f"{command.token} stands for customer {customer} already"
+    if not refused and not customer:
+        refused = f"no decision about {command.token} is remembered"
+    event = (ReferenceRemembered if remembers else ReferenceForgotten)(
+        token=command.token,
+        abas_customer_id=customer,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        occurred_at=command.occurred_at,
+    )
+    return decided(
+        command,
+        Decision.REMEMBER if remembers else Decision.FORGET,
+        customer=customer,
+        reference=command.token,
+        events=(event, *_news(reference, event)),
+        refused=refused,
+    )
 
 
 def evolve(reference: Reference, event: ReferenceEvent) -> Reference:
