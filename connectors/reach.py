@@ -6,6 +6,7 @@ the check off. No text from here holds the user or password of a proxy.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import functools
 import ipaddress
@@ -20,8 +21,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from schemas.failures import ContractBroken
-from schemas.waiting import LONGEST_WAIT_S, MOST_WAIT_S
+from schemas.failures import ContractBroken, Transient
+from schemas.waiting import IN_PLACE_S, LONGEST_WAIT_S, MOST_WAIT_S, Pause
 
 _PROXY_SCHEMES: Final = ("http", "https")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
@@ -179,6 +180,18 @@ class Way:
 
     def _of(self, name: str) -> str:
         return f"SALDO_{self._section}_{name}".upper()
+
+
+async def left_alone(pause: Pause, way: Way, away: type[Transient]) -> None:
+    """Keep a call back for as long as its party asked, of all calls of a client; nothing is sent meanwhile.
+
+    Raises: `away` at once when more is left than a call waits for by itself.
+    """
+    while (running := pause.running()) is not None:
+        ask, left_s = running
+        if left_s > IN_PLACE_S:
+            raise away(way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
+        await asyncio.sleep(left_s)
 
 
 @functools.cache

@@ -38,7 +38,7 @@ from connectors.abas.wire import (
     parse_objects,
     parse_single_value,
 )
-from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way
+from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from schemas.failures import SaldoError, Transient
 from schemas.waiting import IN_PLACE_S, Pause
 
@@ -370,7 +370,7 @@ class AbasClient:
     async def _send_once(
         self, method: str, url: str, *, params: Mapping[str, str] | None, body: Any, wrote: bool
     ) -> Answer:
-        await self._left_alone()
+        await left_alone(self._pause, self._way, AbasUnavailable)
         async with self._slots:
             try:
                 async with (
@@ -405,17 +405,6 @@ class AbasClient:
                 raise AbasUnavailable(str(failure), retry_after_s=ask.granted_s, asked_s=ask.asked_s) from failure
             failure.retry_after_s, failure.asked_s = ask.granted_s, ask.asked_s
             raise
-
-    async def _left_alone(self) -> None:
-        """Keep a call back for as long as abas asked, of all calls of this client; nothing is sent meanwhile.
-
-        Raises: AbasUnavailable at once when more is left than a call waits for by itself.
-        """
-        while (running := self._pause.running()) is not None:
-            ask, left_s = running
-            if left_s > IN_PLACE_S:
-                raise AbasUnavailable(self._way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
-            await asyncio.sleep(left_s)
 
     async def _body_of(self, response: httpx2.Response) -> bytes:
         """Collect the body, up to the bound that keeps a hostile or broken server from filling our memory."""

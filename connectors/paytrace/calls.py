@@ -27,7 +27,7 @@ from connectors.paytrace.errors import (
     UnreadableAnswer,
 )
 from connectors.paytrace.settings import PayTraceSettings
-from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way
+from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from schemas.waiting import IN_PLACE_S, Ask, Pause
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Caller:
         return reply
 
     async def _send_once(self, call: Call) -> Reply:
-        await self._left_alone()
+        await left_alone(self._pause, self._way, PayTraceThrottled)
         async with self._pacer.turn():
             started_s = time.monotonic()
             try:
@@ -132,17 +132,6 @@ class Caller:
                 raise _broken(call, self._way.why(error), sent=not isinstance(error, NEVER_SENT)) from error
             _log(call, started_s, outcome=str(status))
         return self._judge(call, status, headers, body)
-
-    async def _left_alone(self) -> None:
-        """Keep the call back for as long as PayTrace asked, of all calls of this client; nothing is sent meanwhile.
-
-        Raises: PayTraceThrottled at once when more is left than a call waits for by itself.
-        """
-        while (running := self._pause.running()) is not None:
-            ask, left_s = running
-            if left_s > IN_PLACE_S:
-                raise PayTraceThrottled(self._way.says(ask.in_words()), retry_after_s=left_s, asked_s=ask.asked_s)
-            await asyncio.sleep(left_s)
 
     async def _exchange(self, call: Call) -> tuple[int, httpx2.Headers, bytes]:
         content = None if call.json is None else wire.encode(call.json)
