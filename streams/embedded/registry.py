@@ -23,7 +23,7 @@ class EmbeddedRegistry(EmbeddedServer):
     """One schema registry for one data directory; same life as EmbeddedKafka.
 
     with EmbeddedRegistry(Path(".saldo")) as registry:
-        SchemaRegistryClient({"url": registry.url})
+        SchemaRegistryClient({"url": registry.url, "timeout": 5})  # it leaves some questions unanswered
     """
 
     name: ClassVar[str] = "registry"

@@ -30,7 +30,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Embed
 
 def test_a_schema_survives_kill_9_and_a_breaking_change_is_refused(room: tuple[Path, EmbeddedRegistry]) -> None:
     path, registry = room
-    with SchemaRegistryClient({"url": registry.url}) as client:
+    with SchemaRegistryClient({"url": registry.url, "timeout": 5}) as client:
         schema_id = client.register_schema("facts.v1-value", record(("amount_minor", "long")))
         assert client.register_schema("facts.v1-value", record(("amount_minor", "long"))) == schema_id
         assert client.get_compatibility() == "FULL_TRANSITIVE"
@@ -46,7 +46,7 @@ def test_a_schema_survives_kill_9_and_a_breaking_change_is_refused(room: tuple[P
     found = EmbeddedRegistry.running(path)
     assert found is not None
     assert (found.pid, found.address) == (registry.pid, url)
-    with SchemaRegistryClient({"url": registry.url}) as client:
+    with SchemaRegistryClient({"url": registry.url, "timeout": 5}) as client:
         assert client.get_subjects() == ["facts.v1-value"]
         assert json.loads(client.get_schema(schema_id).schema_str or "") == json.loads(
             record(("amount_minor", "long")).schema_str or ""
