@@ -7,7 +7,7 @@ timestamp), so these are frozen here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from schemas.lint.binding import binding_rules, record_modules
 from schemas.lint.examples import example_rules
 from schemas.lint.files import Problem, load
 from schemas.lint.history import history_rules
+from schemas.lint.published import LOCK, published_rules
+from schemas.lint.published import lock as _lock
 from schemas.lint.shape import shape_rules
 from schemas.lint.topics import topic_rules
 
-__all__ = ["Problem", "check"]
+__all__ = ["LOCK", "Problem", "check", "lock"]
 
 
 def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = None) -> tuple[Problem, ...]:
@@ -31,7 +33,17 @@ def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = N
     contract, problems = load(root)
     problems += shape_rules(contract)
     problems += history_rules(contract)
+    problems += published_rules(contract, root)
     problems += example_rules(contract)
     problems += binding_rules(contract, record_modules() if classes is None else classes)
     problems += topic_rules(contract)
     return tuple(sorted(problems))
+
+
+def lock(root: Path = catalog.ROOT, replace: Collection[str] = ()) -> tuple[str, ...]:
+    """Publish what is new, see schemas/lint/published.py; returns the versions whose line in the lock changed.
+
+    Raises: LookupError for a name of replace that nobody knows.
+    """
+    contract, _ = load(root)
+    return _lock(contract, root, replace)

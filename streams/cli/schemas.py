@@ -12,21 +12,21 @@ from streams.cli.connection import REGISTRY_VARIABLE, SchemaRegistryUrl, registr
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `schemas check|publish` below the root."""
+    """Hang `schemas check|lock|publish` below the root."""
     schemas = typer.Typer(help="Record schemas (schemas/avro) and the registry.", no_args_is_help=True)
     schemas.command()(check)
+    schemas.command()(lock)
     schemas.command()(publish)
     app.add_typer(schemas, name="schemas")
 
 
-def check(
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Contract directory with avro/, examples/ and topics/. Default: Saldo's own.", file_okay=False
-        ),
-    ] = None,
-) -> None:
+ContractRoot = Annotated[
+    Path | None,
+    typer.Option(help="Contract directory with avro/, examples/ and topics/. Default: Saldo's own.", file_okay=False),
+]
+
+
+def check(root: ContractRoot = None) -> None:
     """Prove that schemas, examples and topics are in order.
 
     Holds schemas, versions, examples, dataclasses and topics together; exit code 1 when something is wrong.
@@ -40,6 +40,29 @@ def check(
         typer.echo(f"{len(problems)} problems in {len({problem.file for problem in problems})} files", err=True)
         raise typer.Exit(1)
     typer.echo("in order: every rule of schemas/lint holds")
+
+
+def lock(
+    root: ContractRoot = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(help="A published version, as PaymentSettled.v1, to publish anew: only if no topic holds one."),
+    ] = None,
+) -> None:
+    """Publish new versions of records: from now on their files can't be edited in place.
+
+    Writes avro/published.lock, which belongs into the repository.
+    """
+    from schemas import catalog, lint
+    from streams.cli.errors import CannotRun
+
+    try:
+        changed = lint.lock(root or catalog.ROOT, replace or ())
+    except LookupError as error:
+        raise CannotRun(f"--replace: {error.args[0]}") from None
+    for version in changed:
+        typer.echo(version)
+    typer.echo(f"{len(changed)} versions published in {lint.LOCK}")
 
 
 def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from schemas import catalog
-from schemas.lint import Problem, check
+from schemas.lint import Problem, check, lock
 from schemas.lint.binding import record_modules
 
 PAID = "avro/erp/PostCashReceipt.v1.avsc"
@@ -269,6 +269,7 @@ def test_an_optional_field_may_be_added(contract: Copy) -> None:
         add_field(name="note", type=["null", "string"], default=None, doc="Note."),
         example={"note": "x"},
     )
+    lock(contract.root)
     assert versions_only(contract.check()) == []
     assert any("missing ['note']" in problem.what for problem in contract.check()), "the dataclass must follow"
 
@@ -484,3 +485,42 @@ def test_all_findings_come_at_once_in_the_order_of_the_files(contract: Copy) -> 
     problems = contract.check()
     assert [problem.file for problem in problems] == [PAID, SEEN, COMMANDS]
     assert str(problems[0]) == f"{PAID}: field value_on has no doc; state meaning, unit and source"
+
+
+EDITS: Mapping[str, Callable[[Any], Any]] = {
+    "a field more": add_field(name="note", type=["null", "string"], default=None, doc="Note."),
+    "a field less": drop("value_on"),
+    "another name": lambda schema: field(schema, "value_on").update(name="booked_on"),
+    "another type": change_field("amount_minor", type="int"),
+    "another unit": change_field("occurred_at", type={"type": "long", "logicalType": "timestamp-millis"}),
+    "another order": lambda schema: schema["fields"].reverse(),
+    "an alias": change_field("value_on", aliases=["paid_on"]),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_published_version_is_not_edited_in_place(contract: Copy, edit: Callable[[Any], Any]) -> None:
+    contract.json(PAID, edit)
+    (found,) = [problem for problem in contract.check() if "changed after it was published" in problem.what]
+    assert found.file == PAID
+    assert "write v2 beside it" in found.remedy
+    assert lock(contract.root) == (), "locking again hides nothing"
+    assert found in contract.check()
+    assert lock(contract.root, ["PostCashReceipt.v1"]) == ("PostCashReceipt.v1",)
+    assert found not in contract.check()
+
+
+def test_words_may_be_bettered_after_publishing(contract: Copy) -> None:
+    contract.json(PAID, change_field("value_on", doc="The business day of the money."))
+    contract.json(PAID, lambda schema: schema.update(doc="A receipt to post."))
+    assert contract.check() == ()
+
+
+def test_a_version_is_published_before_it_is_in_order_and_never_goes_away(contract: Copy) -> None:
+    file = new_version(contract, add_field(name="note", type=["null", "string"], default=None, doc="Note."))
+    assert Problem(file, "is not locked", "publish it: `saldo schemas lock`") in contract.check()
+    assert lock(contract.root) == ("PostCashReceipt.v2",)
+    (contract.root / file).unlink()
+    assert any("PostCashReceipt.v2 was published and is gone" in problem.what for problem in contract.check())
+    with pytest.raises(LookupError, match=r"PaymentSettled\.v1"):
+        lock(contract.root, ["Nobody.v1"])
