@@ -26,9 +26,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
+from rich.text import Text
 
 from projections.client import SqlReader
 from projections.errors import QueryRefused
+from schemas.foreign_text import for_spreadsheet, for_terminal
 from schemas.money import Money, is_currency
 
 ROOT = Path(__file__).parent / "reports"
@@ -167,18 +169,20 @@ def as_table(answer: Answer, *, title: str | None = None) -> Table:
         right = column.endswith(MINOR) or "Int" in kind or "Float" in kind
         table.add_column(heading.replace("_", " "), justify="right" if right else "left", overflow="fold")
     for record in answer.records:
-        table.add_row(*(_for_people(record, heading, column) for heading, column, _ in shown))
+        table.add_row(*(Text(_for_people(record, heading, column)) for heading, column, _ in shown))
     return table
 
 
 def as_csv(answer: Answer) -> str:
-    """RFC 4180 with a header row."""
+    """RFC 4180 with a header row; no cell is a formula."""
     out = io.StringIO()
     if answer.columns:
         empty = dict.fromkeys(answer.columns)
         writer = csv.DictWriter(out, fieldnames=list(answer.records[0] if answer.records else empty))
         writer.writeheader()
-        writer.writerows({name: _flat(value) for name, value in record.items()} for record in answer.records)
+        writer.writerows(
+            {name: for_spreadsheet(_flat(value)) for name, value in record.items()} for record in answer.records
+        )
     return out.getvalue()
 
 
@@ -234,5 +238,5 @@ def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
         return ""
     if column.endswith(MINOR) and record.get("currency") and record.get(heading) is None:
         return f"{value} minor units"  # of a currency that nobody knows: its digits are not guessed
-    text = str(_flat(value))
+    text = for_terminal(str(_flat(value)))
     return text[:19].replace("T", " ") if re.match(r"^\d{4}-\d\d-\d\dT", text) else text

@@ -206,7 +206,9 @@ class Stack:
         return fields
 
     def processes(self) -> Sequence[ProcessSpec]:
-        """Every process, in the order in which they start."""
+        """Every process, in the order in which they start; their data directory is closed to everybody else."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.chmod(0o700)
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 

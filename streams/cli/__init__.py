@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 
+from streams.terminal import say
+
 # In the order in which `saldo --help` shows them.
 COMMANDS = (
     "demo",
@@ -40,6 +42,8 @@ COMMANDS = (
     "report",
 )
 _DEBUG = "--debug"
+# Commands whose files are for the user and follow his umask; whatever the others write is for Saldo alone.
+_WRITE_FOR_THE_USER = frozenset({"report", "sql", "match", "waiting", "topics", "schemas", "abas", "read"})
 
 
 def build() -> typer.Typer:
@@ -68,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words
+    if arguments is None and words[:1] and words[0] not in _WRITE_FOR_THE_USER:
+        os.umask(0o077)
     if arguments is None and words[:1] == ["sql"]:
         _leave_secrets_behind()
     try:
@@ -78,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from streams.cli.errors import explain
 
         line, exit_code = explain(error)
-        typer.echo(f"saldo: {line}", err=True)
+        first, *more = line.splitlines() or [""]
+        say(f"saldo: {first}", *(f"       {text}" for text in more), err=True)
         sys.exit(exit_code)
 
 
@@ -100,7 +107,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"saldo {version('saldo')}")
+        say(f"saldo {version('saldo')}")
         raise typer.Exit
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.terminal import say
+
 if TYPE_CHECKING:
     from streams.settings import Settings
 
@@ -47,11 +49,11 @@ def probe(
         raise CannotRun(f"{out} is there already, and somebody may have worked on it: name another file")
     profile = asyncio.run(_probe(_settings(), measure))
     if out is None:
-        typer.echo(profile, nl=False)
+        say(*profile.splitlines())
         return
     out.write_text(profile, "utf-8")
     todo = profile.count(": TODO")
-    typer.echo(f"wrote {out}; {todo} names are still TODO" if todo else f"wrote {out}")
+    say(f"wrote {out}; {todo} names are still TODO" if todo else f"wrote {out}")
 
 
 def check(
@@ -66,7 +68,7 @@ def check(
     settings = _settings()
     path = profile or settings.abas.profile_path
     asyncio.run(_check(settings, path))
-    typer.echo(f"{path} fits the abas at {settings.abas.base_url}")
+    say(f"{path} fits the abas at {settings.abas.base_url}")
 
 
 async def _probe(settings: Settings, measure: str | None) -> str:
@@ -79,9 +81,7 @@ async def _probe(settings: Settings, measure: str | None) -> str:
         lag_s = None
         if measure is not None:
             lag_s = await measure_search_lag(client, load_profile(settings.abas.profile_path), measure)
-            typer.echo(
-                f"a saved record appears in a search after {lag_s:.1f} s at most: posting.search_lag_s", err=True
-            )
+            say(f"a saved record appears in a search after {lag_s:.1f} s at most: posting.search_lag_s", err=True)
         return await write_profile(client, search_lag_s=lag_s)
 
 

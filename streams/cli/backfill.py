@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.terminal import say
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -53,7 +55,7 @@ def paytrace(
     configure_logs(settings.log_level)
     unreadable = asyncio.run(_paytrace(settings, first, last, resume=resume))
     for day, error in unreadable:
-        typer.echo(f"{day}: a row could not be read: {error}", err=True)
+        say(f"{day}: a row could not be read: {error}", err=True)
     if unreadable:
         raise typer.Exit(1)
 
@@ -74,9 +76,9 @@ async def _paytrace(settings: Settings, since: date, until: date, *, resume: boo
                 first, last = first or progress, progress
                 bar.update(task, completed=progress.days_done, description=str(progress.day))
     if first is None or last is None:
-        typer.echo(f"nothing to do: {since} to {until} was read to the end before")
+        say(f"nothing to do: {since} to {until} was read to the end before")
     else:
-        typer.echo(f"read {first.day} to {last.day}, {last.sighting_count} transactions and batches seen")
+        say(f"read {first.day} to {last.day}, {last.sighting_count} transactions and batches seen")
     return history.unreadable
 
 

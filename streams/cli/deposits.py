@@ -10,6 +10,7 @@ import typer
 from streams.cli import operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
 from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
+from streams.terminal import say
 
 INBOX = "settlement.inbox.v1"
 
@@ -192,11 +193,11 @@ def _ask(request: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
     done, *events = operators.ask(INBOX, request, wait_s, bootstrap_servers, schema_registry_url).events
     if isinstance(done, SettlementRequestRefused):
         raise operators.refuse(done.refusal)
-    typer.echo(f"done, by {request.requested_by}: {request.reason}")
+    say(f"done, by {request.requested_by}: {request.reason}")
     for event in (done, *events):
         line = _said(event)
         if line:
-            typer.echo(f"    {line}")
+            say(f"    {line}")
 
 
 def _said(event: Any) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.terminal import say
+
 if TYPE_CHECKING:
     from streams.embedded.jars import Progress, ProgressListener
     from streams.embedded.server import EmbeddedServer
@@ -59,7 +61,7 @@ def _fetching() -> ProgressListener:
         quarter = 4 * fetched.done_bytes // max(1, fetched.total_bytes)
         if quarter not in told:
             told.add(quarter)
-            typer.echo(f"  fetched {fetched.done_bytes >> 20} of {fetched.total_bytes >> 20} MiB")
+            say(f"  fetched {fetched.done_bytes >> 20} of {fetched.total_bytes >> 20} MiB")
 
     return tell
 
@@ -68,11 +70,11 @@ def _serve(server: EmbeddedServer, variable: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    typer.echo(f"starting {server.name} in {server.home}, log: {server.log_path}; the first time fetches its files")
+    say(f"starting {server.name} in {server.home}, log: {server.log_path}; the first time fetches its files")
     with server:
-        typer.echo(f"{server.name} answers; Ctrl-C stops it. For other programs:\nexport {variable}={server.address}")
+        say(f"{server.name} answers; Ctrl-C stops it. For other programs:", f"export {variable}={server.address}")
         while server.pid is not None and not stop.wait(0.5):
             continue
         if not stop.is_set():
-            typer.echo(f"{server.name} ended by itself; see {server.log_path}", err=True)
+            say(f"{server.name} ended by itself; see {server.log_path}", err=True)
             raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from streams.cli import operators
 from streams.cli.connection import BootstrapServers, connect
 from streams.cli.operators import ByOption, WhyOption
+from streams.terminal import say, say_json
 
 if TYPE_CHECKING:
     from streams.dead_letters import ParkedRecord
@@ -43,16 +43,16 @@ def list_parked(
     """
     found = _parked(bootstrap_servers, inbox)
     if not found and not as_json:
-        typer.echo("nothing is parked")
+        say("nothing is parked")
     for parked in found:
         if as_json:
-            typer.echo(json.dumps(parked.as_json(), ensure_ascii=False))
+            say_json(parked.as_json())
             continue
         behind = "" if parked.behind is None else f"  (behind {parked.behind})"
-        typer.echo(f"{parked.inbox} {parked.partition} {parked.offset}  key {parked.key_text}{behind}")
+        say(f"{parked.inbox} {parked.partition} {parked.offset}  key {parked.key_text}{behind}")
         if parked.behind is None:
             held = "  (tried again by itself)" if parked.is_held else ""
-            typer.echo(f"    {parked.error_type}: {parked.message}{held}")
+            say(f"    {parked.error_type}: {parked.message}{held}")
 
 
 def show(
@@ -72,7 +72,7 @@ def show(
     whole = parked.as_json()
     if parked.letter is not None:
         whole |= {"dead_letter": for_eyes(parked.letter), "content": parked.content}
-    typer.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+    say_json(whole, indent=2)
 
 
 def replay(
@@ -98,7 +98,7 @@ def replay(
             record_key=parked.key, requested_by=operators.person(by), reason=why, requested_at=now
         ),
     )
-    typer.echo(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
+    say(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
 
 
 def discard(
@@ -127,7 +127,7 @@ def discard(
             requested_at=now,
         ),
     )
-    typer.echo(f"asked to give up {inbox} {partition} {offset}")
+    say(f"asked to give up {inbox} {partition} {offset}")
 
 
 def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedRecord]:

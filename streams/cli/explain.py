@@ -9,6 +9,7 @@ import typer
 
 from projections.words import UNRECOGNIZED_REMEDY, in_words
 from schemas.money import shown
+from streams.terminal import say
 
 _UNRECOGNIZED = "PaymentStatusUnrecognized"
 
@@ -34,12 +35,12 @@ def explain(
     if not rows:
         raise CannotRun(f"nothing was decided about {subject!r} yet; `saldo waiting` lists what waits")
     for reference in dict.fromkeys(row["posting_reference"] for row in rows):
-        typer.echo(reference)
+        say(reference)
         for row in rows:
             if row["posting_reference"] == reference:
-                typer.echo("\n".join(f"    {line}" for line in step(row)))
+                say(*(f"    {line}" for line in step(row)))
         if waits_unrecognized(reference, rows):
-            typer.echo(f"    {UNRECOGNIZED_REMEDY}")
+            say(f"    {UNRECOGNIZED_REMEDY}")
 
 
 def waits_unrecognized(reference: str, rows: Sequence[dict[str, Any]]) -> bool:

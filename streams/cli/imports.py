@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.terminal import say
 
 if TYPE_CHECKING:
     from streams.matchfiles.bank_lines import BankFile
@@ -93,7 +94,7 @@ def import_bank(
         connection = connect(bootstrap_servers, schema_registry_url)
         with connection.codec() as codec:
             written = writing.send(connection.kafka, INBOX, records, codec)
-        typer.echo(f"wrote {len(written)} records to {INBOX}")
+        say(f"wrote {len(written)} records to {INBOX}")
     if found.bad:
         raise typer.Exit(EXIT_BAD_ROWS)
 
@@ -102,12 +103,12 @@ def _tell(file: Path, found: BankFile) -> None:
     days = sorted({line.booked_on for line in found.lines})
     span = f", {days[0]} to {days[-1]}" if days else ""
     left_out = f"; {found.left_out} other lines left out" if found.left_out else ""
-    typer.echo(f"{file.name} ({found.kind}): {len(found.lines)} lines{span}{left_out}")
+    say(f"{file.name} ({found.kind}): {len(found.lines)} lines{span}{left_out}")
     for ended in found.ended:
-        typer.echo(f"  {ended.settlement_account}: {ended.line_count} lines, covered to the end of {ended.through_on}")
+        say(f"  {ended.settlement_account}: {ended.line_count} lines, covered to the end of {ended.through_on}")
     for note in found.notes:
-        typer.echo(f"  {note}")
+        say(f"  {note}")
     for bad in found.bad[:SHOWN]:
-        typer.echo(f"left out: {bad.file} line {bad.line}: {bad.reason}", err=True)
+        say(f"left out: {bad.file} line {bad.line}: {bad.reason}", err=True)
     if len(found.bad) > SHOWN:
-        typer.echo(f"... and {len(found.bad) - SHOWN} more rows left out", err=True)
+        say(f"... and {len(found.bad) - SHOWN} more rows left out", err=True)

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from streams.terminal import cell, say
+
 if TYPE_CHECKING:
     from streams.matchfiles.run import Run
 
@@ -82,7 +84,7 @@ def match(
 
             found = run(left, right, out, profile, remittance, progress)
     except (MatchFileError, RulesInvalid) as error:
-        _say(errors, str(error))
+        say(*str(error).splitlines(), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
     except KeyboardInterrupt as stop:
         _say(errors, "Stopped; nothing was written.")
@@ -95,7 +97,7 @@ def match(
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(cell(text), highlight=False, soft_wrap=True)
 
 
 def _show(console: Console, found: Run, left: Path, right: Path, out: Path, details: bool) -> None:
@@ -140,7 +142,7 @@ def _bridge(found: Run) -> Table:
     for row in bridge_rows(found.outcome):
         currency = "none named" if row.currency == NO_CURRENCY else row.currency
         lines = f"{row.count:,}" if row.count else ""
-        table.add_row(currency, row.what, lines, money(row.amount_minor, row.currency))
+        table.add_row(cell(currency), cell(row.what), lines, money(row.amount_minor, row.currency))
     return table
 
 

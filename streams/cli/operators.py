@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.connection import connect
+from streams.terminal import say
 
 if TYPE_CHECKING:
     from streams.decisions import Answer
@@ -89,9 +90,9 @@ def ask(
     answer = asyncio.run(work())
     if answer.is_decided:
         return answer
-    typer.echo(f"written as {inbox} {answer.partition} {answer.offset}; not answered yet", err=True)
+    say(f"written as {inbox} {answer.partition} {answer.offset}; not answered yet", err=True)
     for event in answer.events:
-        typer.echo(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
+        say(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
     raise typer.Exit(UNANSWERED if wait_s else 0)
 
 
@@ -125,12 +126,12 @@ def decide(
     decision, *events = ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url).events
     if isinstance(decision, DecisionRefused):
         raise refuse(decision.refused_because)
-    typer.echo(f"done, by {decision.decided_by}: {decision.reason}")
+    say(f"done, by {decision.decided_by}: {decision.reason}")
     for line in filter(None, map(in_words, events)):
-        typer.echo(f"    {line}")
+        say(f"    {line}")
 
 
 def refuse(why_not: str) -> typer.Exit:
     """Say why a word was not carried out; raise what this returns."""
-    typer.echo(f"refused: {why_not}")
+    say(f"refused: {why_not}")
     return typer.Exit(REFUSED)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.terminal import say
 
 _BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
 
@@ -79,9 +80,9 @@ def read(
                 continue
             shown += 1  # before it is shown: Ctrl-C may come as soon as somebody has seen it
             unreadable += record.reason is not None
-            typer.echo(show(record))
+            say(*show(record))
             if shown == limit:
                 break
     left_out = f", {repeats} repeats left out" if repeats else ""
     damaged = f", {unreadable} of them unreadable" if unreadable else ""
-    typer.echo(f"{shown} {'record' if shown == 1 else 'records'}{damaged}{left_out}", err=True)
+    say(f"{shown} {'record' if shown == 1 else 'records'}{damaged}{left_out}", err=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.terminal import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -99,9 +101,9 @@ def _list() -> None:
 
     for name in reports.report_names():
         known = reports.load(name)
-        typer.echo(f"{name}\n    {known.question}")
+        say(name, f"    {known.question}")
         if known.parameters:
-            typer.echo(f"    {_usage(known)}")
+            say(f"    {_usage(known)}")
 
 
 def _show(answer: object, output_format: Format, out: Path | None, *, title: str | None) -> None:
@@ -128,7 +130,7 @@ def _show_table(table: Table, out: Path | None) -> None:
     if out is not None or not console.is_terminal:
         console.width = max(console.width, needed.maximum)
     if not table.row_count:
-        console.print(f"{table.title or ''}\nno rows".strip())
+        console.print(*filter(None, (table.title, "no rows")), sep="\n", markup=False, highlight=False)
     elif needed.minimum > console.width:
         console.print("\n".join(_paragraphs(table)), markup=False, highlight=False)
     else:
@@ -143,7 +145,7 @@ def _paragraphs(table: Table) -> Iterator[str]:
     yield str(table.title or "")
     for row in zip(*(column.cells for column in table.columns), strict=True):
         yield ""
-        yield from (f"{heading:{width}}  {cell}" for heading, cell in zip(headings, row, strict=True) if cell != "")
+        yield from (f"{heading:{width}}  {cell}" for heading, cell in zip(headings, map(str, row), strict=True) if cell)
 
 
 def _write(content: bytes, out: Path | None) -> None:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.terminal import say, say_json
+
 
 class Party(StrEnum):
     """Whose sandbox."""
@@ -63,7 +65,7 @@ def serve(
 
 def books(party: PartyArgument) -> None:
     """Print the sandbox's own books as JSON: what an auditor reads."""
-    typer.echo(json.dumps(_call(party, "books"), indent=2, ensure_ascii=False))
+    say_json(_call(party, "books"), indent=2)
 
 
 def clock(
@@ -75,12 +77,12 @@ def clock(
     Settlements and returns of later days happen now.
     """
     field = "advance_s" if party is Party.PAYTRACE else "shift_s"
-    typer.echo(json.dumps(_call(party, "clock", {field: advance})))
+    say_json(_call(party, "clock", {field: advance}))
 
 
 def settle() -> None:
     """Close PayTrace's open batch now."""
-    typer.echo(json.dumps(_call(Party.PAYTRACE, "settle", {})))
+    say_json(_call(Party.PAYTRACE, "settle", {}))
 
 
 def fault(
@@ -92,7 +94,7 @@ def fault(
 ) -> None:
     """Switch faults on or off; without any, show how they stand."""
     if not switches:
-        typer.echo(json.dumps(_call(party, "faults"), indent=2))
+        say_json(_call(party, "faults"), indent=2)
         return
     wanted: dict[str, Any] = {}
     for switch in switches:
@@ -100,13 +102,13 @@ def fault(
         if not equals:
             raise typer.BadParameter(f"{switch!r} is not NAME=VALUE")
         wanted[name] = _json_value(name, value)
-    typer.echo(json.dumps(_call(party, "faults", wanted), indent=2))
+    say_json(_call(party, "faults", wanted), indent=2)
 
 
 def reset(party: PartyArgument) -> None:
     """Empty the sandbox's books and switch its faults off."""
     _call(party, "reset", {})
-    typer.echo(f"the {party} sandbox is empty")
+    say(f"the {party} sandbox is empty")
 
 
 def _serve_paytrace(port: int, home: Path, hooks: dict[str, str] | None, tls: tuple[Path, Path] | None) -> None:

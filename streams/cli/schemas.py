@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connection import REGISTRY_VARIABLE, SchemaRegistryUrl, registry_url
+from streams.terminal import say
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +36,11 @@ def check(root: ContractRoot = None) -> None:
 
     problems = lint.check(root or catalog.ROOT)
     for problem in problems:
-        typer.echo(f"{problem.file}\n    {problem.what}\n    -> {problem.remedy}")
+        say(problem.file, f"    {problem.what}", f"    -> {problem.remedy}")
     if problems:
-        typer.echo(f"{len(problems)} problems in {len({problem.file for problem in problems})} files", err=True)
+        say(f"{len(problems)} problems in {len({problem.file for problem in problems})} files", err=True)
         raise typer.Exit(1)
-    typer.echo("in order: every rule of schemas/lint holds")
+    say("in order: every rule of schemas/lint holds")
 
 
 def lock(
@@ -61,8 +62,8 @@ def lock(
     except LookupError as error:
         raise CannotRun(f"--replace: {error.args[0]}") from None
     for version in changed:
-        typer.echo(version)
-    typer.echo(f"{len(changed)} versions published in {lint.LOCK}")
+        say(version)
+    say(f"{len(changed)} versions published in {lint.LOCK}")
 
 
 def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
@@ -81,5 +82,5 @@ def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
     with closing(Registry(url)) as registry:
         for version in versions:
             schema_id = registry.publish(version)
-            typer.echo(f"{version.subject}  v{version.version}  id {schema_id}")
-    typer.echo(f"{len(versions)} versions are registered at {url}")
+            say(f"{version.subject}  v{version.version}  id {schema_id}")
+    say(f"{len(versions)} versions are registered at {url}")

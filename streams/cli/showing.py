@@ -9,14 +9,15 @@ from typing import Any
 
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
+from schemas.foreign_text import for_json
 from schemas.money import Money, is_currency
 from schemas.plausibility import findings_of
 from schemas.sensitive import mask_card_numbers
 from streams.reading import ReadRecord
 
 
-def as_json_line(read: ReadRecord) -> str:
-    """One line; `record` is there when it could be decoded, `unreadable` says why when not."""
+def as_json_line(read: ReadRecord) -> list[str]:
+    """One line of JSON; `record` is there when it could be decoded, `unreadable` says why when not."""
     found = read.found
     line: dict[str, Any] = {
         "topic": found.topic,
@@ -36,11 +37,11 @@ def as_json_line(read: ReadRecord) -> str:
             line["not_plausible"] = [str(finding) for finding in findings]
     else:
         line["unreadable"] = mask_card_numbers(read.reason)
-    return json.dumps(line, ensure_ascii=False)
+    return [for_json(line)]
 
 
-def as_paragraph(read: ReadRecord) -> str:
-    """Coordinates on the first line, identity on the second, then each field that says something."""
+def as_paragraph(read: ReadRecord) -> list[str]:
+    """Lines: coordinates on the first line, identity on the second, then each field that says something."""
     found = read.found
     repeat = "   REPEAT" if read.is_repeat else ""
     lines = [
@@ -53,7 +54,7 @@ def as_paragraph(read: ReadRecord) -> str:
     else:
         lines += (f"    NOT PLAUSIBLE   {finding}" for finding in findings_of(read.record))
         lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
-    return "\n".join([*lines, ""])
+    return [*lines, ""]
 
 
 def key_text(key: bytes | None) -> str | None:

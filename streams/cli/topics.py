@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, connect
+from streams.terminal import say
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -42,10 +43,10 @@ def diff(bootstrap_servers: BootstrapServers = None, replication_factor: Replica
     admin, factor = _admin(bootstrap_servers, replication_factor)
     difference = compare(admin, catalog.topics().values(), replication_factor=factor)
     for line in difference.lines():
-        typer.echo(line)
+        say(line)
     if difference:
         raise typer.Exit(1)
-    typer.echo(f"no difference: {len(catalog.topics())} topics")
+    say(f"no difference: {len(catalog.topics())} topics")
 
 
 def apply(
@@ -63,10 +64,10 @@ def apply(
     admin, factor = _admin(bootstrap_servers, replication_factor)
     steps = topics.compare(admin, catalog.topics().values(), replication_factor=factor)
     for line in steps.lines():
-        typer.echo(line)
+        say(line)
     if not dry_run:
         topics.apply(admin, steps)
-    typer.echo(
+    say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
         f"{'would alter' if dry_run else 'altered'} {len(steps.alterations)} settings, "
         f"refused {len(steps.refusals)}, of {len(catalog.topics())} topics"
@@ -84,10 +85,10 @@ def doc(
 
     text = render(catalog.topics())
     if to is None:
-        typer.echo(text, nl=False)
+        say(*text.splitlines())
     else:
         to.write_text(text, "utf-8")
-        typer.echo(f"wrote {to}")
+        say(f"wrote {to}")
 
 
 def _admin(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[AdminClient, int | None]:

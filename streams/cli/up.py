@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.terminal import say, say_json
+
 if TYPE_CHECKING:
     from streams.cli.standing import Standing
     from streams.stack import Stack
@@ -42,12 +44,12 @@ def up(
     if (running := read_status(stack.status_path)) is not None:
         raise CannotRun(f"`saldo up` runs for {stack.data_dir} already, pid {running.pid}; `saldo status` shows it")
     processes = stack.processes()
-    typer.echo(f"starting {len(processes)} processes in {stack.data_dir}; the first time takes longer")
+    say(f"starting {len(processes)} processes in {stack.data_dir}; the first time takes longer")
     supervisor = Supervisor(
         processes,
         log_dir=stack.log_dir,
         status_path=stack.status_path,
-        echo=typer.echo,
+        echo=say,
         on_ready=lambda: _say_ready(stack),
     )
     raise typer.Exit(supervisor.run())
@@ -62,8 +64,6 @@ def status(
     projector, or PayTrace or abas is away. 4: everything goes on, and something waits for a person: money, bank lines
     that nothing explains, parked records, rows that can't be read.
     """
-    import json
-
     from streams.cli.standing import runs_alone, standing_of
     from streams.embedded.supervisor import read_status
     from streams.settings import load_settings
@@ -72,15 +72,18 @@ def status(
     stack = Stack(load_settings())
     found = read_status(stack.status_path)
     if found is None and not runs_alone(stack):
-        typer.echo(f"no `saldo up` runs for {stack.data_dir}", err=True)
+        say(f"no `saldo up` runs for {stack.data_dir}", err=True)
         raise typer.Exit(1)
     standing = standing_of(stack, found)
-    typer.echo(json.dumps(standing.as_json(), indent=2) if as_json else "\n".join(_paragraphs(stack, standing)))
+    if as_json:
+        say_json(standing.as_json(), indent=2)
+    else:
+        say(*_paragraphs(stack, standing))
     raise typer.Exit(standing.exit_code)
 
 
 def _say_ready(stack: Stack) -> None:
-    typer.echo("\n".join(("", "ready", *stack.addresses(), "", _NEXT, "")))
+    say("", "ready", *stack.addresses(), "", *_NEXT.splitlines(), "")
 
 
 def _paragraphs(stack: Stack, standing: Standing) -> list[str]:

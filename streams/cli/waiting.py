@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.terminal import say
+
 
 class Format(StrEnum):
     """How the list is written."""
@@ -49,27 +51,25 @@ def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
     """Payments whose customer is contested: their money does not wait, but a person has to look."""
     for row in rows:
         payment, named = row["paytrace_transaction_id"], " or ".join(row["named_customer_ids"])
-        typer.echo(f"\n{payment}  its customer is contested: {row['detail']}")
-        typer.echo(
-            f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)"
-        )
-        typer.echo(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
+        say("", f"{payment}  its customer is contested: {row['detail']}")
+        say(f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)")
+        say(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:
     """A paragraph for each entry: what a person needs to decide does not fit a row."""
     if not rows:
-        typer.echo("nothing waits")
+        say("nothing waits")
     last: tuple[str, ...] | None = None
     for row in rows:
         entry = row["posting_reference"] or row["paytrace_transaction_id"] or "names no payment"
         # One payment may wait in several places, and several disputes may name none.
         place = (entry, row["waits_in"], row["detail"])
         if place != last:
-            typer.echo(("" if last is None else "\n") + "\n".join(_heading(entry, row)))
+            say(*([] if last is None else [""]), *_heading(entry, row))
             last = place
         if row["suggestion_number"]:
-            typer.echo(_suggestion(row))
+            say(_suggestion(row))
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.terminal import say
 
 if TYPE_CHECKING:
     from streams.writing import Written
@@ -56,13 +57,13 @@ def write(
     with _open(source) as lines, connection.codec() as codec:
         good, bad = writing.prepare(spec, lines, codec, partitions, zone=load_settings().paytrace.zone)
     for line in bad:
-        typer.echo(str(line), err=True)
+        say(str(line), err=True)
     if bad and not skip_bad:
-        typer.echo(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
+        say(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
         raise typer.Exit(2)
-    typer.echo(_summary(topic, writing.write(connection.kafka, good)))
+    say(*_summary(topic, writing.write(connection.kafka, good)))
     if bad:
-        typer.echo(f"{len(bad)} bad lines are left out", err=True)
+        say(f"{len(bad)} bad lines are left out", err=True)
         raise typer.Exit(1)
 
 
@@ -73,9 +74,9 @@ def _open(source: Path) -> AbstractContextManager[TextIO]:
     return source.open(encoding="utf-8", errors="surrogateescape")
 
 
-def _summary(topic: str, written: Sequence[Written]) -> str:
+def _summary(topic: str, written: Sequence[Written]) -> list[str]:
     lines = [f"wrote {len(written)} records to {topic}"]
     for partition in sorted({where.partition for where in written}):
         offsets = [where.offset for where in written if where.partition == partition]
         lines.append(f"  partition {partition}: {len(offsets)}, offsets {min(offsets)} to {max(offsets)}")
-    return "\n".join(lines)
+    return lines

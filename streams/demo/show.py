@@ -17,9 +17,11 @@ from rich.table import Table
 from projections import reports
 from projections.client import SqlReader
 from projections.words import in_words
+from schemas.foreign_text import for_terminal
 from schemas.money import Money, is_currency
 from streams.demo.audit import Audit
 from streams.settings import Settings
+from streams.terminal import cell
 
 BRIDGE = (
     ("captured", "captured", ""),
@@ -80,7 +82,7 @@ def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
     table = Table(title="\nWhat does the bank pay out?", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("")
     for day in latest:
-        table.add_column(f"{day['day']}\n{day['settlement_account']}", justify="right")
+        table.add_column(f"{day['day']}\n{for_terminal(str(day['settlement_account']))}", justify="right")
     for label, name in DEPOSITS:
         cells = [_money(int(day[f"{name}_minor"]), str(day["currency"])) for day in latest]
         is_sum = name in ("closing", "residual")
@@ -106,7 +108,7 @@ def show_audit(console: Console, audit: Audit) -> None:
     headings = ("currency", "PayTrace", "abas", "waiting + parked", "residual")
     _print(console, "What do the books of both sides say?", headings, rows)
     for problem in audit.problems:
-        console.print(f"[red]problem:[/red] {problem}")
+        console.print("[red]problem:[/red]", cell(problem))
 
 
 def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str, amount: str) -> list[tuple[str, ...]]:
@@ -154,7 +156,7 @@ def _print(console: Console, title: str, headings: Sequence[str], rows: Iterable
         left = heading in ("", "kind", "rail", "state", "where", "what", "currency", "entry", "invoices")
         table.add_column(heading, justify="left" if left else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(cell, row))
     console.print(table)
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from schemas.foreign_text import for_spreadsheet
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import BridgeLine, Match, OneSided, Outcome
 from streams.matchfiles.errors import OutputRefused
@@ -28,18 +28,6 @@ ONE_SIDED = ("side", "id", "other_id", "kind", "status", "rule")
 UNMATCHED = ("side", "id", "reason", "nearest")
 BRIDGE = ("currency", "what", "count", "amount_minor", "amount")
 BAD_ROWS = ("side", "file", "line", "reason")
-FORMULA_STARTS = "=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20"  # the last four are the wide forms of the first
-_NUMBER = re.compile(r"^[-+]?\d[\d.,]*$")
-
-
-def safe(value: Any) -> Any:
-    """A cell that no spreadsheet executes: text that begins like a formula gets an apostrophe in front.
-
-    A plain negative number begins with "-" too and is left alone.
-    """
-    if isinstance(value, str) and value and value[0] in FORMULA_STARTS and not _NUMBER.match(value):
-        return "'" + value
-    return value
 
 
 def check_out(out: Path) -> None:
@@ -223,7 +211,7 @@ def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([safe(cell) for cell in row] for row in rows)
+        writer.writerows([for_spreadsheet(cell) for cell in row] for row in rows)
 
 
 def _lines(path: Path, records: Iterable[dict[str, Any]]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from schemas.failures import ContractBroken, Refused
 from streams.cli.connection import KAFKA_VARIABLE, REGISTRY_VARIABLE, connect
 from streams.cli.errors import explain
 from streams.embedded.errors import PartMissing
+from streams.terminal import say, say_json
 from tests.support.cli import saldo
 
 
@@ -198,3 +201,36 @@ def test_records_come_from_standard_input_or_from_a_file_that_is_there(tmp_path:
     assert "nope.jsonl is no file" in missing.err
     piped = saldo("write", "payments.observations.v1", "--from", "-", "--bootstrap-servers", "127.0.0.1:1")
     assert "no Kafka broker answers at 127.0.0.1:1" in piped.err
+
+
+@pytest.mark.parametrize(("command", "mode"), [("backfill", 0o600), ("report", 0o644)])
+def test_what_a_command_writes_for_saldo_is_for_nobody_else(command: str, mode: int, tmp_path: Path) -> None:
+    script = (
+        "import sys, streams.cli, pathlib\n"
+        f"streams.cli.build = lambda: lambda **_: pathlib.Path({str(tmp_path / 'file')!r}).touch()\n"
+        f"sys.argv = ['saldo', {command!r}]\n"
+        "streams.cli.main()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, umask=0o022, timeout=60)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_a_payers_text_writes_no_line_of_ours_and_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    say("note: paid\n250.00 confirmed by anna\x1b[2J\u202e\u2028 [red]x[/red] M\u00fcller \u20ac")
+    say_json({"note": "a\nb\x9b31m\u202e"})
+    shown, as_json = capsys.readouterr().out.splitlines()
+    assert shown == "note: paid\\n250.00 confirmed by anna\\x1b[2J\\u202e\\u2028 [red]x[/red] M\u00fcller \u20ac"
+    assert as_json == '{"note": "a\\nb\\u009b31m\\u202e"}'
+    assert json.loads(as_json) == {"note": "a\nb\x9b31m\u202e"}
+
+
+def test_a_line_within_an_error_is_no_line_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build() -> Callable[..., None]:
+        def refuse(**_: object) -> None:
+            raise Refused("abas said: no\nsaldo: everything is well\x1b[1A", code="7")
+
+        return refuse
+
+    monkeypatch.setattr(streams.cli, "build", build)
+    first, second = saldo().err.splitlines()
+    assert (first, second) == ("saldo: abas said: no", "       saldo: everything is well\\x1b[1A")

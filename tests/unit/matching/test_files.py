@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from typer.testing import CliRunner
 
+from schemas.foreign_text import for_spreadsheet
 from streams.cli.match import register
 from streams.domain.matching.lines import Side
 from streams.matchfiles.columns import by_header, column_names
@@ -22,7 +23,6 @@ from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
 from streams.matchfiles.profile import DEFAULT_RULES, load_profile, load_rules
 from streams.matchfiles.reading import SideFile, one_currency, read_side
 from streams.matchfiles.values import BadValue, amount_minor, date_order, decimal_mark, read_date
-from streams.matchfiles.writing import safe
 
 APP = typer.Typer()
 register(APP)
@@ -231,7 +231,7 @@ def test_a_day_that_does_not_exist_is_refused() -> None:
     [("=cmd|x", "'=cmd|x"), ("@SUM(A1)", "'@SUM(A1)"), ("-5.00", "-5.00"), ("+x", "'+x"), ("a=b", "a=b"), (7, 7)],
 )
 def test_no_cell_is_a_formula(cell: Any, expected: Any) -> None:
-    assert safe(cell) == expected
+    assert for_spreadsheet(cell) == expected
 
 
 def test_a_side_without_currency_takes_the_others(tmp_path: Path) -> None:
