@@ -50,7 +50,7 @@ def lock(
         typer.Option(help="A published version, as PaymentSettled.v1, to publish anew: only if no topic holds one."),
     ] = None,
 ) -> None:
-    """Publish new versions of records: from now on their files can't be edited in place.
+    """Publish new versions: their files are never edited again.
 
     Writes avro/published.lock, which belongs into the repository.
     """
