@@ -21,7 +21,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,16 @@ class Outcome:
     wishes: int = 0
     parked_wishes: int = 0
     wish_problems: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Keep how long a part of the run took."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = round(time.monotonic() - began, 1)
 
     @property
     def problems(self) -> list[str]:
@@ -239,54 +250,63 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
     stack = Stack(settings, workers=workers, extra_env=extra_env)
     shooting = Range(stack, plan or Plan(), random.Random(seed), data_dir / "logs")
     outcome = Outcome()
-    shooting.start()
+    with outcome.timed("start"):
+        shooting.start()
     feeder = Feeder(stack, seed, shooting.erp_is_busy)
     try:
-        feeder.start()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and feeder.error is None:
-            shooting.tick(shoot=True)
-            time.sleep(0.05)
+        with outcome.timed("shooting"):
+            feeder.start()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and feeder.error is None:
+                shooting.tick(shoot=True)
+                time.sleep(0.05)
         feeder.stop()
-        outcome.standing = _settle(stack, shooting, feeder)
-        gateway = _gateway(settings)
-        outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
-        outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
-        outcome.repeats = asyncio.run(_repeats(settings))
-        outcome.scans["topics"] = scan_topics(settings.kafka_options)
-        outcome.scans["tables"] = _scan_tables(settings)
+        with outcome.timed("settling"):
+            outcome.standing = _settle(stack, shooting, feeder, outcome)
+        with outcome.timed("auditing"):
+            gateway = _gateway(settings)
+            outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
+            outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
+            outcome.repeats = asyncio.run(_repeats(settings))
+            outcome.scans["topics"] = scan_topics(settings.kafka_options)
+            outcome.scans["tables"] = _scan_tables(settings)
     finally:
         feeder.stop()
         feeder.join()
-        shooting.stop()
+        with outcome.timed("stopping"):
+            shooting.stop()
         outcome.shots, outcome.own_ends = dict(shooting.shots), dict(shooting.own_ends)
     if feeder.error is not None:
         raise feeder.error
-    rebuilt = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "rebuild"],
-        env={**os.environ, "SALDO_DATA_DIR": str(data_dir), "COLUMNS": "160"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    with outcome.timed("rebuilding"):
+        rebuilt = subprocess.run(
+            [sys.executable, "-m", "streams.cli", "rebuild"],
+            env={**os.environ, "SALDO_DATA_DIR": str(data_dir), "COLUMNS": "160"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
     outcome.rebuild_output = rebuilt.stdout + rebuilt.stderr
     outcome.rebuild_identical = rebuilt.returncode == 0
-    outcome.scans["logs"] = scan_logs([data_dir / "logs"])
+    with outcome.timed("scanning logs"):
+        outcome.scans["logs"] = scan_logs([data_dir / "logs"])
     return outcome
 
 
-def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
+def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> Standing | None:
     watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
     found: list[Standing | None] = []
 
     def wait() -> None:
-        feeder.join()
+        with outcome.timed("settling: last day"):
+            feeder.join()
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
-        while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        _look_again(stack)
+        with outcome.timed("settling: gateway"):
+            while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
+                time.sleep(0.5)
+            _look_again(stack)
         found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
             found[:] = [watcher.standing()]
@@ -454,6 +474,7 @@ def report(outcome: Outcome) -> str:
         )
     lines.append(f"{outcome.wishes} wishes of people at abas, {outcome.parked_wishes} of them parked without effect")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
+    lines.append(f"seconds: {outcome.seconds}")
     lines += [f"PROBLEM: {problem}" for problem in outcome.problems] or ["nothing was lost or doubled"]
     return "\n".join(lines)
 
