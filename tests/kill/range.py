@@ -21,6 +21,8 @@ from streams.embedded.supervisor import ProcessSpec
 from streams.stack import Stack
 
 RESTART_DELAY_S = (0.2, 2.0)
+# What the others need until they have ended.
+_SERVERS = ("paytrace-sandbox", "abas-sandbox", "kafka")
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,16 @@ class Range:
         """End every process, the broker last."""
         for name in list(self._paused_until):
             self._signal(name, signal.SIGCONT)
-        order = sorted(self._running, key=lambda name: (name == "kafka", name.endswith("sandbox")))
-        for name in order:
-            self._signal(name, signal.SIGTERM)
-            try:
-                self._running[name].wait(20)
-            except subprocess.TimeoutExpired:
-                self._running[name].kill()
-                self._running[name].wait()
+        clients = [name for name in self._running if name not in _SERVERS]
+        for names in (clients, [name for name in _SERVERS if name in self._running]):
+            for name in names:
+                self._signal(name, signal.SIGTERM)
+            for name in names:
+                try:
+                    self._running[name].wait(20)
+                except subprocess.TimeoutExpired:
+                    self._running[name].kill()
+                    self._running[name].wait()
 
     def _announce_broker(self) -> None:
         """A broker that was started again is found by others once it answers, as its supervisor sees to."""
