@@ -21,6 +21,9 @@ from streams.embedded.supervisor import ProcessSpec
 from streams.stack import Stack
 
 RESTART_DELAY_S = (0.2, 2.0)
+# Share of shots at a process that is still starting which are fired: on a busy machine, where a start takes longer than
+# the time between two shots, no worker would ever get to work otherwise.
+SHOTS_AT_STARTING = 0.2
 # What the others need until they have ended.
 _SERVERS = ("paytrace-sandbox", "abas-sandbox", "kafka")
 
@@ -136,6 +139,8 @@ class Range:
         if not weighted:
             return
         name = self._rng.choice(weighted)
+        if not self._is_ready(name) and self._rng.random() > SHOTS_AT_STARTING:
+            return
         if name != "abas-sandbox":
             self._hit(name)
         elif self.erp_is_busy.acquire(blocking=False):
@@ -143,6 +148,10 @@ class Range:
                 self._hit(name)
             finally:
                 self.erp_is_busy.release()
+
+    def _is_ready(self, name: str) -> bool:
+        ready = self._specs[name].ready
+        return ready is None or ready(self._running[name].pid)
 
     def _hit(self, name: str) -> None:
         if self._rng.random() < self._plan.pause:
