@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,11 +74,10 @@ class Range:
         """Start everything; returns when the broker holds our topics."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
         broker = self._stack.kafka()
-        for spec in [*self._stack.sandboxes(), broker]:
+        # The pipeline loads its code while the broker starts, as under `saldo up`.
+        for spec in [*self._stack.sandboxes(), broker, *self._stack.pipeline()]:
             self._begin(spec)
         self._wait_ready(broker)
-        for spec in self._stack.pipeline():
-            self._begin(spec)
         self._next_shot = time.monotonic() + 5.0
 
     def tick(self, *, shoot: bool) -> None:
@@ -102,20 +101,26 @@ class Range:
             self._shoot()
             self._next_shot = now + self._rng.uniform(*self._plan.every_s)
 
+    def stop_pipeline(self) -> None:
+        """End everything but the sandboxes and the broker."""
+        self._end([name for name in self._running if name not in _SERVERS])
+
     def stop(self) -> None:
         """End every process, the broker last."""
-        for name in list(self._paused_until):
+        self.stop_pipeline()
+        self._end([name for name in _SERVERS if name in self._running])
+
+    def _end(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._signal(name, signal.SIGTERM)
             self._signal(name, signal.SIGCONT)
-        clients = [name for name in self._running if name not in _SERVERS]
-        for names in (clients, [name for name in _SERVERS if name in self._running]):
-            for name in names:
-                self._signal(name, signal.SIGTERM)
-            for name in names:
-                try:
-                    self._running[name].wait(20)
-                except subprocess.TimeoutExpired:
-                    self._running[name].kill()
-                    self._running[name].wait()
+        for name in names:
+            process = self._running.pop(name)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _announce_broker(self) -> None:
         """A broker that was started again is found by others once it answers, as its supervisor sees to."""

@@ -26,7 +26,7 @@ from connectors.paytrace.ports import Charge, RecurrencePlan
 from projections.client import SqlReader
 from streams.demo.plan import Course, Customer, Day, Invoice
 from streams.demo.watch import rows
-from streams.demo.world import TEST_CARD, World
+from streams.demo.world import TEST_CARD, WRONG_ADDRESS, World
 from streams.settings import Settings
 from streams.stack import Stack
 
@@ -156,6 +156,9 @@ class Troubles:
         await self._sell_at(day, DAYS_AHEAD, _AHEAD)
         if not self._days:
             await self._schedule(day.customers[0])
+        if odd:
+            # Code 103 to whoever sells, and approved money to whoever looks, until the rule's void shows.
+            await self._till.sale_keyed(TEST_CARD, Charge(amount_minor=85_00, billing_address=WRONG_ADDRESS))
         self._days += 1
 
     async def lock(self, day: Day) -> None:
