@@ -2,7 +2,8 @@
 
 A migration is a folder `NNNN_name` with `notes.md` (why), `up.sql` (statements, each ended by a line with `;`) and
 `check.sql` (a query that must not fail afterwards). As long as no installation exists, the first one has neither: it
-makes every table as its table.sql states it, so that a table is stated once. What was applied is recorded with the
+makes every table as its table.sql states it, so that a table is stated once. Views that speak of business days are made
+anew each time, in the merchant's zone as it is set then: a view holds no rows. What was applied is recorded with the
 digest of its statements, so a file that was edited after the fact is found. A migration that stopped halfway is not
 recorded: write each statement so that it can run again.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from projections import tables
 from projections.client import Store
 from projections.errors import MigrationBroken, QueryRefused
+from schemas.business_day import PAYTRACE_ZONE
 
 ROOT = Path(__file__).parent / "migrations"
 FIRST = "0001_tables"
@@ -58,9 +60,10 @@ def migrations(root: Path = ROOT) -> tuple[Migration, ...]:
     return tuple(_read(folder) for folder in folders)
 
 
-def migrate(store: Store, root: Path = ROOT) -> tuple[str, ...]:
+def migrate(store: Store, root: Path = ROOT, *, day_zone: str = PAYTRACE_ZONE.key) -> tuple[str, ...]:
     """Apply what is missing and name it; () when the store is up to date.
 
+    Ensures: the days of every view are days of day_zone.
     Raises: MigrationBroken when an applied file has changed, the store is newer than this Saldo, or a check fails.
     """
     store.execute(_RECORD_TABLE)
@@ -78,14 +81,17 @@ def migrate(store: Store, root: Path = ROOT) -> tuple[str, ...]:
                     "or throw the projection away and build it again from the topics"
                 )
             continue
-        _apply(store, migration)
+        _apply(store, migration, day_zone)
         done.append(migration.name)
+    for name in tables.views_with_days():
+        view = tables.in_zone(tables.ddl(name), day_zone)
+        store.execute(view.replace("CREATE VIEW IF NOT EXISTS", "CREATE OR REPLACE VIEW", 1))
     return tuple(done)
 
 
-def _apply(store: Store, migration: Migration) -> None:
+def _apply(store: Store, migration: Migration, day_zone: str) -> None:
     for statement in migration.statements:
-        store.execute(statement)
+        store.execute(tables.in_zone(statement, day_zone))
     try:
         store.rows(migration.check)
     except QueryRefused as error:

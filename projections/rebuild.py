@@ -41,7 +41,7 @@ def rebuild(settings: ProjectionSettings, *, codec: Codec | None = None) -> Rebu
     """
     store = open_store(settings.clickhouse_dsn)
     try:
-        migrate(store)
+        migrate(store, day_zone=settings.day_zone)
         admin = admin_client(settings)
         partitions, missing = find_partitions(admin)
         if missing:
@@ -50,7 +50,7 @@ def rebuild(settings: ProjectionSettings, *, codec: Codec | None = None) -> Rebu
         Projector(settings, store, admin, ProjectorStatus(admin), codec or Codec()).catch_up(ends)
         before = digests(store)
         throw_away(store)
-        migrate(store)
+        migrate(store, day_zone=settings.day_zone)
         Projector(settings, store, admin, ProjectorStatus(admin), codec or Codec()).catch_up(ends)
         return Rebuild(before, digests(store))
     finally:

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from schemas.business_day import PAYTRACE_ZONE
+
 
 class ProjectionSettings(BaseModel):
     """Settings of projector and reports; gathered in streams/settings.py.
@@ -22,7 +24,7 @@ class ProjectionSettings(BaseModel):
     # Where the projector tells its own machine how to reach it (projector.json, readable by its owner only).
     data_dir: Path
     # Days in reports are days of this zone: the zone in which PayTrace cuts its day (docs/reports.md).
-    day_zone: str = "America/Los_Angeles"
+    day_zone: str = PAYTRACE_ZONE.key
     kafka_options: dict[str, str] = Field(default_factory=dict)
     # Large batches make few parts, which is what ClickHouse likes; the linger bounds how old a report can be.
     batch_rows: int = Field(default=20_000, ge=1)

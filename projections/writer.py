@@ -46,7 +46,7 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
     """
     store = open_store(settings.clickhouse_dsn)
     try:
-        migrate(store)
+        migrate(store, day_zone=settings.day_zone)
         reader = open_read_only(settings.clickhouse_dsn, beside_writer=True)
         try:
             admin = admin_client(settings)

@@ -35,19 +35,24 @@ def payment_token(paytrace_transaction_id: str) -> str:
 
 
 def tokens_of(
-    paytrace_transaction_id: str, vault_customer_id: str | None, invoice_number: str | None
+    paytrace_transaction_id: str,
+    vault_customer_id: str | None,
+    invoice_number: str | None,
+    customer_reference: str | None = None,
 ) -> tuple[str, ...]:
     """The reference tokens of a payment in order of priority.
 
-    Shapes:  (1,) to (3,): vault customer, invoice, and the same number as an order's, because a shop writes its order
-             number where an invoice goes; a payment that names nothing gets a token of its own.
-    Ensures: never empty, so each payment waits somewhere.
+    Shapes:  (1,) to (4,): vault customer, invoice, the same number as an order's, because a shop writes its order
+             number where an invoice goes, and the number that the payer or shop gave as its own, which is an order's
+             too; a payment that names nothing gets a token of its own.
+    Ensures: never empty, so each payment waits somewhere; no token twice.
     """
     vault = (vault_customer_id or "").strip()
-    invoice = normalised_invoice(invoice_number)
+    invoice, order = normalised_invoice(invoice_number), normalised_invoice(customer_reference)
     tokens = (
         vault_token(vault) if vault else "",
         invoice_token(invoice) if invoice else "",
         order_token(invoice) if invoice else "",
+        order_token(order) if order else "",
     )
-    return tuple(filter(None, tokens)) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)
+    return tuple(dict.fromkeys(filter(None, tokens))) or (f"{NO_REFERENCE}{paytrace_transaction_id}",)

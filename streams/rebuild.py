@@ -139,7 +139,7 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
     """
     parked: dict[int, RecordParked] = {}
     kept: dict[int, RecordParked] = {}
-    released: dict[int, int] = defaultdict(int)
+    released: dict[int, list[int]] = defaultdict(list)
     recorded: dict[int, list[Any]] = defaultdict(list)
     for record, event in zip(journal, events, strict=True):
         source = trusted_position(record.headers)
@@ -150,7 +150,7 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
                 # Caused by the record itself, or by a request that decided it again and left it where it is.
                 (parked if source.offset == event.offset else kept)[source.offset] = event
             case ParkedRecordReleased():
-                released[source.offset] += 1
+                released[source.offset].append(event.offset)
                 recorded[event.offset] += recorded.pop(source.offset, [])
             case ParkedRecordDiscarded():
                 pass

@@ -8,6 +8,7 @@ that nobody granted. A row that makes no sense never stops the others, and is ne
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceRefused, UnreadableRow
 from connectors.paytrace.fact_mapping import (
     Account,
+    BatchName,
     is_pending,
     to_batch_name,
     to_batch_observed,
@@ -115,16 +117,12 @@ class PayTraceFacts:
 
     async def _batches(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
         lists: dict[int, list[JsonObject] | str] = {}
-        closed: dict[tuple[int, date], set[datetime]] = {}
-        for row in await self._client.export_batches(since, until):
+        closed: Counter[tuple[int, date]] = Counter()
+        for name, row in self._in_order(await self._client.export_batches(since, until), unreadable):
             try:
-                if is_pending(row):
-                    continue
-                name = to_batch_name(row, self._account)
                 number = name.number
-                earlier = closed.setdefault((number, name.settled_on), set())
-                nth = sum(settled_at < name.settled_at for settled_at in earlier) + 1
-                earlier.add(name.settled_at)
+                closed[number, name.settled_on] += 1
+                nth = closed[number, name.settled_on]
                 if number not in lists:
                     lists[number] = await self._list_of(number)
                 listed = lists[number]
@@ -140,6 +138,18 @@ class PayTraceFacts:
                 # One number twice on one day: the later batch must not take the place of the one before it.
                 batch = replace(batch, batch_id=f"{batch.batch_id}/{nth}")
             yield f"batch/{batch.batch_id}", (batch,)
+
+    def _in_order(self, rows: list[JsonObject], unreadable: list[UnreadableRow]) -> list[tuple[BatchName, JsonObject]]:
+        """Settled batches by settlement, whatever order the export has, so that each is the nth of its day for good."""
+        named: list[tuple[BatchName, JsonObject]] = []
+        for row in rows:
+            try:
+                if not is_pending(row):
+                    named.append((to_batch_name(row, self._account), row))
+            except UnreadableRow as error:
+                _note("batch", error, unreadable)
+        # Two of one number and second are told apart by what they hold; the texts stand for it.
+        return sorted(named, key=lambda found: (found[0].settled_at, str(sorted(found[1].items()))))
 
     async def _list_of(self, number: int) -> list[JsonObject] | str:
         """The transactions of a batch, or why they can't be had."""

@@ -126,6 +126,8 @@ CARD_AMOUNT_NAMES: Final = ("approved_amount", "amount", "settle_amount", "reque
 # v3 numbers customers itself and calls our own key their label.
 CUSTOMER_NAMES: Final = ("customer_label", "customer_id")
 ACH_INVOICE_NAMES: Final = ("invoice_number", "invoice_id")
+# The payer's or the shop's own number of the order: "PO number for purchasing cards".
+CUSTOMER_REFERENCE: Final = "customer_reference_id"
 ACH_KIND_NAMES: Final = ("transaction_type", "type")
 
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
@@ -274,6 +276,7 @@ def to_transaction_observed(
     if amount_minor < 0 and kind in {TransactionKind.SALE, TransactionKind.AUTHORIZATION}:
         amount_minor, raw_amount = 0, whole.as_it_came(*CARD_AMOUNT_NAMES)
     invoice_number, vault_customer_id = whole.optional("invoice_id", "invoice_number"), whole.optional(*CUSTOMER_NAMES)
+    customer_reference = whole.optional(CUSTOMER_REFERENCE)
     description = whole.text("description")
     avs_response, csc_response = whole.text("avs_response").strip(), whole.text("csc_response").strip()
     created_at = whole.instant("created.at", raw_created, zone, fold=fold)
@@ -294,6 +297,7 @@ def to_transaction_observed(
         approval_code=approval_code.strip(),
         invoice_number=invoice_number,
         vault_customer_id=vault_customer_id,
+        customer_reference=customer_reference,
         description=description,
         card_last_four=cells.last_four(row),
         avs_response=avs_response,
@@ -351,6 +355,7 @@ def to_ach_observed(
     raw_settled = whole.text(*ACH_SETTLED_NAMES)
     approval_code, description = whole.text("approval_code").strip(), whole.text("description")
     invoice_number, vault_customer_id = whole.optional(*ACH_INVOICE_NAMES), whole.optional(*CUSTOMER_NAMES)
+    customer_reference = whole.optional(CUSTOMER_REFERENCE)
     return_code = _return_code(whole) if status is TransactionStatus.ACH_RETURNED else None
     created_at = whole.instant(created_name, raw_created, zone, fold=fold)
     created_on = to_day(created_name, raw_created, zone, fold=fold) if created_at else None
@@ -370,6 +375,7 @@ def to_ach_observed(
         approval_code=approval_code,
         invoice_number=invoice_number,
         vault_customer_id=vault_customer_id,
+        customer_reference=customer_reference,
         description=description,
         avs_response="",
         csc_response="",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, SecretStr
 
 from connectors.reach import ReachSettings
+from schemas.business_day import PAYTRACE_ZONE
 
 ApiVersion = Literal["v1", "v3"]
 AchSource = Literal["auto", "v3", "v1", "off"]
@@ -36,7 +37,7 @@ class PayTraceSettings(ReachSettings):
     api_version: ApiVersion = "v1"
     # auto reads ACH over v3 and goes on without it, with a warning, where this account has no v3.
     ach_source: AchSource = "auto"
-    time_zone: str = "America/Los_Angeles"
+    time_zone: str = PAYTRACE_ZONE.key
     ambiguous_time: AmbiguousTime = "first"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
 

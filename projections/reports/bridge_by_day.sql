@@ -27,8 +27,7 @@ FROM
 (
     SELECT term, minor, toString(currency) AS currency, value_on FROM rpt_money
     UNION ALL
-    SELECT 'unrecognized', toInt128(signed_minor), toString(currency),
-        toDate32(toTimeZone(waiting_since, 'America/Los_Angeles'))
+    SELECT 'unrecognized', toInt128(signed_minor), toString(currency), waiting_on
     FROM rpt_unrecognized_now
 )
 GROUP BY day, currency

@@ -53,6 +53,8 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_WRITE_OFFS,
 )
 POSITIONS = "saldo_positions"
+# Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
+DAY_ZONE = "{day_zone:String}"
 
 # Each view stands below the ones that it reads.
 VIEWS: tuple[str, ...] = (
@@ -76,5 +78,15 @@ def relations() -> tuple[str, ...]:
 
 
 def ddl(name: str) -> str:
-    """Today's shape of one table or view, as its table.sql states it."""
+    """Today's shape of one table or view, as its table.sql states it; the zone of its days is left open."""
     return (ROOT / name / "table.sql").read_text("utf-8")
+
+
+def in_zone(statement: str, day_zone: str) -> str:
+    """The same statement with the zone of its days. Views can't be asked with a parameter, so it is written in."""
+    return statement.replace(DAY_ZONE, f"'{day_zone}'")
+
+
+def views_with_days() -> tuple[str, ...]:
+    """Views that turn an instant into a business day."""
+    return tuple(name for name in VIEWS if DAY_ZONE in ddl(name))

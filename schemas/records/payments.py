@@ -99,6 +99,7 @@ class TransactionObserved:
     approval_code: str
     invoice_number: str | None = None
     vault_customer_id: str | None = None
+    customer_reference: str | None = None
     description: str
     card_last_four: str | None = None
     avs_response: str
@@ -188,6 +189,7 @@ class PaymentCaptured:
     currency: str
     invoice_number: str | None = None
     vault_customer_id: str | None = None
+    customer_reference: str | None = None
     card_last_four: str | None = None
     value_on: date | None = None
     occurred_at: datetime
@@ -305,6 +307,7 @@ class RefundIssued:
     currency: str
     invoice_number: str | None = None
     vault_customer_id: str | None = None
+    customer_reference: str | None = None
     card_last_four: str | None = None
     value_on: date | None = None
     occurred_at: datetime

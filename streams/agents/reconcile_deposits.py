@@ -19,7 +19,9 @@ RECONCILE_DEPOSITS = Processor(
     decide=settlement.decide,
     evolve=settlement.evolve,
     route=settlement.route,
-    version=2,
+    version=3,
+    # The key is a whole merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
+    is_order_free=True,
 )
 
 

@@ -59,11 +59,15 @@ class Audit:
 
 
 def audit(
-    charges: Sequence[Mapping[str, Any]], documents: Sequence[Mapping[str, Any]], open_money: Sequence[OpenMoney]
+    charges: Sequence[Mapping[str, Any]],
+    documents: Sequence[Mapping[str, Any]],
+    open_money: Sequence[OpenMoney],
+    netted: Sequence[OpenMoney] = (),
 ) -> Audit:
     """Hold PayTrace's books against abas' books.
 
-    Shapes:  charges are PayTrace's book entries (n,), documents abas' (m,), open_money what waits or is parked.
+    Shapes:  charges are PayTrace's book entries (n,), documents abas' (m,), open_money what waits or is parked; netted
+             are sales and refunds that cancelled out before either was posted, which must come to 0.
     Ensures: every difference is a problem that names the transaction; a difference of one transaction that another
              one makes up for is still found, because each is held to its own sum.
     """
@@ -81,7 +85,7 @@ def audit(
     # A refund's document is booked under its own transaction, so every charge can be held to its own documents.
     booked = _sum_by_owner(documents)
     waiting: dict[str, int] = defaultdict(int)
-    for money in open_money:
+    for money in (*open_money, *netted):
         waiting[money.paytrace_transaction_id] += money.signed_minor
     known = {str(charge["id"]) for charge in charges}
     for charge in charges:
@@ -91,6 +95,11 @@ def audit(
             problems.append(
                 f"{charge['kind']} {identity} ({charge['state']}) is worth {owed}, abas holds {posted}, {open_} waits"
             )
+    problems += [
+        f"what cancelled out before it was posted comes to {minor} {currency} instead of 0"
+        for currency, minor in _total((money.currency, money.signed_minor) for money in netted).items()
+        if minor
+    ]
     problems += [f"abas holds a document of {owner}, which PayTrace does not know" for owner in booked.keys() - known]
     return Audit(
         charges=len(charges),

@@ -25,6 +25,7 @@ UNION ALL
 SELECT paytrace_transaction_id, signed_minor, currency, concat('parked: ', error_type)
 FROM fct_parked WHERE state = 'PARKED'
 """
+NETTED = "SELECT paytrace_transaction_id, minor, currency, detail FROM rpt_money WHERE term = 'netted'"
 STATES_SEEN = """
 SELECT paytrace_transaction_id, argMax(status, (observed_at, source_offset)) FROM fct_observations FINAL
 GROUP BY paytrace_transaction_id
@@ -74,7 +75,10 @@ class Watcher:
         documents = self._books("abas")["documents"]
         reader = open_reader(self._settings.projection)
         try:
-            open_money = [OpenMoney(str(i), int(m), str(c), str(r)) for i, m, c, r in rows(reader, OPEN_MONEY)]
+            open_money, netted = (
+                [OpenMoney(str(i), int(m), str(c), str(r)) for i, m, c, r in rows(reader, sql)]
+                for sql in (OPEN_MONEY, NETTED)
+            )
             states: Mapping[str, str] = dict(rows(reader, STATES_SEEN))
             in_progress = int(rows(reader, IN_PROGRESS)[0][0])
         finally:
@@ -84,7 +88,7 @@ class Watcher:
             seen=sum(_is_seen(charge, states.get(str(charge["id"]))) for charge in charges),
             posted=len(documents),
             in_progress=in_progress,
-            audit=audit(charges, documents, open_money),
+            audit=audit(charges, documents, open_money, netted),
         )
 
     def wait_until(

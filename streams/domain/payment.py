@@ -170,9 +170,11 @@ class Identity:
     invoice_number: str | None
     vault_customer_id: str | None
     card_last_four: str | None
+    customer_reference: str | None = None
 
 
-_IDENTIFYING = tuple(field.name for field in fields(Identity))
+# What most events say of it; the order's number is kept with the money alone, since nothing else asks for it.
+_IDENTIFYING = tuple(field.name for field in fields(Identity) if field.name != "customer_reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -660,6 +662,11 @@ def _told_by(seen: TransactionObserved) -> dict[str, Any]:
     }
 
 
+def _money_of(seen: TransactionObserved) -> dict[str, Any]:
+    """The fields of money that came or went: what most events take over, its day, and the number of its order."""
+    return {"value_on": Days(seen).money_on(), "customer_reference": seen.customer_reference, **_told_by(seen)}
+
+
 def _tell_settled(seen: TransactionObserved) -> Event:
     return PaymentSettled(
         paytrace_transaction_id=seen.paytrace_transaction_id,
@@ -733,14 +740,14 @@ def _tell_ach_returned(seen: TransactionObserved) -> Event:
 _TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
     Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_told_by(seen)),
     Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_told_by(seen)),
-    Fact.CAPTURED: lambda seen: PaymentCaptured(value_on=Days(seen).money_on(), **_told_by(seen)),
+    Fact.CAPTURED: lambda seen: PaymentCaptured(**_money_of(seen)),
     Fact.SETTLED: _tell_settled,
     Fact.VOIDED: _tell_voided(VoidReason.VOID),
     Fact.VOIDED_BY_RULE: _tell_voided(VoidReason.AVS_CSC_RULE),
     Fact.DECLINED: _tell_declined,
     Fact.ACH_FAILED: _tell_ach_failed,
     Fact.ACH_RETURNED: _tell_ach_returned,
-    Fact.REFUND_ISSUED: lambda seen: RefundIssued(value_on=Days(seen).money_on(), **_told_by(seen)),
+    Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_money_of(seen)),
     Fact.REFUND_SETTLED: _tell_refund_settled,
 }
 
@@ -804,7 +811,7 @@ def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountSighting
 
 
 def _identity(told: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
-    return Identity(**_identifying(told))
+    return Identity(customer_reference=told.customer_reference, **_identifying(told))
 
 
 def _identifying(told: Identity | TransactionObserved | PaymentCaptured | RefundIssued) -> dict[str, Any]:
@@ -826,7 +833,9 @@ def _movement(
         method=identity.method,
         invoice_number=identity.invoice_number,
         vault_customer_id=identity.vault_customer_id,
-        tokens=tokens_of(transaction_id, identity.vault_customer_id, identity.invoice_number),
+        tokens=tokens_of(
+            transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
+        ),
         value_on=_value_on(event),
         occurred_at=event.occurred_at,
     )

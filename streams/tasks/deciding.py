@@ -2,8 +2,9 @@
 
 Records of one key are decided one after the other; keys are independent, so an effect may work on several at once.
 What cannot be decided is parked with its reason, and parks its key: later records of that key follow it, in order,
-until an operator replays or discards. A record that only has to wait (Delayed) is held: parked like any other, and its
-task asks for the replay. Nothing is thrown out of here but what stops the whole task.
+until an operator replays or discards; a processor whose records have no order parks the record alone. A record that
+only has to wait (Delayed) is held: parked like any other, and its task asks for the replay. Nothing is thrown out of
+here but what stops the whole task.
 """
 
 from __future__ import annotations
@@ -81,13 +82,13 @@ class Verdicts:
     replay parks what was parked, with the reason of then, and a request releases as many records as it did.
 
     parked    inbox offset of a record that could not be decided, or followed one -> how it was parked
-    released  inbox offset of a request -> how many records it released
+    released  inbox offset of a request -> inbox offsets of the records that it released, in order
     recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
     kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
     """
 
     parked: Mapping[int, RecordParked]
-    released: Mapping[int, int]
+    released: Mapping[int, Sequence[int]]
     recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     kept: Mapping[int, RecordParked] = field(default_factory=dict)
 
@@ -291,7 +292,7 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
             _park(around, step, outcome, behind=first, error=Unreadable(f"refused: {missing}"))
     elif recorded is not None:
         _park_as(around, step, outcome, recorded)
-    elif first is not None:
+    elif first is not None and not around.processor.is_order_free:
         _park(around, step, outcome, behind=first, error=Unreadable(f"follows parked record {first} of its key"))
     elif step.failure is not None:
         _park(around, step, outcome, behind=None, error=step.failure)
@@ -345,7 +346,7 @@ async def _events(around: Surroundings[S], step: _Step, state: S, checked: str |
 async def _replay(
     around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue
 ) -> _Outcome[S]:
-    """Decide the key's parked records again, oldest first, up to the first that still fails.
+    """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
 
     The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
     first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
@@ -356,27 +357,29 @@ async def _replay(
     parked, verdicts = queue.offsets, around.verdicts
     if request.retry and not queue.is_held:
         return outcome
-    left = len(parked) if verdicts is None else verdicts.released.get(asked.record.offset, 0)
+    again = list(parked) if verdicts is None else verdicts.released.get(asked.record.offset, ())
     first, failed = parked[0] if parked else None, None
-    while parked and left > 0:
-        left -= 1
-        step = _read(around, await around.reread(parked[0]))
+    for offset in again:
+        if failed is not None and not around.processor.is_order_free:
+            break
+        step = _read(around, await around.reread(offset))
         if step.failure is not None:
             failed = step.failure
-            break
+            continue
         if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
             pass  # a request that was refused for want of a name or reason; it stays refused
         elif step.key != request.record_key or _misplaced(around, step):
             try:
                 outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
-            except RecordTooLarge as error:
-                failed = error
-                break
+            except RecordTooLarge as too_large:
+                failed = too_large
+                continue
         else:
             attempt: _Outcome[S] = _Outcome()
-            failed = await _apply(around, step, state, attempt, None if request.retry else _asked_by(asked, request))
-            if failed is not None:
-                break
+            checked = None if request.retry else _asked_by(asked, request)
+            if (error := await _apply(around, step, state, attempt, checked)) is not None:
+                failed = error
+                continue
             state = state if attempt.state is None else attempt.state
             outcome.state = state
             outcome.events += attempt.events
@@ -384,10 +387,11 @@ async def _replay(
         released = ParkedRecordReleased(
             topic=step.record.topic,
             partition=step.record.partition,
-            offset=parked.pop(0),
+            offset=offset,
             record_key=request.record_key,
             requested_by=request.requested_by,
         )
+        parked.remove(offset)
         outcome.events.append(_event(around, step.record, released))
     kept = None
     if verdicts is not None:

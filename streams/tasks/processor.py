@@ -39,7 +39,9 @@ class Processor(Generic[S]):
     as events. With `recall` it gives once more what its journal holds of one record, without acting: the work of a
     replay. `recall` gets the events that performing this very record led to, none where there were none. With
     `perform_checked` it does what a person's replay of a parked record asks for; the text names that request, the same
-    at each attempt. `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the
+    at each attempt. With `is_order_free` a record that can't be decided waits alone: the later records of its key are
+    decided without it, and it is decided later than they were. Only where the outcome does not depend on that order
+    (docs/adr/0047). `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the
     journal.
     """
 
@@ -57,8 +59,11 @@ class Processor(Generic[S]):
     version: int = 1
     batch_size: int = 500
     concurrency: int = 1
+    is_order_free: bool = False
 
     def __post_init__(self) -> None:
+        if self.is_order_free and self.decide is None:
+            raise ValueError(f"processor {self.name} is an effect, whose records have an order")
         if (self.decide is None) == (self.perform is None):
             raise ValueError(f"processor {self.name} needs either decide (pure) or perform (effect)")
 

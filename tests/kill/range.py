@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,11 @@ from streams.embedded.supervisor import ProcessSpec
 from streams.stack import Stack
 
 RESTART_DELAY_S = (0.2, 2.0)
+# Share of shots at a process that is still starting which are fired: on a busy machine, where a start takes longer than
+# the time between two shots, no worker would ever get to work otherwise.
+SHOTS_AT_STARTING = 0.2
+# What the others need until they have ended.
+_SERVERS = ("paytrace-sandbox", "abas-sandbox", "kafka")
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,10 @@ class Range:
         """Start everything; returns when the broker holds our topics."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
         broker = self._stack.kafka()
-        for spec in [*self._stack.sandboxes(), broker]:
+        # The pipeline loads its code while the broker starts, as under `saldo up`.
+        for spec in [*self._stack.sandboxes(), broker, *self._stack.pipeline()]:
             self._begin(spec)
         self._wait_ready(broker)
-        for spec in self._stack.pipeline():
-            self._begin(spec)
         self._next_shot = time.monotonic() + 5.0
 
     def tick(self, *, shoot: bool) -> None:
@@ -97,18 +101,26 @@ class Range:
             self._shoot()
             self._next_shot = now + self._rng.uniform(*self._plan.every_s)
 
+    def stop_pipeline(self) -> None:
+        """End everything but the sandboxes and the broker."""
+        self._end([name for name in self._running if name not in _SERVERS])
+
     def stop(self) -> None:
         """End every process, the broker last."""
-        for name in list(self._paused_until):
-            self._signal(name, signal.SIGCONT)
-        order = sorted(self._running, key=lambda name: (name == "kafka", name.endswith("sandbox")))
-        for name in order:
+        self.stop_pipeline()
+        self._end([name for name in _SERVERS if name in self._running])
+
+    def _end(self, names: Sequence[str]) -> None:
+        for name in names:
             self._signal(name, signal.SIGTERM)
+            self._signal(name, signal.SIGCONT)
+        for name in names:
+            process = self._running.pop(name)
             try:
-                self._running[name].wait(20)
+                process.wait(20)
             except subprocess.TimeoutExpired:
-                self._running[name].kill()
-                self._running[name].wait()
+                process.kill()
+                process.wait()
 
     def _announce_broker(self) -> None:
         """A broker that was started again is found by others once it answers, as its supervisor sees to."""
@@ -132,6 +144,8 @@ class Range:
         if not weighted:
             return
         name = self._rng.choice(weighted)
+        if not self._is_ready(name) and self._rng.random() > SHOTS_AT_STARTING:
+            return
         if name != "abas-sandbox":
             self._hit(name)
         elif self.erp_is_busy.acquire(blocking=False):
@@ -139,6 +153,10 @@ class Range:
                 self._hit(name)
             finally:
                 self.erp_is_busy.release()
+
+    def _is_ready(self, name: str) -> bool:
+        ready = self._specs[name].ready
+        return ready is None or ready(self._running[name].pid)
 
     def _hit(self, name: str) -> None:
         if self._rng.random() < self._plan.pause:

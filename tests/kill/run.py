@@ -4,8 +4,9 @@
 
 Exit code 0 only if every charge in PayTrace's books stands in abas' books exactly once, or waits, or is parked, every
 currency closes at zero, every wish of somebody at abas has its effect at PayTrace once, or is parked without one and
-says why, every journal, state and table comes back identical when it is derived again, and no card number, security
-code or bank number is in any topic, log or table, though people typed some into their payments.
+says why, every trouble of troubles.py happened and left what it should, every journal, state and table comes back
+identical when it is derived again, and no card number, security code or bank number is in any topic, log or table,
+though people typed some into their payments.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from confluent_kafka import KafkaException
@@ -43,35 +49,23 @@ from schemas.records.tasks import ParkedReplayRequested
 from streams.agents.send_to_paytrace import NAME
 from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.demo.plan import CURRENCY, Course, Day, plan_day
-from streams.demo.watch import Standing, Watcher
+from streams.demo.watch import Standing, Watcher, rows
 from streams.demo.world import TEST_CARD, Story, World, open_world
 from streams.settings import Settings
 from streams.stack import Stack
 from streams.standing import read_all
 from streams.tasks.kafka import KafkaLog
+from tests.kill.front import HOST, TlsFront
 from tests.kill.range import Plan, Range
+from tests.kill.troubles import BATCHES_KNOWN, SCALED, Played, Troubles, hold, wait_until_seen
 from tests.support.scan import Scan, scan_logs, scan_tables, scan_topics
+from tests.support.tls import Authority
 
 ROOT = Path(__file__).parents[2]
-PAYMENTS_PER_DAY = 60
+PAYMENTS_PER_DAY = 40
 SETTLE_TIMEOUT_S = 300.0
 WISHES = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
-# A refund that takes its time on both sides of its effect, so that shots fall into it.
-SLOW_REFUNDS = {
-    name: {"seconds": 2, "share": 0.5, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
-}
-# What the other sides do besides, all day: amounts written in many ways, rows that move between two pages, an export
-# that is away for a moment; a search that lags behind what was saved, answers lost after the document is there.
-PAYTRACE_TROUBLE: dict[str, object] = {
-    "amount_text": {"share": 0.3},
-    "page_repeats": {"share": 0.1},
-    "page_skips": {"share": 0.1},
-    "http_503": {"share": 0.05, "path": "/v1/transactions/export", "retry_after": "1"},
-}
-ABAS_TROUBLE: dict[str, object] = {"search_lag_s": 1.5, "cut_after": 4}
-# A sandbox on the same machine does what it is asked or nothing; the rest of the default is for the real one.
-OUTCOME_WAIT_S = 5.0
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
     "card 4012 0000 9876 5439 of Mr. Smith",
@@ -95,6 +89,17 @@ class Outcome:
     wishes: int = 0
     parked_wishes: int = 0
     wish_problems: list[str] = field(default_factory=list)
+    played: Played = field(default_factory=Played)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Keep how long a part of the run took."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = round(time.monotonic() - began, 1)
 
     @property
     def problems(self) -> list[str]:
@@ -106,7 +111,7 @@ class Outcome:
         found += [f"residual of {c} is {minor}" for c, minor in audit.residual_minor.items() if minor]
         if not self.rebuild_identical:
             found.append(f"not everything came back identical:\n{self.rebuild_output}")
-        return found + self.wish_problems + self.leaks
+        return found + self.wish_problems + self.played.problems + self.played.not_played + self.leaks
 
     @property
     def leaks(self) -> list[str]:
@@ -137,9 +142,11 @@ class Feeder(threading.Thread):
         self._stack = stack
         self._rng = random.Random(seed)
         self._busy = busy
+        self._one_at_a_time = asyncio.Lock()  # a task that waited for the other lock would stop the whole loop
         self._stopping = threading.Event()
         self.days = 0
         self.wishes: list[Wish] = []
+        self.played = Played()
         self.error: BaseException | None = None
 
     def stop(self) -> None:
@@ -157,19 +164,14 @@ class Feeder(threading.Thread):
         urls = {"paytrace_url": self._stack.paytrace_sandbox_url, "abas_url": self._stack.abas_sandbox_url}
         settings = self._stack.client_settings()
         async with open_world(settings, **urls) as world, PayTraceClient(settings.paytrace) as till:
+            troubles = Troubles(self._stack, settings, till, world, self._seed)
+            self.played = troubles.played
             while not self._stopping.is_set():
-                await self._seed(lambda: self._trouble({**SLOW_REFUNDS, **PAYTRACE_TROUBLE}, ABAS_TROUBLE))
                 day = plan_day(self._rng.randrange(1 << 30), PAYMENTS_PER_DAY, customers=12, label=f"K{self.days}-")
                 await self._type_numbers(till)
-                await self._live(world, day)
+                await self._live(world, day, troubles)
                 self.days += 1
-            await self._seed(lambda: self._trouble({"clear": True}, {"search_lag_s": 0, "cut_after": 0}))
-
-    async def _trouble(self, paytrace: Mapping[str, object], abas: Mapping[str, object]) -> None:
-        """Switch faults of both sandboxes; one that was killed has forgotten them, so each day begins with this."""
-        for url, faults in ((self._stack.paytrace_sandbox_url, paytrace), (self._stack.abas_sandbox_url, abas)):
-            async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as sandbox:
-                (await sandbox.post("/_sandbox/faults", json=dict(faults))).raise_for_status()
+            await troubles.end()
 
     async def _type_numbers(self, till: PayTraceClient) -> None:
         """Sales whose texts hold what must not get further: PayTrace keeps and exports them as they were typed."""
@@ -177,17 +179,19 @@ class Feeder(threading.Thread):
             await till.sale_keyed(TEST_CARD, Charge(amount_minor=70_00 + number, description=typed))
         await till.sale_keyed(TEST_CARD, Charge(amount_minor=80_00, invoice_number="4012000098765439"))
 
-    async def _live(self, world: World, day: Day) -> None:
+    async def _live(self, world: World, day: Day, troubles: Troubles) -> None:
         story = Story()
         await self._seed(lambda: world.prepare(day.customers))
+        await troubles.begin(day)
         await self._seed(lambda: world.invoice(day.invoices))
+        locking = asyncio.create_task(troubles.lock(day))
         await world.morning(day.deals, story)
-        await self._pause()
+        await locking
+        await troubles.few_sessions()
         await world.afternoon(story)
         await self._pause()
         await world.evening(story)
         await self._seed(lambda: self._wish(day, story))
-        await self._pause()
         await world.returns(story)
 
     async def _wish(self, day: Day, story: Story) -> None:
@@ -215,13 +219,14 @@ class Feeder(threading.Thread):
         It may still be starting again, and a connection kept from before the last shot is dead: nothing that fails so
         has reached the new process, so it is tried again.
         """
-        with self._busy:
-            while True:
-                try:
-                    await call()
-                    return
-                except (httpx2.NetworkError, httpx2.RemoteProtocolError):
-                    await asyncio.sleep(0.2)
+        async with self._one_at_a_time:
+            with self._busy:
+                while True:
+                    try:
+                        await call()
+                        return
+                    except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+                        await asyncio.sleep(0.2)
 
     async def _pause(self) -> None:
         await asyncio.sleep(self._rng.uniform(0.5, 4.0))
@@ -234,34 +239,68 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
     Ensures: no process is left behind.
     """
     settings = Settings(data_dir=data_dir)
-    # A short session, so that a pause of some seconds costs the worker its partitions.
-    extra_env = {"SALDO_KAFKA_SESSION_TIMEOUT_S": "6", "SALDO_PAYTRACE_OUTCOME_WAIT_S": str(OUTCOME_WAIT_S)}
+    plain = Stack(settings)
+    authority = Authority(data_dir / "tls")
+    ports = {"paytrace": _port_of(plain.paytrace_sandbox_url), "abas": _port_of(plain.abas_sandbox_url)}
+    front = TlsFront(ports, authority.issue(HOST))
+    extra_env = {
+        **SCALED,
+        # A short session, so that a pause of some seconds costs the worker its partitions.
+        "SALDO_KAFKA_SESSION_TIMEOUT_S": "6",
+        "SALDO_PAYTRACE_BASE_URL": front.url("paytrace"),
+        "SALDO_ABAS_BASE_URL": f"{front.url('abas')}/mw",
+        "SALDO_PAYTRACE_CA_FILE": str(authority.ca_file),
+        "SALDO_ABAS_CA_FILE": str(authority.ca_file),
+    }
     stack = Stack(settings, workers=workers, extra_env=extra_env)
     shooting = Range(stack, plan or Plan(), random.Random(seed), data_dir / "logs")
     outcome = Outcome()
-    shooting.start()
     feeder = Feeder(stack, seed, shooting.erp_is_busy)
+    other = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    front.start()
     try:
-        feeder.start()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and feeder.error is None:
-            shooting.tick(shoot=True)
-            time.sleep(0.05)
+        with outcome.timed("start"):
+            shooting.start()
+        with outcome.timed("shooting"):
+            feeder.start()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and feeder.error is None:
+                shooting.tick(shoot=True)
+                time.sleep(0.05)
         feeder.stop()
-        outcome.standing = _settle(stack, shooting, feeder)
-        gateway = _gateway(settings)
-        outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
-        outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
-        outcome.repeats = asyncio.run(_repeats(settings))
-        outcome.scans["topics"] = scan_topics(settings.kafka_options)
-        outcome.scans["tables"] = _scan_tables(settings)
+        with outcome.timed("settling"):
+            outcome.standing = _settle(stack, shooting, feeder, outcome)
+        with outcome.timed("auditing"):
+            gateway = _gateway(settings)
+            outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
+            outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
+            outcome.played = feeder.played
+            _hold_troubles(stack, feeder.played, front)
+            # Card numbers are looked for on one core while the other derives everything again.
+            topics = other.submit(scan_topics, settings.kafka_options)
+            outcome.repeats = asyncio.run(_repeats(settings))
+            outcome.scans["tables"] = _scan_tables(settings)
+        shooting.stop_pipeline()
+        with outcome.timed("rebuilding"):
+            outcome.rebuild_output, outcome.rebuild_identical = _rebuild(data_dir)
+        outcome.scans["topics"] = topics.result()
     finally:
         feeder.stop()
-        feeder.join()
-        shooting.stop()
+        if feeder.ident is not None:
+            feeder.join()
+        with outcome.timed("stopping"):
+            other.shutdown()
+            shooting.stop()
+            front.stop()
         outcome.shots, outcome.own_ends = dict(shooting.shots), dict(shooting.own_ends)
     if feeder.error is not None:
         raise feeder.error
+    outcome.scans["logs"] = scan_logs([data_dir / "logs"])
+    return outcome
+
+
+def _rebuild(data_dir: Path) -> tuple[str, bool]:
+    """What `saldo rebuild` says with the broker that still runs, and whether everything came back identical."""
     rebuilt = subprocess.run(
         [sys.executable, "-m", "streams.cli", "rebuild"],
         env={**os.environ, "SALDO_DATA_DIR": str(data_dir), "COLUMNS": "160"},
@@ -271,22 +310,50 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
         timeout=900,
         check=False,
     )
-    outcome.rebuild_output = rebuilt.stdout + rebuilt.stderr
-    outcome.rebuild_identical = rebuilt.returncode == 0
-    outcome.scans["logs"] = scan_logs([data_dir / "logs"])
-    return outcome
+    return rebuilt.stdout + rebuilt.stderr, rebuilt.returncode == 0
 
 
-def _settle(stack: Stack, shooting: Range, feeder: Feeder) -> Standing | None:
+def _port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def _hold_troubles(stack: Stack, played: Played, front: TlsFront) -> None:
+    """Hold what was played against the books, once the last batch was read: that is asked for every ten seconds."""
+    settings = stack.client_settings()
+    batches = asyncio.run(_batches(settings))
+    reader = open_reader(settings.projection)
+    try:
+        known = partial(rows, reader, BATCHES_KNOWN)
+        wait_until_seen(lambda: int(known()[0][0]) >= len(batches), SETTLE_TIMEOUT_S / 5)
+        charges, documents = (
+            httpx2.get(f"{url}/_sandbox/books", timeout=60, trust_env=False).raise_for_status().json()
+            for url in (stack.paytrace_sandbox_url, stack.abas_sandbox_url)
+        )
+        hold(played, charges, documents["documents"], batches, reader, front.carried)
+    finally:
+        reader.close()
+
+
+async def _batches(settings: Settings) -> list[dict[str, Any]]:
+    today = datetime.now(settings.paytrace.zone).date()
+    async with PayTraceClient(settings.paytrace) as till:
+        return await till.export_batches(today - timedelta(days=60), today + timedelta(days=10))
+
+
+def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> Standing | None:
     watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
     found: list[Standing | None] = []
 
     def wait() -> None:
-        feeder.join()
+        with outcome.timed("settling: last day"):
+            feeder.join()
+        if feeder.error is not None:
+            return
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
-        while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        _look_again(stack)
+        with outcome.timed("settling: gateway"):
+            while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
+                time.sleep(0.5)
+            _look_again(stack)
         found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
             found[:] = [watcher.standing()]
@@ -453,7 +520,9 @@ def report(outcome: Outcome) -> str:
             f"residual {dict(audit.residual_minor)}"
         )
     lines.append(f"{outcome.wishes} wishes of people at abas, {outcome.parked_wishes} of them parked without effect")
+    lines.append(f"troubles: {dict(outcome.played.counts)}")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
+    lines.append(f"seconds: {outcome.seconds}")
     lines += [f"PROBLEM: {problem}" for problem in outcome.problems] or ["nothing was lost or doubled"]
     return "\n".join(lines)
 

@@ -140,13 +140,14 @@ class Lab:
     store: StateStore[Counted] = field(default_factory=MemoryStore)
     membership: Membership = field(default_factory=SoleOwner)
     rules: TaskRules = field(default_factory=lambda: TaskRules(failures_in_a_row=3, marker_every=1_000))
+    processor: Processor[Counted] = COUNTING
 
     def __post_init__(self) -> None:
         self.task = self.new_task()
 
     def new_task(self, store: StateStore[Counted] | None = None, decide: Decide = decide) -> Task[Counted]:
         return Task(
-            replace(COUNTING, decide=decide),
+            replace(self.processor, decide=decide),
             0,
             log=self.log,
             store=self.store if store is None else store,

@@ -114,6 +114,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
+        Route("/struck", handle(lambda raw: dict(sandbox.store.struck)), methods=["GET"]),
         Route("/clock", handle(lambda raw: _set_clock(sandbox, raw)), methods=["POST"]),
         Route("/reset", handle(lambda raw: _reset(sandbox)), methods=["POST"]),
         Route("/books", handle(lambda raw: read_books(sandbox)), methods=["GET"]),

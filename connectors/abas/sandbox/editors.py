@@ -293,7 +293,9 @@ class Sessions:
 
     def refuse_locked(self, record_id: str) -> None:
         """Say who has a record open, if the switches say that somebody has."""
-        if record_id in self.faults.locked or self._locked_until.get(record_id, 0.0) > time.monotonic():
+        is_locked_for_long = self._locked_until.get(record_id, 0.0) > time.monotonic()
+        if record_id in self.faults.locked or is_locked_for_long:
+            self.store.strike("locked_s" if is_locked_for_long else "locked")
             raise locked_by("another user", record_id)
 
     def _end(self, editor: Editor, state: str) -> None:

@@ -6,7 +6,7 @@ from connectors.abas.sandbox.editors import Editor
 from connectors.abas.sandbox.faults import ErpFault, business_refusal
 from connectors.abas.sandbox.infosystems import INFOSYSTEMS, InfosystemDef
 from connectors.abas.sandbox.render import View, record_view
-from connectors.abas.sandbox.selection import Path, follow, parse_query, resolve_path, select
+from connectors.abas.sandbox.selection import Path, Query, follow, parse_query, resolve_path, select
 from connectors.abas.sandbox.state import DEFAULT_LIMIT, Call, Reply
 from connectors.abas.sandbox.store import Record
 from connectors.abas.sandbox.tables import CURRENCY, CUSTOMER, OPEN_ITEM, PAYMENT, TABLES, TableDef
@@ -25,12 +25,25 @@ def list_records(call: Call) -> Reply:
     ):
         raise ErpFault("ILLEGAL_ARGUMENT", "criteria is neither text nor an array of texts")
     query = parse_query(table, [criteria] if isinstance(criteria, str) else criteria, call.language)
-    found = select(call.sandbox.store, table, query, lag_s=call.sandbox.faults.search_lag_s)
+    found = search(call, table, query)
     offset, limit = call.number("offset", 0), call.number("limit", DEFAULT_LIMIT)
     page = found[offset : offset + limit] if limit else found[offset:]
     paths = _paths(table, call.text("headFields", "*"), call.language)
     row_paths = _paths(table, call.text("tableFields", "-"), call.language, in_rows=True)
     return Reply(call.renderer.list([_view(call, record, paths, row_paths) for record in page]))
+
+
+def search(call: Call, table: TableDef, query: Query) -> list[Record]:
+    """What a search finds: the books as they were so many seconds ago, where the switch says so."""
+    store, lag_s = call.sandbox.store, call.sandbox.faults.search_lag_s
+    found = select(store, table, query, lag_s=lag_s)
+    if lag_s and _versions(found) != _versions(select(store, table, query)):
+        store.strike("search_lag_s")
+    return found
+
+
+def _versions(records: list[Record]) -> list[tuple[str, int]]:
+    return [(record.id, record.version) for record in records]
 
 
 def read_record(call: Call) -> Reply:
@@ -144,7 +157,7 @@ def find_record(call: Call, table: TableDef, text: str) -> Record:
     """
     if text.startswith("$,,"):
         query = parse_query(table, [text[3:]], call.language)
-        found = select(call.sandbox.store, table, query, lag_s=call.sandbox.faults.search_lag_s)
+        found = search(call, table, query)
         record = found[0] if len(found) == 1 else None
     else:
         record = call.sandbox.store.resolve(table.spec, text)

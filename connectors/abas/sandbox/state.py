@@ -43,6 +43,7 @@ class Sandbox:
         left = int(getattr(self.faults, name))
         if left:
             self.set_faults({name: left - 1})
+            self.store.strike(name)
         return left > 0
 
     def new_token(self) -> str:
@@ -63,6 +64,7 @@ class Sandbox:
         Raises: ErpFault UNAVAILABLE when calls and working sets use up the licences.
         """
         if self.faults.licences and self.running + len(self.sessions.working_sets()) > self.faults.licences:
+            self.store.strike("licences")
             raise no_licence()
 
     def login_session(self, cookie: str | None) -> str | None:
@@ -76,6 +78,7 @@ class Sandbox:
         self._logins = {session: end for session, end in self._logins.items() if end > now}
         if cookie not in self._logins:
             if len(self._logins) >= self.faults.sessions:
+                self.store.strike("sessions")
                 raise no_licence()
             cookie = secrets.token_urlsafe(12)
         assert cookie is not None

@@ -8,7 +8,7 @@ One process per file.
 import json
 import sqlite3
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,6 +68,8 @@ class Store:
         self._dirty: dict[str, Record] = {}
         self._past: dict[str, list[_Was]] = {}
         self.commit_count = 0
+        # How often each fault switch has struck, durable like the switches: a killed sandbox still knows.
+        self.struck: Counter[str] = Counter(json.loads(self.fact("struck") or "{}"))
         for record_id, seq, table, filed, body in self._db.execute(
             "SELECT id, seq, tbl, filed, body FROM records ORDER BY seq"
         ):
@@ -85,6 +87,7 @@ class Store:
         self._index.clear()
         self._past.clear()
         self._counters.clear()
+        self.struck.clear()
         self._clock_offset = timedelta(0)
 
     def close(self) -> None:
@@ -117,6 +120,11 @@ class Store:
     def set_fact(self, name: str, body: str) -> None:
         """Keep a small durable setting."""
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, body))
+
+    def strike(self, switch: str) -> None:
+        """Count that a fault switch has struck."""
+        self.struck[switch] += 1
+        self.set_fact("struck", json.dumps(self.struck))
 
     def add(self, table: TableDef, values: dict[str, Stored], rows: list[dict[str, Stored]] | None = None) -> Record:
         """Create a record with the next id and, when it has none, the next number of its table."""

@@ -47,6 +47,7 @@ def routes(desk: Desk, faults: Faults, hooks: Hooks) -> list[Route]:
         Route(f"{ADMIN_PREFIX}/rules", face.rules, methods=["POST"]),
         Route(f"{ADMIN_PREFIX}/hooks", face.hooks, methods=["GET", "POST"]),
         Route(f"{ADMIN_PREFIX}/faults", face.faults, methods=["GET", "POST"]),
+        Route(f"{ADMIN_PREFIX}/struck", face.struck, methods=["GET"]),
         Route(f"{ADMIN_PREFIX}/reset", face.reset, methods=["POST"]),
     ]
 
@@ -129,6 +130,10 @@ class AdminFace:
             if fields.get("expire_tokens"):
                 self._desk.expire_tokens()
         return _json(self._faults.show())
+
+    async def struck(self, request: Request) -> Response:
+        """How often each fault has struck since this process began; a fault that never did is not named."""
+        return _json(dict(self._faults.struck))
 
     async def hooks(self, request: Request) -> Response:
         """Show or set where changes are told: {"url", "secret", "silent_post_url"}; {} ends it."""

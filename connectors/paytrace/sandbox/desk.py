@@ -16,7 +16,7 @@ from connectors.paytrace.sandbox.card_books import CardBooks, ChargeRequest
 from connectors.paytrace.sandbox.faults import Faults
 from connectors.paytrace.sandbox.rows import RowWriter
 from connectors.paytrace.sandbox.settings import SandboxSettings
-from connectors.paytrace.sandbox.store import MICROS, Store
+from connectors.paytrace.sandbox.store import MICROS, SKEW_US, Store
 from connectors.paytrace.sandbox.vault import Vault, stored_card
 
 # Looking at the due dates is three index reads; once a second is enough, since cut-offs are minutes.
@@ -54,9 +54,10 @@ class Desk:
         """A new token of one API version and its life in seconds."""
         life_s = self.settings.token_life_s if api == "v1" else self.settings.v3_token_life_s
         token = ":".join(secrets.token_hex(part) for part in (16, 16, 32))
-        expires_at = self.store.now_us() + life_s * MICROS
+        now_us = self._tokens_now_us()
+        expires_at = now_us + life_s * MICROS
         with self.store.transaction() as db:
-            db.execute("DELETE FROM token WHERE expires_at < ?", (self.store.now_us(),))
+            db.execute("DELETE FROM token WHERE expires_at < ?", (now_us,))
             db.execute("INSERT INTO token VALUES (?, ?, ?)", (token, api, expires_at))
         self._tokens[token] = (api, expires_at)
         return token, life_s
@@ -65,7 +66,11 @@ class Desk:
         """Whether an Authorization header carries a token of this API version that is still good."""
         scheme, _, token = authorization.partition(" ")
         issued, expires_at = self._tokens.get(token.strip(), ("", 0))
-        return scheme.lower() == "bearer" and issued == api and self.store.now_us() < expires_at
+        return scheme.lower() == "bearer" and issued == api and self._tokens_now_us() < expires_at
+
+    def _tokens_now_us(self) -> int:
+        """The clock of log-ins, which the fault clock_skew leaves alone: it may concern charges only."""
+        return self.store.now_us() - SKEW_US.get()
 
     def expire_tokens(self) -> None:
         """Make every token invalid at once."""

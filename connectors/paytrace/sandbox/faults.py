@@ -15,6 +15,7 @@ import asyncio
 import random
 import time
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -77,6 +78,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
+        # How often each fault has struck since the process began, whatever is switched on now.
+        self.struck: Counter[str] = Counter()
         self._dice = random.Random(0)  # noqa: S311 -- repeatable faults, no secret
 
     def set(self, wanted: Mapping[str, Any]) -> None:
@@ -128,6 +131,7 @@ class Faults:
             rule.left -= 1
             if rule.left <= 0:
                 del self._rules[name]
+        self.struck[name] += 1
         return rule
 
     def place(self, name: str, identity: int | str) -> int | None:
@@ -135,6 +139,16 @@ class Faults:
 
         Of such a fault share counts, by the row: it says the same in every export.
         """
+        number = self._place(name, identity)
+        if number is not None:
+            self.struck[name] += 1
+        return number
+
+    def concerns(self, name: str, identity: int | str) -> bool:
+        """Whether a fault of rows is on and hits this one; asking is no strike."""
+        return self._place(name, identity) is not None
+
+    def _place(self, name: str, identity: int | str) -> int | None:
         rule = self._rules.get(name)
         if rule is None:
             return None

@@ -171,7 +171,7 @@ def _refund(desk: Desk, fields: Fields) -> formats.JsonObject:
 
 def _void(desk: Desk, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-    desk.cards.void(number, also_by_rule=desk.faults.place("void_after_103", number) is not None)
+    desk.cards.void(number, also_by_rule=desk.faults.concerns("void_after_103", number))
     return {
         "success": True,
         "response_code": 109,

@@ -136,7 +136,7 @@ def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
             case "refund":
                 row = desk.cards.refund(number, amount_minor)
             case _:
-                also_by_rule = desk.faults.place("void_after_103", number) is not None
+                also_by_rule = desk.faults.concerns("void_after_103", number)
                 row = desk.cards.void(number, also_by_rule=also_by_rule)
     except Rejected as rejected:
         detail = " ".join(text for texts in rejected.errors.values() for text in texts)

@@ -103,7 +103,7 @@ SELECT
     folded.card_last_four AS card_last_four,
     folded.is_contradicted OR folded.is_overdrawn OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
-    if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, 'America/Los_Angeles')), sightings.opened_on)
+    if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, {day_zone:String})), sightings.opened_on)
         AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count

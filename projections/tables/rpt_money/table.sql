@@ -138,7 +138,7 @@ SELECT
             lines.side < 0 AND moments.outs > 0, moments.out_on,
             moments.ins > 0, moments.in_on,
             moments.outs > 0, moments.out_on,
-            toDate32(toTimeZone(lines.occurred_at, 'America/Los_Angeles'))
+            toDate32(toTimeZone(lines.occurred_at, {day_zone:String}))
         )
     ) AS value_on,
     lines.occurred_at AS occurred_at,

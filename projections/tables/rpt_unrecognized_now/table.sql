@@ -21,6 +21,7 @@ begun AS
 SELECT
     latest.paytrace_transaction_id AS paytrace_transaction_id,
     begun.waiting_since AS waiting_since,
+    toDate32(toTimeZone(begun.waiting_since, {day_zone:String})) AS waiting_on,
     latest.reason AS reason,
     latest.said AS detail,
     latest.kind AS kind,

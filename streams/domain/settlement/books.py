@@ -176,6 +176,7 @@ class Batch:
     settled_at: datetime
     net_minor: int
     is_consistent: bool | None
+    observed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +391,7 @@ def _batch(event: SettlementBatchRecorded) -> Batch:
         settled_at=event.settled_at,
         net_minor=event.net_minor,
         is_consistent=event.is_consistent,
+        observed_at=event.occurred_at,
     )
 
 

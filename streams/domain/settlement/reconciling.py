@@ -295,10 +295,13 @@ def _on_batch(state: State, seen: SettlementBatchObserved) -> tuple[Event, ...]:
     if state.day is not None and seen.settled_on < state.day - timedelta(days=BATCH_DAYS):
         return ()
     after = evolve(state, recorded)
-    if after.batches == state.batches:
+    known, now = state.batches.get(seen.batch_id), after.batches[seen.batch_id]
+    if known is not None and (
+        now.observed_at < known.observed_at or replace(now, observed_at=known.observed_at) == known
+    ):
         return ()
     keys = keys_of(after)
-    return (recorded, *_asked(after, _waiting_for(after, keys, after.batches[seen.batch_id]), seen.observed_at))
+    return (recorded, *_asked(after, _waiting_for(after, keys, now), seen.observed_at))
 
 
 def _on_card_type(state: State, seen: CardTypeObserved) -> tuple[Event, ...]:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceUnavailable, UnreadableRow
 from connectors.paytrace.ports import AchDateType, BankAccount, CardDetails, Charge
 from connectors.paytrace.settings import PayTraceSettings
@@ -176,3 +177,19 @@ async def test_a_row_without_an_id_is_loud_but_stops_no_other() -> None:
     with pytest.raises(UnreadableRow):
         await drain()
     assert seen == ["transaction/7"]
+
+
+async def test_the_number_of_the_order_comes_with_sales_of_either_version_and_their_refunds(
+    client: PayTraceClient, sandbox: Sandbox
+) -> None:
+    charge = Charge(amount_minor=70_00, customer_reference_id="PO-7")
+    sale = (await client.sale_keyed(CARD, charge)).transaction_id or ""
+    sandbox.admin("settle", {})
+    refund = (await client.refund(sale)).transaction_id
+    for version in ("v1", "v3"):
+        reader = PayTraceClient if version == "v1" else PayTraceV3Client
+        async with reader(sandbox.client_settings(api_version=version)) as other:
+            source = PayTraceSource(other, sandbox.client_settings(api_version=version))
+            seen = {r.paytrace_transaction_id: r async for _, rs in source.poll(TODAY, TODAY) for r in rs}
+        assert {one.customer_reference for one in seen.values()} == {"PO-7"}
+        assert set(seen) == {sale, refund}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -279,20 +280,32 @@ def test_every_movement_carries_the_tokens_of_the_first() -> None:
     assert {sent.tokens for sent in book.sent(PaymentToIdentify)} == {("invoice:RE-7", "order:RE-7")}
 
 
+def test_the_number_of_the_order_outlives_a_restart_and_goes_with_every_movement() -> None:
+    seen = replace(sighting(Status.PENDING_SETTLEMENT, invoice=None, vault=None), customer_reference="PO-7")
+    book = ledger().given(seen, replace(seen, status=Status.VOIDED, customer_reference=None, observed_at=at(2)))
+    assert {(sent.movement, sent.tokens) for sent in book.sent(PaymentToIdentify)} == {
+        (Movement.CAPTURED, ("order:PO-7",)),
+        (Movement.VOIDED, ("order:PO-7",)),
+    }
+
+
 @pytest.mark.parametrize(
-    ("vault", "invoice", "tokens"),
+    ("vault", "invoice", "reference", "tokens"),
     [
-        ("acme", " re-1", ("vault:acme", "invoice:RE-1", "order:RE-1")),
-        ("acme", None, ("vault:acme",)),
-        (None, "RE-1", ("invoice:RE-1", "order:RE-1")),
-        (None, "  ", (f"none:{PAYMENT}",)),
-        ("", None, (f"none:{PAYMENT}",)),
+        ("acme", " re-1", None, ("vault:acme", "invoice:RE-1", "order:RE-1")),
+        ("acme", " re-1", " po-7 ", ("vault:acme", "invoice:RE-1", "order:RE-1", "order:PO-7")),
+        ("acme", None, None, ("vault:acme",)),
+        (None, "RE-1", "re-1", ("invoice:RE-1", "order:RE-1")),
+        (None, None, "PO-7", ("order:PO-7",)),
+        (None, "  ", " ", (f"none:{PAYMENT}",)),
+        ("", None, None, (f"none:{PAYMENT}",)),
     ],
 )
 def test_tokens_in_the_order_in_which_they_are_asked(
-    vault: str | None, invoice: str | None, tokens: tuple[str, ...]
+    vault: str | None, invoice: str | None, reference: str | None, tokens: tuple[str, ...]
 ) -> None:
-    book = ledger().given(sighting(Status.SETTLED, vault=vault, invoice=invoice))
+    seen = sighting(Status.SETTLED, vault=vault, invoice=invoice)
+    book = ledger().given(replace(seen, customer_reference=reference))
     (sent,) = book.sent(PaymentToIdentify)
     assert sent.tokens == tokens
     assert (sent.movement_id, sent.method) == (f"{PAYMENT}:CAPTURED", PaymentMethod.CARD)

@@ -30,6 +30,7 @@ from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.fct_write_offs.row import WRITE_OFF_EVENTS
 from projections.tables.money import direction_sign, movement_sign, parked_money
 from schemas import catalog
+from schemas.business_day import PAYTRACE_ZONE
 from schemas.codec import Codec, to_json
 from schemas.envelope import SourcePosition
 from schemas.records.identification import Movement
@@ -254,7 +255,8 @@ def test_table_sql_is_what_the_migrations_made(engine: Store) -> None:
     engine.execute(f"CREATE DATABASE {other}")
     try:
         for name in tables.relations():
-            engine.execute(tables.ddl(name).replace(f"EXISTS {name}", f"EXISTS {other}.{name}", 1))
+            today = tables.in_zone(tables.ddl(name), PAYTRACE_ZONE.key)
+            engine.execute(today.replace(f"EXISTS {name}", f"EXISTS {other}.{name}", 1))
         for name in tables.relations():
             ((migrated,),) = engine.rows(f"SHOW CREATE TABLE {name}")
             ((today,),) = engine.rows(f"SHOW CREATE TABLE {other}.{name}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 
-from projections import reports
+from projections import reports, tables
 from projections.client import Store
+from projections.migrate import migrate
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
 from streams.cli import explain, waiting, ways_out
 from streams.cli.standing import AgentLine, PersonLine, Standing
@@ -164,3 +167,44 @@ def test_saldo_explain_says_why_a_payment_of_nobody_waits_and_whose_it_became(st
     rows = ask(store, "explain", id="9")
     assert [row["what"] for row in rows] == ["PaymentAwaitsReference", "PaymentIdentified"]
     assert explain.step(rows[1])[0].endswith("100.00 USD belongs to customer 70001")
+
+
+def test_days_without_a_value_date_are_days_of_the_merchants_zone(store: Store) -> None:
+    """Midnight in London is the evening before in Los Angeles. A changed setting moves the views at the next start."""
+    seen = datetime(2026, 11, 29, 0, 30, tzinfo=UTC)
+    late = Script()
+    late.write(PAYMENTS, unrecognized("7", 70_00, seen))
+    late.write(PAYMENTS, example("PaymentAuthorized", paytrace_transaction_id="8", occurred_at=seen))
+    # A document whose payment nobody knows: the day on which it was seen is all there is.
+    late.now = seen
+    late.posted("6", 60_00)
+    project(store, late.messages)
+
+    def days() -> set[str]:
+        (opened,) = store.rows("SELECT toString(opened_on) FROM fct_payments WHERE paytrace_transaction_id = '8'")
+        (booked,) = store.rows("SELECT toString(value_on) FROM rpt_money WHERE paytrace_transaction_id = '6'")
+        (waits,) = store.rows("SELECT toString(waiting_on) FROM rpt_unrecognized_now")
+        shown = {str(row["day"]) for row in ask(store, "bridge_by_day") if row["unrecognized_minor"] == 70_00}
+        return {*opened, *booked, *waits, *shown}
+
+    try:
+        assert days() == {"2026-11-28"}
+        assert migrate(store, day_zone="Europe/London") == ()
+        assert days() == {"2026-11-29"}
+    finally:
+        migrate(store)
+
+
+def test_no_sql_names_a_zone() -> None:
+    """The zone of business days is one setting; SQL gets it, and UTC is the only zone that it may name itself."""
+    root = Path(tables.__file__).parents[1]
+    files = [*root.rglob("*.sql")]
+    assert len(files) > 50
+    zones = available_timezones() - {"UTC"}
+    named = {
+        (str(path.relative_to(root)), zone)
+        for path in files
+        for zone in zones
+        if f"'{zone}'" in path.read_text("utf-8")
+    }
+    assert named == set()

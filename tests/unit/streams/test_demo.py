@@ -108,3 +108,17 @@ def test_a_document_in_another_currency_does_not_close_the_balance() -> None:
     found = audit([charge("1")], [{**document("PT1"), "currency": "EUR"}], [])
     assert found.residual_minor["USD"] == 100
     assert not found.is_clean
+
+
+def test_a_sale_and_its_refund_may_cancel_out_before_either_is_posted() -> None:
+    charges = [charge("1"), {**charge("2"), "kind": "REFUND"}]
+    pair = [OpenMoney("1", 100, "USD", "with PT2"), OpenMoney("2", -100, "USD", "with PT1")]
+    assert audit(charges, [], [], pair).is_clean
+    assert not audit(charges, [], []).is_clean
+    assert not audit(charges[:1], [], [], pair[:1]).is_clean, "money that cancels out with nothing"
+
+
+def test_a_short_day_has_every_kind_of_course_sooner_or_later() -> None:
+    days = [plan_day(seed, 60) for seed in range(12)]
+    assert {deal.course for day in days for deal in day.deals} == set(Course)
+    assert all(len({deal.course for deal in day.deals}) > 12 for day in days)

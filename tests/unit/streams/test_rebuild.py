@@ -207,3 +207,17 @@ def _sink_task(lab: Lab, sink: Processor[Any]) -> Task[Any]:
         observer=SilentObserver(),
         rules=lab.rules,
     )
+
+
+async def test_records_that_waited_alone_come_back_in_the_order_in_which_they_were_decided() -> None:
+    free = replace(COUNTING, is_order_free=True)
+    lab = Lab(processor=free)
+    await lab.task.advance(
+        [lab.write_bytes(b"p", b"no record", []), *lab.write(refund("p", "r1", 13), refund("p", "r2"))]
+    )
+    mended = lab.new_task(MemoryStore(), decide_mended)
+    await mended.advance([lab.write_record(replay(b"p")), *lab.write(refund("p", "r3"))])
+    await mended.advance([lab.write_record(discard(b"p", 0))])
+    found = await compared(lab.log, replace(free, decide=decide_mended))
+    assert differing(found) == []
+    assert found["state counting/0"].record_count == 1

@@ -460,3 +460,46 @@ def all_fit(lab: Lab) -> bool:
         if topic != task_lab.INBOX
         for record in records
     )
+
+
+# -- records whose order makes no difference ------------------------------------------------------------------------
+
+
+async def test_where_order_is_free_a_record_waits_alone_and_its_key_goes_on() -> None:
+    lab = Lab(processor=replace(task_lab.COUNTING, is_order_free=True))
+    amounts = {"r1": 13, "r2": 100, "r3": 13, "r4": 100}
+    await lab.task.advance(lab.write(*(refund("p", name, amount) for name, amount in amounts.items())))
+    assert applied(lab) == ["r2", "r4"]
+    assert [(letter.offset, letter.behind) for letter in letters(lab)] == [(0, None), (2, None)]
+
+
+async def test_where_order_is_free_bytes_that_can_not_be_read_stop_nobody() -> None:
+    lab = Lab(processor=replace(task_lab.COUNTING, is_order_free=True))
+    await lab.task.advance([lab.write_bytes(b"p", b"no record", []), *lab.write(refund("p", "r2"))])
+    assert applied(lab) == ["r2"]
+
+
+async def test_where_order_is_free_a_replay_decides_what_can_be_decided_and_leaves_the_rest() -> None:
+    lab = Lab(processor=replace(task_lab.COUNTING, is_order_free=True))
+    await lab.task.advance(
+        [lab.write_bytes(b"p", b"no record", []), *lab.write(refund("p", "r1", 13), refund("p", "r2"))]
+    )
+    mended = lab.new_task(MemoryStore(), decide_mended)
+    await mended.advance([lab.write_record(replay(b"p"))])
+    assert applied(lab) == ["r2", "r1"]
+    assert mended.progress is not None
+    assert mended.progress.parked == {b"p": (0,)}
+    await mended.advance([lab.write_record(discard(b"p", 0))])
+    assert mended.progress.parked == {}
+    restored = lab.new_task(MemoryStore(), decide_mended)
+    await restored.restore()
+    assert restored.progress is not None
+    assert restored.progress.to_bytes() == mended.progress.to_bytes()
+
+
+def test_an_effect_is_never_free_of_order() -> None:
+    async def perform(_state: Counted, _record: object) -> tuple[object, ...]:
+        return ()
+
+    with pytest.raises(ValueError, match="counting is an effect"):
+        replace(task_lab.COUNTING, decide=None, perform=perform, is_order_free=True)

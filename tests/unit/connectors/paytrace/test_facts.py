@@ -84,6 +84,19 @@ async def test_a_number_that_was_used_twice_gives_two_batches_and_is_asked_for_o
     assert client.asked.count(("listed", 571)) == 1
 
 
+async def test_a_number_that_was_used_twice_on_one_day_names_the_same_batches_in_any_order() -> None:
+    early, late = batch_row(settled="4/10/2015 9:00:00 AM"), batch_row()
+    twin = batch_row(net_amount="1.00")
+    expected = None
+    for rows in ([early, late, twin], [late, early, twin], [twin, late, early], [late, twin, early]):
+        told = {subject: facts[0] for subject, facts in await seen(ScriptedClient(batches=rows))}
+        found = {name: (getattr(one, "settled_at", None), getattr(one, "net_minor", 0)) for name, one in told.items()}
+        named = {name: one for name, one in found.items() if name.startswith("batch/")}
+        assert set(named) == {f"batch/main/571/2015-04-10{nth}" for nth in ("", "/2", "/3")}
+        expected = expected or named
+        assert named == expected
+
+
 async def test_a_pending_batch_waits_until_it_has_settled() -> None:
     client = ScriptedClient(batches=[batch_row(settled="")])
     assert await subjects(client) == ["customer/main/acme-inc", "recurrence/main/42"]

@@ -75,6 +75,7 @@ def test_the_documented_sample_is_read_in_full() -> None:
     assert (record.status, record.raw_status, record.batch_number) == (S.SETTLED, "GB571/GB571", 571)
     assert (record.amount_minor, record.currency, record.method) == (11000, "USD", PaymentMethod.CARD)
     assert (record.invoice_number, record.vault_customer_id) == ("inv1234", None)
+    assert record.customer_reference == "PO123456"
     assert (record.card_last_four, record.approval_code) == ("5454", "VTLMC1")
     assert record.created_at == datetime(2015, 4, 10, 23, 6, 30, tzinfo=UTC)
     assert record.settled_at == datetime(2015, 4, 11, 3, 13, 45, tzinfo=UTC)
