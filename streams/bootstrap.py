@@ -59,6 +59,7 @@ from streams.agents import (
 from streams.agents.inbox import Flow
 from streams.brokers import no_broker
 from streams.claims import Claims
+from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
@@ -196,6 +197,7 @@ def _this_process(settings: Settings) -> str:
 
 def worker_app(settings: Settings) -> faust.App:
     """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
+    settings = settings.as_role(WORKER)
     client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     session_s = settings.kafka.session_timeout_s
     app = faust.App(
@@ -347,7 +349,7 @@ def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], setting
 
 
 def _faust_credentials(settings: Settings) -> Any:
-    kafka = settings.kafka
+    kafka = settings.kafka_log_in()
     if kafka.security_protocol == "PLAINTEXT":
         return None
     import ssl
@@ -370,6 +372,7 @@ def _faust_credentials(settings: Settings) -> Any:
 
 async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll PayTrace until told to stop."""
+    settings = settings.as_role(SOURCE_PAYTRACE)
     for what in not_offered(settings.paytrace):
         logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
@@ -411,6 +414,7 @@ async def paytrace_backfill(
     Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
             marked. The history knows afterwards which rows could not be read.
     """
+    settings = settings.as_role(SOURCE_PAYTRACE)
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
         history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
@@ -424,6 +428,7 @@ async def paytrace_backfill(
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll abas until told to stop; the profile is checked against the server before the first poll."""
+    settings = settings.as_role(SOURCE_ABAS)
     async with AbasClient(settings.abas) as client, _log(settings) as log:
         source: AbasSource | None = None
         opening = asyncio.Lock()
@@ -468,6 +473,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     from streams.ingress.delivery import Delivery
     from streams.ingress.server import listen, new_server
 
+    settings = settings.as_role(INGRESS)
     ingress = settings.ingress
     broken = asyncio.Event()
     shared_codec = codec(settings)
@@ -517,6 +523,7 @@ def run_projector(settings: Settings) -> None:
     """Project every topic until SIGTERM or SIGINT."""
     from projections.writer import run_projector as project
 
+    settings = settings.as_role(PROJECTOR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -10,7 +10,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 T = TypeVar("T")
 
-REMEDY = "is it running (`saldo status`), and is SALDO_KAFKA_BOOTSTRAP_SERVERS right?"
+REMEDY = (
+    "is it running (`saldo status`), is SALDO_KAFKA_BOOTSTRAP_SERVERS right, "
+    "and does it take this log-in (SALDO_KAFKA_CREDENTIALS_PATH)?"
+)
 LEADER_PAUSE_S = 0.1
 # What a leader says that has just become it, or is none any more; each passes once it has caught up with the cluster.
 _NO_LEADER_YET = frozenset(

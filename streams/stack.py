@@ -26,8 +26,9 @@ from pydantic import SecretStr
 
 from projections.endpoint import endpoint_file
 from schemas import catalog
-from streams import topics
-from streams.embedded.kafka import EmbeddedKafka
+from streams import acls, topics
+from streams.embedded.credentials import ADMIN, ROLES, credentials_file
+from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
@@ -218,8 +219,10 @@ class Stack:
         def ready(pid: int) -> bool:
             if not broker.ready(pid):
                 return False
-            admin = AdminClient(self.settings.kafka.options(broker.bootstrap_servers))
-            topics.apply(admin, topics.compare(admin, catalog.topics().values()))
+            admin = AdminClient(broker.client_options(ADMIN))
+            wanted = catalog.topics().values()
+            topics.apply(admin, topics.compare(admin, wanted))
+            acls.apply(admin, acls.compare(admin, wanted, group=self.settings.kafka.group))
             return True
 
         return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)
@@ -281,17 +284,31 @@ class Stack:
         self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None
     ) -> ProcessSpec:
         """A process of ours. All load their code at the same time, and none is ended because it restores for long."""
+        role = re.sub(r"-\d+$", "", name)
         return ProcessSpec(
             name,
             (sys.executable, "-m", "streams.cli", *words),
             without_secrets(
-                {**self.env(), **(env or {})}, Settings, keep=SECRETS_OF.get(re.sub(r"-\d+$", "", name), ALL_SECRETS)
+                {**self.env(), **self._log_in_of(role), **(env or {})},
+                Settings,
+                keep=SECRETS_OF.get(role, ALL_SECRETS),
             ),
             ready=ready,
             ready_timeout_s=math.inf,
             gate=False,
             restart=QUICK_RESTARTS,
         )
+
+    def _log_in_of(self, role: str) -> dict[str, str]:
+        """Where a process finds its own Kafka log-in: the file of its role, never the directory of all."""
+        place = self.settings.kafka.credentials_path
+        if self.settings.kafka.bootstrap_servers is None:
+            place = credentials_dir(self.data_dir)
+        if place is None or role not in ROLES:
+            return {}
+        # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
+        own = place / f"{role}.json" if place == credentials_dir(self.data_dir) else credentials_file(place, role)
+        return {"SALDO_KAFKA_CREDENTIALS_PATH": str(own)}
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

@@ -49,16 +49,18 @@ class Connection:
             yield Codec(registry)
 
 
-def connect(bootstrap_servers: str | None = None, schema_registry_url: str | None = None) -> Connection:
-    """Resolve options and settings; nothing is contacted yet.
+def connect(
+    bootstrap_servers: str | None = None, schema_registry_url: str | None = None, *, role: str | None = None
+) -> Connection:
+    """Resolve options and settings, with the log-in of a role (SALDO_KAFKA_ROLE); nothing is contacted yet.
 
     Raises: ContractBroken when no broker is named and no embedded one runs, or the settings do not fit.
     """
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings() if role is None else load_settings().as_role(role)
     return Connection(
-        kafka=settings.kafka.options(bootstrap_servers or settings.bootstrap_servers),
+        kafka=settings.kafka_options_at(bootstrap_servers),
         schema_registry_url=schema_registry_url or settings.schema_registry_url or None,
         replication_factor=settings.kafka.replication_factor,
     )

@@ -34,9 +34,10 @@ def rebuild(
     """
     from rich.console import Console
 
+    from streams.embedded.credentials import VIEWER
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings().as_role(VIEWER)  # it decides into memory and writes nothing
     console = Console()
     _refuse_while_running(settings)
     with _broker(settings, console) as running:

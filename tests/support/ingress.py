@@ -41,6 +41,7 @@ from streams.ingress.server import listen, new_server
 from streams.ingress.settings import IngressSettings
 from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import Log
+from tests.support.kafka import kafka_env
 
 INBOX = "payments.observations.v1"
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -325,7 +326,7 @@ def ingress_in_process(
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("SALDO_")},
                 **environment(found),
-                "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                **kafka_env(bootstrap),
                 "SALDO_DATA_DIR": str(directory),
                 "SALDO_CONFIG": os.devnull,
                 **(env or {}),
