@@ -16,8 +16,9 @@ from schemas.records.identification import OpenItemReferenced
 from schemas.records.payments import PaymentCaptured
 from schemas.records.payments import TransactionStatus as Status
 from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
 from tests.support.builders import CUSTOMER, NOON, open_item, sighting
 from tests.support.cli import saldo
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until

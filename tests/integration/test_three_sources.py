@@ -32,7 +32,7 @@ from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
