@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -57,9 +57,11 @@ from streams.agents import (
     send_to_paytrace,
 )
 from streams.agents.inbox import Flow
-from streams.brokers import no_broker
 from streams.claims import Claims
 from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.log.brokers import no_broker
+from streams.log.kafka import KafkaLog, opened
+from streams.log.ports import DeliveryFailed, Log
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
@@ -68,9 +70,8 @@ from streams.settings import Settings
 from streams.source_status import SourceFile
 from streams.standing import StandingFile
 from streams.tasks.crew import AFTER_HALT, Crew
-from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
-from streams.tasks.ports import DeliveryFailed, Log, Membership, Observer, SilentObserver
+from streams.tasks.ports import Membership, Observer, SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
@@ -507,13 +508,8 @@ async def _profile(client: AbasClient, path: Path) -> Profile:
     return profile
 
 
-@asynccontextmanager
-async def _log(settings: Settings) -> AsyncIterator[KafkaLog]:
-    log = KafkaLog(settings.kafka_options)
-    try:
-        yield log
-    finally:
-        await asyncio.to_thread(log.close)
+def _log(settings: Settings) -> AbstractAsyncContextManager[KafkaLog]:
+    return opened(settings.kafka_options)
 
 
 # -- projector -----------------------------------------------------------------------------------------------------

@@ -22,12 +22,13 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
 from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from streams.log.memory import ShadowLog
+from streams.log.ports import Log
+from streams.log.records import Inbound
 from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import ShadowLog
-from streams.tasks.ports import Log, SilentObserver
+from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound
 from streams.tasks.stores import MemoryStore, StateStore, digest
 from streams.tasks.task import Task, TaskRules
 

@@ -55,8 +55,8 @@ def rebuild(
 def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
     from streams.bootstrap import codec, every_processor
+    from streams.log.kafka import KafkaLog
     from streams.rebuild import compare_agents
-    from streams.tasks.kafka import KafkaLog
 
     # What was parked on the day is parked again here, which is no news for the terminal.
     logging.getLogger("streams.tasks").addHandler(logging.NullHandler())

@@ -17,19 +17,11 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import Codec
-from schemas.envelope import (
-    Envelope,
-    SourcePosition,
-    child_traceparent,
-    derived_event_id,
-    header_map,
-    header_text,
-    source_position,
-)
+from schemas.envelope import SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
+from streams.log.records import Inbound
 from streams.tasks.progress import Progress
-from streams.tasks.records import LONGEST_ID, Inbound
 
 logger = logging.getLogger(__name__)
 
@@ -51,32 +43,15 @@ class JournalEntry:
 BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded)
 
 
-def caused_envelope(
-    cause: Inbound, event: Any, *, task: str, destination: str, index: int, origin: Inbound
-) -> Envelope:
-    """Identity of what a task writes because of an inbox record; the same at each attempt, to the byte.
-
-    `origin` is the record that it is about: the cause itself, or, in a replay of parked records, the parked one.
-    """
-    position = SourcePosition(cause.topic, cause.partition, cause.offset, index)
-    event_id = derived_event_id(position, destination)
+def instant_of(event: Any, origin: Inbound) -> datetime:
+    """The instant that dates what a task writes: the event's own, else that of the record that it is about."""
     when = getattr(event, "occurred_at", None)
-    return Envelope(
-        event_id=event_id,
-        type=type(event).__name__,
-        source=f"saldo/{task}",
-        time=when if isinstance(when, datetime) else origin.entered_at,
-        position=position,
-        correlation_id=_correlation_id(origin),
-        causation_id=origin.event_id,
-        traceparent=child_traceparent(header_text(origin.headers, "traceparent"), event_id),
-    )
+    return when if isinstance(when, datetime) else origin.entered_at
 
 
-def journal_headers(envelope: Envelope, group_size: int, accepted: Sequence[SourcePosition]) -> list[tuple[str, bytes]]:
-    """Headers of a journal record."""
-    headers = envelope.to_headers()
-    headers.append((EVENTS_HEADER, str(group_size).encode()))
+def journal_headers(group_size: int, accepted: Sequence[SourcePosition]) -> list[tuple[str, bytes]]:
+    """What a journal record carries behind its envelope."""
+    headers = [(EVENTS_HEADER, str(group_size).encode())]
     if accepted:
         headers.append((ACCEPTED_HEADER, ";".join(map(str, sorted(accepted))).encode()))
     return headers
@@ -184,11 +159,6 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.unjournaled.update({mark.lane: mark for mark in last.accepted})
     else:
         progress.unjournaled.clear()
-
-
-def _correlation_id(origin: Inbound) -> str:
-    given = header_text(origin.headers, "saldo-correlation-id")
-    return given if given and len(given) <= LONGEST_ID else origin.event_id
 
 
 def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:

@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import Envelope, content_event_id
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedReplayRequested
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.log.records import Inbound
 from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
-from streams.tasks.ports import Log, Membership, Observer
+from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import StateStore
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Task(Generic[S]):
         self._around: Surroundings[S] = Surroundings(
             processor=processor,
             partition=partition,
-            partition_count=log.partition_count,
+            log=log,
             state_of=self._state,
             reread=self._reread,
             codec=codec,
@@ -197,16 +197,14 @@ class Task(Generic[S]):
             requested_at=now,
             retry=number,
         )
-        value, name = self._codec.encode(record), type(record).__name__
-        envelope = Envelope(
-            event_id=content_event_id(name, value), type=name, source=f"saldo/{self.processor.name}", time=now
-        )
-        return Outbound(
+        return Outbound.of(
+            record,
             topic=self.processor.inbox,
+            source=f"saldo/{self.processor.name}",
+            at=now,
+            codec=self._codec,
+            log=self._log,
             partition=self.partition,
-            key=catalog.topic(self.processor.inbox).key_of(record),
-            value=value,
-            headers=envelope.to_headers(),
         )
 
     async def restore(self) -> Progress:

@@ -26,8 +26,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from tests.support.ingress import ROW, ingress_in_process, rows, settings, signed
 from tests.support.kafka import TestBroker, client_options, make_topics
 from tests.support.worker_process import make_our_topics

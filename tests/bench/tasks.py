@@ -25,10 +25,10 @@ from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
+from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Inbound
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting

@@ -39,12 +39,13 @@ from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
 from streams.agents.match_open_items import MATCH_OPEN_ITEMS
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from streams.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound, partition_for
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import NOON, at, done, open_item, refused, sighting

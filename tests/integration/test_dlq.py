@@ -14,7 +14,8 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus as Status
-from streams.tasks.records import Outbound, partition_for
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from tests.support.builders import sighting
 from tests.support.cli import saldo
 from tests.support.kafka import TestBroker, use_broker

@@ -17,7 +17,7 @@ from schemas.codec import Codec, from_json
 from schemas.envelope import Envelope, SourcePosition, derived_event_id
 from schemas.records.identification import CustomerReferenced
 from streams.embedded.credentials import OPERATORS
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from tests.support.kafka import client_options, make_topics, unique
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

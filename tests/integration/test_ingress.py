@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from schemas.codec import Codec
 from schemas.records.payments import TransactionObserved
 from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from tests.support.cli import saldo
 from tests.support.ingress import (
     INBOX,

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, Producer
 from schemas import catalog
 from schemas.codec import Codec, from_json
 from schemas.envelope import Envelope, SourcePosition, derived_event_id
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from tests.support.cli import Outcome, saldo
 from tests.support.kafka import client_options, make_topics, unique, use_broker
 

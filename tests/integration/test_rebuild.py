@@ -15,8 +15,9 @@ from schemas.envelope import Envelope, SourcePosition, derived_event_id, source_
 from schemas.records.identification import OpenItemReferenced
 from schemas.records.payments import PaymentCaptured
 from schemas.records.payments import TransactionStatus as Status
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
 from tests.support.builders import CUSTOMER, NOON, open_item, sighting
 from tests.support.cli import saldo
 from tests.support.kafka import TestBroker, client_options, use_broker

@@ -31,7 +31,7 @@ from schemas.envelope import header_text
 from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

@@ -18,11 +18,13 @@ from schemas.envelope import source_position
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
+from streams.log.records import Inbound, partition_for
 from streams.tasks import kafka as kafka_module
-from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
-from streams.tasks.ports import DeliveryFailed, SilentObserver
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting

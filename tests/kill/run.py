@@ -45,10 +45,10 @@ from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.demo.plan import CURRENCY, Course, Day, plan_day
 from streams.demo.watch import Standing, Watcher
 from streams.demo.world import TEST_CARD, Story, World, open_world
+from streams.log.kafka import KafkaLog
 from streams.settings import Settings
 from streams.stack import Stack
 from streams.standing import read_all
-from streams.tasks.kafka import KafkaLog
 from tests.kill.range import Plan, Range
 from tests.support.scan import Scan, scan_logs, scan_tables, scan_topics
 

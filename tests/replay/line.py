@@ -16,12 +16,13 @@ from schemas.envelope import header_text, source_position
 from schemas.highwater import HighWater
 from streams.agents.post_to_abas import post_to_abas
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import done

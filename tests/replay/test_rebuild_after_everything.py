@@ -44,11 +44,11 @@ from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested,
 from streams.agents.post_to_abas import post_to_abas
 from streams.agents.send_to_paytrace import send_to_paytrace
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.rebuild import compare_agents
-from streams.tasks.memory import MemoryLog
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting

@@ -39,8 +39,8 @@ from streams.ingress.app import Ingress
 from streams.ingress.delivery import Delivery
 from streams.ingress.server import listen, new_server
 from streams.ingress.settings import IngressSettings
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import Log
+from streams.log.memory import MemoryLog
+from streams.log.ports import Log
 from tests.support.kafka import kafka_env
 
 INBOX = "payments.observations.v1"

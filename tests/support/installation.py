@@ -19,7 +19,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from schemas.codec import Codec
 from schemas.envelope import header_text
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
 from tests.support.abas_sandbox import AbasSandboxProcess
 from tests.support.kafka import client_options, kafka_env
 from tests.support.paytrace_sandbox import VISA, Sandbox

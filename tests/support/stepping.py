@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
-from streams.tasks.memory import MemoryLog
-from streams.tasks.records import Inbound, Outbound
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound
 
 
 class pause:  # noqa: N801  # reads as a verb where it is awaited

@@ -21,11 +21,12 @@ from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import PaymentMethod, RefundApplied, RefundLinked
 from schemas.records.tasks import PositionMarked
 from streams.domain.output import Output
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import Membership, SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import MemoryStore, StateStore
 from streams.tasks.task import Task, TaskRules
 

@@ -20,8 +20,9 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.highwater import HighWater
 from streams import acls, topics
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
 from tests.support.kafka import client_options, kafka_env
 
 ROOT = Path(__file__).parents[2]

@@ -23,11 +23,11 @@ from schemas.codec import Codec
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.posting_claims import PostingClaims
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock

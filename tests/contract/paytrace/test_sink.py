@@ -27,7 +27,7 @@ from schemas.records.gateway import (
     WishKind,
 )
 from streams.claims import TOPIC, Claims
-from streams.tasks.memory import MemoryLog
+from streams.log.memory import MemoryLog
 from tests.support.paytrace_sandbox import VISA, Sandbox
 
 NOON = datetime(2026, 11, 24, 20, tzinfo=UTC)  # noon in Los Angeles, where the sandbox stands

@@ -29,9 +29,9 @@ from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.log.memory import MemoryLog
 from streams.polling import Teller
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules

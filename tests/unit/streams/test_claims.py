@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,9 +31,9 @@ from schemas.codec import Codec
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed, GatewayCallDone, WishKind
 from streams.claims import TOPIC, Claims
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import Log
-from streams.tasks.records import Outbound
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
 from tests.support.stepping import Stepped, SteppedLog, finish, pause
 
 NOON = datetime(2026, 11, 24, 20, tzinfo=UTC)
@@ -402,7 +401,7 @@ class Forgetful(MemoryLog):
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         if self.breaks:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer"))
+            raise Unavailable("no answer")
         start, end = await super().watermarks(topic, partition)
         return (start, end - 1) if self.short else (start, end)
 

@@ -14,12 +14,12 @@ from schemas.records.settlement import DisputeStage
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.agents.send_to_paytrace import send_to_paytrace
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import PAYMENT, at, sighting

@@ -16,11 +16,11 @@ from schemas.records.tasks import DeadLetter
 from streams import writing
 from streams.agents.post_to_abas import post_to_abas
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
@@ -80,7 +80,7 @@ def test_saldo_write_takes_what_is_plausible_and_lists_the_rest_by_line(inbox: s
     spec = catalog.topic(inbox)
     records = [record for carried in spec.records for record in poisoned(carried.name, POISON)]
     lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
-    good, bad = writing.prepare(spec, lines, CODEC, 1)
+    good, bad = writing.prepare(spec, lines, CODEC, MemoryLog({spec.name: 1}))
     assert len(good) + len(bad) == len(lines)
     refused = {line.number for line in bad}
     for number, record in enumerate(records, start=1):

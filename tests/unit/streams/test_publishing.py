@@ -7,9 +7,9 @@ import pytest
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
+from streams.log.memory import MemoryLog
+from streams.log.records import RecordTooLarge
 from streams.publishing import to_outbound
-from streams.tasks.memory import MemoryLog
-from streams.tasks.records import RecordTooLarge
 from tests.support.builders import sighting
 
 LOG = MemoryLog(dict.fromkeys(catalog.topics(), 4))

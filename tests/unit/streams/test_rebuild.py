@@ -13,12 +13,12 @@ from schemas.records.erp import PostCashReceipt
 from schemas.records.payments import PaymentMethod
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.rebuild import Comparison, compare_agents
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task
 from tests.support.builders import done

@@ -29,12 +29,12 @@ from streams.agents.send_to_paytrace import Subject, evolve, route, send_to_payt
 from streams.claims import TOPIC, Claims
 from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.task_lab import FragileLog, Killed

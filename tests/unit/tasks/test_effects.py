@@ -11,7 +11,8 @@ import pytest
 
 from schemas.failures import Unavailable
 from schemas.records.payments import RefundApplied
-from streams.tasks.ports import DeliveryFailed, SilentObserver
+from streams.log.ports import DeliveryFailed
+from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.task_lab import CODEC, COUNTING, DLQ, Counted, FragileLog, Killed, Lab, ids_of, refund

@@ -20,10 +20,10 @@ from schemas.records.erp import PostingRefused
 from schemas.records.tasks import RecordParked
 from schemas.sensitive import find_sensitive
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt
