@@ -59,9 +59,11 @@ from streams.agents import (
 from streams.agents.inbox import Flow
 from streams.claims import Claims
 from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.keys import load_ring, load_signer
 from streams.log.brokers import no_broker
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
+from streams.log.signing import Ring, RoleSigner
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
@@ -99,6 +101,11 @@ def codec(settings: Settings) -> Codec:
     from schemas.registry import Registry
 
     return Codec(Registry(settings.schema_registry_url))
+
+
+def signer(settings: Settings) -> RoleSigner:
+    """What signs the commands of this process's role; raises ContractBroken when its key is not here."""
+    return load_signer(settings.private_key_path(settings.kafka.role), settings.kafka.role)
 
 
 def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
@@ -255,11 +262,11 @@ def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
 
 def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
     """The tasks of a worker, on the real broker."""
-    log = KafkaLog(settings.kafka_options)
-    shared_codec, observer = codec(settings), TaskMetrics()
+    log = KafkaLog(settings.kafka_options, signer=signer(settings))
+    shared_codec, ring, observer = codec(settings), load_ring(settings.public_keys_path), TaskMetrics()
 
     def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
-        return build_task(settings, processor, partition, log, shared_codec, membership, observer)
+        return build_task(settings, processor, partition, log, shared_codec, ring, membership, observer)
 
     return Crew(processors, new_task, halt)
 
@@ -270,6 +277,7 @@ def build_task(
     partition: int,
     log: Log,
     shared_codec: Codec,
+    ring: Ring,
     membership: Membership | None = None,
     observer: Observer | None = None,
     store: StateStore[Any] | None = None,
@@ -282,6 +290,7 @@ def build_task(
         log=log,
         store=state_store(settings, processor, partition) if store is None else store,
         codec=shared_codec,
+        ring=ring,
         membership=membership or SoleOwner(),
         observer=observer or SilentObserver(),
         rules=TaskRules(failures_in_a_row=worker.failures_in_a_row, marker_every=worker.marker_every),
@@ -430,7 +439,7 @@ async def paytrace_backfill(
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll abas until told to stop; the profile is checked against the server before the first poll."""
     settings = settings.as_role(SOURCE_ABAS)
-    async with AbasClient(settings.abas) as client, _log(settings) as log:
+    async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
         source: AbasSource | None = None
         opening = asyncio.Lock()
 
@@ -508,8 +517,8 @@ async def _profile(client: AbasClient, path: Path) -> Profile:
     return profile
 
 
-def _log(settings: Settings) -> AbstractAsyncContextManager[KafkaLog]:
-    return opened(settings.kafka_options)
+def _log(settings: Settings, signer: RoleSigner | None = None) -> AbstractAsyncContextManager[KafkaLog]:
+    return opened(settings.kafka_options, signer=signer)
 
 
 # -- projector -----------------------------------------------------------------------------------------------------

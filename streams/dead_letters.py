@@ -19,7 +19,7 @@ from schemas.failures import ContractBroken, SaldoError, Unreadable
 from schemas.highwater import HighWater
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.log import kafka
-from streams.log.outbound import Outbound
+from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.log.records import Inbound
 
@@ -59,9 +59,11 @@ class ParkedRecord:
 
 
 @asynccontextmanager
-async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[DeadLetters]:
+async def opened(
+    connection: Mapping[str, Any], codec: Codec, *, signer: Signer | None = None
+) -> AsyncIterator[DeadLetters]:
     """Dead letters of a broker."""
-    async with kafka.opened(connection) as log:
+    async with kafka.opened(connection, signer=signer) as log:
         yield DeadLetters(log, codec)
 
 

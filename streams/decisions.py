@@ -18,7 +18,7 @@ from schemas.envelope import header_text, source_position
 from schemas.records.tasks import RecordParked
 from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.log import kafka
-from streams.log.outbound import Outbound
+from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.tasks.journal import EVENTS_HEADER
 from streams.writing import instant_of
@@ -47,9 +47,9 @@ class Answer:
 
 
 @asynccontextmanager
-async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[Desk]:
+async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[Desk]:
     """The desk at which a broker's contexts take an operator's word."""
-    async with kafka.opened(connection) as log:
+    async with kafka.opened(connection, signer=signer) as log:
         yield Desk(log, codec)
 
 

@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
+from streams.keys import key_store
 from streams.setting_names import secret_variables, without_secrets
-from streams.settings import Settings
+from streams.settings import KeySettings, Settings
 from streams.standing import read_standing
 
 PORTS_FILE = "sandbox-ports.json"
@@ -208,6 +210,7 @@ class Stack:
 
     def processes(self) -> Sequence[ProcessSpec]:
         """Every process, in the order in which they start."""
+        self._make_keys()
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 
@@ -289,7 +292,7 @@ class Stack:
             name,
             (sys.executable, "-m", "streams.cli", *words),
             without_secrets(
-                {**self.env(), **self._log_in_of(role), **(env or {})},
+                {**self.env(), **self._own_secrets(role), **(env or {})},
                 Settings,
                 keep=SECRETS_OF.get(role, ALL_SECRETS),
             ),
@@ -299,16 +302,25 @@ class Stack:
             restart=QUICK_RESTARTS,
         )
 
-    def _log_in_of(self, role: str) -> dict[str, str]:
-        """Where a process finds its own Kafka log-in: the file of its role, never the directory of all."""
+    def _own_secrets(self, role: str) -> dict[str, str]:
+        """Where a process finds its own Kafka log-in and private key: files of its role, never directories of all."""
+        if role not in ROLES:
+            return {}
+        own = {"SALDO_KEYS_PRIVATE_PATH": str(self.settings.private_key_path(role).absolute())}
         place = self.settings.kafka.credentials_path
         if self.settings.kafka.bootstrap_servers is None:
             place = credentials_dir(self.data_dir)
-        if place is None or role not in ROLES:
-            return {}
-        # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
-        own = place / f"{role}.json" if place == credentials_dir(self.data_dir) else credentials_file(place, role)
-        return {"SALDO_KAFKA_CREDENTIALS_PATH": str(own)}
+        if place is not None:
+            # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
+            is_ours = place == credentials_dir(self.data_dir)
+            log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
+            own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
+        return own
+
+    def _make_keys(self) -> None:
+        """The keys that sign commands, at the first start; whoever names a place for them has made them."""
+        if self.settings.keys == KeySettings():
+            key_store(self.settings).make(datetime.now(UTC))
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

@@ -25,6 +25,7 @@ from streams.log.kafka import opened
 from streams.log.outbound import Destination, Outbound
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.records import RecordTooLarge
+from streams.log.signing import refuse_command
 
 SOURCE = "saldo/write"
 SHOWN_BAD = 10
@@ -141,6 +142,7 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, log: Destination
     if not any(carried.name == name for carried in spec.records):
         known = ", ".join(carried.name for carried in spec.records)
         raise Unreadable(f"{spec.name} does not carry {str(name)[:60]!r}; it carries {known}")
+    refuse_command(spec.name, name)
     version = catalog.latest(name)
     like = f"; see schemas/examples/{version.context}/{name}.v{version.version}.json"
     if not isinstance(fields, dict):

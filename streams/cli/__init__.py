@@ -37,6 +37,8 @@ COMMANDS = (
     "explain",
     "decide",
     "dlq",
+    "keys",
+    "audit",
     "report",
 )
 _DEBUG = "--debug"

@@ -33,10 +33,15 @@ def kafka(port: Port = 0) -> None:
     One node, KRaft, its data below the data directory. It has no topics at first, and lets nobody do
     anything but the admin: `saldo topics apply --acls` makes ours.
     """
+    from datetime import UTC, datetime
+
     from streams.embedded.kafka import EmbeddedKafka
+    from streams.keys import key_store
     from streams.settings import load_settings
 
-    server = EmbeddedKafka(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
+    settings = load_settings()
+    key_store(settings).make(datetime.now(UTC))
+    server = EmbeddedKafka(settings.data_dir, port=port, die_with_parent=True, on_progress=_fetching())
     _serve(server, "SALDO_KAFKA_BOOTSTRAP_SERVERS", SALDO_KAFKA_CREDENTIALS_PATH=str(server.credentials_dir))
 
 

@@ -55,6 +55,7 @@ def rebuild(
 def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
     from streams.bootstrap import codec, every_processor
+    from streams.keys import load_ring
     from streams.log.kafka import KafkaLog
     from streams.rebuild import compare_agents
 
@@ -69,6 +70,7 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
                     every_processor(settings),
                     log,
                     codec(settings),
+                    load_ring(settings.public_keys_path),
                     tell=lambda name: status.update(f"deciding again: {name}"),
                 )
         finally:

@@ -26,13 +26,21 @@ from schemas.envelope import (
 )
 from streams.log.guard import refuse_sensitive
 from streams.log.records import LONGEST_ID, Inbound, partition_for, refuse_too_large
+from streams.log.signing import SIGNATURE_HEADER, SIGNATURE_HEADERS
 
 
 class Signer(Protocol):
-    """Signs what a process writes. The same input gives the same headers, so that a repeat is the same record."""
+    """Signs what a process writes (streams/log/signing.py); the same input gives the same headers."""
 
     def headers(self, *, topic: str, key: bytes, type: str, event_id: str, value: bytes) -> KafkaHeaders:
-        """Headers to add: the id of the key and the signature over topic, key, type, event id and value."""
+        """Headers to add to a command: the id of the key, and the signature over all of this; none for other records.
+
+        Raises: ContractBroken when this process may not give the command.
+        """
+        ...
+
+    def link_headers(self, *, journal: str, source: SourcePosition, link: str) -> KafkaHeaders:
+        """Headers to add to a journal record that carries a link of the chain of operator commands."""
         ...
 
 
@@ -212,7 +220,8 @@ class Checked:
         headers = [*envelope.to_headers(), *more]
         if kept:
             headers = list({**dict(headers), **kept}.items())
-        if log.signer is not None:
+        # What is written once more stays signed by whoever gave it.
+        if log.signer is not None and SIGNATURE_HEADER not in (kept or ()):
             headers += log.signer.headers(
                 topic=self.topic, key=self.key, type=name, event_id=event_id, value=self.value
             )
@@ -226,8 +235,9 @@ class Checked:
 
 
 def identity_of(found: Inbound) -> dict[str, bytes]:
-    """The headers that a record keeps when it is written once more."""
-    return {name: value for name, value in header_map(found.headers).items() if name.startswith("ce_")}
+    """The headers that a record keeps when it is written once more: who it is, and who gave it."""
+    headers = header_map(found.headers).items()
+    return {name: value for name, value in headers if name.startswith("ce_") or name in SIGNATURE_HEADERS}
 
 
 def _short_id(header: bytes | None) -> str | None:

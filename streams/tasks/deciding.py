@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from schemas import catalog
 from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
-from schemas.envelope import SourcePosition, header_map, source_position
+from schemas.envelope import KafkaHeaders, SourcePosition, header_map, source_position
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
 from schemas.plausibility import plain_text, plausible_instant
@@ -33,14 +34,17 @@ from schemas.records.tasks import (
     RecordParked,
 )
 from schemas.sensitive import find_sensitive, mask_sensitive
+from streams.log.chain import Link, is_operator_command
 from streams.log.guard import HoldsSensitive
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
+from streams.log.signing import NotSigned, Ring, prove
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
 
+logger = logging.getLogger(__name__)
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
 TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
@@ -105,6 +109,7 @@ class Surroundings(Generic[S]):
     state_of: Callable[[bytes], S]
     reread: Callable[[int], Awaitable[Inbound]]
     codec: Codec
+    ring: Ring
     failures_allowed: int
     retries_allowed: int = 0
     verdicts: Verdicts | None = None
@@ -132,9 +137,11 @@ def mark_position(around: Surroundings[S], last: Inbound, progress: Progress) ->
     event = PositionMarked(position=last.offset + 1)
     cause = Cause.of(last, 0)
     accepted = tuple(sorted(progress.unjournaled.values()))
-    note(progress, [JournalEntry(b"", event, cause.position, 1, accepted)])
+    link = _untold(progress)
+    note(progress, [JournalEntry(b"", event, cause.position, 1, accepted, link)])
     checked = Checked.of(event, topic=around.processor.journal, codec=around.codec, key=POSITION_KEY)
-    return _sealed(around, checked, cause, partition=around.partition, more=journal_headers(1, accepted))
+    more = [*journal_headers(1, accepted, link), *_link_signature(around, cause, link)]
+    return _sealed(around, checked, cause, partition=around.partition, more=more)
 
 
 # -- reading -------------------------------------------------------------------------------------------------------
@@ -150,6 +157,8 @@ class _Step:
     position: SourcePosition | None = None
     # The record once more, where it lies beside the partition of its key.
     moved: Checked | None = None
+    # Why nobody proved to have given this request; any other command that nobody gave is a failure.
+    unproved: NotSigned | None = None
 
 
 def _read(around: Surroundings[S], record: Inbound) -> _Step:
@@ -175,9 +184,16 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
         is_request = isinstance(value, ParkedReplayRequested | ParkedDiscardRequested)
         if not is_request and _partition_of(around, key) != around.partition:
             moved = Checked.again(record, value, key=key)
+        unproved = None
+        try:
+            prove(around.ring, record, type=type(value).__name__, key=key)
+        except NotSigned as error:
+            if not is_request:
+                raise
+            unproved = error
     except (SaldoError, ValueError) as error:
         return _Step(record, given, failure=error, position=position)
-    return _Step(record, key, value, position=position, moved=moved)
+    return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
 
 
 def _as_it_was(around: Surroundings[S], step: _Step) -> _Step:
@@ -203,6 +219,8 @@ class _Outcome(Generic[S]):
     head: bool = False
     held: bool = False
     replayed: bool = False
+    # Operator commands that were acted on or refused with this record: itself, and those that it released.
+    accepted: list[_Step] = field(default_factory=list)
 
     @property
     def depends_on_the_day(self) -> bool:
@@ -224,6 +242,7 @@ class _Consequence:
 
     origin: Inbound
     checked: Checked
+    kept: Mapping[str, bytes] | None = None
 
 
 def _event(
@@ -296,13 +315,16 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
     if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
-        missing = why_not_attributed(step.value.requested_by, step.value.reason) or _why_not_quoted(step.value)
+        missing = str(step.unproved or "") or _why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
             return _discard(around, step, step.value, queue)
         if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
-            _park(around, step, outcome, behind=first, error=Unreadable(f"refused: {missing}"))
+            _park(around, step, outcome, behind=first, error=step.unproved or Unreadable(f"refused: {missing}"))
+        elif step.unproved is not None:
+            where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
+            logger.warning("forged request ignored", extra={"at": where, "reason": missing})
     elif recorded is not None:
         _park_as(around, step, outcome, recorded)
     elif first is not None:
@@ -314,11 +336,21 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
         if error is not None:
             outcome = _Outcome()
             _park(around, step, outcome, behind=None, error=error)
+        elif _is_operator_command(step):
+            outcome.accepted.append(step)
     if outcome.parked:
         queue.offsets.append(step.record.offset)
         if outcome.head:
             queue.is_held = outcome.held
     return outcome
+
+
+def _is_operator_command(step: _Step) -> bool:
+    return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
+
+
+def _why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+    return why_not_attributed(request.requested_by, request.reason) or _why_not_quoted(request)
 
 
 def _why_not_quoted(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
@@ -375,6 +407,7 @@ async def _replay(
     outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
     parked, verdicts = queue.offsets, around.verdicts
     if request.retry and not queue.is_held:
+        outcome.accepted.append(asked)
         return outcome
     left = len(parked) if verdicts is None else verdicts.released.get(asked.record.offset, 0)
     first, failed = parked[0] if parked else None, None
@@ -388,7 +421,9 @@ async def _replay(
             pass  # a request that was refused for want of a name or reason; it stays refused
         elif step.key != request.record_key or step.moved is not None:
             try:
-                outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
+                # Whoever gave it gave it for this topic, so it goes there byte for byte.
+                again = Checked.again(step.record, step.value, key=step.key)
+                outcome.outputs.append(_Consequence(step.record, again, identity_of(step.record)))
             except (RecordTooLarge, HoldsSensitive) as error:
                 failed = error
                 break
@@ -401,6 +436,8 @@ async def _replay(
             outcome.state = state
             outcome.events += attempt.events
             outcome.outputs += attempt.outputs
+            if _is_operator_command(step):
+                outcome.accepted.append(step)
         released = ParkedRecordReleased(
             topic=step.record.topic,
             partition=step.record.partition,
@@ -420,6 +457,7 @@ async def _replay(
         queue.is_held = kept.is_held
         origin = await around.reread(kept.offset)
         outcome.events.append(_event(around, asked, origin, kept, is_masked=True))
+    outcome.accepted.append(asked)
     return outcome
 
 
@@ -442,6 +480,7 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
             reason=request.reason,
         )
         outcome.events.append(_event(around, step, step.record, event))
+    outcome.accepted.append(step)
     return outcome
 
 
@@ -524,6 +563,9 @@ def _assemble(
                     "mend the cause, the task goes on by itself"
                 )
                 break
+            for command in outcome.accepted:
+                name = type(command.value).__name__
+                progress.link = progress.link.then(command.record, type=name, key=command.key)
             _write(around, record, step.key, outcome, progress, batch)
             if outcome.state is not None:
                 batch.states[step.key] = outcome.state
@@ -550,13 +592,27 @@ def _write(
     for index, event in enumerate(outcome.events):
         cause, size = Cause.of(record, index, event.origin), len(outcome.events)
         accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
-        entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted))
-        more = journal_headers(size, accepted)
+        link = _untold(progress) if index == 0 else None
+        entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
+        more = [*journal_headers(size, accepted, link), *_link_signature(around, cause, link)]
         batch.journal.append(_sealed(around, event.checked, cause, partition=around.partition, more=more))
     if entries:
         note(progress, entries)
     for index, output in enumerate(outcome.outputs):
-        batch.outputs.append(_sealed(around, output.checked, Cause.of(record, index, output.origin)))
+        cause = Cause.of(record, index, output.origin)
+        batch.outputs.append(_sealed(around, output.checked, cause, kept=output.kept))
+
+
+def _untold(progress: Progress) -> Link | None:
+    """The chain of operator commands, where the last event does not tell it."""
+    return None if progress.link == progress.link_told else progress.link
+
+
+def _link_signature(around: Surroundings[S], cause: Cause, link: Link | None) -> KafkaHeaders:
+    signer = around.log.signer
+    if link is None or signer is None:
+        return ()
+    return signer.link_headers(journal=around.processor.journal, source=cause.position, link=str(link))
 
 
 def _partition_of(around: Surroundings[S], key: bytes) -> int:

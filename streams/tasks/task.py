@@ -24,6 +24,7 @@ from schemas.records.tasks import ParkedReplayRequested
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import Inbound
+from streams.log.signing import Ring
 from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
@@ -87,12 +88,16 @@ class Task(Generic[S]):
         log: Log,
         store: StateStore[S],
         codec: Codec,
+        ring: Ring,
         membership: Membership,
         observer: Observer,
         rules: TaskRules,
         verdicts: Verdicts | None = None,
     ) -> None:
-        """Bring together what a task needs; `verdicts` is for a replay alone, which parks as the journal says."""
+        """Bring together what a task needs.
+
+        `ring` proves commands. `verdicts` is for a replay alone, which parks as the journal says.
+        """
         self.processor = processor
         self.partition = partition
         self._log = log
@@ -108,6 +113,7 @@ class Task(Generic[S]):
             state_of=self._state,
             reread=self._reread,
             codec=codec,
+            ring=ring,
             failures_allowed=rules.failures_in_a_row,
             retries_allowed=rules.held_retries,
             verdicts=verdicts,

@@ -33,6 +33,7 @@ from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting
 from tests.support.kafka import TestBroker, client_options, make_topics
+from tests.support.signing import RING
 from tests.support.worker_process import outbound, produce, read_all
 
 INBOX = FOLD_PAYMENTS.inbox
@@ -114,6 +115,7 @@ def new_task(log: KafkaLog, store: StateStore[payment.State]) -> Task[payment.St
         log=log,
         store=store,
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),

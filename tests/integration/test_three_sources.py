@@ -40,6 +40,7 @@ from tests.support.ingress import INBOX, SECRET, SILENT_PATH, IngressProcess, in
 from tests.support.kafka import TestBroker, client_options, kafka_env
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_process
 from tests.support.scan import read_messages, scan_logs, scan_topics
+from tests.support.signing import RING
 from tests.support.worker_process import make_our_topics
 
 JOURNAL = "payments.events.v1"
@@ -143,6 +144,7 @@ async def fold(broker: str) -> None:
             log=log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=SoleOwner(),
             observer=SilentObserver(),
             rules=TaskRules(failures_in_a_row=3, marker_every=1_000),

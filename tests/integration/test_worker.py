@@ -29,6 +29,7 @@ from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting
 from tests.support.kafka import TestBroker, client_options, make_topics, unique
+from tests.support.signing import RING
 from tests.support.worker_process import (
     SESSION_S,
     Workers,
@@ -73,6 +74,7 @@ def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> 
         log=log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),

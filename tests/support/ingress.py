@@ -42,6 +42,7 @@ from streams.ingress.settings import IngressSettings
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
 from tests.support.kafka import kafka_env
+from tests.support.signing import SIGNER
 
 INBOX = "payments.observations.v1"
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -119,7 +120,7 @@ class NoReader:
 
 def memory_log() -> MemoryLog:
     """A log in memory with every topic of ours."""
-    return MemoryLog({spec.name: spec.partitions for spec in catalog.topics().values()})
+    return MemoryLog({spec.name: spec.partitions for spec in catalog.topics().values()}, signer=SIGNER)
 
 
 def new_app(

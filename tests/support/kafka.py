@@ -22,9 +22,11 @@ from streams import acls
 from streams.embedded.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.server import Command
+from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)
 _CREDENTIALS: dict[str, Path] = {}
+_KEYS: dict[str, Path] = {}
 
 
 class TestBroker(EmbeddedKafka):
@@ -36,6 +38,7 @@ class TestBroker(EmbeddedKafka):
         """Prepare it; see EmbeddedServer."""
         command = super().prepare()
         _CREDENTIALS[self.bootstrap_servers] = self.credentials_dir
+        _KEYS[self.bootstrap_servers] = write_keys(self.data_dir / "keys")
         return command
 
 
@@ -52,10 +55,12 @@ def projector_options(bootstrap: str) -> dict[str, str]:
 
 
 def kafka_env(bootstrap: str) -> dict[str, str]:
-    """What commands need to find this broker; each logs in as its own role."""
+    """What commands need to find this broker; each logs in, and signs, as its own role."""
     return {
         "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "SALDO_KAFKA_CREDENTIALS_PATH": str(_CREDENTIALS[bootstrap]),
+        "SALDO_KEYS_PRIVATE_PATH": str(_KEYS[bootstrap]),
+        "SALDO_KEYS_PUBLIC_PATH": str(_KEYS[bootstrap] / "public.json"),
     }
 
 

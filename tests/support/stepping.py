@@ -11,6 +11,7 @@ from typing import Any
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound
+from tests.support.signing import SIGNER
 
 
 class pause:  # noqa: N801  # reads as a verb where it is awaited
@@ -53,7 +54,7 @@ class SteppedLog(MemoryLog):
     """A log in memory that can be stopped before and after each answer of the broker."""
 
     def __init__(self, partitions: Mapping[str, int]) -> None:
-        super().__init__(partitions)
+        super().__init__(partitions, signer=SIGNER)
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
         """Durable between two pauses: a process may end before, or without having heard."""

@@ -18,9 +18,10 @@ from schemas.envelope import header_map
 from schemas.failures import ContractBroken
 from streams.log.memory import MemoryLog
 from streams.writing import BadLine, Line, prepare
+from tests.support.signing import SIGNER
 
 OBSERVATIONS = catalog.topic("payments.observations.v1")
-FOUR = MemoryLog({OBSERVATIONS.name: 4})
+FOUR = MemoryLog({OBSERVATIONS.name: 4}, signer=SIGNER)
 RECORD = json.loads((catalog.ROOT / "examples/payments/TransactionObserved.v1.json").read_text())
 
 
@@ -29,7 +30,7 @@ def line(record: dict[str, Any] | None = None, **changes: Any) -> str:
 
 
 def prove(*lines: str, topic: catalog.TopicSpec = OBSERVATIONS) -> tuple[list[Line], list[BadLine]]:
-    good, bad = prepare(topic, lines, Codec(), MemoryLog({topic.name: 4}))
+    good, bad = prepare(topic, lines, Codec(), MemoryLog({topic.name: 4}, signer=SIGNER))
     return list(good), list(bad)
 
 

@@ -128,7 +128,8 @@ def test_saldo_up_tells_each_process_the_file_of_its_own_role(tmp_path: Path) ->
     for name, role in {"worker-1": "worker", "projector": "projector", "source-abas": "source-abas"}.items():
         own = specs[name]["SALDO_KAFKA_CREDENTIALS_PATH"]
         assert own == str(tmp_path / "kafka" / "credentials" / f"{role}.json")
-        assert not [value for value in specs[name].values() if value.endswith("/credentials")]
+        assert specs[name]["SALDO_KEYS_PRIVATE_PATH"] == str(tmp_path / "keys" / f"{role}.pem")
+        assert not [value for value in specs[name].values() if value.endswith(("/credentials", "/keys"))]
 
 
 def test_a_log_in_for_tls_says_so_in_its_file(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING
 from tests.support.task_lab import CODEC, COUNTING, INBOX, JOURNAL, NEXT, Counted, FragileLog, Lab, ids_of, refund
 
 
@@ -183,6 +184,7 @@ def crew_on(log: FragileLog) -> Crew:
             log=log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=Lab().membership,
             observer=SilentObserver(),
             rules=TaskRules(),
