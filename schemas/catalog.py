@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +35,7 @@ CONTEXTS = (
 )
 # What an inbox says below `agent:` while nothing decides it; its history waits for the agent to come.
 NO_AGENT_YET = "none yet"
+AGENTS_RUN_IN = "worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class TopicSpec:
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     dlq: str | None
+    # Record type -> who may give it. Nothing acts on such a record without a signature of one of these (ADR 0057).
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # An inbox that is written already and that no agent decides yet.
     awaits_agent: bool = False
 
@@ -88,6 +91,8 @@ class TopicSpec:
             "cleanup.policy": self.cleanup_policy,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(MAX_MESSAGE_BYTES[self.role]),
+            # The broker dates what enters an inbox: whoever writes it could date it back, behind a revoked key.
+            **({"message.timestamp.type": "LogAppendTime"} if self.role == "inbox" else {}),
         }
 
     def key_of(self, record: Any) -> bytes:
@@ -184,6 +189,21 @@ def topic(name: str) -> TopicSpec:
     return spec
 
 
+def agents_of(specs: Iterable[TopicSpec]) -> frozenset[str]:
+    """The agents among the producers: whoever writes a journal is one."""
+    return frozenset(name for spec in specs if spec.role == "journal" for name in spec.producers)
+
+
+@cache
+def _agents() -> frozenset[str]:
+    return agents_of(topics().values())
+
+
+def role_of(name: str) -> str:
+    """The role of the process that runs a producer: a worker runs every agent, the others are processes themselves."""
+    return AGENTS_RUN_IN if name in _agents() else name
+
+
 @cache
 def inbox_of(record_name: str, *, producer: str) -> TopicSpec:
     """The inbox to which this producer writes this record type; LookupError when there is not exactly one."""
@@ -220,6 +240,7 @@ def _topic(path: Path) -> TopicSpec:
         producers=tuple(data["producers"]),
         consumers=tuple(data["consumers"]),
         dlq=data.get("dlq"),
+        commands={name: tuple(givers) for name, givers in data.get("commands", {}).items()},
         awaits_agent=data.get("agent") == NO_AGENT_YET,
     )
 
@@ -235,8 +256,9 @@ def _dead_letter_topic(inbox: TopicSpec) -> TopicSpec:
         retention_ms=-1,
         cleanup_policy="delete",
         records=(TopicRecord("DeadLetter", "record_key"),),
-        producers=() if inbox.awaits_agent else inbox.consumers,
-        consumers=("saldo dlq", "projector"),
+        # The projector reads the inbox as well and decides nothing.
+        producers=() if inbox.awaits_agent else tuple(name for name in inbox.consumers if name != "projector"),
+        consumers=("operators", "projector"),
         dlq=None,
         awaits_agent=inbox.awaits_agent,
     )

@@ -44,7 +44,7 @@ _INT64 = (-(1 << 63), (1 << 63) - 1)
 _SHOWN = 40
 # Texts are lines of people and of JSON, so tab and line ends are fine. NUL ends a text in half of all libraries, and
 # the others drive a terminal. A lone surrogate can't be written as UTF-8. How long a text may be follows from what a
-# topic and a key take (streams/tasks/records.py, refuse_too_large), which every door asks as well.
+# topic and a key take (streams/log/records.py, refuse_too_large), which every door asks as well.
 _BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _COUNTER = re.compile(r"(_count|_number|^version|^rule_version|^offset|^position|^partition|^behind)$")
 _NEVER_NEGATIVE = re.compile(r"\b(never|not) negative\b")

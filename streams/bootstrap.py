@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -57,8 +57,13 @@ from streams.agents import (
     send_to_paytrace,
 )
 from streams.agents.inbox import Flow
-from streams.brokers import no_broker
 from streams.claims import Claims
+from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.keys import load_ring, load_signer
+from streams.log.brokers import no_broker
+from streams.log.kafka import KafkaLog, opened
+from streams.log.ports import DeliveryFailed, Log
+from streams.log.signing import Ring, RoleSigner
 from streams.metrics import TaskMetrics
 from streams.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
 from streams.ports import ErpCommand, ErpOutcome, Sighting
@@ -67,9 +72,8 @@ from streams.settings import Settings
 from streams.source_status import SourceFile
 from streams.standing import StandingFile
 from streams.tasks.crew import AFTER_HALT, Crew
-from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
-from streams.tasks.ports import DeliveryFailed, Log, Membership, Observer, SilentObserver
+from streams.tasks.ports import Membership, Observer, SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
@@ -97,6 +101,11 @@ def codec(settings: Settings) -> Codec:
     from schemas.registry import Registry
 
     return Codec(Registry(settings.schema_registry_url))
+
+
+def signer(settings: Settings) -> RoleSigner:
+    """What signs the commands of this process's role; raises ContractBroken when its key is not here."""
+    return load_signer(settings.private_key_path(settings.kafka.role), settings.kafka.role)
 
 
 def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
@@ -196,6 +205,7 @@ def _this_process(settings: Settings) -> str:
 
 def worker_app(settings: Settings) -> faust.App:
     """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
+    settings = settings.as_role(WORKER)
     client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     session_s = settings.kafka.session_timeout_s
     app = faust.App(
@@ -252,11 +262,11 @@ def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
 
 def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
     """The tasks of a worker, on the real broker."""
-    log = KafkaLog(settings.kafka_options)
-    shared_codec, observer = codec(settings), TaskMetrics()
+    log = KafkaLog(settings.kafka_options, signer=signer(settings))
+    shared_codec, ring, observer = codec(settings), load_ring(settings.public_keys_path), TaskMetrics()
 
     def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
-        return build_task(settings, processor, partition, log, shared_codec, membership, observer)
+        return build_task(settings, processor, partition, log, shared_codec, ring, membership, observer)
 
     return Crew(processors, new_task, halt)
 
@@ -267,6 +277,7 @@ def build_task(
     partition: int,
     log: Log,
     shared_codec: Codec,
+    ring: Ring,
     membership: Membership | None = None,
     observer: Observer | None = None,
     store: StateStore[Any] | None = None,
@@ -279,6 +290,7 @@ def build_task(
         log=log,
         store=state_store(settings, processor, partition) if store is None else store,
         codec=shared_codec,
+        ring=ring,
         membership=membership or SoleOwner(),
         observer=observer or SilentObserver(),
         rules=TaskRules(failures_in_a_row=worker.failures_in_a_row, marker_every=worker.marker_every),
@@ -347,7 +359,7 @@ def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], setting
 
 
 def _faust_credentials(settings: Settings) -> Any:
-    kafka = settings.kafka
+    kafka = settings.kafka_log_in()
     if kafka.security_protocol == "PLAINTEXT":
         return None
     import ssl
@@ -370,6 +382,7 @@ def _faust_credentials(settings: Settings) -> Any:
 
 async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll PayTrace until told to stop."""
+    settings = settings.as_role(SOURCE_PAYTRACE)
     for what in not_offered(settings.paytrace):
         logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
@@ -411,6 +424,7 @@ async def paytrace_backfill(
     Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
             marked. The history knows afterwards which rows could not be read.
     """
+    settings = settings.as_role(SOURCE_PAYTRACE)
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
         history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
@@ -424,7 +438,8 @@ async def paytrace_backfill(
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll abas until told to stop; the profile is checked against the server before the first poll."""
-    async with AbasClient(settings.abas) as client, _log(settings) as log:
+    settings = settings.as_role(SOURCE_ABAS)
+    async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
         source: AbasSource | None = None
         opening = asyncio.Lock()
 
@@ -468,6 +483,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     from streams.ingress.delivery import Delivery
     from streams.ingress.server import listen, new_server
 
+    settings = settings.as_role(INGRESS)
     ingress = settings.ingress
     broken = asyncio.Event()
     shared_codec = codec(settings)
@@ -501,13 +517,8 @@ async def _profile(client: AbasClient, path: Path) -> Profile:
     return profile
 
 
-@asynccontextmanager
-async def _log(settings: Settings) -> AsyncIterator[KafkaLog]:
-    log = KafkaLog(settings.kafka_options)
-    try:
-        yield log
-    finally:
-        await asyncio.to_thread(log.close)
+def _log(settings: Settings, signer: RoleSigner | None = None) -> AbstractAsyncContextManager[KafkaLog]:
+    return opened(settings.kafka_options, signer=signer)
 
 
 # -- projector -----------------------------------------------------------------------------------------------------
@@ -517,6 +528,7 @@ def run_projector(settings: Settings) -> None:
     """Project every topic until SIGTERM or SIGINT."""
     from projections.writer import run_projector as project
 
+    settings = settings.as_role(PROJECTOR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

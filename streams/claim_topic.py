@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from confluent_kafka import KafkaException
-
-from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import Envelope, content_event_id
-from schemas.failures import ContractBroken, Unavailable, Unreadable
-from streams.tasks.ports import Log
-from streams.tasks.records import Inbound, Outbound, partition_for
+from schemas.failures import ContractBroken, Unreadable
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.log.records import Inbound, partition_for
 
 
 class ClaimTopic:
@@ -33,27 +30,24 @@ class ClaimTopic:
 
     def partition_of(self, key: str) -> int:
         """Raises: Unavailable when the broker can't be asked."""
-        try:
-            return partition_for(key.encode(), self._log.partition_count(self.name))
-        except KafkaException as error:
-            raise self._away(error) from error
+        return partition_for(key.encode(), self._log.partition_count(self.name))
 
     async def append(self, partition: int, claim: Any) -> int:
         """Write a claim and return its offset.
 
         Raises: DeliveryFailed when it is not acknowledged: the process must end, it may be there all the same;
-                Unavailable when the broker is away.
+                Unavailable when the broker can't be asked for its partitions.
         """
-        name, value = type(claim).__name__, self._codec.encode(claim)
-        envelope = Envelope(
-            event_id=content_event_id(name, value), type=name, source=self._source, time=claim.occurred_at
+        record = Outbound.of(
+            claim,
+            topic=self.name,
+            source=self._source,
+            at=claim.occurred_at,
+            codec=self._codec,
+            log=self._log,
+            partition=partition,
         )
-        key = catalog.topic(self.name).key_of(claim)
-        record = Outbound(topic=self.name, partition=partition, key=key, value=value, headers=envelope.to_headers())
-        try:
-            (offset,) = await self._log.append([record])
-        except KafkaException as error:
-            raise self._away(error) from error
+        (offset,) = await self._log.append([record])
         return offset
 
     async def read_on(self, partition: int) -> AsyncIterator[tuple[int, Any]]:
@@ -61,20 +55,13 @@ class ClaimTopic:
 
         Raises: Unavailable when the topic can't be read; ContractBroken when a claim makes no sense.
         """
-        try:
-            start, end = await self._log.watermarks(self.name, partition)
-            self.read_to.setdefault(partition, start)
-            async for batch in self._log.read(self.name, partition, self.read_to[partition], end):
-                for record in batch:
-                    yield record.offset, self._decoded(record)
-                    # As far as was read and not as far as was asked for, so that no claim is ever stepped over.
-                    self.read_to[partition] = record.offset + 1
-        except KafkaException as error:
-            raise self._away(error) from error
-
-    def _away(self, error: KafkaException) -> Unavailable:
-        """What to raise when the broker can't say what was claimed."""
-        return Unavailable(f"{self.name} can't be read: {error}")
+        start, end = await self._log.watermarks(self.name, partition)
+        self.read_to.setdefault(partition, start)
+        async for batch in self._log.read(self.name, partition, self.read_to[partition], end):
+            for record in batch:
+                yield record.offset, self._decoded(record)
+                # As far as was read and not as far as was asked for, so that no claim is ever stepped over.
+                self.read_to[partition] = record.offset + 1
 
     def _decoded(self, record: Inbound) -> Any:
         try:

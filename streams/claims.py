@@ -18,7 +18,7 @@ from schemas.codec import Codec
 from schemas.failures import Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed
 from streams.claim_topic import ClaimTopic
-from streams.tasks.ports import Log
+from streams.log.ports import Log
 
 TOPIC = "gateway.claims.v1"
 

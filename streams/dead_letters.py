@@ -6,7 +6,6 @@ itself. An operator's request is a record in the inbox like any other, so a repl
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,13 +14,14 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec, to_json
-from schemas.envelope import Envelope, content_event_id, trusted_position
+from schemas.envelope import trusted_position
 from schemas.failures import ContractBroken, SaldoError, Unreadable
 from schemas.highwater import HighWater
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.ports import Log
-from streams.tasks.records import Inbound, Outbound
+from streams.log import kafka
+from streams.log.outbound import Outbound, Signer
+from streams.log.ports import Log
+from streams.log.records import Inbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,12 @@ class ParkedRecord:
 
 
 @asynccontextmanager
-async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[DeadLetters]:
+async def opened(
+    connection: Mapping[str, Any], codec: Codec, *, signer: Signer | None = None
+) -> AsyncIterator[DeadLetters]:
     """Dead letters of a broker."""
-    log = KafkaLog(connection)
-    try:
+    async with kafka.opened(connection, signer=signer) as log:
         yield DeadLetters(log, codec)
-    finally:
-        await asyncio.to_thread(log.close)
 
 
 class DeadLetters:
@@ -92,21 +91,17 @@ class DeadLetters:
     async def ask(self, parked: ParkedRecord, request: Callable[[datetime], Any]) -> None:
         """Write an operator's request into the inbox, behind everything that is there."""
         now = datetime.now(UTC)
-        record = request(now)
-        value = self._codec.encode(record)
-        name = type(record).__name__
-        envelope = Envelope(event_id=content_event_id(name, value), type=name, source="saldo/operators", time=now)
-        await self._log.append(
-            [
-                Outbound(
-                    topic=parked.inbox,
-                    partition=parked.partition,
-                    key=parked.key,
-                    value=value,
-                    headers=envelope.to_headers(),
-                )
-            ]
+        record = Outbound.of(
+            request(now),
+            topic=parked.inbox,
+            source="saldo/operators",
+            at=now,
+            codec=self._codec,
+            log=self._log,
+            partition=parked.partition,
+            thorough=True,
         )
+        await self._log.append([record])
 
     async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
         waiting: dict[int, RecordParked] = {}

@@ -13,17 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import catalog
-from schemas.codec import Codec, body_of, to_json
-from schemas.envelope import Envelope, content_event_id, header_text, root_traceparent, source_position
-from schemas.failures import Unreadable
+from schemas.codec import Codec
+from schemas.envelope import header_text, source_position
 from schemas.records.tasks import RecordParked
-from schemas.sensitive import find_sensitive
 from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
+from streams.log import kafka
+from streams.log.outbound import Outbound, Signer
+from streams.log.ports import Log
 from streams.tasks.journal import EVENTS_HEADER
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.ports import Log
-from streams.tasks.records import Outbound, partition_for
 from streams.writing import instant_of
 
 JOURNALS = {
@@ -50,13 +47,10 @@ class Answer:
 
 
 @asynccontextmanager
-async def opened(connection: Mapping[str, Any], codec: Codec) -> AsyncIterator[Desk]:
+async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[Desk]:
     """The desk at which a broker's contexts take an operator's word."""
-    log = KafkaLog(connection)
-    try:
+    async with kafka.opened(connection, signer=signer) as log:
         yield Desk(log, codec)
-    finally:
-        await asyncio.to_thread(log.close)
 
 
 class Desk:
@@ -72,22 +66,11 @@ class Desk:
         Ensures: on return the word is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
-        finding = find_sensitive("record", to_json(word))
-        if finding is not None:
-            raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits at most")
-        key = catalog.topic(inbox).key_of(word)
-        partition = partition_for(key, self._log.partition_count(inbox))
-        _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
-        name, value = type(word).__name__, self._codec.encode(word)
-        event_id = content_event_id(name, body_of(value))
-        envelope = Envelope(
-            event_id=event_id,
-            type=name,
-            source=_SOURCE,
-            time=instant_of(word),
-            traceparent=root_traceparent(event_id),
+        record = Outbound.of(
+            word, topic=inbox, source=_SOURCE, at=instant_of(word), codec=self._codec, log=self._log, thorough=True
         )
-        record = Outbound(topic=inbox, partition=partition, key=key, value=value, headers=envelope.to_headers())
+        partition = record.partition
+        _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
         (offset,) = await self._log.append([record])
         return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 

@@ -18,16 +18,18 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import Envelope, content_event_id
+from schemas.envelope import content_event_id
 from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
 from schemas.records.sources import SourceCursor
+from schemas.sensitive import mask_card_numbers
 from schemas.waiting import MOST_WAIT_S, bounded_wait_s
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.log.records import RecordTooLarge
 from streams.ports import Sighting, WindowSource
 from streams.publishing import content_digest, to_outbound
 from streams.settings import PollingSettings
 from streams.source_status import PollObserver, SilentPollObserver
-from streams.tasks.ports import Log
-from streams.tasks.records import Outbound, RecordTooLarge, partition_for
 
 logger = logging.getLogger(__name__)
 
@@ -113,25 +115,25 @@ class Teller:
         self._marks[subject] = position
 
     async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[Unreadable]) -> int:
+        now = datetime.now(UTC)
         outbound: list[Outbound] = []
+        cursors: list[Outbound] = []
         written: list[tuple[str, str]] = []
         for subject, digest, records in changed:
+            cursor = SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
             try:
-                outbound += [self._outbound(record) for record in records]
+                built = [self._outbound(record) for record in records]
+                cursors.append(self._cursor(cursor))
             except Unreadable as error:
                 kind = RecordTooLarge if isinstance(error, RecordTooLarge) else Unreadable
-                refused.append(kind(f"{subject}: {error}"))
+                refused.append(kind(f"{mask_card_numbers(subject)}: {error}"))
             else:
+                outbound += built
                 written.append((subject, digest))
         if not written:
             return 0
         await self._log.append(outbound)
-        now = datetime.now(UTC)
-        cursors = [
-            SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
-            for subject, digest in written
-        ]
-        await self._log.append([self._cursor(cursor) for cursor in cursors])
+        await self._log.append(cursors)
         self._told.update(written)
         return len(written)
 
@@ -139,19 +141,16 @@ class Teller:
         return to_outbound(record, producer=f"source-{self._source}", log=self._log, codec=self._codec)
 
     def _cursor(self, cursor: SourceCursor) -> Outbound:
-        key = catalog.topic(CURSORS).key_of(cursor)
-        envelope = Envelope(
-            event_id=content_event_id("SourceCursor", key + (cursor.digest + cursor.position).encode()),
-            type="SourceCursor",
-            source=f"saldo/source-{self._source}",
-            time=cursor.observed_at,
-        )
-        return Outbound(
+        # The same mark set again is the same event, whenever that is.
+        content = catalog.topic(CURSORS).key_of(cursor) + (cursor.digest + cursor.position).encode()
+        return Outbound.of(
+            cursor,
             topic=CURSORS,
-            partition=partition_for(key, self._log.partition_count(CURSORS)),
-            key=key,
-            value=self._codec.encode(cursor),
-            headers=envelope.to_headers(),
+            source=f"saldo/source-{self._source}",
+            at=cursor.observed_at,
+            codec=self._codec,
+            log=self._log,
+            event_id=content_event_id("SourceCursor", content),
         )
 
 

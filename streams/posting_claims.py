@@ -19,7 +19,7 @@ from schemas.doubt import Doubt
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.erp import ClaimStage, PostingClaimed
 from streams.claim_topic import ClaimTopic
-from streams.tasks.ports import Log
+from streams.log.ports import Log
 
 TOPIC = "erp.claims.v1"
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec, to_json
-from schemas.envelope import Envelope, content_event_id, root_traceparent
-from streams.tasks.ports import Log
-from streams.tasks.records import Outbound, partition_for, refuse_too_large
+from schemas.envelope import content_event_id
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
 
 NOT_CONTENT = frozenset({"observed_at", "observed_on", "observed_by"})
 
@@ -27,27 +27,19 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
     Ensures: equal content gives the equal event id, whoever tells it and whenever.
              What cannot be true is a fact all the same, since the other side states it: it is written as stated, and
              the agent of the inbox parks it where people see it.
-    Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit, or all of
-             it is too large for the inbox.
+    Raises:  LookupError when the catalogue gives the producer no inbox; Unreadable when a field does not fit, a text
+             holds a card or bank number that no edge masked, or all of it is too large for the inbox.
     """
-    name = type(record).__name__
-    spec = catalog.inbox_of(name, producer=producer)
-    key, value = spec.key_of(record), codec.encode_as_told(record)
-    refuse_too_large(spec.name, len(key) + len(value), what=name)
-    event_id = observation_id(record)
-    envelope = Envelope(
-        event_id=event_id,
-        type=name,
-        source=f"saldo/{producer}",
-        time=record.observed_at,
-        traceparent=root_traceparent(event_id),
-    )
-    return Outbound(
+    spec = catalog.inbox_of(type(record).__name__, producer=producer)
+    return Outbound.of(
+        record,
         topic=spec.name,
-        partition=partition_for(key, log.partition_count(spec.name)),
-        key=key,
-        value=value,
-        headers=envelope.to_headers(),
+        source=f"saldo/{producer}",
+        at=record.observed_at,
+        codec=codec,
+        log=log,
+        event_id=observation_id(record),
+        as_told=True,
     )
 
 

@@ -21,9 +21,9 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.highwater import HighWater
-from streams.brokers import no_broker, once_led
-from streams.tasks.kafka import inbound
-from streams.tasks.records import Inbound
+from streams.log.brokers import no_broker, once_led
+from streams.log.kafka import inbound
+from streams.log.records import Inbound
 
 _ANSWER_S = 10.0
 # Silence for this long, while records are known to lie ahead, means that the brokers are away.

@@ -22,12 +22,14 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
 from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from streams.log.memory import ShadowLog
+from streams.log.ports import Log
+from streams.log.records import Inbound
+from streams.log.signing import SIGNATURE_HEADERS, Ring
 from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import ShadowLog
-from streams.tasks.ports import Log, SilentObserver
+from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound
 from streams.tasks.stores import MemoryStore, StateStore, digest
 from streams.tasks.task import Task, TaskRules
 
@@ -51,7 +53,7 @@ class Comparison:
 
 
 async def compare_agents(
-    processors: Sequence[Processor[Any]], log: Log, codec: Codec, *, tell: Tell = lambda _: None
+    processors: Sequence[Processor[Any]], log: Log, codec: Codec, ring: Ring, *, tell: Tell = lambda _: None
 ) -> list[Comparison]:
     """Decide every inbox again and compare.
 
@@ -63,7 +65,7 @@ async def compare_agents(
     for processor in processors:
         for partition in range(log.partition_count(processor.inbox)):
             tell(f"{processor.name}/{partition}")
-            comparisons += await _compare_task(processor, partition, log, codec, sent)
+            comparisons += await _compare_task(processor, partition, log, codec, ring, sent)
     return comparisons
 
 
@@ -72,6 +74,7 @@ async def _compare_task(
     partition: int,
     log: Log,
     codec: Codec,
+    ring: Ring,
     sent: Mapping[tuple[str, Lane], _Sent],
 ) -> list[Comparison]:
     name = f"{processor.name}/{partition}"
@@ -79,14 +82,14 @@ async def _compare_task(
         record async for record, is_new in _read(log, processor.journal, partition) if is_new and not _is_marker(record)
     ]
     kept: StateStore[Any] = MemoryStore()
-    position = (await _task(processor, partition, log, codec, kept).restore()).position
+    position = (await _task(processor, partition, log, codec, ring, kept).restore()).position
 
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
     events = [codec.decode_as_told(record.value) for record in journal]
     verdicts = _verdicts(journal, events)
-    task = _task(processor, partition, shadow, codec, rebuilt, verdicts)
+    task = _task(processor, partition, shadow, codec, ring, rebuilt, verdicts)
     while await task.catch_up():
         continue
     shadow_journal = [r for r in shadow.records(processor.journal, partition) if not _is_marker(r)]
@@ -115,6 +118,7 @@ def _task(
     partition: int,
     log: Log,
     codec: Codec,
+    ring: Ring,
     store: StateStore[Any],
     verdicts: Verdicts | None = None,
 ) -> Task[Any]:
@@ -124,6 +128,7 @@ def _task(
         log=log,
         store=store,
         codec=codec,
+        ring=ring,
         membership=SoleOwner(),
         observer=SilentObserver(),
         # Whatever was parked once is parked again here, so no run of it may stop the replay.
@@ -221,9 +226,11 @@ def _sorted(records: Iterable[Inbound]) -> list[Inbound]:
 
 
 def _digest(records: Iterable[Inbound]) -> str:
+    # A replay proves what was signed and has no private key, so what it would send is not signed.
     sha = hashlib.sha256()
     for record in records:
-        for part in (record.key or b"", record.value or b"", *(f"{n}={v!r}".encode() for n, v in record.headers)):
+        headers = (f"{n}={v!r}".encode() for n, v in record.headers if n not in SIGNATURE_HEADERS)
+        for part in (record.key or b"", record.value or b"", *headers):
             sha.update(len(part).to_bytes(4, "big") + part)
     return sha.hexdigest()
 

@@ -22,6 +22,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
+from streams.embedded.credentials import OPERATORS, Credentials, credentials_file, read_credentials
 from streams.ingress.settings import IngressSettings
 from streams.setting_names import file_problems, variable_problems
 
@@ -30,7 +31,10 @@ DEFAULT_CONFIG = Path("saldo.toml")
 
 
 class KafkaSettings(BaseModel):
-    """Where Kafka is. Without bootstrap_servers, the embedded broker of the data directory is meant."""
+    """Where Kafka is. Without bootstrap_servers, the embedded broker of the data directory is meant.
+
+    role    whose log-in commands use (streams/embedded/credentials.py); each process of the pipeline sets its own
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,10 +44,24 @@ class KafkaSettings(BaseModel):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
+    # A file with a log-in, or a directory with one per role: what the embedded broker makes for itself.
+    credentials_path: Path | None = None
+    role: str = OPERATORS
     replication_factor: int | None = None
     group: str = "saldo"
     # A worker that says nothing for this long loses its partitions; three heartbeats fit in, and a pause is noticed.
     session_timeout_s: float = Field(default=10.0, gt=1)
+
+    def with_log_in(self, credentials: Credentials) -> KafkaSettings:
+        """The same cluster, by the log-in of one role."""
+        return self.model_copy(
+            update={
+                "security_protocol": credentials.security_protocol,
+                "sasl_mechanism": credentials.sasl_mechanism,
+                "sasl_username": credentials.username,
+                "sasl_password": SecretStr(credentials.password),
+            }
+        )
 
     def options(self, bootstrap_servers: str) -> dict[str, Any]:
         """The connection as librdkafka words it."""
@@ -62,6 +80,19 @@ class KafkaSettings(BaseModel):
                 "sasl.password": self.sasl_password.get_secret_value(),
             }
         return options
+
+
+class KeySettings(BaseModel):
+    """Keys that sign commands, and those that prove them. None means <data_dir>/keys.
+
+    private_path   the private key of this process's role, or a directory with one <role>.pem per role
+    public_path    the ring: every public key of the installation
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    private_path: Path | None = None
+    public_path: Path | None = None
 
 
 class WorkerSettings(BaseModel):
@@ -133,6 +164,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     schema_registry_url: str | None = None
     kafka: KafkaSettings = KafkaSettings()
+    keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()
     polling: PollingSettings = PollingSettings()
     reporting: ReportingSettings = ReportingSettings()
@@ -166,19 +198,60 @@ class Settings(BaseSettings):
     @property
     def kafka_options(self) -> dict[str, Any]:
         """The Kafka connection for confluent-kafka clients."""
-        return self.kafka.options(self.bootstrap_servers)
+        return self.kafka_options_at(None)
+
+    def kafka_options_at(self, bootstrap_servers: str | None) -> dict[str, Any]:
+        """The connection to these brokers, to those of the settings when None.
+
+        Raises: ContractBroken when there are none, or this process can't read its log-in.
+        """
+        return self.kafka_log_in(bootstrap_servers).options(bootstrap_servers or self.bootstrap_servers)
+
+    def kafka_log_in(self, bootstrap_servers: str | None = None) -> KafkaSettings:
+        """Kafka's settings with the log-in of this process's role.
+
+        Ensures: a user that the settings name goes before a file; the embedded broker's own file is taken for the
+                 embedded broker alone, so no password of it is sent to another address.
+        Raises:  ContractBroken when a file that was named can't be read.
+        """
+        kafka = self.kafka
+        if kafka.sasl_username:
+            return kafka
+        if kafka.credentials_path is not None:
+            return kafka.with_log_in(read_credentials(credentials_file(kafka.credentials_path, kafka.role)))
+        named = bootstrap_servers or kafka.bootstrap_servers
+        if named is not None and named != self._embedded():
+            return kafka
+        from streams.embedded.kafka import credentials_dir
+
+        own = credentials_file(credentials_dir(self.data_dir), kafka.role)
+        return kafka.with_log_in(read_credentials(own)) if own.parent.exists() else kafka
+
+    def as_role(self, role: str) -> Settings:
+        """The same settings for a process of this role."""
+        return self.model_copy(update={"kafka": self.kafka.model_copy(update={"role": role})})
+
+    def private_key_path(self, role: str) -> Path:
+        """The private key of a role; it need not be there."""
+        place = self.keys.private_path or self.data_dir / "keys"
+        return place if place.suffix == ".pem" else place / f"{role}.pem"
+
+    @property
+    def public_keys_path(self) -> Path:
+        """The ring of public keys; it need not be there."""
+        return self.keys.public_path or self.data_dir / "keys" / "public.json"
 
     @property
     def projection(self) -> ProjectionSettings:
         """What the read side needs of all this; reading reports needs no broker, so none may be there."""
         dsn = self.reporting.clickhouse_dsn
-        options = {name: str(value) for name, value in self.kafka.options("").items() if name != "bootstrap.servers"}
+        options = self.kafka_log_in().options("")
         return ProjectionSettings(
             clickhouse_dsn=dsn.get_secret_value() if dsn else f"chdb://{(self.data_dir / 'clickhouse').absolute()}",
             bootstrap_servers=self._brokers() or "",
             data_dir=self.data_dir.absolute(),
             day_zone=self.paytrace.time_zone,
-            kafka_options=options,
+            kafka_options={name: str(value) for name, value in options.items() if name != "bootstrap.servers"},
             batch_rows=self.reporting.batch_rows,
             linger_s=self.reporting.linger_s,
             http_port=self.reporting.http_port,
@@ -187,6 +260,9 @@ class Settings(BaseSettings):
     def _brokers(self) -> str | None:
         if self.kafka.bootstrap_servers:
             return self.kafka.bootstrap_servers
+        return self._embedded()
+
+    def _embedded(self) -> str | None:
         from streams.embedded.kafka import EmbeddedKafka
 
         running = EmbeddedKafka.running(self.data_dir)

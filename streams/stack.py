@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ from pydantic import SecretStr
 
 from projections.endpoint import endpoint_file
 from schemas import catalog
-from streams import topics
-from streams.embedded.kafka import EmbeddedKafka
+from streams import acls, topics
+from streams.embedded.credentials import ADMIN, ROLES, credentials_file
+from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
+from streams.keys import key_store
 from streams.setting_names import secret_variables, without_secrets
-from streams.settings import Settings
+from streams.settings import KeySettings, Settings
 from streams.standing import read_standing
 
 PORTS_FILE = "sandbox-ports.json"
@@ -209,6 +212,7 @@ class Stack:
         """Every process, in the order in which they start; their data directory is closed to everybody else."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
+        self._make_keys()
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 
@@ -220,8 +224,10 @@ class Stack:
         def ready(pid: int) -> bool:
             if not broker.ready(pid):
                 return False
-            admin = AdminClient(self.settings.kafka.options(broker.bootstrap_servers))
-            topics.apply(admin, topics.compare(admin, catalog.topics().values()))
+            admin = AdminClient(broker.client_options(ADMIN))
+            wanted = catalog.topics().values()
+            topics.apply(admin, topics.compare(admin, wanted))
+            acls.apply(admin, acls.compare(admin, wanted, group=self.settings.kafka.group))
             return True
 
         return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)
@@ -283,17 +289,40 @@ class Stack:
         self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None
     ) -> ProcessSpec:
         """A process of ours. All load their code at the same time, and none is ended because it restores for long."""
+        role = re.sub(r"-\d+$", "", name)
         return ProcessSpec(
             name,
             (sys.executable, "-m", "streams.cli", *words),
             without_secrets(
-                {**self.env(), **(env or {})}, Settings, keep=SECRETS_OF.get(re.sub(r"-\d+$", "", name), ALL_SECRETS)
+                {**self.env(), **self._own_secrets(role), **(env or {})},
+                Settings,
+                keep=SECRETS_OF.get(role, ALL_SECRETS),
             ),
             ready=ready,
             ready_timeout_s=math.inf,
             gate=False,
             restart=QUICK_RESTARTS,
         )
+
+    def _own_secrets(self, role: str) -> dict[str, str]:
+        """Where a process finds its own Kafka log-in and private key: files of its role, never directories of all."""
+        if role not in ROLES:
+            return {}
+        own = {"SALDO_KEYS_PRIVATE_PATH": str(self.settings.private_key_path(role).absolute())}
+        place = self.settings.kafka.credentials_path
+        if self.settings.kafka.bootstrap_servers is None:
+            place = credentials_dir(self.data_dir)
+        if place is not None:
+            # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
+            is_ours = place == credentials_dir(self.data_dir)
+            log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
+            own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
+        return own
+
+    def _make_keys(self) -> None:
+        """The keys that sign commands, at the first start; whoever names a place for them has made them."""
+        if self.settings.keys == KeySettings():
+            key_store(self.settings).make(datetime.now(UTC))
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

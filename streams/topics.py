@@ -24,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 
 from schemas.catalog import TopicSpec
 from schemas.failures import ContractBroken, Unavailable
-from streams.brokers import no_broker, once_led
+from streams.log.brokers import no_broker, once_led
 
 _TIMEOUT_S = 20.0
 _ANSWER_S = 10.0

@@ -6,6 +6,7 @@ belongs to its agent), keys and partitions as the catalogue says, event ids from
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +14,23 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-
 from schemas import catalog
 from schemas.business_day import PAYTRACE_ZONE, with_days
-from schemas.codec import Codec, body_of, from_json, to_json
-from schemas.envelope import Envelope, content_event_id, root_traceparent
+from schemas.codec import Codec, from_json, to_json
 from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.records.payments import TransactionObserved
-from schemas.sensitive import find_sensitive, mask_card_numbers
-from streams.brokers import no_broker
-from streams.tasks.records import Outbound, partition_for, refuse_too_large
+from schemas.sensitive import mask_card_numbers
+from streams.log.guard import HoldsSensitive
+from streams.log.kafka import opened
+from streams.log.outbound import Destination, Outbound
+from streams.log.ports import DeliveryFailed, Log
+from streams.log.records import RecordTooLarge
+from streams.log.signing import refuse_command
 
 SOURCE = "saldo/write"
-_ANSWER_S = 10.0
 SHOWN_BAD = 10
-_DELIVERY_TIMEOUT_MS = 60_000
+# Few enough to be acknowledged well within the time that an append has.
+_AT_ONCE = 10_000
 _FIELDS = {"type", "record", "key"}
 # A record's own instant, by preference; each record that a topic takes from outside has one of these.
 _INSTANTS = ("occurred_at", "observed_at", "requested_at", "received_at")
@@ -66,7 +68,7 @@ def prepare(
     spec: catalog.TopicSpec,
     lines: Iterable[str],
     codec: Codec,
-    partitions: int,
+    log: Destination,
     *,
     zone: ZoneInfo = PAYTRACE_ZONE,
 ) -> tuple[Sequence[Line], Sequence[BadLine]]:
@@ -87,24 +89,10 @@ def prepare(
         if not text.strip():
             continue
         try:
-            good.append(Line(number, _outbound(spec, text, codec, partitions, zone)))
+            good.append(Line(number, _outbound(spec, text, codec, log, zone)))
         except Unreadable as error:
             bad.append(BadLine(number, mask_card_numbers(str(error))))
     return good, bad
-
-
-def partition_count(connection: Mapping[str, Any], topic: str) -> int:
-    """Number of partitions that the cluster has for a topic.
-
-    Raises: ContractBroken when it has no such topic; Unavailable when no broker answers.
-    """
-    try:
-        metadata = Producer(dict(connection)).list_topics(topic, timeout=_ANSWER_S).topics[topic]
-    except KafkaException as error:
-        raise Unavailable(no_broker(str(connection["bootstrap.servers"]), error)) from error
-    if metadata.error is not None:
-        raise ContractBroken(f"the cluster has no topic {topic}; create it with `saldo topics apply`")
-    return len(metadata.partitions)
 
 
 def send(connection: Mapping[str, Any], topic: str, records: Sequence[Any], codec: Codec) -> Sequence[Written]:
@@ -113,103 +101,67 @@ def send(connection: Mapping[str, Any], topic: str, records: Sequence[Any], code
     Raises: Unreadable naming those that can't be written; otherwise as `write`.
     """
     lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
-    good, bad = prepare(catalog.topic(topic), lines, codec, partition_count(connection, topic))
-    if bad:
-        more = f"; and {len(bad) - SHOWN_BAD} more" if len(bad) > SHOWN_BAD else ""
-        raise Unreadable("; ".join(map(str, bad[:SHOWN_BAD])) + more)
-    return write(connection, good)
+
+    async def work() -> Sequence[Written]:
+        async with opened(connection) as log:
+            good, bad = prepare(catalog.topic(topic), lines, codec, log)
+            if bad:
+                more = f"; and {len(bad) - SHOWN_BAD} more" if len(bad) > SHOWN_BAD else ""
+                raise Unreadable("; ".join(map(str, bad[:SHOWN_BAD])) + more)
+            return await write(log, good)
+
+    return asyncio.run(work())
 
 
-def write(connection: Mapping[str, Any], lines: Sequence[Line]) -> Sequence[Written]:
+async def write(log: Log, lines: Sequence[Line]) -> Sequence[Written]:
     """Append records in order and wait until all in-sync replicas have each.
 
     Ensures: on return every record is durable; the answer has one entry per line, in the same order.
-    Raises:  Unavailable saying how many were acknowledged. To write all again is safe: the event ids are the same.
+    Raises:  Unavailable saying how many were acknowledged for certain. To write all again is safe: the event ids are
+             the same.
     """
-    producer = Producer(
-        {
-            **connection,
-            "acks": "all",
-            "enable.idempotence": True,
-            "enable.gapless.guarantee": True,
-            "delivery.timeout.ms": _DELIVERY_TIMEOUT_MS,
-        }
-    )
-    done: dict[int, Written] = {}
-    failures: list[KafkaError] = []
-
-    def note(line: Line, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            failures.append(error)
-            return
-        partition, offset = message.partition(), message.offset()
-        assert partition is not None
-        assert offset is not None
-        done[line.number] = Written(line.number, partition, offset)
-
-    for line in lines:
-        _produce(producer, line, note)
-    producer.flush()
-    if len(done) < len(lines):
-        first = failures[0].str() if failures else "no acknowledgement came"
-        raise Unavailable(
-            f"{len(done)} of {len(lines)} records were acknowledged ({first}); "
-            "write the same file again when the cluster is well: equal event ids count once"
-        )
-    return [done[line.number] for line in lines]
-
-
-def _produce(producer: Producer, line: Line, note: Any) -> None:
-    record = line.record
-    while True:
+    written: list[Written] = []
+    for first in range(0, len(lines), _AT_ONCE):
+        some = lines[first : first + _AT_ONCE]
         try:
-            producer.produce(
-                record.topic,
-                key=record.key,
-                value=record.value,
-                headers=list(record.headers),
-                partition=record.partition,
-                on_delivery=lambda error, message: note(line, error, message),
-            )
-            producer.poll(0)
-            return
-        except BufferError:  # the queue of the client is full: wait for acknowledgements
-            producer.poll(1)
+            offsets = await log.append([line.record for line in some])
+        except DeliveryFailed as error:
+            raise Unavailable(
+                f"at least {len(written)} of {len(lines)} records were acknowledged ({error}); "
+                "write the same file again when the cluster is well: equal event ids count once"
+            ) from error
+        written += [
+            Written(line.number, line.record.partition, offset) for line, offset in zip(some, offsets, strict=True)
+        ]
+    return written
 
 
-def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int, zone: ZoneInfo) -> Outbound:
+def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, log: Destination, zone: ZoneInfo) -> Outbound:
     data = _object(text)
     name, fields = data["type"], data["record"]
     if not any(carried.name == name for carried in spec.records):
         known = ", ".join(carried.name for carried in spec.records)
         raise Unreadable(f"{spec.name} does not carry {str(name)[:60]!r}; it carries {known}")
+    refuse_command(spec.name, name)
     version = catalog.latest(name)
     like = f"; see schemas/examples/{version.context}/{name}.v{version.version}.json"
     if not isinstance(fields, dict):
         raise Unreadable(f"record must be an object with the fields of {name}{like}")
-    finding = find_sensitive("record", fields)
-    if finding is not None:
-        raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits or a token at most")
     try:
         record = from_json(name, fields)
         if isinstance(record, TransactionObserved):
             record = with_days(record, zone)
-        value = codec.encode(record)
+        built = Outbound.of(
+            record, topic=spec.name, source=SOURCE, at=instant_of(record), codec=codec, log=log, thorough=True
+        )
+    except (HoldsSensitive, RecordTooLarge):
+        raise
     except Unreadable as error:
         raise Unreadable(f"{error}{like}") from error
-    key = spec.key_of(record)
-    if "key" in data and str(data["key"]).encode() != key:
-        raise Unreadable(f"key must be the record's own, {key.decode(errors='replace')!r}; correct it or leave it out")
-    event_id = content_event_id(name, body_of(value))
-    headers = Envelope(
-        event_id=event_id,
-        type=name,
-        source=SOURCE,
-        time=instant_of(record),
-        traceparent=root_traceparent(event_id),
-    ).to_headers()
-    refuse_too_large(spec.name, len(key) + len(value), what=name)
-    return Outbound(topic=spec.name, partition=partition_for(key, partitions), key=key, value=value, headers=headers)
+    if "key" in data and str(data["key"]).encode() != built.key:
+        own = built.key.decode(errors="replace")
+        raise Unreadable(f"key must be the record's own, {own!r}; correct it or leave it out")
+    return built
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def main() -> int:
     facts = Facts(options.state)
     consumer = Consumer(
         {
+            **client_config(options.client_config),
             "bootstrap.servers": options.bootstrap_servers,
             "group.id": "unused",
             "enable.auto.commit": False,
@@ -144,9 +145,15 @@ def decode(message: Message, schemas: dict[bytes, dict[str, Any]]) -> dict[str, 
     }
 
 
+def client_config(path: Path | None) -> dict[str, str]:
+    """Log-in and the like are kept in a file, since a command line is seen by every user of the machine."""
+    return {} if path is None else dict(json.loads(path.read_text("utf-8")))
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Take each fact of a topic exactly once.")
     parser.add_argument("--bootstrap-servers", required=True)
+    parser.add_argument("--client-config", type=Path, help="JSON file of librdkafka settings: the log-in, the CA, ...")
     parser.add_argument("--topic", required=True)
     parser.add_argument("--schemas", type=Path, required=True, help="folder with .avsc files")
     parser.add_argument("--state", type=Path, required=True, help="file that holds facts, marks and offsets")

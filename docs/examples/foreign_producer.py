@@ -35,7 +35,13 @@ def main() -> int:
     head = b"\xc3\x01" + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
     parsed = parse_schema(schema)
     producer = Producer(
-        {"bootstrap.servers": options.bootstrap_servers, "acks": "all", "enable.idempotence": True, "linger.ms": 5}
+        {
+            **client_config(options.client_config),
+            "bootstrap.servers": options.bootstrap_servers,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+        }
     )
     failures = 0
 
@@ -71,9 +77,15 @@ def main() -> int:
     return 1 if failures else 0
 
 
+def client_config(path: Path | None) -> dict[str, str]:
+    """Log-in and the like are kept in a file, since a command line is seen by every user of the machine."""
+    return {} if path is None else dict(json.loads(path.read_text("utf-8")))
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Tell Saldo which reference belongs to which abas customer.")
     parser.add_argument("--bootstrap-servers", required=True)
+    parser.add_argument("--client-config", type=Path, help="JSON file of librdkafka settings: the log-in, the CA, ...")
     parser.add_argument("--topic", default="identification.inbox.v1")
     parser.add_argument("--schema", type=Path, required=True, help="CustomerReferenced.v1.avsc")
     parser.add_argument("--observed-at", type=datetime.fromisoformat, default=datetime.now().astimezone())

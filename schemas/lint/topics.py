@@ -11,7 +11,7 @@ from schemas.lint.walk import core, is_optional
 
 _TEXTS = ("name", "purpose", "owner", "role", "cleanup_policy")
 _LISTS = ("producers", "consumers")
-_KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "dlq", "agent"}
+_KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "commands", "dlq", "agent"}
 _ROLES = ("inbox", "journal", "cursor", "claims")
 # What the task layer itself writes; such a marker belongs to a partition and has no key.
 _KEYLESS = "PositionMarked"
@@ -57,6 +57,7 @@ def _one(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
         yield Problem(file, f"holds the topic {data['name']}", f"name the file topics/{data['name']}.yaml")
     yield from _role(file, data)
     yield from _carried(topic, contract)
+    yield from _commands(topic)
 
 
 def _role(file: str, data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -108,6 +109,24 @@ def _carried(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
                 yield Problem(topic.file, f"{name} has no key", "order is kept per key: name its key field")
         else:
             yield from _key(topic.file, name, key_field, versions[-1])
+
+
+def _commands(topic: TopicFile) -> Iterator[Problem]:
+    """Who may give what makes somebody act; only an inbox is acted on."""
+    file, data = topic.file, topic.data
+    commands = data.get("commands", {})
+    if not isinstance(commands, dict) or not all(isinstance(givers, list) and givers for givers in commands.values()):
+        yield Problem(file, "commands is no list of who may give what", "write commands: with <Record>: [<producer>]")
+        return
+    for name in commands:
+        if name not in _records(topic):
+            yield Problem(file, f"{name} is a command and no record of it", f"name {name} below records:, or drop it")
+    if data.get("role") == "inbox":
+        for name in _OPERATOR_COMMANDS:
+            if name in _records(topic) and name not in commands:
+                yield Problem(file, f"{name} is no command", "anybody could give it: name it below commands:")
+    elif commands:
+        yield Problem(file, f"a {data.get('role')} with commands", "only an inbox is acted on: drop commands")
 
 
 def _key(file: str, name: str, key_field: Any, schema: SchemaFile) -> Iterator[Problem]:

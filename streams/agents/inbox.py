@@ -9,7 +9,7 @@ from typing import cast
 import faust
 from faust.types import EventT, StreamT, TopicT
 
-from streams.tasks.records import Inbound
+from streams.log.records import Inbound
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ COMMANDS = (
     "explain",
     "decide",
     "dlq",
+    "keys",
+    "audit",
     "report",
 )
 _DEBUG = "--debug"

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from schemas.codec import Codec
+    from streams.log.outbound import Signer
 
 KAFKA_VARIABLE = "SALDO_KAFKA_BOOTSTRAP_SERVERS"
 REGISTRY_VARIABLE = "SALDO_SCHEMA_REGISTRY_URL"
@@ -34,6 +37,14 @@ class Connection:
     kafka: Mapping[str, Any]
     schema_registry_url: str | None
     replication_factor: int | None
+    role: str
+    private_key_path: Path
+
+    def signer(self) -> Signer:
+        """What signs the commands that this person gives; raises ContractBroken when the key is not here."""
+        from streams.keys import load_signer
+
+        return load_signer(self.private_key_path, self.role)
 
     @contextmanager
     def codec(self) -> Iterator[Codec]:
@@ -49,18 +60,22 @@ class Connection:
             yield Codec(registry)
 
 
-def connect(bootstrap_servers: str | None = None, schema_registry_url: str | None = None) -> Connection:
-    """Resolve options and settings; nothing is contacted yet.
+def connect(
+    bootstrap_servers: str | None = None, schema_registry_url: str | None = None, *, role: str | None = None
+) -> Connection:
+    """Resolve options and settings, with the log-in of a role (SALDO_KAFKA_ROLE); nothing is contacted yet.
 
     Raises: ContractBroken when no broker is named and no embedded one runs, or the settings do not fit.
     """
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings() if role is None else load_settings().as_role(role)
     return Connection(
-        kafka=settings.kafka.options(bootstrap_servers or settings.bootstrap_servers),
+        kafka=settings.kafka_options_at(bootstrap_servers),
         schema_registry_url=schema_registry_url or settings.schema_registry_url or None,
         replication_factor=settings.kafka.replication_factor,
+        role=settings.kafka.role,
+        private_key_path=settings.private_key_path(settings.kafka.role),
     )
 
 

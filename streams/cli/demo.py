@@ -135,6 +135,7 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     from streams.cli.connection import connect
     from streams.cli.imports import INBOX
     from streams.demo.bank import statement_of
+    from streams.embedded.credentials import IMPORT
     from streams.matchfiles.bank_lines import Selection, read_bank_lines
 
     statement = statement_of(watcher.charges(), story.transaction_ids)
@@ -145,7 +146,7 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     file.write_text(statement.text, "utf-8")
     merchant = settings.paytrace.merchant
     found = read_bank_lines(file, Selection(merchant, merchant, settings.paytrace.currency), datetime.now(UTC))
-    connection = connect()
+    connection = connect(role=IMPORT)
     with connection.codec() as codec:
         writing.send(connection.kafka, INBOX, [*found.lines, *found.ended], codec)
     bank_line_ids = [line.bank_line_id for line in found.lines]

@@ -32,13 +32,19 @@ def register(app: typer.Typer) -> None:
 def kafka(port: Port = 0) -> None:
     """Run a real Kafka broker until Ctrl-C.
 
-    One node, KRaft, its data below the data directory. It has no topics at first: `saldo topics apply` makes ours.
+    One node, KRaft, its data below the data directory. It has no topics at first, and lets nobody do
+    anything but the admin: `saldo topics apply --acls` makes ours.
     """
+    from datetime import UTC, datetime
+
     from streams.embedded.kafka import EmbeddedKafka
+    from streams.keys import key_store
     from streams.settings import load_settings
 
-    server = EmbeddedKafka(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
-    _serve(server, "SALDO_KAFKA_BOOTSTRAP_SERVERS")
+    settings = load_settings()
+    key_store(settings).make(datetime.now(UTC))
+    server = EmbeddedKafka(settings.data_dir, port=port, die_with_parent=True, on_progress=_fetching())
+    _serve(server, "SALDO_KAFKA_BOOTSTRAP_SERVERS", SALDO_KAFKA_CREDENTIALS_PATH=str(server.credentials_dir))
 
 
 def registry(port: Port = 0) -> None:
@@ -66,13 +72,15 @@ def _fetching() -> ProgressListener:
     return tell
 
 
-def _serve(server: EmbeddedServer, variable: str) -> None:
+def _serve(server: EmbeddedServer, variable: str, **more: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     say(f"starting {server.name} in {server.home}, log: {server.log_path}; the first time fetches its files")
     with server:
-        say(f"{server.name} answers; Ctrl-C stops it. For other programs:", f"export {variable}={server.address}")
+        say(f"{server.name} answers; Ctrl-C stops it. For other programs:")
+        for name, value in {variable: server.address, **more}.items():
+            say(f"export {name}={value}")
         while server.pid is not None and not stop.wait(0.5):
             continue
         if not stop.is_set():

@@ -157,7 +157,7 @@ def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[
     async def work() -> None:
         connection = connect(bootstrap_servers)
         with connection.codec() as codec:
-            async with dead_letters.opened(connection.kafka, codec) as letters:
+            async with dead_letters.opened(connection.kafka, codec, signer=connection.signer()) as letters:
                 await letters.ask(parked, request)
 
     asyncio.run(work())

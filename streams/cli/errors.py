@@ -49,7 +49,7 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), REFUSED
     kafka = sys.modules.get("confluent_kafka")
     if kafka is not None and isinstance(error, kafka.KafkaException):
-        from streams.brokers import error_text, is_away, no_broker
+        from streams.log.brokers import error_text, is_away, no_broker
 
         return no_broker(None) if is_away(error) else f"Kafka: {error_text(error)}", REFUSED
     if isinstance(error, OSError):

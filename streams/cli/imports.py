@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.embedded.credentials import IMPORT
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def import_bank(
     _tell(file, found)
     records = [*found.lines, *found.ended]
     if records and not dry_run:
-        connection = connect(bootstrap_servers, schema_registry_url)
+        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
         with connection.codec() as codec:
             written = writing.send(connection.kafka, INBOX, records, codec)
         say(f"wrote {len(written)} records to {INBOX}")

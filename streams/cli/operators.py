@@ -84,7 +84,7 @@ def ask(
     async def work() -> decisions.Answer:
         connection = connect(bootstrap_servers, schema_registry_url)
         with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec) as desk:
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as desk:
                 return await desk.ask(inbox, word, wait_s=wait_s)
 
     answer = asyncio.run(work())

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.embedded.credentials import VIEWER
 from streams.terminal import say
 
 _BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
@@ -62,7 +63,7 @@ def read(
         raise CannotRun("--follow goes on for ever, so it can't be combined with --to")
     now = datetime.now(UTC)
     stretch = reading.Stretch(topic, parse_bound(start, now), parse_bound(stop, now), partition, follow)
-    connection = connect(bootstrap_servers, schema_registry_url)
+    connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
     show = showing.as_json_line if output is Format.JSONL else showing.as_paragraph
     shown = repeats = unreadable = 0
     with (

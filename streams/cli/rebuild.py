@@ -34,9 +34,10 @@ def rebuild(
     """
     from rich.console import Console
 
+    from streams.embedded.credentials import VIEWER
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings().as_role(VIEWER)  # it decides into memory and writes nothing
     console = Console()
     _refuse_while_running(settings)
     with _broker(settings, console) as running:
@@ -54,8 +55,9 @@ def rebuild(
 def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
     from streams.bootstrap import codec, every_processor
+    from streams.keys import load_ring
+    from streams.log.kafka import KafkaLog
     from streams.rebuild import compare_agents
-    from streams.tasks.kafka import KafkaLog
 
     # What was parked on the day is parked again here, which is no news for the terminal.
     logging.getLogger("streams.tasks").addHandler(logging.NullHandler())
@@ -68,6 +70,7 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
                     every_processor(settings),
                     log,
                     codec(settings),
+                    load_ring(settings.public_keys_path),
                     tell=lambda name: status.update(f"deciding again: {name}"),
                 )
         finally:

@@ -325,11 +325,14 @@ def _ends(stack: Stack, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[
     from confluent_kafka.admin import AdminClient
 
     from projections.lag import latest_offsets
+    from streams.embedded.credentials import VIEWER
 
     if stack.kafka_address is None:
         return None
     try:
-        return latest_offsets(AdminClient(stack.settings.kafka.options(stack.kafka_address)), partitions)
+        return latest_offsets(
+            AdminClient(stack.settings.as_role(VIEWER).kafka_options_at(stack.kafka_address)), partitions
+        )
     except KafkaException:
         return None
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, connect
+from streams.embedded.credentials import ADMIN
 from streams.terminal import say
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
+
+    from streams.acls import AccessPlan
 
 ReplicationFactor = Annotated[
     int | None,
@@ -20,6 +23,10 @@ ReplicationFactor = Annotated[
         min=1,
         help="Copies of each new topic. Default: SALDO_KAFKA_REPLICATION_FACTOR, else min(3, brokers).",
     ),
+]
+
+Acls = Annotated[
+    bool, typer.Option("--acls", help="Also who may read and write: permissions that follow from schemas/topics.")
 ]
 
 
@@ -32,7 +39,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics, name="topics")
 
 
-def diff(bootstrap_servers: BootstrapServers = None, replication_factor: ReplicationFactor = None) -> None:
+def diff(
+    bootstrap_servers: BootstrapServers = None, replication_factor: ReplicationFactor = None, acls: Acls = False
+) -> None:
     """Show what separates the cluster from the catalogue.
 
     Exit code 1 when something does.
@@ -42,36 +51,47 @@ def diff(bootstrap_servers: BootstrapServers = None, replication_factor: Replica
 
     admin, factor = _admin(bootstrap_servers, replication_factor)
     difference = compare(admin, catalog.topics().values(), replication_factor=factor)
-    for line in difference.lines():
+    access = _compare_access(admin) if acls else None
+    for line in (*difference.lines(), *(access.lines() if access else ())):
         say(line)
-    if difference:
+    if difference or access:
         raise typer.Exit(1)
-    say(f"no difference: {len(catalog.topics())} topics")
+    say(f"no difference: {len(catalog.topics())} topics{', and their permissions' if acls else ''}")
 
 
 def apply(
     bootstrap_servers: BootstrapServers = None,
     replication_factor: ReplicationFactor = None,
+    acls: Acls = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
 ) -> None:
     """Create missing topics and correct settings.
 
-    It never deletes and never changes a partition count: where one differs, exit code 1 says so.
+    It never deletes and never changes a partition count: where one differs, exit code 1 says so. With --acls, each user
+    of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
     from schemas import catalog
+    from streams import acls as access
     from streams import topics
 
     admin, factor = _admin(bootstrap_servers, replication_factor)
     steps = topics.compare(admin, catalog.topics().values(), replication_factor=factor)
-    for line in steps.lines():
+    permissions = _compare_access(admin) if acls else access.AccessPlan()
+    for line in (*steps.lines(), *permissions.lines()):
         say(line)
     if not dry_run:
         topics.apply(admin, steps)
+        access.apply(admin, permissions)
     say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
         f"{'would alter' if dry_run else 'altered'} {len(steps.alterations)} settings, "
         f"refused {len(steps.refusals)}, of {len(catalog.topics())} topics"
     )
+    if acls:
+        say(
+            f"{'would grant' if dry_run else 'granted'} {len(permissions.grants)} permissions, "
+            f"{'would withdraw' if dry_run else 'withdrew'} {len(permissions.withdrawals)}"
+        )
     if steps.refusals:
         raise typer.Exit(1)
 
@@ -91,8 +111,16 @@ def doc(
         say(f"wrote {to}")
 
 
+def _compare_access(admin: AdminClient) -> AccessPlan:
+    from schemas import catalog
+    from streams import acls as access
+    from streams.settings import load_settings
+
+    return access.compare(admin, catalog.topics().values(), group=load_settings().kafka.group)
+
+
 def _admin(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[AdminClient, int | None]:
     from confluent_kafka.admin import AdminClient
 
-    connection = connect(bootstrap_servers)
+    connection = connect(bootstrap_servers, role=ADMIN)
     return AdminClient(dict(connection.kafka)), replication_factor or connection.replication_factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +15,7 @@ from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.terminal import say
 
 if TYPE_CHECKING:
-    from streams.writing import Written
+    from streams.writing import BadLine, Written
 
 
 def register(app: typer.Typer) -> None:
@@ -47,21 +48,28 @@ def write(
     from schemas import catalog
     from streams import writing
     from streams.cli.errors import CannotRun
+    from streams.log.kafka import opened
     from streams.settings import load_settings
 
     if str(source) != "-" and not source.is_file():
         raise CannotRun(f"--from {source} is no file; name a file of JSON lines, or - for standard input")
     spec = catalog.topic(topic)
     connection = connect(bootstrap_servers, schema_registry_url)
-    partitions = writing.partition_count(connection.kafka, topic)
-    with _open(source) as lines, connection.codec() as codec:
-        good, bad = writing.prepare(spec, lines, codec, partitions, zone=load_settings().paytrace.zone)
-    for line in bad:
-        say(str(line), err=True)
-    if bad and not skip_bad:
-        say(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
-        raise typer.Exit(2)
-    say(*_summary(topic, writing.write(connection.kafka, good)))
+
+    async def work() -> Sequence[BadLine]:
+        async with opened(connection.kafka) as log:
+            log.partition_count(topic)  # a broker that is away is said before anything is read
+            with _open(source) as lines, connection.codec() as codec:
+                good, bad = writing.prepare(spec, lines, codec, log, zone=load_settings().paytrace.zone)
+            for line in bad:
+                say(str(line), err=True)
+            if bad and not skip_bad:
+                say(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
+                raise typer.Exit(2)
+            say(*_summary(topic, await writing.write(log, good)))
+            return bad
+
+    bad = asyncio.run(work())
     if bad:
         say(f"{len(bad)} bad lines are left out", err=True)
         raise typer.Exit(1)

@@ -1,7 +1,8 @@
 """A real Apache Kafka broker for one machine: single node, KRaft, loopback only, durable.
 
-It keeps every record for ever and creates no topic by itself, like the production cluster that Saldo asks for;
-what differs is one replica. Its log is `<data_dir>/logs/kafka.log`.
+It keeps every record for ever, creates no topic by itself, lets nobody in without a log-in and allows nothing that no
+ACL states, like the production cluster that Saldo asks for; what differs is one replica. Its log is
+`<data_dir>/logs/kafka.log`, its users are `<data_dir>/kafka/credentials/<role>.json`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,22 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import jars
+from streams.embedded.credentials import (
+    ADMIN,
+    Credentials,
+    provide_credentials,
+    read_credentials,
+    user_of,
+    write_private,
+)
 from streams.embedded.errors import ServerFailed
 from streams.embedded.jars import ProgressListener
 from streams.embedded.server import Command, EmbeddedServer
@@ -31,7 +41,7 @@ class EmbeddedKafka(EmbeddedServer):
     """One broker (and its controller) for one data directory.
 
     with EmbeddedKafka(Path(".saldo")) as broker:
-        Producer({"bootstrap.servers": broker.bootstrap_servers})
+        Producer(broker.client_options("operators"))
     """
 
     name: ClassVar[str] = "kafka"
@@ -72,6 +82,16 @@ class EmbeddedKafka(EmbeddedServer):
         return self.address
 
     @property
+    def credentials_dir(self) -> Path:
+        """Where the log-in of each role lies, once the broker was prepared."""
+        return credentials_dir(self.data_dir)
+
+    def client_options(self, role: str) -> dict[str, Any]:
+        """The connection of one role for confluent-kafka clients."""
+        options = read_credentials(self.credentials_dir / f"{role}.json").options()
+        return {"bootstrap.servers": self.bootstrap_servers, **options}
+
+    @property
     def has_storage(self) -> bool:
         """Whether a broker of this data directory has run before."""
         return (self._log_dir / "meta.properties").exists()
@@ -90,7 +110,7 @@ class EmbeddedKafka(EmbeddedServer):
         if self._probe is None:
             self._probe = AdminClient(
                 {
-                    "bootstrap.servers": self.bootstrap_servers,
+                    **self.client_options(ADMIN),
                     "reconnect.backoff.ms": 20,
                     "reconnect.backoff.max.ms": 50,
                     "log_level": 0,  # refused connections are what we expect while waiting
@@ -108,8 +128,15 @@ class EmbeddedKafka(EmbeddedServer):
     def _write_configuration(self) -> None:
         self._lay_out()
         ports = self.ports()
-        properties = _SERVER_PROPERTIES.format(client=ports["client"], controller=ports["controller"])
-        (self.home / _PROPERTIES).write_text(properties)
+        users = provide_credentials(self.credentials_dir)
+        properties = _SERVER_PROPERTIES.format(
+            client=ports["client"],
+            controller=ports["controller"],
+            admin=user_of(ADMIN),
+            users=_log_in_module(users[ADMIN], users.values()),
+            controllers=_log_in_module(users[ADMIN], [users[ADMIN]]),
+        )
+        write_private(self.home / _PROPERTIES, properties)
         (self.home / _LOGGING).write_text(_LOG4J_PROPERTIES.format(log=self.log_path.name))
 
     def _format(self, java: tuple[str, ...]) -> None:
@@ -143,17 +170,40 @@ class EmbeddedKafka(EmbeddedServer):
         return ""
 
 
+def credentials_dir(data_dir: Path) -> Path:
+    """Where the embedded broker of a data directory keeps the log-in of each role."""
+    return data_dir.absolute() / EmbeddedKafka.name / "credentials"
+
+
+def _log_in_module(own: Credentials, users: Iterable[Credentials]) -> str:
+    """What Kafka's JAAS configuration says: who the broker is towards itself, and whom it lets in."""
+    known = " ".join(f'user_{user.username}="{user.password}"' for user in users)
+    return (
+        "org.apache.kafka.common.security.plain.PlainLoginModule required "
+        f'username="{own.username}" password="{own.password}" {known};'
+    )
+
+
 _SERVER_PROPERTIES = """\
 # Written by Saldo at each start; changes made here do not last.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{client}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENT
+listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 log.dirs=data
+
+# Nobody comes in without a log-in, and nothing is allowed that no ACL states (`saldo topics apply --acls`).
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.client.plain.sasl.jaas.config={users}
+listener.name.controller.plain.sasl.jaas.config={controllers}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{admin}
 
 # Topics come from schemas/topics, never from a typing error.
 auto.create.topics.enable=false

@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from confluent_kafka import KafkaException
-
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_text
+from schemas.failures import ContractBroken, Unavailable
 from schemas.records.payments import TransactionObserved
 from streams.ingress.problems import away
+from streams.log.ports import DeliveryFailed, Log
 from streams.publishing import to_outbound
-from streams.tasks.ports import DeliveryFailed, Log
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class Delivery:
             self._suspect = True
             logger.warning("broker too slow", extra={"timeout_s": self._ack_timeout_s})
             raise self._away() from None
-        except KafkaException as error:
+        except (Unavailable, ContractBroken) as error:
             self._suspect = True
             logger.warning("broker away", extra={"error": str(error)})
             raise self._away() from None
@@ -93,7 +92,7 @@ class Delivery:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 await self._log.watermarks(self._topic, 0)
             return True
-        except (TimeoutError, KafkaException):
+        except (TimeoutError, Unavailable, ContractBroken):
             return False
         finally:
             self._probed_at = time.monotonic()

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from confluent_kafka import KafkaException
-
-from streams.tasks.ports import DeliveryFailed
+from schemas.failures import Unavailable
+from streams.log.ports import DeliveryFailed
+from streams.log.records import Inbound
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound
 from streams.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ class Crew:
             raise
         except BaseException as error:
             # A broker that is away is no fault to trace; what it means is said, and the process starts again.
-            away = isinstance(error, DeliveryFailed | KafkaException)
+            away = isinstance(error, DeliveryFailed | Unavailable)
             logger.critical(
                 "worker halts",
                 exc_info=None if away else error,

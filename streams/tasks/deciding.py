@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from typing import Any, Generic, TypeVar
 from schemas import catalog
 from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
-from schemas.envelope import header_map, source_position, trusted_position
+from schemas.envelope import KafkaHeaders, SourcePosition, header_map, source_position
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.highwater import HighWater
 from schemas.plausibility import plain_text, plausible_instant
@@ -33,16 +34,22 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
-from schemas.sensitive import mask_card_numbers
-from streams.tasks.journal import JournalEntry, caused_envelope, journal_headers, note
-from streams.tasks.ports import DeliveryFailed
+from schemas.sensitive import find_sensitive, mask_sensitive
+from streams.log.chain import Link, is_operator_command
+from streams.log.guard import HoldsSensitive
+from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
+from streams.log.ports import DeliveryFailed
+from streams.log.records import Inbound, RecordTooLarge, partition_for
+from streams.log.signing import NotSigned, Ring, prove
+from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound, Outbound, RecordTooLarge, partition_for, refuse_too_large
 
+logger = logging.getLogger(__name__)
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
 TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
+SENSITIVE_TO_SHOW = "the record holds a card or bank number and is not copied; it lies in the inbox"
 # A key stands twice in a parked record's journal entry. Ours have some ten bytes.
 LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
@@ -99,10 +106,11 @@ class Surroundings(Generic[S]):
 
     processor: Processor[S]
     partition: int
-    partition_count: Callable[[str], int]
+    log: Destination
     state_of: Callable[[bytes], S]
     reread: Callable[[int], Awaitable[Inbound]]
     codec: Codec
+    ring: Ring
     failures_allowed: int
     retries_allowed: int = 0
     verdicts: Verdicts | None = None
@@ -128,19 +136,13 @@ def mark_position(around: Surroundings[S], last: Inbound, progress: Progress) ->
     wherever markers happen to fall.
     """
     event = PositionMarked(position=last.offset + 1)
-    envelope = caused_envelope(
-        last, event, task=around.processor.name, destination=around.processor.journal, index=0, origin=last
-    )
-    assert envelope.position is not None
+    cause = Cause.of(last, 0)
     accepted = tuple(sorted(progress.unjournaled.values()))
-    note(progress, [JournalEntry(b"", event, envelope.position, 1, accepted)])
-    return Outbound(
-        topic=around.processor.journal,
-        partition=around.partition,
-        key=POSITION_KEY,
-        value=around.codec.encode(event),
-        headers=journal_headers(envelope, 1, accepted),
-    )
+    link = _untold(progress)
+    note(progress, [JournalEntry(b"", event, cause.position, 1, accepted, link)])
+    checked = Checked.of(event, topic=around.processor.journal, codec=around.codec, key=POSITION_KEY)
+    more = [*journal_headers(1, accepted, link), *_link_signature(around, cause, link)]
+    return _sealed(around, checked, cause, partition=around.partition, more=more)
 
 
 # -- reading -------------------------------------------------------------------------------------------------------
@@ -152,6 +154,12 @@ class _Step:
     key: bytes
     value: Any = None
     failure: Exception | None = None
+    # Its saldo-source; None as well where that can't be read, since no task of ours wrote it.
+    position: SourcePosition | None = None
+    # The record once more, where it lies beside the partition of its key.
+    moved: Checked | None = None
+    # Why nobody proved to have given this request; any other command that nobody gave is a failure.
+    unproved: NotSigned | None = None
 
 
 def _read(around: Surroundings[S], record: Inbound) -> _Step:
@@ -159,8 +167,9 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
     given = f"{record.topic}/{record.partition}/{record.offset}".encode()
     if record.key and len(record.key) <= LONGEST_KEY:
         given = record.key
+    position = None
     try:
-        source_position(record.headers)
+        position = source_position(record.headers)
         value = around.codec.decode(record.value)
         key = catalog.topic(around.processor.inbox).key_of(value)
         if record.key is not None and record.key != key:
@@ -170,15 +179,22 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
             )
         if len(key) > LONGEST_KEY:
             raise RecordTooLarge(f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most")
-        if _partition_of(around, key) != around.partition:
-            size = (
-                len(key) + len(record.value or b"") + sum(len(name) + len(text) for name, text in _kept(record).items())
-            )
-            what = f"{type(value).__name__} lies beside the partition of its key, and moved there it"
-            refuse_too_large(around.processor.inbox, size, what=what)
+        moved = None
+        # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
+        # task that parked the record, wherever that one lies.
+        is_request = isinstance(value, ParkedReplayRequested | ParkedDiscardRequested)
+        if not is_request and _partition_of(around, key) != around.partition:
+            moved = Checked.again(record, value, key=key)
+        unproved = None
+        try:
+            prove(around.ring, record, type=type(value).__name__, key=key)
+        except NotSigned as error:
+            if not is_request:
+                raise
+            unproved = error
     except (SaldoError, ValueError) as error:
-        return _Step(record, given, failure=error)
-    return _Step(record, key, value)
+        return _Step(record, given, failure=error, position=position)
+    return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
 
 
 def _as_it_was(around: Surroundings[S], step: _Step) -> _Step:
@@ -186,7 +202,8 @@ def _as_it_was(around: Surroundings[S], step: _Step) -> _Step:
     parked = around.verdicts and around.verdicts.parked.get(step.record.offset)
     if not parked:
         return step
-    return _Step(step.record, parked.record_key, failure=step.failure or Unreadable("parked when it was decided"))
+    failure = step.failure or Unreadable("parked when it was decided")
+    return _Step(step.record, parked.record_key, failure=failure, position=step.position)
 
 
 # -- chains --------------------------------------------------------------------------------------------------------
@@ -197,12 +214,14 @@ class _Outcome(Generic[S]):
     """What one record leads to. Events and outputs come with the record that they are about, for lineage."""
 
     state: S | None = None
-    events: list[_Event] = field(default_factory=list)
-    outputs: list[_Output] = field(default_factory=list)
+    events: list[_Consequence] = field(default_factory=list)
+    outputs: list[_Consequence] = field(default_factory=list)
     parked: bool = False
     head: bool = False
     held: bool = False
     replayed: bool = False
+    # Operator commands that were acted on or refused with this record: itself, and those that it released.
+    accepted: list[_Step] = field(default_factory=list)
 
     @property
     def depends_on_the_day(self) -> bool:
@@ -219,32 +238,46 @@ class _Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
+class _Consequence:
+    """What a record leads to, checked here and not when it is written, so that what may not be written parks it."""
+
     origin: Inbound
-    record: Any
-    value: bytes
+    checked: Checked
+    kept: Mapping[str, bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Output:
-    topic: str
-    origin: Inbound
-    record: Any
-    key: bytes
-    value: bytes
+def _event(
+    around: Surroundings[S], step: _Step, origin: Inbound, record: Any, *, is_masked: bool = False
+) -> _Consequence:
+    journal, key = around.processor.journal, step.key
+    return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key, is_masked=is_masked))
 
 
-def _event(around: Surroundings[S], origin: Inbound, record: Any) -> _Event:
-    """Encoded here and not when it is written, so that what fits neither schema nor topic parks its cause."""
-    value = around.codec.encode(record)
-    refuse_too_large(around.processor.journal, len(value), what=f"its {type(record).__name__}")
-    return _Event(origin, record, value)
+def _output(
+    around: Surroundings[S], topic: str, origin: Inbound, record: Any, *, is_masked: bool = False
+) -> _Consequence:
+    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec, is_masked=is_masked))
 
 
-def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Output:
-    key, value = catalog.topic(topic).key_of(record), around.codec.encode(record)
-    refuse_too_large(topic, len(key) + len(value), what=f"its {type(record).__name__}")
-    return _Output(topic, origin, record, key, value)
+def _sealed(
+    around: Surroundings[S],
+    checked: Checked,
+    cause: Cause,
+    *,
+    partition: int | None = None,
+    more: Sequence[tuple[str, bytes]] = (),
+    kept: Mapping[str, bytes] | None = None,
+) -> Outbound:
+    """A consequence ready to append; the same at each attempt, to the byte."""
+    return checked.sealed(
+        source=f"saldo/{around.processor.name}",
+        at=instant_of(checked.record, cause.origin),
+        log=around.log,
+        cause=cause,
+        partition=partition,
+        more=more,
+        kept=kept,
+    )
 
 
 async def _run_chains(
@@ -253,7 +286,7 @@ async def _run_chains(
     fresh = HighWater(progress.upstream.marks.values())
     chains: dict[bytes, list[_Step]] = {}
     for step in steps:
-        if fresh.accept(trusted_position(step.record.headers)) and not _misplaced(around, step):
+        if fresh.accept(step.position) and step.moved is None:
             chains.setdefault(step.key, []).append(step)
     outcomes: dict[int, _Outcome[S]] = {}
     stops: list[tuple[int, Stop]] = []
@@ -283,13 +316,16 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
     if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
-        missing = why_not_attributed(step.value.requested_by, step.value.reason)
+        missing = str(step.unproved or "") or _why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
             return _discard(around, step, step.value, queue)
         if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
-            _park(around, step, outcome, behind=first, error=Unreadable(f"refused: {missing}"))
+            _park(around, step, outcome, behind=first, error=step.unproved or Unreadable(f"refused: {missing}"))
+        elif step.unproved is not None:
+            where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
+            logger.warning("forged request ignored", extra={"at": where, "reason": missing})
     elif recorded is not None:
         _park_as(around, step, outcome, recorded)
     elif first is not None and not around.processor.is_order_free:
@@ -301,11 +337,27 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
         if error is not None:
             outcome = _Outcome()
             _park(around, step, outcome, behind=None, error=error)
+        elif _is_operator_command(step):
+            outcome.accepted.append(step)
     if outcome.parked:
         queue.offsets.append(step.record.offset)
         if outcome.head:
             queue.is_held = outcome.held
     return outcome
+
+
+def _is_operator_command(step: _Step) -> bool:
+    return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
+
+
+def _why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+    return why_not_attributed(request.requested_by, request.reason) or _why_not_quoted(request)
+
+
+def _why_not_quoted(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+    """Why the words of a request can't stand in the journal, into which its consequences would carry them."""
+    finding = find_sensitive("", [request.requested_by, request.reason])
+    return f"its words hold a {finding.kind}" if finding is not None else ""
 
 
 async def _apply(
@@ -317,7 +369,7 @@ async def _apply(
         events = await _events(around, step, state, checked)
         for event in events:
             state = processor.evolve(state, event)
-            outcome.events.append(_event(around, step.record, event))
+            outcome.events.append(_event(around, step, step.record, event))
             outcome.outputs += [
                 _output(around, routed.topic, step.record, routed.record) for routed in processor.route(state, event)
             ]
@@ -326,7 +378,7 @@ async def _apply(
     except DeliveryFailed:
         raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
     except (Unavailable, ContractBroken) as error:
-        raise Stop(f"{type(error).__name__}: {mask_card_numbers(str(error))}") from error
+        raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
     except Exception as error:
         return error
     return None
@@ -356,6 +408,7 @@ async def _replay(
     outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
     parked, verdicts = queue.offsets, around.verdicts
     if request.retry and not queue.is_held:
+        outcome.accepted.append(asked)
         return outcome
     again = list(parked) if verdicts is None else verdicts.released.get(asked.record.offset, ())
     first, failed = parked[0] if parked else None, None
@@ -368,11 +421,13 @@ async def _replay(
             continue
         if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
             pass  # a request that was refused for want of a name or reason; it stays refused
-        elif step.key != request.record_key or _misplaced(around, step):
+        elif step.key != request.record_key or step.moved is not None:
             try:
-                outcome.outputs.append(_output(around, around.processor.inbox, step.record, step.value))
-            except RecordTooLarge as too_large:
-                failed = too_large
+                # Whoever gave it gave it for this topic, so it goes there byte for byte.
+                copied = Checked.again(step.record, step.value, key=step.key)
+                outcome.outputs.append(_Consequence(step.record, copied, identity_of(step.record)))
+            except (RecordTooLarge, HoldsSensitive) as unfit:
+                failed = unfit
                 continue
         else:
             attempt: _Outcome[S] = _Outcome()
@@ -384,6 +439,8 @@ async def _replay(
             outcome.state = state
             outcome.events += attempt.events
             outcome.outputs += attempt.outputs
+            if _is_operator_command(step):
+                outcome.accepted.append(step)
         released = ParkedRecordReleased(
             topic=step.record.topic,
             partition=step.record.partition,
@@ -392,7 +449,7 @@ async def _replay(
             requested_by=request.requested_by,
         )
         parked.remove(offset)
-        outcome.events.append(_event(around, step.record, released))
+        outcome.events.append(_event(around, asked, step.record, released))
     kept = None
     if verdicts is not None:
         kept = verdicts.kept.get(asked.record.offset)
@@ -402,7 +459,9 @@ async def _replay(
             kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
     if kept is not None:
         queue.is_held = kept.is_held
-        outcome.events.append(_event(around, await around.reread(kept.offset), kept))
+        origin = await around.reread(kept.offset)
+        outcome.events.append(_event(around, asked, origin, kept, is_masked=True))
+    outcome.accepted.append(asked)
     return outcome
 
 
@@ -424,7 +483,8 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
             requested_by=request.requested_by,
             reason=request.reason,
         )
-        outcome.events.append(_event(around, step.record, event))
+        outcome.events.append(_event(around, step, step.record, event))
+    outcome.accepted.append(step)
     return outcome
 
 
@@ -441,7 +501,7 @@ def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Excepti
         record_key=key,
         behind=behind,
         error_type=type(error).__name__,
-        message=plain_text(mask_card_numbers(str(error)))[:LONGEST_MESSAGE],
+        message=plain_text(mask_sensitive(str(error)))[:LONGEST_MESSAGE],
         stack_digest=_stack_digest(error),
         is_held=is_held,
     )
@@ -466,13 +526,14 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
     outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
-    outcome.events.append(_event(around, record, event))
+    outcome.events.append(_event(around, step, record, event, is_masked=True))
     try:
         outcome.outputs.append(_output(around, dlq, record, letter))
-    except RecordTooLarge:
-        # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
-        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})")
-        outcome.outputs.append(_output(around, dlq, record, bare))
+    except (RecordTooLarge, HoldsSensitive) as error:
+        # Too large only where the inbox takes more than schemas/topics says. The record itself stays in the inbox.
+        why = SENSITIVE_TO_SHOW if isinstance(error, HoldsSensitive) else TOO_LARGE_TO_SHOW
+        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({why})")
+        outcome.outputs.append(_output(around, dlq, record, bare, is_masked=True))
 
 
 # -- assembling ----------------------------------------------------------------------------------------------------
@@ -491,10 +552,12 @@ def _assemble(
         record = step.record
         if stop_at is not None and record.offset >= stop_at:
             break
-        if not progress.accept(trusted_position(record.headers)):
+        if not progress.accept(step.position):
             batch.dropped += 1
-        elif _misplaced(around, step):
-            batch.outputs.append(_rerouted(around, step))
+        elif step.moved is not None:
+            # The same record once more, on the partition where all records of its key are decided.
+            cause, kept = Cause.of(record, 0), identity_of(record)
+            batch.outputs.append(_sealed(around, step.moved, cause, kept=kept))
         else:
             outcome = outcomes[record.offset]
             if outcome.head and progress.failures >= around.failures_allowed:
@@ -504,6 +567,9 @@ def _assemble(
                     "mend the cause, the task goes on by itself"
                 )
                 break
+            for command in outcome.accepted:
+                name = type(command.value).__name__
+                progress.link = progress.link.then(command.record, type=name, key=command.key)
             _write(around, record, step.key, outcome, progress, batch)
             if outcome.state is not None:
                 batch.states[step.key] = outcome.state
@@ -526,83 +592,40 @@ def _write(
     around: Surroundings[S], record: Inbound, key: bytes, outcome: _Outcome[S], progress: Progress, batch: Batch[S]
 ) -> None:
     """Journal records and outputs of one inbox record, and the progress that goes with them."""
-    processor = around.processor
     entries: list[JournalEntry] = []
     for index, event in enumerate(outcome.events):
-        envelope = caused_envelope(
-            record, event.record, task=processor.name, destination=processor.journal, index=index, origin=event.origin
-        )
-        assert envelope.position is not None
+        cause, size = Cause.of(record, index, event.origin), len(outcome.events)
         accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
-        entries.append(JournalEntry(key, event.record, envelope.position, len(outcome.events), accepted))
-        batch.journal.append(
-            Outbound(
-                topic=processor.journal,
-                partition=around.partition,
-                key=key,
-                value=event.value,
-                headers=journal_headers(envelope, len(outcome.events), accepted),
-            )
-        )
+        link = _untold(progress) if index == 0 else None
+        entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
+        more = [*journal_headers(size, accepted, link), *_link_signature(around, cause, link)]
+        batch.journal.append(_sealed(around, event.checked, cause, partition=around.partition, more=more))
     if entries:
         note(progress, entries)
     for index, output in enumerate(outcome.outputs):
-        envelope = caused_envelope(
-            record, output.record, task=processor.name, destination=output.topic, index=index, origin=output.origin
-        )
-        batch.outputs.append(
-            Outbound(
-                topic=output.topic,
-                partition=partition_for(output.key, around.partition_count(output.topic)),
-                key=output.key,
-                value=output.value,
-                headers=envelope.to_headers(),
-            )
-        )
+        cause = Cause.of(record, index, output.origin)
+        batch.outputs.append(_sealed(around, output.checked, cause, kept=output.kept))
 
 
-def _misplaced(around: Surroundings[S], step: _Step) -> bool:
-    """A readable record on a partition that is not its key's: a producer chose by another rule, or gave no key.
+def _untold(progress: Progress) -> Link | None:
+    """The chain of operator commands, where the last event does not tell it."""
+    return None if progress.link == progress.link_told else progress.link
 
-    An operator's request stays where it is: it speaks to the task that parked the record, wherever that one lies.
-    """
-    if step.failure is not None or isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
-        return False
-    return _partition_of(around, step.key) != around.partition
+
+def _link_signature(around: Surroundings[S], cause: Cause, link: Link | None) -> KafkaHeaders:
+    signer = around.log.signer
+    if link is None or signer is None:
+        return ()
+    return signer.link_headers(journal=around.processor.journal, source=cause.position, link=str(link))
 
 
 def _partition_of(around: Surroundings[S], key: bytes) -> int:
-    return partition_for(key, around.partition_count(around.processor.inbox))
-
-
-def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
-    """The same record once more, on the partition where all records of its key are decided."""
-    record, inbox = step.record, around.processor.inbox
-    envelope = caused_envelope(
-        record, step.value, task=around.processor.name, destination=inbox, index=0, origin=record
-    )
-    own = dict(envelope.to_headers())
-    kept = _kept(record)
-    return Outbound(
-        topic=inbox,
-        partition=partition_for(step.key, around.partition_count(inbox)),
-        key=step.key,
-        value=record.value or b"",
-        headers=list({**own, **kept}.items()),
-    )
-
-
-def _kept(record: Inbound) -> dict[str, bytes]:
-    """The headers that a record keeps when it is written once more: its own identity."""
-    return {name: value for name, value in header_map(record.headers).items() if name.startswith("ce_")}
+    return partition_for(key, around.log.partition_count(around.processor.inbox))
 
 
 def _first_error(outcome: _Outcome[Any]) -> str:
-    return next(
-        f"{event.record.error_type}: {event.record.message}"
-        for event in outcome.events
-        if isinstance(event.record, RecordParked)
-    )
+    parked = (event.checked.record for event in outcome.events)
+    return next(f"{event.error_type}: {event.message}" for event in parked if isinstance(event, RecordParked))
 
 
 def _stack_digest(error: Exception) -> str:
@@ -612,4 +635,4 @@ def _stack_digest(error: Exception) -> str:
 
 
 def _shown(key: bytes) -> str:
-    return repr(mask_card_numbers(key[:60].decode("utf-8", "replace")))
+    return repr(mask_sensitive(key[:60].decode("utf-8", "replace")))

@@ -6,6 +6,7 @@ Each journal record carries, besides the envelope of schemas.envelope:
     saldo-events     how many events that record caused: a crash between two of them shows as an incomplete group,
                      and the inbox record is decided again
     saldo-accepted   upstream marks accepted since the event before, so that silence is remembered too
+    saldo-audit      the chain of operator commands accepted so far, where the event before did not tell it yet; signed
 """
 
 from __future__ import annotations
@@ -17,19 +18,12 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import Codec
-from schemas.envelope import (
-    Envelope,
-    SourcePosition,
-    child_traceparent,
-    derived_event_id,
-    header_map,
-    header_text,
-    source_position,
-)
+from schemas.envelope import SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
+from streams.log.chain import LINK_HEADER, Link, link_of
+from streams.log.records import Inbound
 from streams.tasks.progress import Progress
-from streams.tasks.records import LONGEST_ID, Inbound
 
 logger = logging.getLogger(__name__)
 
@@ -46,39 +40,27 @@ class JournalEntry:
     source: SourcePosition
     group_size: int
     accepted: tuple[SourcePosition, ...]
+    link: Link | None = None
 
 
 BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded)
 
 
-def caused_envelope(
-    cause: Inbound, event: Any, *, task: str, destination: str, index: int, origin: Inbound
-) -> Envelope:
-    """Identity of what a task writes because of an inbox record; the same at each attempt, to the byte.
-
-    `origin` is the record that it is about: the cause itself, or, in a replay of parked records, the parked one.
-    """
-    position = SourcePosition(cause.topic, cause.partition, cause.offset, index)
-    event_id = derived_event_id(position, destination)
+def instant_of(event: Any, origin: Inbound) -> datetime:
+    """The instant that dates what a task writes: the event's own, else that of the record that it is about."""
     when = getattr(event, "occurred_at", None)
-    return Envelope(
-        event_id=event_id,
-        type=type(event).__name__,
-        source=f"saldo/{task}",
-        time=when if isinstance(when, datetime) else origin.entered_at,
-        position=position,
-        correlation_id=_correlation_id(origin),
-        causation_id=origin.event_id,
-        traceparent=child_traceparent(header_text(origin.headers, "traceparent"), event_id),
-    )
+    return when if isinstance(when, datetime) else origin.entered_at
 
 
-def journal_headers(envelope: Envelope, group_size: int, accepted: Sequence[SourcePosition]) -> list[tuple[str, bytes]]:
-    """Headers of a journal record."""
-    headers = envelope.to_headers()
-    headers.append((EVENTS_HEADER, str(group_size).encode()))
+def journal_headers(
+    group_size: int, accepted: Sequence[SourcePosition], link: Link | None = None
+) -> list[tuple[str, bytes]]:
+    """What a journal record carries behind its envelope."""
+    headers = [(EVENTS_HEADER, str(group_size).encode())]
     if accepted:
         headers.append((ACCEPTED_HEADER, ";".join(map(str, sorted(accepted))).encode()))
+    if link is not None:
+        headers.append((LINK_HEADER, str(link).encode()))
     return headers
 
 
@@ -106,7 +88,7 @@ class JournalReader:
         try:
             source = source_position(record.headers)
             group_size = int(header_text(record.headers, EVENTS_HEADER) or "")
-            accepted = _accepted(record)
+            accepted, link = _accepted(record), link_of(record.headers)
         except ValueError as error:
             raise ContractBroken(
                 f"journal {record.topic}/{record.partition}/{record.offset} was not written by its task: {error}"
@@ -139,7 +121,7 @@ class JournalReader:
             )
         # As it stands: what was decided is the state, whatever today's rules say of its values.
         event = self._codec.decode_as_told(record.value)
-        self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted))
+        self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted, link))
         self._values.append(record.value)
         if len(self._open) < group_size:
             return ()
@@ -161,6 +143,7 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
     marker = isinstance(last.event, PositionMarked)
     for entry in entries:
         progress.accepted(entry.accepted)
+        progress.link = entry.link or progress.link
         match entry.event:
             case RecordParked(record_key=key, offset=offset, behind=behind, is_held=is_held):
                 # A record that waits already is told of anew when it is held no longer: one failure, not two.
@@ -184,11 +167,7 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.unjournaled.update({mark.lane: mark for mark in last.accepted})
     else:
         progress.unjournaled.clear()
-
-
-def _correlation_id(origin: Inbound) -> str:
-    given = header_text(origin.headers, "saldo-correlation-id")
-    return given if given and len(given) <= LONGEST_ID else origin.event_id
+        progress.link_told = progress.link
 
 
 def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:

@@ -1,43 +1,8 @@
-"""What a task needs of the world: a log to read and append, proof that it still owns its partition, a way to stop."""
+"""What a task needs besides its log: proof that it still owns its partition, and somebody who hears what it does."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
-
-from streams.tasks.records import Inbound, Outbound
-
-
-class DeliveryFailed(Exception):
-    """The broker did not acknowledge: the process must stop, and start again from the journal."""
-
-
-class Log(Protocol):
-    """Kafka, or its twin in memory."""
-
-    def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; asked of the broker once, then remembered (it never changes)."""
-        ...
-
-    async def topic_id(self, topic: str) -> str:
-        """Identity of the topic itself, so a snapshot of a deleted and re-created topic is not trusted."""
-        ...
-
-    async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        """First offset kept, and the offset that the next record will get."""
-        ...
-
-    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """The records of start <= offset < end, in order, in batches."""
-        ...
-
-    async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
-        """Append and wait for every acknowledgement (all in-sync replicas).
-
-        Shapes:  records is (n,); the result is (n,), the offset that each record got.
-        Raises:  DeliveryFailed when one acknowledgement does not come; records of the call may be there or not.
-        """
-        ...
 
 
 class Membership(Protocol):

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.envelope import SourcePosition
 from schemas.highwater import HighWater, Lane
+from streams.log.chain import NO_LINK, Link
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Progress:
     parked       key -> inbox offsets that wait, for an operator or for their time, oldest first
     held         keys of `parked` that are tried again by themselves
     failures     records parked in a row, without a decided one between
+    link         the chain of the operator commands that were accepted (streams/log/chain.py)
+    link_told    the link that the journal's events tell already
     """
 
     position: int = 0
@@ -36,6 +39,8 @@ class Progress:
     parked: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
     held: set[bytes] = field(default_factory=set)
     failures: int = 0
+    link: Link = NO_LINK
+    link_told: Link = NO_LINK
 
     def copy(self) -> Progress:
         """A copy to decide a batch on."""
@@ -48,6 +53,8 @@ class Progress:
             parked=dict(self.parked),
             held=set(self.held),
             failures=self.failures,
+            link=self.link,
+            link_told=self.link_told,
         )
 
     def accept(self, source: SourcePosition | None) -> bool:
@@ -96,6 +103,8 @@ class Progress:
                 parked=list(self.parked.items()),
                 held=sorted(self.held),
                 failures=self.failures,
+                link=str(self.link),
+                link_told=str(self.link_told),
             )
         )
 
@@ -113,6 +122,8 @@ class Progress:
             parked=dict(stored.parked),
             held=set(stored.held),
             failures=stored.failures,
+            link=Link.parse(stored.link),
+            link_told=Link.parse(stored.link_told),
         )
 
 
@@ -125,3 +136,5 @@ class _Stored(msgspec.Struct, kw_only=True):
     parked: list[tuple[bytes, tuple[int, ...]]]
     held: list[bytes] = []
     failures: int
+    link: str
+    link_told: str

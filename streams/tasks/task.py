@@ -18,17 +18,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from schemas import catalog
 from schemas.codec import Codec
-from schemas.envelope import Envelope, content_event_id
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedReplayRequested
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.log.records import Inbound
+from streams.log.signing import Ring
 from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
-from streams.tasks.ports import Log, Membership, Observer
+from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import StateStore
 
 logger = logging.getLogger(__name__)
@@ -87,12 +88,16 @@ class Task(Generic[S]):
         log: Log,
         store: StateStore[S],
         codec: Codec,
+        ring: Ring,
         membership: Membership,
         observer: Observer,
         rules: TaskRules,
         verdicts: Verdicts | None = None,
     ) -> None:
-        """Bring together what a task needs; `verdicts` is for a replay alone, which parks as the journal says."""
+        """Bring together what a task needs.
+
+        `ring` proves commands. `verdicts` is for a replay alone, which parks as the journal says.
+        """
         self.processor = processor
         self.partition = partition
         self._log = log
@@ -104,10 +109,11 @@ class Task(Generic[S]):
         self._around: Surroundings[S] = Surroundings(
             processor=processor,
             partition=partition,
-            partition_count=log.partition_count,
+            log=log,
             state_of=self._state,
             reread=self._reread,
             codec=codec,
+            ring=ring,
             failures_allowed=rules.failures_in_a_row,
             retries_allowed=rules.held_retries,
             verdicts=verdicts,
@@ -197,16 +203,14 @@ class Task(Generic[S]):
             requested_at=now,
             retry=number,
         )
-        value, name = self._codec.encode(record), type(record).__name__
-        envelope = Envelope(
-            event_id=content_event_id(name, value), type=name, source=f"saldo/{self.processor.name}", time=now
-        )
-        return Outbound(
+        return Outbound.of(
+            record,
             topic=self.processor.inbox,
+            source=f"saldo/{self.processor.name}",
+            at=now,
+            codec=self._codec,
+            log=self._log,
             partition=self.partition,
-            key=catalog.topic(self.processor.inbox).key_of(record),
-            value=value,
-            headers=envelope.to_headers(),
         )
 
     async def restore(self) -> Progress:

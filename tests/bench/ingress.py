@@ -26,11 +26,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from tests.support.ingress import ROW, ingress_in_process, rows, settings, signed
-from tests.support.kafka import make_topics
+from tests.support.kafka import TestBroker, client_options, make_topics
 from tests.support.worker_process import make_our_topics
 
 BARE = "bench-bare"
@@ -39,7 +39,7 @@ SENDERS = 32
 
 def main(count: int) -> None:
     """Start a broker and both servers, measure each in turns, print both and their ratio."""
-    with tempfile.TemporaryDirectory() as name, EmbeddedKafka(Path(name), die_with_parent=True) as broker:
+    with tempfile.TemporaryDirectory() as name, TestBroker(Path(name), die_with_parent=True) as broker:
         address = broker.bootstrap_servers
         make_our_topics(address)
         make_topics(address, {BARE: 4})
@@ -119,7 +119,7 @@ def start_bare(address: str) -> tuple[tuple[str, int], BaseProcess]:
 
 def serve_bare(address: str, listener: socket.socket) -> None:
     """Take a body, produce it, answer after the acknowledgement."""
-    log = KafkaLog({"bootstrap.servers": address})
+    log = KafkaLog(client_options(address))
 
     async def take(request: Request) -> Response:
         body = await request.body()

@@ -28,8 +28,7 @@ from projections.tables.table import Table
 from projections.topics import projected_topics
 from projections.writer import Projector, admin_client
 from schemas.codec import Codec
-from streams.embedded.kafka import EmbeddedKafka
-from tests.support.kafka import make_topics
+from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
 from tests.support.scripted import Script
 
 Blocks = Sequence[tuple[Table, Sequence[Sequence[Any]]]]
@@ -38,7 +37,7 @@ Blocks = Sequence[tuple[Table, Sequence[Sequence[Any]]]]
 def main(payment_count: int) -> None:
     """Fill a broker, measure floor and projector, print both and their ratio."""
     messages = day(payment_count)
-    with tempfile.TemporaryDirectory() as directory, EmbeddedKafka(Path(directory), die_with_parent=True) as broker:
+    with tempfile.TemporaryDirectory() as directory, TestBroker(Path(directory), die_with_parent=True) as broker:
         root = Path(directory)
         make_topics(broker.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
         fill(broker.bootstrap_servers, messages)
@@ -93,7 +92,7 @@ def day(payment_count: int) -> list[Incoming]:
 
 def fill(bootstrap: str, messages: Sequence[Incoming]) -> None:
     """Write every message where the script says."""
-    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": len(messages) + 1})
+    producer = Producer({**client_options(bootstrap), "queue.buffering.max.messages": len(messages) + 1})
     for message in messages:
         producer.produce(
             message.topic,
@@ -110,7 +109,7 @@ def fill(bootstrap: str, messages: Sequence[Incoming]) -> None:
 
 def bare_read(bootstrap: str, message_count: int) -> float:
     """Seconds to receive every message and look at none."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False})
+    consumer = Consumer({**client_options(bootstrap), "group.id": "bench", "enable.auto.commit": False})
     began = time.perf_counter()
     consumer.assign([TopicPartition(topic, number, 0) for topic in projected_topics() for number in range(4)])
     left = message_count
@@ -135,7 +134,12 @@ def bare_insert(path: Path, blocks: Blocks) -> float:
 
 def project(path: Path, bootstrap: str, message_count: int) -> float:
     """Seconds from the projector's start (tables ready) until everything is stored."""
-    settings = ProjectionSettings(clickhouse_dsn=f"chdb://{path}", bootstrap_servers=bootstrap, data_dir=path)
+    settings = ProjectionSettings(
+        clickhouse_dsn=f"chdb://{path}",
+        bootstrap_servers=bootstrap,
+        data_dir=path,
+        kafka_options=projector_options(bootstrap),
+    )
     store = open_store(settings.clickhouse_dsn)
     migrate(store)
     stop = threading.Event()

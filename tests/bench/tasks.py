@@ -25,15 +25,15 @@ from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
-from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
+from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Inbound
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting
-from tests.support.kafka import make_topics
+from tests.support.kafka import TestBroker, client_options, make_topics
+from tests.support.signing import RING
 from tests.support.worker_process import outbound, produce, read_all
 
 INBOX = FOLD_PAYMENTS.inbox
@@ -47,7 +47,7 @@ CODEC = Codec()
 
 def main(payment_count: int) -> None:
     """Fill a broker, measure the floors, the task and its restores, and print a table."""
-    with tempfile.TemporaryDirectory() as directory, EmbeddedKafka(Path(directory), die_with_parent=True) as broker:
+    with tempfile.TemporaryDirectory() as directory, TestBroker(Path(directory), die_with_parent=True) as broker:
         bootstrap = broker.bootstrap_servers
         make_topics(bootstrap, dict.fromkeys((INBOX, *OUTPUTS, COPY), 1))
         count = fill(bootstrap, payment_count)
@@ -70,7 +70,7 @@ def fill(bootstrap: str, payment_count: int) -> int:
 
 async def measure(bootstrap: str, count: int, directory: Path) -> None:
     """Everything on one log."""
-    log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 2})
+    log = KafkaLog({**client_options(bootstrap), "log_level": 2})
     store = SqliteStore(directory / "task.sqlite", payment.State)
     task = new_task(log, store)
     task_s = await timed(lambda: caught_up(task))
@@ -115,6 +115,7 @@ def new_task(log: KafkaLog, store: StateStore[payment.State]) -> Task[payment.St
         log=log,
         store=store,
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),
@@ -136,7 +137,7 @@ async def timed(work: Callable[[], Coroutine[Any, Any, object]]) -> float:
 
 def bare_read(bootstrap: str, count: int) -> float:
     """Seconds to receive the inbox and look at nothing."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False})
+    consumer = Consumer({**client_options(bootstrap), "group.id": "bench", "enable.auto.commit": False})
     began = time.perf_counter()
     consumer.assign([TopicPartition(INBOX, 0, 0)])
     left = count
@@ -151,7 +152,7 @@ def bare_write(bootstrap: str, records: Sequence[Inbound], wait_every: int) -> f
     """Seconds to write these bytes again, waiting for every acknowledgement after so many records."""
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **client_options(bootstrap),
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 2,

@@ -39,16 +39,18 @@ from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
 from streams.agents.match_open_items import MATCH_OPEN_ITEMS
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from streams.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound, partition_for
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
 from tests.support.projecting import project, wipe
+from tests.support.signing import RING, SIGNER, by_hand
 
 PARTITIONS = 2
 MINUTES = 160
@@ -81,7 +83,9 @@ class Rooms:
 
     dice: random.Random
     poison: float = 0.0
-    log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), PARTITIONS)))
+    log: MemoryLog = field(
+        default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), PARTITIONS), signer=SIGNER)
+    )
     seen: dict[tuple[str, int], int] = field(default_factory=dict)
     told: list[tuple[str, int]] = field(default_factory=list)
     moved_to: dict[str, str] = field(default_factory=dict)
@@ -97,6 +101,7 @@ class Rooms:
                 log=self.log,
                 store=MemoryStore(),
                 codec=_CODEC,
+                ring=RING,
                 membership=SoleOwner(),
                 observer=SilentObserver(),
                 rules=TaskRules(failures_in_a_row=1_000_000, marker_every=5),
@@ -133,11 +138,8 @@ class Rooms:
 
     def write(self, topic: str, record: Any) -> None:
         key = catalog.topic(topic).key_of(record)
-        self._append(
-            Outbound(
-                topic=topic, partition=partition_for(key, PARTITIONS), key=key, value=_CODEC.encode(record), headers=()
-            )
-        )
+        partition = partition_for(key, PARTITIONS)
+        self._append(by_hand(self.log, topic, record, _CODEC.encode(record), key=key, partition=partition))
 
     def _append(self, record: Outbound) -> None:
         self.log._append(record)

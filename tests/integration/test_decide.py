@@ -18,11 +18,11 @@ import pytest
 from connectors.abas.sandbox.state import DEFAULT_PASSWORD
 from projections.reader import connect_endpoint
 from schemas.records.identification import Movement
-from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
 from tests.support.cli import Outcome, saldo
+from tests.support.kafka import TestBroker, use_broker
 from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
 
 INBOX = "receivables.inbox.v1"
@@ -105,7 +105,7 @@ class Office:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     data_dir = tmp_path_factory.mktemp("office")
     with (
-        EmbeddedKafka(tmp_path_factory.mktemp("office-kafka"), die_with_parent=True) as broker,
+        TestBroker(tmp_path_factory.mktemp("office-kafka"), die_with_parent=True) as broker,
         running_sandbox(tmp_path_factory.mktemp("office-abas")) as abas,
         pytest.MonkeyPatch.context() as patch,
     ):
@@ -117,7 +117,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         # A command that comes before the projector opens the store itself, and the projector would find it taken.
         wait_until(lambda: _answers(data_dir), "the projector holds the store")
         patch.setenv("SALDO_DATA_DIR", str(data_dir))
-        patch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        use_broker(patch, broker.bootstrap_servers)
         try:
             yield Office(broker.bootstrap_servers, abas)
         finally:

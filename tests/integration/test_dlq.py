@@ -14,10 +14,11 @@ import pytest
 
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus as Status
-from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.records import Outbound, partition_for
+from streams.log.outbound import Outbound
+from streams.log.records import partition_for
 from tests.support.builders import sighting
 from tests.support.cli import saldo
+from tests.support.kafka import TestBroker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
 
 INBOX = "payments.observations.v1"
@@ -49,7 +50,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedKafka(tmp_path_factory.mktemp("dlq"), die_with_parent=True) as broker:
+    with TestBroker(tmp_path_factory.mktemp("dlq"), die_with_parent=True) as broker:
         make_our_topics(broker.bootstrap_servers)
         workers = Workers(broker.bootstrap_servers, tmp_path_factory.mktemp("dlq-worker"))
         workers.start("one")
@@ -59,7 +60,7 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def desk(bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", bootstrap)
+    use_broker(monkeypatch, bootstrap)
     monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("SALDO_SCHEMA_REGISTRY_URL", raising=False)
     return Desk(bootstrap)

@@ -16,11 +16,11 @@ from streams.embedded.errors import AlreadyRunning, ServerFailed
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.server import RunningServer
 from streams.embedded.supervisor import ProcessSpec, Supervisor
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import TestBroker, client_options, make_topics, unique
 
 
 def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
+    producer = Producer({**client_options(bootstrap), "enable.idempotence": True, "linger.ms": 0})
     failures: list[KafkaError] = []
 
     def acknowledged(error: KafkaError | None, _message: object) -> None:
@@ -34,7 +34,7 @@ def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
 
 
 def read_all(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": unique("reader"), "enable.auto.commit": False})
+    consumer = Consumer({**client_options(bootstrap), "group.id": unique("reader"), "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
         values: list[bytes | None] = []
@@ -52,18 +52,18 @@ def read_all(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
 def test_a_cluster_id_that_begins_with_a_dash_is_formatted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 0xf8 is a dash in URL-safe base64, and the storage tool took such an id for an option.
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
-    EmbeddedKafka(tmp_path).prepare()
+    TestBroker(tmp_path).prepare()
     assert "cluster.id=-" in (tmp_path / "kafka" / "data" / "meta.properties").read_text()
 
 
 def test_another_command_finds_the_running_broker_and_stops_it_cleanly(tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path, die_with_parent=True) as broker:
+    with TestBroker(tmp_path, die_with_parent=True) as broker:
         found = EmbeddedKafka.running(tmp_path)
         assert found is not None
         assert (found.pid, found.address) == (broker.pid, broker.bootstrap_servers)
-        assert EmbeddedKafka(tmp_path).bootstrap_servers == broker.bootstrap_servers
+        assert TestBroker(tmp_path).bootstrap_servers == broker.bootstrap_servers
         with pytest.raises(AlreadyRunning, match=str(broker.pid)):
-            EmbeddedKafka(tmp_path).start()
+            TestBroker(tmp_path).start()
 
         assert found.stop(), "force was needed"
         assert process.birth_of(found.pid) is None
@@ -75,7 +75,7 @@ def test_another_command_finds_the_running_broker_and_stops_it_cleanly(tmp_path:
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    broker = EmbeddedKafka(tmp_path, die_with_parent=True)
+    broker = TestBroker(tmp_path, die_with_parent=True)
     broker.prepare()
     meta = tmp_path / "kafka" / "data" / "meta.properties"
     meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
@@ -86,19 +86,19 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_a_topic_must_be_created_by_somebody(kafka: str) -> None:
     topic = unique("never-created")
-    producer = Producer({"bootstrap.servers": kafka, "topic.metadata.propagation.max.ms": 100})
+    producer = Producer({**client_options(kafka), "topic.metadata.propagation.max.ms": 100})
     errors: list[object] = []
     producer.produce(topic, b"x", on_delivery=lambda error, _message: errors.append(error and error.code()))
     producer.flush(30)
     assert errors == [KafkaError.UNKNOWN_TOPIC_OR_PART] or errors == [KafkaError._UNKNOWN_TOPIC]
-    assert topic not in AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics
+    assert topic not in AdminClient(client_options(kafka)).list_topics(timeout=10).topics
 
 
 def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) -> None:
     topic = unique("compressed.v1")
     make_topics(kafka, {topic: 1}, {"compression.type": "zstd"})
     for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
-        producer = Producer({"bootstrap.servers": kafka, "compression.type": codec})
+        producer = Producer({**client_options(kafka), "compression.type": codec})
         producer.produce(topic, codec.encode() * 1000)
         assert producer.flush(30) == 0
     assert read_all(kafka, topic, 5) == [c * 1000 for c in (b"none", b"gzip", b"snappy", b"lz4", b"zstd")]
@@ -108,7 +108,7 @@ def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) 
 
 def test_records_and_address_survive_kill_9_of_a_supervised_broker(tmp_path: Path) -> None:
     values = [b"%d" % number for number in range(500)]
-    broker = EmbeddedKafka(tmp_path)
+    broker = TestBroker(tmp_path)
     command = broker.prepare()
     spec = ProcessSpec(broker.name, command.argv, env=command.env, cwd=command.cwd, ready=broker.ready)
     supervisor = Supervisor([spec], log_dir=tmp_path / "logs", status_path=tmp_path / "status.json")

@@ -23,9 +23,9 @@ from connectors.paytrace.ports import BankAccount, Charge, RecurrencePlan
 from schemas.records.gateway import WishStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
 from schemas.sensitive import find_sensitive
-from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
+from tests.support.kafka import TestBroker
 from tests.support.paytrace_sandbox import MASTERCARD, VISA, sandbox_in_thread
 from tests.support.worker_process import make_our_topics
 
@@ -35,7 +35,7 @@ TRANSACTIONS = "payments.observations.v1"
 
 @pytest.fixture
 def saldo(tmp_path: Path) -> Iterator[Installation]:
-    with EmbeddedKafka(tmp_path / "kafka", die_with_parent=True) as broker:
+    with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
         make_our_topics(broker.bootstrap_servers)
         yield Installation(broker.bootstrap_servers, tmp_path)
 

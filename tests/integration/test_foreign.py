@@ -16,12 +16,21 @@ from schemas import catalog
 from schemas.codec import Codec, from_json
 from schemas.envelope import Envelope, SourcePosition, derived_event_id
 from schemas.records.identification import CustomerReferenced
-from streams.tasks.records import partition_for
-from tests.support.kafka import make_topics, unique
+from streams.embedded.credentials import OPERATORS
+from streams.log.records import partition_for
+from tests.support.kafka import client_options, make_topics, unique
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PRODUCER, CONSUMER = EXAMPLES / "foreign_producer.py", EXAMPLES / "foreign_consumer.py"
 SCHEMA = catalog.ROOT / "avro" / "identification" / "CustomerReferenced.v1.avsc"
+
+
+def reached(kafka: str, directory: Path) -> tuple[str, ...]:
+    """How the examples reach the broker: its address, and a file with a log-in of the kind an operator hands out."""
+    file = directory / "client.json"
+    options = client_options(kafka, OPERATORS)
+    file.write_text(json.dumps({name: options[name] for name in options if name.startswith(("s", "security"))}))
+    return "--bootstrap-servers", kafka, "--client-config", str(file)
 
 
 def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,17 +51,17 @@ def test_the_examples_import_nothing_of_ours(script: Path) -> None:
     assert roots - set(sys.stdlib_module_names) <= {"confluent_kafka", "fastavro"}
 
 
-def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str) -> None:
+def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str, tmp_path: Path) -> None:
     topic = unique("identification.inbox.v1")
     make_topics(kafka, {topic: 4})
     references = {f"TOKEN-{number}": str(70_000 + number) for number in range(40)}
-    arguments = ["--bootstrap-servers", kafka, "--topic", topic, "--schema", str(SCHEMA)]
+    arguments = [*reached(kafka, tmp_path), "--topic", topic, "--schema", str(SCHEMA)]
     arguments += ["--observed-at", "2026-11-24T10:00:00+00:00"]
     arguments += [f"{token}={customer}" for token, customer in references.items()]
     run(PRODUCER, *arguments)
     run(PRODUCER, *arguments)
 
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": unique("g"), "enable.auto.commit": False})
+    consumer = Consumer({**client_options(kafka), "group.id": unique("g"), "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(4)])
     found: list[CustomerReferenced] = []
     ids: set[bytes] = set()
@@ -76,7 +85,7 @@ def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str)
 def journal(kafka: str, topic: str, writes: list[tuple[int, int, int, int]]) -> None:
     """Append PaymentSettled records: (partition, source partition, source offset, index)."""
     sample = json.loads((catalog.ROOT / "examples/payments/PaymentSettled.v1.json").read_text())
-    producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
+    producer = Producer({**client_options(kafka), "enable.idempotence": True})
     for partition, source_partition, offset, index in writes:
         record = from_json(
             "PaymentSettled", sample | {"paytrace_transaction_id": f"{source_partition}/{offset}/{index}"}
@@ -96,7 +105,7 @@ def journal(kafka: str, topic: str, writes: list[tuple[int, int, int, int]]) -> 
 def consume(kafka: str, topic: str, state: Path) -> dict[str, int]:
     ran = run(
         CONSUMER,
-        *("--bootstrap-servers", kafka, "--topic", topic, "--schemas", str(catalog.ROOT / "avro")),
+        *(*reached(kafka, state.parent), "--topic", topic, "--schemas", str(catalog.ROOT / "avro")),
         *("--state", str(state), "--once"),
     )
     counts: dict[str, int] = json.loads(ran.stdout)
@@ -130,7 +139,7 @@ def test_a_foreign_consumer_survives_losing_its_last_write_and_bytes_it_cannot_r
     journal(kafka, topic, [(0, 0, offset, 0) for offset in range(10)])
     consume(kafka, topic, state)
     before = state.read_bytes()
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(client_options(kafka))
     producer.produce(topic, value=b"{}", partition=0)
     producer.flush()
     journal(kafka, topic, [(0, 0, offset, 0) for offset in range(5, 20)])
@@ -144,7 +153,7 @@ def test_a_foreign_consumer_survives_losing_its_last_write_and_bytes_it_cannot_r
 def test_a_foreign_consumer_drops_by_event_id_what_carries_no_source(kafka: str, tmp_path: Path) -> None:
     topic = unique("identification.inbox.v1")
     make_topics(kafka, {topic: 2})
-    arguments = ["--bootstrap-servers", kafka, "--topic", topic, "--schema", str(SCHEMA)]
+    arguments = [*reached(kafka, tmp_path), "--topic", topic, "--schema", str(SCHEMA)]
     arguments += ["--observed-at", "2026-11-24T10:00:00+00:00", "a=1", "b=2", "c=3"]
     run(PRODUCER, *arguments)
     run(PRODUCER, *arguments, "d=4")

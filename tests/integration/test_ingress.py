@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from schemas.codec import Codec
 from schemas.records.payments import TransactionObserved
 from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from tests.support.cli import saldo
 from tests.support.ingress import (
     INBOX,
@@ -43,6 +43,7 @@ from tests.support.ingress import (
     settings,
     signed,
 )
+from tests.support.kafka import TestBroker, client_options, use_broker
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.worker_process import make_our_topics
 from tests.unit.schemas.test_sensitive import TEST_CARDS
@@ -55,7 +56,7 @@ BODY_TIMEOUT_S = 2.0
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own, for its topics carry the catalogue's names."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("ingress-broker"), die_with_parent=True) as running:
+    with TestBroker(tmp_path_factory.mktemp("ingress-broker"), die_with_parent=True) as running:
         make_our_topics(running.bootstrap_servers)
         yield running.bootstrap_servers
 
@@ -79,7 +80,7 @@ def ingress(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[I
 
 
 def inbox(broker: str) -> list[TransactionObserved]:
-    return [Codec().decode(message.value()) for message in read_messages({"bootstrap.servers": broker}, [INBOX])]
+    return [Codec().decode(message.value()) for message in read_messages(client_options(broker), [INBOX])]
 
 
 def ids(broker: str) -> set[str]:
@@ -97,7 +98,7 @@ def test_what_was_answered_with_200_is_in_the_topic_at_that_moment(broker: str, 
     for number in range(1000, 1010):
         assert ingress.client.hook(row(number)).status == 200
         assert str(number) in ids(broker)
-    for message in read_messages({"bootstrap.servers": broker}, [INBOX]):
+    for message in read_messages(client_options(broker), [INBOX]):
         key = message.key()
         assert isinstance(key, bytes)
         assert message.partition() == partition_for(key, 4)
@@ -280,7 +281,7 @@ def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
     taken: set[str] = set()
     found = settings(ack_timeout_s=1.5)
     with contextlib.ExitStack() as stack:
-        kafka = stack.enter_context(EmbeddedKafka(home, die_with_parent=True))
+        kafka = stack.enter_context(TestBroker(home, die_with_parent=True))
         make_our_topics(kafka.bootstrap_servers)
         running = EmbeddedKafka.running(home)
         assert running is not None
@@ -305,7 +306,7 @@ def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
         assert set(offer(range(200, 204))) == {503}
         assert ingress.client.request("GET", "/readyz").status == 503
         assert ingress.client.request("GET", "/healthz").status == 200
-        again = stack.enter_context(EmbeddedKafka(home, die_with_parent=True))
+        again = stack.enter_context(TestBroker(home, die_with_parent=True))
         assert again.bootstrap_servers == address
         deadline = time.monotonic() + 90
         while ingress.client.request("GET", "/readyz").status != 200:
@@ -353,7 +354,7 @@ def test_tls(broker: str, tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_one_clear_line(broker: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker)
+    use_broker(monkeypatch, broker)
     monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

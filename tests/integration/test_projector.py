@@ -29,10 +29,9 @@ from projections.rebuild import rebuild
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from projections.writer import run_projector
-from streams.embedded.kafka import EmbeddedKafka
 from tests.support.clickhouse_http import http_front
 from tests.support.examples import example
-from tests.support.kafka import make_topics
+from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
 
@@ -53,7 +52,7 @@ LEFT_EMPTY = {
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of its own: these tests fill the real topics, which others must find empty."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("projector-broker"), die_with_parent=True) as embedded:
+    with TestBroker(tmp_path_factory.mktemp("projector-broker"), die_with_parent=True) as embedded:
         make_topics(embedded.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
         yield embedded.bootstrap_servers
 
@@ -260,6 +259,7 @@ def settings_for(broker: str, directory: Path, **changes: object) -> ProjectionS
         {
             "clickhouse_dsn": f"chdb://{directory / 'store'}",
             "bootstrap_servers": broker,
+            "kafka_options": projector_options(broker),
             "data_dir": directory,
             **changes,
         }
@@ -268,7 +268,7 @@ def settings_for(broker: str, directory: Path, **changes: object) -> ProjectionS
 
 def produce(broker: str, messages: Sequence[Incoming], done: threading.Event, *, rate: int) -> None:
     """Write messages at so many a second, each where the script says."""
-    producer = Producer({"bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 5})
+    producer = Producer({**client_options(broker), "enable.idempotence": True, "linger.ms": 5})
     began = time.monotonic()
     for count, message in enumerate(messages):
         producer.produce(

@@ -18,9 +18,9 @@ from confluent_kafka import KafkaError, Producer
 from schemas import catalog
 from schemas.codec import Codec, from_json
 from schemas.envelope import Envelope, SourcePosition, derived_event_id
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from tests.support.cli import Outcome, saldo
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import client_options, make_topics, unique, use_broker
 
 SAMPLE = json.loads((catalog.ROOT / "examples/payments/TransactionObserved.v1.json").read_text())
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)  # in the past: a broker refuses times that lie ahead
@@ -31,7 +31,7 @@ def inbox(kafka: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An inbox of this test's own that the catalogue knows, with four partitions."""
     spec = replace(catalog.topic("payments.observations.v1"), name=unique("payments.observations.v1"))
     monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
-    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", kafka)
+    use_broker(monkeypatch, kafka)
     monkeypatch.delenv("SALDO_SCHEMA_REGISTRY_URL", raising=False)
     make_topics(kafka, {spec.name: 4})
     return spec.name
@@ -76,7 +76,7 @@ def append(
         event_id = "e" if position is None else derived_event_id(position, topic)
         headers = Envelope(event_id=event_id, type="TransactionObserved", source="t", time=at, position=position)
     errors: list[KafkaError | None] = []
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(client_options(kafka))
     producer.produce(
         topic,
         on_delivery=lambda error, _: errors.append(error),
@@ -150,7 +150,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(inbox: str, tmp_path: Path) -> No
 def test_a_journal_and_an_unknown_topic_are_refused(
     kafka: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", kafka)
+    use_broker(monkeypatch, kafka)
     spec = replace(catalog.topic("payments.events.v1"), name=unique("payments.events.v1"))
     monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
     make_topics(kafka, {spec.name: 1})
@@ -251,7 +251,7 @@ def test_what_cannot_be_decoded_is_shown_and_the_reading_goes_on(kafka: str, inb
 
 
 def test_a_damaged_saldo_source_is_a_reason_too(kafka: str, inbox: str) -> None:
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(client_options(kafka))
     value = Codec().encode(from_json("TransactionObserved", SAMPLE))
     producer.produce(inbox, value=value, headers=[("saldo-source", b"nonsense")], partition=0)
     producer.flush()
@@ -310,7 +310,7 @@ def test_a_reader_that_goes_away_ends_the_command(kafka: str, inbox: str) -> Non
 
 def test_a_compacted_partition_with_holes_is_read_to_its_end(kafka: str, inbox: str) -> None:
     """A committed transaction leaves a marker at the end of the log that no consumer ever sees."""
-    producer = Producer({"bootstrap.servers": kafka, "transactional.id": unique("tx")})
+    producer = Producer({**client_options(kafka), "transactional.id": unique("tx")})
     producer.init_transactions(20)
     producer.begin_transaction()
     producer.produce(inbox, value=Codec().encode(from_json("TransactionObserved", SAMPLE)), partition=2)

@@ -15,11 +15,12 @@ from schemas.envelope import Envelope, SourcePosition, derived_event_id, source_
 from schemas.records.identification import OpenItemReferenced
 from schemas.records.payments import PaymentCaptured
 from schemas.records.payments import TransactionStatus as Status
-from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
 from tests.support.builders import CUSTOMER, NOON, open_item, sighting
 from tests.support.cli import saldo
+from tests.support.kafka import TestBroker, client_options, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until
 
 INBOX, JOURNAL = "payments.observations.v1", "payments.events.v1"
@@ -29,9 +30,9 @@ PAYMENTS = 40
 
 @pytest.fixture
 def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with EmbeddedKafka(tmp_path / "broker", die_with_parent=True) as broker:
+    with TestBroker(tmp_path / "broker", die_with_parent=True) as broker:
         make_our_topics(broker.bootstrap_servers)
-        monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        use_broker(monkeypatch, broker.bootstrap_servers)
         monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("COLUMNS", "160")
         yield broker.bootstrap_servers
@@ -39,7 +40,7 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def records(bootstrap: str, topic: str) -> list[Inbound]:
     async def work() -> list[Inbound]:
-        log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 2})
+        log = KafkaLog({**client_options(bootstrap), "log_level": 2})
         try:
             return await read_all(log, topic)
         finally:

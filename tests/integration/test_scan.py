@@ -13,7 +13,7 @@ from schemas.records.payments import TransactionStatus
 from schemas.sensitive import Finding, SensitiveKind
 from tests.kill.run import Outcome
 from tests.support.builders import sighting
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import client_options, make_topics, unique
 from tests.support.scan import Leak, Scan, scan_logs, scan_tables, scan_topics
 
 CARD = "4111111111111111"
@@ -23,7 +23,7 @@ def test_every_place_of_a_record_is_looked_at(kafka: str) -> None:
     clean, dirty = unique("scan-clean"), unique("scan-dirty")
     make_topics(kafka, {clean: 3, dirty: 3})
     record = sighting(TransactionStatus.PENDING_SETTLEMENT)
-    producer = Producer({"bootstrap.servers": kafka})
+    producer = Producer(client_options(kafka))
     for number in range(30):
         producer.produce(clean, Codec().encode(record), key=str(number), headers=[("ce_id", b"a" * 32)])
     encoded = Codec().encode(record)

@@ -21,7 +21,7 @@ from schemas.failures import ContractBroken, Unreadable
 from schemas.lint import check
 from schemas.registry import Registry
 from tests.support.cli import saldo
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import make_topics, unique, use_broker
 
 VERSIONS = [version for versions in catalog.record_versions().values() for version in versions]
 SETTLED = catalog.latest("PaymentSettled")
@@ -141,7 +141,7 @@ def test_write_and_read_speak_confluent_framing_where_there_is_a_registry(
 ) -> None:
     spec = replace(catalog.topic("payments.observations.v1"), name=unique("payments.observations.v1"))
     monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
-    monkeypatch.setenv("SALDO_KAFKA_BOOTSTRAP_SERVERS", kafka)
+    use_broker(monkeypatch, kafka)
     monkeypatch.setenv("SALDO_SCHEMA_REGISTRY_URL", schema_registry)
     make_topics(kafka, {spec.name: 1})
     record = example(catalog.latest("TransactionObserved"))

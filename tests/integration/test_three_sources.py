@@ -31,15 +31,16 @@ from schemas.envelope import header_text
 from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.embedded.kafka import EmbeddedKafka
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.ingress import INBOX, SECRET, SILENT_PATH, IngressProcess, ingress_in_process, settings
+from tests.support.kafka import TestBroker, client_options, kafka_env
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_process
 from tests.support.scan import read_messages, scan_logs, scan_topics
+from tests.support.signing import RING
 from tests.support.worker_process import make_our_topics
 
 JOURNAL = "payments.events.v1"
@@ -50,7 +51,7 @@ SALES = 12
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
-    with EmbeddedKafka(tmp_path / "broker", die_with_parent=True) as running:
+    with TestBroker(tmp_path / "broker", die_with_parent=True) as running:
         make_our_topics(running.bootstrap_servers)
         yield running.bootstrap_servers
 
@@ -80,7 +81,7 @@ def poller(directory: Path, broker: str, sandbox: Sandbox) -> Iterator[Path]:
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("SALDO_")},
                 **paytrace_env(sandbox),
-                "SALDO_KAFKA_BOOTSTRAP_SERVERS": broker,
+                **kafka_env(broker),
                 "SALDO_DATA_DIR": str(directory),
                 "SALDO_CONFIG": os.devnull,
             },
@@ -99,7 +100,7 @@ def poller(directory: Path, broker: str, sandbox: Sandbox) -> Iterator[Path]:
 
 
 def messages(broker: str, topic: str) -> list[Message]:
-    return list(read_messages({"bootstrap.servers": broker}, [topic]))
+    return list(read_messages(client_options(broker), [topic]))
 
 
 def observations(broker: str) -> list[Any]:
@@ -135,7 +136,7 @@ async def trade(sandbox: Sandbox) -> list[str]:
 
 async def fold(broker: str) -> None:
     """Run the payment task over the inbox, as a worker would."""
-    log = KafkaLog({"bootstrap.servers": broker, "log_level": 2})
+    log = KafkaLog({**client_options(broker), "log_level": 2})
     for partition in range(log.partition_count(INBOX)):
         task = Task(
             FOLD_PAYMENTS,
@@ -143,6 +144,7 @@ async def fold(broker: str) -> None:
             log=log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=SoleOwner(),
             observer=SilentObserver(),
             rules=TaskRules(failures_in_a_row=3, marker_every=1_000),

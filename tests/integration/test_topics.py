@@ -12,15 +12,16 @@ from schemas import catalog
 from schemas.failures import ContractBroken
 from streams import topics
 from tests.support.cli import Outcome, saldo
-from tests.support.kafka import unique
+from tests.support.kafka import client_options, unique, use_broker
 
 
 @pytest.fixture
-def specs(monkeypatch: pytest.MonkeyPatch) -> dict[str, catalog.TopicSpec]:
+def specs(kafka: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, catalog.TopicSpec]:
     """The whole catalogue below names of this test's own, since the broker is shared."""
     suffix = unique("topics")
     renamed = {f"{name}.{suffix}": replace(spec, name=f"{name}.{suffix}") for name, spec in catalog.topics().items()}
     monkeypatch.setattr(catalog, "topics", lambda: renamed)
+    use_broker(monkeypatch, kafka)
     return renamed
 
 
@@ -42,7 +43,7 @@ def test_apply_brings_an_empty_cluster_to_the_catalogue(kafka: str, specs: dict[
     after = run(kafka, "diff")
     assert (after.exit_code, after.err) == (0, "")
 
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_options(kafka))
     state = topics.observe(admin, specs)
     assert state.keys() == specs.keys()
     for name, spec in specs.items():
@@ -56,7 +57,7 @@ def test_apply_brings_an_empty_cluster_to_the_catalogue(kafka: str, specs: dict[
 def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
     assert run(kafka, "apply").exit_code == 0
     name = next(iter(specs))
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_options(kafka))
     entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(20)
@@ -74,7 +75,7 @@ def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicS
 
 def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
     name = next(iter(specs))
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_options(kafka))
     for future in admin.create_topics([NewTopic(name, 2, 1)]).values():
         future.result(20)
     applied = run(kafka, "apply")
@@ -87,14 +88,14 @@ def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog
 
 
 def test_a_creation_that_the_cluster_refuses_is_named(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_options(kafka))
     steps = topics.compare(admin, specs.values(), replication_factor=3)  # one broker can't hold three copies
     with pytest.raises(ContractBroken, match=next(iter(specs))):
         topics.apply(admin, steps)
 
 
 def test_two_deployments_may_apply_at_once(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_options(kafka))
     steps = topics.compare(admin, specs.values())
     topics.apply(admin, steps)
     topics.apply(admin, steps)

@@ -18,9 +18,9 @@ from connectors.paytrace.ports import Charge
 from schemas.records.gateway import PaymentWishClosed, WishKind
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import DeadLetter, RecordParked
-from streams.embedded.kafka import EmbeddedKafka
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import Installation, ask, card, wait_for
+from tests.support.kafka import TestBroker
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
 
@@ -30,7 +30,7 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def saldo(tmp_path: Path) -> Iterator[Installation]:
-    with EmbeddedKafka(tmp_path / "kafka", die_with_parent=True) as broker:
+    with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
         make_our_topics(broker.bootstrap_servers)
         yield Installation(broker.bootstrap_servers, tmp_path)
 

@@ -18,16 +18,18 @@ from schemas.envelope import source_position
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
-from streams.embedded.kafka import EmbeddedKafka
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
+from streams.log.records import Inbound, partition_for
 from streams.tasks import kafka as kafka_module
-from streams.tasks.kafka import KafkaLog
 from streams.tasks.membership import GroupMembership, SoleOwner
-from streams.tasks.ports import DeliveryFailed, SilentObserver
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import TestBroker, client_options, make_topics, unique
+from tests.support.signing import RING
 from tests.support.worker_process import (
     SESSION_S,
     Workers,
@@ -48,14 +50,14 @@ CODEC = Codec()
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own, for its topics carry the catalogue's names."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("worker"), die_with_parent=True) as running:
+    with TestBroker(tmp_path_factory.mktemp("worker"), die_with_parent=True) as running:
         make_our_topics(running.bootstrap_servers)
         yield running.bootstrap_servers
 
 
 @pytest.fixture
 async def log(broker: str) -> AsyncIterator[KafkaLog]:
-    opened = KafkaLog({"bootstrap.servers": broker, "log_level": 2})
+    opened = KafkaLog({**client_options(broker), "log_level": 2})
     yield opened
     await asyncio.to_thread(opened.close)
 
@@ -72,6 +74,7 @@ def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> 
         log=log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),
@@ -159,7 +162,7 @@ async def test_only_partitions_of_our_own_member_are_ours(broker: str, tmp_path:
         workers.start("one")
         wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 4, "four partitions")
         stranger = GroupMembership(
-            {"bootstrap.servers": broker}, group="saldo", client_id="somebody-else", session_timeout_s=SESSION_S
+            client_options(broker), group="saldo", client_id="somebody-else", session_timeout_s=SESSION_S
         )
         assert not any([await stranger.holds(INBOX, partition) for partition in range(4)])
     finally:
@@ -191,12 +194,12 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_module, "DELIVERY_TIMEOUT_S", 3.0)
-    server = EmbeddedKafka(tmp_path / "broker", die_with_parent=True).start()
+    server = TestBroker(tmp_path / "broker", die_with_parent=True).start()
     try:
         bootstrap = server.bootstrap_servers
         make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT), 1))
         produce(bootstrap, (replace(record, partition=0) for record in sightings(0, 4_000)))
-        log = KafkaLog({"bootstrap.servers": bootstrap, "log_level": 0})
+        log = KafkaLog({**client_options(bootstrap), "log_level": 0})
         task = fold_task(log, 0)
         running = asyncio.ensure_future(task.catch_up())
         for _ in range(10_000):
@@ -210,8 +213,8 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
         kept = task.progress.position
         assert kept < 4_000
         await asyncio.to_thread(log.close)
-        server = EmbeddedKafka(tmp_path / "broker", die_with_parent=True).start()
-        log = KafkaLog({"bootstrap.servers": server.bootstrap_servers, "log_level": 2})
+        server = TestBroker(tmp_path / "broker", die_with_parent=True).start()
+        log = KafkaLog(client_options(server.bootstrap_servers))
         again = fold_task(log, 0)
         assert (await again.restore()).position >= kept
         while await again.catch_up():
@@ -232,7 +235,7 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
 async def test_a_failed_acknowledgement_is_raised_and_no_later_record_passes_it(kafka: str) -> None:
     topic = unique("small")
     make_topics(kafka, {topic: 1}, {"max.message.bytes": "2000"})
-    log = KafkaLog({"bootstrap.servers": kafka, "log_level": 2})
+    log = KafkaLog({**client_options(kafka), "log_level": 2})
     try:
         fits = [Outbound(topic=topic, partition=0, key=b"k", value=b"x%d" % number, headers=()) for number in range(3)]
         assert await log.append(fits) == [0, 1, 2]

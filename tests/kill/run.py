@@ -51,10 +51,10 @@ from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.demo.plan import CURRENCY, Course, Day, plan_day
 from streams.demo.watch import Standing, Watcher, rows
 from streams.demo.world import TEST_CARD, Story, World, open_world
+from streams.log.kafka import KafkaLog
 from streams.settings import Settings
 from streams.stack import Stack
 from streams.standing import read_all
-from streams.tasks.kafka import KafkaLog
 from tests.kill.front import HOST, TlsFront
 from tests.kill.range import Plan, Range
 from tests.kill.troubles import BATCHES_KNOWN, SCALED, Played, Troubles, hold, wait_until_seen

@@ -16,15 +16,16 @@ from schemas.envelope import header_text, source_position
 from schemas.highwater import HighWater
 from streams.agents.post_to_abas import post_to_abas
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.records import Inbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import done
+from tests.support.signing import RING, SIGNER, by_hand
 
 COMMANDS = "erp.commands.v1"
 _CODEC = Codec()
@@ -59,14 +60,14 @@ async def run(told: Iterable[Line], *, restarts: bool) -> Run:
     Shapes:  told has `topic`, `type` and `record` per line.
     Ensures: the same lines give the same run, to the byte, with restarts and without.
     """
-    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     books = Books()
     processors: Sequence[Processor[Any]] = (*DECIDERS, post_to_abas(books))
     tasks = [_task(processor, log) for processor in processors]
     for line in told:
         record = from_json(line["type"], line["record"])
         key = catalog.topic(line["topic"]).key_of(record)
-        await log.append([Outbound(topic=line["topic"], partition=0, key=key, value=_CODEC.encode(record), headers=())])
+        await log.append([by_hand(log, line["topic"], record, _CODEC.encode(record), key=key)])
         if restarts:
             tasks = [_task(processor, log) for processor in processors]
         await _settle(tasks, log)
@@ -88,6 +89,7 @@ def _task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
         log=log,
         store=MemoryStore(),
         codec=_CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),

@@ -44,15 +44,16 @@ from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested,
 from streams.agents.post_to_abas import post_to_abas
 from streams.agents.send_to_paytrace import send_to_paytrace
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.rebuild import compare_agents
-from streams.tasks.memory import MemoryLog
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
 from tests.support.settlement import accept, dispute, reject
+from tests.support.signing import RING, SIGNER, by_hand
 from tests.unit.domain.test_wishes import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -118,7 +119,7 @@ class Installation:
     """Every agent on a log in memory, and an operator at it."""
 
     def __init__(self) -> None:
-        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
         self.books, self.gateway, self.minute = Books(), Gateway(), 100
         self.processors: list[Processor[Any]] = [
             *DECIDERS,
@@ -130,7 +131,8 @@ class Installation:
     async def take(self, topic: str, *records: Any) -> None:
         for record in records:
             key = record.record_key if hasattr(record, "record_key") else catalog.topic(topic).key_of(record)
-            await self.put(topic, key, line._CODEC.encode(record))
+            await self.log.append([by_hand(self.log, topic, record, line._CODEC.encode(record), key=key)])
+            await line._settle(self.tasks, self.log)
 
     async def put(self, topic: str, key: bytes, value: bytes) -> None:
         await self.log.append([Outbound(topic=topic, partition=0, key=key, value=value, headers=())])
@@ -175,7 +177,7 @@ class Installation:
 
     async def differences(self) -> list[str]:
         calls = (self.books.calls.total(), self.gateway.calls)
-        found = await compare_agents(self.processors, self.log, line._CODEC)
+        found = await compare_agents(self.processors, self.log, line._CODEC, RING)
         assert (self.books.calls.total(), self.gateway.calls) == calls, "nothing is posted or called again"
         assert sum(one.record_count for one in found) > 20
         return [one.what for one in found if not one.is_identical]

@@ -39,8 +39,10 @@ from streams.ingress.app import Ingress
 from streams.ingress.delivery import Delivery
 from streams.ingress.server import listen, new_server
 from streams.ingress.settings import IngressSettings
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import Log
+from streams.log.memory import MemoryLog
+from streams.log.ports import Log
+from tests.support.kafka import kafka_env
+from tests.support.signing import SIGNER
 
 INBOX = "payments.observations.v1"
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -118,7 +120,7 @@ class NoReader:
 
 def memory_log() -> MemoryLog:
     """A log in memory with every topic of ours."""
-    return MemoryLog({spec.name: spec.partitions for spec in catalog.topics().values()})
+    return MemoryLog({spec.name: spec.partitions for spec in catalog.topics().values()}, signer=SIGNER)
 
 
 def new_app(
@@ -325,7 +327,7 @@ def ingress_in_process(
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("SALDO_")},
                 **environment(found),
-                "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                **kafka_env(bootstrap),
                 "SALDO_DATA_DIR": str(directory),
                 "SALDO_CONFIG": os.devnull,
                 **(env or {}),

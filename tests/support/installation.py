@@ -19,8 +19,9 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from schemas.codec import Codec
 from schemas.envelope import header_text
-from streams.tasks.kafka import KafkaLog
+from streams.log.kafka import KafkaLog
 from tests.support.abas_sandbox import AbasSandboxProcess
+from tests.support.kafka import client_options, kafka_env
 from tests.support.paytrace_sandbox import VISA, Sandbox
 from tests.support.worker_process import ROOT, read_all
 
@@ -41,7 +42,7 @@ class Installation:
             "PATH": "/usr/bin:/bin",
             "SALDO_CONFIG": os.devnull,
             "SALDO_DATA_DIR": str(data_dir),
-            "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            **kafka_env(bootstrap),
             "SALDO_LOG_LEVEL": "debug",  # a poll that finds nothing is told at this level only
             "SALDO_POLLING_PAYTRACE_EVERY_S": "0.3",
             "SALDO_POLLING_ABAS_EVERY_S": "0.3",
@@ -96,7 +97,7 @@ class Installation:
         """Every record of a topic with its event id."""
 
         async def read() -> list[tuple[str | None, Any]]:
-            log = KafkaLog({"bootstrap.servers": self.bootstrap, "log_level": 2})
+            log = KafkaLog({**client_options(self.bootstrap), "log_level": 2})
             try:
                 found = await read_all(log, topic)
             finally:

@@ -10,21 +10,70 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from projections.lag import latest_offsets
+from streams import acls
+from streams.embedded.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from streams.embedded.kafka import EmbeddedKafka
+from streams.embedded.server import Command
+from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)
+_CREDENTIALS: dict[str, Path] = {}
+_KEYS: dict[str, Path] = {}
+
+
+class TestBroker(EmbeddedKafka):
+    """A broker whose log-ins the helpers below find by its address; it lets nobody in without one, as in production."""
+
+    __test__ = False
+
+    def prepare(self) -> Command:
+        """Prepare it; see EmbeddedServer."""
+        command = super().prepare()
+        _CREDENTIALS[self.bootstrap_servers] = self.credentials_dir
+        _KEYS[self.bootstrap_servers] = write_keys(self.data_dir / "keys")
+        return command
+
+
+def client_options(bootstrap: str, role: str = ADMIN) -> dict[str, Any]:
+    """The connection of a test's own client: the admin, who may do everything, unless a role is named."""
+    credentials = read_credentials(_CREDENTIALS[bootstrap] / f"{role}.json")
+    return {"bootstrap.servers": bootstrap, "log_level": 2, **credentials.options()}
+
+
+def projector_options(bootstrap: str) -> dict[str, str]:
+    """The log-in of the projector, which may read and write nothing."""
+    options = client_options(bootstrap, PROJECTOR)
+    return {name: str(value) for name, value in options.items() if name != "bootstrap.servers"}
+
+
+def kafka_env(bootstrap: str) -> dict[str, str]:
+    """What commands need to find this broker; each logs in, and signs, as its own role."""
+    return {
+        "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "SALDO_KAFKA_CREDENTIALS_PATH": str(_CREDENTIALS[bootstrap]),
+        "SALDO_KEYS_PRIVATE_PATH": str(_KEYS[bootstrap]),
+        "SALDO_KEYS_PUBLIC_PATH": str(_KEYS[bootstrap] / "public.json"),
+    }
+
+
+def use_broker(patch: pytest.MonkeyPatch, bootstrap: str) -> None:
+    """Let commands of this process and its children find this broker."""
+    for name, value in kafka_env(bootstrap).items():
+        patch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap string of a broker that starts with the first test that asks for it and ends with the session."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("saldo"), die_with_parent=True) as broker:
+    with TestBroker(tmp_path_factory.mktemp("saldo"), die_with_parent=True) as broker:
         yield broker.bootstrap_servers
 
 
@@ -33,7 +82,7 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
 
     Raises: KafkaException when one exists already or is refused.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(client_options(bootstrap))
     futures = admin.create_topics(
         [NewTopic(name, count, 1, config=dict(config or {})) for name, count in partitions.items()]
     )
@@ -44,8 +93,25 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
     while not all(_has_leaders(admin, name) for name in partitions):
         assert time.monotonic() < deadline, f"the broker does not show {', '.join(partitions)}"
         time.sleep(0.02)
+    # The catalogue does not know these topics, so no permission follows from it.
+    acls.apply(admin, acls.plan(_permissions(partitions) | (found := acls.observe(admin)), found))
     # A leader is named before it answers; this waits for every one of them.
     latest_offsets(admin, [(name, number) for name, count in partitions.items() for number in range(count)])
+
+
+def _permissions(topics: Mapping[str, int]) -> frozenset[acls.Permission]:
+    """Operators and workers may read and write the topics of a test, a viewer may read them."""
+    allowed = {
+        (OPERATORS, "READ"),
+        (OPERATORS, "WRITE"),
+        (WORKER, "READ"),
+        (WORKER, "WRITE"),
+        (VIEWER, "READ"),
+        (PROJECTOR, "READ"),
+    }
+    return frozenset(
+        acls.Permission("TOPIC", topic, user_of(role), operation) for topic in topics for role, operation in allowed
+    ) | {acls.Permission(kind, "*", user_of(role), "DESCRIBE") for role in ROLES for kind in ("TOPIC", "GROUP")}
 
 
 def _has_leaders(admin: AdminClient, topic: str) -> bool:

@@ -19,6 +19,7 @@ from projections.client import SqlReader
 from schemas.codec import Codec
 from schemas.failures import Unreadable
 from schemas.sensitive import Finding, find_sensitive
+from tests.support.kafka import client_options
 
 READ_TIMEOUT_S = 30.0
 # What the broker keeps for itself; nothing of ours is in it.
@@ -54,10 +55,10 @@ class Scan:
 def scan_topics(connection: Mapping[str, Any] | str, topics: Iterable[str] | None = None) -> Scan:
     """Read every record of every topic (or of these) and look through key, headers and value.
 
-    Shapes:  connection is librdkafka configuration, or a bootstrap string alone.
+    Shapes:  connection is librdkafka configuration, or the bootstrap string of a test's broker.
     Ensures: a value that decodes is looked through field by field, and every value byte by byte as text besides.
     """
-    options = {"bootstrap.servers": connection} if isinstance(connection, str) else dict(connection)
+    options = client_options(connection) if isinstance(connection, str) else dict(connection)
     leaks: list[Leak] = []
     looked_at = 0
     look = _Look()

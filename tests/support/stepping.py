@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
-from streams.tasks.memory import MemoryLog
-from streams.tasks.records import Inbound, Outbound
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound
+from tests.support.signing import SIGNER
 
 
 class pause:  # noqa: N801  # reads as a verb where it is awaited
@@ -52,7 +54,7 @@ class SteppedLog(MemoryLog):
     """A log in memory that can be stopped before and after each answer of the broker."""
 
     def __init__(self, partitions: Mapping[str, int]) -> None:
-        super().__init__(partitions)
+        super().__init__(partitions, signer=SIGNER)
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
         """Durable between two pauses: a process may end before, or without having heard."""

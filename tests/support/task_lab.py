@@ -21,13 +21,15 @@ from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import PaymentMethod, RefundApplied, RefundLinked
 from schemas.records.tasks import PositionMarked
 from streams.domain.output import Output
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import Membership, SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound, Outbound
 from streams.tasks.stores import MemoryStore, StateStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING, SIGNER, command_headers
 
 INBOX = "payments.observations.v1"
 JOURNAL = "payments.events.v1"
@@ -119,7 +121,7 @@ class FragileLog(MemoryLog):
     order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(dict.fromkeys(catalog.topics(), 1))
+        super().__init__(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
         if not records:
@@ -152,6 +154,7 @@ class Lab:
             log=self.log,
             store=self.store if store is None else store,
             codec=CODEC,
+            ring=RING,
             membership=self.membership,
             observer=SilentObserver(),
             rules=self.rules,
@@ -177,7 +180,10 @@ class Lab:
         ]
 
     def write_record(self, record: object) -> Inbound:
-        return self.write_bytes(catalog.topic(INBOX).key_of(record), CODEC.encode(record), [])
+        value = CODEC.encode(record)
+        event_id = f"e{len(self.log.records(INBOX, 0))}"
+        headers = command_headers(INBOX, record, value, event_id)
+        return self.write_bytes(catalog.topic(INBOX).key_of(record), value, headers)
 
     def write_bytes(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Inbound:
         written = Outbound(topic=INBOX, partition=0, key=key or b"", value=value or b"", headers=headers)

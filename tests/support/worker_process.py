@@ -19,9 +19,11 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.highwater import HighWater
-from streams import topics
-from streams.tasks.kafka import KafkaLog
-from streams.tasks.records import Inbound, Outbound, partition_for
+from streams import acls, topics
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
+from tests.support.kafka import client_options, kafka_env
 
 ROOT = Path(__file__).parents[2]
 SESSION_S = 6.0
@@ -29,9 +31,10 @@ _CODEC = Codec()
 
 
 def make_our_topics(bootstrap: str) -> None:
-    """Create every topic of the catalogue."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    """Create every topic of the catalogue, with the permissions that follow from it."""
+    admin = AdminClient(client_options(bootstrap))
     topics.apply(admin, topics.compare(admin, catalog.topics().values()))
+    acls.apply(admin, acls.compare(admin, catalog.topics().values(), group="saldo"))
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Workers:
         return {
             **os.environ,
             "SALDO_DATA_DIR": str(self.data_dir),
-            "SALDO_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            **kafka_env(self.bootstrap),
             "SALDO_KAFKA_SESSION_TIMEOUT_S": str(SESSION_S),
             **self.env,
         }
@@ -84,7 +87,7 @@ class Workers:
     def partitions_of(self, name: str, topic: str) -> frozenset[int]:
         """The partitions of a topic that the coordinator gave to this worker."""
         if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
+            self._admin = AdminClient(client_options(self.bootstrap))
         try:
             group = self._admin.describe_consumer_groups(["saldo"], request_timeout=10)["saldo"].result()
         except KafkaException:
@@ -112,7 +115,7 @@ def produce(bootstrap: str, records: Iterable[Outbound]) -> list[int]:
     """Write as a foreign producer would, and return the offsets once the broker has all."""
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **client_options(bootstrap),
             "queue.buffering.max.messages": 1_000_000,
             "linger.ms": 20,
             # What a Java producer sends by default, a little more than librdkafka's own limit.

@@ -23,15 +23,15 @@ from schemas.codec import Codec
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
 from streams.posting_claims import PostingClaims
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
+from tests.support.signing import RING, SIGNER, by_hand
 
 LAG_S, WAIT_S = 0.4, 1.2
 STRATEGIES = ["infosystem", "editor", "typecommand", "editor without lock"]
@@ -58,7 +58,7 @@ def documents_under(sandbox: AbasSandboxProcess, reference: str) -> list[dict[st
 
 
 def new_log() -> MemoryLog:
-    return MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    return MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
 
 
 def worker(client: AbasClient, profile: Profile, sandbox: AbasSandboxProcess, log: MemoryLog, name: str) -> AbasSink:
@@ -193,6 +193,7 @@ def task_of(sink: AbasSink, log: MemoryLog) -> Task[Any]:
         log=log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(held_first_s=0.1, held_longest_s=0.3),
@@ -202,7 +203,7 @@ def task_of(sink: AbasSink, log: MemoryLog) -> Task[Any]:
 def enqueue(log: MemoryLog, commands: Sequence[PostCashReceipt]) -> None:
     for command in commands:
         key = command.abas_customer_id.encode()
-        log._append(Outbound(topic="erp.commands.v1", partition=0, key=key, value=CODEC.encode(command), headers=[]))
+        log._append(by_hand(log, "erp.commands.v1", command, CODEC.encode(command), key=key))
 
 
 def told(log: MemoryLog) -> list[str]:

@@ -27,8 +27,9 @@ from schemas.records.gateway import (
     WishKind,
 )
 from streams.claims import TOPIC, Claims
-from streams.tasks.memory import MemoryLog
+from streams.log.memory import MemoryLog
 from tests.support.paytrace_sandbox import VISA, Sandbox
+from tests.support.signing import SIGNER
 
 NOON = datetime(2026, 11, 24, 20, tzinfo=UTC)  # noon in Los Angeles, where the sandbox stands
 CARD = CardDetails(SecretStr(VISA), 12, 2030, SecretStr("999"))
@@ -49,7 +50,7 @@ class Till:
         self.version = version
         self.settings = sandbox.client_settings(api_version=version, outcome_wait_s=0.0, read_timeout_s=2.0)
         self.client = open_gateway(self.settings)
-        self.log = MemoryLog({TOPIC: 4})
+        self.log = MemoryLog({TOPIC: 4}, signer=SIGNER)
         self.sink = self.process("a")
 
     def process(self, name: str) -> PayTraceSink:

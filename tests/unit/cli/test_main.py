@@ -85,7 +85,7 @@ def test_no_kafka_named_is_one_line_with_the_remedy() -> None:
     [
         ("streams.topics._ANSWER_S", ("topics", "diff")),
         ("streams.reading._ANSWER_S", ("read", "payments.events.v1")),
-        ("streams.tasks.kafka.REQUEST_TIMEOUT_S", ("dlq", "list")),
+        ("streams.log.kafka.REQUEST_TIMEOUT_S", ("dlq", "list")),
     ],
 )
 def test_no_broker_answering_is_one_line_with_the_remedy(

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -22,12 +21,12 @@ from connectors.paytrace.errors import LoginRejected, PayTraceThrottled, PayTrac
 from connectors.paytrace.wire import JsonObject
 from schemas.codec import to_json
 from schemas.envelope import header_text
-from schemas.failures import SaldoError
+from schemas.failures import SaldoError, Unavailable
 from schemas.records.payments import ObservedBy, TransactionObserved, TransactionStatus
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
 from streams.publishing import observation_id
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import Outbound
 from tests.support.builders import sighting
 from tests.support.ingress import (
     HOOK_TYPE,
@@ -90,13 +89,13 @@ class SlowLog(MemoryLog):
 
     def partition_count(self, topic: str) -> int:
         if self.away and not self.asked:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+            raise Unavailable("no broker answers")
         self.asked = True  # the real log remembers as well
         return super().partition_count(topic)
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         if self.away:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+            raise Unavailable("no broker answers")
         return await super().watermarks(topic, partition)
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
@@ -252,7 +251,7 @@ def test_observations_without_business_days_get_those_of_the_merchants_zone(clie
     "log",
     [
         SlowLog(delay_s=5.0),
-        SlowLog(error=KafkaException(KafkaError(KafkaError._TRANSPORT))),
+        SlowLog(error=Unavailable("no broker answers")),
         SlowLog(away=True),
     ],
     ids=["slow", "refusing", "away"],

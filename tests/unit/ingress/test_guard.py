@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from schemas.codec import to_json
 from schemas.records.payments import TransactionStatus
 from schemas.sensitive import SensitiveKind, find_sensitive
-from streams.tasks.memory import MemoryLog
+from streams.log.memory import MemoryLog
 from tests.support.builders import sighting
 from tests.support.ingress import (
     ROW,

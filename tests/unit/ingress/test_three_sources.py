@@ -29,14 +29,15 @@ from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.log.memory import MemoryLog
 from streams.polling import Teller
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import SIGNS
 from tests.support.ingress import HOOK_TYPE, INBOX, ROW, Direct, NoReader, memory_log, new_app
+from tests.support.signing import RING
 
 JOURNAL, NEXT = "payments.events.v1", "identification.inbox.v1"
 CODEC = Codec()
@@ -150,6 +151,7 @@ class World:
                     log=self.log,
                     store=MemoryStore(),
                     codec=CODEC,
+                    ring=RING,
                     membership=SoleOwner(),
                     observer=SilentObserver(),
                     rules=TaskRules(failures_in_a_row=3, marker_every=1_000),

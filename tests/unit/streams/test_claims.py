@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,9 +31,10 @@ from schemas.codec import Codec
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed, GatewayCallDone, WishKind
 from streams.claims import TOPIC, Claims
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import Log
-from streams.tasks.records import Outbound
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from tests.support.signing import SIGNER
 from tests.support.stepping import Stepped, SteppedLog, finish, pause
 
 NOON = datetime(2026, 11, 24, 20, tzinfo=UTC)
@@ -376,7 +376,7 @@ async def may(who: Claims, reference: str = "SALDO-W-1") -> bool:
 
 
 async def test_the_first_of_all_processes_may_and_hears_it_once() -> None:
-    log = MemoryLog({TOPIC: 4})
+    log = MemoryLog({TOPIC: 4}, signer=SIGNER)
     a, b = claims(log, "a"), claims(log, "b")
     assert [await may(who) for who in (a, b, a, b)] == [True, False, False, False]
     assert await may(b, "SALDO-W-2") is True
@@ -389,7 +389,7 @@ async def test_the_first_of_all_processes_may_and_hears_it_once() -> None:
 
 
 async def test_many_at_once_and_one_may() -> None:
-    log = MemoryLog({TOPIC: 4})
+    log = MemoryLog({TOPIC: 4}, signer=SIGNER)
     answers = await asyncio.gather(*(may(claims(log, f"p{number}")) for number in range(20)))
     assert sum(answers) <= 1
 
@@ -402,7 +402,7 @@ class Forgetful(MemoryLog):
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         if self.breaks:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer"))
+            raise Unavailable("no answer")
         start, end = await super().watermarks(topic, partition)
         return (start, end - 1) if self.short else (start, end)
 
@@ -421,7 +421,7 @@ async def test_a_broker_that_can_not_be_read_costs_a_wait_and_no_claim() -> None
 
 
 async def test_a_claim_that_nobody_can_read_stops_every_call_of_its_partition() -> None:
-    log = MemoryLog({TOPIC: 1})
+    log = MemoryLog({TOPIC: 1}, signer=SIGNER)
     await log.append([Outbound(topic=TOPIC, partition=0, key=b"x", value=b"\x07nonsense", headers=())])
     with pytest.raises(ContractBroken):
         await may(claims(log, "a"))

@@ -14,16 +14,16 @@ from schemas.records.settlement import DisputeStage
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.agents.send_to_paytrace import send_to_paytrace
+from streams.log.memory import MemoryLog
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import PAYMENT, at, sighting
 from tests.support.settlement import dispute
+from tests.support.signing import RING, SIGNER, by_hand
 
 
 class Nobody:
@@ -43,6 +43,7 @@ def task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
         log=log,
         store=MemoryStore(),
         codec=Codec(),
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(),
@@ -50,12 +51,12 @@ def task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
 
 
 async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical() -> None:
-    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     processors: tuple[Processor[Any], ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
 
     async def tell(topic: str, record: Any) -> None:
         key = catalog.topic(topic).key_of(record)
-        await log.append([Outbound(topic=topic, partition=0, key=key, value=Codec().encode(record), headers=())])
+        await log.append([by_hand(log, topic, record, Codec().encode(record), key=key)])
         for _ in range(3):  # with new tasks each time, which know only what their journals say
             for processor in processors:
                 await task(processor, log).catch_up()
@@ -85,5 +86,5 @@ async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical(
     (answer,) = [Codec().decode(record.value) for record in log.records("gateway.inbox.v1", 0)]
     assert isinstance(answer, GatewayCallRefused)
     assert answer.code == "charged-back"
-    compared = await compare_agents(processors, log, Codec())
+    compared = await compare_agents(processors, log, Codec(), RING)
     assert [one.what for one in compared if not one.is_identical] == []

@@ -16,15 +16,16 @@ from schemas.records.tasks import DeadLetter
 from streams import writing
 from streams.agents.post_to_abas import post_to_abas
 from streams.bootstrap import DECIDERS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
 from tests.support.poison import poisoned
+from tests.support.signing import RING, SIGNER, command_headers
 
 CODEC = Codec()
 # Records of each type; 200 pass as well and take a minute and a half.
@@ -35,7 +36,7 @@ INBOXES = sorted(spec.name for spec in catalog.topics().values() if spec.role ==
 @pytest.mark.parametrize("inbox", sorted(processor.inbox for processor in (*DECIDERS, post_to_abas(Books()))))
 async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) -> None:
     (processor,) = [one for one in (*DECIDERS, post_to_abas(Books())) if one.inbox == inbox]
-    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     spec = catalog.topic(inbox)
     implausible = set()
     for carried in spec.records:
@@ -45,7 +46,8 @@ async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) 
             except Unreadable:
                 key = b"no key"
             value = CODEC.encode_as_told(record)
-            (offset,) = await log.append([Outbound(topic=inbox, partition=0, key=key, value=value, headers=())])
+            headers = command_headers(inbox, record, value) if key != b"no key" else []
+            (offset,) = await log.append([Outbound(topic=inbox, partition=0, key=key, value=value, headers=headers)])
             if findings_of(record):
                 implausible.add(offset)
     await _settle(processor, log)
@@ -67,6 +69,7 @@ async def _settle(processor: Processor[Any], log: MemoryLog) -> None:
         log=log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=SoleOwner(),
         observer=SilentObserver(),
         rules=TaskRules(failures_in_a_row=1_000_000),
@@ -80,7 +83,7 @@ def test_saldo_write_takes_what_is_plausible_and_lists_the_rest_by_line(inbox: s
     spec = catalog.topic(inbox)
     records = [record for carried in spec.records for record in poisoned(carried.name, POISON)]
     lines = [json.dumps({"type": type(record).__name__, "record": to_json(record)}) for record in records]
-    good, bad = writing.prepare(spec, lines, CODEC, 1)
+    good, bad = writing.prepare(spec, lines, CODEC, MemoryLog({spec.name: 1}, signer=SIGNER))
     assert len(good) + len(bad) == len(lines)
     refused = {line.number for line in bad}
     for number, record in enumerate(records, start=1):

@@ -19,12 +19,13 @@ from schemas.envelope import header_text
 from schemas.failures import ContractBroken, Refused, SaldoError, Unavailable
 from schemas.records.payments import TransactionStatus as Status
 from streams import polling
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
+from streams.log.records import RecordTooLarge
 from streams.polling import CURSORS, Teller, WindowRounds, poll_forever
 from streams.ports import Sighting
 from streams.settings import PollingSettings
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import Outbound, RecordTooLarge
 from tests.support.builders import sighting
 
 INBOX = "payments.observations.v1"

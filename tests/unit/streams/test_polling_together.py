@@ -12,11 +12,11 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.failures import ContractBroken
 from schemas.records.payments import TransactionStatus
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
 from streams.polling import CURSORS, DayByDay, Teller, poll_forever, poll_together
 from streams.ports import Sighting
-from streams.tasks.memory import MemoryLog
-from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import Outbound
 from tests.support.builders import sighting
 from tests.support.examples import example
 

@@ -7,12 +7,13 @@ import pytest
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.records.payments import TransactionStatus
+from streams.log.memory import MemoryLog
+from streams.log.records import RecordTooLarge
 from streams.publishing import to_outbound
-from streams.tasks.memory import MemoryLog
-from streams.tasks.records import RecordTooLarge
 from tests.support.builders import sighting
+from tests.support.signing import SIGNER
 
-LOG = MemoryLog(dict.fromkeys(catalog.topics(), 4))
+LOG = MemoryLog(dict.fromkeys(catalog.topics(), 4), signer=SIGNER)
 
 
 def test_an_observation_that_its_inbox_would_not_take_is_refused_with_sizes_and_remedy() -> None:

@@ -13,15 +13,16 @@ from schemas.records.erp import PostCashReceipt
 from schemas.records.payments import PaymentMethod
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.ports import ErpCommand, ErpOutcome
 from streams.rebuild import Comparison, compare_agents
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task
 from tests.support.builders import done
+from tests.support.signing import RING, by_hand
 from tests.support.task_lab import CODEC, COUNTING, DLQ, INBOX, JOURNAL, NEXT, FragileLog, Lab, decide_mended, refund
 
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
@@ -40,7 +41,7 @@ def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
 
 async def compared(log: MemoryLog, processor: Processor[Any]) -> dict[str, Comparison]:
     sizes = {name: len(log.records(name, 0)) for name in catalog.topics()}
-    found = await compare_agents([processor], log, CODEC)
+    found = await compare_agents([processor], log, CODEC, RING)
     assert {name: len(log.records(name, 0)) for name in catalog.topics()} == sizes, "nothing may be written"
     return {comparison.what: comparison for comparison in found}
 
@@ -140,27 +141,23 @@ class Books:
         return done(command)
 
 
-def commands(*references: str) -> Sequence[Outbound]:
+def put(log: MemoryLog, record: Any) -> None:
+    log._append(by_hand(log, COMMANDS, record, CODEC.encode(record), key=b"70001"))
+
+
+def commands(*references: str) -> Sequence[PostCashReceipt]:
     return [
-        Outbound(
-            topic=COMMANDS,
-            partition=0,
-            key=b"70001",
-            value=CODEC.encode(
-                PostCashReceipt(
-                    posting_reference=reference,
-                    paytrace_transaction_id=reference,
-                    abas_customer_id="70001",
-                    abas_open_item_id="i1",
-                    invoice_number="RE-1",
-                    amount_minor=100,
-                    currency="USD",
-                    method=PaymentMethod.CARD,
-                    value_on=WHEN.date(),
-                    occurred_at=WHEN,
-                )
-            ),
-            headers=(),
+        PostCashReceipt(
+            posting_reference=reference,
+            paytrace_transaction_id=reference,
+            abas_customer_id="70001",
+            abas_open_item_id="i1",
+            invoice_number="RE-1",
+            amount_minor=100,
+            currency="USD",
+            method=PaymentMethod.CARD,
+            value_on=WHEN.date(),
+            occurred_at=WHEN,
         )
         for reference in references
     ]
@@ -172,12 +169,12 @@ async def test_a_sink_is_not_run_again_and_comes_back_with_what_it_parked_and_po
     lab = Lab(log=FragileLog())
     task = _sink_task(lab, sink)
     for command in commands("PT1", "PT2", "PT3"):
-        lab.log._append(command)
+        put(lab.log, command)
     await task.catch_up()
-    lab.log._append(replace(commands("x")[0], value=CODEC.encode(replay(b"70001"))))
+    put(lab.log, replay(b"70001"))
     await task.catch_up()
     books.turned_down.clear()
-    lab.log._append(replace(commands("x")[0], value=CODEC.encode(replay(b"70001"))))
+    put(lab.log, replay(b"70001"))
     await task.catch_up()
     calls = books.calls
     found = await compared(lab.log, sink)
@@ -190,7 +187,7 @@ async def test_an_outcome_that_the_journal_lost_shows() -> None:
     lab = Lab(log=FragileLog())
     sink = post_to_abas(Books())
     for command in commands("PT1", "PT2"):
-        lab.log._append(command)
+        put(lab.log, command)
     await _sink_task(lab, sink).catch_up()
     del lab.log.records(OUTCOMES, 0)[0]
     assert f"journal {OUTCOMES}/0" in differing(await compared(lab.log, sink))
@@ -203,6 +200,7 @@ def _sink_task(lab: Lab, sink: Processor[Any]) -> Task[Any]:
         log=lab.log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=lab.membership,
         observer=SilentObserver(),
         rules=lab.rules,

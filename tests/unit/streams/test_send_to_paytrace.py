@@ -29,14 +29,14 @@ from streams.agents.send_to_paytrace import Subject, evolve, route, send_to_payt
 from streams.claims import TOPIC, Claims
 from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX
+from streams.log.memory import MemoryLog
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING, SIGNER, by_hand
 from tests.support.task_lab import FragileLog, Killed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -207,7 +207,7 @@ async def test_a_rebuild_is_identical_though_a_kill_let_it_say_the_same_in_other
     again = Desk(desk.gateway, log)
     await again.rest()
     assert [record.call_reference for record in again.told(GATEWAY_INBOX)][-1] == "a"
-    compared = await compare_agents([send_to_paytrace(Gateway())], log, Codec())
+    compared = await compare_agents([send_to_paytrace(Gateway())], log, Codec(), RING)
     assert [one.what for one in compared if not one.is_identical] == []
     # What was never sent, or sent otherwise, is not passed over.
     sent = log.records(GATEWAY_INBOX, 0)
@@ -215,7 +215,7 @@ async def test_a_rebuild_is_identical_though_a_kill_let_it_say_the_same_in_other
         replace(record, value=Codec().encode(GatewayCallRefused(**fields("a"), code="x", message="")))
         for record in sent
     ]
-    compared = await compare_agents([send_to_paytrace(Gateway())], log, Codec())
+    compared = await compare_agents([send_to_paytrace(Gateway())], log, Codec(), RING)
     assert [one.what for one in compared if not one.is_identical] == [f"sent send-to-paytrace/0 > {GATEWAY_INBOX}"]
 
 
@@ -232,7 +232,7 @@ class Doubtful(Gateway):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log = MemoryLog({TOPIC: 1})
+        self.log = MemoryLog({TOPIC: 1}, signer=SIGNER)
         self.shows = False
         self.sent = 0
 
@@ -250,7 +250,7 @@ class Desk:
     """One partition of the agent, as a worker and an operator see it."""
 
     gateway: Any = field(default_factory=Doubtful)
-    log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), 1)))
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER))
 
     def __post_init__(self) -> None:
         self.letters = DeadLetters(self.log, Codec())
@@ -260,6 +260,7 @@ class Desk:
             log=self.log,
             store=MemoryStore(),
             codec=Codec(),
+            ring=RING,
             membership=SoleOwner(),
             observer=SilentObserver(),
             rules=TaskRules(),
@@ -267,7 +268,7 @@ class Desk:
 
     async def write(self, record: Any) -> None:
         key, value = catalog.topic(GATEWAY_COMMANDS).key_of(record), Codec().encode(record)
-        await self.log.append([Outbound(topic=GATEWAY_COMMANDS, partition=0, key=key, value=value, headers=())])
+        await self.log.append([by_hand(self.log, GATEWAY_COMMANDS, record, value, key=key)])
 
     async def rest(self) -> None:
         """Until nothing is left, what the agent sends to its own inbox included."""
@@ -351,6 +352,6 @@ async def test_a_rebuild_of_what_was_parked_and_released_is_identical() -> None:
         lambda now: ParkedReplayRequested(record_key=parked.key, requested_by="dana", reason="there", requested_at=now),
     )
     await desk.rest()
-    compared = await compare_agents([send_to_paytrace(Gateway())], desk.log, Codec())
+    compared = await compare_agents([send_to_paytrace(Gateway())], desk.log, Codec(), RING)
     assert compared
     assert [one.what for one in compared if not one.is_identical] == []

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from streams.tasks.memory import MemoryLog
+from streams.tasks.records import Inbound, Outbound, partition_for
 
 from schemas import catalog
 from schemas.records.settlement import DepositMatched, SettlementBatchRecorded, SettlementLineRecorded
@@ -13,9 +15,7 @@ from schemas.records.tasks import ParkedReplayRequested, RecordParked
 from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Inbound, Outbound, partition_for
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.settlement import ACCOUNT, bank, batch, noon, settled, statement

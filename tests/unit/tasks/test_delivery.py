@@ -12,8 +12,10 @@ import pytest
 
 from schemas.envelope import SourcePosition, header_text
 from schemas.records.payments import RefundApplied, RefundLinked
-from streams.tasks.ports import DeliveryFailed, SilentObserver
-from streams.tasks.records import Outbound, partition_for
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
+from streams.log.records import partition_for
+from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, SqliteStore, digest
 from tests.support.task_lab import (
     CODEC,

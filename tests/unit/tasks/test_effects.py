@@ -11,9 +11,11 @@ import pytest
 
 from schemas.failures import Unavailable
 from schemas.records.payments import RefundApplied
-from streams.tasks.ports import DeliveryFailed, SilentObserver
+from streams.log.ports import DeliveryFailed
+from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING
 from tests.support.task_lab import CODEC, COUNTING, DLQ, Counted, FragileLog, Killed, Lab, ids_of, refund
 
 
@@ -60,6 +62,7 @@ def sink(lab: Lab, world: World, *, concurrency: int = 2, batch_size: int = 20) 
         log=lab.log,
         store=MemoryStore(),
         codec=CODEC,
+        ring=RING,
         membership=lab.membership,
         observer=SilentObserver(),
         rules=TaskRules(),

@@ -22,6 +22,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING
 from tests.support.task_lab import (
     CODEC,
     COUNTING,
@@ -95,6 +96,7 @@ def sink(lab: Lab, world: World, rules: TaskRules = AT_ONCE, store: StateStore[C
         log=lab.log,
         store=MemoryStore() if store is None else store,
         codec=CODEC,
+        ring=RING,
         membership=lab.membership,
         observer=SilentObserver(),
         rules=rules,
@@ -113,7 +115,7 @@ def parked(lab: Lab) -> list[RecordParked]:
 
 
 async def differing(lab: Lab, world: World) -> list[str]:
-    found = await compare_agents([world.processor], lab.log, CODEC)
+    found = await compare_agents([world.processor], lab.log, CODEC, RING)
     return [comparison.what for comparison in found if not comparison.is_identical]
 
 

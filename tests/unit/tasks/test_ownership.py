@@ -10,13 +10,16 @@ from typing import Any, NoReturn
 import pytest
 from confluent_kafka import KafkaException
 
+from streams.log.outbound import Outbound
+from streams.log.ports import DeliveryFailed
+from streams.log.records import Inbound, partition_for
 from streams.tasks.crew import Crew
 from streams.tasks.membership import GroupMembership
-from streams.tasks.ports import DeliveryFailed, SilentObserver
+from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
-from streams.tasks.records import Inbound, Outbound, partition_for
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.signing import RING
 from tests.support.task_lab import CODEC, COUNTING, INBOX, JOURNAL, NEXT, Counted, FragileLog, Lab, ids_of, refund
 
 
@@ -181,6 +184,7 @@ def crew_on(log: FragileLog) -> Crew:
             log=log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=Lab().membership,
             observer=SilentObserver(),
             rules=TaskRules(),

@@ -19,7 +19,7 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     RecordParked,
 )
-from streams.tasks.records import partition_for
+from streams.log.records import partition_for
 from streams.tasks.stores import MemoryStore, SqliteStore
 from tests.support import task_lab
 from tests.support.task_lab import CODEC, DLQ, JOURNAL, NEXT, Counted, Lab, decide_mended, refund

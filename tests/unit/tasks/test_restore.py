@@ -11,10 +11,10 @@ import pytest
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import ContractBroken
 from schemas.records.payments import RefundApplied, RefundLinked
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
 from streams.tasks import task as task_module
-from streams.tasks.memory import MemoryLog
 from streams.tasks.progress import Progress
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore, SqliteStore
 from tests.support.task_lab import INBOX, JOURNAL, NEXT, Counted, Decide, FragileLog, Killed, Lab, decide, refund
 
@@ -95,7 +95,7 @@ async def test_a_group_that_a_crash_cut_short_is_read_again_when_its_rest_comes(
 
 async def test_a_long_journal_is_restored_in_chunks_and_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_module, "RESTORE_CHUNK", 3)
-    monkeypatch.setattr("streams.tasks.memory.READ_BATCH", 2)
+    monkeypatch.setattr("streams.log.memory.READ_BATCH", 2)
     lab = Lab()
     await lab.task.advance(lab.write(*(refund(f"p{i % 7}", f"r{i}") for i in range(30))))
     lab.task = lab.new_task(store := MemoryStore[Counted]())

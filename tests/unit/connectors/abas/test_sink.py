@@ -20,13 +20,13 @@ from schemas.records.erp import PostingRefused
 from schemas.records.tasks import RecordParked
 from schemas.sensitive import find_sensitive
 from streams.agents.post_to_abas import post_to_abas
+from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
-from streams.tasks.memory import MemoryLog
 from streams.tasks.ports import SilentObserver
-from streams.tasks.records import Outbound
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt
+from tests.support.signing import RING, SIGNER, by_hand
 
 PROFILE, CODEC = load_profile(SANDBOX_PROFILE), Codec()
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
@@ -69,11 +69,11 @@ async def test_a_refusal_is_an_outcome_whatever_abas_writes_into_it(
 
 async def test_a_side_that_is_busy_and_says_no_time_parks_nobody() -> None:
     """429 without Retry-After: the whole task waits, and no customer's document is to blame."""
-    log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+    log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     for number in range(4):
         command = post_receipt(f"PT{number}", "(1,900,0)", customer=f"7000{number}")
         key = catalog.topic(COMMANDS).key_of(command)
-        await log.append([Outbound(topic=COMMANDS, partition=0, key=key, value=CODEC.encode(command), headers=())])
+        await log.append([by_hand(log, COMMANDS, command, CODEC.encode(command), key=key)])
     busy = httpx2.MockTransport(lambda _: httpx2.Response(429, text="slow"))
     async with AbasClient(QUICK, transport=busy) as client:
         task = Task(
@@ -82,6 +82,7 @@ async def test_a_side_that_is_busy_and_says_no_time_parks_nobody() -> None:
             log=log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=SoleOwner(),
             observer=SilentObserver(),
             rules=TaskRules(),

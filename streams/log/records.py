@@ -1,4 +1,4 @@
-"""Records as the task layer moves them: bytes with coordinates, not yet or no longer a dataclass."""
+"""What is read: bytes with coordinates, not yet a dataclass; and what a topic and a partition take."""
 
 from __future__ import annotations
 
@@ -61,17 +61,6 @@ class Inbound:
             return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
         except (ValueError, OverflowError, OSError):
             return UNKNOWN_INSTANT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outbound:
-    """A record to append, its partition already chosen."""
-
-    topic: str
-    partition: int
-    key: bytes
-    value: bytes
-    headers: KafkaHeaders
 
 
 def partition_for(key: bytes, partitions: int) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams import brokers
-from streams.tasks.kafka import KafkaLog
+from streams.log import brokers
+from streams.log.kafka import KafkaLog
 
 
 class Answers:

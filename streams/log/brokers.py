@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from schemas.failures import ContractBroken, SaldoError, Unavailable
+
 T = TypeVar("T")
 
-REMEDY = "is it running (`saldo status`), and is SALDO_KAFKA_BOOTSTRAP_SERVERS right?"
+REMEDY = (
+    "is it running (`saldo status`), is SALDO_KAFKA_BOOTSTRAP_SERVERS right, "
+    "and does it take this log-in (SALDO_KAFKA_CREDENTIALS_PATH)?"
+)
 LEADER_PAUSE_S = 0.1
 # What a leader says that has just become it, or is none any more; each passes once it has caught up with the cluster.
 _NO_LEADER_YET = frozenset(
@@ -21,6 +27,17 @@ _NO_LEADER_YET = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
+    }
+)
+# Said by a broker that knows us and what we ask for: no waiting helps.
+_REFUSED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,
+        KafkaError._INVALID_ARG,
     }
 )
 _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
@@ -42,6 +59,32 @@ def once_led(ask: Callable[[], T], *, within_s: float) -> T:
             if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
                 raise
         time.sleep(LEADER_PAUSE_S)
+
+
+@contextmanager
+def broker_asked(address: str | None) -> Iterator[None]:
+    """Run a question to a broker, so that no exception of its client leaves this room.
+
+    Raises: ContractBroken where the broker answered that it has no such topic, or that we may not; Unavailable for all
+            else, in the broker's words where it has some.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        raise failure_of(error, address) from error
+
+
+def no_topic(topic: str) -> ContractBroken:
+    """What to raise where the cluster answers that it has no such topic."""
+    return ContractBroken(f"the cluster has no topic {topic}; create it with `saldo topics apply`")
+
+
+def failure_of(error: KafkaException, address: str | None) -> SaldoError:
+    """What a failure of the client means to us; see `broker_asked`."""
+    code = error.args[0].code() if error.args and isinstance(error.args[0], KafkaError) else None
+    if code in _REFUSED:
+        return ContractBroken(f"Kafka refuses us: {error_text(error)}")
+    return Unavailable(no_broker(address, error))
 
 
 def no_broker(address: str | None, error: KafkaException | None = None) -> str:

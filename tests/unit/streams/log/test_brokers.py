@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams import brokers
-from streams.brokers import once_led
+from streams.log import brokers
+from streams.log.brokers import once_led
 
 
 class Answers:

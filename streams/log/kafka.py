@@ -12,14 +12,17 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streams.brokers import once_led
-from streams.tasks.ports import DeliveryFailed
-from streams.tasks.records import Inbound, Outbound
+from schemas.failures import Unavailable
+from streams.log.brokers import broker_asked, no_topic, once_led
+from streams.log.outbound import Outbound, Signer
+from streams.log.ports import DeliveryFailed, RecordsGone
+from streams.log.records import Inbound
 
 logger = logging.getLogger(__name__)
 
@@ -28,30 +31,47 @@ REQUEST_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 60.0
 # Ours and not librdkafka's: a record that times out there leaves a gap that a later one fills.
 DELIVERY_TIMEOUT_S = 60.0
+# What a broker and its client say of an offset that a partition holds no longer, or never held.
+GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 # A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
 LARGEST_RECORD_BYTES = 4 << 20
+
+
+@asynccontextmanager
+async def opened(connection: Mapping[str, Any], *, signer: Signer | None = None) -> AsyncIterator[KafkaLog]:
+    """The log of a broker for as long as the block runs."""
+    log = KafkaLog(connection, signer=signer)
+    try:
+        yield log
+    finally:
+        await asyncio.to_thread(log.close)
 
 
 class KafkaLog:
     """Reads ranges and appends with proof; one per process, shared by all its tasks."""
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
-        """Describe the connection; `connection` is librdkafka configuration (bootstrap.servers, TLS, SASL)."""
+    def __init__(self, connection: Mapping[str, Any], *, signer: Signer | None = None) -> None:
+        """Describe the connection; `connection` is librdkafka configuration (bootstrap.servers, TLS, SASL).
+
+        `signer` signs what is built for this log.
+        """
+        self.signer = signer
         self._connection = dict(connection)
-        self._producer = Producer(
-            {
-                **self._connection,
-                "acks": "all",
-                "enable.idempotence": True,
-                "enable.gapless.guarantee": True,
-                "linger.ms": 2,
-                "compression.type": "lz4",
-                "message.max.bytes": LARGEST_RECORD_BYTES,
-                "delivery.timeout.ms": 0,
-                "queue.buffering.max.messages": 500_000,
-            }
-        )
-        self._admin = AdminClient(self._connection)
+        self._address = str(connection["bootstrap.servers"])
+        options = {
+            **self._connection,
+            "acks": "all",
+            "enable.idempotence": True,
+            "enable.gapless.guarantee": True,
+            "linger.ms": 2,
+            "compression.type": "lz4",
+            "message.max.bytes": LARGEST_RECORD_BYTES,
+            "delivery.timeout.ms": 0,
+            "queue.buffering.max.messages": 500_000,
+        }
+        with broker_asked(self._address):
+            self._producer = Producer(options)
+            self._admin = AdminClient(self._connection)
         self._readers: queue.SimpleQueue[Consumer] = queue.SimpleQueue()
         self._counts: dict[str, int] = {}
         self._closing = threading.Event()
@@ -59,12 +79,16 @@ class KafkaLog:
         self._poller.start()
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; asked of the broker once."""
+        """Number of partitions of a topic; asked of the broker once.
+
+        Raises: Unavailable when no broker answers; ContractBroken when the cluster has no such topic.
+        """
         count = self._counts.get(topic)
         if count is None:
-            metadata = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+            with broker_asked(self._address):
+                metadata = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
             if metadata.error is not None:
-                raise KafkaException(metadata.error)
+                raise no_topic(topic)
             count = self._counts[topic] = len(metadata.partitions)
         return count
 
@@ -77,13 +101,17 @@ class KafkaLog:
         return await asyncio.to_thread(self._watermarks, topic, partition)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """The records of start <= offset < end; raises KafkaException when the broker does not answer in time."""
+        """The records of start <= offset < end.
+
+        Raises: Unavailable when the broker does not answer in time; RecordsGone when it no longer holds them.
+        """
         if start >= end:
             return
         with self._reader() as consumer:
             await asyncio.to_thread(consumer.assign, [TopicPartition(topic, partition, start)])
             while start < end:
-                batch, start = await asyncio.to_thread(self._read_batch, consumer, topic, partition, start, end)
+                with broker_asked(self._address):
+                    batch, start = await asyncio.to_thread(self._read_batch, consumer, topic, partition, start, end)
                 if batch:
                     yield batch
 
@@ -164,8 +192,9 @@ class KafkaLog:
                 self._closing.wait(0.1)
 
     def _topic_id(self, topic: str) -> str:
-        described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)
-        return str(described[topic].result().topic_id)
+        with broker_asked(self._address):
+            described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)
+            return str(described[topic].result().topic_id)
 
     def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         def ask() -> tuple[int, int]:
@@ -174,7 +203,8 @@ class KafkaLog:
                 low, high = consumer.get_watermark_offsets(at, timeout=REQUEST_TIMEOUT_S, cached=False)
                 return low, high
 
-        return once_led(ask, within_s=REQUEST_TIMEOUT_S)
+        with broker_asked(self._address):
+            return once_led(ask, within_s=REQUEST_TIMEOUT_S)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Consumer]:
@@ -212,6 +242,8 @@ class KafkaLog:
                 error = message.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
                     return batch, end
+                if error is not None and error.code() in GONE:
+                    raise RecordsGone(topic, partition, start, error.str())
                 if error is not None:
                     raise KafkaException(error)
                 if _offset(message) >= end:
@@ -219,12 +251,7 @@ class KafkaLog:
                 batch.append(inbound(message))
             waited += 0.5
             if waited >= READ_TIMEOUT_S:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError._TIMED_OUT,
-                        f"no answer for {topic}/{partition} from offset {start} in {waited:.0f} s",
-                    )
-                )
+                raise Unavailable(f"no answer for {topic}/{partition} from offset {start} in {waited:.0f} s")
         return batch, batch[-1].offset + 1
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from streams.tasks.ports import Log
-from streams.tasks.records import Inbound, Outbound
+from streams.log.outbound import Outbound, Signer
+from streams.log.ports import Log
+from streams.log.records import Inbound
 
 READ_BATCH = 1_000
 
@@ -13,8 +14,11 @@ READ_BATCH = 1_000
 class MemoryLog:
     """Keeps what is appended in lists, one per partition."""
 
-    def __init__(self, partitions: Mapping[str, int]) -> None:
-        """Name the topics that exist, with their number of partitions."""
+    signer: Signer | None = None
+
+    def __init__(self, partitions: Mapping[str, int], *, signer: Signer | None = None) -> None:
+        """Name the topics that exist, with their number of partitions; `signer` signs what is built for it."""
+        self.signer = signer
         self._partitions = dict(partitions)
         self._records: dict[tuple[str, int], list[Inbound]] = {}
 
@@ -65,7 +69,7 @@ class ShadowLog(MemoryLog):
 
     def __init__(self, real: Log, partitions: Mapping[str, int], *, inbox: str, end: int) -> None:
         """Name the topic whose records come from the real log, and the offset at which it shall end."""
-        super().__init__(partitions)
+        super().__init__(partitions, signer=real.signer)
         self._real = real
         self._inbox = inbox
         self._end = end

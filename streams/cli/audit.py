@@ -1,0 +1,97 @@
+"""`saldo audit`: is the history of operator commands whole, and who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.embedded.credentials import VIEWER
+from streams.terminal import say
+
+if TYPE_CHECKING:
+    from streams.audit import PartitionAudit
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `audit verify|export` below the root."""
+    audit = typer.Typer(help="Operator commands: who gave them, and that none was changed since.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (verify, export)
+    for command in commands:
+        audit.command()(command)
+    app.add_typer(audit, name="audit")
+
+
+def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
+    """Walk every inbox beside its journal, and name the first break of each partition.
+
+    A break is an operator command that was cut out, changed, put in or moved after it was accepted. Exit code 1 when
+    there is one. The newest links are printed: keep them elsewhere, and a later run can be held against them.
+    """
+    found = _audited(bootstrap_servers, schema_registry_url)
+    for one in found:
+        if one.head.number and one.broken is None:
+            say(f"whole   {one.inbox}/{one.partition}  {one.head.number} commands  {one.head.digest}")
+    broken = [one.broken for one in found if one.broken is not None]
+    for each in broken:
+        say(f"BROKEN  {each}")
+    if broken:
+        raise typer.Exit(1)
+    say(f"no break: {sum(one.head.number for one in found)} operator commands on {len(found)} partitions")
+
+
+def export(
+    to: Annotated[Path | None, typer.Option("-o", "--to", help="Write there instead of to the terminal.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs.")] = Format.CSV,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """List operator commands: when, who, what, why, what came of it, by which key, and its link of the chain.
+
+    Exit code 1 when the history is broken; what is listed then ends before each break.
+    """
+    from streams.audit import as_csv, as_jsonl
+
+    found = _audited(bootstrap_servers, schema_registry_url)
+    entries = sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
+    text = as_csv(entries) if output is Format.CSV else as_jsonl(entries)
+    if to is None:
+        say(*text.splitlines())
+    else:
+        to.write_text(text, "utf-8")
+        say(f"wrote {len(entries)} operator commands to {to}")
+    broken = [one.broken for one in found if one.broken is not None]
+    for each in broken:
+        say(f"BROKEN  {each}", err=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
+    import asyncio
+
+    from streams.audit import audit
+    from streams.keys import load_ring
+    from streams.log.kafka import opened
+    from streams.settings import load_settings
+
+    connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
+    ring = load_ring(load_settings().public_keys_path)
+
+    async def work() -> list[PartitionAudit]:
+        with connection.codec() as codec:
+            async with opened(connection.kafka) as log:
+                return [found async for found in audit(log, codec, ring)]
+
+    return asyncio.run(work())

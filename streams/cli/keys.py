@@ -1,0 +1,88 @@
+"""`saldo keys`: the keys that sign commands, on the machine where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.terminal import say
+
+if TYPE_CHECKING:
+    from streams.keys import KeyStore
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `keys list|make|rotate|revoke` below the root."""
+    keys = typer.Typer(help="Keys that sign commands (docs/security.md).", no_args_is_help=True)
+    commands: dict[str, Callable[..., None]] = {"list": list_, "make": make, "rotate": rotate, "revoke": revoke}
+    for name, command in commands.items():
+        keys.command(name)(command)
+    app.add_typer(keys, name="keys")
+
+
+def list_() -> None:
+    """Show every key: whose it is, whether commands are signed with it here, and since when it is revoked."""
+    from schemas.failures import ContractBroken
+
+    store = _store()
+    found = store.all()
+    if not found:
+        raise ContractBroken(
+            "this installation has no keys; `saldo up` makes them at its first start, `saldo keys make` now"
+        )
+    for key in found:
+        is_current = store.current(key.role) == key.key_id
+        revoked = f"  revoked from {key.revoked_from:%Y-%m-%d %H:%M:%S} UTC" if key.revoked_from else ""
+        use = "signs here" if is_current else "proves only"
+        say(f"{key.key_id}  {key.role:15}  made {key.made_at:%Y-%m-%d %H:%M:%S} UTC  {use}{revoked}")
+
+
+def make() -> None:
+    """Make a key for each role that gives commands and has none here."""
+    for key in _store().make(datetime.now(UTC)):
+        say(f"made {key.key_id} for {key.role}")
+
+
+def rotate(role: Annotated[str, typer.Argument(help="worker, operators, ...; `saldo keys list` names them.")]) -> None:
+    """Replace the key of a role.
+
+    What the old one signed stays good, also in a replay. A running process goes on with the old one until it starts
+    again. Its private half is gone; if somebody else may have it, revoke it as well.
+    """
+    key = _store().rotate(role, datetime.now(UTC))
+    say(f"{role} signs with {key.key_id} from its next start on")
+
+
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As `saldo keys list` shows it.")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="An instant with its zone, ahead of now. Default: in 15 seconds.")
+    ] = None,
+) -> None:
+    """Refuse what a key signs, from an instant on; commands that the broker took before stay.
+
+    Rotate first: a role whose only key is revoked can give no command.
+    """
+    from datetime import timedelta
+
+    from streams.cli.errors import CannotRun
+
+    now = datetime.now(UTC)
+    try:
+        instant = now + timedelta(seconds=15) if start is None else datetime.fromisoformat(start)
+    except ValueError:
+        raise CannotRun(f"--from {start!r} is no instant; write it like {now.isoformat(timespec='seconds')}") from None
+    if instant.tzinfo is None:
+        raise CannotRun(f"--from {start!r} names no zone; write it like {now.isoformat(timespec='seconds')}")
+    key = _store().revoke(key_id, instant.astimezone(UTC), now)
+    say(f"{key.key_id} of {key.role} is revoked from {key.revoked_from:%Y-%m-%d %H:%M:%S} UTC on")
+
+
+def _store() -> KeyStore:
+    from streams.keys import key_store
+    from streams.settings import load_settings
+
+    return key_store(load_settings())

@@ -1,0 +1,249 @@
+"""What is written: the one place where a record becomes bytes with a key, a partition and headers.
+
+A record is first *checked* (its key, its encoding, nothing sensitive in it, its size) and then *sealed* (identity,
+lineage, partition, signature). `Outbound.of` does both. A task does them apart: what a check refuses parks the inbox
+record that led to it, while the identity of an event is known only when its whole batch is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from schemas import catalog
+from schemas.codec import Codec, body_of
+from schemas.envelope import (
+    Envelope,
+    KafkaHeaders,
+    SourcePosition,
+    child_traceparent,
+    content_event_id,
+    derived_event_id,
+    header_map,
+    root_traceparent,
+)
+from streams.log.guard import refuse_sensitive
+from streams.log.records import LONGEST_ID, Inbound, partition_for, refuse_too_large
+from streams.log.signing import SIGNATURE_HEADER, SIGNATURE_HEADERS
+
+
+class Signer(Protocol):
+    """Signs what a process writes (streams/log/signing.py); the same input gives the same headers."""
+
+    def headers(self, *, topic: str, key: bytes, type: str, event_id: str, value: bytes) -> KafkaHeaders:
+        """Headers to add to a command: the id of the key, and the signature over all of this; none for other records.
+
+        Raises: ContractBroken when this process may not give the command.
+        """
+        ...
+
+    def link_headers(self, *, journal: str, source: SourcePosition, link: str) -> KafkaHeaders:
+        """Headers to add to a journal record that carries a link of the chain of operator commands."""
+        ...
+
+
+class Destination(Protocol):
+    """What building a record asks of the log that shall take it."""
+
+    @property
+    def signer(self) -> Signer | None:
+        """Signs each record that is built for this log; None signs nothing."""
+        ...
+
+    def partition_count(self, topic: str) -> int:
+        """Number of partitions of a topic."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a task writes: the saldo-source of what is written, and the record that it is about.
+
+    `origin` is the inbox record of the position or, in a replay of parked records, the parked one.
+    """
+
+    position: SourcePosition
+    origin: Inbound
+
+    @classmethod
+    def of(cls, record: Inbound, index: int, origin: Inbound | None = None) -> Cause:
+        """The consequence number `index` of an inbox record."""
+        return cls(SourcePosition(record.topic, record.partition, record.offset, index), origin or record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """A record to append, complete. Only this module makes one (tests/unit/streams/log/test_one_door.py)."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: KafkaHeaders
+
+    @classmethod
+    def of(
+        cls,
+        record: Any,
+        *,
+        topic: str,
+        source: str,
+        at: datetime,
+        codec: Codec,
+        log: Destination,
+        event_id: str | None = None,
+        partition: int | None = None,
+        as_told: bool = False,
+        thorough: bool = False,
+    ) -> Outbound:
+        """A record that no inbox record led to, ready to append; the arguments are those of `Checked`.
+
+        Ensures: the same arguments give the same bytes.
+        Raises:  Unreadable, as Checked.of.
+        """
+        checked = Checked.of(record, topic=topic, codec=codec, as_told=as_told, thorough=thorough)
+        return checked.sealed(source=source, at=at, log=log, event_id=event_id, partition=partition)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A record that its topic takes: encoded, small enough, and without anything sensitive in it."""
+
+    record: Any
+    topic: str
+    key: bytes
+    value: bytes
+
+    @classmethod
+    def of(
+        cls,
+        record: Any,
+        *,
+        topic: str,
+        codec: Codec,
+        key: bytes | None = None,
+        as_told: bool = False,
+        thorough: bool = False,
+        is_masked: bool = False,
+    ) -> Checked:
+        """Check a record for a topic.
+
+        key        None takes the one that the catalogue names; a journal has the key of its inbox
+        as_told    a fact that another system states: written as stated even where it can't be true
+        thorough   from a person or a script: what hides between the fields is refused as well (schemas.sensitive)
+        is_masked  nothing sensitive is looked for: the texts are masked and the rest can't be left out
+
+        Raises: Unreadable naming field and remedy when the topic does not carry the type, a field does not fit, or a
+                text holds a card or bank number (HoldsSensitive); RecordTooLarge, which is one as well.
+        """
+        if key is None:
+            key = catalog.topic(topic).key_of(record)
+        value = codec.encode_as_told(record) if as_told else codec.encode(record)
+        return cls._proved(record, topic, key, value, 0, thorough=thorough, is_masked=is_masked)
+
+    @classmethod
+    def again(cls, found: Inbound, record: Any, *, key: bytes) -> Checked:
+        """A record to be written once more to its own topic, byte for byte; `record` is what it says.
+
+        Raises: Unreadable, as Checked.of.
+        """
+        beside = sum(len(name) + len(text) for name, text in identity_of(found).items())
+        what = f"{type(record).__name__} lies beside the partition of its key, and moved there it"
+        return cls._proved(record, found.topic, key, found.value or b"", beside, what=what)
+
+    @classmethod
+    def _proved(
+        cls,
+        record: Any,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        beside: int,
+        *,
+        what: str | None = None,
+        thorough: bool = False,
+        is_masked: bool = False,
+    ) -> Checked:
+        if not is_masked:
+            refuse_sensitive(record, thorough=thorough)
+        refuse_too_large(topic, len(key) + len(value) + beside, what=what or type(record).__name__)
+        return cls(record, topic, key, value)
+
+    def sealed(
+        self,
+        *,
+        source: str,
+        at: datetime,
+        log: Destination,
+        cause: Cause | None = None,
+        event_id: str | None = None,
+        partition: int | None = None,
+        more: Sequence[tuple[str, bytes]] = (),
+        kept: Mapping[str, bytes] | None = None,
+    ) -> Outbound:
+        """Give it identity, lineage, partition and signature.
+
+        source     who writes, "saldo/<name>"
+        at         the event's own instant, never the time of writing
+        cause      the inbox record that led to it; without one it begins a story
+        event_id   None derives it: from the cause, else from what the record says
+        partition  None takes the one of the key
+        more       headers of the writer's own, behind the envelope
+        kept       headers that take the place of ours: the identity of a record that is written once more
+        """
+        name = type(self.record).__name__
+        if cause is not None:
+            event_id = event_id or derived_event_id(cause.position, self.topic)
+            lineage, parent_id = header_map(cause.origin.headers), cause.origin.event_id
+            envelope = Envelope(
+                event_id=event_id,
+                type=name,
+                source=source,
+                time=at,
+                position=cause.position,
+                correlation_id=_short_id(lineage.get("saldo-correlation-id")) or parent_id,
+                causation_id=parent_id,
+                traceparent=child_traceparent(_text(lineage.get("traceparent")), event_id),
+            )
+        else:
+            event_id = event_id or content_event_id(name, body_of(self.value))
+            begins = catalog.topic(self.topic).role == "inbox"
+            envelope = Envelope(
+                event_id=event_id,
+                type=name,
+                source=source,
+                time=at,
+                traceparent=root_traceparent(event_id) if begins else None,
+            )
+        headers = [*envelope.to_headers(), *more]
+        if kept:
+            headers = list({**dict(headers), **kept}.items())
+        # What is written once more stays signed by whoever gave it.
+        if log.signer is not None and SIGNATURE_HEADER not in (kept or ()):
+            headers += log.signer.headers(
+                topic=self.topic, key=self.key, type=name, event_id=event_id, value=self.value
+            )
+        return Outbound(
+            topic=self.topic,
+            partition=partition_for(self.key, log.partition_count(self.topic)) if partition is None else partition,
+            key=self.key,
+            value=self.value,
+            headers=headers,
+        )
+
+
+def identity_of(found: Inbound) -> dict[str, bytes]:
+    """The headers that a record keeps when it is written once more: who it is, and who gave it."""
+    headers = header_map(found.headers).items()
+    return {name: value for name, value in headers if name.startswith("ce_") or name in SIGNATURE_HEADERS}
+
+
+def _short_id(header: bytes | None) -> str | None:
+    given = _text(header)
+    return given if given and len(given) <= LONGEST_ID else None
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("utf-8", "replace")

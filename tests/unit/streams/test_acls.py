@@ -1,0 +1,145 @@
+"""Permissions follow from producers and consumers in schemas/topics, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from schemas import catalog
+from schemas.failures import ContractBroken
+from streams.acls import AccessPlan, Permission, permissions, plan, roles_of
+from streams.embedded.credentials import (
+    ROLES,
+    Credentials,
+    credentials_file,
+    provide_credentials,
+    read_credentials,
+    user_of,
+)
+from streams.settings import KafkaSettings, Settings
+from streams.stack import Stack
+
+SPECS = tuple(catalog.topics().values())
+ALL = permissions(SPECS, group="saldo")
+
+
+def who_may(operation: str, topic: str) -> set[str]:
+    return {found.user for found in ALL if (found.operation, found.name) == (operation, topic)}
+
+
+def test_every_producer_and_consumer_of_the_catalogue_has_a_process() -> None:
+    assert set(roles_of(SPECS).values()) <= set(ROLES)
+    assert roles_of(SPECS)["post-to-abas"] == "worker"
+    with pytest.raises(ContractBroken, match="somebody"):
+        roles_of([*SPECS, replace(SPECS[0], producers=("somebody",))])
+
+
+def test_a_journal_is_written_by_the_workers_alone() -> None:
+    journals = [spec for spec in SPECS if spec.role in ("journal", "claims", "dlq") and spec.producers]
+    assert len(journals) > 10
+    for spec in journals:
+        assert who_may("WRITE", spec.name) == {"saldo-worker"}, spec.name
+
+
+def test_only_those_who_are_listed_write_commands() -> None:
+    assert who_may("WRITE", "erp.commands.v1") == {"saldo-worker", "saldo-operators"}
+    assert who_may("WRITE", "gateway.inbox.v1") == {"saldo-worker", "saldo-operators", "saldo-source-abas"}
+
+
+def test_a_reader_of_the_pipeline_writes_nothing() -> None:
+    assert not [
+        found for found in ALL if found.user in ("saldo-projector", "saldo-viewer") and found.operation == "WRITE"
+    ]
+
+
+def test_every_agent_may_write_into_the_inbox_that_it_decides() -> None:
+    for spec in SPECS:
+        if spec.role == "inbox" and not spec.awaits_agent:
+            assert "saldo-worker" in who_may("WRITE", spec.name), spec.name
+
+
+def test_a_plan_leaves_the_permissions_of_others_alone() -> None:
+    foreign = Permission("TOPIC", "erp.commands.v1", "reporting", "READ")
+    stray = Permission("TOPIC", "erp.commands.v1", user_of("viewer"), "WRITE")
+    missing = Permission("GROUP", "saldo", "saldo-worker", "READ")
+    assert plan(ALL, ALL - {missing} | {foreign, stray}) == AccessPlan((missing,), (stray,))
+    assert not plan(ALL, ALL | {foreign})
+
+
+def test_log_ins_are_made_once_and_read_by_their_owner_alone(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        made = provide_credentials(tmp_path / "c")
+    finally:
+        os.umask(old)
+    assert made == provide_credentials(tmp_path / "c")
+    assert len({credentials.password for credentials in made.values()}) == len(ROLES)
+    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "c").iterdir()} == {0o600}
+    assert made["worker"].password not in repr(made["worker"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"username": "u"}', '{"username": "u", "password": ""}', '{"x": "hush"}']
+)
+def test_a_file_that_is_no_log_in_is_named_and_not_quoted(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "worker.json"
+    path.write_text(text)
+    with pytest.raises(ContractBroken, match=r"worker\.json") as refused:
+        read_credentials(path)
+    assert "hush" not in str(refused.value)
+
+
+def test_each_process_logs_in_as_its_own_role(tmp_path: Path) -> None:
+    provide_credentials(tmp_path)
+    settings = Settings(kafka=KafkaSettings(bootstrap_servers="b:9", credentials_path=tmp_path))
+    assert settings.kafka_options["sasl.username"] == "saldo-operators"
+    assert settings.as_role("projector").kafka_options["sasl.username"] == "saldo-projector"
+    assert settings.as_role("projector").projection.kafka_options["sasl.username"] == "saldo-projector"
+
+
+def test_a_user_that_the_settings_name_goes_before_a_file(tmp_path: Path) -> None:
+    kafka = KafkaSettings(
+        bootstrap_servers="b:9",
+        credentials_path=tmp_path / "none",
+        security_protocol="SASL_SSL",
+        sasl_username="ours",
+        sasl_password=SecretStr("p"),
+    )
+    assert Settings(kafka=kafka).kafka_options["sasl.username"] == "ours"
+    with pytest.raises(ContractBroken, match="SALDO_KAFKA_CREDENTIALS_PATH"):
+        _ = Settings(kafka=kafka.model_copy(update={"sasl_username": ""})).kafka_options
+
+
+def test_the_embedded_broker_s_log_in_goes_to_no_other_address(tmp_path: Path) -> None:
+    provide_credentials(tmp_path / "kafka" / "credentials")
+    settings = Settings(data_dir=tmp_path)
+    assert "sasl.password" not in settings.kafka_options_at("elsewhere:9092")
+    assert settings.kafka_log_in().sasl_username == "saldo-operators"
+
+
+def test_saldo_up_tells_each_process_the_file_of_its_own_role(tmp_path: Path) -> None:
+    specs = {spec.name: spec.env or {} for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
+    for name, role in {"worker-1": "worker", "projector": "projector", "source-abas": "source-abas"}.items():
+        own = specs[name]["SALDO_KAFKA_CREDENTIALS_PATH"]
+        assert own == str(tmp_path / "kafka" / "credentials" / f"{role}.json")
+        assert specs[name]["SALDO_KEYS_PRIVATE_PATH"] == str(tmp_path / "keys" / f"{role}.pem")
+        assert not [value for value in specs[name].values() if value.endswith(("/credentials", "/keys"))]
+
+
+def test_a_log_in_for_tls_says_so_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "worker.json"
+    path.write_text(
+        json.dumps(
+            {"username": "u", "password": "p", "security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
+        )
+    )
+    assert credentials_file(path, "worker") == path
+    assert read_credentials(path) == Credentials("u", "p", "SASL_SSL", "SCRAM-SHA-512")
+    kafka = KafkaSettings(bootstrap_servers="b:9", credentials_path=path, ssl_ca_location=Path("/ca.pem"))
+    assert Settings(kafka=kafka).kafka_options["ssl.ca.location"] == "/ca.pem"
