@@ -6,19 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from streams.tasks.memory import MemoryLog
-from streams.tasks.records import Inbound, Outbound, partition_for
 
 from schemas import catalog
 from schemas.records.settlement import DepositMatched, SettlementBatchRecorded, SettlementLineRecorded
 from schemas.records.tasks import ParkedReplayRequested, RecordParked
 from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Outbound
+from streams.log.records import Inbound, partition_for
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.settlement import ACCOUNT, bank, batch, noon, settled, statement
+from tests.support.signing import RING, SIGNER, command_headers
 from tests.support.task_lab import CODEC
 
 INBOX, JOURNAL = RECONCILE_DEPOSITS.inbox, RECONCILE_DEPOSITS.journal
@@ -29,13 +31,14 @@ class Room:
     """The settlement agent on a log in memory."""
 
     def __init__(self) -> None:
-        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1))
+        self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
         self.task = Task(
             RECONCILE_DEPOSITS,
             0,
             log=self.log,
             store=MemoryStore(),
             codec=CODEC,
+            ring=RING,
             membership=SoleOwner(),
             observer=SilentObserver(),
             rules=TaskRules(failures_in_a_row=20, marker_every=1_000),
@@ -47,7 +50,9 @@ class Room:
 
     def _write(self, value: Any) -> Inbound:
         encoded = value if isinstance(value, bytes) else CODEC.encode(value)
-        self.log._append(Outbound(topic=INBOX, partition=0, key=KEY, value=encoded, headers=[]))
+        event_id = f"e{len(self.log.records(INBOX, 0))}"
+        headers = [] if isinstance(value, bytes) else command_headers(INBOX, value, encoded, event_id)
+        self.log._append(Outbound(topic=INBOX, partition=0, key=KEY, value=encoded, headers=headers))
         return self.log.records(INBOX, 0)[-1]
 
     def events(self, kind: type[Any]) -> list[Any]:
@@ -71,7 +76,7 @@ async def test_a_deposit_is_explained_while_another_record_of_the_account_waits(
     assert [(one.record_key, one.behind) for one in room.events(RecordParked)] == [(KEY, None)]
     assert [one.bank_line_id for one in room.events(DepositMatched)] == ["B1"]
     assert {one.line_id for one in room.events(SettlementLineRecorded)} == {"1:CAPTURED", "B1"}
-    found = await compare_agents([RECONCILE_DEPOSITS], room.log, CODEC)
+    found = await compare_agents([RECONCILE_DEPOSITS], room.log, CODEC, RING)
     assert [one.what for one in found if not one.is_identical] == []
 
 
