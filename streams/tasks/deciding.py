@@ -315,7 +315,7 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
     if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
-        missing = str(step.unproved or "") or _why_refused(step.value)
+        missing = str(step.unproved or "") or why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
@@ -349,7 +349,8 @@ def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def _why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+def why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+    """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason) or _why_not_quoted(request)
 
 
