@@ -463,8 +463,8 @@ async def _replay(
 
 
 def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
-    """A person's replay by where it lies in the inbox: the same at each attempt, and no other's."""
-    return f"{asked.record.topic}/{asked.record.partition}/{asked.record.offset} ({request.requested_by})"
+    """A person's replay by its signed identity: the same at each attempt, and of a copy that a stranger writes."""
+    return f"{asked.record.event_id} ({request.requested_by})"
 
 
 def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
