@@ -7,6 +7,9 @@ moved after it was accepted. For `saldo audit verify` and `saldo audit export`.
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +20,13 @@ from schemas.codec import Codec
 from schemas.envelope import header_text, source_position, trusted_position
 from schemas.failures import SaldoError
 from schemas.highwater import HighWater
-from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
-from streams.log.chain import Link, is_operator_command, link_of
+from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
+from streams.log.chain import NO_LINK, Link, is_operator_command, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
-from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove
+from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_link
+from streams.matchfiles.writing import safe
+from streams.tasks.deciding import why_refused
 
 _WHO = ("decided_by", "requested_by")
 
@@ -106,13 +111,17 @@ class _Journal:
     position  next inbox offset to decide
     links     inbox offset -> the link that was written with what it led to
     caused    inbox offset -> journal offsets and record types
-    refused   inbox offsets of what was parked because nobody proved to have given it
+    parked    inbox offsets of what could not be decided, or had to follow
+    released  inbox offset of a request -> what it released, with the key under which it was parked
+    forged    inbox offset -> why its link is not an agent's
     """
 
     position: int = 0
     links: dict[int, Link] = field(default_factory=dict)
     caused: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
-    refused: set[int] = field(default_factory=set)
+    parked: set[int] = field(default_factory=set)
+    released: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
+    forged: dict[int, str] = field(default_factory=dict)
 
 
 def audited_inboxes() -> Mapping[str, str]:
@@ -141,81 +150,127 @@ async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAu
 async def _audit_partition(
     log: Log, codec: Codec, ring: Ring, inbox: str, journal: str, partition: int
 ) -> PartitionAudit:
-    told = await _journal(log, codec, journal, partition, inbox)
+    told = await _journal(log, codec, ring, journal, partition, inbox)
     start, end = await log.watermarks(inbox, partition)
-    entries: list[Entry] = []
-    link, marks = Link(), HighWater()
-    last_good = -1
+    walk = _Walk(journal, told, ring)
 
-    def done(offset: int, what: str | None) -> PartitionAudit:
+    def ended(offset: int, what: str | None) -> PartitionAudit:
         broken = None if what is None else Break(inbox, partition, offset, what)
-        return PartitionAudit(inbox, partition, tuple(entries), link, broken)
+        return PartitionAudit(inbox, partition, tuple(walk.entries), walk.link, broken)
 
     if start > 0 and told.position > 0:
-        return done(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
-    if end < told.position:
-        return done(end, f"cut: the inbox ends here, and records up to offset {told.position - 1} were decided")
-    async for batch in log.read(inbox, partition, start, told.position):
+        return ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
+    marks = HighWater()
+    async for batch in log.read(inbox, partition, start, min(end, told.position)):
         for found in batch:
-            if marks.accept(trusted_position(found.headers)):
-                command = _command(log, codec, found)
-                if command is not None and found.offset not in told.refused:
-                    value, key = command
-                    name = type(value).__name__
-                    try:
-                        prove(ring, found, type=name, key=key)
-                    except NotSigned as error:
-                        return done(found.offset, f"changed or put in: it was decided, and {error}")
-                    link = link.then(found, type=name, key=key)
-                    entries.append(_entry(found, value, key, journal, told, ring, link))
-            wanted = told.links.get(found.offset)
-            if wanted is not None and wanted != link:
-                return done(found.offset, _difference(wanted, link, entries, last_good))
-            if wanted is not None:
-                last_good = found.offset
-    beyond = sorted(offset for offset in told.links if offset >= told.position or offset < start)
-    if beyond:
-        return done(beyond[0], "the journal names a command that the inbox does not hold")
-    return done(told.position, None)
+            is_new = marks.accept(trusted_position(found.headers))
+            what = walk.step(found, _command(log, codec, found) if is_new else None)
+            if what is not None:
+                return ended(found.offset, what)
+    if end < told.position:
+        return ended(end, f"cut: the inbox ends here, and records up to offset {told.position - 1} were decided")
+    return ended(told.position, None)
 
 
-def _difference(wanted: Link, found: Link, entries: Sequence[Entry], last_good: int) -> str:
-    since = [entry.offset for entry in entries if entry.offset > last_good]
-    between = f"between offset {last_good + 1} and here" if last_good >= 0 else "up to here"
+@dataclass(slots=True)
+class _Walk:
+    """One partition from its first record on: the chain as its inbox gives it, held against its journal."""
+
+    journal: str
+    told: _Journal
+    ring: Ring
+    link: Link = NO_LINK
+    entries: list[Entry] = field(default_factory=list)
+    waiting: dict[int, _Command] = field(default_factory=dict)
+    whole_up_to: int = -1
+
+    def step(self, found: Inbound, command: _Command | None) -> str | None:
+        """Take one record; returns what is broken, in words."""
+        told, offset = self.told, found.offset
+        for released, key in told.released.get(offset, ()):
+            earlier = self.waiting.pop(released, None)
+            # What turned out to belong to another key was written once more, and is a command there.
+            if earlier is not None and not earlier.is_request and earlier.key == key:
+                what = self._accept(earlier)
+                if what is not None:
+                    return what
+        if command is not None and offset in told.parked:
+            self.waiting[offset] = command
+        elif command is not None and not (command.is_request and self._is_ignored(command)):
+            what = self._accept(command)
+            if what is not None:
+                return what
+        wanted = told.links.get(offset)
+        if wanted is None:
+            return None
+        if offset in told.forged:
+            return f"changed: {told.forged[offset]}"
+        if wanted != self.link:
+            return _difference(wanted, self.link, [entry.offset for entry in self.entries], self.whole_up_to)
+        self.whole_up_to = offset
+        return None
+
+    def _accept(self, command: _Command) -> str | None:
+        name = type(command.value).__name__
+        try:
+            prove(self.ring, command.record, type=name, key=command.key)
+        except NotSigned as error:
+            return f"changed or put in: record {command.record.offset} was accepted, and {error}"
+        self.link = self.link.then(command.record, type=name, key=command.key)
+        self.entries.append(_entry(command, self.journal, self.told, self.ring, self.link))
+        return None
+
+    def _is_ignored(self, request: _Command) -> bool:
+        """A request that changes nothing leaves nothing in the journal: not signed, or without a name or reason."""
+        if why_refused(request.value):
+            return True
+        try:
+            prove(self.ring, request.record, type=type(request.value).__name__, key=request.key)
+        except NotSigned:
+            return request.record.offset not in self.told.caused
+        return False
+
+
+def _difference(wanted: Link, found: Link, offsets: Sequence[int], whole_up_to: int) -> str:
+    since = [offset for offset in offsets if offset > whole_up_to]
+    whole = f"the chain is whole up to offset {whole_up_to}" if whole_up_to >= 0 else "no link before this one is whole"
     if found.number < wanted.number:
-        return f"cut: {wanted.number - found.number} operator commands that were accepted are missing {between}"
+        return f"cut: {wanted.number - found.number} operator commands that were accepted are missing; {whole}"
     if found.number > wanted.number:
-        where = ", ".join(map(str, since))
-        return (
-            f"put in: {found.number - wanted.number} operator commands more than were accepted, among offsets {where}"
-        )
+        more, where = found.number - wanted.number, ", ".join(map(str, since))
+        return f"put in: {more} operator commands more than were accepted, among offsets {where}; {whole}"
     return (
         f"changed or moved: the {found.number} operator commands up to here are not those that were accepted, in this "
-        f"order and at these places; the chain was whole up to offset {last_good}"
-        if last_good >= 0
-        else f"changed or moved: the first {found.number} operator commands are not those that were accepted"
+        f"order and at these places; {whole}"
     )
 
 
-def _command(log: Log, codec: Codec, found: Inbound) -> tuple[Any, bytes] | None:
-    """An operator command as the task saw it, with its key; None for anything else, and for what was moved on."""
+@dataclass(frozen=True, slots=True)
+class _Command:
+    record: Inbound
+    value: Any
+    key: bytes
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is about what is parked."""
+        return isinstance(self.value, ParkedReplayRequested | ParkedDiscardRequested)
+
+
+def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:
+    """An operator command as the task saw it; None for anything else, and for what was moved to its own partition."""
     try:
         value = codec.decode(found.value)
-        name = type(value).__name__
-        if not is_operator_command(found.topic, name):
+        if not is_operator_command(found.topic, type(value).__name__):
             return None
-        key = catalog.topic(found.topic).key_of(value)
+        command = _Command(found, value, catalog.topic(found.topic).key_of(value))
     except (SaldoError, ValueError):
         return None
-    is_request = isinstance(value, ParkedReplayRequested | ParkedDiscardRequested)
-    if not is_request and partition_for(key, log.partition_count(found.topic)) != found.partition:
-        return None
-    if found.key is not None and found.key != key:
-        return None
-    return value, key
+    here = partition_for(command.key, log.partition_count(found.topic)) == found.partition
+    return command if here or command.is_request else None
 
 
-async def _journal(log: Log, codec: Codec, journal: str, partition: int, inbox: str) -> _Journal:
+async def _journal(log: Log, codec: Codec, ring: Ring, journal: str, partition: int, inbox: str) -> _Journal:
     told, marks = _Journal(), HighWater()
     start, end = await log.watermarks(journal, partition)
     async for batch in log.read(journal, partition, start, end):
@@ -228,17 +283,24 @@ async def _journal(log: Log, codec: Codec, journal: str, partition: int, inbox: 
             link = link_of(found.headers)
             if link is not None:
                 told.links[source.offset] = link
+                try:
+                    prove_link(ring, found, source, str(link))
+                except NotSigned as error:
+                    told.forged[source.offset] = f"{journal}/{partition}/{found.offset}: {error}"
             if name == "PositionMarked":
                 continue
             told.caused.setdefault(source.offset, []).append((found.offset, name))
-            if name == "RecordParked":
+            if name in ("RecordParked", "ParkedRecordReleased"):
                 event = codec.decode_as_told(found.value)
-                if isinstance(event, RecordParked) and event.error_type == NotSigned.__name__:
-                    told.refused.add(event.offset)
+                if isinstance(event, RecordParked) and event.offset == source.offset:
+                    told.parked.add(event.offset)
+                elif isinstance(event, ParkedRecordReleased):
+                    told.released.setdefault(source.offset, []).append((event.offset, event.record_key))
     return told
 
 
-def _entry(found: Inbound, value: Any, key: bytes, journal: str, told: _Journal, ring: Ring, link: Link) -> Entry:
+def _entry(command: _Command, journal: str, told: _Journal, ring: Ring, link: Link) -> Entry:
+    found, value = command.record, command.value
     caused = told.caused.get(found.offset, [])
     key_id = header_text(found.headers, KEY_ID_HEADER) or ""
     known = ring.find(key_id)
@@ -248,7 +310,7 @@ def _entry(found: Inbound, value: Any, key: bytes, journal: str, told: _Journal,
         offset=found.offset,
         at=found.entered_at,
         what=type(value).__name__,
-        key=key.decode("utf-8", "backslashreplace"),
+        key=command.key.decode("utf-8", "backslashreplace"),
         who=next((str(getattr(value, name)) for name in _WHO if hasattr(value, name)), ""),
         authenticated_by=str(getattr(value, "authenticated_by", "")),
         why=str(getattr(value, "reason", "")),
@@ -260,3 +322,18 @@ def _entry(found: Inbound, value: Any, key: bytes, journal: str, told: _Journal,
         signed_by=known.role if known else "",
         link=link,
     )
+
+
+def as_csv(entries: Sequence[Entry]) -> str:
+    """A table for a spreadsheet, in which no cell is executed."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    rows = [entry.as_json() for entry in entries]
+    writer.writerow(list(rows[0]) if rows else [])
+    writer.writerows([safe(value) for value in row.values()] for row in rows)
+    return out.getvalue()
+
+
+def as_jsonl(entries: Sequence[Entry]) -> str:
+    """One JSON object a line."""
+    return "".join(json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries)

@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Hang `audit verify|export` below the root."""
-    audit = typer.Typer(help="Operator commands: who gave them, and that none was changed since.", no_args_is_help=True)
+    audit = typer.Typer(help="Operator commands: who gave them, unchanged.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (verify, export)
     for command in commands:
         audit.command()(command)
@@ -34,10 +34,11 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
-    """Walk every inbox beside its journal, and name the first break of each partition.
+    """Name the first break in the history.
 
-    A break is an operator command that was cut out, changed, put in or moved after it was accepted. Exit code 1 when
-    there is one. The newest links are printed: keep them elsewhere, and a later run can be held against them.
+    Walks every inbox beside its journal. A break is an operator command that was cut out, changed, put in or moved
+    after it was accepted; exit code 1 when there is one. The newest links are printed: keep them elsewhere, and a later
+    run can be held against them.
     """
     found = _audited(bootstrap_servers, schema_registry_url)
     for one in found:
@@ -57,9 +58,10 @@ def export(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """List operator commands: when, who, what, why, what came of it, by which key, and its link of the chain.
+    """List operator commands.
 
-    Exit code 1 when the history is broken; what is listed then ends before each break.
+    When, who, what, why, what came of it, by which key, and the link of the chain. Exit code 1 when the history is
+    broken; what is listed then ends before each break.
     """
     from streams.audit import as_csv, as_jsonl
 

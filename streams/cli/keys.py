@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_() -> None:
-    """Show every key: whose it is, whether commands are signed with it here, and since when it is revoked."""
+    """Show every key.
+
+    Whose it is, whether commands are signed with it here, and since when it is revoked.
+    """
     from schemas.failures import ContractBroken
 
     store = _store()
@@ -41,7 +44,7 @@ def list_() -> None:
 
 
 def make() -> None:
-    """Make a key for each role that gives commands and has none here."""
+    """Make a key for each role that has none here."""
     for key in _store().make(datetime.now(UTC)):
         say(f"made {key.key_id} for {key.role}")
 
@@ -62,9 +65,9 @@ def revoke(
         str | None, typer.Option("--from", help="An instant with its zone, ahead of now. Default: in 15 seconds.")
     ] = None,
 ) -> None:
-    """Refuse what a key signs, from an instant on; commands that the broker took before stay.
+    """Refuse what a key signs, from an instant on.
 
-    Rotate first: a role whose only key is revoked can give no command.
+    Commands that the broker took before stay. Rotate first: a role whose only key is revoked can give no command.
     """
     from datetime import timedelta
 

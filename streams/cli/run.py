@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.embedded.credentials import PROJECTOR, WORKER
+
 if TYPE_CHECKING:
     from streams.settings import Settings
 
@@ -35,7 +37,7 @@ def worker() -> None:
 
     Start several and Kafka spreads the partitions over them.
     """
-    settings = _settings()
+    settings = _settings(WORKER)
     import faust
 
     from streams.bootstrap import wait_for_topics, worker_app
@@ -59,7 +61,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
 
     Each change is told once.
     """
-    settings = _settings()
+    settings = _settings(f"source-{name.value}")
     from streams import bootstrap
 
     sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
@@ -75,18 +77,19 @@ def projector() -> None:
 
     In embedded mode it also answers SQL for the other commands and serves the console.
     """
-    settings = _settings()
+    settings = _settings(PROJECTOR)
     from streams.bootstrap import run_projector, wait_for_topics
 
     wait_for_topics(settings)
     run_projector(settings)
 
 
-def _settings() -> Settings:
+def _settings(role: str) -> Settings:
+    """Settings of a process of this role: it knows one log-in and one key."""
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings().as_role(role)
     configure_logs(settings.log_level)
     return settings
 

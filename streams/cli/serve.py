@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from streams.embedded.credentials import INGRESS
+
 
 class Door(StrEnum):
     """What can be served."""
@@ -36,7 +38,7 @@ def serve(
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings().as_role(INGRESS)
     if port is not None:
         settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
     configure_logs(settings.log_level)

@@ -316,7 +316,7 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
     if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
-        missing = str(step.unproved or "") or _why_refused(step.value)
+        missing = str(step.unproved or "") or why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
@@ -350,7 +350,8 @@ def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def _why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+def why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+    """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason) or _why_not_quoted(request)
 
 
@@ -466,8 +467,8 @@ async def _replay(
 
 
 def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
-    """A person's replay by where it lies in the inbox: the same at each attempt, and no other's."""
-    return f"{asked.record.topic}/{asked.record.partition}/{asked.record.offset} ({request.requested_by})"
+    """A person's replay by its signed identity: the same at each attempt, and of a copy that a stranger writes."""
+    return f"{asked.record.event_id} ({request.requested_by})"
 
 
 def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:

@@ -5,6 +5,8 @@ A worker, a projector and the abas sandbox run in processes of their own; the co
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -296,3 +298,12 @@ def test_a_payer_is_named_remembered_and_corrected_after_posting(office: Office)
     assert (again.exit_code, "is with customer 70072 already" in again.err) == (2, True)
     assert "vault:acme" in done(saldo("report", "remembered_payers"))
     done(saldo("decide", "forget-customer", "vault:acme", *WHY))
+
+    # Every decision of this office was signed, is where it was given, and is listed with what came of it.
+    verified = done(saldo("audit", "verify"))
+    assert "no break: " in verified
+    assert "receivables.inbox.v1/" in verified
+    [*rows] = csv.DictReader(io.StringIO(done(saldo("audit", "export"))))
+    assert "operators" in {row["signed_by"] for row in rows} <= {"operators", "worker"}  # a retry is a worker's
+    assert "ForgetReference" in {row["what"] for row in rows}
+    assert all(row["who"] and row["why"] and row["digest"] for row in rows)

@@ -167,3 +167,22 @@ def test_no_value_in_any_field_does_worse_than_bad(name: str, data: st.DataObjec
     field = data.draw(st.sampled_from(sorted(sample)))
     good, bad = prove(json.dumps({"type": name, "record": sample | {field: data.draw(JSON)}}))
     assert len(good) + len(bad) == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "words"),
+    [
+        ("gateway.commands.v1", "RequestGatewayCall", "only worker may give it"),
+        ("erp.commands.v1", "PostCashReceipt", "only worker may give it"),
+        ("gateway.inbox.v1", "PaymentWishObserved", "only source-abas may give it"),
+        ("receivables.inbox.v1", "ConfirmMatch", "give it by `saldo decide`"),
+        ("settlement.inbox.v1", "ParkedReplayRequested", "`saldo dlq`"),
+    ],
+)
+def test_a_command_is_refused_with_the_way_to_give_it(topic: str, name: str, words: str) -> None:
+    version = catalog.latest(name)
+    path = catalog.ROOT / "examples" / version.context / f"{name}.v{version.version}.json"
+    text = json.dumps({"type": name, "record": json.loads(path.read_text("utf-8"))})
+    good, bad = prepare(catalog.topic(topic), [text], Codec(), MemoryLog({topic: 4}))
+    assert good == []
+    assert [(line.number, words in line.reason, "is a command" in line.reason) for line in bad] == [(1, True, True)]

@@ -233,8 +233,20 @@ async def test_a_persons_replay_is_told_apart_from_the_tasks_own_and_its_name_is
         await task.catch_up()
     lab.log.kill_at_append = None
     await sink(lab, world).catch_up()
-    assert world.checked == [f"{INBOX}/0/1 (dana)"] * 2
+    assert world.checked == ["e1 (dana)"] * 2
     assert ids_of(lab.journal()) == ["r1"]
+
+
+async def test_a_signed_replay_that_a_stranger_writes_a_second_time_permits_nothing_more() -> None:
+    lab, world = Lab(), World(wrong={"p"})
+    lab.write(refund("p", "r1"))
+    task = sink(lab, world)
+    await turn(task)
+    request = ParkedReplayRequested(record_key=b"p", requested_by="dana", reason="looked", requested_at=WHEN)
+    signed = lab.write_record(request)
+    lab.write_bytes(signed.key, signed.value, signed.headers)
+    await turn(task)
+    assert world.checked == ["e1 (dana)"] * 2
 
 
 async def test_a_retry_that_comes_late_does_not_touch_what_a_person_has_to_decide() -> None:

@@ -1,0 +1,46 @@
+"""`saldo keys`: whose keys there are, replaced and revoked, and what each message says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from streams.keys import KeyStore
+from tests.support.cli import saldo
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
+    monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))
+    return KeyStore(tmp_path / "keys", tmp_path / "keys" / "public.json")
+
+
+def test_keys_are_made_listed_and_replaced(store: KeyStore) -> None:
+    empty = saldo("keys", "list")
+    assert (empty.exit_code, "saldo keys make" in empty.err) == (2, True)
+    assert saldo("keys", "make").out.count("made ") == 3
+    assert saldo("keys", "make").out == ""
+    before = store.current("operators")
+    assert saldo("keys", "rotate", "operators").exit_code == 0
+    assert store.current("operators") != before
+    lines = saldo("keys", "list").out.splitlines()
+    assert len(lines) == 4
+    assert [line.split()[0] for line in lines if "operators" in line and "proves only" in line] == [before]
+    unknown = saldo("keys", "rotate", "projector")
+    assert (unknown.exit_code, "operators, source-abas, worker" in unknown.err) == (2, True)
+
+
+def test_a_revocation_states_its_instant(store: KeyStore) -> None:
+    saldo("keys", "make")
+    key_id = store.current("worker")
+    assert key_id is not None
+    for start, words in (("yesterday", "no instant"), ("2099-01-01T00:00", "no zone"), ("2026-01-01T00:00Z", "ahead")):
+        refused = saldo("keys", "revoke", key_id, "--from", start)
+        assert (refused.exit_code, words in refused.err) == (2, True), start
+    done = saldo("keys", "revoke", key_id)
+    assert (done.exit_code, "is revoked from" in done.out) == (0, True)
+    [revoked] = [key.revoked_from for key in store.all() if key.revoked_from]
+    assert timedelta(seconds=0) < revoked - datetime.now(UTC) <= timedelta(seconds=15)
+    assert "revoked from" in saldo("keys", "list").out
