@@ -30,6 +30,7 @@ from streams import topics
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
+from streams.guard_key import guard_key_of
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
 from streams.setting_names import secret_variables, without_secrets
 from streams.settings import Settings
@@ -41,11 +42,11 @@ PORTS = ("paytrace", "abas", "ingress")
 SANDBOX_USER = "demo123"
 # Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
 SECRETS_OF: Mapping[str, frozenset[str]] = {
-    "projector": frozenset({"kafka", "reporting"}),
-    "source-paytrace": frozenset({"kafka", "paytrace"}),
-    "source-abas": frozenset({"kafka", "abas"}),
-    "ingress": frozenset({"kafka", "paytrace", "ingress"}),
-    "worker": frozenset({"kafka", "paytrace", "abas"}),
+    "projector": frozenset({"guard", "kafka", "reporting"}),
+    "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
+    "source-abas": frozenset({"guard", "kafka", "abas"}),
+    "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
@@ -207,6 +208,7 @@ class Stack:
 
     def processes(self) -> Sequence[ProcessSpec]:
         """Every process, in the order in which they start."""
+        guard_key_of(self.settings)  # made here where it may be made, so that no process comes before it
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from streams.bootstrap import worker_app
+from streams.guard_key import use_guard_key
 from streams.settings import load_settings
 
-app = worker_app(load_settings())
+_settings = load_settings()
+use_guard_key(_settings)
+app = worker_app(_settings)

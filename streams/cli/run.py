@@ -83,11 +83,13 @@ def projector() -> None:
 
 
 def _settings() -> Settings:
+    from streams.guard_key import use_guard_key
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
     settings = load_settings()
     configure_logs(settings.log_level)
+    use_guard_key(settings)
     return settings
 
 

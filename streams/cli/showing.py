@@ -9,9 +9,10 @@ from typing import Any
 
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
+from schemas.guard import masked_key
 from schemas.money import Money, is_currency
 from schemas.plausibility import findings_of
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_sensitive
 from streams.reading import ReadRecord
 
 
@@ -35,7 +36,7 @@ def as_json_line(read: ReadRecord) -> str:
         if findings:
             line["not_plausible"] = [str(finding) for finding in findings]
     else:
-        line["unreadable"] = mask_card_numbers(read.reason)
+        line["unreadable"] = mask_sensitive(read.reason)
     return json.dumps(line, ensure_ascii=False)
 
 
@@ -49,7 +50,7 @@ def as_paragraph(read: ReadRecord) -> str:
         f"    event {found.event_id}   source {read.position or '-'}",
     ]
     if read.reason is not None:
-        lines.append(f"    UNREADABLE   {mask_card_numbers(read.reason)}")
+        lines.append(f"    UNREADABLE   {mask_sensitive(read.reason)}")
     else:
         lines += (f"    NOT PLAUSIBLE   {finding}" for finding in findings_of(read.record))
         lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
@@ -57,8 +58,8 @@ def as_paragraph(read: ReadRecord) -> str:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """A key as text: UTF-8 where it is, else base64, card numbers masked (a foreign producer may key by anything)."""
-    return None if key is None else bytes_text(key)
+    """A key as text: UTF-8 where it is, else base64, masked as keys of ours are (a foreign producer keys by anything)."""
+    return None if key is None else bytes_text(masked_key(key) or b"")
 
 
 def bytes_text(value: bytes) -> str:
@@ -68,7 +69,7 @@ def bytes_text(value: bytes) -> str:
     except UnicodeDecodeError:
         text = ""
     if all(letter.isprintable() or letter in "\n\t" for letter in text) and bool(text) == bool(value):
-        return mask_card_numbers(text)
+        return mask_sensitive(text)
     return f"base64:{base64.b64encode(value).decode()}"
 
 
@@ -91,7 +92,7 @@ def type_of(read: ReadRecord) -> str:
     """The record's type; of one that can't be decoded, what its header claims."""
     if read.reason is None:
         return type(read.record).__name__
-    return header_text(read.found.headers, "ce_type") or "?"
+    return mask_sensitive(header_text(read.found.headers, "ce_type") or "?")
 
 
 def _fields(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
 from schemas.envelope import header_map, source_position, trusted_position
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
+from schemas.guard import masked_key
 from schemas.highwater import HighWater
 from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
@@ -154,17 +155,18 @@ class _Step:
 
 
 def _read(around: Surroundings[S], record: Inbound) -> _Step:
-    """Decode a record and hold its key against its content."""
+    """Decode a record and hold its key against its content; both are masked from here on."""
     given = f"{record.topic}/{record.partition}/{record.offset}".encode()
-    if record.key and len(record.key) <= LONGEST_KEY:
-        given = record.key
+    key_given = masked_key(record.key)
+    if key_given and len(key_given) <= LONGEST_KEY:
+        given = key_given
     try:
         source_position(record.headers)
         value = around.codec.decode(record.value)
         key = catalog.topic(around.processor.inbox).key_of(value)
-        if record.key is not None and record.key != key:
+        if key_given is not None and key_given != key:
             raise Unreadable(
-                f"the Kafka key is {_shown(record.key)} and the record says {_shown(key)}; "
+                f"the Kafka key is {_shown(key_given)} and the record says {_shown(key)}; "
                 f"write {type(value).__name__} with the key that schemas/topics/{around.processor.inbox}.yaml names"
             )
         if len(key) > LONGEST_KEY:
@@ -241,6 +243,7 @@ def _event(around: Surroundings[S], origin: Inbound, record: Any) -> _Event:
 
 
 def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Output:
+    record = around.codec.guarded(record)
     key, value = catalog.topic(topic).key_of(record), around.codec.encode(record)
     refuse_too_large(topic, len(key) + len(value), what=f"its {type(record).__name__}")
     return _Output(topic, origin, record, key, value)
@@ -314,7 +317,7 @@ async def _apply(
     processor = around.processor
     try:
         events = await _events(around, step, state, checked)
-        for event in events:
+        for event in map(around.codec.guarded, events):  # a state holds what its journal holds, and no more
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step.record, event))
             outcome.outputs += [
@@ -583,7 +586,7 @@ def _rerouted(around: Surroundings[S], step: _Step) -> Outbound:
         topic=inbox,
         partition=partition_for(step.key, around.partition_count(inbox)),
         key=step.key,
-        value=record.value or b"",
+        value=around.codec.guarded_value(record.value or b""),
         headers=list({**own, **kept}.items()),
     )
 

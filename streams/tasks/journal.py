@@ -27,6 +27,7 @@ from schemas.envelope import (
     source_position,
 )
 from schemas.failures import ContractBroken
+from schemas.guard import masked_header
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
 from streams.tasks.progress import Progress
 from streams.tasks.records import LONGEST_ID, Inbound
@@ -188,7 +189,7 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
 
 def _correlation_id(origin: Inbound) -> str:
     given = header_text(origin.headers, "saldo-correlation-id")
-    return given if given and len(given) <= LONGEST_ID else origin.event_id
+    return masked_header(given) if given and len(given) <= LONGEST_ID else origin.event_id
 
 
 def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:
