@@ -55,6 +55,7 @@ class Codec:
         self._lock = threading.Lock()
         self._prefixes: dict[str, bytes] = {}
         self._foreign: dict[int, tuple[str, int, Any]] = {}
+        self._last_guarded: Record = None
 
     def encode(self, record: Record) -> bytes:
         """One record as framed Avro bytes, always in the newest version of its type.
@@ -79,8 +80,12 @@ class Codec:
 
         Raises: GuardKeyMissing when there is one and this process has no guard key; Unreadable for what is no record.
         """
+        if record is self._last_guarded:  # guarded for its key a moment ago, and now to be encoded
+            return record
         _version_of(record)
-        return masked(record, self._guarded_bytes)
+        kept = masked(record, self._guarded_bytes)
+        self._last_guarded = kept
+        return kept
 
     def guarded_value(self, value: bytes) -> bytes:
         """An encoded record that somebody else wrote, as we would write it on; the same bytes where nothing is masked.

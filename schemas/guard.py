@@ -26,7 +26,9 @@ from typing import Any, TypeVar
 from schemas import catalog
 from schemas.catalog import FieldClass
 from schemas.sensitive import (
+    Finding,
     GuardKeyMissing,
+    find_sensitive,
     has_guard_key,
     mask_card_numbers,
     mask_reference,
@@ -70,6 +72,16 @@ def masked(record: R, opened: Opened | None = None) -> R:
     if not has_guard_key():
         raise GuardKeyMissing
     return replace(record, **changes)  # type: ignore[type-var]  # every record is a dataclass; the catalogue knows them
+
+
+def finding_in_texts(name: str, values: Mapping[str, Any]) -> Finding | None:
+    """What a person is asked to take out of the texts of a record; an id that looks alike is masked and no mistake.
+
+    Shapes: values are JSON fields of a record type of this name, known or not.
+    """
+    classes = catalog.field_classes(name)
+    texts = {field: value for field, value in values.items() if classes.get(field) is not FieldClass.REFERENCE}
+    return find_sensitive("record", texts)
 
 
 def masked_key(key: bytes | None) -> bytes | None:

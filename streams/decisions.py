@@ -17,8 +17,8 @@ from schemas import catalog
 from schemas.codec import Codec, body_of, to_json
 from schemas.envelope import Envelope, content_event_id, header_text, root_traceparent, source_position
 from schemas.failures import Unreadable
+from schemas.guard import finding_in_texts
 from schemas.records.tasks import RecordParked
-from schemas.sensitive import find_sensitive
 from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.tasks.journal import EVENTS_HEADER
 from streams.tasks.kafka import KafkaLog
@@ -72,7 +72,7 @@ class Desk:
         Ensures: on return the word is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
-        finding = find_sensitive("record", to_json(word))
+        finding = finding_in_texts(type(word).__name__, to_json(word))
         if finding is not None:
             raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits at most")
         key = catalog.topic(inbox).key_of(word)

@@ -20,8 +20,9 @@ from schemas.business_day import PAYTRACE_ZONE, with_days
 from schemas.codec import Codec, body_of, from_json, to_json
 from schemas.envelope import Envelope, content_event_id, root_traceparent
 from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.guard import finding_in_texts, masked_key
 from schemas.records.payments import TransactionObserved
-from schemas.sensitive import find_sensitive, mask_card_numbers
+from schemas.sensitive import mask_sensitive
 from streams.brokers import no_broker
 from streams.tasks.records import Outbound, partition_for, refuse_too_large
 
@@ -89,7 +90,7 @@ def prepare(
         try:
             good.append(Line(number, _outbound(spec, text, codec, partitions, zone)))
         except Unreadable as error:
-            bad.append(BadLine(number, mask_card_numbers(str(error))))
+            bad.append(BadLine(number, mask_sensitive(str(error))))
     return good, bad
 
 
@@ -187,7 +188,7 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int,
     like = f"; see schemas/examples/{version.context}/{name}.v{version.version}.json"
     if not isinstance(fields, dict):
         raise Unreadable(f"record must be an object with the fields of {name}{like}")
-    finding = find_sensitive("record", fields)
+    finding = finding_in_texts(name, fields)
     if finding is not None:
         raise Unreadable(f"{finding.field_path} holds a {finding.kind}; keep the last four digits or a token at most")
     try:
@@ -198,7 +199,7 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, partitions: int,
     except Unreadable as error:
         raise Unreadable(f"{error}{like}") from error
     key = spec.key_of(record)
-    if "key" in data and str(data["key"]).encode() != key:
+    if "key" in data and masked_key(str(data["key"]).encode()) != key:
         raise Unreadable(f"key must be the record's own, {key.decode(errors='replace')!r}; correct it or leave it out")
     event_id = content_event_id(name, body_of(value))
     headers = Envelope(

@@ -49,13 +49,13 @@ def install_guard_key(key: bytes | None) -> None:
     """
     if key is not None and len(key) < SHORTEST_KEY:
         raise ContractBroken(f"the guard key has {len(key)} bytes and needs {SHORTEST_KEY} at least")
-    global _installed  # noqa: PLW0603  # one key per process, kept here and nowhere else
+    global _installed  # one key per process, kept here and nowhere else
     _installed = key
 
 
 def install_guard_key_source(source: Callable[[], bytes] | None) -> None:
     """Let the process ask for its key when it first needs it; a key that is installed counts before it."""
-    global _source  # noqa: PLW0603  # as above
+    global _source  # as above
     _source = source
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from schemas.sensitive.numbers import (
@@ -239,7 +240,8 @@ def _ibans(text: str) -> Iterator[Span]:
         wanted = IBAN_LENGTHS.get(match[1].upper())
         if wanted is None:
             continue
-        found, at = [], match.start()
+        found: list[str] = []
+        at = match.start()
         while len(found) < wanted and at < len(text):
             character = text[at]
             if character.isascii() and character.isalnum():
@@ -341,7 +343,7 @@ def _is_written_so(text: str, groups: list[tuple[int, int]], digits: str) -> boo
     if len(sizes) < 2:
         return True
     if sizes[0] <= _WIDEST_GROUP and len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0]:
-        gaps = {text[one[1] : two[0]] for one, two in zip(groups[:-1], groups[1:], strict=True)}
+        gaps = {text[one[1] : two[0]] for one, two in pairwise(groups)}
         if sizes[0] > 3 or len(gaps) == 1:
             return True
     if sizes in _CANONICAL:

@@ -58,7 +58,7 @@ def as_paragraph(read: ReadRecord) -> str:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """A key as text: UTF-8 where it is, else base64, masked as keys of ours are (a foreign producer keys by anything)."""
+    """A key as text: UTF-8 where it is, else base64, masked as keys of ours are; others key by anything."""
     return None if key is None else bytes_text(masked_key(key) or b"")
 
 

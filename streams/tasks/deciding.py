@@ -33,7 +33,7 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_sensitive
 from streams.tasks.journal import JournalEntry, caused_envelope, journal_headers, note
 from streams.tasks.ports import DeliveryFailed
 from streams.tasks.processor import Processor
@@ -328,7 +328,7 @@ async def _apply(
     except DeliveryFailed:
         raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
     except (Unavailable, ContractBroken) as error:
-        raise Stop(f"{type(error).__name__}: {mask_card_numbers(str(error))}") from error
+        raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
     except Exception as error:
         return error
     return None
@@ -440,7 +440,7 @@ def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Excepti
         record_key=key,
         behind=behind,
         error_type=type(error).__name__,
-        message=plain_text(mask_card_numbers(str(error)))[:LONGEST_MESSAGE],
+        message=plain_text(mask_sensitive(str(error)))[:LONGEST_MESSAGE],
         stack_digest=_stack_digest(error),
         is_held=is_held,
     )
@@ -611,4 +611,4 @@ def _stack_digest(error: Exception) -> str:
 
 
 def _shown(key: bytes) -> str:
-    return repr(mask_card_numbers(key[:60].decode("utf-8", "replace")))
+    return repr(key[:60].decode("utf-8", "replace"))
