@@ -121,7 +121,7 @@ def cards() -> Iterator[tuple[str, str, str]]:
         return AROUND[around % len(AROUND)].format(written)
 
     for brand, prefix, length in BRANDS:
-        fours = (4, 6, 5) if length == 15 else (4, 6, 4) if length == 14 else (4,)
+        fours: tuple[int, ...] = (4, 6, 5) if length == 15 else (4, 6, 4) if length == 14 else (4,)
         number = card(dice, prefix, length)
         yield f"{brand}, one run", said(number), number
         number = card(dice, prefix, length)
@@ -140,13 +140,26 @@ def cards() -> Iterator[tuple[str, str, str]]:
     for name, gap in GAPS.items():
         for brand, prefix, length in BRANDS[3:9]:
             number = card(dice, prefix, length)
-            sizes = (4, 6, 5) if length == 15 else (4,)
-            yield f"{brand}, {name}", said(gap.join(split(number, sizes))), number
-    for sizes in ((8, 8), (6, 10), (10, 6), (4, 12), (12, 4), (4, 4, 8), (8, 4, 4), (4, 8, 4), (6, 6, 4), (5, 5, 6)):
+            fours = (4, 6, 5) if length == 15 else (4,)
+            yield f"{brand}, {name}", said(gap.join(split(number, fours))), number
+    splits: tuple[tuple[int, ...], ...] = (
+        (8, 8),
+        (6, 10),
+        (10, 6),
+        (4, 12),
+        (12, 4),
+        (4, 4, 8),
+        (8, 4, 4),
+        (4, 8, 4),
+        (6, 6, 4),
+        (5, 5, 6),
+    )
+    for sizes in splits:
         for brand, prefix, length in (BRANDS[0], BRANDS[3], BRANDS[4], BRANDS[7], BRANDS[19], BRANDS[21]):
             number = card(dice, prefix, length)
             yield f"{brand}, {'+'.join(map(str, sizes))}", said(" ".join(split(number, sizes))), number
-    for sizes, gap in (((1,), " "), ((2,), " "), ((2,), "-"), ((3,), " "), ((5,), " ")):
+    pieces: tuple[tuple[tuple[int, ...], str], ...] = (((1,), " "), ((2,), " "), ((2,), "-"), ((3,), " "), ((5,), " "))
+    for sizes, gap in pieces:
         for brand, prefix, length in BRANDS[:9]:
             number = card(dice, prefix, length)
             yield f"{brand}, groups of {sizes[0]}", said(gap.join(split(number, sizes))), number

@@ -61,7 +61,6 @@ def test_false_alarms_are_as_many_as_the_documentation_says() -> None:
     """docs/security.md states these figures."""
     entries = lines("honest.jsonl")
     alarms = Counter(entry["kind"] for entry in entries if mask_sensitive(entry["text"]) != entry["text"])
-    kinds = Counter(entry["kind"] for entry in entries)
     of_numbers = sum(count for kind, count in alarms.items() if kind.startswith("invoice of"))
     rest = alarms.total() - of_numbers
     assert alarms.total() <= 0.03 * len(entries)

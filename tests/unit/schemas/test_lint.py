@@ -195,7 +195,7 @@ SCHEMA_RULES = [
     Broken("parses", PAID, change_field("currency", type="strng"), "no Avro schema"),
     Broken("is a record", PAID, lambda s: field(SEEN_SCHEMA, "kind")["type"], "is not a record"),
 ]
-SEEN_SCHEMA = json.loads((catalog.ROOT / SEEN).read_text())
+SEEN_SCHEMA: Any = json.loads((catalog.ROOT / SEEN).read_text())
 
 
 @pytest.mark.parametrize("broken", SCHEMA_RULES, ids=lambda broken: broken.rule)
