@@ -18,9 +18,10 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map
 from schemas.failures import SaldoError, Unreadable
+from schemas.guard import masked_bytes, masked_header
 from schemas.plausibility import UNKNOWN_INSTANT, plain_text
 from schemas.records.tasks import DeadLetter
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_sensitive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +51,11 @@ def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
         offset=message.offset,
         key=message.key,
         # A foreign producer may send no headers at all; its coordinates then tell the record apart.
-        event_id=_text(headers.get("ce_id")) or f"{message.topic}/{message.partition}/{message.offset}",
+        event_id=_id(headers.get("ce_id")) or f"{message.topic}/{message.partition}/{message.offset}",
         recorded_at=_recorded_at(message.timestamp_ms),
         upstream=upstream,
-        correlation_id=_text(headers.get("saldo-correlation-id")),
-        causation_id=_text(headers.get("saldo-causation-id")),
+        correlation_id=_id(headers.get("saldo-correlation-id")),
+        causation_id=_id(headers.get("saldo-causation-id")),
     )
     if trouble is not None:
         return at, _unreadable(message, trouble)
@@ -92,16 +93,21 @@ def _recorded_at(timestamp_ms: int) -> datetime:
 
 def not_stored(message: Incoming, reason: str) -> UnreadableRecord:
     """What stands for a record that reads well and that a table does not take."""
-    return UnreadableRecord(value=message.value, error_type="NotStored", message=_plain(reason))
+    return UnreadableRecord(value=masked_bytes(message.value), error_type="NotStored", message=_plain(reason))
 
 
 def _plain(text: str) -> str:
     """A reason as a table takes it, whatever it quotes."""
-    return plain_text(mask_card_numbers(text.encode("utf-8", "replace").decode()))
+    return plain_text(mask_sensitive(text.encode("utf-8", "replace").decode()))
 
 
 def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
-    return UnreadableRecord(value=message.value, error_type=type(error).__name__, message=_plain(str(error)))
+    kept = masked_bytes(message.value)  # a digest without a key is no mask: numbers could be tried out until one fits
+    return UnreadableRecord(value=kept, error_type=type(error).__name__, message=_plain(str(error)))
+
+
+def _id(value: bytes | None) -> str:
+    return masked_header(_text(value))
 
 
 def _text(value: bytes | None) -> str:

@@ -10,6 +10,7 @@ import importlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ import yaml
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 from schemas.failures import Unreadable
+from schemas.sensitive import mask_reference
 
 ROOT = Path(__file__).parent
 CONTEXTS = (
@@ -36,6 +38,16 @@ CONTEXTS = (
 # What an inbox says below `agent:` while nothing decides it; its history waits for the agent to come.
 NO_AGENT_YET = "none yet"
 AGENTS_RUN_IN = "worker"
+
+
+class FieldClass(StrEnum):
+    """What a field may hold, as `saldo_class` of the .avsc says; schemas/guard.py masks by it."""
+
+    PUBLIC = "public"
+    REFERENCE = "reference"
+    FREE_TEXT = "free_text"
+    PERSONAL = "personal"
+    CARD = "card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +108,9 @@ class TopicSpec:
         }
 
     def key_of(self, record: Any) -> bytes:
-        """The Kafka key of a record on this topic.
+        """The Kafka key of a record on this topic, masked as the record's own field is.
 
-        Raises: Unreadable when the topic does not carry this type, or the key is empty.
+        Raises: Unreadable when the topic does not carry this type, or the key is empty; GuardKeyMissing.
         """
         name = type(record).__name__
         field = next((known.key_field for known in self.records if known.name == name), None)
@@ -110,7 +122,7 @@ class TopicSpec:
         if isinstance(value, tuple):
             value = value[0] if value else ""
         try:
-            key = value if isinstance(value, bytes) else str(value).encode()
+            key = value if isinstance(value, bytes) else mask_reference(str(value)).encode()
         except UnicodeEncodeError as error:
             raise Unreadable(f"{name}.{field} is the key on {self.name} and is no text: {error}") from error
         if not key:
@@ -148,6 +160,22 @@ def latest(name: str) -> RecordVersion:
     if not versions:
         raise LookupError(f"no record type {name!r}; known: {', '.join(sorted(record_versions()))}")
     return versions[-1]
+
+
+@cache
+def field_classes(name: str) -> Mapping[str, FieldClass]:
+    """The class of each field of a record type, by the field's name; LookupError when there is no such type."""
+    return MappingProxyType(
+        {field["name"]: FieldClass(field["saldo_class"]) for field in latest(name).schema["fields"]}
+    )
+
+
+def field_class(name: str, field: str) -> FieldClass:
+    """The class of one field; LookupError when there is no such record type or field."""
+    classes = field_classes(name)
+    if field not in classes:
+        raise LookupError(f"{name} has no field {field!r}; it has {', '.join(classes)}")
+    return classes[field]
 
 
 @cache

@@ -25,6 +25,7 @@ from fastavro.schema import parse_schema
 
 from schemas import catalog
 from schemas.failures import Unreadable
+from schemas.guard import masked
 from schemas.plausibility import refuse_implausible
 from schemas.upcasters import STEPS, upcast
 
@@ -54,6 +55,7 @@ class Codec:
         self._lock = threading.Lock()
         self._prefixes: dict[str, bytes] = {}
         self._foreign: dict[int, tuple[str, int, Any]] = {}
+        self._last_guarded: Record = None
 
     def encode(self, record: Record) -> bytes:
         """One record as framed Avro bytes, always in the newest version of its type.
@@ -61,7 +63,8 @@ class Codec:
         Raises: Unreadable naming the record type when a field does not fit the schema; Implausible, which is one,
                 naming every value that cannot be true.
         """
-        value = self.encode_as_told(record)
+        record = self.guarded(record)
+        value = self._encoded(record)
         refuse_implausible(record)
         return value
 
@@ -70,6 +73,36 @@ class Codec:
 
         Raises: Unreadable when a field does not fit the schema.
         """
+        return self._encoded(self.guarded(record))
+
+    def guarded(self, record: Record) -> Record:
+        """The record as it is written and as it is read: without card and bank numbers (schemas/guard.py).
+
+        Raises: GuardKeyMissing when there is one and this process has no guard key; Unreadable for what is no record.
+        """
+        if record is self._last_guarded:  # guarded for its key a moment ago, and now to be encoded
+            return record
+        _version_of(record)
+        kept = masked(record, self._guarded_bytes)
+        self._last_guarded = kept
+        return kept
+
+    def guarded_value(self, value: bytes) -> bytes:
+        """An encoded record that somebody else wrote, as we would write it on; the same bytes where nothing is masked.
+
+        Raises: Unreadable when the framing, the schema or the bytes make no sense.
+        """
+        record = self._decoded(value)
+        kept = self.guarded(record)
+        return value if kept is record else self._encoded(kept)
+
+    def _guarded_bytes(self, value: bytes) -> bytes | None:
+        try:
+            return self.guarded_value(value)
+        except Unreadable:
+            return None
+
+    def _encoded(self, record: Record) -> bytes:
         version = _version_of(record)
         name = version.name
         values = _to_fields(record)
@@ -97,6 +130,9 @@ class Codec:
 
         Raises: Unreadable when the framing, the schema or the bytes make no sense.
         """
+        return self.guarded(self._decoded(value))
+
+    def _decoded(self, value: bytes | None) -> Record:
         name, version, decoded = self.decode_fields(value)
         newest = catalog.latest(name)
         lifted = upcast(name, version, decoded, to_version=newest.version)

@@ -19,13 +19,13 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_text, source_position, trusted_position
 from schemas.failures import SaldoError
+from schemas.foreign_text import for_spreadsheet
 from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
 from streams.log.chain import NO_LINK, Link, is_operator_command, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_link
-from streams.matchfiles.writing import safe
 from streams.tasks.deciding import why_refused
 
 _WHO = ("decided_by", "requested_by")
@@ -330,7 +330,7 @@ def as_csv(entries: Sequence[Entry]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     rows = [entry.as_json() for entry in entries]
     writer.writerow(list(rows[0]) if rows else [])
-    writer.writerows([safe(value) for value in row.values()] for row in rows)
+    writer.writerows([for_spreadsheet(value) for value in row.values()] for row in rows)
     return out.getvalue()
 
 

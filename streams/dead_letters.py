@@ -99,7 +99,7 @@ class DeadLetters:
             codec=self._codec,
             log=self._log,
             partition=parked.partition,
-            thorough=True,
+            refuses_numbers=True,
         )
         await self._log.append([record])
 

@@ -67,7 +67,13 @@ class Desk:
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
         record = Outbound.of(
-            word, topic=inbox, source=_SOURCE, at=instant_of(word), codec=self._codec, log=self._log, thorough=True
+            word,
+            topic=inbox,
+            source=_SOURCE,
+            at=instant_of(word),
+            codec=self._codec,
+            log=self._log,
+            refuses_numbers=True,
         )
         partition = record.partition
         _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)

@@ -12,8 +12,12 @@ from typing import Any
 
 import structlog
 
+from schemas.sensitive import mask_sensitive
+
 # Libraries print a float to its last digit, and a fraction of fifteen digits looks like a card number now and then.
 _LONG_FRACTION = re.compile(r"(?<![\d.])(\d+\.\d{3})\d{4,}(?![\d.])", re.ASCII)
+
+_LEAST_CARD_NUMBER = 10**11
 
 
 def shorten_fractions(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -31,11 +35,36 @@ def _shortened(value: Any) -> Any:
             return value
 
 
+def mask_line(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """What a line quotes may be anybody's text: it holds no card or bank number, whoever wrote the line."""
+    return {name: _masked(value) for name, value in line.items()}
+
+
+def _masked(value: Any) -> Any:
+    match value:
+        case str():
+            return mask_sensitive(value)
+        case bytes() | bytearray():
+            return mask_sensitive(bytes(value).decode("utf-8", "replace"))
+        case bool() | None | float():
+            return value
+        case int() if abs(value) < _LEAST_CARD_NUMBER:
+            return value
+        case dict():
+            return {_masked(name): _masked(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_masked(item) for item in value]
+    text = str(value)
+    kept = mask_sensitive(text)
+    return value if kept == text else kept
+
+
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.format_exc_info,
     shorten_fractions,
+    mask_line,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 # Their chatter says nothing that our own lines do not.

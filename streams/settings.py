@@ -153,6 +153,17 @@ class ReportingSettings(BaseModel):
     http_port: int = Field(default=0, ge=0, le=65535)
 
 
+class GuardSettings(BaseModel):
+    """What gives masked card and bank numbers their identity.
+
+    key   a secret of 16 characters or more, the same for every process; empty makes one in the embedded data directory
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: SecretStr = SecretStr("")
+
+
 class Settings(BaseSettings):
     """All settings of one Saldo installation."""
 
@@ -163,6 +174,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".saldo")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     schema_registry_url: str | None = None
+    guard: GuardSettings = GuardSettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: KeySettings = KeySettings()
     worker: WorkerSettings = WorkerSettings()

@@ -32,6 +32,7 @@ from streams.embedded.credentials import ADMIN, ROLES, credentials_file
 from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
+from streams.guard_key import guard_key_of
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
 from streams.keys import key_store
 from streams.setting_names import secret_variables, without_secrets
@@ -44,11 +45,11 @@ PORTS = ("paytrace", "abas", "ingress")
 SANDBOX_USER = "demo123"
 # Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
 SECRETS_OF: Mapping[str, frozenset[str]] = {
-    "projector": frozenset({"kafka", "reporting"}),
-    "source-paytrace": frozenset({"kafka", "paytrace"}),
-    "source-abas": frozenset({"kafka", "abas"}),
-    "ingress": frozenset({"kafka", "paytrace", "ingress"}),
-    "worker": frozenset({"kafka", "paytrace", "abas"}),
+    "projector": frozenset({"guard", "kafka", "reporting"}),
+    "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
+    "source-abas": frozenset({"guard", "kafka", "abas"}),
+    "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas"}),
 }
 ALL_SECRETS = frozenset(secret_variables(Settings))
 SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
@@ -213,6 +214,7 @@ class Stack:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
         self._make_keys()
+        guard_key_of(self.settings)  # made here where it may be made, so that no process comes before it
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 

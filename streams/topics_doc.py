@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.catalog import MAX_MESSAGE_BYTES, TopicSpec, latest
+from schemas.catalog import MAX_MESSAGE_BYTES, FieldClass, TopicSpec, field_classes, latest
 
 _HEAD = """# Topics
 
@@ -17,6 +17,9 @@ Values are Avro, framed as `schemas/codec.py` says; the meaning of each field st
 (bytes on dead-letter topics). A producer chooses the partition by `crc32(key) % partitions`, which librdkafka calls
 `consistent`. A record with something below "given by" is a command and needs a signature ([security.md](security.md)).
 A consumer drops repeats as `docs/examples/foreign_consumer.py` shows.
+
+Each field has a class (`saldo_class` in the `.avsc`), by which the guard masks it ([security.md](security.md)). Below,
+each record lists its fields that are free text, personal, about a card, or references; all others are public.
 """
 _ROLES = {
     "inbox": "inbox: what one agent decides",
@@ -59,7 +62,23 @@ def _section(spec: TopicSpec) -> str:
         key = f"`{record.key_field}`" if record.key_field else "none; stays in its partition"
         givers = (", ".join(spec.commands.get(record.name, ())),) if spec.commands else ()
         lines.append(f"| {' | '.join((record.name, f'v{version.version}', key, *givers, version.schema['doc']))} |")
+    lines += ["", "Classes of fields:", ""]
+    lines += [f"- {record.name}: {_classes(record.name)}" for record in spec.records]
     return "\n".join([*lines, ""])
+
+
+_LISTED = (FieldClass.CARD, FieldClass.PERSONAL, FieldClass.FREE_TEXT, FieldClass.REFERENCE)
+
+
+def _classes(name: str) -> str:
+    """The fields of a record by class, those that are public left out."""
+    found = field_classes(name)
+    listed = [
+        f"{of_class} {', '.join(f'`{field}`' for field, given in found.items() if given is of_class)}"
+        for of_class in _LISTED
+        if of_class in found.values()
+    ]
+    return "; ".join(listed) or "all public"
 
 
 def _kept(spec: TopicSpec) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 
 from streams.bootstrap import worker_app
+from streams.guard_key import use_guard_key
 from streams.settings import load_settings
 
 # State and tables of the worker are for nobody else; the commands of `saldo` do the same.
 os.umask(0o077)
-app = worker_app(load_settings())
+_settings = load_settings()
+use_guard_key(_settings)
+app = worker_app(_settings)

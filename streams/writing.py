@@ -18,8 +18,9 @@ from schemas import catalog
 from schemas.business_day import PAYTRACE_ZONE, with_days
 from schemas.codec import Codec, from_json, to_json
 from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.guard import masked_key
 from schemas.records.payments import TransactionObserved
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_sensitive
 from streams.log.guard import HoldsSensitive
 from streams.log.kafka import opened
 from streams.log.outbound import Destination, Outbound
@@ -91,7 +92,7 @@ def prepare(
         try:
             good.append(Line(number, _outbound(spec, text, codec, log, zone)))
         except Unreadable as error:
-            bad.append(BadLine(number, mask_card_numbers(str(error))))
+            bad.append(BadLine(number, mask_sensitive(str(error))))
     return good, bad
 
 
@@ -152,13 +153,13 @@ def _outbound(spec: catalog.TopicSpec, text: str, codec: Codec, log: Destination
         if isinstance(record, TransactionObserved):
             record = with_days(record, zone)
         built = Outbound.of(
-            record, topic=spec.name, source=SOURCE, at=instant_of(record), codec=codec, log=log, thorough=True
+            record, topic=spec.name, source=SOURCE, at=instant_of(record), codec=codec, log=log, refuses_numbers=True
         )
     except (HoldsSensitive, RecordTooLarge):
         raise
     except Unreadable as error:
         raise Unreadable(f"{error}{like}") from error
-    if "key" in data and str(data["key"]).encode() != built.key:
+    if "key" in data and masked_key(str(data["key"]).encode()) != built.key:
         own = built.key.decode(errors="replace")
         raise Unreadable(f"key must be the record's own, {own!r}; correct it or leave it out")
     return built

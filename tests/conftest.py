@@ -2,10 +2,14 @@
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.guard_key import use_guard_key_of_the_tests
+
 # A run must not depend on luck or on a quiet machine: the same examples each time, and no limit of time for one.
 # `pytest --hypothesis-profile search` looks for new ones.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+use_guard_key_of_the_tests()
 
 pytest_plugins = ["tests.support.kafka", "tests.support.registry"]

@@ -28,7 +28,7 @@ from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 from schemas.references import invoice_token, order_token, vault_token
-from schemas.sensitive import find_sensitive, mask_card_numbers
+from schemas.sensitive import find_sensitive, mask_sensitive
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
 _DOUBLE_DIGITS = 15  # what abas' DOUBLE carries exactly; a longer number may be the noise of its arithmetic
@@ -376,7 +376,7 @@ def _safe_text(item: ErpObject, name: str | None) -> str:
 
 
 def _safe(name: str, text: str) -> str:
-    masked = mask_card_numbers(text)
+    masked = mask_sensitive(text)
     found = find_sensitive(name, masked)
     return masked if found is None else f"[withheld: {found.kind}]"
 

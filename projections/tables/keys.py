@@ -1,10 +1,10 @@
-"""A Kafka key as a table shows it: foreign producers choose theirs, so a card number in one is masked."""
+"""A Kafka key as a table shows it: foreign producers choose theirs, so it is masked as a record's own field is."""
 
 from __future__ import annotations
 
-from schemas.sensitive import mask_card_numbers
+from schemas.guard import masked_key
 
 
 def shown_key(key: bytes | None) -> str:
-    """Text of a key; what is no UTF-8 is replaced, what looks like a card number keeps its last four."""
-    return mask_card_numbers((key or b"").decode("utf-8", "replace"))
+    """Text of a key; what is no UTF-8 is replaced, a card or bank number is masked and keeps its identity."""
+    return (masked_key(key) or b"").decode("utf-8", "replace")

@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas import catalog
 from schemas.lint.binding import binding_rules, record_modules
+from schemas.lint.classes import class_rules
 from schemas.lint.examples import example_rules
 from schemas.lint.files import Problem, load
 from schemas.lint.history import history_rules
@@ -32,6 +33,7 @@ def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = N
     """
     contract, problems = load(root)
     problems += shape_rules(contract)
+    problems += class_rules(contract)
     problems += history_rules(contract)
     problems += published_rules(contract, root)
     problems += example_rules(contract)

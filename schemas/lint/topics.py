@@ -134,6 +134,8 @@ def _key(file: str, name: str, key_field: Any, schema: SchemaFile) -> Iterator[P
     if field is None:
         yield Problem(file, f"{name} has no field {key_field!r} to be its key", f"choose one of {schema.file}")
         return
+    if field.get("saldo_class", "reference") not in ("reference", "public"):
+        yield Problem(file, f"key {name}.{key_field} is {field['saldo_class']}", "a key is a reference or public")
     kind = core(field["type"])
     if kind["type"] == "array":
         kind = core(kind["items"])

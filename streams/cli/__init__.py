@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.sensitive import install_guard_key_source
 from streams.terminal import say
 
 # In the order in which `saldo --help` shows them.
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None and words[:1] == ["sql"]:
         _leave_secrets_behind()
     try:
+        install_guard_key_source(_guard_key)
         build()(args=[word for word in words if word != _DEBUG], prog_name="saldo")
     except Exception as error:
         if debug:
@@ -89,6 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         first, *more = line.splitlines() or [""]
         say(f"saldo: {first}", *(f"       {text}" for text in more), err=True)
         sys.exit(exit_code)
+
+
+def _guard_key() -> bytes:
+    """The key of this installation, looked for when a command first masks a number; most never do."""
+    from streams.guard_key import guard_key_of
+    from streams.settings import load_settings
+
+    return guard_key_of(load_settings())
 
 
 def _leave_secrets_behind() -> None:

@@ -63,9 +63,12 @@ def match(
     """
     # The engine needs the `match` extra; other commands must start without it.
     from streams.domain.matching.rules import RulesInvalid
+    from streams.guard_key import use_guard_key_or_random
     from streams.matchfiles.errors import MatchFileError
     from streams.matchfiles.run import run
+    from streams.settings import load_settings
 
+    use_guard_key_or_random(load_settings())
     errors = Console(stderr=True)
     try:
         with Progress(

@@ -86,11 +86,13 @@ def projector() -> None:
 
 def _settings(role: str) -> Settings:
     """Settings of a process of this role: it knows one log-in and one key."""
+    from streams.guard_key import use_guard_key
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
     settings = load_settings().as_role(role)
     configure_logs(settings.log_level)
+    use_guard_key(settings)
     return settings
 
 

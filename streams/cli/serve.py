@@ -35,6 +35,7 @@ def serve(
     """
     assert door is Door.INGRESS
     from streams.bootstrap import run_ingress, wait_for_topics
+    from streams.guard_key import use_guard_key
     from streams.logs import configure_logs
     from streams.settings import load_settings
 
@@ -42,6 +43,7 @@ def serve(
     if port is not None:
         settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
     configure_logs(settings.log_level)
+    use_guard_key(settings)
     if settings.kafka.bootstrap_servers is None:
         # The embedded broker tells its address once it runs; one that is named may come later than we do.
         wait_for_topics(settings)

@@ -10,9 +10,10 @@ from typing import Any
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
 from schemas.foreign_text import for_json
+from schemas.guard import masked_key
 from schemas.money import Money, is_currency
 from schemas.plausibility import findings_of
-from schemas.sensitive import mask_card_numbers
+from schemas.sensitive import mask_sensitive
 from streams.reading import ReadRecord
 
 
@@ -36,7 +37,7 @@ def as_json_line(read: ReadRecord) -> list[str]:
         if findings:
             line["not_plausible"] = [str(finding) for finding in findings]
     else:
-        line["unreadable"] = mask_card_numbers(read.reason)
+        line["unreadable"] = mask_sensitive(read.reason)
     return [for_json(line)]
 
 
@@ -50,7 +51,7 @@ def as_paragraph(read: ReadRecord) -> list[str]:
         f"    event {found.event_id}   source {read.position or '-'}",
     ]
     if read.reason is not None:
-        lines.append(f"    UNREADABLE   {mask_card_numbers(read.reason)}")
+        lines.append(f"    UNREADABLE   {mask_sensitive(read.reason)}")
     else:
         lines += (f"    NOT PLAUSIBLE   {finding}" for finding in findings_of(read.record))
         lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
@@ -58,8 +59,8 @@ def as_paragraph(read: ReadRecord) -> list[str]:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """A key as text: UTF-8 where it is, else base64, card numbers masked (a foreign producer may key by anything)."""
-    return None if key is None else bytes_text(key)
+    """A key as text: UTF-8 where it is, else base64, masked as keys of ours are; others key by anything."""
+    return None if key is None else bytes_text(masked_key(key) or b"")
 
 
 def bytes_text(value: bytes) -> str:
@@ -69,7 +70,7 @@ def bytes_text(value: bytes) -> str:
     except UnicodeDecodeError:
         text = ""
     if all(letter.isprintable() or letter in "\n\t" for letter in text) and bool(text) == bool(value):
-        return mask_card_numbers(text)
+        return mask_sensitive(text)
     return f"base64:{base64.b64encode(value).decode()}"
 
 
@@ -92,7 +93,7 @@ def type_of(read: ReadRecord) -> str:
     """The record's type; of one that can't be decoded, what its header claims."""
     if read.reason is None:
         return type(read.record).__name__
-    return header_text(read.found.headers, "ce_type") or "?"
+    return mask_sensitive(header_text(read.found.headers, "ce_type") or "?")
 
 
 def _fields(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

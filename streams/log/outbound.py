@@ -24,6 +24,7 @@ from schemas.envelope import (
     header_map,
     root_traceparent,
 )
+from schemas.guard import masked_header
 from streams.log.guard import refuse_sensitive
 from streams.log.records import LONGEST_ID, Inbound, partition_for, refuse_too_large
 from streams.log.signing import SIGNATURE_HEADER, SIGNATURE_HEADERS
@@ -96,20 +97,20 @@ class Outbound:
         event_id: str | None = None,
         partition: int | None = None,
         as_told: bool = False,
-        thorough: bool = False,
+        refuses_numbers: bool = False,
     ) -> Outbound:
         """A record that no inbox record led to, ready to append; the arguments are those of `Checked`.
 
         Ensures: the same arguments give the same bytes.
         Raises:  Unreadable, as Checked.of.
         """
-        checked = Checked.of(record, topic=topic, codec=codec, as_told=as_told, thorough=thorough)
+        checked = Checked.of(record, topic=topic, codec=codec, as_told=as_told, refuses_numbers=refuses_numbers)
         return checked.sealed(source=source, at=at, log=log, event_id=event_id, partition=partition)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A record that its topic takes: encoded, small enough, and without anything sensitive in it."""
+    """A record that its topic takes: encoded, small enough, and without a card or bank number."""
 
     record: Any
     topic: str
@@ -125,33 +126,37 @@ class Checked:
         codec: Codec,
         key: bytes | None = None,
         as_told: bool = False,
-        thorough: bool = False,
-        is_masked: bool = False,
+        refuses_numbers: bool = False,
     ) -> Checked:
-        """Check a record for a topic.
+        """Check a record for a topic; card and bank numbers in it are masked (schemas/guard.py).
 
-        key        None takes the one that the catalogue names; a journal has the key of its inbox
-        as_told    a fact that another system states: written as stated even where it can't be true
-        thorough   from a person or a script: what hides between the fields is refused as well (schemas.sensitive)
-        is_masked  nothing sensitive is looked for: the texts are masked and the rest can't be left out
+        key              None takes the one that the catalogue names; a journal has the key of its inbox
+        as_told          a fact that another system states: written as stated even where it can't be true
+        refuses_numbers  from a person or a script: a text with a card or bank number is refused and not masked
 
         Raises: Unreadable naming field and remedy when the topic does not carry the type, a field does not fit, or a
-                text holds a card or bank number (HoldsSensitive); RecordTooLarge, which is one as well.
+                text is refused (HoldsSensitive); RecordTooLarge, which is one as well.
         """
+        if refuses_numbers:
+            refuse_sensitive(record)
+        record = codec.guarded(record)
         if key is None:
             key = catalog.topic(topic).key_of(record)
         value = codec.encode_as_told(record) if as_told else codec.encode(record)
-        return cls._proved(record, topic, key, value, 0, thorough=thorough, is_masked=is_masked)
+        return cls._proved(record, topic, key, value)
 
     @classmethod
-    def again(cls, found: Inbound, record: Any, *, key: bytes) -> Checked:
-        """A record to be written once more to its own topic, byte for byte; `record` is what it says.
+    def again(cls, found: Inbound, record: Any, *, key: bytes, codec: Codec) -> Checked:
+        """A record to be written once more to its own topic, byte for byte unless a number in it had to be masked.
+
+        `record` is what it says. What is signed holds no number: it was masked before.
 
         Raises: Unreadable, as Checked.of.
         """
         beside = sum(len(name) + len(text) for name, text in identity_of(found).items())
         what = f"{type(record).__name__} lies beside the partition of its key, and moved there it"
-        return cls._proved(record, found.topic, key, found.value or b"", beside, what=what)
+        value = codec.guarded_value(found.value or b"")
+        return cls._proved(record, found.topic, key, value, beside, what=what)
 
     @classmethod
     def _proved(
@@ -160,14 +165,10 @@ class Checked:
         topic: str,
         key: bytes,
         value: bytes,
-        beside: int,
+        beside: int = 0,
         *,
         what: str | None = None,
-        thorough: bool = False,
-        is_masked: bool = False,
     ) -> Checked:
-        if not is_masked:
-            refuse_sensitive(record, thorough=thorough)
         refuse_too_large(topic, len(key) + len(value) + beside, what=what or type(record).__name__)
         return cls(record, topic, key, value)
 
@@ -242,7 +243,7 @@ def identity_of(found: Inbound) -> dict[str, bytes]:
 
 def _short_id(header: bytes | None) -> str | None:
     given = _text(header)
-    return given if given and len(given) <= LONGEST_ID else None
+    return masked_header(given) if given and len(given) <= LONGEST_ID else None
 
 
 def _text(header: bytes | None) -> str | None:

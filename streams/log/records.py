@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from schemas import catalog
 from schemas.envelope import KafkaHeaders, header_text
 from schemas.failures import Unreadable
+from schemas.guard import masked_header
 from schemas.plausibility import UNKNOWN_INSTANT
 
 # An id that is longer is a stranger's text; it goes into the headers of all that follows, so it is not taken over.
@@ -48,7 +49,7 @@ class Inbound:
         """The event id that it carries, or one derived from its coordinates when a foreign producer gave none."""
         given = header_text(self.headers, "ce_id")
         if given and len(given) <= LONGEST_ID:
-            return given
+            return masked_header(given)
         return hashlib.sha256(f"{self.topic}/{self.partition}/{self.offset}".encode()).hexdigest()[:32]
 
     @property

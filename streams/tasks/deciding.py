@@ -23,6 +23,7 @@ from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
 from schemas.envelope import KafkaHeaders, SourcePosition, header_map, source_position
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
+from schemas.guard import masked_key
 from schemas.highwater import HighWater
 from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
@@ -36,7 +37,6 @@ from schemas.records.tasks import (
 )
 from schemas.sensitive import find_sensitive, mask_sensitive
 from streams.log.chain import Link, is_operator_command
-from streams.log.guard import HoldsSensitive
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
@@ -49,7 +49,6 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
 TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
-SENSITIVE_TO_SHOW = "the record holds a card or bank number and is not copied; it lies in the inbox"
 # A key stands twice in a parked record's journal entry. Ours have some ten bytes.
 LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
@@ -163,18 +162,19 @@ class _Step:
 
 
 def _read(around: Surroundings[S], record: Inbound) -> _Step:
-    """Decode a record and hold its key against its content."""
+    """Decode a record and hold its key against its content; both are masked from here on."""
     given = f"{record.topic}/{record.partition}/{record.offset}".encode()
-    if record.key and len(record.key) <= LONGEST_KEY:
-        given = record.key
+    key_given = masked_key(record.key)
+    if key_given and len(key_given) <= LONGEST_KEY:
+        given = key_given
     position = None
     try:
         position = source_position(record.headers)
         value = around.codec.decode(record.value)
         key = catalog.topic(around.processor.inbox).key_of(value)
-        if record.key is not None and record.key != key:
+        if key_given is not None and key_given != key:
             raise Unreadable(
-                f"the Kafka key is {_shown(record.key)} and the record says {_shown(key)}; "
+                f"the Kafka key is {_shown(key_given)} and the record says {_shown(key)}; "
                 f"write {type(value).__name__} with the key that schemas/topics/{around.processor.inbox}.yaml names"
             )
         if len(key) > LONGEST_KEY:
@@ -184,7 +184,7 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
         # task that parked the record, wherever that one lies.
         is_request = isinstance(value, ParkedReplayRequested | ParkedDiscardRequested)
         if not is_request and _partition_of(around, key) != around.partition:
-            moved = Checked.again(record, value, key=key)
+            moved = Checked.again(record, value, key=key, codec=around.codec)
         unproved = None
         try:
             prove(around.ring, record, type=type(value).__name__, key=key)
@@ -246,17 +246,13 @@ class _Consequence:
     kept: Mapping[str, bytes] | None = None
 
 
-def _event(
-    around: Surroundings[S], step: _Step, origin: Inbound, record: Any, *, is_masked: bool = False
-) -> _Consequence:
+def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Any) -> _Consequence:
     journal, key = around.processor.journal, step.key
-    return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key, is_masked=is_masked))
+    return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key))
 
 
-def _output(
-    around: Surroundings[S], topic: str, origin: Inbound, record: Any, *, is_masked: bool = False
-) -> _Consequence:
-    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec, is_masked=is_masked))
+def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Consequence:
+    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec))
 
 
 def _sealed(
@@ -368,7 +364,7 @@ async def _apply(
     processor = around.processor
     try:
         events = await _events(around, step, state, checked)
-        for event in events:
+        for event in map(around.codec.guarded, events):  # a state holds what its journal holds, and no more
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step, step.record, event))
             outcome.outputs += [
@@ -425,9 +421,9 @@ async def _replay(
         elif step.key != request.record_key or step.moved is not None:
             try:
                 # Whoever gave it gave it for this topic, so it goes there byte for byte.
-                copied = Checked.again(step.record, step.value, key=step.key)
+                copied = Checked.again(step.record, step.value, key=step.key, codec=around.codec)
                 outcome.outputs.append(_Consequence(step.record, copied, identity_of(step.record)))
-            except (RecordTooLarge, HoldsSensitive) as unfit:
+            except RecordTooLarge as unfit:
                 failed = unfit
                 continue
         else:
@@ -461,7 +457,7 @@ async def _replay(
     if kept is not None:
         queue.is_held = kept.is_held
         origin = await around.reread(kept.offset)
-        outcome.events.append(_event(around, asked, origin, kept, is_masked=True))
+        outcome.events.append(_event(around, asked, origin, kept))
     outcome.accepted.append(asked)
     return outcome
 
@@ -527,14 +523,13 @@ def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: 
     dlq = catalog.topic(around.processor.inbox).dlq
     assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
     outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
-    outcome.events.append(_event(around, step, record, event, is_masked=True))
+    outcome.events.append(_event(around, step, record, event))
     try:
         outcome.outputs.append(_output(around, dlq, record, letter))
-    except (RecordTooLarge, HoldsSensitive) as error:
-        # Too large only where the inbox takes more than schemas/topics says. The record itself stays in the inbox.
-        why = SENSITIVE_TO_SHOW if isinstance(error, HoldsSensitive) else TOO_LARGE_TO_SHOW
-        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({why})")
-        outcome.outputs.append(_output(around, dlq, record, bare, is_masked=True))
+    except RecordTooLarge:
+        # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
+        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})")
+        outcome.outputs.append(_output(around, dlq, record, bare))
 
 
 # -- assembling ----------------------------------------------------------------------------------------------------
@@ -636,4 +631,4 @@ def _stack_digest(error: Exception) -> str:
 
 
 def _shown(key: bytes) -> str:
-    return repr(mask_sensitive(key[:60].decode("utf-8", "replace")))
+    return repr(key[:60].decode("utf-8", "replace"))

@@ -15,6 +15,7 @@ from pathlib import Path
 from schemas.codec import to_json
 from tests.replay.line import Line, run
 from tests.replay.scenarios import SCENARIOS, Told
+from tests.support.guard_key import use_guard_key_of_the_tests
 
 ROOT = Path(__file__).parent
 
@@ -37,6 +38,7 @@ def told(records: Iterable[Told]) -> list[Line]:
 
 def main() -> None:
     """Write every scenario."""
+    use_guard_key_of_the_tests()
     for scenario in SCENARIOS:
         lines = told(scenario())
         found = asyncio.run(run(lines, restarts=False))

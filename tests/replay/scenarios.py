@@ -74,6 +74,16 @@ def sale_posted() -> Sequence[Told]:
     ]
 
 
+def invoices_that_look_like_card_numbers() -> Sequence[Told]:
+    """Masked on both sides and matched all the same; one payer put spaces where abas has none."""
+    return [
+        *invoiced("i1", 100_00, "4539578763621486"),
+        *invoiced("i2", 50_00, "6011000990139424"),
+        seen(Status.PENDING_SETTLEMENT, invoice="4539578763621486", payment="1", minute=2),
+        seen(Status.PENDING_SETTLEMENT, 50_00, invoice="6011 0009 9013 9424", payment="2", minute=3),
+    ]
+
+
 def void_after_posting() -> Sequence[Told]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -403,6 +413,7 @@ def chargeback_that_flips() -> Sequence[Told]:
 
 SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     sale_posted,
+    invoices_that_look_like_card_numbers,
     void_after_posting,
     partial_refund_after_settlement,
     repeated_refunds,

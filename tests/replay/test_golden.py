@@ -27,6 +27,7 @@ DOCUMENTS = {
         "PT79388123V-2",
         "PT79388123V-3",
     ],
+    "invoices_that_look_like_card_numbers": ["PT1", "PT2"],
     "duplicated_and_reordered": ["PT79388123", "PT9001"],
     "paid_in_another_currency": [],
     "one_payment_of_two_invoices_then_refunded": ["PT2S1", "PT2S2", "PT9001S1", "PT9001S2"],

@@ -177,7 +177,7 @@ def _core(written: str) -> str:
     joined = with_years_joined(written)
     if JOINT in joined:
         return next(f"{one[:4]}/{one[5:].lstrip('0')}" for one in re.findall(rf"\d{{4}}{JOINT}\d+", joined))
-    runs = re.findall(r"\d+", written)
+    runs = re.findall(r"\d+", joined)
     return max(runs, key=len).lstrip("0") if runs else ""
 
 

@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 from sys import intern
 
+from schemas.sensitive import MASK, same_length_number
 from streams.domain.matching.lines import Line
 
 
@@ -93,9 +94,17 @@ _UMLAUTS = str.maketrans(
 )
 
 
+def with_numbers(text: str) -> str:
+    """A text with a long number in place of each mask: two masks of one number are one number here as well.
+
+    A mask would fall into its last four and its digest, and the last four alone are another document's number.
+    """
+    return MASK.sub(same_length_number, text) if "*" in text else text
+
+
 def plain(text: str) -> str:
-    """Lower case without accents; umlauts as the two letters that banks write for them."""
-    lowered = text.casefold().translate(_UMLAUTS)
+    """Lower case without accents; umlauts as the two letters that banks write for them; masks as numbers."""
+    lowered = with_numbers(text).casefold().translate(_UMLAUTS)
     if lowered.isascii():
         return lowered
     decomposed = unicodedata.normalize("NFKD", lowered)
@@ -153,7 +162,8 @@ def _year_joined(found: re.Match[str]) -> str:
 
 
 def with_years_joined(text: str) -> str:
-    """A text in which the year and the number of a document are one word, with JOINT between them."""
+    """A text in which the year and the number of a document are one word, with JOINT between them; no masks."""
+    text = with_numbers(text)
     return _OF_A_YEAR.sub(lambda found: f"{found[1]}{JOINT}{found[2] or found[3]}", text) if "20" in text else text
 
 

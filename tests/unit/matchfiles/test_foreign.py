@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
+from schemas.sensitive.identity import mask_of
 from streams.domain.matching.lines import Side
 from streams.matchfiles.errors import FileUnreadable, ProfileInvalid
 from streams.matchfiles.profile import SideProfile, load_profile
@@ -88,7 +89,7 @@ def test_an_advice_that_names_a_payment_by_a_card_number_still_finds_it(tmp_path
         f"payment_id,date,payer,amount\n{CARD},2026-11-05,ANN LEE,50.00\n",
         f"payment_id,invoice,amount\n{CARD},RE 1001,50.00\n",
     )
-    assert found == {"RE-1001": ("************1111", "confirmed")}
+    assert found == {"RE-1001": (mask_of("4111111111111111"), "confirmed")}
 
 
 # -- remittance -----------------------------------------------------------------------------------------------------

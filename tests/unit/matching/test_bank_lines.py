@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from schemas.records.settlement import BankDirection
+from schemas.sensitive import guard_key
+from schemas.sensitive.identity import mask_of
 from streams.matchfiles.bank_lines import BankFile, Selection, batch_number_in, masked, read_bank_lines
 
 SEEN = datetime(2026, 11, 26, 7, tzinfo=UTC)
@@ -112,13 +114,13 @@ def test_a_batch_number_is_read_only_where_it_is_named(words: str, number: int |
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("TRACE 091000012345678", "TRACE ..5678"),
-        ("CARD 4012000098765439", "CARD ************5439"),
+        ("TRACE 091000012345678", f"TRACE {mask_of('091000012345678')}"),
+        ("CARD 4012000098765439", f"CARD {mask_of('4012000098765439')}"),
         ("BATCH 571 20261124", "BATCH 571 20261124"),
-        ("transfer acct 12345678", "[withheld: BANK_NUMBER]"),
+        ("transfer acct 12345678", f"transfer acct {mask_of('12345678')}"),
     ],
 )
-def test_long_numbers_are_cut_to_their_end(text: str, shown: str) -> None:
+def test_long_numbers_are_masked_with_their_identity(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
@@ -132,3 +134,19 @@ def test_lines_that_name_their_batch_come_first_so_the_others_find_what_is_left(
     )
     found = read_bank_lines(file, Selection("main", "main", "USD"), datetime(2026, 11, 22, tzinfo=UTC))
     assert [line.batch_number for line in found.lines] == [17, None, None, None, None]
+
+
+def test_a_long_reference_is_masked_and_stays_itself(tmp_path: Path) -> None:
+    rows = ["2026-11-24,PAYTRACE DEP TRACE 123456789012,987654321,146.10", "2026-11-25,RETURN 123456789012,,-3.00"]
+    first, second = read(tmp_path, rows).lines
+    assert first.text == f"PAYTRACE DEP TRACE {mask_of('123456789012')}"
+    assert second.text == f"RETURN {mask_of('123456789012')}"
+    assert first.bank_reference == mask_of("987654321")
+    assert "123456789012" not in repr((first, second))
+
+
+def test_the_name_of_a_line_does_not_depend_on_the_guard_key(tmp_path: Path) -> None:
+    rows = ["2026-11-24,REFUND 4111 1111 1111 1111,,-3.00"]
+    names = ids(read(tmp_path, rows))
+    with guard_key(b"another key of the installation"):
+        assert ids(read(tmp_path, rows)) == names

@@ -81,6 +81,10 @@ def drop(name: str) -> Callable[[Any], None]:
     return lambda schema: schema["fields"].remove(field(schema, name))
 
 
+def drop_class(name: str) -> Callable[[Any], None]:
+    return lambda schema: field(schema, name).pop("saldo_class") and None
+
+
 def test_the_contract_as_it_stands_has_no_finding() -> None:
     assert [str(problem) for problem in check()] == []
 
@@ -157,6 +161,33 @@ SCHEMA_RULES = [
     Broken("raw is kept", SEEN, drop("raw"), "has no field raw"),
     Broken("raw twin of a status", SEEN, drop("raw_status"), "status has no raw twin"),
     Broken("raw twin of a kind", SEEN, drop("raw_kind"), "kind has no raw twin"),
+    Broken("class of a field", PAID, drop_class("currency"), "field currency has no saldo_class"),
+    Broken("known class", PAID, change_field("currency", saldo_class="secret"), "field currency has saldo_class 'sec"),
+    Broken(
+        "one class for one name",
+        PAID,
+        change_field("invoice_number", saldo_class="free_text"),
+        "invoice_number is free_text and reference elsewhere",
+    ),
+    Broken(
+        "nested fields too",
+        PAID,
+        add_field(
+            name="lines",
+            doc="Lines.",
+            saldo_class="free_text",
+            type={
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "NoteLine",
+                    "doc": "A line.",
+                    "fields": [{"name": "words", "type": "string", "doc": "Words."}],
+                },
+            },
+        ),
+        "has no saldo_class",
+    ),
     Broken("name as in file", PAID, lambda s: s.update(name="PostReceipt"), "record is named 'PostReceipt'"),
     Broken(
         "namespace as folder", PAID, lambda s: s.update(namespace="saldo.payments"), "namespace is 'saldo.payments'"
@@ -164,7 +195,7 @@ SCHEMA_RULES = [
     Broken("parses", PAID, change_field("currency", type="strng"), "no Avro schema"),
     Broken("is a record", PAID, lambda s: field(SEEN_SCHEMA, "kind")["type"], "is not a record"),
 ]
-SEEN_SCHEMA = json.loads((catalog.ROOT / SEEN).read_text())
+SEEN_SCHEMA: Any = json.loads((catalog.ROOT / SEEN).read_text())
 
 
 @pytest.mark.parametrize("broken", SCHEMA_RULES, ids=lambda broken: broken.rule)
@@ -263,10 +294,16 @@ def versions_only(problems: tuple[Problem, ...]) -> list[Problem]:
     return [problem for problem in problems if not problem.file.startswith("records/")]
 
 
+def test_a_field_may_differ_in_class_where_it_says_why(contract: Copy) -> None:
+    why = "Of this record alone it is what a person wrote."
+    contract.json(PAID, change_field("invoice_number", saldo_class="free_text", saldo_class_because=why))
+    assert contract.check() == ()
+
+
 def test_an_optional_field_may_be_added(contract: Copy) -> None:
     new_version(
         contract,
-        add_field(name="note", type=["null", "string"], default=None, doc="Note."),
+        add_field(name="note", type=["null", "string"], saldo_class="free_text", default=None, doc="Note."),
         example={"note": "x"},
     )
     lock(contract.root)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.paytrace.errors import UnreadableAnswer
 from connectors.paytrace.silent_post import SilentPostHint, parse_silent_post
+from schemas.sensitive.identity import mask_of
 
 DOCUMENTED = (
     "ORDERID~123456|TRANSACTIONID~62279788|APPCODE~TAS456|APPMSG~  NO  MATCH      - Approved and completed|"
@@ -50,7 +51,7 @@ def test_the_first_of_two_equal_names_counts() -> None:
 
 def test_a_card_number_as_order_id_is_masked() -> None:
     hint = parse_silent_post(body("TRANSACTIONID~5|ORDERID~4012000098765439|"))
-    assert hint.order_id == "************5439"
+    assert hint.order_id == mask_of("4012000098765439")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,15 @@
+"""The guard key of tests and golden scenarios: masks of numbers are the same in each run."""
+
+from __future__ import annotations
+
+import os
+
+from schemas.sensitive import install_guard_key
+
+GUARD_KEY = "the guard key of the tests, and of nothing else"
+
+
+def use_guard_key_of_the_tests() -> None:
+    """For this process, and for the processes that it starts."""
+    os.environ["SALDO_GUARD_KEY"] = GUARD_KEY
+    install_guard_key(GUARD_KEY.encode())
