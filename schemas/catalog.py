@@ -30,6 +30,7 @@ CONTEXTS = (
     "subscriptions",
     "gateway",
     "erp",
+    "approvals",
     "tasks",
     "sources",
 )

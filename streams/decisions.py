@@ -19,7 +19,7 @@ from schemas.envelope import Envelope, content_event_id, header_text, root_trace
 from schemas.failures import Unreadable
 from schemas.records.tasks import RecordParked
 from schemas.sensitive import find_sensitive
-from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
+from streams.domain.output import APPROVALS_INBOX, IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.tasks.journal import EVENTS_HEADER
 from streams.tasks.kafka import KafkaLog
 from streams.tasks.ports import Log
@@ -30,6 +30,7 @@ JOURNALS = {
     IDENTIFICATION_INBOX: "identification.events.v1",
     RECEIVABLES_INBOX: "receivables.events.v1",
     SETTLEMENT_INBOX: "settlement.events.v1",
+    APPROVALS_INBOX: "approvals.events.v1",
 }
 _SOURCE = "saldo/operators"
 _LOOK_EVERY_S = 0.2

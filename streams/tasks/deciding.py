@@ -387,6 +387,8 @@ async def _replay(
             offset=parked.pop(0),
             record_key=request.record_key,
             requested_by=request.requested_by,
+            authenticated_by=request.authenticated_by,
+            approved_by=request.approved_by,
         )
         outcome.events.append(_event(around, step.record, released))
     kept = None
@@ -418,6 +420,8 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
             offset=request.offset,
             record_key=request.record_key,
             requested_by=request.requested_by,
+            authenticated_by=request.authenticated_by,
+            approved_by=request.approved_by,
             reason=request.reason,
         )
         outcome.events.append(_event(around, step.record, event))
