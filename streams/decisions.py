@@ -92,6 +92,32 @@ class Desk:
         (offset,) = await self._log.append([record])
         return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 
+    async def journal_end(self, inbox: str, command: Any) -> int:
+        """Where the journal of an inbox ends now, on the partition that will answer this command."""
+        _, end = await self._log.watermarks(JOURNALS[inbox], self._partition_of(inbox, command))
+        return end
+
+    async def outcome_of(self, inbox: str, command: Any, *, start: int, wait_s: float) -> Any:
+        """What was decided since `start` about a command that an agent writes there; None if nothing in time.
+
+        It is known by its command_id; a context that answers without one is not waited for.
+        """
+        wanted = getattr(command, "command_id", None)
+        partition, deadline = self._partition_of(inbox, command), time.monotonic() + wait_s
+        while wanted is not None and time.monotonic() < deadline:
+            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
+            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+                for record in batch:
+                    event = self._codec.decode_as_told(record.value)
+                    if getattr(event, "command_id", None) == wanted:
+                        return event
+            start = end
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return None
+
+    def _partition_of(self, inbox: str, command: Any) -> int:
+        return partition_for(catalog.topic(inbox).key_of(command), self._log.partition_count(inbox))
+
     async def _answer(self, inbox: str, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
         """All events that the journal holds of an inbox record, once they are complete."""
         found: dict[int, Any] = {}

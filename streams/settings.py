@@ -22,6 +22,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
+from streams.access.settings import AccessSettings
 from streams.ingress.settings import IngressSettings
 from streams.setting_names import file_problems, variable_problems
 
@@ -139,6 +140,7 @@ class Settings(BaseSettings):
     paytrace: PayTraceSettings = PayTraceSettings()
     abas: AbasSettings = AbasSettings()
     ingress: IngressSettings = IngressSettings()
+    access: AccessSettings = AccessSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -171,6 +173,8 @@ class Settings(BaseSettings):
     @property
     def projection(self) -> ProjectionSettings:
         """What the read side needs of all this; reading reports needs no broker, so none may be there."""
+        from streams.access.access import Access
+
         dsn = self.reporting.clickhouse_dsn
         options = {name: str(value) for name, value in self.kafka.options("").items() if name != "bootstrap.servers"}
         return ProjectionSettings(
@@ -178,6 +182,7 @@ class Settings(BaseSettings):
             bootstrap_servers=self._brokers() or "",
             data_dir=self.data_dir.absolute(),
             day_zone=self.paytrace.time_zone,
+            access_notice=Access(self.access, self.data_dir.absolute()).notice,
             kafka_options=options,
             batch_rows=self.reporting.batch_rows,
             linger_s=self.reporting.linger_s,

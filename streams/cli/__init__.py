@@ -36,8 +36,10 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "approvals",
     "dlq",
     "report",
+    "users",
 )
 _DEBUG = "--debug"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.identity import needs
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(app_of_systems, name="backfill")
 
 
+@needs("backfill")
 def paytrace(
     since: Annotated[
         datetime, typer.Option("--from", formats=_DAY, metavar="DATE", help="First day, in the merchant's zone.")

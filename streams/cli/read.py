@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 
 _BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
 
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command()(read)
 
 
+@needs("read")
 def read(
     topic: Annotated[str, typer.Argument(help="Topic name, as docs/topics.md lists them.")],
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli import identity
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -82,6 +84,7 @@ def sql(
     from projections.reader import open_reader
     from streams.settings import load_settings
 
+    identity.permit("read")
     text = sys.stdin.read() if statement == "-" else statement
     reader = open_reader(load_settings().projection)
     try:

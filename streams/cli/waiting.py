@@ -43,6 +43,7 @@ def waiting(
         case Format.TABLE:
             show(found.records)
             _show_contested(answer("contested_payers").records)
+            _show_proposals(answer("proposals").records)
 
 
 def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
@@ -54,6 +55,15 @@ def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
             f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)"
         )
         typer.echo(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
+
+
+def _show_proposals(rows: tuple[dict[str, Any], ...]) -> None:
+    """Commands that wait for a second person."""
+    for row in rows:
+        if row["standing"] == "open":
+            typer.echo(f"\n{row['proposal_id']}  {row['summary']}, proposed by {row['proposed_by']}: {row['reason']}")
+            typer.echo(f"    saldo approvals approve {row['proposal_id']} --why ...   (another person)")
+            typer.echo(f"    saldo approvals reject {row['proposal_id']} --why ...   (another person)")
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:

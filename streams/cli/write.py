@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 
 if TYPE_CHECKING:
     from streams.writing import Written
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(write)
 
 
+@needs("write")
 def write(
     topic: Annotated[str, typer.Argument(help="An inbox, as docs/topics.md lists them.")],
     source: Annotated[
