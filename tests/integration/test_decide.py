@@ -5,7 +5,9 @@ A worker, a projector and the abas sandbox run in processes of their own; the co
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -298,3 +300,61 @@ def test_a_payer_is_named_remembered_and_corrected_after_posting(office: Office)
     assert (again.exit_code, "is with customer 70072 already" in again.err) == (2, True)
     assert "vault:acme" in done(saldo("report", "remembered_payers"))
     done(saldo("decide", "forget-customer", "vault:acme", *WHY))
+
+
+@pytest.mark.timeout(400)
+def test_a_write_off_above_the_amount_of_four_eyes_is_proposed_by_one_and_approved_by_another(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeded(office, "70009", RE9="106.00")
+    office.paid("509", 100_00, "RE9", "70009")
+    office.wait_for_waiting("70009", ("PT509", 1))
+    done(saldo("decide", "confirm", "PT509", office.code("70009", "RE9"), *WHY))
+    office.wait_for_posted("PT509")
+    office.show_items()
+    # Users of this test alone: the others of this module are in one-user mode.
+    monkeypatch.setenv("SALDO_ACCESS_USERS_PATH", str(tmp_path / "users.json"))
+    monkeypatch.setenv("SALDO_ACCESS_SESSION_PATH", str(tmp_path / "session"))
+    said_in("user", "add", "boss", "--role", "admin")
+    denied = saldo("decide", "write-off", "RE9", "--amount", "6.00", *WHY)
+    assert (denied.exit_code, denied.out, "log in with `saldo login USER`" in denied.err) == (2, "", True)
+    said_in("login", "boss")
+    for user, *roles in (("jo", "accountant", "approver"), ("dkim", "approver"), ("vera", "viewer")):
+        said_in("user", "add", user, *(word for role in roles for word in ("--role", role)))
+
+    said_in("login", "vera")
+    denied = saldo("decide", "write-off", "RE9", "--amount", "6.00", *WHY)
+    assert (denied.exit_code, denied.out) == (2, "")
+    assert (
+        "vera (viewer) may not write off the rest of an invoice; that is for accountant, approver: jo, dkim"
+        in denied.err
+    )
+
+    said_in("login", "jo")
+    proposed = done(saldo("decide", "write-off", "RE9", "--amount", "6.00", *WHY))
+    match = re.fullmatch(r"proposed as (P[0-9A-F]{10}); another approver decides, until .* UTC: (.*)\n.*\n", proposed)
+    assert match is not None, proposed
+    proposal, summary = match.groups()
+    assert summary.startswith("write off the rest of an invoice: 6.00 USD")
+    assert f"{proposal}  {summary}" in done(saldo("approvals", "list"))
+    assert office.documents("70009") == {"PT509": ("receipt", 100_00)}, "nothing happens before it is approved"
+    wait_until(lambda: proposal in saldo("waiting").out, "the proposal is named where money waits")
+    own = saldo("approvals", "approve", proposal, "--why", "looked it up")
+    assert (own.exit_code, own.out) == (1, "refused: jo proposed it; another approver decides\n")
+
+    said_in("login", "dkim")
+    approved = done(saldo("approvals", "approve", proposal.lower(), "--why", "looked it up"))
+    assert "done, by jo, approved by dkim: customer called" in approved
+    office.wait_for_documents("70009", PT509=("receipt", 100_00), PT509W1=("write_off", 6_00))
+    again = saldo("approvals", "approve", proposal, "--why", "looked it up")
+    assert (again.exit_code, "dkim approved it at" in again.out) == (1, True)
+    assert done(saldo("approvals", "list")) == "nothing waits for approval\n"
+    assert office.documents("70009") == {"PT509": ("receipt", 100_00), "PT509W1": ("write_off", 6_00)}
+    wait_until(lambda: "jo, approved by dkim, decided write off" in saldo("explain", "RE9").out, "both are named")
+
+
+def said_in(*words: str) -> str:
+    """A command that reads a password."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
+        return done(saldo(*words, "--password-stdin"))
