@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,13 @@ def endpoint_file(data_dir: Path) -> Path:
 
 
 def endpoint_app(
-    reader: SqlReader, status: ProjectorStatus, token: str, console_token: str, *, day_zone: str
+    reader: SqlReader,
+    status: ProjectorStatus,
+    token: str,
+    console_token: str,
+    *,
+    day_zone: str,
+    access_notice: Callable[[], str] = str,
 ) -> Starlette:
     """The projector's HTTP interface.
 
@@ -84,7 +90,7 @@ def endpoint_app(
             Route("/health", health),
             Route("/lag", lag),
             Route("/metrics", metrics),
-            Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone)),
+            Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone, access_notice=access_notice)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
     )
@@ -100,7 +106,14 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
     listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
     server = uvicorn.Server(
         uvicorn.Config(
-            endpoint_app(reader, status, token, console_token, day_zone=settings.day_zone),
+            endpoint_app(
+                reader,
+                status,
+                token,
+                console_token,
+                day_zone=settings.day_zone,
+                access_notice=settings.access_notice,
+            ),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.business_day import PAYTRACE_ZONE
+
+
+def _nothing_to_say() -> str:
+    return ""
 
 
 class ProjectionSettings(BaseModel):
@@ -31,6 +36,8 @@ class ProjectionSettings(BaseModel):
     linger_s: float = Field(default=0.5, gt=0)
     # A topic that `saldo topics apply` has not made yet is looked for this often.
     topic_wait_s: float = Field(default=0.5, gt=0)
+    # What every page says of how people are known here, asked anew for each page; empty where they log in.
+    access_notice: Callable[[], str] = _nothing_to_say
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
 

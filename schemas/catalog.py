@@ -32,6 +32,7 @@ CONTEXTS = (
     "subscriptions",
     "gateway",
     "erp",
+    "approvals",
     "tasks",
     "sources",
 )

@@ -50,6 +50,7 @@ from schemas.records.gateway import (
 from streams.agents import (
     decide_wishes,
     fold_payments,
+    hold_approvals,
     identify_payers,
     match_open_items,
     post_to_abas,
@@ -91,6 +92,7 @@ DECIDERS: tuple[Processor[Any], ...] = (
     match_open_items.MATCH_OPEN_ITEMS,
     decide_wishes.DECIDE_WISHES,
     reconcile_deposits.RECONCILE_DEPOSITS,
+    hold_approvals.HOLD_APPROVALS,
 )
 
 
@@ -238,6 +240,7 @@ def worker_app(settings: Settings) -> faust.App:
     decide_wishes.register(app, crew, flow)
     send_to_paytrace.register(app, crew, flow, calls)
     reconcile_deposits.register(app, crew, flow)
+    hold_approvals.register(app, crew, flow)
     post_to_abas.register(app, crew, flow, sink)
     _attend(app, crew, settings.worker.tend_every_s)
     _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)

@@ -13,13 +13,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_text, source_position
 from schemas.records.tasks import RecordParked
-from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
+from streams.domain.output import APPROVALS_INBOX, IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.log import kafka
 from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
+from streams.log.records import partition_for
 from streams.tasks.journal import EVENTS_HEADER
 from streams.writing import instant_of
 
@@ -27,6 +29,7 @@ JOURNALS = {
     IDENTIFICATION_INBOX: "identification.events.v1",
     RECEIVABLES_INBOX: "receivables.events.v1",
     SETTLEMENT_INBOX: "settlement.events.v1",
+    APPROVALS_INBOX: "approvals.events.v1",
 }
 _SOURCE = "saldo/operators"
 _LOOK_EVERY_S = 0.2
@@ -79,6 +82,32 @@ class Desk:
         _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
         (offset,) = await self._log.append([record])
         return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
+
+    async def journal_end(self, inbox: str, command: Any) -> int:
+        """Where the journal of an inbox ends now, on the partition that will answer this command."""
+        _, end = await self._log.watermarks(JOURNALS[inbox], self._partition_of(inbox, command))
+        return end
+
+    async def outcome_of(self, inbox: str, command: Any, *, start: int, wait_s: float) -> Any:
+        """What was decided since `start` about a command that an agent writes there; None if nothing in time.
+
+        It is known by its command_id; a context that answers without one is not waited for.
+        """
+        wanted = getattr(command, "command_id", None)
+        partition, deadline = self._partition_of(inbox, command), time.monotonic() + wait_s
+        while wanted is not None and time.monotonic() < deadline:
+            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
+            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+                for record in batch:
+                    event = self._codec.decode_as_told(record.value)
+                    if getattr(event, "command_id", None) == wanted:
+                        return event
+            start = end
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return None
+
+    def _partition_of(self, inbox: str, command: Any) -> int:
+        return partition_for(catalog.topic(inbox).key_of(command), self._log.partition_count(inbox))
 
     async def _answer(self, inbox: str, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
         """All events that the journal holds of an inbox record, once they are complete."""

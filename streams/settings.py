@@ -22,6 +22,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
+from streams.access.settings import AccessSettings
 from streams.embedded.credentials import OPERATORS, Credentials, credentials_file, read_credentials
 from streams.ingress.settings import IngressSettings
 from streams.setting_names import file_problems, variable_problems
@@ -183,6 +184,7 @@ class Settings(BaseSettings):
     paytrace: PayTraceSettings = PayTraceSettings()
     abas: AbasSettings = AbasSettings()
     ingress: IngressSettings = IngressSettings()
+    access: AccessSettings = AccessSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -256,6 +258,8 @@ class Settings(BaseSettings):
     @property
     def projection(self) -> ProjectionSettings:
         """What the read side needs of all this; reading reports needs no broker, so none may be there."""
+        from streams.access.access import Access
+
         dsn = self.reporting.clickhouse_dsn
         options = self.kafka_log_in().options("")
         return ProjectionSettings(
@@ -264,6 +268,7 @@ class Settings(BaseSettings):
             data_dir=self.data_dir.absolute(),
             day_zone=self.paytrace.time_zone,
             kafka_options={name: str(value) for name, value in options.items() if name != "bootstrap.servers"},
+            access_notice=Access(self.access, self.data_dir.absolute()).notice,
             batch_rows=self.reporting.batch_rows,
             linger_s=self.reporting.linger_s,
             http_port=self.reporting.http_port,

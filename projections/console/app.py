@@ -48,8 +48,9 @@ Page = Callable[[Request], Awaitable[Response]]
 class Console:
     """Asks the reports that a page needs and lays them out."""
 
-    def __init__(self, reader: SqlReader, *, day_zone: str) -> None:
+    def __init__(self, reader: SqlReader, *, day_zone: str, access_notice: Callable[[], str]) -> None:
         self._reader = reader
+        self._access_notice = access_notice
         self._day_zone = day_zone
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -97,13 +98,18 @@ class Console:
         return reports.ask(self._reader, report, values)
 
     def _page(self, template: str, *, status: int = 200, **content: Any) -> Response:
-        page = self._templates.get_template(template).render(base=MOUNTED_AT, **content)
+        page = self._templates.get_template(template).render(
+            base=MOUNTED_AT, access_notice=self._access_notice(), **content
+        )
         return HTMLResponse(page, status)
 
 
-def console_app(reader: SqlReader, token: str, *, day_zone: str) -> Starlette:
-    """The console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once."""
-    console = Console(reader, day_zone=day_zone)
+def console_app(reader: SqlReader, token: str, *, day_zone: str, access_notice: Callable[[], str] = str) -> Starlette:
+    """The console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once.
+
+    access_notice is what every page says of how people are known here, asked anew for each; empty says nothing.
+    """
+    console = Console(reader, day_zone=day_zone, access_notice=access_notice)
     return Starlette(
         routes=[
             Route("/", _in_thread(console.overview)),

@@ -67,7 +67,8 @@ steps AS
     SELECT
         occurred_at, if(outcome = 'TAKEN', 'DecisionTaken', 'DecisionRefused'), posting_reference, 0, '',
         arrayStringConcat(abas_open_item_ids, ', '), toString(decision), 0, emptyArrayString(), emptyArrayString(), '', 0,
-        toString(decided_by), refused_because, reason, NULL, source_partition, source_offset
+        if(approved_by = '', toString(decided_by), concat(decided_by, ', approved by ', approved_by, ',')),
+        refused_because, reason, NULL, source_partition, source_offset
     FROM fct_decisions FINAL
     UNION ALL
     SELECT

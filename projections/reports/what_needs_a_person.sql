@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that
--- nothing explains, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -62,6 +62,16 @@ FROM
     GROUP BY currency
     UNION ALL
     SELECT
+        'proposals open',
+        currency,
+        count(),
+        sum(toInt128(amount_minor)),
+        toDateTime64(min(proposed_at), 3, 'UTC')
+    FROM rpt_proposals_now
+    WHERE standing = 'open'
+    GROUP BY currency
+    UNION ALL
+    SELECT
         'records parked',
         toString(currency),
         count(),
@@ -78,4 +88,4 @@ FROM
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'chargebacks to book',
-    'bank lines unexplained', 'deposits overdue'], kind), currency
+    'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency

@@ -17,6 +17,7 @@ from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
 from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
+from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_settlement_days.row import TABLE as FCT_SETTLEMENT_DAYS
@@ -51,6 +52,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_SUGGESTIONS,
     FCT_DECISIONS,
     FCT_WRITE_OFFS,
+    FCT_PROPOSALS,
 )
 POSITIONS = "saldo_positions"
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
@@ -69,6 +71,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_money",
     "rpt_bank_lines_now",
     "rpt_deposit_bridge",
+    "rpt_proposals_now",
 )
 
 

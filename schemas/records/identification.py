@@ -178,6 +178,8 @@ class AssignCustomer:
     paytrace_transaction_id: str
     abas_customer_id: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -190,6 +192,8 @@ class RememberReference:
     token: str
     abas_customer_id: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -201,6 +205,8 @@ class ForgetReference:
     command_id: str
     token: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 

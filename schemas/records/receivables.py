@@ -377,6 +377,8 @@ class ConfirmMatch:
     currency: str | None = None
     suggestion_code: str = ""
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -391,6 +393,8 @@ class RejectMatch:
     abas_open_item_ids: tuple[str, ...]
     suggestion_code: str = ""
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -406,6 +410,8 @@ class SplitEntry:
     part_amounts: tuple[int, ...]
     currency: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -420,6 +426,8 @@ class WriteOffRest:
     amount_minor: int | None = None
     currency: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     decided_on: date | None = None
     occurred_at: datetime
@@ -435,6 +443,8 @@ class PutOnAccount:
     amount_minor: int | None = None
     currency: str | None = None
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -447,6 +457,8 @@ class UnmatchEntry:
     abas_customer_id: str
     posting_reference: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -461,6 +473,8 @@ class PostAgain:
     amount_minor: int | None = None
     currency: str | None = None
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -473,6 +487,8 @@ class UndoWriteOff:
     abas_customer_id: str
     posting_reference: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     decided_on: date | None = None
     occurred_at: datetime
@@ -488,6 +504,8 @@ class DecisionTaken:
     posting_reference: str
     abas_open_item_ids: tuple[str, ...]
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -502,6 +520,8 @@ class DecisionRefused:
     posting_reference: str
     abas_open_item_ids: tuple[str, ...]
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     refused_because: str
     occurred_at: datetime
@@ -516,6 +536,8 @@ class ReassignPayment:
     paytrace_transaction_id: str
     to_customer_id: str
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -563,7 +585,11 @@ class MatchRefund:
     abas_customer_id: str
     posting_reference: str
     payment_id: str
+    amount_minor: int | None = None
+    currency: str | None = None
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -575,7 +601,11 @@ class PutRefundOnAccount:
     command_id: str
     abas_customer_id: str
     posting_reference: str
+    amount_minor: int | None = None
+    currency: str | None = None
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -587,7 +617,11 @@ class HandToFinance:
     command_id: str
     abas_customer_id: str
     posting_reference: str
+    amount_minor: int | None = None
+    currency: str | None = None
     decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 

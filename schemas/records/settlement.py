@@ -213,6 +213,8 @@ class ConfirmDepositMatch:
     line_ids: tuple[str, ...]
     suggestion_code: str = ""
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -226,6 +228,8 @@ class RejectDepositMatch:
     line_ids: tuple[str, ...] = ()
     suggestion_code: str = ""
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -237,6 +241,8 @@ class UnmatchDeposit:
     settlement_account: str
     bank_line_id: str
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -248,6 +254,8 @@ class DismissBankLine:
     settlement_account: str
     bank_line_id: str
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -259,6 +267,8 @@ class AcceptFeeSchedule:
     settlement_account: str
     version: int
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -360,6 +370,8 @@ class DepositMatched:
     rule_version: int
     evidence: tuple[str, ...]
     matched_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     book_on: date
     occurred_at: datetime
@@ -438,6 +450,8 @@ class DepositMatchRejected:
     bank_line_id: str
     line_ids: tuple[str, ...]
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     book_on: date
     occurred_at: datetime
@@ -453,6 +467,8 @@ class DepositUnmatched:
     fee_minor: int
     currency: str
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     book_on: date
     occurred_at: datetime
@@ -467,6 +483,8 @@ class BankLineDismissed:
     deposit_minor: int
     currency: str
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     book_on: date
     occurred_at: datetime
@@ -481,6 +499,8 @@ class SettlementRequestRefused:
     subject: str
     refusal: str
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 
@@ -519,6 +539,8 @@ class FeeScheduleAccepted:
     explained_count: int
     worst_difference_minor: int
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     occurred_at: datetime
 

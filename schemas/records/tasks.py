@@ -39,6 +39,8 @@ class ParkedReplayRequested:
 
     record_key: bytes
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
     retry: int = 0
@@ -51,6 +53,8 @@ class ParkedDiscardRequested:
     record_key: bytes
     offset: int
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
     requested_at: datetime
 
@@ -64,6 +68,8 @@ class ParkedRecordReleased:
     offset: int
     record_key: bytes
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ class ParkedRecordDiscarded:
     offset: int
     record_key: bytes
     requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
     reason: str
 
 

@@ -39,10 +39,12 @@ COMMANDS = (
     "waiting",
     "explain",
     "decide",
+    "approvals",
     "dlq",
     "keys",
     "audit",
     "report",
+    "users",
 )
 _DEBUG = "--debug"
 # Commands whose files are for the user and follow his umask; whatever the others write is for Saldo alone.

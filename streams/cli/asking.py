@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from streams.cli import identity
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
 def reader_of(settings: Settings) -> Iterator[SqlReader]:
     """A reader of the projection, closed at the end.
 
-    Raises: CannotRun when nothing is projected yet.
+    Raises: CannotRun when nothing is projected yet; LoginNeeded; AccessDenied.
     """
     from projections.errors import QueryRefused
     from projections.reader import open_reader
     from streams.cli.errors import CannotRun
 
+    identity.permit("read")
     reader = open_reader(settings.projection)
     try:
         yield reader

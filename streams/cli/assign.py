@@ -11,7 +11,8 @@ import typer
 
 from streams.cli import operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
-from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
+from streams.cli.identity import needs
+from streams.cli.operators import WAIT_S, WaitOption, WhyOption
 
 IDENTIFICATION, RECEIVABLES = "identification.inbox.v1", "receivables.inbox.v1"
 # An undone match leaves the posted receipt and its reversal, which cancel out.
@@ -24,6 +25,7 @@ UnknownOption = Annotated[
 ]
 
 
+@needs("AssignCustomer", "ReassignPayment")
 def assign_customer(
     payment: PaymentArgument,
     customer: Annotated[str, typer.Argument(help="Customer number in abas.")],
@@ -32,7 +34,6 @@ def assign_customer(
         bool, typer.Option("--remember", help="So it is for the next payment of the same payer, too.")
     ] = False,
     unknown_customer: UnknownOption = False,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -51,7 +52,7 @@ def assign_customer(
     _must_be_known(customer, unknown_customer)
     transaction, movements, holders = _found(payment)
     token = _payer_token(payment, movements) if remember else None
-    told = operators.attributed(by, why)
+    told = operators.attributed("AssignCustomer", why)
     others = [holder for holder in holders if holder != customer]
     if others:
         for holder in others:
@@ -73,15 +74,15 @@ def assign_customer(
         )
         _ask(IDENTIFICATION, command, wait_s, bootstrap_servers, schema_registry_url)
     if token is not None:
-        _remember(token, customer, by, why, wait_s, bootstrap_servers, schema_registry_url)
+        _remember(token, customer, why, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("RememberReference")
 def remember_customer(
     reference: Annotated[str, typer.Argument(help="vault:ID, invoice:NUMBER or order:NUMBER.")],
     customer: Annotated[str, typer.Argument(help="Customer number in abas.")],
     why: WhyOption,
     unknown_customer: UnknownOption = False,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -92,13 +93,13 @@ def remember_customer(
     customer at once; those that have a customer keep it.
     """
     _must_be_known(customer, unknown_customer)
-    _remember(_reference(reference), customer, by, why, wait_s, bootstrap_servers, schema_registry_url)
+    _remember(_reference(reference), customer, why, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("ForgetReference")
 def forget_customer(
     reference: Annotated[str, typer.Argument(help="As `saldo report remembered_payers` shows it, e.g. vault:7001.")],
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -109,15 +110,15 @@ def forget_customer(
     """
     from schemas.records.identification import ForgetReference
 
-    command = ForgetReference(**operators.attributed(by, why), token=_reference(reference))
+    command = ForgetReference(**operators.attributed("ForgetReference", why), token=_reference(reference))
     _ask(IDENTIFICATION, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("MatchRefund")
 def match_refund(
     refund: RefundArgument,
     payment: Annotated[str, typer.Argument(help="The payment: PayTrace id or posting reference.")],
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -130,18 +131,20 @@ def match_refund(
 
     row = _reversal(refund)
     command = MatchRefund(
-        **operators.attributed(by, why),
+        **operators.attributed("MatchRefund", why),
         abas_customer_id=row["abas_customer_id"],
         posting_reference=row["posting_reference"],
+        amount_minor=abs(int(row["signed_minor"])),
+        currency=row["currency"],
         payment_id=payment,
     )
     _ask(RECEIVABLES, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("PutRefundOnAccount")
 def refund_on_account(
     refund: RefundArgument,
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -151,17 +154,19 @@ def refund_on_account(
 
     row = _reversal(refund)
     command = PutRefundOnAccount(
-        **operators.attributed(by, why),
+        **operators.attributed("PutRefundOnAccount", why),
         abas_customer_id=row["abas_customer_id"],
         posting_reference=row["posting_reference"],
+        amount_minor=abs(int(row["signed_minor"])),
+        currency=row["currency"],
     )
     _ask(RECEIVABLES, command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("HandToFinance")
 def hand_to_finance(
     reversal: RefundArgument,
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -175,9 +180,11 @@ def hand_to_finance(
 
     row = _reversal(reversal)
     command = HandToFinance(
-        **operators.attributed(by, why),
+        **operators.attributed("HandToFinance", why),
         abas_customer_id=row["abas_customer_id"],
         posting_reference=row["posting_reference"],
+        amount_minor=abs(int(row["signed_minor"])),
+        currency=row["currency"],
     )
     _ask(RECEIVABLES, command, wait_s, bootstrap_servers, schema_registry_url)
 
@@ -272,7 +279,6 @@ def _reference(text: str) -> str:
 def _remember(
     token: str,
     customer: str,
-    by: str | None,
     why: str,
     wait_s: float,
     bootstrap_servers: str | None,
@@ -280,7 +286,9 @@ def _remember(
 ) -> None:
     from schemas.records.identification import RememberReference
 
-    command = RememberReference(**operators.attributed(by, why), token=token, abas_customer_id=customer)
+    command = RememberReference(
+        **operators.attributed("RememberReference", why), token=token, abas_customer_id=customer
+    )
     _ask(IDENTIFICATION, command, wait_s, bootstrap_servers, schema_registry_url)
 
 

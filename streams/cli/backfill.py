@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.identity import needs
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(app_of_systems, name="backfill")
 
 
+@needs("backfill")
 def paytrace(
     since: Annotated[
         datetime, typer.Option("--from", formats=_DAY, metavar="DATE", help="First day, in the merchant's zone.")

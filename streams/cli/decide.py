@@ -10,7 +10,8 @@ import typer
 
 from streams.cli import assign, operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
-from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
+from streams.cli.identity import needs
+from streams.cli.operators import WAIT_S, WaitOption, WhyOption
 from streams.cli.waiting import parts_of
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ def register(app: typer.Typer) -> None:
     )
 
 
+@needs("ConfirmMatch")
 def confirm(
     reference: ReferenceArgument,
     why: WhyOption,
     code: CodeArgument = None,
     invoice: InvoiceOption = None,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -63,7 +64,7 @@ def confirm(
 
     meant = _meant(reference, code, invoice or ())
     command = ConfirmMatch(
-        **_told(by, why, meant["abas_customer_id"]),
+        **_told(ConfirmMatch, why, meant["abas_customer_id"]),
         posting_reference=meant["posting_reference"],
         abas_open_item_ids=tuple(meant["abas_open_item_ids"]),
         part_amounts=tuple(int(minor) for minor in meant["part_amounts"]),
@@ -73,13 +74,13 @@ def confirm(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("RejectMatch")
 def reject(
     reference: ReferenceArgument,
     why: WhyOption,
     code: CodeArgument = None,
     invoice: InvoiceOption = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that is suggested for it.")] = False,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -99,7 +100,7 @@ def reject(
         raise CannotRun(f"nothing is suggested for {reference}")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
     command = RejectMatch(
-        **_told(by, why, rows[0]["abas_customer_id"]),
+        **_told(RejectMatch, why, rows[0]["abas_customer_id"]),
         posting_reference=rows[0]["posting_reference"],
         abas_open_item_ids=tuple(items),
         suggestion_code="" if every else rows[0]["suggestion_code"],
@@ -107,11 +108,11 @@ def reject(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("SplitEntry")
 def split(
     reference: ReferenceArgument,
     parts: Annotated[list[str], typer.Argument(help="INVOICE=AMOUNT for each part, on-account=AMOUNT for none.")],
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -125,7 +126,7 @@ def split(
     entry = _entry(reference)
     items, amounts = _parts(parts, entry["abas_customer_id"], entry["currency"])
     command = SplitEntry(
-        **_told(by, why, entry["abas_customer_id"]),
+        **_told(SplitEntry, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         abas_open_item_ids=tuple(items),
         part_amounts=tuple(amounts),
@@ -134,12 +135,12 @@ def split(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("WriteOffRest")
 def write_off(
     invoice: Annotated[str, typer.Argument(help="Invoice number or open item id.")],
     why: WhyOption,
     amount: Annotated[str | None, typer.Option("--amount", help="Default is all that is left.")] = None,
     customer: Annotated[str, typer.Option("--customer", help="Whose, if several have this number.")] = "",
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -151,7 +152,7 @@ def write_off(
     from schemas.records.receivables import WriteOffRest
 
     item = _item(invoice, customer)
-    told = _told(by, why, item["abas_customer_id"])
+    told = _told(WriteOffRest, why, item["abas_customer_id"])
     command = WriteOffRest(
         **told,
         decided_on=_business_day(told["occurred_at"]),
@@ -159,13 +160,14 @@ def write_off(
         amount_minor=None if amount is None else _minor(amount, item["currency"]),
         currency=item["currency"],
     )
-    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+    before = _written_off_minor(item["abas_open_item_id"])
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url, besides_minor=before)
 
 
+@needs("PutOnAccount")
 def on_account(
     reference: ReferenceArgument,
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -175,7 +177,7 @@ def on_account(
 
     entry = _entry(reference)
     command = PutOnAccount(
-        **_told(by, why, entry["abas_customer_id"]),
+        **_told(PutOnAccount, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         amount_minor=abs(int(entry["signed_minor"])),
         currency=entry["currency"],
@@ -183,10 +185,10 @@ def on_account(
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("UnmatchEntry")
 def unmatch(
     reference: ReferenceArgument,
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -210,17 +212,17 @@ def unmatch(
         found = ", ".join(row["posting_reference"] for row in exact)
         raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference")
     command = UnmatchEntry(
-        **_told(by, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
+        **_told(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
     )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("UndoWriteOff")
 def undo_write_off(
     reference: Annotated[
         str, typer.Argument(help="The write-off's reference, e.g. PT77W1; `saldo report write_offs`.")
     ],
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -236,15 +238,15 @@ def undo_write_off(
     rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
     if not rows:
         raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
-    told = _told(by, why, rows[0]["abas_customer_id"])
+    told = _told(UndoWriteOff, why, rows[0]["abas_customer_id"])
     command = UndoWriteOff(**told, decided_on=_business_day(told["occurred_at"]), posting_reference=reference)
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
+@needs("PostAgain")
 def post_again(
     reference: ReferenceArgument,
     why: WhyOption,
-    by: ByOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
@@ -258,7 +260,7 @@ def post_again(
 
     entry = _entry(reference)
     command = PostAgain(
-        **_told(by, why, entry["abas_customer_id"]),
+        **_told(PostAgain, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         amount_minor=abs(int(entry["signed_minor"])),
         currency=entry["currency"],
@@ -369,6 +371,14 @@ def _item(number: str, customer: str) -> dict[str, Any]:
     return rows[0]
 
 
+def _written_off_minor(item_id: str) -> int:
+    """What is written off of an open item already; all write-offs of one invoice count together."""
+    from streams.cli.asking import answer
+
+    rows = [row for row in answer("write_offs").records if row["abas_open_item_id"] == item_id]
+    return sum(int(row["amount_minor"]) for row in rows if row["standing"] not in ("refused", "taken back"))
+
+
 def _parts(parts: Sequence[str], customer: str, currency: str) -> tuple[list[str], list[int]]:
     from streams.cli.errors import CannotRun
 
@@ -398,8 +408,8 @@ def _minor(amount: str, currency: str) -> int:
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
-def _told(by: str | None, why: str, customer: str) -> dict[str, Any]:
-    return {**operators.attributed(by, why), "abas_customer_id": customer}
+def _told(command: type[Command], why: str, customer: str) -> dict[str, Any]:
+    return {**operators.attributed(command.__name__, why), "abas_customer_id": customer}
 
 
 def _business_day(instant: datetime) -> date:
@@ -410,8 +420,15 @@ def _business_day(instant: datetime) -> date:
     return business_day(instant, load_settings().paytrace.zone)
 
 
-def _ask(command: Command, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
-    operators.decide(INBOX, command, _said, wait_s, bootstrap_servers, schema_registry_url)
+def _ask(
+    command: Command,
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
+    *,
+    besides_minor: int = 0,
+) -> None:
+    operators.decide(INBOX, command, _said, wait_s, bootstrap_servers, schema_registry_url, besides_minor=besides_minor)
 
 
 def _said(event: Any) -> str:

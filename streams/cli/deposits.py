@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import operators
+from streams.cli import identity, operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
-from streams.cli.operators import WAIT_S, ByOption, WaitOption, WhyOption
+from streams.cli.identity import needs
+from streams.cli.operators import WAIT_S, WaitOption, WhyOption
 from streams.terminal import say
 
 INBOX = "settlement.inbox.v1"
@@ -30,13 +31,13 @@ def register(app: typer.Typer) -> None:
     )
 
 
+@needs("ConfirmDepositMatch")
 def confirm(
     bank_line: BankLine,
     why: WhyOption,
     what: Annotated[
         list[str] | None, typer.Argument(help="Code of its suggestion, or the lines that it pays out.")
     ] = None,
-    by: ByOption = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
@@ -50,7 +51,7 @@ def confirm(
     from schemas.records.settlement import ConfirmDepositMatch
     from streams.cli.errors import CannotRun
 
-    told = _told(account, by, why)
+    told = _told(ConfirmDepositMatch, account, why)
     if not what:
         raise CannotRun(f"say what {bank_line} pays out: the code of its suggestion, or the lines; {_named(bank_line)}")
     lines, code = tuple(what), ""
@@ -64,11 +65,11 @@ def confirm(
     )
 
 
+@needs("RejectDepositMatch")
 def reject(
     bank_line: BankLine,
     code: Annotated[str, typer.Argument(help="Code of the suggestion, as `saldo report deposit_breaks` shows it.")],
     why: WhyOption,
-    by: ByOption = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
@@ -78,7 +79,7 @@ def reject(
     from schemas.records.settlement import RejectDepositMatch
     from streams.cli.errors import CannotRun
 
-    told = _told(account, by, why)
+    told = _told(RejectDepositMatch, account, why)
     meant = _meant(bank_line, code, told["settlement_account"])
     if meant is None:
         raise CannotRun(f"{code} is no suggestion for {bank_line}; {_named(bank_line)}")
@@ -91,10 +92,10 @@ def reject(
     )
 
 
+@needs("UnmatchDeposit")
 def unmatch(
     bank_line: BankLine,
     why: WhyOption,
-    by: ByOption = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
@@ -107,17 +108,17 @@ def unmatch(
     from schemas.records.settlement import UnmatchDeposit
 
     _ask(
-        UnmatchDeposit(bank_line_id=bank_line, **_told(account, by, why)),
+        UnmatchDeposit(bank_line_id=bank_line, **_told(UnmatchDeposit, account, why)),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
     )
 
 
+@needs("DismissBankLine")
 def dismiss(
     bank_line: BankLine,
     why: WhyOption,
-    by: ByOption = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
@@ -127,17 +128,17 @@ def dismiss(
     from schemas.records.settlement import DismissBankLine
 
     _ask(
-        DismissBankLine(bank_line_id=bank_line, **_told(account, by, why)),
+        DismissBankLine(bank_line_id=bank_line, **_told(DismissBankLine, account, why)),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
     )
 
 
+@needs("AcceptFeeSchedule")
 def accept_fees(
     version: Annotated[int, typer.Argument(help="Version, as `saldo report fee_schedules` shows it.")],
     why: WhyOption,
-    by: ByOption = None,
     account: AccountOption = None,
     wait_s: WaitOption = WAIT_S,
     bootstrap_servers: BootstrapServers = None,
@@ -149,7 +150,12 @@ def accept_fees(
     """
     from schemas.records.settlement import AcceptFeeSchedule
 
-    _ask(AcceptFeeSchedule(version=version, **_told(account, by, why)), wait_s, bootstrap_servers, schema_registry_url)
+    _ask(
+        AcceptFeeSchedule(version=version, **_told(AcceptFeeSchedule, account, why)),
+        wait_s,
+        bootstrap_servers,
+        schema_registry_url,
+    )
 
 
 def _meant(bank_line: str, code: str, account: str) -> dict[str, Any] | None:
@@ -175,13 +181,13 @@ def _named(bank_line: str) -> str:
     return f"suggested is {rows[0]['suggestion_code']}: {', '.join(rows[0]['suggested_ids'])}"
 
 
-def _told(account: str | None, by: str | None, why: str) -> dict[str, Any]:
+def _told(request: type[Any], account: str | None, why: str) -> dict[str, Any]:
     from streams.settings import load_settings
 
     paytrace = load_settings().paytrace
     return {
         "settlement_account": account or f"{paytrace.merchant}/{paytrace.currency}",
-        "requested_by": operators.person(by),
+        **identity.actor().fields_for(request.__name__),
         "reason": why,
         "requested_at": datetime.now(UTC),
     }
@@ -190,10 +196,13 @@ def _told(account: str | None, by: str | None, why: str) -> dict[str, Any]:
 def _ask(request: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> None:
     from schemas.records.settlement import SettlementRequestRefused
 
-    done, *events = operators.ask(INBOX, request, wait_s, bootstrap_servers, schema_registry_url).events
+    answer = operators.ask(INBOX, request, wait_s, bootstrap_servers, schema_registry_url)
+    if answer is None:
+        return
+    done, *events = answer.events
     if isinstance(done, SettlementRequestRefused):
         raise operators.refuse(done.refusal)
-    say(f"done, by {request.requested_by}: {request.reason}")
+    operators.say_done(request)
     for event in (done, *events):
         line = _said(event)
         if line:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli import operators
+from streams.cli import identity, operators
 from streams.cli.connection import BootstrapServers, connect
-from streams.cli.operators import ByOption, WhyOption
+from streams.cli.identity import needs
+from streams.cli.operators import WhyOption
 from streams.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
     operators.add_group(app, "dlq", "Records that could not be decided.", commands)
 
 
+@needs("read")
 def list_parked(
     inbox: Annotated[str | None, typer.Argument(help="Only this inbox.")] = None,
     bootstrap_servers: BootstrapServers = None,
@@ -55,6 +58,7 @@ def list_parked(
             say(f"    {parked.error_type}: {parked.message}{held}")
 
 
+@needs("read")
 def show(
     inbox: InboxArgument,
     partition: PartitionArgument,
@@ -75,12 +79,12 @@ def show(
     say_json(whole, indent=2)
 
 
+@needs("ParkedReplayRequested")
 def replay(
     inbox: InboxArgument,
     partition: PartitionArgument,
     offset: OffsetArgument,
     why: WhyOption,
-    by: ByOption = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
     """Decide a parked record again, and what waits behind it.
@@ -95,18 +99,18 @@ def replay(
         bootstrap_servers,
         parked,
         lambda now: ParkedReplayRequested(
-            record_key=parked.key, requested_by=operators.person(by), reason=why, requested_at=now
+            record_key=parked.key, **identity.actor().fields_for("ParkedReplayRequested"), reason=why, requested_at=now
         ),
     )
     say(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
 
 
+@needs("ParkedDiscardRequested")
 def discard(
     inbox: InboxArgument,
     partition: PartitionArgument,
     offset: OffsetArgument,
     why: WhyOption,
-    by: ByOption = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
     """Give up one parked record.
@@ -122,7 +126,7 @@ def discard(
         lambda now: ParkedDiscardRequested(
             record_key=parked.key,
             offset=parked.offset,
-            requested_by=operators.person(by),
+            **identity.actor().fields_for("ParkedDiscardRequested"),
             reason=why,
             requested_at=now,
         ),
@@ -154,10 +158,15 @@ def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int
 def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[[Any], Any]) -> None:
     from streams import dead_letters
 
+    def admitted(now: datetime) -> Any:
+        asked = request(now)
+        operators.admitted(parked.inbox, asked)  # such a request never waits for a second person (policy.py)
+        return asked
+
     async def work() -> None:
         connection = connect(bootstrap_servers)
         with connection.codec() as codec:
             async with dead_letters.opened(connection.kafka, codec, signer=connection.signer()) as letters:
-                await letters.ask(parked, request)
+                await letters.ask(parked, admitted)
 
     asyncio.run(work())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 from streams.embedded.credentials import IMPORT
 from streams.terminal import say
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(files, name="import")
 
 
+@needs("import-bank")
 def import_bank(
     file: Annotated[Path, typer.Argument(help="Bank statement: camt, MT940, BAI2, CSV, XLSX.", dir_okay=False)],
     only: Annotated[

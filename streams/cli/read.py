@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 from streams.embedded.credentials import VIEWER
 from streams.terminal import say
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(read)
 
 
+@needs("read")
 def read(
     topic: Annotated[str, typer.Argument(help="Topic name, as docs/topics.md lists them.")],
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli import identity
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def sql(
     from projections.reader import open_reader
     from streams.settings import load_settings
 
+    identity.permit("read")
     text = sys.stdin.read() if statement == "-" else statement
     reader = open_reader(load_settings().projection)
     try:

@@ -123,6 +123,7 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),
     "deposits overdue": ("deposit overdue|deposits overdue", "saldo report deposit_breaks"),
+    "proposals open": ("proposal needs a second person|proposals need a second person", "saldo approvals list"),
     "records parked": ("record parked|records parked", "saldo dlq list"),
     "records unreadable": (
         "record that no table shows|records that no table shows",
@@ -136,7 +137,7 @@ class Standing:
     """All of it at one moment.
 
     projector_behind is a record count, None when that can't be told; projector_error says why. people is None when the
-    tables can't be asked.
+    tables can't be asked. access is what is to be known of how people are known; empty where they log in.
     """
 
     processes: tuple[ProcessLine, ...]
@@ -145,6 +146,7 @@ class Standing:
     polls: tuple[PollLine, ...] = ()
     people: tuple[PersonLine, ...] | None = ()
     projector_error: str | None = None
+    access: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -193,6 +195,7 @@ class Standing:
             "ready": self.is_ready,
             "exit_code": self.exit_code,
             "summary": self.in_a_word,
+            "access": self.access,
             "not_ready_because": self._missing(),
             "processes": [asdict(line) for line in self.processes],
             "sources": [{"poll": poll.name, **asdict(poll.status)} for poll in self.polls],
@@ -249,6 +252,7 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     """
     from schemas import catalog
     from streams.bootstrap import every_processor
+    from streams.cli.identity import access
     from streams.source_status import PollStatus, read_sources
     from streams.standing import read_all
 
@@ -271,7 +275,8 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     silent = {line.name.removeprefix(_SOURCE) for line in processes if line.name.startswith(_SOURCE)}
     silent -= {source.source for source in sources}
     polls += [PollLine(name, PollStatus()) for name in sorted(silent)]
-    return Standing(processes, agents, behind, tuple(polls), _people(stack), error)
+    notice = access(stack.settings).notice()
+    return Standing(processes, agents, behind, tuple(polls), _people(stack), error, notice)
 
 
 def runs_alone(stack: Stack) -> bool:

@@ -89,6 +89,7 @@ def _say_ready(stack: Stack) -> None:
 def _paragraphs(stack: Stack, standing: Standing) -> list[str]:
     return [
         standing.in_a_word,
+        *([standing.access] if standing.access else []),
         "",
         *(f"{process.name:18} {process.in_words}" for process in standing.processes),
         "",

@@ -45,6 +45,7 @@ def waiting(
         case Format.TABLE:
             show(found.records)
             _show_contested(answer("contested_payers").records)
+            _show_proposals(answer("proposals").records)
 
 
 def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
@@ -54,6 +55,15 @@ def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
         say("", f"{payment}  its customer is contested: {row['detail']}")
         say(f"    saldo decide assign-customer {payment} {named or row['abas_customer_id']} --why ...   (moves it)")
         say(f"    saldo decide assign-customer {payment} {row['abas_customer_id']} --why ...   (keeps it)")
+
+
+def _show_proposals(rows: tuple[dict[str, Any], ...]) -> None:
+    """Commands that wait for a second person."""
+    for row in rows:
+        if row["standing"] == "open":
+            say(f"\n{row['proposal_id']}  {row['summary']}, proposed by {row['proposed_by']}: {row['reason']}")
+            say(f"    saldo approvals approve {row['proposal_id']} --why ...   (another person)")
+            say(f"    saldo approvals reject {row['proposal_id']} --why ...   (another person)")
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:

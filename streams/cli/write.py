@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command()(write)
 
 
+@needs("write")
 def write(
     topic: Annotated[str, typer.Argument(help="An inbox, as docs/topics.md lists them.")],
     source: Annotated[

@@ -16,6 +16,10 @@ class Attributed(Protocol):
     @property
     def decided_by(self) -> str: ...  # noqa: D102
     @property
+    def authenticated_by(self) -> str: ...  # noqa: D102
+    @property
+    def approved_by(self) -> str | None: ...  # noqa: D102
+    @property
     def reason(self) -> str: ...  # noqa: D102
     @property
     def occurred_at(self) -> datetime: ...  # noqa: D102
@@ -39,6 +43,8 @@ def decided(
         "posting_reference": reference,
         "abas_open_item_ids": items,
         "decided_by": command.decided_by,
+        "authenticated_by": command.authenticated_by,
+        "approved_by": command.approved_by,
         "reason": command.reason,
         "occurred_at": command.occurred_at,
     }

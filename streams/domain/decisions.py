@@ -136,7 +136,7 @@ def _answer(state: State, command: Command) -> Answer:
             return _split(state, receipt, command)
         case PutOnAccount():
             reference, at = receipt.posting_reference, command.occurred_at
-            changed = _amount_changed(receipt, command.amount_minor, command.currency)
+            changed = amount_changed(receipt, command.amount_minor, command.currency)
             if changed:
                 return Answer(reference, refused=changed)
             events = put_on_account(state, receipt, reference, receipt.amount_minor, at, command.decided_by)
@@ -169,7 +169,7 @@ def _decided_before(state: State, *subjects: str) -> str:
     return ""
 
 
-def _amount_changed(entry: Entry, amount_minor: int | None, currency: str | None) -> str:
+def amount_changed(entry: Entry, amount_minor: int | None, currency: str | None) -> str:
     """Why an entry is not the money that a person saw; empty if it is."""
     if amount_minor is None or (amount_minor, currency) == (entry.amount_minor, entry.currency):
         return ""
@@ -436,7 +436,7 @@ def _post_again(state: State, command: PostAgain) -> Answer:
     if not entry.is_refused:
         why_not = f"{reference} was not refused by abas, so there is nothing to repeat"
         return Answer(reference, items, refused=why_not + _decided_before(state, reference))
-    changed = _amount_changed(entry, command.amount_minor, command.currency)
+    changed = amount_changed(entry, command.amount_minor, command.currency)
     if changed:
         return Answer(reference, items, refused=changed)
     if entry.is_receipt or entry.on_account:

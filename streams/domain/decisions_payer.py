@@ -21,6 +21,7 @@ from schemas.records.receivables import (
 )
 from streams.domain.allocation import put_on_account
 from streams.domain.decided import decided
+from streams.domain.decisions import amount_changed
 from streams.domain.entries import Event
 from streams.domain.entry import Entry, EntryKind, EntryStatus, State
 from streams.domain.families import remaining_minor, unclaimed_minor
@@ -66,7 +67,7 @@ def _answer(state: State, command: Command) -> tuple[tuple[Event, ...], str]:
         case MatchRefund():
             return _refund_matched(state, command)
         case PutRefundOnAccount():
-            refund, refused = _free_refund(state, command.posting_reference)
+            refund, refused = _free_refund(state, command)
             if refund is None:
                 return (), refused
             reference, at = refund.posting_reference, command.occurred_at
@@ -108,7 +109,7 @@ def _is_to_move(state: State, entry: Entry) -> bool:
 
 
 def _refund_matched(state: State, command: MatchRefund) -> tuple[tuple[Event, ...], str]:
-    refund, refused = _free_refund(state, command.posting_reference)
+    refund, refused = _free_refund(state, command)
     if refund is None:
         return (), refused
     named = state.entries.get(command.payment_id)
@@ -136,8 +137,9 @@ def _refund_matched(state: State, command: MatchRefund) -> tuple[tuple[Event, ..
     return (matched,), ""
 
 
-def _free_refund(state: State, reference: str) -> tuple[Entry | None, str]:
+def _free_refund(state: State, command: MatchRefund | PutRefundOnAccount) -> tuple[Entry | None, str]:
     """The refund that waits for a payment, or why there is none to decide about."""
+    reference = command.posting_reference
     entry = state.entries.get(reference)
     if entry is None or not entry.is_live:
         return None, f"this customer has no entry {reference}"
@@ -145,10 +147,13 @@ def _free_refund(state: State, reference: str) -> tuple[Entry | None, str]:
         return None, f"{reference} is no refund"
     if entry.payment_id is not None:
         return None, f"{reference} belongs to payment {entry.payment_id}"
-    return _waiting(entry)
+    return _waiting(entry, command)
 
 
-def _waiting(entry: Entry) -> tuple[Entry | None, str]:
+def _waiting(entry: Entry, command: MatchRefund | PutRefundOnAccount | HandToFinance) -> tuple[Entry | None, str]:
+    changed = amount_changed(entry, command.amount_minor, command.currency)
+    if changed:
+        return None, changed
     match entry.status:
         case EntryStatus.REQUESTED:
             return None, f"{entry.posting_reference} is being posted; ask again once abas has answered"
@@ -167,7 +172,7 @@ def _handed_over(state: State, command: HandToFinance) -> tuple[tuple[Event, ...
         return (), f"this customer has no entry {reference}"
     if known.is_receipt or known.kind is EntryKind.UNMATCH:
         return (), f"{reference} is no money that went back to a payer; put a receipt on account instead"
-    entry, refused = _waiting(known)
+    entry, refused = _waiting(known, command)
     if entry is None:
         return (), refused
     handed_over = EntryHandedOver(

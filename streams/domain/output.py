@@ -15,6 +15,7 @@ IDENTIFICATION_INBOX = "identification.inbox.v1"
 RECEIVABLES_INBOX = "receivables.inbox.v1"
 SETTLEMENT_INBOX = "settlement.inbox.v1"
 ERP_COMMANDS = "erp.commands.v1"
+APPROVALS_INBOX = "approvals.inbox.v1"
 GATEWAY_INBOX = "gateway.inbox.v1"
 GATEWAY_COMMANDS = "gateway.commands.v1"
 

@@ -444,6 +444,8 @@ async def _replay(
             offset=offset,
             record_key=request.record_key,
             requested_by=request.requested_by,
+            authenticated_by=request.authenticated_by,
+            approved_by=request.approved_by,
         )
         parked.remove(offset)
         outcome.events.append(_event(around, asked, step.record, released))
@@ -478,6 +480,8 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
             offset=request.offset,
             record_key=request.record_key,
             requested_by=request.requested_by,
+            authenticated_by=request.authenticated_by,
+            approved_by=request.approved_by,
             reason=request.reason,
         )
         outcome.events.append(_event(around, step, step.record, event))

@@ -89,7 +89,7 @@ def test_a_bank_file_closes_the_day_once_and_everything_can_be_rebuilt(bootstrap
         assert [row for row in asked("deposit_bridge") if row["day"] < "2026-11-22"] == before
         (rent,) = asked("deposit_breaks")
         assert rent["text"] == "OFFICE RENT"
-        done("deposits", "dismiss", rent["id"], "--why", "not PayTrace's", "--by", "maria")
+        done("deposits", "dismiss", rent["id"], "--why", "not PayTrace's")
         wait_until(lambda: asked("deposit_breaks") == [], "the rent is none of ours")
         rebuilt = done("rebuild", "--no-tables")
         assert "Everything came back identical" in rebuilt

@@ -111,7 +111,7 @@ def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_re
 
     # As long as the head cannot be read, a replay frees nobody.
     where = (INBOX, str(partition), str(head))
-    assert saldo("dlq", "replay", *where, "--why", "try again", "--by", "dana").exit_code == 0
+    assert saldo("dlq", "replay", *where, "--why", "try again").exit_code == 0
     desk.write(seen(other, Status.SETTLED))
     desk.write(garbage(payment))
     desk.wait(payment, 4)
@@ -119,10 +119,10 @@ def test_a_parked_key_waits_in_order_until_its_head_is_discarded_and_the_rest_re
 
     last = max(line["offset"] for line in desk.parked(INBOX) if line["key"] == payment)
     for offset in (head, last):
-        done = saldo("dlq", "discard", INBOX, str(partition), str(offset), "--why", "no record", "--by", "dana")
+        done = saldo("dlq", "discard", INBOX, str(partition), str(offset), "--why", "no record")
         assert done.exit_code == 0, done.err
     wait_until(lambda: len([line for line in desk.parked() if line["key"] == payment]) == 2, "two discarded")
-    replayed = saldo("dlq", "replay", INBOX, str(partition), str(behind[0]), "--why", "go on", "--by", "dana")
+    replayed = saldo("dlq", "replay", INBOX, str(partition), str(behind[0]), "--why", "go on")
     assert replayed.exit_code == 0, replayed.err
     wait_until(lambda: not [line for line in desk.parked() if line["key"] == payment], "the key is free")
 

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS fct_decisions
     posting_reference String,
     abas_open_item_ids Array(String),
     decided_by LowCardinality(String),
+    authenticated_by LowCardinality(String),
+    approved_by LowCardinality(String),
     reason String,
     refused_because String,
     occurred_at DateTime64(6, 'UTC')

@@ -37,6 +37,9 @@ class CaughtUp(ProjectorStatus):
         return Lag({"erp.outcomes.v1": 3, "payments.events.v1": 4})
 
 
+NOTICE = ["one-user mode: done as <root>"]
+
+
 @pytest.fixture
 def status() -> CaughtUp:
     return CaughtUp()
@@ -57,7 +60,9 @@ def address(store: Store, status: CaughtUp, tmp_path: Path) -> Iterator[dict[str
     script.captured("<b>4</b>", 10_00)
     script.awaits_reference("<b>4</b>", 10_00)
     project(store, script.messages)
-    settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path)
+    settings = ProjectionSettings(
+        clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path, access_notice=lambda: "".join(NOTICE)
+    )
     with serve_endpoint(settings, store, status):
         yield json.loads(endpoint_file(tmp_path).read_text("utf-8"))
 
@@ -144,6 +149,16 @@ def test_every_cell_names_its_column_for_windows_that_are_narrower_than_the_tabl
     assert "amount" in headings
     first_row = page.split("<tbody>")[1].split("</tr>")[0]
     assert re.findall(r'<td data-heading="([^"]+)"', first_row) == headings
+
+
+def test_every_page_says_that_nobody_logs_in_until_somebody_does(browser: httpx2.Client) -> None:
+    pages = ("/console/", "/console/reports/waiting_money", "/console/reports/nothing", "/console/payment?id=1")
+    assert all("one-user mode: done as &lt;root&gt;" in browser.get(page).text for page in pages)
+    said = NOTICE.pop()
+    try:
+        assert not any("one-user mode" in browser.get(page).text for page in pages)
+    finally:
+        NOTICE.append(said)
 
 
 def test_the_console_s_token_asks_no_sql_and_the_other_way_round(address: dict[str, str]) -> None:

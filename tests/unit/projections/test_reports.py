@@ -24,6 +24,7 @@ from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
+APPROVALS_EVENTS = "approvals.events.v1"
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 VALUES = {"paytrace_transaction_id": "1", "id": "1", "number": "RE-1", "abas_customer_id": "70001", "day": "2026-03-02"}
 
@@ -54,6 +55,8 @@ def day(store: Store) -> Store:
     script.wait(hours=10)
     script.write(RECEIVABLES, write_off_requested())
     script.write(RECEIVABLES, example("MatchSuggested", posting_reference="1", paytrace_transaction_id="7"))
+    for event in proposal("P1", ended=True):
+        script.write(APPROVALS_EVENTS, event)
     script.captured("2", 50_00)
     script.identified("2", 50_00)
     script.waiting("2", 50_00, WaitingReason.AMOUNT_DIFFERS)
@@ -79,6 +82,13 @@ def deposits() -> list[Any]:
         account.tell(bank(f"b{on}", 100_00 + on * 777 - ((100_00 + on * 777) * 240 + 5_000) // 10_000, on + 1, on + 1))
     account.tell(settled("late", 5_00, 12), settled("last", 5_00, 30))
     return account.events
+
+
+def proposal(proposal_id: str, *, ended: bool, expires_at: datetime = datetime(2099, 12, 31, tzinfo=UTC)) -> list[Any]:
+    """A write-off that needs a second person."""
+    same = {"proposal_id": proposal_id}
+    proposed = example("CommandProposed", **same, amount_minor=7_50, currency="USD", expires_at=expires_at)
+    return [proposed, *([example("ProposalApproved", **same)] if ended else [])]
 
 
 def contested() -> IdentificationReviewed:
@@ -343,6 +353,24 @@ def test_a_bank_line_that_nothing_explains_needs_a_person(store: Store) -> None:
         1,
         600_00,
     )
+
+
+def test_an_open_proposal_needs_a_second_person_until_it_is_decided_or_expires(store: Store) -> None:
+    script = Script()
+    for event in (
+        *proposal("P1", ended=False),
+        *proposal("P2", ended=True),
+        *proposal("P3", ended=False, expires_at=datetime(2026, 11, 21, tzinfo=UTC)),
+    ):
+        script.write(APPROVALS_EVENTS, event)
+    project(store, script.messages)
+    assert {row["proposal_id"]: (row["standing"], row["decided_by"]) for row in asked(store, "proposals")} == {
+        "P1": ("open", ""),
+        "P2": ("approved", "dkim"),
+        "P3": ("expired", ""),
+    }
+    (row,) = asked(store, "what_needs_a_person")
+    assert (row["kind"], row["currency"], row["item_count"], row["amount_minor"]) == ("proposals open", "USD", 1, 7_50)
 
 
 def test_nobody_is_needed_where_nothing_waits(store: Store) -> None:

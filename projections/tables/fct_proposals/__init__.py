@@ -1,0 +1,1 @@
+"""fct_proposals: its shape in SQL and the function that fills it."""

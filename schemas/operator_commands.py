@@ -1,0 +1,64 @@
+"""Which records are operator commands: what a person asks for, with who, why and when.
+
+For whoever has to know who may give a command (streams/access) or holds one back until it is approved
+(streams/domain/approvals.py). Nothing is listed here: a record type that operators write to an inbox and that names a
+person and a reason is a command, so a new one can't be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from schemas import catalog
+
+OPERATORS = "operators"
+PERSON_FIELDS = ("decided_by", "requested_by")
+INSTANT_FIELDS = ("occurred_at", "requested_at")
+
+
+@cache
+def operator_commands() -> Mapping[str, tuple[str, ...]]:
+    """Every operator command by name, with the inboxes that take it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for spec in catalog.topics().values():
+        if spec.role == "inbox" and OPERATORS in spec.producers:
+            for carried in spec.records:
+                names = _field_names(carried.name)
+                if "reason" in names and names & set(PERSON_FIELDS):
+                    found[carried.name] = (*found.get(carried.name, ()), spec.name)
+    return MappingProxyType(found)
+
+
+def person_field(name: str) -> str:
+    """The field of a command that names the person."""
+    return next(field for field in PERSON_FIELDS if field in _field_names(name))
+
+
+def instant_field(name: str) -> str:
+    """The field of a command that says when the person decided."""
+    return next(field for field in INSTANT_FIELDS if field in _field_names(name))
+
+
+def states_amount(name: str) -> bool:
+    """Whether this command says how much money it is about."""
+    return "currency" in _field_names(name) and bool({"amount_minor", "part_amounts"} & _field_names(name))
+
+
+def amount_of(command: Any) -> tuple[int, str] | None:
+    """What a command is about, in minor units, and the currency; None where this one leaves it open.
+
+    Ensures: an amount that is None, empty or has no currency is open, never zero.
+    """
+    currency = getattr(command, "currency", None)
+    parts = getattr(command, "part_amounts", None)
+    amount = sum(map(abs, parts)) if parts else getattr(command, "amount_minor", None)
+    return None if amount is None or not currency else (abs(amount), currency)
+
+
+@cache
+def _field_names(name: str) -> frozenset[str]:
+    return frozenset(field.name for field in fields(catalog.record_classes()[name]))

@@ -1,0 +1,156 @@
+"""The file of users: readable by its owner alone, replaced as a whole, changed by one process at a time.
+
+Beside it lies the key that signs sessions. Whoever can read these files is the installation (docs/adr/0054).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from schemas.failures import ContractBroken
+from streams.access.tokens import KEY_BYTES
+from streams.access.users import Users
+
+
+class UserStore:
+    """The users of one installation."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._key_path = path.with_suffix(".key")
+
+    @property
+    def path(self) -> Path:
+        """Where the users are."""
+        return self._path
+
+    def read(self) -> Users:
+        """All users; none where no user was ever added.
+
+        Raises: ContractBroken when the file can be read or written by others, can't be understood, or is gone although
+                there were users: then nobody gets in, rather than everybody.
+        """
+        content = _read_private(self._path)
+        if content is None:
+            if self._key_path.exists():
+                raise ContractBroken(
+                    f"{self._path} is gone, and this installation had users; restore it from a backup, or remove "
+                    f"{self._key_path} too if it shall be used without log-in"
+                )
+            return Users()
+        try:
+            users = msgspec.json.decode(content, type=Users)
+        except msgspec.MsgspecError as error:
+            raise ContractBroken(f"{self._path} is no file of users ({error}); restore it from a backup") from None
+        if not users:
+            raise ContractBroken(f"{self._path} holds no user; restore it from a backup")
+        return users
+
+    def change(self, step: Callable[[Users], Users]) -> Users:
+        """Replace the users by what step makes of them.
+
+        Ensures: two changes at once are done one after the other; a crash leaves the file as it was or as it shall be.
+        """
+        with self._locked():
+            users = step(self.read())
+            _write_private(self._path, msgspec.json.format(msgspec.json.encode(users), indent=1) + b"\n")
+            self._make_key()
+        return users
+
+    def signing_key(self) -> bytes:
+        """The key that signs sessions; made when it is first needed."""
+        content = _read_private(self._key_path)
+        if content is None:
+            with self._locked():
+                self._make_key()
+            content = _read_private(self._key_path)
+        try:
+            key = bytes.fromhex((content or b"").decode("ascii"))
+        except ValueError:
+            key = b""
+        if len(key) < KEY_BYTES:
+            raise ContractBroken(f"{self._key_path} is no key; remove it, and everybody logs in again")
+        return key
+
+    def _make_key(self) -> None:
+        if not self._key_path.exists():
+            _write_private(self._key_path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+class PrivateFile:
+    """One text that only its owner reads: a session token, a machine's key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> str | None:
+        """The text; None where there is none.
+
+        Raises: ContractBroken when others can read or write it.
+        """
+        content = _read_private(self.path)
+        return None if content is None else content.decode("utf-8", "replace").strip()
+
+    def write(self, text: str) -> None:
+        """Replace the text as a whole."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(self.path, f"{text}\n".encode())
+
+    def remove(self) -> bool:
+        """Forget the text; says whether there was one."""
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _read_private(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (os.geteuid(), 0):
+            raise ContractBroken(f"{path} must be a file that its owner alone can read and write: chmod 600 {path}")
+        return file.read()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write beside it, force it to the disk, and put it in place: mode 0600 whatever the umask."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
