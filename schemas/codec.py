@@ -27,10 +27,13 @@ from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.guard import masked
 from schemas.plausibility import refuse_implausible
+from schemas.sensitive import mask_card_numbers
 from schemas.upcasters import STEPS, upcast
 
 SINGLE_OBJECT_MARK = b"\xc3\x01"
 CONFLUENT_MARK = b"\x00"
+
+_BITS = {"int": 32, "long": 64}
 
 Record = Any  # any dataclass of schemas.records; the catalogue knows them all
 
@@ -297,6 +300,30 @@ def _refuse_lossy(name: str, values: Mapping[str, Any]) -> None:
             raise Unreadable(f"{name}.{field} must be {kind.__name__}, got {type(value).__name__} {str(value)[:40]!r}")
         if isinstance(value, datetime) and value.tzinfo is None:
             raise Unreadable(f"{name}.{field} must be an aware instant, got naive {value}")
+    for field, bits in _whole_numbers(name):
+        held = values[field]
+        for number in held if isinstance(held, list | tuple) else (held,):
+            if isinstance(number, int) and not -(1 << bits - 1) <= number < 1 << bits - 1:
+                raise Unreadable(
+                    f"{name}.{field} is {mask_card_numbers(str(number)[:40])}, and {bits} bits hold it only from "
+                    f"{-(1 << bits - 1)} to {(1 << bits - 1) - 1}; write a number in that range"
+                    + (
+                        ", an amount in minor units (12.50 USD is 1250)"
+                        if "_minor" in field or "amount" in field
+                        else ""
+                    )
+                )
+
+
+@cache
+def _whole_numbers(name: str) -> tuple[tuple[str, int], ...]:
+    """Fields that hold whole numbers, alone or in a list, and how many bits Avro gives each."""
+    found: list[tuple[str, int]] = []
+    for field in catalog.latest(name).parsed["fields"]:
+        kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+        items = [kind["items"] if isinstance(kind, dict) and kind.get("type") == "array" else kind for kind in kinds]
+        found += [(field["name"], _BITS[kind]) for kind in items if isinstance(kind, str) and kind in _BITS]
+    return tuple(found)
 
 
 def _from_fields(name: str, decoded: dict[str, Any]) -> Record:

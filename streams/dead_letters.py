@@ -88,6 +88,26 @@ class DeadLetters:
                 found += await self._parked_in(name, names[name], partition)
         return found
 
+    async def in_inbox(self, inbox: str, partition: int, offset: int) -> ParkedRecord | None:
+        """A record of an inbox whether it is parked or not; None when the inbox has none at this place.
+
+        For a record that its agent could decide and a table does not take: no journal says that it waits.
+        """
+        names = _inboxes()
+        if inbox not in names or partition >= self._log.partition_count(inbox):
+            return None
+        for parked in await self._parked_in(inbox, names[inbox], partition):
+            if parked.offset == offset:
+                return parked
+        start, end = await self._log.watermarks(inbox, partition)
+        if not start <= offset < end:
+            return None
+        async for batch in self._log.read(inbox, partition, offset, offset + 1):
+            for record in batch:
+                key = record.key or f"{inbox}/{partition}/{offset}".encode()
+                return ParkedRecord(inbox, partition, offset, key, None, "", "", None, None)
+        return None
+
     async def ask(self, parked: ParkedRecord, request: Callable[[datetime], Any]) -> None:
         """Write an operator's request into the inbox, behind everything that is there."""
         now = datetime.now(UTC)

@@ -1,6 +1,7 @@
 -- Which records does no table show, and why?
 -- One row for each record that could not be read, cannot be true, or holds what a table does not take; newest first.
--- The bytes stay in the topic: `saldo read` shows them. `parked` says what became of it where an agent parked it too.
+-- The bytes stay in the topic: `saldo read` shows them. `parked` says what became of it where an agent parked it too, or
+-- a person gave it up.
 SELECT
     unreadable.recorded_at AS recorded_at,
     toString(unreadable.source_topic) AS source_topic,
@@ -9,10 +10,20 @@ SELECT
     toString(unreadable.error_type) AS error_type,
     unreadable.message AS message,
     unreadable.value_bytes AS value_bytes,
-    toString(parked.state) AS parked
+    multiIf(
+        parked.state != '', toString(parked.state),
+        (unreadable.source_topic, unreadable.source_partition, unreadable.source_offset) IN
+        (
+            SELECT source_topic, source_partition, assumeNotNull(given_up_offset)
+            FROM fct_unreadable FINAL
+            WHERE given_up_offset IS NOT NULL
+        ), 'DISCARDED',
+        ''
+    ) AS parked
 FROM fct_unreadable AS unreadable FINAL
 LEFT JOIN fct_parked AS parked
     ON parked.inbox_topic = unreadable.source_topic
     AND parked.inbox_partition = unreadable.source_partition
     AND parked.inbox_offset = unreadable.source_offset
+WHERE unreadable.given_up_offset IS NULL
 ORDER BY recorded_at DESC, source_topic, source_partition, source_offset

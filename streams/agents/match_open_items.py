@@ -21,7 +21,7 @@ MATCH_OPEN_ITEMS = Processor(
     decide=receivables.decide,
     evolve=receivables.evolve,
     route=receivables.route,
-    version=3,
+    version=4,
 )
 
 

@@ -113,13 +113,13 @@ def discard(
     why: WhyOption,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
-    """Give up one parked record.
+    """Give up one parked record, or one that no table shows.
 
-    It stays in the inbox and in the dead letters; it is never decided.
+    It stays in the inbox and in the dead letters; a parked one is never decided, and status counts neither any more.
     """
     from schemas.records.tasks import ParkedDiscardRequested
 
-    parked = _find(bootstrap_servers, inbox, partition, offset)
+    parked = _in_inbox(bootstrap_servers, inbox, partition, offset)
     _ask(
         bootstrap_servers,
         parked,
@@ -153,6 +153,25 @@ def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int
         if (parked.partition, parked.offset) == (partition, offset):
             return parked
     raise CannotRun(f"{inbox} {partition} {offset} is not parked; `saldo dlq list {inbox}` shows what is")
+
+
+def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset: int) -> ParkedRecord:
+    from streams import dead_letters
+    from streams.cli.errors import CannotRun
+
+    async def work() -> ParkedRecord | None:
+        connection = connect(bootstrap_servers)
+        with connection.codec() as codec:
+            async with dead_letters.opened(connection.kafka, codec) as letters:
+                return await letters.in_inbox(inbox, partition, offset)
+
+    found = asyncio.run(work())
+    if found is None:
+        raise CannotRun(
+            f"{inbox} {partition} {offset} is no record of an inbox; `saldo dlq list` and "
+            "`saldo report unreadable_records` show what can be given up"
+        )
+    return found
 
 
 def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[[Any], Any]) -> None:

@@ -233,7 +233,7 @@ def _unmatched(entries: dict[str, Entry], event: EntryUnmatched) -> dict[str, En
 
 
 def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
-    """Remember the command, who decided last about what, and what a person ruled out for this payment."""
+    """Remember the command, who decided last about what, what a person ruled out, and whose question that narrowed."""
     state = replace(state, command_ids=state.command_ids | {event.command_id})
     if isinstance(event, DecisionRefused):
         return state
@@ -242,10 +242,30 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
         subjects += event.abas_open_item_ids
     state = replace(state, decided={**state.decided, **dict.fromkeys(subjects, event)})
     entry = state.entries.get(event.posting_reference)
-    if entry is None or event.decision not in (Decision.REJECT, Decision.UNMATCH):
+    if event.decision not in (Decision.REJECT, Decision.UNMATCH):
+        narrowed = _narrowed(state, event, entry)
+        held = state.held | {owner for owner, _ in narrowed}
+        return replace(state, narrowed=state.narrowed | narrowed, held=held)
+    if entry is None:
         return state
     pairs = frozenset((entry.owner, item) for item in event.abas_open_item_ids if item)
     return replace(state, ruled_out=state.ruled_out | pairs, held=state.held | {entry.owner})
+
+
+def _narrowed(state: State, event: DecisionTaken, decided: Entry | None) -> frozenset[tuple[str, str]]:
+    """Payments that wait between several suggestions, one of which a person now gives to something else.
+
+    Nobody has answered for them: which payment an item got is no answer to whose the item left over is.
+    """
+    owner = None if decided is None else decided.owner
+    taken = {item for item in event.abas_open_item_ids if item}
+    return frozenset(
+        (entry.owner, item)
+        for entry in state.entries.values()
+        if entry.is_waiting and entry.owner != owner and len(entry.options) > 1
+        for option in entry.options
+        for item in taken.intersection(option.abas_open_item_ids)
+    )
 
 
 def _write_offs_after(write_offs: dict[str, WriteOff], event: WriteOffEvent) -> dict[str, WriteOff]:

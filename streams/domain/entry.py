@@ -170,8 +170,10 @@ class WriteOff:
 class State:
     """One customer. Shapes: items by abas_open_item_id, entries by posting reference in order of arrival.
 
-    ruled_out are pairs of payment and open item that a person said don't belong together; held are the payments of
-    which a person has rejected or undone anything, so that only a person matches their money.
+    ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
+    and open item where the item was among several that were suggested for the payment until a person gave it to
+    something else; held are the payments of either, and those of which a person has undone anything, so that only a
+    person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
     from another customer.
@@ -184,6 +186,7 @@ class State:
     write_offs: dict[str, WriteOff] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
     ruled_out: frozenset[tuple[str, str]] = frozenset()
+    narrowed: frozenset[tuple[str, str]] = frozenset()
     held: frozenset[str] = frozenset()
     decided: dict[str, DecisionTaken] = field(default_factory=dict)
     moved_to: dict[str, Move] = field(default_factory=dict)

@@ -5,6 +5,7 @@ be posted unseen. Certain is, to the cent: the one item of this amount, among th
 any; all the invoices that it names together; the only sum of this customer's items, if it names nothing; and payments
 that name one invoice and together pay it. Everything else is a suggestion or waits with the reason. A payment of which
 a person has rejected or undone anything is held: a no is never a yes to what is left, so none of it is posted unseen.
+Neither is a yes to another payment: where a person gave one of several suggested items away, the question stays.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class Matching:
     def __init__(self, state: State, receipts: Sequence[Entry]):
         self._items = state.items
         self._ruled_out = state.ruled_out
+        self._narrowed = state.narrowed
         self._held = state.held
         self._available = available_minor(state)
         self._known = frozenset(normalised_invoice(item.invoice_number) or "" for item in state.items.values())
@@ -142,10 +144,18 @@ class Matching:
         return Found(None, waits, (best, *others))
 
     def _left_to_a_person(self, receipt: Entry) -> str:
-        out = sorted(item_id for owner, item_id in self._ruled_out if owner == receipt.owner and item_id in self._items)
-        names = ", ".join(f"{self._items[item_id].invoice_number} ({item_id})" for item_id in out)
-        what = f"ruled out {names} for this payment" if names else "took this payment back from the customer's account"
+        out, given = (self._named_of(receipt, pairs) for pairs in (self._ruled_out, self._narrowed))
+        if out:
+            what = f"ruled out {out} for this payment"
+        elif given:
+            what = f"decided otherwise about {given}, one of several that this payment could pay"
+        else:
+            what = "took this payment back from the customer's account"
         return f"a person {what}; what fits besides is for a person to confirm"
+
+    def _named_of(self, receipt: Entry, pairs: frozenset[tuple[str, str]]) -> str:
+        items = sorted(item_id for owner, item_id in pairs if owner == receipt.owner and item_id in self._items)
+        return ", ".join(f"{self._items[item_id].invoice_number} ({item_id})" for item_id in items)
 
     def _pool(self, receipt: Entry, named: frozenset[str]) -> list[OpenItemRecorded]:
         """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does.

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.kill.run import report, run
+from tests.kill.run import LEAST_SHOTS, report, run
 
-SHOOTING_S = 90.0
+SHOOTING_S = 60.0
 
 
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_or_doubled_while_processes_are_killed_and_paused(tmp_path: Path) -> None:
     outcome = run(seed=20261124, seconds=SHOOTING_S, data_dir=tmp_path)
     assert outcome.problems == [], report(outcome)
-    assert sum(outcome.shots.values()) >= 10, report(outcome)
+    assert sum(outcome.shots.values()) >= LEAST_SHOTS, report(outcome)
     assert outcome.wishes >= 2, report(outcome)
     assert outcome.standing is not None
-    assert outcome.standing.audit.documents > 50, report(outcome)
+    assert outcome.standing.audit.documents > 30, report(outcome)
     assert all(scan.looked_at > 100 for scan in outcome.scans.values()), report(outcome)

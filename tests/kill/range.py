@@ -47,7 +47,7 @@ class Plan:
         }
     )
     pause: float = 0.4
-    every_s: tuple[float, float] = (2.0, 7.0)
+    every_s: tuple[float, float] = (1.5, 5.0)
     paused_for_s: tuple[float, float] = (1.0, 14.0)
 
 

@@ -60,7 +60,7 @@ PAYTRACE_ALL_DAY: Final[Mapping[str, object]] = {
     "page_repeats": {"share": 0.1},
     "page_skips": {"share": 0.1},
     "http_503": {"share": 0.05, "path": "/v1/transactions/export", "retry_after": HOURS},
-    "batch_number_repeats": {"share": 0.5},
+    "batch_number_repeats": {"share": 0.75},
 }
 # On every other day, so that what they hide comes to light on the days between: words that nobody knows instead of a
 # status, and approved money that a rule voids only later.

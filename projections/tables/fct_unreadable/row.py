@@ -1,4 +1,4 @@
-"""fct_unreadable: records that the projector could not make sense of: where they stand and why.
+"""fct_unreadable: records that the projector could not make sense of: where they stand and why, and who gave one up.
 
 The bytes stay in the topic, where they are kept for ever; here is a digest of them, so equal ones can be grouped.
 Nothing is lost, and the others go on. A newer Saldo that can read them projects them by a rebuild.
@@ -12,6 +12,7 @@ from typing import Any
 
 from projections.coordinates import Coordinates
 from projections.tables.table import Row, Table
+from schemas.records.tasks import ParkedDiscardRequested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,23 +25,32 @@ class UnreadableRecord:
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
-    """One row for each unreadable record."""
+    """One row for each unreadable record, and one for each request to give a record of the same inbox up.
+
+    Where an agent parked the record, its journal says what became of it; a record that the agent took and no table
+    takes has nothing but this request.
+    """
+    if isinstance(record, ParkedDiscardRequested):
+        return (_row("given up", f"{record.requested_by}: {record.reason}", b"", record.offset),)
     if not isinstance(record, UnreadableRecord):
         return ()
     value = record.value or b""
-    return (
-        {
-            "error_type": record.error_type,
-            "message": record.message,
-            "value_bytes": len(value),
-            "value_sha256": hashlib.sha256(value).hexdigest(),
-        },
-    )
+    return (_row(record.error_type, record.message, value, None),)
+
+
+def _row(error_type: str, message: str, value: bytes, given_up_offset: int | None) -> Row:
+    return {
+        "error_type": error_type,
+        "message": message,
+        "value_bytes": len(value),
+        "value_sha256": hashlib.sha256(value).hexdigest(),
+        "given_up_offset": given_up_offset,
+    }
 
 
 TABLE = Table(
     name="fct_unreadable",
-    own_columns=("error_type", "message", "value_bytes", "value_sha256"),
-    reads=(UnreadableRecord,),
+    own_columns=("error_type", "message", "value_bytes", "value_sha256", "given_up_offset"),
+    reads=(UnreadableRecord, ParkedDiscardRequested),
     project=project,
 )

@@ -477,3 +477,16 @@ def test_a_wrong_switch_is_named_in_one_line_and_changes_nothing(
     assert response.json()["error"].startswith(words)
     assert "\n" not in response.json()["error"]
     assert httpx2.get(f"{sandbox.origin}/_sandbox/faults").json() == before
+
+
+def test_it_is_counted_how_often_each_switch_has_struck_also_over_kill_9(own_sandbox: AbasSandboxProcess) -> None:
+    own_sandbox.faults(unavailable=2)
+    url = f"{own_sandbox.base_url}/r/erp/obj/data/0:1"
+    for _ in range(3):
+        httpx2.get(url)
+    assert own_sandbox.admin("GET", "struck") == {"unavailable": 2}
+    own_sandbox.kill()
+    own_sandbox.start()
+    assert own_sandbox.admin("GET", "struck") == {"unavailable": 2}
+    own_sandbox.admin("POST", "reset")
+    assert own_sandbox.admin("GET", "struck") == {}

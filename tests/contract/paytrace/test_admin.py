@@ -124,3 +124,23 @@ async def test_a_reset_empties_books_and_vault_and_switches_faults_off(
     assert sandbox.admin("clock")["now"] >= clock
     again = await client.sale_keyed(CARD, Charge(amount_minor=1000))
     assert int(again.transaction_id or 0) > int(first.transaction_id or 0)
+
+
+async def test_it_is_counted_how_often_each_fault_has_struck(client: PayTraceClient, sandbox: Sandbox) -> None:
+    assert sandbox.admin("struck") == {}
+    sandbox.admin("faults", {"odd_status": True, "http_503": {"count": 1, "path": "/v1/batches", "retry_after": "0"}})
+    await client.sale_keyed(CARD, Charge(amount_minor=1000))
+    today = date(2026, 11, 24)
+    assert len(await client.export_transactions(today, today)) == 1
+    await client.export_batches(today, today)
+    sandbox.admin("faults", {"clear": True})
+    struck = sandbox.admin("struck")
+    assert (struck["odd_status"] >= 1, struck["http_503"], set(struck)) == (True, 1, {"odd_status", "http_503"})
+
+
+async def test_a_clock_that_is_off_for_charges_alone_ends_no_log_in(client: PayTraceClient, sandbox: Sandbox) -> None:
+    """A charge three days ahead is no reason to be logged out."""
+    sandbox.admin("faults", {"clock_skew": {"seconds": 3 * 86_400, "count": 1, "path": "/v1/transactions/sale"}})
+    sold = (await client.sale_keyed(CARD, Charge(amount_minor=1000))).transaction_id or ""
+    assert sandbox.admin("struck") == {"clock_skew": 1}
+    assert str(sandbox.books()[sold]["created_at"]).startswith("2026-11-27")

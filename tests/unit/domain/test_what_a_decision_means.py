@@ -318,6 +318,56 @@ def test_taking_one_payment_out_of_a_tie_does_not_post_the_others() -> None:
     assert office.posted() == []
 
 
+def two_payments_of_two_items() -> Office:
+    return Office(
+        open_item("i1"),
+        open_item("i2", invoice="RE-2"),
+        *(identified(Movement.CAPTURED, payment=one, invoice=None, minute=2) for one in ("1", "2")),
+    )
+
+
+def test_confirming_one_of_two_equal_payments_leaves_the_other_to_a_person() -> None:
+    """Perhaps both pay the first invoice; nobody has said that the second payment is of the second one."""
+    office = two_payments_of_two_items()
+    assert office.posted() == []
+    events = office.confirm(next(one for one in office.shown("PT1") if one.abas_open_item_ids == ("i1",)))
+    assert office.posted() == [("PT1", "i1")]
+    (waits,) = (one for one in events if isinstance(one, EntryWaiting))
+    assert (waits.posting_reference, waits.reason) == ("PT2", WaitingReason.RULED_OUT_BY_PERSON)
+    assert waits.detail == (
+        "a person decided otherwise about RE-1 (i1), one of several that this payment could pay; "
+        "what fits besides is for a person to confirm"
+    )
+    (left,) = office.shown("PT2")
+    office.confirm(left)
+    assert office.posted() == [("PT1", "i1"), ("PT2", "i2")]
+
+
+def test_what_abas_says_may_answer_a_question() -> None:
+    """A fact is no choice of a person: once the first invoice is paid otherwise, one item of this amount is left."""
+    office = two_payments_of_two_items()
+    office.book.given(open_item("i1", 0, minute=5, is_open=False))
+    assert office.posted() == [("PT1", "i2")]
+
+
+@settings(max_examples=80, deadline=None)
+@given(properties.days)
+def test_no_payment_is_posted_unseen_once_a_person_gave_away_what_was_suggested_for_it(moves: list[Any]) -> None:
+    state, narrowed = receivables.INITIAL, set()
+    for event in properties.live(moves).book.events:
+        match event:
+            case DecisionTaken() if event.decision.value == "CONFIRM":
+                given_away = set(event.abas_open_item_ids)
+                for reference, entry in state.entries.items():
+                    choices = {option.abas_open_item_ids for option in entry.options}
+                    if reference != event.posting_reference and len(choices) > 1 and given_away & set().union(*choices):
+                        narrowed.add(entry.owner)
+                narrowed.discard(state.entries[event.posting_reference].owner)
+            case PaymentMatched() if event.decided_by is None and event.rule != "refund-voided":
+                assert state.entries[event.posting_reference].owner not in narrowed
+        state = receivables.evolve(state, event)
+
+
 @settings(max_examples=80, deadline=None)
 @given(properties.days)
 def test_after_a_persons_no_only_a_person_matches_that_payment(moves: list[tuple[Any, ...]]) -> None:

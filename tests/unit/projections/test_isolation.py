@@ -25,6 +25,7 @@ from projections.topics import projected_topics
 from schemas import catalog
 from schemas.codec import Codec, Record
 from schemas.envelope import SourcePosition
+from schemas.records.tasks import ParkedDiscardRequested
 from tests.support.examples import example
 from tests.support.poison import poisoned
 from tests.support.projecting import project
@@ -115,6 +116,16 @@ def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
     (needed,) = asked(store, "what_needs_a_person")
     assert (needed["kind"], int(needed["item_count"])) == ("records unreadable", 2)
     assert sorted(row["source_offset"] for row in asked(store, "unreadable_records")) == [3, 6]
+    # A person gives one of them up, and then the other: nobody is needed any more, and the list says so.
+    for given_up, left in ((3, [1]), (6, [])):
+        request = ParkedDiscardRequested(
+            record_key=b"k", offset=given_up, requested_by="mweber", reason="not ours", requested_at=NOW
+        )
+        batch = Batch(load_progress(store), CODEC, breaking(change))
+        batch.add(message(request, 8 + given_up))
+        flush(store, batch)
+        assert [int(row["item_count"]) for row in asked(store, "what_needs_a_person")] == left
+    assert [row["parked"] for row in asked(store, "unreadable_records")] == ["DISCARDED", "DISCARDED"]
 
 
 class AwayStore(Store):

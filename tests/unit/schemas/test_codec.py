@@ -18,6 +18,7 @@ from schemas import catalog
 from schemas.codec import Codec, from_json, to_json
 from schemas.failures import Unreadable
 from schemas.records.payments import PaymentSettled, TransactionObserved
+from tests.support.examples import example as a_record
 
 NAMES = sorted(catalog.record_versions())
 LONGS = st.integers(-(2**63), 2**63 - 1)
@@ -321,3 +322,22 @@ def test_an_instant_written_in_another_unit_is_the_same_instant() -> None:
     assert isinstance(record, PaymentSettled)
     registry, value = foreign(millis, {field.name: getattr(record, field.name) for field in fields(record)})
     assert Codec(registry).decode(value) == record
+
+
+@pytest.mark.parametrize(
+    ("record", "changes", "said"),
+    [
+        ("TransactionObserved", {"amount_minor": 2**63}, "amount_minor is 9223372036854775808, and 64 bits"),
+        ("TransactionObserved", {"amount_minor": -(2**63) - 1}, "amount_minor is -9223372036854775809"),
+        ("TransactionObserved", {"batch_number": 2**31}, "batch_number is 2147483648, and 32 bits"),
+        ("ConfirmMatch", {"part_amounts": (1, 2**70)}, "part_amounts is 1180591620717411303424"),
+        ("TransactionObserved", {"amount_minor": 4012000098765439 * 10**6}, r"is \*+\d{4}0{6}, and"),
+    ],
+)
+def test_a_number_that_no_field_holds_is_named_with_its_value_and_the_remedy(
+    record: str, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Unreadable, match=said) as refused:
+        Codec().encode_as_told(replace(a_record(record), **changes))
+    assert "write a number in that range" in str(refused.value)
+    assert ("12.50 USD is 1250" in str(refused.value)) == ("batch_number" not in changes)

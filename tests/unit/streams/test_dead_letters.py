@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -106,3 +107,20 @@ async def test_an_inbox_that_is_none_is_refused_with_those_that_are() -> None:
     _, letters = await parked_lab()
     with pytest.raises(ContractBroken, match=r"'nope' is no inbox; there are .*payments\.observations\.v1"):
         await letters.parked("nope")
+
+
+async def test_a_record_that_is_not_parked_can_be_named_too_and_giving_it_up_changes_nothing_that_was_decided() -> None:
+    lab, letters = await parked_lab()
+    decided = await letters.in_inbox(INBOX, 0, 1)
+    assert decided is not None
+    assert (decided.key, decided.error_type) == (b"q", "")
+    parked = await letters.in_inbox(INBOX, 0, 0)
+    assert parked is not None
+    assert parked.error_type == "Unreadable"
+    assert await letters.in_inbox(INBOX, 0, 99) is None
+    assert await letters.in_inbox(INBOX, 7, 0) is None
+    assert await letters.in_inbox("payments.events.v1", 0, 0) is None
+    before = lab.bytes_of("payments.events.v1")
+    await letters.ask(decided, lambda now: replace(discard(decided.key, 1), requested_at=now))
+    await lab.task.advance(lab.log.records(INBOX, 0)[-1:])
+    assert lab.bytes_of("payments.events.v1") == before
