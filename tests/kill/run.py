@@ -47,6 +47,7 @@ from schemas.money import Money
 from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
 from schemas.records.tasks import ParkedReplayRequested
 from streams.agents.send_to_paytrace import NAME
+from streams.bootstrap import signer
 from streams.dead_letters import DeadLetters, ParkedRecord
 from streams.demo.plan import CURRENCY, Course, Day, plan_day
 from streams.demo.watch import Standing, Watcher, rows
@@ -436,7 +437,7 @@ def _look_again(stack: Stack) -> None:
 
 async def _ask_to_look_again(settings: Settings) -> dict[str, int]:
     """A request for each parked call; the result is how far each task comes when it has decided them all."""
-    log = KafkaLog(settings.kafka_options)
+    log = KafkaLog(settings.kafka_options, signer=signer(settings))
     letters = DeadLetters(log, Codec())
     try:
         heads = [parked for parked in await letters.parked(CALLS) if parked.behind is None]
