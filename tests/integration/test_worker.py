@@ -19,11 +19,11 @@ from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
 from streams.embedded.kafka import EmbeddedKafka
+from streams.log import kafka as kafka_module
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, partition_for
-from streams.tasks import kafka as kafka_module
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
