@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from projections.endpoint import endpoint_file
@@ -31,6 +30,7 @@ from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
+from streams.log.cluster import Cluster
 from streams.setting_names import secret_variables, without_secrets
 from streams.settings import Settings
 from streams.standing import read_standing
@@ -218,8 +218,8 @@ class Stack:
         def ready(pid: int) -> bool:
             if not broker.ready(pid):
                 return False
-            admin = AdminClient(self.settings.kafka.options(broker.bootstrap_servers))
-            topics.apply(admin, topics.compare(admin, catalog.topics().values()))
+            cluster = Cluster(self.settings.kafka.options(broker.bootstrap_servers))
+            topics.apply(cluster, topics.compare(cluster, catalog.topics().values()))
             return True
 
         return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)

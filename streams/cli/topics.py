@@ -11,7 +11,7 @@ import typer
 from streams.cli.connection import BootstrapServers, connect
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
+    from streams.log.cluster import Cluster
 
 ReplicationFactor = Annotated[
     int | None,
@@ -39,8 +39,8 @@ def diff(bootstrap_servers: BootstrapServers = None, replication_factor: Replica
     from schemas import catalog
     from streams.topics import compare
 
-    admin, factor = _admin(bootstrap_servers, replication_factor)
-    difference = compare(admin, catalog.topics().values(), replication_factor=factor)
+    cluster, factor = _cluster(bootstrap_servers, replication_factor)
+    difference = compare(cluster, catalog.topics().values(), replication_factor=factor)
     for line in difference.lines():
         typer.echo(line)
     if difference:
@@ -60,12 +60,12 @@ def apply(
     from schemas import catalog
     from streams import topics
 
-    admin, factor = _admin(bootstrap_servers, replication_factor)
-    steps = topics.compare(admin, catalog.topics().values(), replication_factor=factor)
+    cluster, factor = _cluster(bootstrap_servers, replication_factor)
+    steps = topics.compare(cluster, catalog.topics().values(), replication_factor=factor)
     for line in steps.lines():
         typer.echo(line)
     if not dry_run:
-        topics.apply(admin, steps)
+        topics.apply(cluster, steps)
     typer.echo(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
         f"{'would alter' if dry_run else 'altered'} {len(steps.alterations)} settings, "
@@ -90,8 +90,8 @@ def doc(
         typer.echo(f"wrote {to}")
 
 
-def _admin(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[AdminClient, int | None]:
-    from confluent_kafka.admin import AdminClient
+def _cluster(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[Cluster, int | None]:
+    from streams.log.cluster import Cluster
 
     connection = connect(bootstrap_servers)
-    return AdminClient(dict(connection.kafka)), replication_factor or connection.replication_factor
+    return Cluster(connection.kafka), replication_factor or connection.replication_factor

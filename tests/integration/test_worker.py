@@ -20,6 +20,7 @@ from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
 from streams.embedded.kafka import EmbeddedKafka
 from streams.log import kafka as kafka_module
+from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
@@ -161,7 +162,10 @@ async def test_only_partitions_of_our_own_member_are_ours(broker: str, tmp_path:
         workers.start("one")
         wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 4, "four partitions")
         stranger = GroupMembership(
-            {"bootstrap.servers": broker}, group="saldo", client_id="somebody-else", session_timeout_s=SESSION_S
+            Cluster({"bootstrap.servers": broker}),
+            group="saldo",
+            client_id="somebody-else",
+            session_timeout_s=SESSION_S,
         )
         assert not any([await stranger.holds(INBOX, partition) for partition in range(4)])
     finally:

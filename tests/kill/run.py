@@ -27,7 +27,6 @@ from functools import partial
 from pathlib import Path
 
 import httpx2
-from confluent_kafka import KafkaException
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
@@ -340,7 +339,7 @@ def _gateway(settings: Settings) -> Gateway:
 
     try:
         return asyncio.run(read())
-    except (KafkaException, SaldoError):
+    except SaldoError:
         return Gateway()
 
 

@@ -15,8 +15,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from projections.lag import latest_offsets
 from streams.embedded.kafka import EmbeddedKafka
+from streams.log.cluster import Cluster
 
 _NUMBERS = itertools.count(1)
 
@@ -45,7 +45,8 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
         assert time.monotonic() < deadline, f"the broker does not show {', '.join(partitions)}"
         time.sleep(0.02)
     # A leader is named before it answers; this waits for every one of them.
-    latest_offsets(admin, [(name, number) for name, count in partitions.items() for number in range(count)])
+    every = [(name, number) for name, count in partitions.items() for number in range(count)]
+    Cluster({"bootstrap.servers": bootstrap}).ends(every)
 
 
 def _has_leaders(admin: AdminClient, topic: str) -> bool:

@@ -20,6 +20,7 @@ from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.highwater import HighWater
 from streams import topics
+from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
@@ -31,8 +32,8 @@ _CODEC = Codec()
 
 def make_our_topics(bootstrap: str) -> None:
     """Create every topic of the catalogue."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    topics.apply(admin, topics.compare(admin, catalog.topics().values()))
+    cluster = Cluster({"bootstrap.servers": bootstrap})
+    topics.apply(cluster, topics.compare(cluster, catalog.topics().values()))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -61,6 +62,23 @@ def test_numbers_and_neighbours_of_an_event_are_no_card() -> None:
     refuse_sensitive(replace(LINKED, amount_minor=int(CARD)))
     neighbours = replace(LINKED, paytrace_transaction_id="411111", refund_transaction_id="111111", linked_by="1111")
     refuse_sensitive(neighbours)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_refused"),
+    [
+        ('{"zip": "411111", "approval_code": "111111", "number": "1111"}', False),
+        (f'{{"note": {{"text": ["paid by {CARD}"]}}}}', True),
+        ('{"csc": "123"}', True),
+        ('{"routing_number": "021000021"}', True),
+        (f'{{"{CARD}": 1}}', True),
+        ("[" * 2_000, True),
+    ],
+    ids=["neighbours", "text", "name", "routing", "key", "nested"],
+)
+def test_a_sources_own_words_are_looked_at_cell_by_cell(cells: str, is_refused: bool) -> None:
+    with pytest.raises(HoldsSensitive) if is_refused else nullcontext():
+        refuse_sensitive(replace(LINKED, linked_by=cells))
 
 
 def test_what_a_person_wrote_is_looked_at_as_a_whole() -> None:
