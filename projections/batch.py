@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.coordinates import Coordinates
-from projections.positions import Partition, Progress
-from projections.reading import Incoming, not_stored, read
+from projections.positions import Progress
+from projections.reading import not_stored, read
 from projections.tables import FACT_TABLES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.table import Table
 from projections.topics import is_dead_letter_topic
 from schemas.codec import Codec
+from streams.log.ports import Partition
+from streams.log.records import Inbound
 
 Columns = Sequence[Sequence[Any]]
 
@@ -26,7 +28,7 @@ Columns = Sequence[Sequence[Any]]
 class Part:
     """What one message brings to one table. Shapes: rows is (n, c), n >= 1."""
 
-    message: Incoming
+    message: Inbound
     at: Coordinates
     rows: list[tuple[Any, ...]]
 
@@ -57,12 +59,12 @@ class Batch:
         self._tables = tuple(tables)
         self._homes: dict[type, tuple[Table, ...]] = {}
         self._parts: dict[Table, list[Part]] = {}
-        self._failed: dict[tuple[str, int, int], tuple[Incoming, Coordinates, list[str]]] = {}
+        self._failed: dict[tuple[str, int, int], tuple[Inbound, Coordinates, list[str]]] = {}
         self._touched: set[Partition] = set()
         self.message_count = 0
         self.tally = Tally()
 
-    def add(self, message: Incoming) -> None:
+    def add(self, message: Inbound) -> None:
         """Project one message.
 
         Ensures: a message below the partition's progress changes nothing; a repeat moves the progress and adds no row.
@@ -92,7 +94,7 @@ class Batch:
                 self._parts.setdefault(table, []).append(Part(message, at, rows))
                 self.tally.rows += len(rows)
 
-    def set_aside(self, message: Incoming, at: Coordinates, reason: str) -> None:
+    def set_aside(self, message: Inbound, at: Coordinates, reason: str) -> None:
         """Note that a table can't take what this message holds; it becomes a row of fct_unreadable."""
         where = (message.topic, message.partition, message.offset)
         if where not in self._failed:

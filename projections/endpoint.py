@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from confluent_kafka import KafkaException
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -29,9 +28,10 @@ from starlette.routing import Mount, Route
 from projections.client import SqlReader
 from projections.console.app import MOUNTED_AT, console_app
 from projections.errors import QueryRefused
-from projections.lag import ProjectorStatus, broker_words
+from projections.lag import ProjectorStatus
 from projections.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.settings import ProjectionSettings
+from schemas.failures import ContractBroken, Unavailable
 
 _START_TIMEOUT_S = 20.0
 _LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
@@ -77,8 +77,8 @@ def endpoint_app(
     def lag(_request: Request) -> Response:
         try:
             behind = status.lag()
-        except KafkaException as error:
-            return JSONResponse({"error": broker_words(error), "code": "BROKER"}, 503)
+        except (Unavailable, ContractBroken) as error:
+            return JSONResponse({"error": str(error), "code": "BROKER"}, 503)
         return JSONResponse({"total": behind.total, "topics": dict(behind.by_topic)})
 
     def metrics(_request: Request) -> Response:

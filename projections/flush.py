@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from projections.batch import Batch, Part, columns_of
 from projections.client import Store
 from projections.errors import RowsRefused
-from projections.positions import Partition, Progress, store_progress
+from projections.positions import Progress, store_progress
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.table import Table
+from streams.log.ports import Partition
 
 logger = logging.getLogger(__name__)
 

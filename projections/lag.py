@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not re-export OffsetSpec
-    AdminClient,
-    OffsetSpec,
-)
-
 from projections.batch import Tally
-from projections.positions import Partition, Progress
-
-_REQUEST_TIMEOUT_S = 10.0
-# A topic that was made a moment ago, or whose leader has just moved, is answered for by nobody for a second or two.
-_LEADER_TIMEOUT_S = 15.0
-_NO_LEADER_YET = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError._NOENT,  # the client found no leader at all: the broker was away when it asked
-)
+from projections.positions import Progress
+from streams.log.ports import Log, Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +23,11 @@ class Lag:
         return sum(self.by_topic.values())
 
 
-def earliest_offsets(admin: AdminClient, partitions: Iterable[Partition]) -> dict[Partition, int]:
-    """First offset that each partition still holds."""
-    return _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # no stub
-
-
-def latest_offsets(admin: AdminClient, partitions: Iterable[Partition]) -> dict[Partition, int]:
-    """Offset that the next record of each partition will get."""
-    return _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # no stub
-
-
-def _offsets(admin: AdminClient, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
-    wanted = tuple(partitions)
-    deadline = time.monotonic() + _LEADER_TIMEOUT_S
-    while True:
-        try:
-            return _offsets_now(admin, wanted, which)
-        except KafkaException as error:
-            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
-                raise
-            # A client keeps the leaders and their epochs that it learned once, and asks with them for ever: after a
-            # broker was killed it would hear FENCED_LEADER_EPOCH from then on. Listing makes it learn them anew.
-            admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
-            time.sleep(0.1)
-
-
-def _offsets_now(admin: AdminClient, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
-    """One question, one answer; raises KafkaException also where a leader has just moved."""
-    asked = {TopicPartition(topic, number): which for topic, number in partitions}
-    if not asked:
-        return {}
-    answers = admin.list_offsets(asked, request_timeout=_REQUEST_TIMEOUT_S)
-    return {(at.topic, at.partition): answer.result(_REQUEST_TIMEOUT_S).offset for at, answer in answers.items()}
-
-
-def broker_words(error: KafkaException) -> str:
-    """The broker library's own sentence, without its wrapping."""
-    cause = error.args[0] if error.args else error
-    return cause.str() if isinstance(cause, KafkaError) else str(cause)
-
-
 class ProjectorStatus:
     """What the projector has stored so far; written by its loop, read by the endpoint's threads."""
 
-    def __init__(self, admin: AdminClient) -> None:
-        self._admin = admin
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._lock = threading.Lock()
         self._stored: dict[Partition, int] = {}
         self._partitions: tuple[Partition, ...] = ()
@@ -118,10 +59,10 @@ class ProjectorStatus:
         return asdict(self._tally)
 
     def lag(self) -> Lag:
-        """Ask the broker for its ends and compare; raises KafkaException when it does not answer."""
+        """Ask the broker for its ends and compare; raises Unavailable when it does not answer."""
         with self._lock:
             partitions, stored = self._partitions, dict(self._stored)
         behind: dict[str, int] = {}
-        for partition, end in latest_offsets(self._admin, partitions).items():
+        for partition, end in self._log.ends(partitions).items():
             behind[partition[0]] = behind.get(partition[0], 0) + max(0, end - stored.get(partition, 0))
         return Lag(dict(sorted(behind.items())))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import KafkaException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from projections import reports
 from projections.client import SqlReader
 from projections.errors import QueryRefused
 from projections.lag import ProjectorStatus
+from schemas.failures import ContractBroken, Unavailable
 
 PROMETHEUS_TEXT = CONTENT_TYPE_LATEST
 NEEDS_A_PERSON = "what_needs_a_person"
@@ -25,7 +25,7 @@ def prometheus_text(reader: SqlReader, status: ProjectorStatus) -> bytes:
     )
     try:
         behind = status.lag()
-    except KafkaException:
+    except (Unavailable, ContractBroken):
         answers.set(0)
     else:
         answers.set(1)

@@ -14,8 +14,7 @@ from projections.client import Store
 from projections.tables import POSITIONS
 from schemas.envelope import SourcePosition
 from schemas.highwater import HighWater
-
-Partition = tuple[str, int]
+from streams.log.ports import Partition
 
 
 @dataclass(slots=True)

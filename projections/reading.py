@@ -5,8 +5,6 @@ For the projection, which never stops at one bad record: it goes to fct_unreadab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -22,22 +20,10 @@ from schemas.guard import masked_bytes, masked_header
 from schemas.plausibility import UNKNOWN_INSTANT, plain_text
 from schemas.records.tasks import DeadLetter
 from schemas.sensitive import mask_sensitive
+from streams.log.records import Inbound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """One message as Kafka gives it. Units: timestamp_ms is milliseconds since 1970, UTC."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-    timestamp_ms: int
-
-
-def read(message: Incoming, codec: Codec) -> tuple[Coordinates, Any]:
+def read(message: Inbound, codec: Codec) -> tuple[Coordinates, Any]:
     """Coordinates and record of one message; never raises for what a message holds.
 
     The record is a dataclass of schemas.records, an OpenedDeadLetter, or an UnreadableRecord. An unreadable value keeps
@@ -91,7 +77,7 @@ def _recorded_at(timestamp_ms: int) -> datetime:
     return recorded_at if 1900 <= recorded_at.year < 2300 else UNKNOWN_INSTANT
 
 
-def not_stored(message: Incoming, reason: str) -> UnreadableRecord:
+def not_stored(message: Inbound, reason: str) -> UnreadableRecord:
     """What stands for a record that reads well and that a table does not take."""
     return UnreadableRecord(value=masked_bytes(message.value), error_type="NotStored", message=_plain(reason))
 
@@ -101,7 +87,7 @@ def _plain(text: str) -> str:
     return plain_text(mask_sensitive(text.encode("utf-8", "replace").decode()))
 
 
-def _unreadable(message: Incoming, error: Exception) -> UnreadableRecord:
+def _unreadable(message: Inbound, error: Exception) -> UnreadableRecord:
     kept = masked_bytes(message.value)  # a digest without a key is no mask: numbers could be tried out until one fits
     return UnreadableRecord(value=kept, error_type=type(error).__name__, message=_plain(str(error)))
 

@@ -5,16 +5,17 @@ For `saldo rebuild`, for a migration that needs other rows from old records, and
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from projections.client import Store, open_store
 from projections.digest import TableDigest, digests
 from projections.errors import HistoryGone
-from projections.lag import ProjectorStatus, latest_offsets
+from projections.lag import ProjectorStatus
 from projections.migrate import migrate
 from projections.settings import ProjectionSettings
 from projections.tables import VIEWS, relations
-from projections.writer import Projector, admin_client, find_partitions
+from projections.writer import Projector, find_partitions, open_log
 from schemas.codec import Codec
 
 
@@ -42,17 +43,17 @@ def rebuild(settings: ProjectionSettings, *, codec: Codec | None = None) -> Rebu
     store = open_store(settings.clickhouse_dsn)
     try:
         migrate(store, day_zone=settings.day_zone)
-        admin = admin_client(settings)
-        partitions, missing = find_partitions(admin)
-        if missing:
-            raise HistoryGone(f"topic {missing[0]} does not exist, so nothing can be rebuilt from it")
-        ends = latest_offsets(admin, partitions)
-        Projector(settings, store, admin, ProjectorStatus(admin), codec or Codec()).catch_up(ends)
-        before = digests(store)
-        throw_away(store)
-        migrate(store, day_zone=settings.day_zone)
-        Projector(settings, store, admin, ProjectorStatus(admin), codec or Codec()).catch_up(ends)
-        return Rebuild(before, digests(store))
+        with closing(open_log(settings)) as log:
+            partitions, missing = find_partitions(log)
+            if missing:
+                raise HistoryGone(f"topic {missing[0]} does not exist, so nothing can be rebuilt from it")
+            ends = log.ends(partitions)
+            Projector(settings, store, log, ProjectorStatus(log), codec or Codec()).catch_up(ends)
+            before = digests(store)
+            throw_away(store)
+            migrate(store, day_zone=settings.day_zone)
+            Projector(settings, store, log, ProjectorStatus(log), codec or Codec()).catch_up(ends)
+            return Rebuild(before, digests(store))
     finally:
         store.close()
 

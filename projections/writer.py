@@ -11,11 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
-
-from projections import lag
 from projections.batch import Batch
 from projections.client import Store, open_read_only, open_store
 from projections.endpoint import serve_endpoint
@@ -23,18 +20,18 @@ from projections.errors import HistoryGone
 from projections.flush import flush
 from projections.lag import ProjectorStatus
 from projections.migrate import migrate
-from projections.positions import Partition, Progress, load_progress
-from projections.reading import Incoming
+from projections.positions import Progress, load_progress
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from schemas.codec import Codec
+from streams.log.kafka import KafkaLog
+from streams.log.ports import Log, Partition, RecordsGone
 
 logger = logging.getLogger(__name__)
 
 # Messages per call: large enough that the call costs nothing, small enough to look at `stop` and the clock often.
-_CONSUME_COUNT = 5_000
-_CONSUME_TIMEOUT_S = 0.1
-_HISTORY_GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+_TAKE = 5_000
+_TAKE_TIMEOUT_S = 0.1
 
 
 def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec: Codec | None = None) -> None:
@@ -42,17 +39,17 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
 
     Ensures: kill -9 at any moment changes no row, once it has run again (tests/integration/test_projector.py).
     Raises:  StoreBusy when another projector holds the embedded store; MigrationBroken and HistoryGone when tables or
-             topics are not what the store remembers; KafkaException when the broker refuses us.
+             topics are not what the store remembers; ContractBroken when the broker refuses us.
     """
     store = open_store(settings.clickhouse_dsn)
     try:
         migrate(store, day_zone=settings.day_zone)
         reader = open_read_only(settings.clickhouse_dsn, beside_writer=True)
         try:
-            admin = admin_client(settings)
-            status = ProjectorStatus(admin)
-            with serve_endpoint(settings, reader, status):
-                Projector(settings, store, admin, status, codec or Codec()).run(stop)
+            with closing(open_log(settings)) as log:
+                status = ProjectorStatus(log)
+                with serve_endpoint(settings, reader, status):
+                    Projector(settings, store, log, status, codec or Codec()).run(stop)
         finally:
             reader.close()
     finally:
@@ -66,13 +63,13 @@ class Projector:
         self,
         settings: ProjectionSettings,
         store: Store,
-        admin: AdminClient,
+        log: Log,
         status: ProjectorStatus,
         codec: Codec,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._admin = admin
+        self._log = log
         self._status = status
         self._progress = load_progress(store)
         self._batch = Batch(self._progress, codec)
@@ -95,13 +92,14 @@ class Projector:
     def _read(
         self, partitions: tuple[Partition, ...], done: Callable[[], bool], *, ends: Mapping[Partition, int] | None
     ) -> None:
-        consumer = Consumer(_consumer_options(self._settings))
-        try:
-            consumer.assign(self._assignment(partitions))
+        with closing(self._log.feed(self._positions(partitions))) as feed:
             self._status.began(partitions)
             oldest_s = time.monotonic()
             while not done():
-                messages = [_incoming(message) for message in consumer.consume(_CONSUME_COUNT, _CONSUME_TIMEOUT_S)]
+                try:
+                    messages = feed.take(_TAKE, _TAKE_TIMEOUT_S)
+                except RecordsGone as error:
+                    raise HistoryGone(f"{error}, or rebuild the projection from topics that are whole") from error
                 if self._batch.message_count == 0:
                     oldest_s = time.monotonic()
                 for message in messages:
@@ -112,8 +110,6 @@ class Projector:
                 if full or due or not messages:
                     self._flush()
             self._flush()
-        finally:
-            consumer.close()
 
     def _flush(self) -> None:
         if self._batch.message_count > 0:
@@ -123,7 +119,7 @@ class Projector:
         """Partitions of every projected topic, once all topics exist (`saldo topics apply` makes them)."""
         announced = False
         while not stop.is_set():
-            partitions, missing = find_partitions(self._admin)
+            partitions, missing = find_partitions(self._log)
             if not missing:
                 return partitions
             if not announced:
@@ -132,11 +128,10 @@ class Projector:
             stop.wait(self._settings.topic_wait_s)
         return ()
 
-    def _assignment(self, partitions: tuple[Partition, ...]) -> list[TopicPartition]:
+    def _positions(self, partitions: tuple[Partition, ...]) -> Mapping[Partition, int]:
         """Each partition at its stored position, after proving that the topic still holds what comes next."""
-        first = lag.earliest_offsets(self._admin, partitions)
-        last = lag.latest_offsets(self._admin, partitions)
-        assignment = []
+        first, last = self._log.starts(partitions), self._log.ends(partitions)
+        positions = {}
         for partition in partitions:
             topic, number = partition
             next_offset = self._progress.setdefault(partition, Progress()).next_offset
@@ -145,66 +140,17 @@ class Projector:
                     f"{topic}/{number} holds offsets {first[partition]} to {last[partition]}, the store is at "
                     f"{next_offset}: the topic was cut or made anew; rebuild the projection from topics that are whole"
                 )
-            assignment.append(TopicPartition(topic, number, next_offset))
-        return assignment
+            positions[partition] = next_offset
+        return positions
 
 
-def admin_client(settings: ProjectionSettings) -> AdminClient:
-    """A client for questions about topics and their ends."""
-    return AdminClient(_client_options(settings))
+def open_log(settings: ProjectionSettings) -> KafkaLog:
+    """The log that these settings name; whoever opens it closes it."""
+    return KafkaLog({**settings.kafka_options, "bootstrap.servers": settings.bootstrap_servers})
 
 
-def find_partitions(admin: AdminClient) -> tuple[tuple[Partition, ...], tuple[str, ...]]:
+def find_partitions(log: Log) -> tuple[tuple[Partition, ...], tuple[str, ...]]:
     """Partitions of every projected topic as the broker has them, and the topics that it does not have yet."""
-    known = admin.list_topics(timeout=30).topics
-    wanted = projected_topics()
-    missing = tuple(name for name in wanted if name not in known or known[name].error is not None)
-    found = tuple((name, number) for name in wanted if name not in missing for number in sorted(known[name].partitions))
-    return found, missing
-
-
-def _incoming(message: Message) -> Incoming:
-    error = message.error()
-    if error is not None:
-        if error.code() in _HISTORY_GONE:
-            raise HistoryGone(f"{message.topic()}/{message.partition()} no longer holds what comes next: {error.str()}")
-        raise KafkaException(error)
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    # True of every message without an error.
-    assert topic is not None
-    assert partition is not None
-    assert offset is not None
-    return Incoming(
-        topic=topic,
-        partition=partition,
-        offset=offset,
-        key=_bytes(message.key()),
-        value=_bytes(message.value()),
-        headers=[(name, _bytes(value) or b"") for name, value in _header_pairs(message)],
-        timestamp_ms=message.timestamp()[1],
-    )
-
-
-def _header_pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
-    headers = message.headers() or []
-    return list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
-
-
-def _client_options(settings: ProjectionSettings) -> dict[str, str | int | float | bool]:
-    return {**settings.kafka_options, "bootstrap.servers": settings.bootstrap_servers}
-
-
-def _consumer_options(settings: ProjectionSettings) -> dict[str, str | int | float | bool]:
-    return {
-        **_client_options(settings),
-        # The client wants a name; with assign() and no commits there is no group behind it.
-        "group.id": "saldo-projector",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        # A position that the topic no longer holds must stop us, never move us.
-        "auto.offset.reset": "error",
-    }
+    known, wanted = log.topics(), projected_topics()
+    missing = tuple(name for name in wanted if name not in known)
+    return tuple((name, number) for name in wanted for number in range(known.get(name, 0))), missing

@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import faust
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from connectors.abas.client import AbasClient
@@ -39,7 +37,7 @@ from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
 from schemas.codec import Codec
-from schemas.failures import ContractBroken
+from schemas.failures import ContractBroken, Unavailable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -61,7 +59,7 @@ from streams.agents.inbox import Flow
 from streams.claims import Claims
 from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.keys import load_ring, load_signer
-from streams.log.brokers import no_broker
+from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
@@ -118,13 +116,9 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            known = AdminClient(settings.kafka_options).list_topics(timeout=2.0).topics
+            known = Cluster(settings.kafka_options).topics(timeout_s=2.0)
             missing = [name for name in catalog.topics() if name not in known]
-            leaderless = [
-                name
-                for name in catalog.topics()
-                if name in known and any(found.leader < 0 for found in known[name].partitions.values())
-            ]
+            leaderless = [name for name in catalog.topics() if name in known and not known[name].is_led]
             if not missing and not leaderless:
                 return
             problem = (
@@ -132,10 +126,8 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
                 if missing
                 else f"no broker answers for {', '.join(leaderless)} yet; is a broker of the cluster away?"
             )
-        except ContractBroken as error:
+        except (ContractBroken, Unavailable) as error:
             problem = str(error)
-        except KafkaException as error:
-            problem = no_broker(settings.bootstrap_servers, error)
         if time.monotonic() >= deadline:
             raise ContractBroken(problem)
         time.sleep(0.1)
@@ -230,7 +222,7 @@ def worker_app(settings: Settings) -> faust.App:
     sink, calls = sink_processor(settings), gateway_processor(settings)
     processors = (*DECIDERS, calls, sink)
     membership = GroupMembership(
-        settings.kafka_options, group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
+        Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
     crew = new_crew(settings, processors, membership)
     flow = Flow(settings.worker.batch_size, settings.worker.linger_s)

@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 
 from projections.endpoint import endpoint_file
 from schemas import catalog
-from streams import acls, topics
+from streams import topics
 from streams.embedded.credentials import ADMIN, ROLES, credentials_file
 from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
@@ -35,6 +34,8 @@ from streams.embedded.supervisor import ProcessSpec, RestartPolicy
 from streams.guard_key import guard_key_of
 from streams.ingress.settings import SECRET_PREFIX, IngressSettings
 from streams.keys import key_store
+from streams.log import acls
+from streams.log.cluster import Cluster
 from streams.setting_names import secret_variables, without_secrets
 from streams.settings import KeySettings, Settings
 from streams.standing import read_standing
@@ -226,10 +227,10 @@ class Stack:
         def ready(pid: int) -> bool:
             if not broker.ready(pid):
                 return False
-            admin = AdminClient(broker.client_options(ADMIN))
+            cluster = Cluster(broker.client_options(ADMIN))
             wanted = catalog.topics().values()
-            topics.apply(admin, topics.compare(admin, wanted))
-            acls.apply(admin, acls.compare(admin, wanted, group=self.settings.kafka.group))
+            topics.apply(cluster, topics.compare(cluster, wanted))
+            acls.apply(cluster, acls.compare(cluster, wanted, group=self.settings.kafka.group))
             return True
 
         return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)

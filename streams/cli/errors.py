@@ -1,13 +1,10 @@
 """What a person at the terminal reads when a command can't do its work: one line that names the remedy.
 
 For `main` alone, and for commands that refuse (`CannotRun`). Errors that our own packages raise are meant for people
-and are shown as they are; a broker's or an operating system's error gets a sentence around it; anything else is a fault
-of Saldo and says so.
+and are shown as they are, and so are those of the operating system; anything else is a fault of Saldo and says so.
 """
 
 from __future__ import annotations
-
-import sys
 
 from schemas.failures import SaldoError
 
@@ -47,11 +44,6 @@ def explain(error: Exception) -> tuple[str, int]:
             return f"this needs {root}, which comes with an extra: pip install 'saldo[{extra}]'", REFUSED
     if type(error).__module__.partition(".")[0] in _OURS or type(error) is LookupError:
         return str(error), REFUSED
-    kafka = sys.modules.get("confluent_kafka")
-    if kafka is not None and isinstance(error, kafka.KafkaException):
-        from streams.log.brokers import error_text, is_away, no_broker
-
-        return no_broker(None) if is_away(error) else f"Kafka: {error_text(error)}", REFUSED
     if isinstance(error, OSError):
         return str(error), REFUSED
     name = type(error).__name__

@@ -58,6 +58,7 @@ def read(
     from streams.cli import showing
     from streams.cli.errors import CannotRun
     from streams.cli.moments import parse_bound
+    from streams.log.kafka import KafkaLog
 
     if record_type is not None:
         catalog.latest(record_type)  # a typing error should not look like an empty topic
@@ -71,7 +72,8 @@ def read(
     with (
         suppress(KeyboardInterrupt),  # how following ends
         connection.codec() as codec,
-        closing(reading.read(connection.kafka, codec, stretch)) as records,
+        closing(KafkaLog(connection.kafka)) as log,
+        closing(reading.read(log, codec, stretch)) as records,
     ):
         for record in records:
             if key is not None and record.found.key != key.encode():

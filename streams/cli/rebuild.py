@@ -56,15 +56,14 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
     from streams.bootstrap import codec, every_processor
     from streams.keys import load_ring
-    from streams.log.kafka import KafkaLog
+    from streams.log.kafka import opened
     from streams.rebuild import compare_agents
 
     # What was parked on the day is parked again here, which is no news for the terminal.
     logging.getLogger("streams.tasks").addHandler(logging.NullHandler())
 
     async def work() -> list[Comparison]:
-        log = KafkaLog(settings.kafka_options)
-        try:
+        async with opened(settings.kafka_options) as log:
             with console.status("deciding again") as status:
                 return await compare_agents(
                     every_processor(settings),
@@ -73,8 +72,6 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
                     load_ring(settings.public_keys_path),
                     tell=lambda name: status.update(f"deciding again: {name}"),
                 )
-        finally:
-            await asyncio.to_thread(log.close)
 
     results = asyncio.run(work())
     shutil.rmtree(settings.data_dir / "state", ignore_errors=True)
@@ -124,13 +121,11 @@ def _refuse_while_running(settings: Settings) -> None:
 
 
 def _refuse_without_topics(settings: Settings) -> None:
-    from confluent_kafka.admin import AdminClient
-
     from schemas import catalog
     from streams.cli.errors import CannotRun
-    from streams.topics import existing
+    from streams.log.cluster import Cluster
 
-    missing = sorted(set(catalog.topics()) - existing(AdminClient(settings.kafka_options)))
+    missing = sorted(set(catalog.topics()) - set(Cluster(settings.kafka_options).topics()))
     if missing:
         raise CannotRun(
             f"nothing to rebuild from: the cluster at {settings.bootstrap_servers} lacks {len(missing)} of "

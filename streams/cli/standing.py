@@ -326,19 +326,15 @@ def _exit_in_words(exit_code: int) -> str:
 
 
 def _ends(stack: Stack, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int] | None:
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
-    from projections.lag import latest_offsets
+    from schemas.failures import ContractBroken, Unavailable
     from streams.embedded.credentials import VIEWER
+    from streams.log.cluster import Cluster
 
     if stack.kafka_address is None:
         return None
     try:
-        return latest_offsets(
-            AdminClient(stack.settings.as_role(VIEWER).kafka_options_at(stack.kafka_address)), partitions
-        )
-    except KafkaException:
+        return Cluster(stack.settings.as_role(VIEWER).kafka_options_at(stack.kafka_address)).ends(partitions)
+    except (Unavailable, ContractBroken):
         return None
 
 

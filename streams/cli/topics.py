@@ -13,9 +13,8 @@ from streams.embedded.credentials import ADMIN
 from streams.terminal import say
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
-
-    from streams.acls import AccessPlan
+    from streams.log.acls import AccessPlan
+    from streams.log.cluster import Cluster
 
 ReplicationFactor = Annotated[
     int | None,
@@ -49,9 +48,9 @@ def diff(
     from schemas import catalog
     from streams.topics import compare
 
-    admin, factor = _admin(bootstrap_servers, replication_factor)
-    difference = compare(admin, catalog.topics().values(), replication_factor=factor)
-    access = _compare_access(admin) if acls else None
+    cluster, factor = _cluster(bootstrap_servers, replication_factor)
+    difference = compare(cluster, catalog.topics().values(), replication_factor=factor)
+    access = _compare_access(cluster) if acls else None
     for line in (*difference.lines(), *(access.lines() if access else ())):
         say(line)
     if difference or access:
@@ -71,17 +70,17 @@ def apply(
     of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
     from schemas import catalog
-    from streams import acls as access
     from streams import topics
+    from streams.log import acls as access
 
-    admin, factor = _admin(bootstrap_servers, replication_factor)
-    steps = topics.compare(admin, catalog.topics().values(), replication_factor=factor)
-    permissions = _compare_access(admin) if acls else access.AccessPlan()
+    cluster, factor = _cluster(bootstrap_servers, replication_factor)
+    steps = topics.compare(cluster, catalog.topics().values(), replication_factor=factor)
+    permissions = _compare_access(cluster) if acls else access.AccessPlan()
     for line in (*steps.lines(), *permissions.lines()):
         say(line)
     if not dry_run:
-        topics.apply(admin, steps)
-        access.apply(admin, permissions)
+        topics.apply(cluster, steps)
+        access.apply(cluster, permissions)
     say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
         f"{'would alter' if dry_run else 'altered'} {len(steps.alterations)} settings, "
@@ -111,16 +110,16 @@ def doc(
         say(f"wrote {to}")
 
 
-def _compare_access(admin: AdminClient) -> AccessPlan:
+def _compare_access(cluster: Cluster) -> AccessPlan:
     from schemas import catalog
-    from streams import acls as access
+    from streams.log import acls as access
     from streams.settings import load_settings
 
-    return access.compare(admin, catalog.topics().values(), group=load_settings().kafka.group)
+    return access.compare(cluster, catalog.topics().values(), group=load_settings().kafka.group)
 
 
-def _admin(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[AdminClient, int | None]:
-    from confluent_kafka.admin import AdminClient
+def _cluster(bootstrap_servers: str | None, replication_factor: int | None) -> tuple[Cluster, int | None]:
+    from streams.log.cluster import Cluster
 
     connection = connect(bootstrap_servers, role=ADMIN)
-    return AdminClient(dict(connection.kafka)), replication_factor or connection.replication_factor
+    return Cluster(connection.kafka), replication_factor or connection.replication_factor

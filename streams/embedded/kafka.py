@@ -14,9 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
+from schemas.failures import ContractBroken, Unavailable
 from streams.embedded import jars
 from streams.embedded.credentials import (
     ADMIN,
@@ -29,6 +27,7 @@ from streams.embedded.credentials import (
 from streams.embedded.errors import ServerFailed
 from streams.embedded.jars import ProgressListener
 from streams.embedded.server import Command, EmbeddedServer
+from streams.log.cluster import Cluster
 
 # Both are read from the broker's working directory, and their paths are relative to it, so no path is quoted.
 _PROPERTIES = "server.properties"
@@ -69,7 +68,7 @@ class EmbeddedKafka(EmbeddedServer):
             on_progress=on_progress,
         )
         self._log_dir = self.home / "data"
-        self._probe: AdminClient | None = None
+        self._probe: Cluster | None = None
 
     @classmethod
     def address_at(cls, port: int) -> str:
@@ -108,7 +107,7 @@ class EmbeddedKafka(EmbeddedServer):
     def answers(self) -> bool:
         """Tell whether this cluster's broker answers a metadata request and takes part in the cluster."""
         if self._probe is None:
-            self._probe = AdminClient(
+            self._probe = Cluster(
                 {
                     **self.client_options(ADMIN),
                     "reconnect.backoff.ms": 20,
@@ -117,10 +116,10 @@ class EmbeddedKafka(EmbeddedServer):
                 }
             )
         try:
-            metadata = self._probe.list_topics(timeout=_PROBE_TIMEOUT_S)
-        except KafkaException:
+            cluster_id, brokers = self._probe.identity(timeout_s=_PROBE_TIMEOUT_S)
+        except (Unavailable, ContractBroken):
             return False
-        if not metadata.brokers or str(metadata.cluster_id) != self._cluster_id():
+        if not brokers or cluster_id != self._cluster_id():
             return False
         self._probe = None
         return True

@@ -27,6 +27,7 @@ _NO_LEADER_YET = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError._NOENT,  # the client found no leader at all: the broker was away when it asked
     }
 )
 # Said by a broker that knows us and what we ask for: no waiting helps.
@@ -43,12 +44,13 @@ _REFUSED = frozenset(
 _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
 
 
-def once_led(ask: Callable[[], T], *, within_s: float) -> T:
+def once_led(ask: Callable[[], T], *, within_s: float, relearn: Callable[[], object] | None = None) -> T:
     """The answer to a question about partitions, which is put again as long as one of them has no leader.
 
     A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it for a second or two.
 
-    Ensures: `ask` is called at least once; it refreshes what its client knows of leaders by itself.
+    Ensures: `ask` is called at least once; `relearn`, which runs before each further attempt, is for a client that does
+             not refresh what it knows of leaders by itself.
     Raises:  KafkaException: any other failure at once, and this one after within_s.
     """
     deadline = time.monotonic() + within_s
@@ -58,6 +60,8 @@ def once_led(ask: Callable[[], T], *, within_s: float) -> T:
         except KafkaException as error:
             if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
                 raise
+        if relearn is not None:
+            relearn()
         time.sleep(LEADER_PAUSE_S)
 
 
@@ -72,11 +76,6 @@ def broker_asked(address: str | None) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise failure_of(error, address) from error
-
-
-def no_topic(topic: str) -> ContractBroken:
-    """What to raise where the cluster answers that it has no such topic."""
-    return ContractBroken(f"the cluster has no topic {topic}; create it with `saldo topics apply`")
 
 
 def failure_of(error: KafkaException, address: str | None) -> SaldoError:

@@ -1,7 +1,8 @@
-"""The log of a task on a real broker: confluent-kafka beside Faust's own clients.
+"""The log on a real broker: confluent-kafka beside Faust's own clients.
 
 Faust's consumer brings records in; what a task must be sure of (reading a missing range, knowing that an append is
-durable) goes through here. Appends are idempotent and gapless: a record that fails can't be overtaken by a later one.
+durable) goes through here, and so does everybody else who reads or writes. Appends are idempotent and gapless: a record
+that fails can't be overtaken by a later one.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.failures import Unavailable
-from streams.log.brokers import broker_asked, no_topic, once_led
+from streams.log.brokers import broker_asked, failure_of, once_led
+from streams.log.cluster import Cluster
 from streams.log.outbound import Outbound, Signer
-from streams.log.ports import DeliveryFailed, RecordsGone
+from streams.log.ports import DeliveryFailed, Partition, RecordsGone, no_topic
 from streams.log.records import Inbound
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ READ_TIMEOUT_S = 60.0
 DELIVERY_TIMEOUT_S = 60.0
 # What a broker and its client say of an offset that a partition holds no longer, or never held.
 GONE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+# Said while a broker is away; the client goes on by itself.
+_PASSING = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN)
 # A dead letter holds a whole record and the reason; how much a topic takes is its own setting.
 LARGEST_RECORD_BYTES = 4 << 20
 
@@ -48,7 +52,7 @@ async def opened(connection: Mapping[str, Any], *, signer: Signer | None = None)
 
 
 class KafkaLog:
-    """Reads ranges and appends with proof; one per process, shared by all its tasks."""
+    """Reads and appends with proof; one per process, shared by all who need it."""
 
     def __init__(self, connection: Mapping[str, Any], *, signer: Signer | None = None) -> None:
         """Describe the connection; `connection` is librdkafka configuration (bootstrap.servers, TLS, SASL).
@@ -58,43 +62,47 @@ class KafkaLog:
         self.signer = signer
         self._connection = dict(connection)
         self._address = str(connection["bootstrap.servers"])
-        options = {
-            **self._connection,
-            "acks": "all",
-            "enable.idempotence": True,
-            "enable.gapless.guarantee": True,
-            "linger.ms": 2,
-            "compression.type": "lz4",
-            "message.max.bytes": LARGEST_RECORD_BYTES,
-            "delivery.timeout.ms": 0,
-            "queue.buffering.max.messages": 500_000,
-        }
-        with broker_asked(self._address):
-            self._producer = Producer(options)
-            self._admin = AdminClient(self._connection)
+        self._cluster = Cluster(connection)
+        self._producer: Producer | None = None
         self._readers: queue.SimpleQueue[Consumer] = queue.SimpleQueue()
         self._counts: dict[str, int] = {}
         self._closing = threading.Event()
-        self._poller = threading.Thread(target=self._poll, name="saldo-producer", daemon=True)
-        self._poller.start()
+        self._poller: threading.Thread | None = None
+
+    def topics(self) -> Mapping[str, int]:
+        """Topics that exist, with their number of partitions."""
+        return {name: found.partitions for name, found in self._cluster.topics().items()}
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; asked of the broker once.
-
-        Raises: Unavailable when no broker answers; ContractBroken when the cluster has no such topic.
-        """
+        """Number of partitions of a topic; asked of the broker once."""
         count = self._counts.get(topic)
         if count is None:
-            with broker_asked(self._address):
-                metadata = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
-            if metadata.error is not None:
+            count = self.topics().get(topic)
+            if count is None:
                 raise no_topic(topic)
-            count = self._counts[topic] = len(metadata.partitions)
+            self._counts[topic] = count
         return count
+
+    def starts(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """First offset that each partition still holds."""
+        return self._cluster.starts(partitions)
+
+    def ends(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """Offset that the next record of each partition will get."""
+        return self._cluster.ends(partitions)
+
+    def offsets_at(self, partitions: Iterable[Partition], instant: datetime) -> Mapping[Partition, int | None]:
+        """Offset of the first record of each partition that is not older than an instant."""
+        return self._cluster.offsets_at(partitions, instant)
+
+    def feed(self, starts: Mapping[Partition, int]) -> KafkaFeed:
+        """Read on from these offsets."""
+        with broker_asked(self._address):
+            return KafkaFeed(self._consumer(), starts, self._address)
 
     async def topic_id(self, topic: str) -> str:
         """The broker's own id of the topic."""
-        return await asyncio.to_thread(self._topic_id, topic)
+        return await asyncio.to_thread(self._cluster.topic_id, topic)
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         """First offset kept, and the next one to be given."""
@@ -155,19 +163,41 @@ class KafkaLog:
     def close(self) -> None:
         """Let go of connections; what was appended is already durable."""
         self._closing.set()
-        self._poller.join(timeout=5)
-        with contextlib.suppress(KafkaException):
-            self._producer.flush(5)
+        if self._poller is not None and self._producer is not None:
+            self._poller.join(timeout=5)
+            with contextlib.suppress(KafkaException):
+                self._producer.flush(5)
         while True:
             try:
                 self._readers.get_nowait().close()
             except queue.Empty:
                 return
 
+    def _writer(self) -> Producer:
+        """The producer, made when something is written for the first time; a log that only reads needs none."""
+        if self._producer is None:
+            options = {
+                **self._connection,
+                "acks": "all",
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "linger.ms": 2,
+                "compression.type": "lz4",
+                "message.max.bytes": LARGEST_RECORD_BYTES,
+                "delivery.timeout.ms": 0,
+                "queue.buffering.max.messages": 500_000,
+            }
+            with broker_asked(self._address):
+                producer = self._producer = Producer(options)
+            self._poller = threading.Thread(target=self._poll, args=(producer,), name="saldo-producer", daemon=True)
+            self._poller.start()
+        return self._producer
+
     async def _produce(self, record: Outbound, number: int, acknowledged: Any) -> None:
+        producer = self._writer()
         while True:
             try:
-                self._producer.produce(
+                producer.produce(
                     record.topic,
                     value=record.value,
                     key=record.key,
@@ -181,20 +211,15 @@ class KafkaLog:
             except KafkaException as error:
                 raise DeliveryFailed(_refusal(error.args[0])) from error
 
-    def _poll(self) -> None:
+    def _poll(self, producer: Producer) -> None:
         while not self._closing.is_set():
             try:
-                self._producer.poll(0.1)
+                producer.poll(0.1)
             except KafkaException as error:
                 # The producer is dead and takes nothing more. Reports of what it took still come, so poll on: without
                 # them an append would wait until its time is over.
                 logger.critical("producer failed", extra={"error": str(error)})
                 self._closing.wait(0.1)
-
-    def _topic_id(self, topic: str) -> str:
-        with broker_asked(self._address):
-            described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)
-            return str(described[topic].result().topic_id)
 
     def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         def ask() -> tuple[int, int]:
@@ -206,22 +231,28 @@ class KafkaLog:
         with broker_asked(self._address):
             return once_led(ask, within_s=REQUEST_TIMEOUT_S)
 
+    def _consumer(self) -> Consumer:
+        """A consumer that is told where to read; it wants the name of a group and commits nothing to it."""
+        return Consumer(
+            {
+                **self._connection,
+                "group.id": "saldo-direct",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                # A position that the topic no longer holds must stop us, never move us.
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 50,
+            }
+        )
+
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Consumer]:
         try:
             consumer = self._readers.get_nowait()
         except queue.Empty:
-            consumer = Consumer(
-                {
-                    **self._connection,
-                    "group.id": "saldo-direct",
-                    "enable.auto.commit": False,
-                    "auto.offset.reset": "error",
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "fetch.wait.max.ms": 50,
-                }
-            )
+            consumer = self._consumer()
         try:
             yield consumer
         except BaseException:
@@ -253,6 +284,53 @@ class KafkaLog:
             if waited >= READ_TIMEOUT_S:
                 raise Unavailable(f"no answer for {topic}/{partition} from offset {start} in {waited:.0f} s")
         return batch, batch[-1].offset + 1
+
+
+class KafkaFeed:
+    """Records of several partitions as they come; for one thread."""
+
+    def __init__(self, consumer: Consumer, starts: Mapping[Partition, int], address: str) -> None:
+        """Take over a consumer and begin at these offsets."""
+        self._consumer = consumer
+        self._address = address
+        self._at_end: set[Partition] = set()
+        consumer.assign([TopicPartition(topic, number, offset) for (topic, number), offset in starts.items()])
+
+    @property
+    def at_end(self) -> frozenset[Partition]:
+        """Partitions at whose end the broker said that we are, and of which nothing came since."""
+        return frozenset(self._at_end)
+
+    def take(self, most: int, timeout_s: float) -> Sequence[Inbound]:
+        """Up to so many records; see streams.log.ports.Feed."""
+        with broker_asked(self._address):
+            messages = self._consumer.consume(most, timeout_s)
+        taken: list[Inbound] = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                taken.append(inbound(message))
+                if self._at_end:
+                    self._at_end.discard((taken[-1].topic, taken[-1].partition))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._at_end.add((message.topic() or "", message.partition() or 0))
+            elif error.code() in GONE:
+                raise RecordsGone(message.topic() or "", message.partition() or 0, message.offset() or 0, error.str())
+            elif not error.retriable() and error.code() not in _PASSING:
+                raise failure_of(KafkaException(error), self._address)
+        return taken
+
+    def hold(self, partition: Partition) -> None:
+        """Hand out nothing more of a partition."""
+        self._consumer.pause([TopicPartition(*partition)])
+
+    def let_go(self, partition: Partition) -> None:
+        """Hand out its records again."""
+        self._consumer.resume([TopicPartition(*partition)])
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._consumer.close()
 
 
 def _refusal(error: KafkaError) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from streams.log.outbound import Outbound, Signer
-from streams.log.ports import Log
+from streams.log.ports import Feed, Log, Partition, RecordsGone, no_topic
 from streams.log.records import Inbound
 
 READ_BATCH = 1_000
@@ -26,9 +27,38 @@ class MemoryLog:
         """Everything on one partition, oldest first."""
         return self._records.setdefault((topic, partition), [])
 
+    def topics(self) -> Mapping[str, int]:
+        """Topics by name, with their number of partitions."""
+        return dict(self._partitions)
+
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic."""
-        return self._partitions[topic]
+        """Number of partitions of a topic; raises ContractBroken when there is none of that name."""
+        count = self._partitions.get(topic)
+        if count is None:
+            raise no_topic(topic)
+        return count
+
+    def starts(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """Nothing is ever thrown away, so zero."""
+        return dict.fromkeys(partitions, 0)
+
+    def ends(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """Offset that the next record of each partition will get."""
+        return {partition: len(self.records(*partition)) for partition in partitions}
+
+    def offsets_at(self, partitions: Iterable[Partition], instant: datetime) -> Mapping[Partition, int | None]:
+        """Offset of the first record that is not older than an instant."""
+        moment_ms = int(instant.timestamp() * 1000)
+        return {
+            partition: next(
+                (record.offset for record in self.records(*partition) if record.timestamp_ms >= moment_ms), None
+            )
+            for partition in partitions
+        }
+
+    def feed(self, starts: Mapping[Partition, int]) -> Feed:
+        """Read on from these offsets."""
+        return MemoryFeed(self, starts)
 
     async def topic_id(self, topic: str) -> str:
         """The name: a topic in memory is never deleted."""
@@ -62,6 +92,48 @@ class MemoryLog:
             )
         )
         return offset
+
+
+class MemoryFeed:
+    """Hands out what is there, and what is appended meanwhile."""
+
+    def __init__(self, log: MemoryLog, starts: Mapping[Partition, int]) -> None:
+        """Begin at these offsets."""
+        self._log = log
+        self._next = dict(starts)
+        self._held: set[Partition] = set()
+
+    @property
+    def at_end(self) -> frozenset[Partition]:
+        """Partitions of which everything was handed out."""
+        return frozenset(at for at, offset in self._next.items() if offset >= len(self._log.records(*at)))
+
+    def take(self, most: int, timeout_s: float) -> Sequence[Inbound]:
+        """Up to so many records; none at once where a broker would be waited for.
+
+        Raises: RecordsGone at an offset that the partition never held.
+        """
+        taken: list[Inbound] = []
+        for partition, offset in self._next.items():
+            kept = self._log.records(*partition)
+            if offset > len(kept):
+                raise RecordsGone(*partition, offset, f"it ends at {len(kept)}")
+            if partition not in self._held:
+                taken += kept[offset : offset + most - len(taken)]
+        for record in taken:
+            self._next[record.topic, record.partition] = record.offset + 1
+        return taken
+
+    def hold(self, partition: Partition) -> None:
+        """Hand out nothing more of a partition."""
+        self._held.add(partition)
+
+    def let_go(self, partition: Partition) -> None:
+        """Hand out its records again."""
+        self._held.discard(partition)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class ShadowLog(MemoryLog):

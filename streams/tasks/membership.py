@@ -11,23 +11,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from schemas.failures import ContractBroken, Unavailable
+from streams.log.cluster import Cluster
 
 logger = logging.getLogger(__name__)
-REQUEST_TIMEOUT_S = 10.0
-GROUPS_TOPIC = "__consumer_offsets"
 
 
 class GroupMembership:
     """Asks the coordinator of a consumer group which partitions the member with our client id holds."""
 
-    def __init__(self, connection: Mapping[str, Any], *, group: str, client_id: str, session_timeout_s: float) -> None:
+    def __init__(self, cluster: Cluster, *, group: str, client_id: str, session_timeout_s: float) -> None:
         """Describe the group; `client_id` must be this process's alone, for it is how we know ourselves."""
-        self._admin = AdminClient(dict(connection))
+        self._cluster = cluster
         self._group = group
         self._client_id = client_id
         self._fresh_s = session_timeout_s / 2
@@ -48,22 +44,13 @@ class GroupMembership:
         asked_at = time.monotonic()
         try:
             self._held = await asyncio.to_thread(self._ask)
-        except KafkaException as error:
+        except (Unavailable, ContractBroken) as error:
             logger.warning("cannot ask the group coordinator", extra={"group": self._group, "error": str(error)})
             self._held = frozenset()
         self._confirmed_at = asked_at
 
     def _ask(self) -> frozenset[tuple[str, int]]:
-        # A group request that meets a broker's end may abort this process inside librdkafka: hear first that it lives.
-        self._admin.list_topics(GROUPS_TOPIC, timeout=REQUEST_TIMEOUT_S)
-        described = self._admin.describe_consumer_groups([self._group], request_timeout=REQUEST_TIMEOUT_S)
-        group = described[self._group].result()
-        return frozenset(
-            (assigned.topic, assigned.partition)
-            for member in group.members
-            if member.client_id == self._client_id and member.assignment is not None
-            for assigned in member.assignment.topic_partitions
-        )
+        return self._cluster.held_by(self._group, self._client_id)
 
 
 class SoleOwner:

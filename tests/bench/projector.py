@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from projections.batch import Batch, columns_of
 from projections.client import open_store
 from projections.lag import ProjectorStatus
 from projections.migrate import migrate
-from projections.positions import Partition, Progress
-from projections.reading import Incoming
+from projections.positions import Progress
 from projections.settings import ProjectionSettings
 from projections.tables.table import Table
 from projections.topics import projected_topics
-from projections.writer import Projector, admin_client
+from projections.writer import Projector, open_log
 from schemas.codec import Codec
+from streams.log.ports import Log, Partition
+from streams.log.records import Inbound
 from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
 from tests.support.scripted import Script
 
@@ -62,8 +62,8 @@ def main(payment_count: int) -> None:
 class StopWhenStored(ProjectorStatus):
     """Stops the projector once so many messages are stored."""
 
-    def __init__(self, admin: AdminClient, message_count: int, stop: threading.Event) -> None:
-        super().__init__(admin)
+    def __init__(self, log: Log, message_count: int, stop: threading.Event) -> None:
+        super().__init__(log)
         self._message_count = message_count
         self._stop = stop
         self._next: dict[Partition, int] = {}
@@ -75,7 +75,7 @@ class StopWhenStored(ProjectorStatus):
             self._stop.set()
 
 
-def day(payment_count: int) -> list[Incoming]:
+def day(payment_count: int) -> list[Inbound]:
     """Payments that go the whole way."""
     script = Script()
     for number in range(payment_count):
@@ -90,7 +90,7 @@ def day(payment_count: int) -> list[Incoming]:
     return script.messages
 
 
-def fill(bootstrap: str, messages: Sequence[Incoming]) -> None:
+def fill(bootstrap: str, messages: Sequence[Inbound]) -> None:
     """Write every message where the script says."""
     producer = Producer({**client_options(bootstrap), "queue.buffering.max.messages": len(messages) + 1})
     for message in messages:
@@ -143,11 +143,12 @@ def project(path: Path, bootstrap: str, message_count: int) -> float:
     store = open_store(settings.clickhouse_dsn)
     migrate(store)
     stop = threading.Event()
-    admin = admin_client(settings)
-    projector = Projector(settings, store, admin, StopWhenStored(admin, message_count, stop), Codec())
+    log = open_log(settings)
+    projector = Projector(settings, store, log, StopWhenStored(log, message_count, stop), Codec())
     began = time.perf_counter()
     projector.run(stop)
     took = time.perf_counter() - began
+    log.close()
     store.close()
     return took
 

@@ -17,7 +17,6 @@ import pytest
 from projections import reports
 from projections.client import Store, open_store
 from projections.migrate import migrate
-from projections.reading import Incoming
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.failures import Unreadable
@@ -41,7 +40,7 @@ from streams.agents.match_open_items import MATCH_OPEN_ITEMS
 from streams.agents.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
-from streams.log.records import partition_for
+from streams.log.records import Inbound, partition_for
 from streams.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
@@ -157,14 +156,14 @@ class Rooms:
                 await task.catch_up()
             quiet = quiet + 1 if sum(len(r) for r in self.log._records.values()) == before else 0
 
-    def news(self) -> list[Incoming]:
+    def news(self) -> list[Inbound]:
         """What was written since the last look, partition by partition, as a consumer may well deliver it."""
         found = []
         for (topic, partition), records in sorted(self.log._records.items()):
             start = self.seen.get((topic, partition), 0)
             self.seen[topic, partition] = len(records)
             found += [
-                Incoming(
+                Inbound(
                     topic=topic,
                     partition=partition,
                     offset=record.offset,

@@ -24,11 +24,11 @@ from projections.errors import HistoryGone, QueryRefused, StoreBusy
 from projections.migrate import migrate
 from projections.positions import Progress, store_progress
 from projections.reader import EndpointReader, open_reader
-from projections.reading import Incoming
 from projections.rebuild import rebuild
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from projections.writer import run_projector
+from streams.log.records import Inbound
 from tests.support.clickhouse_http import http_front
 from tests.support.examples import example
 from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
@@ -209,7 +209,7 @@ class BusyDay(Script):
     again: int = 0
     late: int = 0
 
-    def write_again(self, message: Incoming) -> Incoming:
+    def write_again(self, message: Inbound) -> Inbound:
         self.again += 1
         return super().write_again(message)
 
@@ -218,7 +218,7 @@ def busy_day() -> BusyDay:
     """Everything that may go wrong in one day: repeats, dead letters, bytes that make no sense. Always the same."""
     dice = random.Random(20261120)
     script = BusyDay()
-    captures: list[Incoming] = []
+    captures: list[Inbound] = []
     for number in range(600):
         payment, minor = f"7{number:05d}", dice.randrange(1_00, 900_00)
         script.open_item(payment, minor)
@@ -266,7 +266,7 @@ def settings_for(broker: str, directory: Path, **changes: object) -> ProjectionS
     )
 
 
-def produce(broker: str, messages: Sequence[Incoming], done: threading.Event, *, rate: int) -> None:
+def produce(broker: str, messages: Sequence[Inbound], done: threading.Event, *, rate: int) -> None:
     """Write messages at so many a second, each where the script says."""
     producer = Producer({**client_options(broker), "enable.idempotence": True, "linger.ms": 5})
     began = time.monotonic()

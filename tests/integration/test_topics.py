@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams import topics
+from streams.log.cluster import Cluster
 from tests.support.cli import Outcome, saldo
 from tests.support.kafka import client_options, unique, use_broker
 
@@ -43,8 +44,7 @@ def test_apply_brings_an_empty_cluster_to_the_catalogue(kafka: str, specs: dict[
     after = run(kafka, "diff")
     assert (after.exit_code, after.err) == (0, "")
 
-    admin = AdminClient(client_options(kafka))
-    state = topics.observe(admin, specs)
+    state = topics.observe(Cluster(client_options(kafka)), specs)
     assert state.keys() == specs.keys()
     for name, spec in specs.items():
         assert state[name].partitions == spec.partitions
@@ -62,7 +62,7 @@ def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicS
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(20)
     deadline = time.monotonic() + 60
-    while topics.observe(admin, [name])[name].config["retention.ms"] != "1000":
+    while topics.observe(Cluster({"bootstrap.servers": kafka}), [name])[name].config["retention.ms"] != "1000":
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -81,22 +81,22 @@ def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog
     applied = run(kafka, "apply")
     assert applied.exit_code == 1
     assert f"refuse  {name}" in applied.out
-    state = topics.observe(admin, specs)
+    state = topics.observe(Cluster({"bootstrap.servers": kafka}), specs)
     assert state[name].partitions == 2
     assert state.keys() == specs.keys(), "the other topics are created all the same"
     assert state[name].config["max.message.bytes"] == specs[name].config["max.message.bytes"]
 
 
 def test_a_creation_that_the_cluster_refuses_is_named(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
-    admin = AdminClient(client_options(kafka))
-    steps = topics.compare(admin, specs.values(), replication_factor=3)  # one broker can't hold three copies
+    cluster = Cluster(client_options(kafka))
+    steps = topics.compare(cluster, specs.values(), replication_factor=3)  # one broker can't hold three copies
     with pytest.raises(ContractBroken, match=next(iter(specs))):
-        topics.apply(admin, steps)
+        topics.apply(cluster, steps)
 
 
 def test_two_deployments_may_apply_at_once(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
-    admin = AdminClient(client_options(kafka))
-    steps = topics.compare(admin, specs.values())
-    topics.apply(admin, steps)
-    topics.apply(admin, steps)
-    assert not topics.compare(admin, specs.values())
+    cluster = Cluster(client_options(kafka))
+    steps = topics.compare(cluster, specs.values())
+    topics.apply(cluster, steps)
+    topics.apply(cluster, steps)
+    assert not topics.compare(cluster, specs.values())

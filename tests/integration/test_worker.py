@@ -18,11 +18,12 @@ from schemas.envelope import source_position
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payment
+from streams.log import kafka as kafka_module
+from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, partition_for
-from streams.tasks import kafka as kafka_module
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
@@ -162,7 +163,10 @@ async def test_only_partitions_of_our_own_member_are_ours(broker: str, tmp_path:
         workers.start("one")
         wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 4, "four partitions")
         stranger = GroupMembership(
-            client_options(broker), group="saldo", client_id="somebody-else", session_timeout_s=SESSION_S
+            Cluster(client_options(broker)),
+            group="saldo",
+            client_id="somebody-else",
+            session_timeout_s=SESSION_S,
         )
         assert not any([await stranger.holds(INBOX, partition) for partition in range(4)])
     finally:

@@ -33,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from confluent_kafka import KafkaException
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
@@ -413,7 +412,7 @@ def _gateway(settings: Settings) -> Gateway:
 
     try:
         return asyncio.run(read())
-    except (KafkaException, SaldoError):
+    except SaldoError:
         return Gateway()
 
 

@@ -17,11 +17,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from projections.lag import latest_offsets
-from streams import acls
 from streams.embedded.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.server import Command
+from streams.log import acls
+from streams.log.cluster import Cluster
 from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)
@@ -94,9 +94,11 @@ def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[s
         assert time.monotonic() < deadline, f"the broker does not show {', '.join(partitions)}"
         time.sleep(0.02)
     # The catalogue does not know these topics, so no permission follows from it.
-    acls.apply(admin, acls.plan(_permissions(partitions) | (found := acls.observe(admin)), found))
+    cluster = Cluster(client_options(bootstrap))
+    acls.apply(cluster, acls.plan(_permissions(partitions) | (found := acls.observe(cluster)), found))
     # A leader is named before it answers; this waits for every one of them.
-    latest_offsets(admin, [(name, number) for name, count in partitions.items() for number in range(count)])
+    every = [(name, number) for name, count in partitions.items() for number in range(count)]
+    cluster.ends(every)
 
 
 def _permissions(topics: Mapping[str, int]) -> frozenset[acls.Permission]:

@@ -9,11 +9,11 @@ from projections.batch import Batch
 from projections.client import Store
 from projections.flush import flush
 from projections.positions import load_progress
-from projections.reading import Incoming
 from schemas.codec import Codec
+from streams.log.records import Inbound
 
 
-def project(store: Store, messages: Iterable[Incoming]) -> None:
+def project(store: Store, messages: Iterable[Inbound]) -> None:
     """Take up the store's own positions, then project these messages as one batch."""
     batch = Batch(load_progress(store), Codec())
     for message in messages:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from projections.reading import Incoming
 from schemas.codec import Codec
 from schemas.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
@@ -53,6 +52,7 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
+from streams.log.records import Inbound
 
 OBSERVATIONS = "payments.observations.v1"
 PAYMENTS = "payments.events.v1"
@@ -76,12 +76,10 @@ class Script:
     currency: str = "USD"
     now: datetime = NOON
     value_on: date | None = None  # of what follows; None: the day on which it happens
-    messages: list[Incoming] = field(default_factory=list)
+    messages: list[Inbound] = field(default_factory=list)
     _offsets: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
 
-    def write(
-        self, topic: str, record: Any, *, caused_by: SourcePosition | None = None, partition: int = 0
-    ) -> Incoming:
+    def write(self, topic: str, record: Any, *, caused_by: SourcePosition | None = None, partition: int = 0) -> Inbound:
         """Append one record to a topic and say where it stands."""
         value = _CODEC.encode(record)
         kind = type(record).__name__
@@ -91,11 +89,11 @@ class Script:
 
     def write_bytes(
         self, topic: str, value: bytes | None, *, headers: Mapping[str, bytes], partition: int = 0
-    ) -> Incoming:
+    ) -> Inbound:
         """Append bytes as they are, as a foreign producer would."""
         offset = self._offsets[topic, partition]
         self._offsets[topic, partition] = offset + 1
-        message = Incoming(
+        message = Inbound(
             topic=topic,
             partition=partition,
             offset=offset,
@@ -107,7 +105,7 @@ class Script:
         self.messages.append(message)
         return message
 
-    def write_again(self, message: Incoming) -> Incoming:
+    def write_again(self, message: Inbound) -> Inbound:
         """The same record once more, at a later offset: a crash between writing and moving, or a late worker."""
         offset = self._offsets[message.topic, message.partition]
         self._offsets[message.topic, message.partition] = offset + 1
@@ -121,7 +119,7 @@ class Script:
 
     # --- payments
 
-    def observed(self, payment: str, amount_minor: int, status: TransactionStatus) -> Incoming:
+    def observed(self, payment: str, amount_minor: int, status: TransactionStatus) -> Inbound:
         partition = _partition(payment)
         return self.write(
             OBSERVATIONS,
@@ -152,7 +150,7 @@ class Script:
             partition=partition,
         )
 
-    def captured(self, payment: str, amount_minor: int) -> Incoming:
+    def captured(self, payment: str, amount_minor: int) -> Inbound:
         """Observed, captured, and on its way to identification."""
         cause = self.observed(payment, amount_minor, TransactionStatus.PENDING_SETTLEMENT)
         self.to_identify(payment, amount_minor, Movement.CAPTURED, cause)
@@ -163,7 +161,7 @@ class Script:
             partition=cause.partition,
         )
 
-    def voided(self, payment: str, amount_minor: int) -> Incoming:
+    def voided(self, payment: str, amount_minor: int) -> Inbound:
         """Captured money voided before settlement."""
         cause = self.observed(payment, amount_minor, TransactionStatus.VOIDED)
         self.to_identify(payment, amount_minor, Movement.VOIDED, cause)
@@ -174,7 +172,7 @@ class Script:
             partition=cause.partition,
         )
 
-    def refunded(self, refund: str, amount_minor: int) -> Incoming:
+    def refunded(self, refund: str, amount_minor: int) -> Inbound:
         """A refund transaction of its own."""
         cause = self.observed(refund, amount_minor, TransactionStatus.PENDING_SETTLEMENT)
         self.to_identify(refund, amount_minor, Movement.REFUNDED, cause)
@@ -185,7 +183,7 @@ class Script:
             partition=cause.partition,
         )
 
-    def amount_changed(self, payment: str, previous_minor: int, amount_minor: int) -> Incoming:
+    def amount_changed(self, payment: str, previous_minor: int, amount_minor: int) -> Inbound:
         """A later sighting carries another amount; the difference is on its way to identification."""
         cause = self.observed(payment, amount_minor, TransactionStatus.SETTLED)
         movement = Movement.AMOUNT_INCREASED if amount_minor > previous_minor else Movement.AMOUNT_DECREASED
@@ -205,7 +203,7 @@ class Script:
 
     # --- identification
 
-    def to_identify(self, payment: str, amount_minor: int, movement: Movement, cause: Incoming) -> Incoming:
+    def to_identify(self, payment: str, amount_minor: int, movement: Movement, cause: Inbound) -> Inbound:
         return self.write(
             IDENTIFICATION_INBOX,
             PaymentToIdentify(tokens=(f"invoice:RE-{payment}",), **self._movement(payment, amount_minor, movement)),
@@ -213,7 +211,7 @@ class Script:
             partition=_partition(f"RE-{payment}"),
         )
 
-    def awaits_reference(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+    def awaits_reference(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Inbound:
         return self.write(
             IDENTIFICATION,
             PaymentAwaitsReference(
@@ -226,19 +224,19 @@ class Script:
             partition=_partition(f"RE-{payment}"),
         )
 
-    def identified(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+    def identified(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Inbound:
         """Payer known, and taken up by receivables; gives the record in the inbox of receivables."""
         sent = self.sent_on(payment, amount_minor, movement)
         self.recorded(payment, amount_minor, movement)
         return sent
 
-    def recorded(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+    def recorded(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Inbound:
         """The movement is in the customer's entries."""
         return self._journal(
             MovementRecorded(abas_customer_id="70001", **self._movement(payment, amount_minor, movement))
         )
 
-    def sent_on(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Incoming:
+    def sent_on(self, payment: str, amount_minor: int, movement: Movement = Movement.CAPTURED) -> Inbound:
         """Payer known: in the journal, and in the inbox of receivables, which this gives."""
         partition = _partition(f"RE-{payment}")
         cause = self._inbox_position(IDENTIFICATION_INBOX, partition)
@@ -253,7 +251,7 @@ class Script:
 
     # --- receivables (one customer, so one partition)
 
-    def open_item(self, payment: str, amount_minor: int, *, open_minor: int | None = None) -> Incoming:
+    def open_item(self, payment: str, amount_minor: int, *, open_minor: int | None = None) -> Inbound:
         left = amount_minor if open_minor is None else open_minor
         return self._journal(
             OpenItemRecorded(
@@ -269,7 +267,7 @@ class Script:
             )
         )
 
-    def waiting(self, payment: str, signed_minor: int, reason: WaitingReason = WaitingReason.NO_OPEN_ITEM) -> Incoming:
+    def waiting(self, payment: str, signed_minor: int, reason: WaitingReason = WaitingReason.NO_OPEN_ITEM) -> Inbound:
         return self._journal(
             EntryWaiting(
                 reason=reason,
@@ -279,7 +277,7 @@ class Script:
             )
         )
 
-    def matched(self, payment: str, amount_minor: int) -> Incoming:
+    def matched(self, payment: str, amount_minor: int) -> Inbound:
         fields = self._entry(payment, amount_minor)
         del fields["direction"]
         return self._journal(
@@ -293,32 +291,32 @@ class Script:
             )
         )
 
-    def requested(self, payment: str, signed_minor: int) -> Incoming:
+    def requested(self, payment: str, signed_minor: int) -> Inbound:
         return self._journal(
             PostingRequested(
                 abas_open_item_id=f"OI-{payment}", value_on=self.value_on, **self._entry(payment, signed_minor)
             )
         )
 
-    def entry_posted(self, payment: str, signed_minor: int) -> Incoming:
+    def entry_posted(self, payment: str, signed_minor: int) -> Inbound:
         return self._journal(
             EntryPosted(
                 abas_document_id=f"D-{payment}", abas_document_number="ZE-1", **self._entry(payment, signed_minor)
             )
         )
 
-    def refund_matched(self, refund: str, amount_minor: int, *, of_payment: str) -> Incoming:
+    def refund_matched(self, refund: str, amount_minor: int, *, of_payment: str) -> Inbound:
         fields = self._entry(refund, -amount_minor)
         del fields["direction"]
         fields["paytrace_transaction_id"] = of_payment
         return self._journal(RefundMatched(refund_transaction_id=refund, rule="same-invoice", **fields))
 
-    def netted(self, payment: str, signed_minor: int, netted_with: str) -> Incoming:
+    def netted(self, payment: str, signed_minor: int, netted_with: str) -> Inbound:
         return self._journal(EntryNetted(netted_with=netted_with, **self._entry(payment, signed_minor)))
 
     # --- the ERP sink
 
-    def command(self, payment: str, amount_minor: int) -> Incoming:
+    def command(self, payment: str, amount_minor: int) -> Inbound:
         fields = self._entry(payment, amount_minor)
         del fields["direction"]
         return self.write(
@@ -335,7 +333,7 @@ class Script:
 
     def posted(
         self, payment: str, signed_minor: int, *, document: str | None = None, reference: str | None = None
-    ) -> Incoming:
+    ) -> Inbound:
         fields = self._entry(payment, signed_minor)
         del fields["direction"]
         fields["posting_reference"] = reference or fields["posting_reference"]
@@ -344,14 +342,14 @@ class Script:
             return self._outcome(CashReceiptReversed(reverses_reference=f"PT{payment}", **found, **fields))
         return self._outcome(CashReceiptPosted(**found, **fields))
 
-    def refused(self, payment: str, amount_minor: int) -> Incoming:
+    def refused(self, payment: str, amount_minor: int) -> Inbound:
         fields = self._entry(payment, amount_minor)
         del fields["direction"]
         return self._outcome(PostingRefused(code="OTHER/1147", message="Posting period 10/2026 is closed", **fields))
 
     # --- the task layer
 
-    def dead_letter(self, message: Incoming, *, behind: int | None = None) -> Incoming:
+    def dead_letter(self, message: Inbound, *, behind: int | None = None) -> Inbound:
         """A dead letter alone, as a task leaves it that crashed before its journal."""
         return self.write(
             f"{message.topic}.dlq",
@@ -373,7 +371,7 @@ class Script:
             partition=message.partition,
         )
 
-    def parked(self, journal: str, message: Incoming, *, behind: int | None = None) -> Incoming:
+    def parked(self, journal: str, message: Inbound, *, behind: int | None = None) -> Inbound:
         """Dead letter first, then the journal's word."""
         self.dead_letter(message, behind=behind)
         return self.write(
@@ -389,7 +387,7 @@ class Script:
             partition=message.partition,
         )
 
-    def released(self, journal: str, message: Incoming) -> Incoming:
+    def released(self, journal: str, message: Inbound) -> Inbound:
         return self.write(
             journal,
             ParkedRecordReleased(requested_by="dana", **_parked_at(message)),
@@ -397,7 +395,7 @@ class Script:
             partition=message.partition,
         )
 
-    def discarded(self, journal: str, message: Incoming) -> Incoming:
+    def discarded(self, journal: str, message: Inbound) -> Inbound:
         return self.write(
             journal,
             ParkedRecordDiscarded(requested_by="dana", reason="a test record", **_parked_at(message)),
@@ -405,7 +403,7 @@ class Script:
             partition=message.partition,
         )
 
-    def marked(self, journal: str, position: int) -> Incoming:
+    def marked(self, journal: str, position: int) -> Inbound:
         return self.write(
             journal,
             PositionMarked(position=position),
@@ -449,10 +447,10 @@ class Script:
             "occurred_at": self.now,
         }
 
-    def _journal(self, record: Any) -> Incoming:
+    def _journal(self, record: Any) -> Inbound:
         return self.write(RECEIVABLES, record, caused_by=self._inbox_position(RECEIVABLES_INBOX, 0))
 
-    def _outcome(self, record: Any) -> Incoming:
+    def _outcome(self, record: Any) -> Inbound:
         position = self._inbox_position(COMMANDS, 0)
         self.write(RECEIVABLES_INBOX, record, caused_by=position)
         return self.write(OUTCOMES, record, caused_by=position)
@@ -461,7 +459,7 @@ class Script:
         """A position of its own for each caused record: the inbox is taken to be as long as the script."""
         return SourcePosition(inbox, partition, 1_000 + len(self.messages), 0)
 
-    def _after(self, message: Incoming) -> SourcePosition:
+    def _after(self, message: Inbound) -> SourcePosition:
         return self._inbox_position(message.topic, message.partition)
 
 
@@ -469,7 +467,7 @@ def _partition(key: str) -> int:
     return sum(key.encode()) % PARTITIONS
 
 
-def _parked_at(message: Incoming) -> dict[str, Any]:
+def _parked_at(message: Inbound) -> dict[str, Any]:
     return {
         "topic": message.topic,
         "partition": message.partition,

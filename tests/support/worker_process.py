@@ -19,7 +19,9 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, source_position
 from schemas.highwater import HighWater
-from streams import acls, topics
+from streams import topics
+from streams.log import acls
+from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
@@ -32,9 +34,9 @@ _CODEC = Codec()
 
 def make_our_topics(bootstrap: str) -> None:
     """Create every topic of the catalogue, with the permissions that follow from it."""
-    admin = AdminClient(client_options(bootstrap))
-    topics.apply(admin, topics.compare(admin, catalog.topics().values()))
-    acls.apply(admin, acls.compare(admin, catalog.topics().values(), group="saldo"))
+    cluster = Cluster(client_options(bootstrap))
+    topics.apply(cluster, topics.compare(cluster, catalog.topics().values()))
+    acls.apply(cluster, acls.compare(cluster, catalog.topics().values(), group="saldo"))
 
 
 @dataclass

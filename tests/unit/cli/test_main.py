@@ -20,6 +20,7 @@ from schemas.failures import ContractBroken, Refused
 from streams.cli.connection import KAFKA_VARIABLE, REGISTRY_VARIABLE, connect
 from streams.cli.errors import explain
 from streams.embedded.errors import PartMissing
+from streams.log.brokers import failure_of
 from streams.terminal import say, say_json
 from tests.support.cli import saldo
 
@@ -119,6 +120,9 @@ def test_an_unknown_option_is_a_usage_error() -> None:
     assert "--nonsense" in outcome.err
 
 
+NO_ACCESS = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
 @pytest.mark.parametrize(
     ("error", "line", "exit_code"),
     [
@@ -126,7 +130,7 @@ def test_an_unknown_option_is_a_usage_error() -> None:
         (PartMissing("jgo"), "pip install 'saldo[embedded]'", 2),
         (ModuleNotFoundError("No module named 'ortools'", name="ortools.sat"), "pip install 'saldo[match]'", 2),
         (LookupError("no topic 'x'"), "no topic 'x'", 2),
-        (KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)), "Topic authorization failed", 2),
+        (failure_of(NO_ACCESS, None), "Topic authorization failed", 2),
         (PermissionError(13, "Permission denied", "/x"), "/x", 2),
         (KeyError("amount"), "fault in Saldo (KeyError", 3),
         (ModuleNotFoundError("No module named 'quux'", name="quux"), "fault in Saldo", 3),

@@ -11,8 +11,8 @@ import pytest
 
 from projections import reports
 from projections.client import Store
-from projections.reading import Incoming
 from streams.cli import explain, waiting
+from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read
 from tests.replay.line import run
 from tests.support.projecting import bridge, project, residual
@@ -34,7 +34,7 @@ async def told(store: Store, scenario: str, *, lines: int | None = None) -> None
     offsets: dict[str, int] = defaultdict(int)
     messages = []
     for topic, key, value, headers in played.records:
-        message = Incoming(
+        message = Inbound(
             topic=topic,
             partition=0,
             offset=offsets[topic],

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx2
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from projections.client import Store
 from projections.endpoint import endpoint_file, serve_endpoint
 from projections.lag import Lag, ProjectorStatus
 from projections.settings import ProjectionSettings
+from schemas.failures import Unavailable
+from streams.log.memory import MemoryLog
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
 
@@ -29,11 +27,11 @@ class CaughtUp(ProjectorStatus):
     broker_is_away = False
 
     def __init__(self) -> None:
-        super().__init__(admin=None)  # type: ignore[arg-type]
+        super().__init__(MemoryLog({}))
 
     def lag(self) -> Lag:
         if self.broker_is_away:
-            raise KafkaException("away")
+            raise Unavailable("away")
         return Lag({"erp.outcomes.v1": 3, "payments.events.v1": 4})
 
 
@@ -227,31 +225,3 @@ def test_prometheus_hears_how_far_it_is_and_what_waits_for_people(address: dict[
     assert "saldo_projector_asks_broker 0.0" in told
     assert not any(line.startswith("saldo_projector_lag_records ") for line in told), "unknown is no number"
     assert any(line.startswith("saldo_person_items") for line in told)
-
-
-class Fenced:
-    """A client as librdkafka's: it asks with what it knows of leaders, and learns anew by listing alone."""
-
-    def __init__(self, code: int) -> None:
-        self._code = code
-        self._knows = False
-
-    def list_topics(self, *, timeout: float) -> None:
-        self._knows = True
-
-    def list_offsets(self, asked: dict[TopicPartition, Any], *, request_timeout: float) -> dict[Any, Future[Any]]:
-        answers: dict[Any, Future[Any]] = {}
-        for partition in asked:
-            answers[partition] = Future()
-            if self._knows:
-                answers[partition].set_result(SimpleNamespace(offset=5))
-            else:
-                answers[partition].set_exception(KafkaException(KafkaError(self._code)))
-        return answers
-
-
-@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT])
-def test_the_lag_is_told_again_after_the_leader_has_changed(code: int) -> None:
-    status = ProjectorStatus(Fenced(code))  # type: ignore[arg-type]
-    status.began((("payments.events.v1", 0),))
-    assert status.lag().total == 5

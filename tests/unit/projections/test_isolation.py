@@ -17,7 +17,6 @@ from projections.client import Store
 from projections.errors import QueryRefused
 from projections.flush import flush
 from projections.positions import load_progress
-from projections.reading import Incoming
 from projections.tables import FACT_TABLES
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.table import Table
@@ -26,6 +25,7 @@ from schemas import catalog
 from schemas.codec import Codec, Record
 from schemas.envelope import SourcePosition
 from schemas.records.tasks import ParkedDiscardRequested
+from streams.log.records import Inbound
 from tests.support.examples import example
 from tests.support.poison import poisoned
 from tests.support.projecting import project
@@ -52,8 +52,8 @@ class AsTold(Codec):
         return self.decode_as_told(value)
 
 
-def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Incoming:
-    return Incoming(
+def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Inbound:
+    return Inbound(
         topic=topic,
         partition=0,
         offset=offset,
@@ -64,7 +64,7 @@ def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Incoming:
     )
 
 
-def sightings(count: int) -> list[Incoming]:
+def sightings(count: int) -> list[Inbound]:
     return [
         message(example("TransactionObserved", paytrace_transaction_id=str(number)), number) for number in range(count)
     ]

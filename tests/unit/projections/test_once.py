@@ -14,13 +14,13 @@ from projections.client import Store
 from projections.digest import digests
 from projections.flush import flush
 from projections.positions import load_progress
-from projections.reading import Incoming
 from projections.tables import FACT_TABLES
 from projections.topics import projected_topics
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition
 from schemas.records.payments import PaymentCaptured
+from streams.log.records import Inbound
 from tests.support.examples import example
 from tests.support.projecting import project, wipe
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, OBSERVATIONS, PAYMENTS, RECEIVABLES, Script
@@ -44,7 +44,7 @@ class MortalStore(Store):
         self._inner.insert(table, columns, values)
 
 
-def eventful() -> list[Incoming]:
+def eventful() -> list[Inbound]:
     """At least one row for every table, with repeats near and far."""
     script = Script()
     first = script.captured("1", 100)

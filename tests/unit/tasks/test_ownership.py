@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import pytest
-from confluent_kafka import KafkaException
 
+from schemas.failures import Unavailable
+from streams.log.cluster import Cluster
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, partition_for
@@ -96,7 +97,10 @@ class Coordinator(GroupMembership):
 
     def __init__(self, answers: Sequence[Any]) -> None:
         super().__init__(
-            {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, group="g", client_id="me", session_timeout_s=10
+            Cluster({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}),
+            group="g",
+            client_id="me",
+            session_timeout_s=10,
         )
         self.answers = list(answers)
         self.asked = 0
@@ -142,7 +146,7 @@ async def test_an_answer_is_as_old_as_its_question(coordinator: Coordinator) -> 
 
 
 async def test_when_the_coordinator_cannot_be_asked_nothing_is_ours(coordinator: Coordinator) -> None:
-    coordinator.answers = [{OURS}, KafkaException("away"), {OURS}]
+    coordinator.answers = [{OURS}, Unavailable("away"), {OURS}]
     assert await coordinator.holds(*OURS)
     coordinator.now += 6
     assert not await coordinator.holds(*OURS)

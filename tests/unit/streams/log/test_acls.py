@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams.acls import AccessPlan, Permission, permissions, plan, roles_of
 from streams.embedded.credentials import (
     ROLES,
     Credentials,
@@ -21,6 +20,7 @@ from streams.embedded.credentials import (
     read_credentials,
     user_of,
 )
+from streams.log.acls import AccessPlan, Permission, permissions, plan, roles_of
 from streams.settings import KafkaSettings, Settings
 from streams.stack import Stack
 

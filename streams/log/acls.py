@@ -18,7 +18,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
 )
@@ -27,6 +26,7 @@ from schemas.catalog import TopicSpec, agents_of
 from schemas.failures import ContractBroken, Unavailable
 from streams.embedded.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, user_of
 from streams.log.brokers import error_text, no_broker
+from streams.log.cluster import Cluster
 
 _TIMEOUT_S = 20.0
 _POLL_S = 0.05
@@ -115,7 +115,7 @@ def plan(wanted: frozenset[Permission], found: frozenset[Permission]) -> AccessP
     )
 
 
-def observe(admin: AdminClient) -> frozenset[Permission]:
+def observe(cluster: Cluster) -> frozenset[Permission]:
     """Every permission on topics and groups that the cluster holds, patterns of names left out.
 
     To a user who may not see permissions the client library shows none, without a word; `apply` then refuses by name.
@@ -129,7 +129,7 @@ def observe(admin: AdminClient) -> frozenset[Permission]:
         *(AclOperation.ANY, AclPermissionType.ALLOW),
     )
     try:
-        bindings = admin.describe_acls(everything, request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
+        bindings = cluster.admin.describe_acls(everything, request_timeout=_TIMEOUT_S).result(_TIMEOUT_S)
     except KafkaException as error:
         raise _refused("read", error) from error
     return frozenset(
@@ -139,26 +139,28 @@ def observe(admin: AdminClient) -> frozenset[Permission]:
     )
 
 
-def compare(admin: AdminClient, specs: Iterable[TopicSpec], *, group: str) -> AccessPlan:
+def compare(cluster: Cluster, specs: Iterable[TopicSpec], *, group: str) -> AccessPlan:
     """The plan for a living cluster; raises what `observe` raises."""
-    return plan(permissions(specs, group=group), observe(admin))
+    return plan(permissions(specs, group=group), observe(cluster))
 
 
-def apply(admin: AdminClient, steps: AccessPlan) -> None:
+def apply(cluster: Cluster, steps: AccessPlan) -> None:
     """Carry out a plan.
 
     Ensures: on return the broker that was asked shows every step.
     Raises:  ContractBroken naming the first permission that the cluster refused; Unavailable when no broker answers.
     """
     if steps.grants:
-        _await("change", admin.create_acls([_binding(step) for step in steps.grants], request_timeout=_TIMEOUT_S))
+        _await(
+            "change", cluster.admin.create_acls([_binding(step) for step in steps.grants], request_timeout=_TIMEOUT_S)
+        )
     if steps.withdrawals:
         filters = [_filter(step) for step in steps.withdrawals]
-        _await("change", admin.delete_acls(filters, request_timeout=_TIMEOUT_S))
+        _await("change", cluster.admin.delete_acls(filters, request_timeout=_TIMEOUT_S))
     deadline = time.monotonic() + _TIMEOUT_S
     # The controller confirms, and the broker that clients ask learns of it a moment later.
     while steps:
-        found = observe(admin)
+        found = observe(cluster)
         if found.issuperset(steps.grants) and found.isdisjoint(steps.withdrawals):
             return
         if time.monotonic() > deadline:

@@ -1,0 +1,73 @@
+"""What building a record costs: encoding, guard, envelope. Run: python -m tests.bench.door [ROUNDS]
+
+Over the examples of every record type. `guard, known texts` is what a task pays for ids that it has seen before,
+`guard, new texts` what it pays the first time; `thorough` is the guard for records of a person or a script.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas import catalog
+from schemas.codec import Codec, from_json
+from streams.log import guard
+from streams.log.memory import MemoryLog
+from streams.log.outbound import Cause, Checked
+from streams.log.records import Inbound
+
+INBOX = "payments.observations.v1"
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def main(rounds: int) -> None:
+    """Measure each part alone and print microseconds of processor time per record."""
+    records = examples()
+    codec, log = Codec(), MemoryLog(dict.fromkeys(catalog.topics(), 4))
+    origin = Inbound(topic=INBOX, partition=0, offset=7, key=b"k", value=b"", headers=(), timestamp_ms=0)
+    checked = [Checked(record, INBOX, b"k", codec.encode(record)) for record in records]
+
+    def new_texts(record: Any) -> None:
+        guard._kind_of.cache_clear()
+        guard.refuse_sensitive(record)
+
+    costs = {
+        "encode": timed(codec.encode, records, rounds),
+        "guard, known texts": timed(guard.refuse_sensitive, records, rounds),
+        "guard, new texts": timed(new_texts, records, rounds),
+        "guard, thorough": timed(lambda record: guard.refuse_sensitive(record, thorough=True), records, rounds),
+        "envelope": timed(
+            lambda one: one.sealed(source="saldo/bench", at=NOON, log=log, cause=Cause.of(origin, 0)), checked, rounds
+        ),
+    }
+    lines = [f"{len(records)} record types"] + [f"{name:20} {cost:7.1f} us" for name, cost in costs.items()]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def examples() -> Sequence[Any]:
+    """One record of each type, as schemas/examples has it."""
+    found = []
+    for name, versions in catalog.record_versions().items():
+        path = catalog.ROOT / "examples" / versions[-1].context / f"{name}.v{versions[-1].version}.json"
+        found.append(from_json(name, json.loads(path.read_text("utf-8"))))
+    return found
+
+
+def timed(work: Callable[[Any], object], items: Sequence[Any], rounds: int) -> float:
+    """Microseconds of processor time per item, of the best of five runs."""
+    best = float("inf")
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(rounds):
+            for item in items:
+                work(item)
+        best = min(best, time.process_time() - began)
+    return best / rounds / len(items) * 1e6
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
