@@ -57,9 +57,9 @@ from streams.agents import (
 )
 from streams.agents.inbox import Flow
 from streams.claims import Claims
-from streams.embedded.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.keys import load_ring, load_signer
 from streams.log.cluster import Cluster
+from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner

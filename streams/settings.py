@@ -23,8 +23,8 @@ from connectors.paytrace.settings import PayTraceSettings
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
 from streams.access.settings import AccessSettings
-from streams.embedded.credentials import OPERATORS, Credentials, credentials_file, read_credentials
 from streams.ingress.settings import IngressSettings
+from streams.log.credentials import OPERATORS, Credentials, credentials_file, read_credentials
 from streams.setting_names import file_problems, variable_problems
 
 CONFIG_VARIABLE = "SALDO_CONFIG"
@@ -34,7 +34,7 @@ DEFAULT_CONFIG = Path("saldo.toml")
 class KafkaSettings(BaseModel):
     """Where Kafka is. Without bootstrap_servers, the embedded broker of the data directory is meant.
 
-    role    whose log-in commands use (streams/embedded/credentials.py); each process of the pipeline sets its own
+    role    whose log-in commands use (streams/log/credentials.py); each process of the pipeline sets its own
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

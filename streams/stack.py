@@ -27,7 +27,6 @@ from pydantic import SecretStr
 from projections.endpoint import endpoint_file
 from schemas import catalog
 from streams import topics
-from streams.embedded.credentials import ADMIN, ROLES, credentials_file
 from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
 from streams.embedded.supervisor import ProcessSpec, RestartPolicy
@@ -36,6 +35,7 @@ from streams.ingress.settings import SECRET_PREFIX, IngressSettings
 from streams.keys import key_store
 from streams.log import acls
 from streams.log.cluster import Cluster
+from streams.log.credentials import ADMIN, ROLES, credentials_file
 from streams.setting_names import secret_variables, without_secrets
 from streams.settings import KeySettings, Settings
 from streams.standing import read_standing

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
-from streams.embedded.credentials import VIEWER
+from streams.log.credentials import VIEWER
 from streams.terminal import say
 
 if TYPE_CHECKING:

@@ -135,7 +135,7 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     from streams.cli.connection import connect
     from streams.cli.imports import INBOX
     from streams.demo.bank import statement_of
-    from streams.embedded.credentials import IMPORT
+    from streams.log.credentials import IMPORT
     from streams.matchfiles.bank_lines import Selection, read_bank_lines
 
     statement = statement_of(watcher.charges(), story.transaction_ids)

@@ -14,7 +14,7 @@ import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
-from streams.embedded.credentials import IMPORT
+from streams.log.credentials import IMPORT
 from streams.terminal import say
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
-from streams.embedded.credentials import VIEWER
+from streams.log.credentials import VIEWER
 from streams.terminal import say
 
 _BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"

@@ -34,7 +34,7 @@ def rebuild(
     """
     from rich.console import Console
 
-    from streams.embedded.credentials import VIEWER
+    from streams.log.credentials import VIEWER
     from streams.settings import load_settings
 
     settings = load_settings().as_role(VIEWER)  # it decides into memory and writes nothing

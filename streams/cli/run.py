@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.embedded.credentials import PROJECTOR, WORKER
+from streams.log.credentials import PROJECTOR, WORKER
 
 if TYPE_CHECKING:
     from streams.settings import Settings

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from streams.embedded.credentials import INGRESS
+from streams.log.credentials import INGRESS
 
 
 class Door(StrEnum):

@@ -327,8 +327,8 @@ def _exit_in_words(exit_code: int) -> str:
 
 def _ends(stack: Stack, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int] | None:
     from schemas.failures import ContractBroken, Unavailable
-    from streams.embedded.credentials import VIEWER
     from streams.log.cluster import Cluster
+    from streams.log.credentials import VIEWER
 
     if stack.kafka_address is None:
         return None

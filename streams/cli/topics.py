@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, connect
-from streams.embedded.credentials import ADMIN
+from streams.log.credentials import ADMIN
 from streams.terminal import say
 
 if TYPE_CHECKING:

@@ -16,7 +16,11 @@ from typing import Any, ClassVar
 
 from schemas.failures import ContractBroken, Unavailable
 from streams.embedded import jars
-from streams.embedded.credentials import (
+from streams.embedded.errors import ServerFailed
+from streams.embedded.jars import ProgressListener
+from streams.embedded.server import Command, EmbeddedServer
+from streams.log.cluster import Cluster
+from streams.log.credentials import (
     ADMIN,
     Credentials,
     provide_credentials,
@@ -24,10 +28,6 @@ from streams.embedded.credentials import (
     user_of,
     write_private,
 )
-from streams.embedded.errors import ServerFailed
-from streams.embedded.jars import ProgressListener
-from streams.embedded.server import Command, EmbeddedServer
-from streams.log.cluster import Cluster
 
 # Both are read from the broker's working directory, and their paths are relative to it, so no path is quoted.
 _PROPERTIES = "server.properties"

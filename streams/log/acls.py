@@ -24,9 +24,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 
 from schemas.catalog import TopicSpec, agents_of
 from schemas.failures import ContractBroken, Unavailable
-from streams.embedded.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, user_of
 from streams.log.brokers import error_text, no_broker
 from streams.log.cluster import Cluster
+from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, user_of
 
 _TIMEOUT_S = 20.0
 _POLL_S = 0.05

@@ -19,9 +19,9 @@ from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams import topics
-from streams.embedded.credentials import ROLES, user_of
 from streams.log import acls
 from streams.log.acls import AccessPlan, Permission
+from streams.log.credentials import ROLES, user_of
 from tests.support.cli import saldo
 from tests.support.kafka import client_options, unique, use_broker
 

@@ -16,7 +16,7 @@ from schemas import catalog
 from schemas.codec import Codec, from_json
 from schemas.envelope import Envelope, SourcePosition, derived_event_id
 from schemas.records.identification import CustomerReferenced
-from streams.embedded.credentials import OPERATORS
+from streams.log.credentials import OPERATORS
 from streams.log.records import partition_for
 from tests.support.kafka import client_options, make_topics, unique
 

@@ -17,11 +17,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from streams.embedded.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from streams.embedded.kafka import EmbeddedKafka
 from streams.embedded.server import Command
 from streams.log import acls
 from streams.log.cluster import Cluster
+from streams.log.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)

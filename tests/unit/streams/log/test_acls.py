@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams.embedded.credentials import (
+from streams.log.acls import AccessPlan, Permission, permissions, plan, roles_of
+from streams.log.credentials import (
     ROLES,
     Credentials,
     credentials_file,
@@ -20,7 +21,6 @@ from streams.embedded.credentials import (
     read_credentials,
     user_of,
 )
-from streams.log.acls import AccessPlan, Permission, permissions, plan, roles_of
 from streams.settings import KafkaSettings, Settings
 from streams.stack import Stack
 

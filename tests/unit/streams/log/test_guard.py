@@ -13,7 +13,9 @@ from streams.log.guard import HoldsSensitive, refuse_sensitive
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CARD = "4111111111111111"
-REQUEST = ParkedDiscardRequested(record_key=b"k", requested_by="dana", reason="a typing error", requested_at=NOON)
+REQUEST = ParkedDiscardRequested(
+    record_key=b"k", offset=1, requested_by="dana", reason="a typing error", requested_at=NOON
+)
 LINKED = RefundLinked(
     paytrace_transaction_id="1",
     refund_transaction_id="2",
