@@ -37,7 +37,7 @@ class ProjectionSettings(BaseModel):
     # A topic that `saldo topics apply` has not made yet is looked for this often.
     topic_wait_s: float = Field(default=0.5, gt=0)
     # What every page says of how people are known here, asked anew for each page; empty where they log in.
-    access_notice: Callable[[], str] = _nothing_to_say
+    access_notice: Callable[[], str] = Field(default=_nothing_to_say, exclude=True)
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
 

@@ -50,9 +50,14 @@ class Actor:
         return same and getattr(command, "approved_by", None) is None
 
     def __str__(self) -> str:
-        if self.is_single_user:
-            return f"{self.user_id} (one-user mode, nobody logs in)"
-        return f"{self.user_id} ({self.how}{f' {self.key_id}' if self.key_id else ''})"
+        return in_words(self.user_id, self.how, self.key_id)
+
+
+def in_words(user_id: str, how: How, key_id: str = "") -> str:
+    """Who it is and how that is known, e.g. maria (session)."""
+    if how is How.SINGLE_USER:
+        return f"{user_id} (one-user mode, nobody logs in)"
+    return f"{user_id} ({how}{f' {key_id}' if key_id else ''})"
 
 
 def single_user() -> Actor:

@@ -103,6 +103,7 @@ def replay(
         ),
     )
     say(f"asked to decide key {parked.key_text} again; `saldo dlq list {inbox}` shows what still fails")
+    say(f"    by {identity.actor()}")
 
 
 @needs("ParkedDiscardRequested")
@@ -132,6 +133,7 @@ def discard(
         ),
     )
     say(f"asked to give up {inbox} {partition} {offset}")
+    say(f"    by {identity.actor()}")
 
 
 def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedRecord]:

@@ -204,10 +204,10 @@ def decide(
 def say_done(command: Any) -> None:
     """Say that a command was carried out, who gave it, and how that person is known."""
     from schemas.operator_commands import person_field
+    from streams.access.actor import How, in_words
 
-    who = getattr(command, person_field(type(command).__name__))
-    notice = identity.access().notice()
-    say(f"done, by {who}{f' ({notice})' if notice else ''}: {command.reason}")
+    who, how = getattr(command, person_field(type(command).__name__)), How(command.authenticated_by)
+    say(f"done, by {in_words(who, how)}: {command.reason}")
 
 
 def refuse(why_not: str) -> typer.Exit:

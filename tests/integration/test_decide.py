@@ -185,7 +185,7 @@ def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_
     nobody = saldo("decide", "confirm", "501", code, "--why", "n/a")
     assert (nobody.exit_code, "--why 'n/a' is no reason" in nobody.err) == (2, True)
     said = done(saldo("decide", "confirm", "501", code.lower(), *WHY))
-    assert said.startswith(f"done, by {ME} (one-user mode: nobody logs in, no limits, no four eyes; ")
+    assert said.startswith(f"done, by {ME} (one-user mode, nobody logs in): customer called\n")
     assert "PT501: 100.00 USD belongs to invoice RE1" in said
     office.wait_for_documents("70001", PT501=("receipt", 100_00))
     assert office.open_minor("RE1") == 3_00

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from schemas.codec import to_json
+from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
@@ -30,7 +33,7 @@ from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispu
 
 Told = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
-SETTLEMENT = "settlement.inbox.v1"
+SETTLEMENT, APPROVALS = "settlement.inbox.v1", "approvals.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the sightings, as the settlement story counts days
 
 
@@ -233,6 +236,50 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
     ]
 
 
+def write_off_that_a_second_person_approves() -> Sequence[Told]:
+    """Proposed twice, tried by the proposer, approved by another person, and once more: one write-off, both names."""
+    _, command = decided(
+        WriteOffRest,
+        6,
+        by="maria",
+        abas_open_item_id="i1",
+        currency="USD",
+        amount_minor=3_00,
+        authenticated_by="session",
+    )
+    proposal = ProposeCommand(
+        proposal_id="P1",
+        target_inbox=RECEIVABLES,
+        command_type="WriteOffRest",
+        command=json.dumps(to_json(command)),
+        summary="write off 3.00 USD of i1",
+        amount_minor=3_00,
+        currency="USD",
+        decided_by="maria",
+        authenticated_by="session",
+        reason="customer called",
+        expires_at=at(600),
+        occurred_at=at(6),
+    )
+
+    def approved(by: str, minute: int) -> Told:
+        said = {"command_id": f"approve-{minute}", "proposal_id": "P1", "reason": "order looked up"}
+        day = at(minute).date()
+        command = ApproveProposal(
+            **said, decided_by=by, authenticated_by="session", approved_on=day, occurred_at=at(minute)
+        )
+        return APPROVALS, command
+
+    return [
+        *short_payment_confirmed_and_rest_written_off()[:-1],
+        (APPROVALS, proposal),
+        (APPROVALS, proposal),
+        approved("maria", 7),
+        approved("dkim", 8),
+        approved("dkim", 9),
+    ]
+
+
 def write_off_taken_back() -> Sequence[Told]:
     return [
         *short_payment_confirmed_and_rest_written_off(),
@@ -430,6 +477,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     three_part_payments_of_one_invoice,
     short_payment_confirmed_and_rest_written_off,
     write_off_taken_back,
+    write_off_that_a_second_person_approves,
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,

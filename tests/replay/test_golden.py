@@ -48,6 +48,7 @@ DOCUMENTS = {
     "unreadable_until_it_settled": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
+    "write_off_that_a_second_person_approves": ["PT79388123", "PT79388123W1"],
     "write_off_taken_back": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
     "wrong_match_undone": ["PT79388123", "PT79388123U1"],
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+from argon2 import Type
 
 from schemas.failures import ContractBroken
 from streams.access import passwords, tokens, users
@@ -19,6 +20,7 @@ from streams.access.errors import AccessDenied, LoginNeeded
 from streams.access.roles import Role
 from streams.access.settings import AccessSettings
 from streams.access.users import Users
+from tests.support.passwords import REAL
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -132,6 +134,7 @@ def test_a_password_is_kept_as_argon2id_alone(access: Access) -> None:
     assert PASSWORD not in content
     assert "$argon2id$" in content
     assert passwords.hashed(PASSWORD) != passwords.hashed(PASSWORD), "each with a salt of its own"
+    assert (REAL.time_cost, REAL.memory_cost, REAL.type) == (3, 64 << 10, Type.ID)
 
 
 @pytest.mark.parametrize(("user", "password"), [("maria", "wrong password!"), ("nobody", PASSWORD), ("maria", "")])

@@ -288,6 +288,27 @@ def test_a_refund_that_abas_refused_on_account_is_matched_after_all_and_takes_it
     assert line.entry("PT9001").status is EntryStatus.POSTED
 
 
+@pytest.mark.parametrize("kind", [MatchRefund, PutRefundOnAccount, HandToFinance])
+def test_a_refund_of_another_amount_than_was_seen_is_refused(kind: type[Any]) -> None:
+    """A limit and four eyes go by the amount that a command states, so it must be the amount of the entry."""
+    payment = {"payment_id": PAYMENT} if kind is MatchRefund else {}
+    for seen in ({"amount_minor": 1, "currency": "USD"}, {"amount_minor": 30_00, "currency": "EUR"}):
+        (refusal,) = refund_waits().tell(decided(kind, posting_reference="PT9001", **payment, **seen))
+        assert "PT9001 has changed since: it is 30.00 USD" in refusal.refused_because
+    taken, *_ = refund_waits().tell(
+        decided(kind, posting_reference="PT9001", **payment, amount_minor=30_00, currency="USD")
+    )
+    assert isinstance(taken, DecisionTaken)
+
+
+def test_a_decision_says_how_its_person_is_known_and_who_approved_it() -> None:
+    known = {"authenticated_by": "session", "approved_by": "dkim"}
+    taken, *_ = refund_waits().tell(decided(HandToFinance, posting_reference="PT9001", **known))
+    assert (taken.decided_by, taken.authenticated_by, taken.approved_by) == ("mweber", "session", "dkim")
+    (refusal,) = refund_waits().tell(decided(HandToFinance, posting_reference="PT404", **known))
+    assert (refusal.authenticated_by, refusal.approved_by) == ("session", "dkim")
+
+
 def test_a_refund_handed_to_finance_ends_there_and_keeps_counting() -> None:
     line = refund_waits()
     taken, over = line.tell(decided(HandToFinance, posting_reference="PT9001"))
