@@ -56,6 +56,8 @@ def projector_options(bootstrap: str) -> dict[str, str]:
 
 def kafka_env(bootstrap: str) -> dict[str, str]:
     """What commands need to find this broker; each logs in, and signs, as its own role."""
+    if bootstrap not in _CREDENTIALS:  # an address where no broker of ours is, on purpose
+        return {"SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap}
     return {
         "SALDO_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "SALDO_KAFKA_CREDENTIALS_PATH": str(_CREDENTIALS[bootstrap]),
