@@ -75,12 +75,18 @@ def masked(record: R, opened: Opened | None = None) -> R:
 
 
 def finding_in_texts(name: str, values: Mapping[str, Any]) -> Finding | None:
-    """What a person is asked to take out of the texts of a record; an id that looks alike is masked and no mistake.
+    """What a person is asked to take out of a record; a reference that looks alike is masked and no mistake.
+
+    A transaction id is: PayTrace is asked about it, and its mask would be no transaction's.
 
     Shapes: values are JSON fields of a record type of this name, known or not.
     """
     classes = catalog.field_classes(name)
-    texts = {field: value for field, value in values.items() if classes.get(field) is not FieldClass.REFERENCE}
+    texts = {
+        field: value
+        for field, value in values.items()
+        if classes.get(field) is not FieldClass.REFERENCE or field.endswith("transaction_id")
+    }
     return find_sensitive("record", texts)
 
 

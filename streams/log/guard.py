@@ -18,8 +18,8 @@ class HoldsSensitive(Unreadable):
 
 def refuse_sensitive(record: Any) -> None:
     """Raise HoldsSensitive naming the first text that holds a card number, security code or bank number."""
-    finding = finding_in_texts(type(record).__name__, to_json(record))
+    name = type(record).__name__
+    finding = finding_in_texts(name, to_json(record))
     if finding is not None:
-        raise HoldsSensitive(
-            f"{finding.field_path} holds a {finding.kind}; keep the last four digits or a token at most"
-        )
+        where = name + finding.field_path.removeprefix("record")
+        raise HoldsSensitive(f"{where} holds a {finding.kind}; keep the last four digits or a token at most")

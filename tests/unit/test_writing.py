@@ -16,6 +16,7 @@ from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import header_map
 from schemas.failures import ContractBroken
+from schemas.sensitive.identity import mask_of
 from streams.log.memory import MemoryLog
 from streams.writing import BadLine, Line, prepare
 from tests.support.signing import SIGNER
@@ -126,6 +127,13 @@ def test_a_card_number_is_refused_and_never_shown(field: str) -> None:
     assert good == []
     assert number not in str(bad)
     assert f"TransactionObserved.{field}" in bad.reason
+
+
+def test_an_invoice_number_that_looks_like_a_card_number_is_masked_and_taken() -> None:
+    (good,), bad = prove(line(RECORD | {"invoice_number": "4539578763621486"}))
+    assert bad == []
+    assert Codec().decode(good.record.value).invoice_number == mask_of("4539578763621486")
+    assert b"4539578763621486" not in good.record.value
 
 
 @pytest.mark.parametrize("text", [line(type="4111111111111111"), line(RECORD | {"4111111111111111": 1})])
