@@ -47,7 +47,7 @@ WEEKS_BACK: Final = timedelta(days=21)
 DAYS_AHEAD: Final = timedelta(days=3)
 LOCKED_S: Final = 5.0
 # A busy machine posts late: a trouble that has not struck by then is given up for the day.
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 40.0
 LOOK_EVERY_S: Final = 0.5
 # A refund that takes its time on both sides of its effect, so that shots fall into it.
 SLOW_REFUNDS: Final = {
