@@ -90,7 +90,7 @@ def replay(
     """Decide a parked record again, and what waits behind it.
 
     Those of its key follow in their order. It stops at the first that still fails; that one and those behind it
-    stay parked.
+    stay parked. In the settlement inbox, where records wait alone, each of its key is tried.
     """
     from schemas.records.tasks import ParkedReplayRequested
 

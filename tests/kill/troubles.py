@@ -28,7 +28,7 @@ from streams.demo.plan import Course, Customer, Day, Invoice
 from streams.demo.watch import rows
 from streams.demo.world import TEST_CARD, WRONG_ADDRESS, World
 from streams.settings import Settings
-from streams.stack import Stack
+from streams.stack import ABAS_SANDBOX_PASSWORD, Stack
 
 # Settings under which the waits of the real sides fit into a run, by environment variable.
 SCALED: Final[Mapping[str, str]] = {
@@ -47,11 +47,11 @@ WEEKS_BACK: Final = timedelta(days=21)
 DAYS_AHEAD: Final = timedelta(days=3)
 LOCKED_S: Final = 5.0
 # A busy machine posts late: a trouble that has not struck by then is given up for the day.
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 40.0
 LOOK_EVERY_S: Final = 0.5
 # A refund that takes its time on both sides of its effect, so that shots fall into it.
 SLOW_REFUNDS: Final = {
-    name: {"seconds": 2, "share": 0.5, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
+    name: {"seconds": 2, "share": 0.8, "path": "/v1/transactions/refund"} for name in ("latency", "latency_after")
 }
 # Amounts written in many ways, rows that move between two pages, an export that is away and asks for hours; a batch
 # that bears the number of the one before it.
@@ -172,9 +172,17 @@ class Troubles:
         await self._switch({}, {"locked_s": {}})
 
     async def few_sessions(self) -> None:
-        """abas lets fewer log in than we are, until somebody was sent away."""
+        """Somebody else has the one session that abas lets in, until one of us was sent away."""
+        await self._switch({}, {"sessions": 1})
+        await self._careful(self._log_in_at_abas)
         await self._until_struck("sessions", {"sessions": 1})
         await self._switch({}, {"sessions": 0})
+
+    async def _log_in_at_abas(self) -> None:
+        password = ABAS_SANDBOX_PASSWORD.get_secret_value()
+        about = f"{self._stack.abas_sandbox_url}/mw/r/{self._settings.abas.client}/about"
+        async with httpx2.AsyncClient(timeout=60, trust_env=False) as somebody:
+            await somebody.get(about, auth=("", password))
 
     async def _until_struck(self, name: str, switch: Mapping[str, object]) -> None:
         before = await self._strikes(name)
