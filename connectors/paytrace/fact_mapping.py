@@ -25,6 +25,7 @@ from schemas.records.customers import VaultCustomerObserved
 from schemas.records.payments import ObservedBy, PaymentMethod, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceObserved, RecurrenceStatus
+from schemas.sensitive import mask_reference
 
 # frequency of a schedule: the legacy table, which the JSON APIs share.
 FREQUENCIES: Final[Mapping[str, RecurrenceFrequency]] = {
@@ -174,7 +175,7 @@ def to_vault_customer_observed(
              None with its text kept.
     Raises:  UnreadableRow when there is no usable customer id.
     """
-    vault_customer_id = cells.chosen_key(row, CUSTOMER_NAMES, "a customer id")
+    vault_customer_id = mask_reference(cells.chosen_key(row, CUSTOMER_NAMES, "a customer id"))
     labelled = cells.present(row, CUSTOMER_NAMES) == "customer_label"
     card = row.get("credit_card")
     card = card if isinstance(card, Mapping) else {}
@@ -216,7 +217,7 @@ def to_recurrence_observed(row: Mapping[str, Any], account: Account, *, observed
     if amount_minor < 0:
         raise UnreadableRow("amount", "negative: a schedule only charges")
     return RecurrenceObserved(
-        vault_customer_id=cells.chosen_key(row, CUSTOMER_NAMES, "a customer id"),
+        vault_customer_id=mask_reference(cells.chosen_key(row, CUSTOMER_NAMES, "a customer id")),
         recurrence_id=cells.identity(row, RECURRENCE_ID_NAMES, "a recurrence id"),
         merchant=account.merchant,
         status=read_recurrence_status(raw_current, raw_total),

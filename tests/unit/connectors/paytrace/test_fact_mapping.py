@@ -30,6 +30,7 @@ from schemas.records.payments import PaymentMethod, TransactionKind
 from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceObserved, RecurrenceStatus
 from schemas.sensitive import find_sensitive
+from schemas.sensitive.identity import mask_of
 from tests.support.paytrace_fact_rows import LISTED, SETTLED, batch_row, customer_row, listed, schedule_row
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -256,7 +257,13 @@ def test_v3_names_our_id_the_label_and_numbers_the_customer() -> None:
     assert (seen.vault_customer_id, seen.gateway_customer_id) == ("acme-inc", "8812")
 
 
-@pytest.mark.parametrize("identity", [None, "", "  ", [], True, "x" * 256, CARD_NUMBER, int(CARD_NUMBER)])
+@pytest.mark.parametrize("identity", [CARD_NUMBER, int(CARD_NUMBER)])
+def test_a_customer_id_that_looks_like_a_card_number_is_masked(identity: Any) -> None:
+    record = to_vault_customer_observed(customer_row(customer_id=identity), ACCOUNT, observed_at=NOW)
+    assert record.vault_customer_id == mask_of(CARD_NUMBER)
+
+
+@pytest.mark.parametrize("identity", [None, "", "  ", [], True, "x" * 256])
 def test_a_customer_without_usable_id_is_refused(identity: Any) -> None:
     with pytest.raises(UnreadableRow) as caught:
         to_vault_customer_observed(customer_row(customer_id=identity), ACCOUNT, observed_at=NOW)
