@@ -61,7 +61,7 @@ def use_guard_key_or_random(settings: Settings) -> None:
 def _make(path: Path) -> None:
     """Whole or not at all, and by one process: others that come at the same time use what the first one made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_urlsafe(_MADE_BYTES).encode() + b"\n")
         file.flush()

@@ -61,12 +61,12 @@ class Cluster:
             # For this room alone (acls.py): what it raises is the library's.
             self.admin = AdminClient(dict(connection))
 
-    def identity(self, *, timeout_s: float = ANSWER_S) -> tuple[str, int]:
+    def identity(self, *, timeout_s: float | None = None) -> tuple[str, int]:
         """The id of the cluster, and how many brokers take part in it."""
         metadata = self._metadata(timeout_s)
         return str(metadata.cluster_id), len(metadata.brokers)
 
-    def topics(self, *, timeout_s: float = ANSWER_S) -> Mapping[str, FoundTopic]:
+    def topics(self, *, timeout_s: float | None = None) -> Mapping[str, FoundTopic]:
         """Every topic that the cluster can say something about."""
         return {
             name: FoundTopic(
@@ -152,9 +152,9 @@ class Cluster:
                 for assigned in member.assignment.topic_partitions
             )
 
-    def _metadata(self, timeout_s: float) -> Any:
+    def _metadata(self, timeout_s: float | None) -> Any:
         with broker_asked(self._address):
-            return self.admin.list_topics(timeout=timeout_s)
+            return self.admin.list_topics(timeout=ANSWER_S if timeout_s is None else timeout_s)
 
     def _offsets(
         self, partitions: Iterable[Partition], which: OffsetSpec, within_s: float = LEADER_S

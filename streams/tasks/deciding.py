@@ -35,7 +35,7 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
-from schemas.sensitive import find_sensitive, mask_sensitive
+from schemas.sensitive import mask_sensitive
 from streams.log.chain import Link, is_operator_command
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
@@ -348,13 +348,7 @@ def _is_operator_command(step: _Step) -> bool:
 
 def why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
     """Why a request changes nothing, whoever signed it; empty when it may."""
-    return why_not_attributed(request.requested_by, request.reason) or _why_not_quoted(request)
-
-
-def _why_not_quoted(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
-    """Why the words of a request can't stand in the journal, into which its consequences would carry them."""
-    finding = find_sensitive("", [request.requested_by, request.reason])
-    return f"its words hold a {finding.kind}" if finding is not None else ""
+    return why_not_attributed(request.requested_by, request.reason)
 
 
 async def _apply(

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from schemas import catalog
 from schemas.envelope import KafkaHeaders, SourcePosition
+from schemas.guard import masked
 from streams.keys import signing_roles
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
@@ -47,7 +48,7 @@ RING = KeyRing.of(KEYS)
 
 def command_headers(topic: str, record: object, value: bytes, event_id: str = "e") -> list[tuple[str, bytes]]:
     """What a command that a test writes by itself carries, so that it is acted on; nothing for other records."""
-    name, key = type(record).__name__, catalog.topic(topic).key_of(record)
+    name, key = type(record).__name__, catalog.topic(topic).key_of(masked(record))
     signature = SIGNER.headers(topic=topic, key=key, type=name, event_id=event_id, value=value)
     return [("ce_id", event_id.encode()), *signature] if signature else []
 

@@ -84,8 +84,8 @@ def test_no_kafka_named_is_one_line_with_the_remedy() -> None:
 @pytest.mark.parametrize(
     ("module", "command"),
     [
-        ("streams.topics._ANSWER_S", ("topics", "diff")),
-        ("streams.reading._ANSWER_S", ("read", "payments.events.v1")),
+        ("streams.log.cluster.ANSWER_S", ("topics", "diff")),
+        ("streams.log.cluster.ANSWER_S", ("read", "payments.events.v1")),
         ("streams.log.kafka.REQUEST_TIMEOUT_S", ("dlq", "list")),
     ],
 )

@@ -69,6 +69,7 @@ def eventful() -> list[Inbound]:
     settlement = ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed")
     for name in (*settlement, "DisputeRecorded"):
         script.write("settlement.events.v1", example(name))
+    script.write("approvals.events.v1", example("CommandProposed"))
     return script.messages
 
 

@@ -184,13 +184,13 @@ async def test_a_command_of_the_wrong_role_is_not_acted_on() -> None:
     room, record = Room(), remember(1)
     value = CODEC.encode(record)
     message = {"topic": INBOX, "key": b"invoice:RE-1", "type": "RememberReference", "event_id": "e", "value": value}
-    worker = signer_of("worker")
-    signature = worker.private.sign(signed_bytes(**message)).hex().encode()
-    headers = [("ce_id", b"e"), ("saldo-key-id", worker.key_id.encode()), ("saldo-signature", signature)]
+    stranger = signer_of("source-abas")
+    signature = stranger.private.sign(signed_bytes(**message)).hex().encode()
+    headers = [("ce_id", b"e"), ("saldo-key-id", stranger.key_id.encode()), ("saldo-signature", signature)]
     room.forge(record, lambda _: headers)
     await room.settle()
     [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
-    assert "worker signed it" in letter.message
+    assert "source-abas signed it" in letter.message
     assert room.told(JOURNAL, ReferenceRemembered) == []
 
 

@@ -36,7 +36,7 @@ def test_every_producer_and_consumer_of_the_catalogue_has_a_process() -> None:
     assert set(roles_of(SPECS).values()) <= set(ROLES)
     assert roles_of(SPECS)["post-to-abas"] == "worker"
     with pytest.raises(ContractBroken, match="somebody"):
-        roles_of([*SPECS, replace(SPECS[0], producers=("somebody",))])
+        roles_of([*SPECS, replace(catalog.topic("receivables.inbox.v1"), producers=("somebody",))])
 
 
 def test_a_journal_is_written_by_the_workers_alone() -> None:

@@ -45,7 +45,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 @pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT])
 def test_ends_are_told_again_after_the_leader_has_changed(cluster: Cluster, code: int) -> None:
-    cluster._admin = Fenced(code)  # type: ignore[assignment]
+    cluster.admin = Fenced(code)  # type: ignore[assignment]
     assert cluster.ends([("payments.events.v1", 0)]) == {("payments.events.v1", 0): 5}
 
 
@@ -55,7 +55,7 @@ def test_a_broker_that_is_away_is_unavailable_and_is_named_with_the_remedy(clust
 
 
 def test_a_broker_that_refuses_us_breaks_the_contract(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster._admin = Fenced(KafkaError.TOPIC_AUTHORIZATION_FAILED)  # type: ignore[assignment]
+    cluster.admin = Fenced(KafkaError.TOPIC_AUTHORIZATION_FAILED)  # type: ignore[assignment]
     with pytest.raises(ContractBroken, match=r"Kafka refuses us: .*authorization failed"):
         cluster.ends([("payments.events.v1", 0)])
     with pytest.raises(ContractBroken, match="No such configuration property"):

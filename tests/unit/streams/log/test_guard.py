@@ -7,23 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.records.payments import RefundLinked
 from schemas.records.tasks import ParkedDiscardRequested
 from streams.log.guard import HoldsSensitive, refuse_sensitive
+from tests.support.examples import example
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CARD = "4111111111111111"
 REQUEST = ParkedDiscardRequested(
     record_key=b"k", offset=1, requested_by="dana", reason="a typing error", requested_at=NOON
 )
-LINKED = RefundLinked(
-    paytrace_transaction_id="1",
-    refund_transaction_id="2",
-    amount_minor=100,
-    currency="USD",
-    linked_by="test",
-    occurred_at=NOON,
-)
+IDENTIFIED = example("TransactionObserved")
 
 
 @pytest.mark.parametrize(
@@ -36,5 +29,5 @@ def test_a_text_with_a_number_is_refused_with_its_field_and_without_its_value(te
 
 
 def test_an_id_that_looks_like_a_card_is_no_mistake_of_its_writer() -> None:
-    refuse_sensitive(replace(LINKED, paytrace_transaction_id=CARD))
+    refuse_sensitive(replace(IDENTIFIED, invoice_number=CARD))
     refuse_sensitive(replace(REQUEST, record_key=CARD.encode()))
