@@ -4,8 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SALDO := $(VENV)/bin/saldo
 STAMP := $(VENV)/.installed
-# Files of unit tests run side by side, on two cores. Those with brokers and sandboxes run by themselves: they wait for
-# seconds that a busy machine does not keep.
+# Files run side by side, on two cores. The kill test runs by itself: it counts what it can do in its seconds.
+KILL_TEST := tests/integration/test_kill.py
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
@@ -56,7 +56,8 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 .PHONY: test
 test: setup ## every test, on real parts, the short kill test included; the slowest ten are listed
 	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(SIDE_BY_SIDE) --durations=10
-	$(VENV)/bin/pytest tests/contract tests/integration --durations=10
+	$(VENV)/bin/pytest tests/contract tests/integration $(SIDE_BY_SIDE) --durations=10 --deselect $(KILL_TEST)
+	$(VENV)/bin/pytest $(KILL_TEST) --durations=3
 
 .PHONY: contract
 contract: setup ## the contract suites against the sandboxes (-m live: against the live systems)

@@ -21,6 +21,7 @@ from schemas.failures import ContractBroken
 from streams import topics
 from streams.log import acls
 from streams.log.acls import AccessPlan, Permission
+from streams.log.cluster import Cluster
 from streams.log.credentials import ROLES, user_of
 from tests.support.cli import saldo
 from tests.support.kafka import client_options, unique, use_broker
@@ -34,9 +35,9 @@ def names(kafka: str) -> dict[str, str]:
     """The whole catalogue below names of this module's own on the shared broker, with its permissions."""
     suffix = unique("access")
     specs = [replace(spec, name=f"{name}.{suffix}") for name, spec in catalog.topics().items()]
-    admin = AdminClient(client_options(kafka))
-    topics.apply(admin, topics.compare(admin, specs))
-    acls.apply(admin, replace(acls.compare(admin, specs, group=GROUP), withdrawals=()))
+    cluster = Cluster(client_options(kafka))
+    topics.apply(cluster, topics.compare(cluster, specs))
+    acls.apply(cluster, replace(acls.compare(cluster, specs, group=GROUP), withdrawals=()))
     return {name: f"{name}.{suffix}" for name in catalog.topics()}
 
 
@@ -119,7 +120,9 @@ def test_only_the_admin_makes_topics_and_permissions(kafka: str, names: dict[str
     for role in set(ROLES) - {"admin"}:
         operator = AdminClient(client_options(kafka, role))
         with pytest.raises(ContractBroken, match="use the log-in of the role admin"):
-            acls.apply(operator, AccessPlan((Permission("TOPIC", "x", user_of(role), "WRITE"),)))
+            acls.apply(
+                Cluster(client_options(kafka, role)), AccessPlan((Permission("TOPIC", "x", user_of(role), "WRITE"),))
+            )
         [made] = operator.create_topics([NewTopic(unique("x"), 1, 1)]).values()
         with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
             made.result(30)
@@ -135,12 +138,12 @@ def test_apply_grants_what_is_missing_and_withdraws_what_nobody_states(
     }
     journals = [spec for spec in catalog.topics().values() if spec.role == "journal"]
     monkeypatch.setattr(catalog, "topics", lambda: {**renamed, **{spec.name: spec for spec in journals}})
-    admin = AdminClient(client_options(kafka))
+    admin, cluster = AdminClient(client_options(kafka)), Cluster(client_options(kafka))
 
     rehearsed = saldo("topics", "apply", "--acls", "--dry-run")
     assert rehearsed.exit_code == 0
     assert f"grant     saldo-worker may WRITE topic {name}" in rehearsed.out
-    assert not [found for found in acls.observe(admin) if found.name == name], "a dry run changed something"
+    assert not [found for found in acls.observe(cluster) if found.name == name], "a dry run changed something"
 
     assert saldo("topics", "apply", "--acls").exit_code == 0
     assert saldo("topics", "diff", "--acls").exit_code == 0
@@ -151,7 +154,7 @@ def test_apply_grants_what_is_missing_and_withdraws_what_nobody_states(
     differs = saldo("topics", "diff", "--acls")
     assert (differs.exit_code, differs.out.strip()) == (1, f"withdraw  saldo-viewer may WRITE topic {name}")
     assert saldo("topics", "apply", "--acls").exit_code == 0
-    left = {found.user for found in acls.observe(admin) if (found.name, found.operation) == (name, "WRITE")}
+    left = {found.user for found in acls.observe(cluster) if (found.name, found.operation) == (name, "WRITE")}
     assert left == {"saldo-worker", "saldo-operators", "somebody-else"}
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from streams.log.kafka import KafkaLog
-from tests.support.kafka import make_topics, unique
+from tests.support.kafka import client_options, make_topics, unique
 from tests.support.log_suite import LogSuite
 
 
@@ -21,5 +21,5 @@ class TestKafkaLog(LogSuite):
 
     @pytest.fixture
     def log(self, kafka: str) -> Iterator[KafkaLog]:
-        with closing(KafkaLog({"bootstrap.servers": kafka})) as log:
+        with closing(KafkaLog(client_options(kafka))) as log:
             yield log

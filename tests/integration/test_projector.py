@@ -38,6 +38,7 @@ from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENT
 # What the scripted day has no records for; the golden scenarios fill these (tests/unit/projections).
 LEFT_EMPTY = {
     "fct_decisions",
+    "fct_proposals",
     "fct_disputes",
     "fct_unrecognized",
     "fct_deposit_events",

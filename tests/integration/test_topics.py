@@ -62,7 +62,7 @@ def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicS
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(20)
     deadline = time.monotonic() + 60
-    while topics.observe(Cluster({"bootstrap.servers": kafka}), [name])[name].config["retention.ms"] != "1000":
+    while topics.observe(Cluster(client_options(kafka)), [name])[name].config["retention.ms"] != "1000":
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -81,7 +81,7 @@ def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog
     applied = run(kafka, "apply")
     assert applied.exit_code == 1
     assert f"refuse  {name}" in applied.out
-    state = topics.observe(Cluster({"bootstrap.servers": kafka}), specs)
+    state = topics.observe(Cluster(client_options(kafka)), specs)
     assert state[name].partitions == 2
     assert state.keys() == specs.keys(), "the other topics are created all the same"
     assert state[name].config["max.message.bytes"] == specs[name].config["max.message.bytes"]
