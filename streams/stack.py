@@ -211,13 +211,21 @@ class Stack:
         return fields
 
     def processes(self) -> Sequence[ProcessSpec]:
-        """Every process, in the order in which they start; their data directory is closed to everybody else."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.data_dir.chmod(0o700)
-        self._make_keys()
-        guard_key_of(self.settings)  # made here where it may be made, so that no process comes before it
+        """Every process, in the order in which they start."""
+        self.prepare()
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
+
+    def prepare(self) -> None:
+        """A data directory that is closed to everybody else, with the keys that no process may come before.
+
+        The keys that sign commands are made at the first start; whoever names a place for them has made them.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.chmod(0o700)
+        guard_key_of(self.settings)
+        if self.settings.keys == KeySettings():
+            key_store(self.settings).make(datetime.now(UTC))
 
     def kafka(self) -> ProcessSpec:
         """The broker; ready once it answers and holds our topics. The pipeline loads its code meanwhile."""
@@ -321,11 +329,6 @@ class Stack:
             log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
             own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
         return own
-
-    def _make_keys(self) -> None:
-        """The keys that sign commands, at the first start; whoever names a place for them has made them."""
-        if self.settings.keys == KeySettings():
-            key_store(self.settings).make(datetime.now(UTC))
 
     def _ports(self) -> dict[str, int]:
         """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""

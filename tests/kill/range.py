@@ -73,6 +73,7 @@ class Range:
     def start(self) -> None:
         """Start everything; returns when the broker holds our topics."""
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        self._stack.prepare()
         broker = self._stack.kafka()
         # The pipeline loads its code while the broker starts, as under `saldo up`.
         for spec in [*self._stack.sandboxes(), broker, *self._stack.pipeline()]:
