@@ -1,7 +1,7 @@
-"""What building a record costs: guard, encoding, envelope, as ratios of plain encoding in the same run.
+"""What building a record costs: guard, encoding, envelope, as ratios of plain encoding.
 
-Run: python -m tests.bench.door [ROUNDS]. Over the examples of every record type; `people's` is the look before a record of
-a person or a script is taken.
+Run: python -m tests.bench.door [ROUNDS]. Over the examples of every record type; `people's` is the look before a
+record of a person or a script is taken.
 """
 
 from __future__ import annotations
