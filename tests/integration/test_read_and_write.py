@@ -30,7 +30,8 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)  # in the past: a broker refuses t
 def inbox(kafka: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An inbox of this test's own that the catalogue knows, with four partitions."""
     spec = replace(catalog.topic("payments.observations.v1"), name=unique("payments.observations.v1"))
-    monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
+    every = {**catalog.topics(), spec.name: spec}
+    monkeypatch.setattr(catalog, "topics", lambda: every)
     use_broker(monkeypatch, kafka)
     monkeypatch.delenv("SALDO_SCHEMA_REGISTRY_URL", raising=False)
     make_topics(kafka, {spec.name: 4})
@@ -152,7 +153,8 @@ def test_a_journal_and_an_unknown_topic_are_refused(
 ) -> None:
     use_broker(monkeypatch, kafka)
     spec = replace(catalog.topic("payments.events.v1"), name=unique("payments.events.v1"))
-    monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
+    every = {**catalog.topics(), spec.name: spec}
+    monkeypatch.setattr(catalog, "topics", lambda: every)
     make_topics(kafka, {spec.name: 1})
     refused = write(spec.name, tmp_path / "facts.jsonl", lines("a"))
     assert refused.exit_code == 2
@@ -166,7 +168,8 @@ def test_a_topic_that_the_cluster_lacks_names_the_remedy(
     inbox: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spec = replace(catalog.topic(inbox), name=unique("payments.nowhere.v1"))
-    monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
+    every = {**catalog.topics(), spec.name: spec}
+    monkeypatch.setattr(catalog, "topics", lambda: every)
     assert "saldo topics apply" in write(spec.name, tmp_path / "facts.jsonl", lines("a")).err
     missing = saldo("read", spec.name)
     assert missing.exit_code == 2

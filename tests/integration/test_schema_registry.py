@@ -140,7 +140,8 @@ def test_write_and_read_speak_confluent_framing_where_there_is_a_registry(
     kafka: str, schema_registry: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spec = replace(catalog.topic("payments.observations.v1"), name=unique("payments.observations.v1"))
-    monkeypatch.setattr(catalog, "topics", lambda: {spec.name: spec})
+    every = {**catalog.topics(), spec.name: spec}
+    monkeypatch.setattr(catalog, "topics", lambda: every)
     use_broker(monkeypatch, kafka)
     monkeypatch.setenv("SALDO_SCHEMA_REGISTRY_URL", schema_registry)
     make_topics(kafka, {spec.name: 1})

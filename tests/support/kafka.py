@@ -22,6 +22,7 @@ from streams.embedded.server import Command
 from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
+from tests.support.guard_key import GUARD_KEY
 from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)
@@ -63,6 +64,7 @@ def kafka_env(bootstrap: str) -> dict[str, str]:
         "SALDO_KAFKA_CREDENTIALS_PATH": str(_CREDENTIALS[bootstrap]),
         "SALDO_KEYS_PRIVATE_PATH": str(_KEYS[bootstrap]),
         "SALDO_KEYS_PUBLIC_PATH": str(_KEYS[bootstrap] / "public.json"),
+        "SALDO_GUARD_KEY": GUARD_KEY,
     }
 
 
