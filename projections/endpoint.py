@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from projections.lag import ProjectorStatus
 from projections.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken, Unavailable
+from schemas.private_files import write_private
 
 _START_TIMEOUT_S = 20.0
 _LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
@@ -128,7 +129,8 @@ def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: Proj
         _wait_for_start(server, thread)
         url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
         told = {"url": url, "token": token, "pid": os.getpid(), "console": f"{url}{MOUNTED_AT}/?token={console_token}"}
-        _write_private(address, told)
+        address.parent.mkdir(parents=True, exist_ok=True)
+        write_private(address, json.dumps(told))
         yield url
     finally:
         address.unlink(missing_ok=True)
@@ -170,16 +172,6 @@ def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
             break
         waited.wait(0.01)
     raise RuntimeError("the projector's endpoint did not start")
-
-
-def _write_private(path: Path, content: Mapping[str, object]) -> None:
-    """Write for the owner's eyes only, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    draft.replace(path)
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -1,8 +1,8 @@
 """Which records are operator commands: what a person asks for, with who, why and when.
 
-For whoever has to know who may give a command (streams/access) or holds one back until it is approved
-(streams/domain/approvals.py). Nothing is listed here: a record type that operators write to an inbox and that names a
-person and a reason is a command, so a new one can't be forgotten.
+For whoever has to know who may give a command (streams/access), holds one back until it is approved
+(streams/domain/approvals.py), or chains it (streams/log/chain.py). Nothing is listed here: the topic files say below
+`commands` what operators give, and schemas/lint sees that none is forgotten there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ def operator_commands() -> Mapping[str, tuple[str, ...]]:
     """Every operator command by name, with the inboxes that take it."""
     found: dict[str, tuple[str, ...]] = {}
     for spec in catalog.topics().values():
-        if spec.role == "inbox" and OPERATORS in spec.producers:
-            for carried in spec.records:
-                names = _field_names(carried.name)
-                if "reason" in names and names & set(PERSON_FIELDS):
-                    found[carried.name] = (*found.get(carried.name, ()), spec.name)
+        for name, givers in spec.commands.items():
+            if OPERATORS in givers:
+                found[name] = (*found.get(name, ()), spec.name)
     return MappingProxyType(found)
+
+
+def is_operator_command(topic: str, name: str) -> bool:
+    """Whether a person gives this record there."""
+    spec = catalog.topics().get(topic)
+    return spec is not None and OPERATORS in spec.commands.get(name, ())
 
 
 def person_field(name: str) -> str:

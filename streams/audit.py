@@ -21,14 +21,13 @@ from schemas.envelope import header_text, source_position, trusted_position
 from schemas.failures import SaldoError
 from schemas.foreign_text import for_spreadsheet
 from schemas.highwater import HighWater
+from schemas.operator_commands import PERSON_FIELDS, is_operator_command
 from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
-from streams.log.chain import NO_LINK, Link, is_operator_command, link_of
+from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_link
 from streams.tasks.deciding import why_refused
-
-_WHO = ("decided_by", "requested_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +149,26 @@ async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAu
 async def _audit_partition(
     log: Log, codec: Codec, ring: Ring, inbox: str, journal: str, partition: int
 ) -> PartitionAudit:
-    told = await _journal(log, codec, ring, journal, partition, inbox)
+    recorded = await _journal(log, codec, ring, journal, partition, inbox)
     start, end = await log.watermarks(inbox, partition)
-    walk = _Walk(journal, told, ring)
+    walk = _Walk(journal, recorded, ring)
 
     def ended(offset: int, what: str | None) -> PartitionAudit:
         broken = None if what is None else Break(inbox, partition, offset, what)
         return PartitionAudit(inbox, partition, tuple(walk.entries), walk.link, broken)
 
-    if start > 0 and told.position > 0:
+    if start > 0 and recorded.position > 0:
         return ended(0, f"cut: the inbox begins at offset {start}, and what lay before it was decided")
     marks = HighWater()
-    async for batch in log.read(inbox, partition, start, min(end, told.position)):
+    async for batch in log.read(inbox, partition, start, min(end, recorded.position)):
         for found in batch:
             is_new = marks.accept(trusted_position(found.headers))
             what = walk.step(found, _command(log, codec, found) if is_new else None)
             if what is not None:
                 return ended(found.offset, what)
-    if end < told.position:
-        return ended(end, f"cut: the inbox ends here, and records up to offset {told.position - 1} were decided")
-    return ended(told.position, None)
+    if end < recorded.position:
+        return ended(end, f"cut: the inbox ends here, and records up to offset {recorded.position - 1} were decided")
+    return ended(recorded.position, None)
 
 
 @dataclass(slots=True)
@@ -177,7 +176,7 @@ class _Walk:
     """One partition from its first record on: the chain as its inbox gives it, held against its journal."""
 
     journal: str
-    told: _Journal
+    recorded: _Journal
     ring: Ring
     link: Link = NO_LINK
     entries: list[Entry] = field(default_factory=list)
@@ -186,25 +185,25 @@ class _Walk:
 
     def step(self, found: Inbound, command: _Command | None) -> str | None:
         """Take one record; returns what is broken, in words."""
-        told, offset = self.told, found.offset
-        for released, key in told.released.get(offset, ()):
+        recorded, offset = self.recorded, found.offset
+        for released, key in recorded.released.get(offset, ()):
             earlier = self.waiting.pop(released, None)
             # What turned out to belong to another key was written once more, and is a command there.
             if earlier is not None and not earlier.is_request and earlier.key == key:
                 what = self._accept(earlier)
                 if what is not None:
                     return what
-        if command is not None and offset in told.parked:
+        if command is not None and offset in recorded.parked:
             self.waiting[offset] = command
         elif command is not None and not (command.is_request and self._is_ignored(command)):
             what = self._accept(command)
             if what is not None:
                 return what
-        wanted = told.links.get(offset)
+        wanted = recorded.links.get(offset)
         if wanted is None:
             return None
-        if offset in told.forged:
-            return f"changed: {told.forged[offset]}"
+        if offset in recorded.forged:
+            return f"changed: {recorded.forged[offset]}"
         if wanted != self.link:
             return _difference(wanted, self.link, [entry.offset for entry in self.entries], self.whole_up_to)
         self.whole_up_to = offset
@@ -217,7 +216,7 @@ class _Walk:
         except NotSigned as error:
             return f"changed or put in: record {command.record.offset} was accepted, and {error}"
         self.link = self.link.then(command.record, type=name, key=command.key)
-        self.entries.append(_entry(command, self.journal, self.told, self.ring, self.link))
+        self.entries.append(_entry(command, self.journal, self.recorded, self.ring, self.link))
         return None
 
     def _is_ignored(self, request: _Command) -> bool:
@@ -227,7 +226,7 @@ class _Walk:
         try:
             prove(self.ring, request.record, type=type(request.value).__name__, key=request.key)
         except NotSigned:
-            return request.record.offset not in self.told.caused
+            return request.record.offset not in self.recorded.caused
         return False
 
 
@@ -271,37 +270,37 @@ def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:
 
 
 async def _journal(log: Log, codec: Codec, ring: Ring, journal: str, partition: int, inbox: str) -> _Journal:
-    told, marks = _Journal(), HighWater()
+    recorded, marks = _Journal(), HighWater()
     start, end = await log.watermarks(journal, partition)
     async for batch in log.read(journal, partition, start, end):
         for found in batch:
             source = source_position(found.headers)
             if source is None or source.topic != inbox or not marks.accept(source):
                 continue
-            told.position = max(told.position, source.offset + 1)
+            recorded.position = max(recorded.position, source.offset + 1)
             name = header_text(found.headers, "ce_type") or ""
             link = link_of(found.headers)
             if link is not None:
-                told.links[source.offset] = link
+                recorded.links[source.offset] = link
                 try:
                     prove_link(ring, found, source, str(link))
                 except NotSigned as error:
-                    told.forged[source.offset] = f"{journal}/{partition}/{found.offset}: {error}"
+                    recorded.forged[source.offset] = f"{journal}/{partition}/{found.offset}: {error}"
             if name == "PositionMarked":
                 continue
-            told.caused.setdefault(source.offset, []).append((found.offset, name))
+            recorded.caused.setdefault(source.offset, []).append((found.offset, name))
             if name in ("RecordParked", "ParkedRecordReleased"):
                 event = codec.decode_as_told(found.value)
                 if isinstance(event, RecordParked) and event.offset == source.offset:
-                    told.parked.add(event.offset)
+                    recorded.parked.add(event.offset)
                 elif isinstance(event, ParkedRecordReleased):
-                    told.released.setdefault(source.offset, []).append((event.offset, event.record_key))
-    return told
+                    recorded.released.setdefault(source.offset, []).append((event.offset, event.record_key))
+    return recorded
 
 
-def _entry(command: _Command, journal: str, told: _Journal, ring: Ring, link: Link) -> Entry:
+def _entry(command: _Command, journal: str, recorded: _Journal, ring: Ring, link: Link) -> Entry:
     found, value = command.record, command.value
-    caused = told.caused.get(found.offset, [])
+    caused = recorded.caused.get(found.offset, [])
     key_id = header_text(found.headers, KEY_ID_HEADER) or ""
     known = ring.find(key_id)
     return Entry(
@@ -311,7 +310,7 @@ def _entry(command: _Command, journal: str, told: _Journal, ring: Ring, link: Li
         at=found.entered_at,
         what=type(value).__name__,
         key=command.key.decode("utf-8", "backslashreplace"),
-        who=next((str(getattr(value, name)) for name in _WHO if hasattr(value, name)), ""),
+        who=next((str(getattr(value, name)) for name in PERSON_FIELDS if hasattr(value, name)), ""),
         authenticated_by=str(getattr(value, "authenticated_by", "")),
         why=str(getattr(value, "reason", "")),
         journal=f"{journal}/{found.partition}",

@@ -6,7 +6,7 @@ itself. An operator's request is a record in the inbox like any other, so a repl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +14,10 @@ from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec, to_json
-from schemas.envelope import trusted_position
 from schemas.failures import ContractBroken, SaldoError, Unreadable
-from schemas.highwater import HighWater
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.log import kafka
+from streams.log.once import each_once
 from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.log.records import Inbound
@@ -125,7 +124,7 @@ class DeadLetters:
 
     async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
         waiting: dict[int, RecordParked] = {}
-        for record in await self._accepted(journal, partition):
+        async for record in each_once(self._log, journal, partition):
             match event := self._codec.decode_as_told(record.value):
                 case RecordParked(offset=offset):
                     waiting[offset] = event
@@ -141,7 +140,7 @@ class DeadLetters:
     async def _letters(self, dlq: str, waiting: Mapping[int, RecordParked]) -> dict[int, DeadLetter]:
         letters: dict[int, DeadLetter] = {}
         for partition in range(self._log.partition_count(dlq)):
-            for record in await self._accepted(dlq, partition):
+            async for record in each_once(self._log, dlq, partition):
                 letter = self._letter(record)
                 if letter is None or letter.offset not in waiting:
                     continue
@@ -156,16 +155,6 @@ class DeadLetters:
         except Unreadable:
             return None
         return letter if isinstance(letter, DeadLetter) else None
-
-    async def _accepted(self, topic: str, partition: int) -> Sequence[Inbound]:
-        marks = HighWater()
-        start, end = await self._log.watermarks(topic, partition)
-        return [
-            record
-            async for batch in self._log.read(topic, partition, start, end)
-            for record in batch
-            if marks.accept(trusted_position(record.headers))
-        ]
 
     def _record(self, event: RecordParked, letter: DeadLetter | None) -> ParkedRecord:
         content = None

@@ -6,12 +6,10 @@ the same one, so with a broker of one's own it is never made up: only `guard.key
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
-from pathlib import Path
 
 from schemas.failures import ContractBroken
+from schemas.private_files import make_private
 from schemas.sensitive import SHORTEST_KEY, install_guard_key
 from streams.settings import Settings
 
@@ -35,7 +33,8 @@ def guard_key_of(settings: Settings) -> bytes:
                 "no guard key is set; give every process of this installation the same SALDO_GUARD_KEY, a secret of "
                 f"{SHORTEST_KEY} characters or more (docs/security.md says why, and how to change it)"
             )
-        _make(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path, secrets.token_urlsafe(_MADE_BYTES) + "\n")
     key = path.read_bytes().strip()
     if len(key) < SHORTEST_KEY:
         raise ContractBroken(f"{path} holds no guard key; put back the file of this installation from its backup")
@@ -56,16 +55,3 @@ def use_guard_key_or_random(settings: Settings) -> None:
         use_guard_key(settings)
     else:
         install_guard_key(secrets.token_bytes(_MADE_BYTES))
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all, and by one process: others that come at the same time use what the first one made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_urlsafe(_MADE_BYTES).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()

@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams.log.credentials import ADMIN, write_private
+from schemas.private_files import write_private
+from streams.log.credentials import ADMIN
 from streams.log.signing import PublicKey, RingFile, RoleSigner, parse_ring, public_key_of, render_ring
 from streams.settings import Settings
 

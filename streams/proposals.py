@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import Codec, from_json
-from schemas.envelope import trusted_position
-from schemas.highwater import HighWater
 from schemas.records.approvals import CommandProposed, ProposalApproved, ProposalExpired, ProposalRejected
+from streams.log.once import each_once
 from streams.log.ports import Log
 
 JOURNAL = "approvals.events.v1"
@@ -72,12 +71,8 @@ async def all_proposals(log: Log, codec: Codec) -> list[Proposal]:
     """Every proposal, oldest first."""
     found: dict[str, Proposal] = {}
     for partition in range(log.partition_count(JOURNAL)):
-        marks = HighWater()
-        start, end = await log.watermarks(JOURNAL, partition)
-        async for batch in log.read(JOURNAL, partition, start, end):
-            for record in batch:
-                if marks.accept(trusted_position(record.headers)):
-                    _take(found, codec.decode_as_told(record.value))
+        async for record in each_once(log, JOURNAL, partition):
+            _take(found, codec.decode_as_told(record.value))
     return sorted(found.values(), key=lambda one: one.proposed.occurred_at)
 
 

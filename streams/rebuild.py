@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
-from schemas.highwater import HighWater
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.log.memory import ShadowLog
+from streams.log.once import each_once, each_with_news
 from streams.log.ports import Log
 from streams.log.records import Inbound
 from streams.log.signing import SIGNATURE_HEADERS, Ring
@@ -78,9 +78,7 @@ async def _compare_task(
     sent: Mapping[tuple[str, Lane], _Sent],
 ) -> list[Comparison]:
     name = f"{processor.name}/{partition}"
-    journal = [
-        record async for record, is_new in _read(log, processor.journal, partition) if is_new and not _is_marker(record)
-    ]
+    journal = [record async for record in each_once(log, processor.journal, partition) if not _is_marker(record)]
     kept: StateStore[Any] = MemoryStore()
     position = (await _task(processor, partition, log, codec, ring, kept).restore()).position
 
@@ -189,21 +187,12 @@ async def _sent(log: Log) -> dict[tuple[str, Lane], _Sent]:
     sent: dict[tuple[str, Lane], _Sent] = defaultdict(_Sent)
     for topic in topics:
         for partition in range(log.partition_count(topic)):
-            async for record, is_new in _read(log, topic, partition):
+            async for record, is_new in each_with_news(log, topic, partition):
                 source = trusted_position(record.headers)
                 if source is not None:
                     of_task = sent[topic, source.lane]
                     (of_task.accepted if is_new else of_task.repeats).append(record)
     return sent
-
-
-async def _read(log: Log, topic: str, partition: int) -> AsyncIterator[tuple[Inbound, bool]]:
-    """Every record, and whether it is new to a reader that drops repeats."""
-    marks = HighWater()
-    start, end = await log.watermarks(topic, partition)
-    async for batch in log.read(topic, partition, start, end):
-        for record in batch:
-            yield record, marks.accept(trusted_position(record.headers))
 
 
 def _is_marker(record: Inbound) -> bool:

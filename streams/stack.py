@@ -26,6 +26,7 @@ from pydantic import SecretStr
 
 from projections.endpoint import endpoint_file
 from schemas import catalog
+from schemas.private_files import write_private
 from streams import topics
 from streams.embedded.kafka import EmbeddedKafka, credentials_dir
 from streams.embedded.process import free_port
@@ -353,8 +354,7 @@ class Stack:
         if missing:
             kept |= missing
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(kept), "utf-8")
+            write_private(path, json.dumps(kept))
         return kept
 
 

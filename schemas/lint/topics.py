@@ -8,6 +8,7 @@ from typing import Any
 from schemas.catalog import NO_AGENT_YET
 from schemas.lint.files import Contract, Problem, SchemaFile, TopicFile
 from schemas.lint.walk import core, is_optional
+from schemas.operator_commands import PERSON_FIELDS
 
 _TEXTS = ("name", "purpose", "owner", "role", "cleanup_policy")
 _LISTS = ("producers", "consumers")
@@ -57,7 +58,7 @@ def _one(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
         yield Problem(file, f"holds the topic {data['name']}", f"name the file topics/{data['name']}.yaml")
     yield from _role(file, data)
     yield from _carried(topic, contract)
-    yield from _commands(topic)
+    yield from _commands(topic, contract)
 
 
 def _role(file: str, data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -111,7 +112,7 @@ def _carried(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
             yield from _key(topic.file, name, key_field, versions[-1])
 
 
-def _commands(topic: TopicFile) -> Iterator[Problem]:
+def _commands(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
     """Who may give what makes somebody act; only an inbox is acted on."""
     file, data = topic.file, topic.data
     commands = data.get("commands", {})
@@ -122,11 +123,18 @@ def _commands(topic: TopicFile) -> Iterator[Problem]:
         if name not in _records(topic):
             yield Problem(file, f"{name} is a command and no record of it", f"name {name} below records:, or drop it")
     if data.get("role") == "inbox":
-        for name in _OPERATOR_COMMANDS:
-            if name in _records(topic) and name not in commands:
+        for name in _records(topic):
+            if name not in commands and _names_a_person(contract, name):
                 yield Problem(file, f"{name} is no command", "anybody could give it: name it below commands:")
     elif commands:
         yield Problem(file, f"a {data.get('role')} with commands", "only an inbox is acted on: drop commands")
+
+
+def _names_a_person(contract: Contract, name: str) -> bool:
+    """Whether a record says who asks for something and why, which is what a person does."""
+    versions = contract.schemas.get(name, ())
+    fields = {field["name"] for field in versions[-1].schema["fields"]} if versions else set()
+    return "reason" in fields and not fields.isdisjoint(PERSON_FIELDS)
 
 
 def _key(file: str, name: str, key_field: Any, schema: SchemaFile) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.failures import ContractBroken
+from schemas.private_files import read_private, write_private
 from streams.access.tokens import KEY_BYTES
 from streams.access.users import Users
 
@@ -38,7 +38,7 @@ class UserStore:
         Raises: ContractBroken when the file can be read or written by others, can't be understood, or is gone although
                 there were users: then nobody gets in, rather than everybody.
         """
-        content = _read_private(self._path)
+        content = read_private(self._path)
         if content is None:
             if self._key_path.exists():
                 raise ContractBroken(
@@ -61,17 +61,17 @@ class UserStore:
         """
         with self._locked():
             users = step(self.read())
-            _write_private(self._path, msgspec.json.format(msgspec.json.encode(users), indent=1) + b"\n")
+            write_private(self._path, msgspec.json.format(msgspec.json.encode(users), indent=1) + b"\n")
             self._make_key()
         return users
 
     def signing_key(self) -> bytes:
         """The key that signs sessions; made when it is first needed."""
-        content = _read_private(self._key_path)
+        content = read_private(self._key_path)
         if content is None:
             with self._locked():
                 self._make_key()
-            content = _read_private(self._key_path)
+            content = read_private(self._key_path)
         try:
             key = bytes.fromhex((content or b"").decode("ascii"))
         except ValueError:
@@ -82,7 +82,7 @@ class UserStore:
 
     def _make_key(self) -> None:
         if not self._key_path.exists():
-            _write_private(self._key_path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+            write_private(self._key_path, secrets.token_hex(KEY_BYTES) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -106,13 +106,13 @@ class PrivateFile:
 
         Raises: ContractBroken when others can read or write it.
         """
-        content = _read_private(self.path)
+        content = read_private(self.path)
         return None if content is None else content.decode("utf-8", "replace").strip()
 
     def write(self, text: str) -> None:
         """Replace the text as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(self.path, f"{text}\n".encode())
+        write_private(self.path, f"{text}\n")
 
     def remove(self) -> bool:
         """Forget the text; says whether there was one."""
@@ -121,36 +121,3 @@ class PrivateFile:
         except FileNotFoundError:
             return False
         return True
-
-
-def _read_private(path: Path) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    with open(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (os.geteuid(), 0):
-            raise ContractBroken(f"{path} must be a file that its owner alone can read and write: chmod 600 {path}")
-        return file.read()
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write beside it, force it to the disk, and put it in place: mode 0600 whatever the umask."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 
-from schemas.sensitive import install_guard_key_source
 from streams.terminal import say
 
 # In the order in which `saldo --help` shows them.
@@ -82,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None and words[:1] == ["sql"]:
         _leave_secrets_behind()
     try:
-        install_guard_key_source(_guard_key)
         build()(args=[word for word in words if word != _DEBUG], prog_name="saldo")
     except Exception as error:
         if debug:
@@ -131,4 +129,7 @@ def _root(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Nothing to do here: main() reads --debug, since it decides before a command is found; this lists it in --help."""
+    """What holds for every command; --debug is read by main(), since it decides before a command is found."""
+    from schemas.sensitive import install_guard_key_source
+
+    install_guard_key_source(_guard_key)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from schemas.failures import ContractBroken, Unavailable
+from schemas.private_files import write_private
 from streams.embedded import jars
 from streams.embedded.errors import ServerFailed
 from streams.embedded.jars import ProgressListener
@@ -26,7 +27,6 @@ from streams.log.credentials import (
     provide_credentials,
     read_credentials,
     user_of,
-    write_private,
 )
 
 # Both are read from the broker's working directory, and their paths are relative to it, so no path is quoted.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark what it re-exports
@@ -28,6 +28,7 @@ from streams.log.brokers import error_text, no_broker
 from streams.log.cluster import Cluster
 from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, user_of
 
+A = TypeVar("A", AclBinding, AclBindingFilter)
 _TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _EVERY = "*"
@@ -151,11 +152,10 @@ def apply(cluster: Cluster, steps: AccessPlan) -> None:
     Raises:  ContractBroken naming the first permission that the cluster refused; Unavailable when no broker answers.
     """
     if steps.grants:
-        _await(
-            "change", cluster.admin.create_acls([_binding(step) for step in steps.grants], request_timeout=_TIMEOUT_S)
-        )
+        bindings = [_acl(AclBinding, step) for step in steps.grants]
+        _await("change", cluster.admin.create_acls(bindings, request_timeout=_TIMEOUT_S))
     if steps.withdrawals:
-        filters = [_filter(step) for step in steps.withdrawals]
+        filters = [_acl(AclBindingFilter, step) for step in steps.withdrawals]
         _await("change", cluster.admin.delete_acls(filters, request_timeout=_TIMEOUT_S))
     deadline = time.monotonic() + _TIMEOUT_S
     # The controller confirms, and the broker that clients ask learns of it a moment later.
@@ -193,20 +193,9 @@ def _refused(verb: str, error: KafkaException) -> ContractBroken | Unavailable:
     return ContractBroken(f"the cluster refused to {verb} permissions: {error_text(error)}")
 
 
-def _binding(permission: Permission) -> AclBinding:
-    return AclBinding(
-        ResourceType[permission.kind],
-        permission.name,
-        ResourcePatternType.LITERAL,
-        f"User:{permission.user}",
-        "*",
-        AclOperation[permission.operation],
-        AclPermissionType.ALLOW,
-    )
-
-
-def _filter(permission: Permission) -> AclBindingFilter:
-    return AclBindingFilter(
+def _acl(form: type[A], permission: Permission) -> A:
+    """A permission as a binding to make, or as a filter that finds exactly it."""
+    return form(
         ResourceType[permission.kind],
         permission.name,
         ResourcePatternType.LITERAL,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from schemas import catalog
 from schemas.envelope import KafkaHeaders, header_map, header_text
 from streams.log.records import Inbound
 from streams.log.signing import SIGNATURE_HEADER, signed_bytes
@@ -51,12 +50,6 @@ class Link:
 
 
 NO_LINK = Link()
-
-
-def is_operator_command(topic: str, type: str) -> bool:
-    """Whether a person gives this record, by the topic's YAML."""
-    spec = catalog.topics().get(topic)
-    return spec is not None and "operators" in spec.commands.get(type, ())
 
 
 def link_of(headers: KafkaHeaders) -> Link | None:

@@ -7,13 +7,13 @@ A process reads the file of its own role and no other.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from schemas.failures import ContractBroken
+from schemas.private_files import write_private
 
 ADMIN = "admin"
 WORKER = "worker"
@@ -100,13 +100,3 @@ def provide_credentials(directory: Path) -> Mapping[str, Credentials]:
             write_private(path, json.dumps(asdict(made)))
         found[role] = read_credentials(path)
     return found
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever reads meanwhile finds the old one or the new one, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-    draft.replace(path)

@@ -75,13 +75,12 @@ class KafkaLog:
 
     def partition_count(self, topic: str) -> int:
         """Number of partitions of a topic; asked of the broker once."""
-        count = self._counts.get(topic)
-        if count is None:
-            count = self.topics().get(topic)
-            if count is None:
-                raise no_topic(topic)
-            self._counts[topic] = count
-        return count
+        if topic not in self._counts:
+            # The answer is about every topic, and who asks for one asks for more.
+            self._counts.update(self.topics())
+        if topic not in self._counts:
+            raise no_topic(topic)
+        return self._counts[topic]
 
     def starts(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """First offset that each partition still holds."""

@@ -25,6 +25,7 @@ from schemas.envelope import KafkaHeaders, SourcePosition, header_map, source_po
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.guard import masked_key
 from schemas.highwater import HighWater
+from schemas.operator_commands import is_operator_command
 from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
     DeadLetter,
@@ -36,7 +37,7 @@ from schemas.records.tasks import (
     RecordParked,
 )
 from schemas.sensitive import mask_sensitive
-from streams.log.chain import Link, is_operator_command
+from streams.log.chain import Link
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for

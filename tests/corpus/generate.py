@@ -94,9 +94,9 @@ def main() -> None:
     _write("honest.jsonl", [{"kind": kind, "text": text} for kind, text in honest()])
 
 
-def card(dice: random.Random, prefix: str, length: int) -> str:
+def card(rng: random.Random, prefix: str, length: int) -> str:
     """A card number of this length that begins so."""
-    body = prefix + "".join(dice.choice("0123456789") for _ in range(length - len(prefix) - 1))
+    body = prefix + "".join(rng.choice("0123456789") for _ in range(length - len(prefix) - 1))
     return next(body + digit for digit in "0123456789" if has_luhn_digit(body + digit))
 
 
@@ -112,7 +112,7 @@ def split(number: str, sizes: tuple[int, ...]) -> list[str]:
 
 def cards() -> Iterator[tuple[str, str, str]]:
     """What, text, and the digits that must be gone."""
-    dice = random.Random(2026)
+    rng = random.Random(2026)
     around = 0
 
     def said(written: str) -> str:
@@ -122,24 +122,24 @@ def cards() -> Iterator[tuple[str, str, str]]:
 
     for brand, prefix, length in BRANDS:
         fours: tuple[int, ...] = (4, 6, 5) if length == 15 else (4, 6, 4) if length == 14 else (4,)
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, one run", said(number), number
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, zeros before it", said("000" + number), number
         for name in ("spaces", "dashes", "thin spaces", "ideographic spaces", "no-break spaces"):
-            number = card(dice, prefix, length)
+            number = card(rng, prefix, length)
             yield f"{brand}, {name}", said(GAPS[name].join(split(number, fours))), number
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, full-width", said("".join(chr(ord(one) + 0xFEE0) for one in number)), number
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, track 2", f";{number}=29121011234567890?", number
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, track 2 with D", f"swiped {number}D29121011234567890F", number
-        number = card(dice, prefix, length)
+        number = card(rng, prefix, length)
         yield f"{brand}, track 1", f"%B{number}^DOE/JOHN^2912101123456789?", number
     for name, gap in GAPS.items():
         for brand, prefix, length in BRANDS[3:9]:
-            number = card(dice, prefix, length)
+            number = card(rng, prefix, length)
             fours = (4, 6, 5) if length == 15 else (4,)
             yield f"{brand}, {name}", said(gap.join(split(number, fours))), number
     splits: tuple[tuple[int, ...], ...] = (
@@ -156,12 +156,12 @@ def cards() -> Iterator[tuple[str, str, str]]:
     )
     for sizes in splits:
         for brand, prefix, length in (BRANDS[0], BRANDS[3], BRANDS[4], BRANDS[7], BRANDS[19], BRANDS[21]):
-            number = card(dice, prefix, length)
+            number = card(rng, prefix, length)
             yield f"{brand}, {'+'.join(map(str, sizes))}", said(" ".join(split(number, sizes))), number
     pieces: tuple[tuple[tuple[int, ...], str], ...] = (((1,), " "), ((2,), " "), ((2,), "-"), ((3,), " "), ((5,), " "))
     for sizes, gap in pieces:
         for brand, prefix, length in BRANDS[:9]:
-            number = card(dice, prefix, length)
+            number = card(rng, prefix, length)
             yield f"{brand}, groups of {sizes[0]}", said(gap.join(split(number, sizes))), number
     labels = (
         *("CVV", "cvv2", "CVC", "CVC2:", "CSC", "CVN", "CAV2", "security code", "Card Security Code:", "cvv is"),
@@ -170,9 +170,9 @@ def cards() -> Iterator[tuple[str, str, str]]:
         *("verification code", "card verification value", "PR\u00dcFZIFFER", "Pr\u00fcfziffer lautet", "cvv_code="),
     )
     for label in labels:
-        code = "".join(dice.choice("123456789") for _ in range(3))
+        code = "".join(rng.choice("123456789") for _ in range(3))
         yield f"code, {label}", f"Karte ..1111 {label} {code} danke", f"{label} {code}"
-    number = card(dice, "4", 16)
+    number = card(rng, "4", 16)
     yield "code behind card and expiry", f"{number} 12/29 837", "837"
     yield "code behind card and expiry, spaced", f"{' '.join(split(number, (4,)))} exp 12/2029 837", "837"
     yield "code glued to card and expiry", f"{number}1229837", "837"
@@ -181,7 +181,7 @@ def cards() -> Iterator[tuple[str, str, str]]:
         *("checking account:", "account number", "account no.", "acct", "acct #"),
     )
     for label in accounts:
-        account = "".join(dice.choice("123456789") for _ in range(10))
+        account = "".join(rng.choice("123456789") for _ in range(10))
         yield f"account, {label}", f"von {label} {account} ueberwiesen", account
     for iban in (
         *("DE89370400440532013000", "GB82WEST12345698765432", "NL91ABNA0417164300", "FR1420041010050500013M02606"),
@@ -202,10 +202,10 @@ def cards() -> Iterator[tuple[str, str, str]]:
 
 def honest() -> Iterator[tuple[str, str]]:
     """Kind and text."""
-    dice = random.Random(907)
+    rng = random.Random(907)
 
     def digits(length: int) -> str:
-        return dice.choice("123456789") + "".join(dice.choice("0123456789") for _ in range(length - 1))
+        return rng.choice("123456789") + "".join(rng.choice("0123456789") for _ in range(length - 1))
 
     for length in range(8, 21):
         for _ in range(40):
@@ -213,18 +213,18 @@ def honest() -> Iterator[tuple[str, str]]:
     for _ in range(100):
         yield "year and number", f"RE-2026-{digits(6)}, Kunde {digits(5)}"
         yield "two numbers", f"Rechnung {digits(10)} {digits(6)}"
-        yield "number, date, amount", f"{digits(9)} {dice.randint(1, 28):02}.11.2026 {digits(3)},{digits(2)}"
+        yield "number, date, amount", f"{digits(9)} {rng.randint(1, 28):02}.11.2026 {digits(3)},{digits(2)}"
         yield "invoices in a list", ", ".join(digits(6) for _ in range(4))
-        yield "uuid", str(uuid.UUID(int=dice.getrandbits(128), version=4))
-        yield "hash", f"sha256 {dice.getrandbits(256):064x}"
-        yield "own name", f"giro/2026-11-24/{dice.getrandbits(64):016x}"
+        yield "uuid", str(uuid.UUID(int=rng.getrandbits(128), version=4))
+        yield "hash", f"sha256 {rng.getrandbits(256):064x}"
+        yield "own name", f"giro/2026-11-24/{rng.getrandbits(64):016x}"
         yield "tracking", f"1Z{digits(6)}{digits(10)}"
         yield "dhl tracking", f"JJD{digits(18)}"
         yield "phone", f"Tel. +49 721 {digits(4)} {digits(4)} {digits(1)}"
         yield "phone us", f"call +1 415 555 {digits(4)} ext {digits(3)}"
-        yield "clock", f"2026-11-{dice.randint(10, 28)}T12:{digits(2)[:2]}:15.{digits(6)}+00:00"
-        yield "microseconds", str(1_795_000_000_000_000 + dice.randrange(10**12))
-        yield "nanoseconds", str(1_795_000_000_000_000_000 + dice.randrange(10**15))
+        yield "clock", f"2026-11-{rng.randint(10, 28)}T12:{digits(2)[:2]}:15.{digits(6)}+00:00"
+        yield "microseconds", str(1_795_000_000_000_000 + rng.randrange(10**12))
+        yield "nanoseconds", str(1_795_000_000_000_000_000 + rng.randrange(10**15))
         yield "amounts", " ".join(f"{digits(2)}.{digits(2)}" for _ in range(5))
         yield "big amount", f"EUR {digits(1)}.{digits(3)}.{digits(3)},{digits(2)}"
         yield "ean", f"EAN 40{digits(11)}"

@@ -561,3 +561,13 @@ def test_a_version_is_published_before_it_is_in_order_and_never_goes_away(contra
     assert any("PostCashReceipt.v2 was published and is gone" in problem.what for problem in contract.check())
     with pytest.raises(LookupError, match=r"PaymentSettled\.v1"):
         lock(contract.root, ["Nobody.v1"])
+
+
+def test_what_a_person_asks_for_is_a_command_wherever_it_goes(contract: Copy) -> None:
+    file = "topics/receivables.inbox.v1.yaml"
+    commands = yaml.safe_load((contract.root / file).read_text())["commands"]
+    del commands["WriteOffRest"]
+    contract.yaml(file, commands=commands)
+    assert Problem(file, "WriteOffRest is no command", "anybody could give it: name it below commands:") in (
+        contract.check()
+    )
