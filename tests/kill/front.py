@@ -10,57 +10,68 @@ import asyncio
 import socket
 import ssl
 import struct
-import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
+from weakref import WeakSet
 
+from tests.support.loop_thread import LoopThread
 from tests.support.tls import Issued
 
 HOST = "127.0.0.1"
 _PIECE_BYTES = 64 * 1024
 
 
-class TlsFront(threading.Thread):
+class TlsFront:
     """Serves one HTTPS port for each backend; `carried` counts the connections that spoke TLS, by backend."""
 
     def __init__(self, backends: Mapping[str, int], issued: Issued) -> None:
-        super().__init__(name="tls-front", daemon=True)
         self._backends = dict(backends)
         self._listeners = {name: _listener() for name in backends}
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(issued.cert, issued.key)
-        self._loop = asyncio.new_event_loop()
+        self._thread: LoopThread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # A TLS transport that was closed waits for the other side's goodbye; `stop` does not.
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self.carried: Counter[str] = Counter()
 
     def url(self, name: str) -> str:
         """Where the front of a backend is reached."""
         return f"https://{HOST}:{self._listeners[name].getsockname()[1]}"
 
-    def run(self) -> None:
-        """Serve until stopped."""
-        try:
-            self._loop.run_until_complete(self._serve())
-        except asyncio.CancelledError:
-            pass
-        finally:
-            for listener in self._listeners.values():
-                listener.close()
+    def start(self) -> None:
+        """Serve in a thread, until stopped."""
+        self._thread = LoopThread("tls-front")
+        self._thread.call(self._serve())
 
     def stop(self) -> None:
         """End every connection and the thread."""
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
-        self.join()
+        if self._thread is not None:
+            self._thread.call(self._abort())
+            self._thread.stop()
+        for listener in self._listeners.values():
+            listener.close()
 
     async def _serve(self) -> None:
-        await asyncio.gather(*(self._listen(name, self._listeners[name]) for name in self._backends))
+        for name, listener in self._listeners.items():
+            self._keep(self._listen(name, listener))
+
+    async def _abort(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for transport in list(self._transports):
+            transport.abort()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, name: str, listener: socket.socket) -> None:
         while True:
-            connection, _ = await self._loop.sock_accept(listener)
-            task = self._loop.create_task(self._carry(name, connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+            self._keep(self._carry(name, connection))
 
     async def _carry(self, name: str, connection: socket.socket) -> None:
         try:
@@ -70,12 +81,18 @@ class TlsFront(threading.Thread):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
             return
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        self._transports.add(back_writer.transport)
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
+        loop = asyncio.get_running_loop()
         try:
-            transport, _ = await self._loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._context)
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._context)
+            self._transports.add(transport)
             self.carried[name] += 1
-            writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
             await asyncio.gather(_pump(reader, back_writer), _pump(back_reader, writer))
         except OSError:
             connection.close()

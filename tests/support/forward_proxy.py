@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from tests.support.loop_thread import LoopThread
 
 
 @dataclass
@@ -22,17 +23,25 @@ class ForwardProxy:
     login: str | None = None
     asked: list[str] = field(default_factory=list)
     port: int = 0
+    # asyncio holds the task of a connection by weak references only.
+    _serving: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     def url(self, login: str = "") -> str:
         return f"http://{login + '@' if login else ''}127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)
         try:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
             writer.close()
+            self._serving.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -60,10 +69,14 @@ class ForwardProxy:
             back.write(
                 "\r\n".join((f"{method} {path} {version}", *kept, "Connection: close", "", "")).encode("latin-1")
             )
+        # HTTP clients close no half of a connection: when one direction ends, both do.
+        pumps = {asyncio.ensure_future(_pump(reader, back)), asyncio.ensure_future(_pump(there, writer))}
         try:
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            back.close()
+            for pump in pumps:
+                pump.cancel()
+            back.transport.abort()
 
 
 async def _answer(writer: asyncio.StreamWriter, status: str, headers: str) -> None:
@@ -76,31 +89,21 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
 
 
 @contextlib.contextmanager
 def forward_proxy(hosts: Mapping[str, int], *, login: str | None = None) -> Iterator[ForwardProxy]:
     """Run a proxy in a thread; hosts are the names that it knows, each with a port on loopback."""
     proxy = ForwardProxy(hosts, login)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.serve, "127.0.0.1", 0), loop).result(10)
+    thread = LoopThread("forward-proxy")
+    server = thread.call(asyncio.start_server(proxy.serve, "127.0.0.1", 0))
     proxy.port = server.sockets[0].getsockname()[1]
 
     async def end() -> None:
         server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
     try:
         yield proxy
     finally:
-        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+        thread.call(end())
+        thread.stop()

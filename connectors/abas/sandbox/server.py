@@ -17,13 +17,15 @@ class CuttableProtocol(H11Protocol):
     """Remembers each connection's transport, so that a fault switch can abort it."""
 
     def connection_made(self, transport: Any) -> None:
-        """Remember the transport."""
+        """Remember the transport; `client` is None when the other side has already gone."""
         super().connection_made(transport)
-        _transports[tuple(transport.get_extra_info("peername")[:2])] = transport
+        if self.client is not None:
+            _transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the transport."""
-        _transports.pop(tuple(self.transport.get_extra_info("peername")[:2]), None)
+        if self.client is not None:
+            _transports.pop(self.client, None)
         super().connection_lost(exc)
 
 
