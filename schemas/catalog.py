@@ -164,11 +164,35 @@ def latest(name: str) -> RecordVersion:
 
 
 @cache
+def _row_types() -> Mapping[str, tuple[str, tuple[Mapping[str, Any], ...]]]:
+    """Records that others hold in lists, by name: their context and their fields, as the newest schemas write them."""
+    found: dict[str, tuple[str, tuple[Mapping[str, Any], ...]]] = {}
+    for name in record_versions():
+        version = latest(name)
+        for field_ in version.schema["fields"]:
+            row = row_schema(field_)
+            if row is not None:
+                found[row["name"]] = (version.context, tuple(row["fields"]))
+    return MappingProxyType(found)
+
+
+def row_schema(field: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema of the records in a field that is a list of records; None for any other field."""
+    kind = field["type"]
+    items = kind.get("items") if isinstance(kind, Mapping) and kind.get("type") == "array" else None
+    return items if isinstance(items, Mapping) and items.get("type") == "record" else None
+
+
+def fields_of(name: str) -> tuple[Mapping[str, Any], ...]:
+    """The fields of a record type, or of a record that others hold in lists; LookupError when there is none."""
+    rows = _row_types().get(name)
+    return tuple(latest(name).schema["fields"]) if rows is None else rows[1]
+
+
+@cache
 def field_classes(name: str) -> Mapping[str, FieldClass]:
     """The class of each field of a record type, by the field's name; LookupError when there is no such type."""
-    return MappingProxyType(
-        {field["name"]: FieldClass(field["saldo_class"]) for field in latest(name).schema["fields"]}
-    )
+    return MappingProxyType({field["name"]: FieldClass(field["saldo_class"]) for field in fields_of(name)})
 
 
 def field_class(name: str, field: str) -> FieldClass:
@@ -187,6 +211,17 @@ def record_classes() -> Mapping[str, type[Any]]:
         module = importlib.import_module(f"schemas.records.{versions[-1].context}")
         classes[name] = getattr(module, name)
     return MappingProxyType(classes)
+
+
+@cache
+def row_classes() -> Mapping[str, type[Any]]:
+    """The dataclass of each record that others hold in lists, by name."""
+    return MappingProxyType(
+        {
+            name: getattr(importlib.import_module(f"schemas.records.{context}"), name)
+            for name, (context, _) in _row_types().items()
+        }
+    )
 
 
 @cache

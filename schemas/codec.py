@@ -14,10 +14,10 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, get_args, get_type_hints
 
 from fastavro import schemaless_reader, schemaless_writer
@@ -222,12 +222,16 @@ def from_json(name: str, data: Mapping[str, Any]) -> Record:
 
     Raises: Unreadable naming the field that is missing, unknown or of the wrong shape.
     """
+    return _from_json(_class_of(name), name, data)
+
+
+def _from_json(cls: type[Any], name: str, data: Mapping[str, Any]) -> Any:
     hints = _hints(name)
     unknown = sorted(set(data) - set(hints))
     if unknown:
         raise Unreadable(f"{name} has no field {unknown[0]!r}; it has {', '.join(hints)}")
     values: dict[str, Any] = {}
-    for field in fields(catalog.record_classes()[name]):
+    for field in fields(cls):
         if field.name not in data:
             if field.default is MISSING:
                 raise Unreadable(f"{name}.{field.name} is missing")
@@ -237,7 +241,7 @@ def from_json(name: str, data: Mapping[str, Any]) -> Record:
             values[field.name] = _from_jsonable(hints[field.name], data[field.name])
         except (ValueError, TypeError, OverflowError) as error:
             raise Unreadable(f"{name}.{field.name} cannot be read: {error}") from error
-    return catalog.record_classes()[name](**values)
+    return cls(**values)
 
 
 @cache
@@ -259,8 +263,21 @@ def _stepped() -> frozenset[tuple[str, int]]:
 
 
 @cache
+def _class_of(name: str) -> type[Any]:
+    """The dataclass of a record type, or of a record that others hold in lists."""
+    return catalog.row_classes().get(name) or catalog.record_classes()[name]
+
+
+@cache
 def _hints(name: str) -> Mapping[str, Any]:
-    return get_type_hints(catalog.record_classes()[name])
+    return get_type_hints(_class_of(name))
+
+
+@cache
+def _rows(name: str) -> tuple[tuple[str, str], ...]:
+    """Fields that are lists of records: the field's name, and the record type in it."""
+    rows = ((field["name"], catalog.row_schema(field)) for field in catalog.fields_of(name))
+    return tuple((field, row["name"]) for field, row in rows if row is not None)
 
 
 @cache
@@ -270,9 +287,15 @@ def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     for field, hint in _hints(name).items():
         if isinstance(hint, type) and issubclass(hint, StrEnum):
             converters.append((field, hint))
+        elif field in dict(_rows(name)):
+            converters.append((field, partial(_rows_from, dict(_rows(name))[field])))
         elif getattr(hint, "__origin__", None) is tuple:
             converters.append((field, tuple))
     return tuple(converters)
+
+
+def _rows_from(name: str, decoded: list[dict[str, Any]]) -> tuple[Any, ...]:
+    return tuple(_from_fields(name, row) for row in decoded)
 
 
 def _version_of(record: Record) -> catalog.RecordVersion:
@@ -294,6 +317,9 @@ def _exact_fields(name: str) -> tuple[tuple[str, type, bool], ...]:
 
 def _refuse_lossy(name: str, values: Mapping[str, Any]) -> None:
     """Refuse what fastavro would bend: it would cut 1.5 to 1 and read a naive instant in the machine's zone."""
+    for field, row in _rows(name):
+        for held in values[field]:
+            _refuse_lossy(row, held)
     for field, kind, optional in _exact_fields(name):
         value = values[field]
         if type(value) is not kind and not (optional and value is None):
@@ -319,7 +345,7 @@ def _refuse_lossy(name: str, values: Mapping[str, Any]) -> None:
 def _whole_numbers(name: str) -> tuple[tuple[str, int], ...]:
     """Fields that hold whole numbers, alone or in a list, and how many bits Avro gives each."""
     found: list[tuple[str, int]] = []
-    for field in catalog.latest(name).parsed["fields"]:
+    for field in catalog.fields_of(name):
         kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
         items = [kind["items"] if isinstance(kind, dict) and kind.get("type") == "array" else kind for kind in kinds]
         found += [(field["name"], _BITS[kind]) for kind in items if isinstance(kind, str) and kind in _BITS]
@@ -330,18 +356,24 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
     try:
         for field, convert in _converters(name):
             decoded[field] = convert(decoded[field])
-        return catalog.record_classes()[name](**decoded)
+        return _class_of(name)(**decoded)
     except (TypeError, ValueError, KeyError) as error:
         raise Unreadable(f"{name} was decoded but does not fit its record: {error}") from error
 
 
 def _to_fields(record: Record) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in _field_names(type(record).__name__)}
+    name = type(record).__name__
+    values = {field: getattr(record, field) for field in _field_names(name)}
+    for field, row in _rows(name):
+        if any(type(held).__name__ != row for held in values[field]):
+            raise Unreadable(f"{name}.{field} holds something that is no {row}")
+        values[field] = [_to_fields(held) for held in values[field]]
+    return values
 
 
 @cache
 def _field_names(name: str) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(catalog.record_classes()[name]))
+    return tuple(field.name for field in fields(_class_of(name)))
 
 
 def _jsonable(value: Any) -> Any:
@@ -382,6 +414,10 @@ def _from_jsonable(hint: Any, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
         return {str(key): _from_jsonable(get_args(hint)[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
+        return _from_json(hint, hint.__name__, value)
     if isinstance(hint, type) and issubclass(hint, StrEnum) and value not in [member.value for member in hint]:
         raise ValueError(f"{str(value)[:40]!r} is none of {', '.join(hint)}")
     return _SCALARS.get(hint, hint)(value)

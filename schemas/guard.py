@@ -67,6 +67,11 @@ def masked(record: R, opened: Opened | None = None) -> R:
             kept = _masked_value(value, mask, opened)
             if kept != value:
                 changes[name] = kept
+    for name in rules.rows:
+        held = getattr(record, name)
+        masked_rows = tuple(masked(row, opened) for row in held)
+        if any(row is not old for row, old in zip(masked_rows, held, strict=True)):
+            changes[name] = masked_rows
     if not changes:
         return record
     if not has_guard_key():
@@ -110,18 +115,23 @@ def masked_header(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Texts of one record type with their masks, and what holds texts or bytes in another shape."""
+    """Texts of one record type with their masks, what holds texts or bytes in another shape, and lists of records."""
 
     texts: tuple[tuple[str, Mask], ...]
     get_texts: Callable[[Any], tuple[Any, ...]]
     others: tuple[tuple[str, Mask], ...]
+    rows: tuple[str, ...]
 
 
 @cache
 def _rules(name: str) -> _Rules:
     texts: list[tuple[str, Mask]] = []
     others: list[tuple[str, Mask]] = []
-    for field in catalog.latest(name).schema["fields"]:
+    rows: list[str] = []
+    for field in catalog.fields_of(name):
+        if catalog.row_schema(field) is not None:
+            rows.append(field["name"])
+            continue
         kind = _plain(field["type"])
         mask = _mask_for(field["name"], catalog.field_class(name, field["name"]))
         if kind == "string":
@@ -136,7 +146,7 @@ def _rules(name: str) -> _Rules:
             get = lambda record: (getattr(record, only),)  # noqa: E731
         case _:
             get = attrgetter(*names)
-    return _Rules(tuple(texts), get, tuple(others))
+    return _Rules(tuple(texts), get, tuple(others), tuple(rows))
 
 
 def _mask_for(name: str, of_class: FieldClass) -> Mask:

@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any
 
 from schemas import catalog
+from schemas.documents import faults
 from schemas.failures import Unreadable
 from schemas.money import currencies
 from schemas.sensitive import mask_sensitive
@@ -127,6 +128,9 @@ class _Rules:
     number_lists: _Getter
     list_bounds: tuple[tuple[int, int], ...]
     rare: _Getter
+    rows: _Getter
+    row_fields: tuple[str, ...]
+    is_command: bool  # whether its kind of document has a say (schemas/documents)
     judges: tuple[tuple[str, _Judge], ...]
 
     def is_clean(self, record: Any) -> bool:
@@ -144,13 +148,16 @@ class _Rules:
             if day is not None and not FIRST_DAY <= day <= LAST_DAY:
                 return False
         known = currencies()
+        for held in self.rows(record):
+            if not all(_rules(type(row).__name__).is_clean(row) for row in held):
+                return False
         for code in self.currencies(record):
             if code is not None and code not in known:
                 return False
         for account in self.accounts(record):
             if account is not None and _settlement_account_judge(account) is not None:
                 return False
-        if not all(self.keys(record)) or any(self.rare(record)):
+        if not all(self.keys(record)) or any(self.rare(record)) or (self.is_command and any(faults(record))):
             return False
         texts = [text for text in self.texts(record) if text]
         for listed in self.lists(record):
@@ -173,6 +180,12 @@ class _Rules:
                     yield from _judged(f"{field}[{index}]", item, judge)
             else:
                 yield from _judged(field, value, judge)
+        for field in self.row_fields:
+            for index, row in enumerate(getattr(record, field)):
+                for finding in findings_of(row):
+                    yield Finding(f"{field}[{index}].{finding.field}", finding.value, finding.remedy)
+        if self.is_command:
+            yield from (Finding(fault.field, _shown(str(fault.value)), fault.remedy) for fault in faults(record))
 
 
 def _judged(field: str, value: Any, judge: _Judge) -> Iterator[Finding]:
@@ -194,7 +207,10 @@ def _rules(name: str) -> _Rules:
     groups: dict[str, list[str]] = {group: [] for group in _GROUPS}
     bounds: dict[str, list[tuple[int, int]]] = {"numbers": [], "number_lists": []}
     judges: list[tuple[str, _Judge]] = []
-    for field in catalog.latest(name).schema["fields"]:
+    for field in catalog.fields_of(name):
+        if catalog.row_schema(field) is not None:
+            groups["rows"].append(field["name"])
+            continue
         field_name, is_key = field["name"], field["name"] in keys
         group, judge = _rule(field, is_key=is_key)
         if judge is not None:
@@ -208,13 +224,15 @@ def _rules(name: str) -> _Rules:
         **{group: _getter(names) for group, names in groups.items()},
         bounds=tuple(bounds["numbers"]),
         list_bounds=tuple(bounds["number_lists"]),
+        row_fields=tuple(groups["rows"]),
+        is_command=name in ("PostDocument", "SaveRecord"),
         judges=tuple(judges),
     )
 
 
 _GROUPS = (
     *("numbers", "instants", "days", "currencies", "accounts", "keys", "texts"),
-    *("lists", "number_lists", "rare"),
+    *("lists", "number_lists", "rare", "rows"),
 )
 
 

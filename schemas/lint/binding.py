@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from schemas import records
+from schemas.catalog import row_schema
 from schemas.lint.files import Contract, Problem, SchemaFile
 from schemas.lint.walk import core, is_optional
 
@@ -50,7 +51,23 @@ def binding_rules(contract: Contract, classes: Mapping[str, type[Any]]) -> list[
             )
         else:
             problems += _one(module, schema, classes[schema.name])
-    for name in classes.keys() - contract.schemas.keys():
+    rows: dict[str, tuple[SchemaFile, Mapping[str, Any]]] = {}
+    for schema in contract.newest():
+        for name, row in _rows(schema):
+            first, known = rows.setdefault(name, (schema, row))
+            if known != row:
+                problems.append(
+                    Problem(
+                        schema.file, f"{name} differs from the one in {first.file}", "write a row type alike everywhere"
+                    )
+                )
+    for name, (schema, row) in rows.items():
+        module = f"records/{schema.context}.py"
+        if name not in classes:
+            problems.append(Problem(module, f"has no dataclass {name}", f"write it field for field like {schema.file}"))
+        else:
+            problems += _fields_of(module, name, row["fields"], classes[name], f"make it follow {schema.file}")
+    for name in classes.keys() - contract.schemas.keys() - rows.keys():
         module = f"records/{classes[name].__module__.rpartition('.')[2]}.py"
         problems.append(Problem(module, f"dataclass {name} has no schema", f"write avro/<context>/{name}.v1.avsc"))
     return problems
@@ -60,17 +77,29 @@ def _one(module: str, schema: SchemaFile, cls: type[Any]) -> Iterator[Problem]:
     remedy = f"make it follow {schema.file}"
     if cls.__module__.rpartition(".")[2] != schema.context:
         yield Problem(module, f"{schema.name} is defined in {cls.__module__}", "move it to its context's module")
+    yield from _fields_of(module, schema.name, schema.schema["fields"], cls, remedy)
+
+
+def _rows(schema: SchemaFile) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Records that this one holds in lists."""
+    found = (row_schema(field) for field in schema.schema["fields"])
+    return ((row["name"], row) for row in found if row is not None)
+
+
+def _fields_of(
+    module: str, name: str, schema_fields: list[Mapping[str, Any]], cls: type[Any], remedy: str
+) -> Iterator[Problem]:
     if not cls.__dataclass_params__.frozen or "__slots__" not in vars(cls):
-        yield Problem(module, f"{schema.name} is not frozen with slots", "records never change")
+        yield Problem(module, f"{name} is not frozen with slots", "records never change")
     ours = {field.name: field for field in fields(cls)}
-    theirs = {field["name"]: field for field in schema.schema["fields"]}
+    theirs = {field["name"]: field for field in schema_fields}
     if list(ours) != list(theirs):
-        yield Problem(module, f"{schema.name} has fields {_difference(list(ours), list(theirs))}", remedy)
+        yield Problem(module, f"{name} has fields {_difference(list(ours), list(theirs))}", remedy)
     hints = get_type_hints(cls)
-    for name in ours.keys() & theirs.keys():
-        fault = _field_fault(ours[name], hints[name], theirs[name])
+    for field in ours.keys() & theirs.keys():
+        fault = _field_fault(ours[field], hints[field], theirs[field])
         if fault is not None:
-            yield Problem(module, f"{schema.name}.{name} {fault}", remedy)
+            yield Problem(module, f"{name}.{field} {fault}", remedy)
 
 
 def _difference(ours: list[str], theirs: list[str]) -> str:
@@ -109,6 +138,9 @@ def _type_fault(hint: Any, avro: Mapping[str, Any]) -> str | None:
         if get_origin(hint) is not tuple or get_args(hint)[1:] != (...,):
             return "should be tuple[..., ...]"
         return _type_fault(get_args(hint)[0], core(avro["items"]))
+    if kind == "record":
+        is_row = is_dataclass(hint) and isinstance(hint, type) and hint.__name__ == avro["name"]
+        return None if is_row else f"should be the dataclass {avro['name']}"
     if kind == "map":
         if get_origin(hint) is not Mapping or get_args(hint)[0] is not str:
             return "should be Mapping[str, ...]"

@@ -44,7 +44,7 @@ def _fault(example: Any, schema: SchemaFile, newest: SchemaFile) -> str | None:
     for field in schema.schema["fields"]:
         try:
             values[field["name"]] = _avro_value(field["type"], example[field["name"]])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             return f"{field['name']} does not fit: {error}"
     stream = io.BytesIO()
     try:
@@ -81,6 +81,11 @@ def _avro_value(schema: Any, value: Any) -> Any:
             return [_avro_value(kind["items"], item) for item in _expect(value, list)]
         case "map":
             return {key: _avro_value(kind["values"], item) for key, item in _expect(value, Mapping).items()}
+        case "record":
+            unknown = set(_expect(value, Mapping)) - {field["name"] for field in kind["fields"]}
+            if unknown:
+                raise ValueError(f"{kind['name']} has no {', '.join(sorted(unknown))}")
+            return {field["name"]: _avro_value(field["type"], value[field["name"]]) for field in kind["fields"]}
         case "enum":
             if value not in kind["symbols"]:
                 raise ValueError(f"{value!r} is not among {', '.join(kind['symbols'])}")

@@ -6,6 +6,7 @@ Meaning, unit and source of each field stand in the .avsc, so that every languag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -209,4 +210,126 @@ class PostingClaimed:
     permit: str
     stage: ClaimStage
     claimed_by: str
+    occurred_at: datetime
+
+
+class Side(StrEnum):
+    """Which side of the account."""
+
+    UNKNOWN = "UNKNOWN"
+    DEBIT = "DEBIT"
+    CREDIT = "CREDIT"
+
+
+class SubjectKind(StrEnum):
+    """Whose document it is."""
+
+    UNKNOWN = "UNKNOWN"
+    CUSTOMER = "CUSTOMER"
+    ACCOUNT = "ACCOUNT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLine:
+    """One line of a document: an account, or the subject itself, and what it is debited or credited with."""
+
+    role: str
+    account: str
+    side: Side
+    amount_minor: int
+    currency: str
+    open_item: str | None = None
+    cost_centre: str | None = None
+    tax_code: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """One row of a record, such as a position of a sales order."""
+
+    row_key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostDocument:
+    """Command: make the ERP hold this document once. Key: subject."""
+
+    kind: str
+    posting_reference: str
+    reverses_reference: str | None = None
+    subject_kind: SubjectKind
+    subject: str
+    values: Mapping[str, str]
+    text: str | None = None
+    lines: tuple[DocumentLine, ...]
+    mapping_version: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRecord:
+    """Command: make the ERP hold this master data or business paper with these values. Key: subject."""
+
+    kind: str
+    natural_key: str
+    subject: str
+    values: Mapping[str, str]
+    rows: tuple[RecordRow, ...]
+    expected_version: int | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPosted:
+    """Outcome: the ERP holds this document, once."""
+
+    kind: str
+    posting_reference: str
+    reverses_reference: str | None = None
+    subject_kind: SubjectKind
+    subject: str
+    document_id: str
+    document_number: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRefused:
+    """Outcome: the ERP said no; a fact, not a failure."""
+
+    kind: str
+    posting_reference: str
+    subject_kind: SubjectKind
+    subject: str
+    code: str
+    message: str
+    field_name: str | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSaved:
+    """Outcome: the ERP holds this record with the values of the command."""
+
+    kind: str
+    natural_key: str
+    subject: str
+    record_id: str
+    record_number: str
+    record_version: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRefused:
+    """Outcome: the ERP said no to a record, or holds another version than the change was decided on."""
+
+    kind: str
+    natural_key: str
+    subject: str
+    code: str
+    message: str
+    field_name: str | None = None
     occurred_at: datetime
