@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.requests import Request
@@ -16,7 +16,16 @@ from connectors.abas.sandbox.faults import ErpFault
 from connectors.abas.sandbox.ledger import add_open_item, currency_record
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT_WISH, SALES_ORDER, TableDef
+from connectors.abas.sandbox.tables import (
+    ACCOUNT,
+    COST_CENTRE,
+    CUSTOMER,
+    OPEN_ITEM,
+    PAYMENT_WISH,
+    PRODUCT,
+    SALES_ORDER,
+    TableDef,
+)
 from schemas.money import from_major
 
 
@@ -52,6 +61,17 @@ class SalesOrderSeed(BaseModel):
     customer_number: str
     amount: Decimal
     currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+class NumberedSeed(BaseModel):
+    """A product, account or cost centre to create; one whose number is there already stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["product", "account", "cost_centre", "currency"]
+    number: str = Field(min_length=1, max_length=40)
+    name: str = ""
+    postable: bool = True
 
 
 class PaymentWishSeed(BaseModel):
@@ -110,6 +130,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
         Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
         Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
+        Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
         Route("/payment-wishes", handle(lambda raw: _seed_payment_wishes(sandbox, raw)), methods=["POST"]),
         Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
@@ -176,6 +197,24 @@ def _seed_sales_orders(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
             ).id
             for seed in seeds
         ]
+    return {"ids": ids}
+
+
+def _seed_master_data(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[NumberedSeed]).validate_json(raw)
+    tables = {"product": PRODUCT, "account": ACCOUNT, "cost_centre": COST_CENTRE}
+    ids: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            if seed.kind == "currency":
+                ids.append(currency_record(sandbox.store, seed.number).id)
+                continue
+            table = tables[seed.kind]
+            known = next(iter(sandbox.store.matching(table.spec, "idno", seed.number) or ()), None)
+            if known is None:
+                values: dict[str, str | bool] = {"idno": seed.number, "descrOperLang": seed.name}
+                known = sandbox.store.add(table, {**values, "postable": seed.postable} if table is ACCOUNT else values)
+            ids.append(known.id)
     return {"ids": ids}
 
 

@@ -10,7 +10,7 @@ import jinja2
 from connectors.abas.sandbox.ledger import ON_ACCOUNT, WRITE_OFF
 from connectors.abas.sandbox.state import Sandbox
 from connectors.abas.sandbox.store import Record
-from connectors.abas.sandbox.tables import CUSTOMER, OPEN_ITEM, PAYMENT, PAYMENT_WISH
+from connectors.abas.sandbox.tables import CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT, PAYMENT_WISH, SALES_ORDER
 from schemas.money import Money, from_major
 
 _PAGE_ROWS = 200
@@ -28,8 +28,59 @@ def read_books(sandbox: Sandbox) -> dict[str, Any]:
                 "name": customer.values.get("descrOperLang", ""),
                 "vault_customer_id": customer.values.get("ypaytracecust", ""),
                 "balance": customer.values.get("bal", "0"),
+                "shop_reference": customer.values.get("yshopref", ""),
+                "street": customer.values.get("street", ""),
+                "town": customer.values.get("town", ""),
+                "version": customer.version,
             }
             for customer in sandbox.store.records(CUSTOMER.spec)
+        ],
+        "entries": [_entry(sandbox, entry) for entry in sandbox.store.records(ENTRY.spec)],
+        "sales_orders": [_sales_order(sandbox, order) for order in sandbox.store.records(SALES_ORDER.spec)],
+    }
+
+
+def _entry(sandbox: Sandbox, entry: Record) -> dict[str, Any]:
+    values, currency = entry.values, _number(sandbox, entry.values.get("entryCurr", ""), "swd")
+    return {
+        "id": entry.id,
+        "number": values["idno"],
+        "posting_reference": values.get("yposref", ""),
+        "reverses_reference": values.get("yreverses", ""),
+        "posted_on": values.get("postDate") or values.get("docDate", ""),
+        "text": values.get("text", ""),
+        "currency": currency,
+        "rows": [
+            {
+                "account": _number(sandbox, row.get("account", ""), "idno"),
+                "debit_minor": from_major(Decimal(str(row.get("debitAmt") or "0")), currency).minor,
+                "credit_minor": from_major(Decimal(str(row.get("creditAmt") or "0")), currency).minor,
+                "cost_centre": _number(sandbox, row.get("costCenter", ""), "idno"),
+                "tax_code": row.get("taxCode", ""),
+                "text": row.get("rowText", ""),
+            }
+            for row in entry.rows
+        ],
+    }
+
+
+def _sales_order(sandbox: Sandbox, order: Record) -> dict[str, Any]:
+    values = order.values
+    return {
+        "id": order.id,
+        "number": values["idno"],
+        "shop_reference": values.get("yshopref", ""),
+        "customer": _number(sandbox, values.get("customer", ""), "idno"),
+        "currency": _number(sandbox, values.get("curr", ""), "swd"),
+        "version": order.version,
+        "rows": [
+            {
+                "row_key": row.get("yrowkey", ""),
+                "product": _number(sandbox, row.get("product", ""), "idno"),
+                "quantity": row.get("unitQty", ""),
+                "price": row.get("price", ""),
+            }
+            for row in order.rows
         ],
     }
 

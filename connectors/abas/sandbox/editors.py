@@ -13,10 +13,10 @@ from typing import Any
 
 from connectors.abas.sandbox.faults import ErpFault, Faults, Question, business_refusal, locked_by
 from connectors.abas.sandbox.infosystems import InfosystemDef
-from connectors.abas.sandbox.ledger import post_payment
+from connectors.abas.sandbox.ledger import post_entry, post_payment
 from connectors.abas.sandbox.selection import Path, resolve_among
 from connectors.abas.sandbox.store import Record, Store, Stored
-from connectors.abas.sandbox.tables import OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
+from connectors.abas.sandbox.tables import ENTRY, OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
 from connectors.abas.sandbox.values import accept_value
 
 _WRITING_ACTIONS = frozenset({"NEW", "COPY", "UPDATE", "MODIFY", "STORE", "PAYMENT", "REVERSAL"})
@@ -24,6 +24,13 @@ _LOCKING_ACTIONS = frozenset({"UPDATE", "MODIFY", "STORE"})
 _NOT_PERMITTED = 1201
 _MAX_ROWS = 1000
 CONFIRM_POSTING = "CONFIRM_POSTING"
+# What abas asks before it saves an entry, with a document number and without one (reference, section 7).
+DIALOG_OF_NUMBERED, DIALOG_OF_NUMBERLESS = "583", "1941"
+_PROMPTS = {
+    CONFIRM_POSTING: "Save this payment?",
+    DIALOG_OF_NUMBERED: "OK?",
+    DIALOG_OF_NUMBERLESS: "OK, with an automatic number?",
+}
 
 
 @dataclass(slots=True)
@@ -177,13 +184,15 @@ class Sessions:
             self.refuse_locked(str(editor.values.get("customer", "")))
             names = {column.english: column.name(language) for column in PAYMENT.head}
             editor.record = post_payment(self.store, self.faults, editor.values, names)
+        elif editor.table is ENTRY:
+            names = {column.english: column.name(language) for column in (*ENTRY.head, *ENTRY.rows)}
+            editor.record = post_entry(self.store, self.faults, editor.values, editor.rows, names)
         else:
             with self.store.transaction():
                 if editor.record is None:
                     editor.record = self.store.add(editor.table, editor.values, editor.rows)
                 else:
-                    editor.record.rows = editor.rows
-                    self.store.change(editor.record, editor.values)
+                    self.store.change(editor.record, editor.values, rows=editor.rows)
         editor.values = dict(editor.record.values)
         self._end(editor, "COMMITTED")
 
@@ -250,15 +259,20 @@ class Sessions:
         )
 
     def _ask(self, editor: Editor, action: dict[str, Any]) -> None:
-        """Ask before a payment is saved, when the switch says so; only the answer `yes` goes on."""
-        saves = editor.table is PAYMENT or (editor.infosystem is not None and editor.infosystem.saves)
-        if not saves or not self.faults.ask_before_saving:
+        """Ask before a payment is saved, when the switch says so, and before each entry; only `yes` goes on."""
+        if editor.table is ENTRY and editor.infosystem is None:
+            self._question(DIALOG_OF_NUMBERED if editor.values.get("docNo") else DIALOG_OF_NUMBERLESS, action)
             return
+        saves = editor.table is PAYMENT or (editor.infosystem is not None and editor.infosystem.saves)
+        if saves and self.faults.ask_before_saving:
+            self._question(CONFIRM_POSTING, action)
+
+    def _question(self, dialog: str, action: dict[str, Any]) -> None:
         answers = action.get("dialogAnswers")
         listed = answers if isinstance(answers, list) else []
-        given = [a.get("values") for a in listed if isinstance(a, dict) and a.get("id") == CONFIRM_POSTING]
+        given = [a.get("values") for a in listed if isinstance(a, dict) and a.get("id") == dialog]
         if not given:
-            raise Question(CONFIRM_POSTING, "Save this payment?")
+            raise Question(dialog, _PROMPTS[dialog])
         if given[0] != ["yes"]:
             raise business_refusal("Not confirmed", _NOT_PERMITTED)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from connectors.abas.sandbox.faults import Faults, business_refusal
 from connectors.abas.sandbox.store import Record, Store, Stored
-from connectors.abas.sandbox.tables import CURRENCY, OPEN_ITEM, PAYMENT
+from connectors.abas.sandbox.tables import CURRENCY, ENTRY, OPEN_ITEM, PAYMENT
 from schemas.money import from_major
 
 PERIOD_CLOSED = 4101
@@ -22,6 +22,10 @@ UNKNOWN_ITEM = 4106
 NOTHING_TO_REVERSE = 4107
 AMOUNT_MISSING = 4108
 UNKNOWN_KIND = 4109
+# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is told nowhere.
+NO_DOCUMENT_DATE = 58
+NOT_POSTABLE = 53
+NOT_BALANCED = 4110
 
 # What the field `ykind` says of a payment that is no plain receipt or reversal.
 ON_ACCOUNT = "ONACCOUNT"
@@ -49,6 +53,34 @@ def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names:
         if open_after == 0:
             store.change(payment, {}, filed=True)  # finished documents leave the active set
     return payment
+
+
+def post_entry(
+    store: Store, faults: Faults, values: dict[str, Stored], rows: list[dict[str, Stored]], names: dict[str, str]
+) -> Record:
+    """Save an entry of the general ledger.
+
+    Ensures: debits and credits are equal, each row is on an account that may be posted to.
+    Raises:  ErpFault as abas would say it.
+    """
+    if not values.get("docDate"):
+        raise business_refusal("Document date is missing", NO_DOCUMENT_DATE, names["docDate"])
+    _refuse_closed(faults, str(values.get("postDate") or values["docDate"]), names["postDate"])
+    total = Decimal(0)
+    for row in rows:
+        account = store.record(str(row.get("account") or ""))
+        if account is None or account.values.get("postable") is not True:
+            raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["account"])
+        total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
+    if not rows or total != 0:
+        raise business_refusal("Entry is not balanced", NOT_BALANCED)
+    with store.transaction():
+        return store.add(ENTRY, values, rows)
+
+
+def _refuse_closed(faults: Faults, day: str, field: str) -> None:
+    if day[:7] in faults.closed_periods:
+        raise business_refusal(f"Posting period {day[5:7]}/{day[:4]} is closed", PERIOD_CLOSED, field)
 
 
 def add_open_item(
@@ -96,10 +128,7 @@ def _check(
         raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
     if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
         raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
-    period = str(values.get("valDate") or store.now().date().isoformat())[:7]
-    if period in faults.closed_periods:
-        shown = f"{period[5:]}/{period[:4]}"
-        raise business_refusal(f"Posting period {shown} is closed", PERIOD_CLOSED, names["valDate"])
+    _refuse_closed(faults, str(values.get("valDate") or store.now().date().isoformat()), names["valDate"])
     if amount > 0:
         if item is None:
             return None, None

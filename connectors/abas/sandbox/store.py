@@ -47,6 +47,8 @@ class _Was:
     until_s: float
     values: dict[str, Stored] | None
     filed: bool = False
+    rows: tuple[dict[str, Stored], ...] = ()
+    version: int = 0
 
 
 _REMEMBERED = 20_000  # records whose past is kept: more than any test saves within the lag of a search
@@ -140,11 +142,20 @@ class Store:
         self._dirty[record.id] = record
         return record
 
-    def change(self, record: Record, values: dict[str, Stored], *, filed: bool | None = None) -> None:
-        """Change a record's values and, if told, move it in or out of the filed set."""
+    def change(
+        self,
+        record: Record,
+        values: dict[str, Stored],
+        *,
+        filed: bool | None = None,
+        rows: list[dict[str, Stored]] | None = None,
+    ) -> None:
+        """Change a record's values and, if told, its rows, and move it in or out of the filed set."""
         self._forget(record)
-        self._was(record.id, _Was(time.monotonic(), dict(record.values), record.filed))
+        was_rows = tuple(map(dict, record.rows))
+        self._was(record.id, _Was(time.monotonic(), dict(record.values), record.filed, was_rows, record.version))
         record.values.update(values)
+        record.rows = record.rows if rows is None else rows
         record.values["stand"] = self.now().isoformat(timespec="microseconds")
         record.filed = record.filed if filed is None else filed
         record.version += 1
@@ -173,7 +184,8 @@ class Store:
             if was is None:
                 yield record
             elif was.values is not None:
-                yield Record(record.id, record.seq, record.table, was.values, record.rows, was.filed, record.version)
+                rows = [dict(row) for row in was.rows]
+                yield Record(record.id, record.seq, record.table, was.values, rows, was.filed, was.version)
 
     def _was(self, record_id: str, was: _Was) -> None:
         self._past.setdefault(record_id, []).append(was)

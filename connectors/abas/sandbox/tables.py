@@ -103,8 +103,10 @@ CUSTOMER = TableDef(
         Column("town", "nort", Kind.STRING),
         Column("emailAddr", "email", Kind.STRING),
         Column("ypaytracecust", "ypaytracecust", Kind.STRING),
+        Column("yshopref", "yshopref", Kind.STRING),
     ),
-    indexed=frozenset({"idno", "swd", "ypaytracecust"}),
+    actions=("NEW", "UPDATE", "STORE", "VIEW", "GET"),
+    indexed=frozenset({"idno", "swd", "ypaytracecust", "yshopref"}),
     first_number=70001,
 )
 PRODUCT = TableDef("2:1", "Product", "Part", head=_GENERIC, first_number=10001)
@@ -120,12 +122,15 @@ SALES_ORDER = TableDef(
         Column("dateFrom", "tterm", Kind.DATE),
         Column("subject", "betreff", Kind.STRING),
         Column("ypaytraceid", "ypaytraceid", Kind.STRING),
+        Column("yshopref", "yshopref", Kind.STRING),
     ),
     rows=(
         Column("product", "artikel", Kind.REFERENCE, "2:1"),
         Column("unitQty", "mge", Kind.DOUBLE),
         Column("price", "preis", Kind.DOUBLE),
+        Column("yrowkey", "yrowkey", Kind.STRING),
     ),
+    indexed=frozenset({"idno", "yshopref"}),
     number_prefix="AU-",
     first_number=30001,
 )
@@ -201,6 +206,42 @@ PAYMENT_WISH = TableDef(
     number_prefix="ZW-",
     first_number=40001,
 )
+# General ledger: numbers and German names are proven, the English twins are not (reference, sections 1 and 7).
+ACCOUNT = TableDef(
+    "5:1",
+    "Account",
+    "Account",
+    head=(*_GENERIC, Column("postable", "bebuchbar", Kind.BOOLEAN)),
+    first_number=9001,
+)
+COST_CENTRE = TableDef("5:2", "CostCenter", "Account", head=_GENERIC, first_number=901)
+ENTRY = TableDef(
+    "6:0",
+    "Entry",
+    "Entry",
+    head=(
+        *_GENERIC,
+        Column("docNo", "beleg", Kind.STRING),
+        Column("docDate", "beldat", Kind.DATE),
+        Column("postDate", "budat", Kind.DATE),
+        Column("text", "text", Kind.STRING),
+        Column("entryCurr", "erfwaehr", Kind.REFERENCE, "900:5"),
+        Column("yposref", "yposref", Kind.STRING),
+        Column("yreverses", "yreverses", Kind.STRING),
+    ),
+    rows=(
+        Column("account", "konto", Kind.REFERENCE, "5:1"),
+        Column("debitAmt", "ewsbetr", Kind.DOUBLE),
+        Column("creditAmt", "ewhbetr", Kind.DOUBLE),
+        Column("costCenter", "kstelle", Kind.REFERENCE, "5:2"),
+        Column("taxCode", "strgl", Kind.STRING),
+        Column("rowText", "ptext", Kind.STRING),
+    ),
+    actions=("NEW", "VIEW", "GET", "REVERSAL"),
+    indexed=frozenset({"idno", "yposref"}),
+    number_prefix="BU-",
+    first_number=50001,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +259,13 @@ TYPE_COMMANDS = (
     TypeCommand(902, "(PaymentWishEntry)", PAYMENT_WISH.spec, "NEW"),
 )
 
-TABLES = {table.spec: table for table in (CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_WISH)}
+TABLES = {
+    table.spec: table
+    for table in (
+        *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_WISH),
+        *(ACCOUNT, COST_CENTRE, ENTRY),
+    )
+}
 
 
 def column_of(columns: tuple[Column, ...], name: str, language: str) -> Column | None:
