@@ -9,13 +9,19 @@ from typing import Any, Protocol
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
+    DocumentPosted,
+    DocumentRefused,
     PostCashReceipt,
+    PostDocument,
     PostingRefused,
     PostOnAccountReceipt,
     PostOnAccountRefund,
     PostWriteOff,
+    RecordRefused,
+    RecordSaved,
     ReverseCashReceipt,
     ReverseWriteOff,
+    SaveRecord,
     WriteOffPosted,
     WriteOffReversed,
 )
@@ -29,9 +35,17 @@ from schemas.records.gateway import (
 from schemas.records.payments import ObservedBy, TransactionObserved
 
 ErpCommand = (
-    PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
+    PostCashReceipt
+    | PostOnAccountReceipt
+    | PostOnAccountRefund
+    | ReverseCashReceipt
+    | PostWriteOff
+    | ReverseWriteOff
+    | PostDocument
+    | SaveRecord
 )
-ErpOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
+ReceivablesOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
+ErpOutcome = ReceivablesOutcome | DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
 Sighting = tuple[str, tuple[Any, ...]]
 
 

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 
-from connectors.abas.documents.kind import Command
 from connectors.abas.rights import ClaimBook, ended, new_claim, utc_now
 from schemas.codec import Codec
 from schemas.doubt import Doubt
@@ -35,32 +34,32 @@ class PostingClaims:
         self._book = ClaimBook()
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def doubt(self, command: Command) -> Doubt | None:
+    async def doubt(self, reference: str, subject: str) -> Doubt | None:
         """What may have been saved of this document, as far as was read; `claim` reads on.
 
         Raises: Unavailable when the claims can't be read; ContractBroken when one of them makes no sense.
         """
-        partition = self._topic.partition_of(command.abas_customer_id)
+        partition = self._topic.partition_of(subject)
         if partition not in self._topic.read_to:
             async with self._turns[partition]:
                 await self._read_on(partition)
-        return self._book.doubt(command.posting_reference)
+        return self._book.doubt(reference)
 
-    async def claim(self, command: Command, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
+    async def claim(self, reference: str, subject: str, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
         """Claim a document, and say whether this process may save it now.
 
         Ensures: of all processes that knew the same (`after`), at most one gets its claim back.
         Raises:  DeliveryFailed when the claim is not acknowledged: the process must end, the claim may be there.
         """
-        partition = self._topic.partition_of(command.abas_customer_id)
+        partition = self._topic.partition_of(subject)
         async with self._turns[partition]:
-            claim = new_claim(command, permit, claimed_by=self._claimed_by, now=self._now())
+            claim = new_claim(reference, subject, permit, claimed_by=self._claimed_by, now=self._now())
             await self._write(partition, claim)
         return claim if self._book.is_first(claim, after) else None
 
     async def end(self, claim: PostingClaimed, stage: ClaimStage) -> None:
         """Write down what became of a claim of ours."""
-        partition = self._topic.partition_of(claim.abas_customer_id)
+        partition = self._topic.partition_of(claim.subject)
         async with self._turns[partition]:
             await self._write(partition, ended(claim, stage, self._now()))
 

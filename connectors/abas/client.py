@@ -54,9 +54,18 @@ Action = Mapping[str, Any]
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 
 
-def set_field(name: str, value: str) -> Action:
-    """Build the action that sets a field; values travel as strings, as the schema types them."""
-    return {"_type": "SetFieldValue", "fieldName": name, "value": value}
+def set_field(name: str, value: str, *, row: str | None = None) -> Action:
+    """Build the action that sets a field of the head or of a row; values travel as strings, as the schema types them.
+
+    Shapes: row is a number from 1, or "." for the row that was inserted last.
+    """
+    action = {"_type": "SetFieldValue", "fieldName": name, "value": value}
+    return action if row is None else {**action, "rowSpec": row}
+
+
+def insert_row() -> Action:
+    """Build the action that adds a row at the end."""
+    return {"_type": "InsertRow"}
 
 
 def press(button: str) -> Action:
@@ -165,6 +174,7 @@ class AbasClient:
         head_fields: Sequence[str],
         *,
         order_option: str,
+        table_fields: Sequence[str] = (),
         offset: int = 0,
         limit: int | None = None,
     ) -> tuple[ErpObject, ...]:
@@ -174,7 +184,7 @@ class AbasClient:
         """
         # One text, as in a URL: what several texts mean together is told nowhere.
         criteria = ";".join(selection.parts(order_option))
-        fields = {"headFields": ",".join(head_fields), "tableFields": "-"}
+        fields = {"headFields": ",".join(head_fields), "tableFields": ",".join(table_fields) or "-"}
         part = {"offset": offset, "limit": limit or self._settings.page_size}
         if self._settings.query_method == "GET":
             params = {"criteria": criteria, **fields, **{name: str(number) for name, number in part.items()}}
@@ -184,12 +194,15 @@ class AbasClient:
             answer = await self._ask("POST", f"/obj/data/{table}/query", body=body)
         return read_shape(parse_objects, answer)
 
-    async def read_record(self, table: str, record: str, head_fields: Sequence[str]) -> ErpObject:
+    async def read_record(
+        self, table: str, record: str, head_fields: Sequence[str], table_fields: Sequence[str] = ()
+    ) -> ErpObject:
         """Read one record by id, number or search word.
 
         Raises: AbasRefused with category MISSING_OBJECT when there is none.
         """
-        params = {**self._language, "headFields": ",".join(head_fields), "tableFields": "-"}
+        shown = {"headFields": ",".join(head_fields), "tableFields": ",".join(table_fields) or "-"}
+        params = {**self._language, **shown}
         path = f"{self._base}/obj/data/{table}/{quote(record, safe='')}"
         return read_shape(parse_object, await self._read("GET", path, params=params))
 

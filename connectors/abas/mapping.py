@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from connectors.abas.errors import AbasRecordUnreadable
@@ -248,6 +248,46 @@ def parse_instant(text: str, formats: Formats) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(formats.time_zone))
     return moment.astimezone(UTC)
+
+
+def read_text(entry: ErpField | None) -> str:
+    """Read a field's value, or its text where abas leaves the value out; an empty reference is no text."""
+    return _shown(entry)
+
+
+def read_number(entry: ErpField | None, formats: Formats) -> Decimal | None:
+    """Read a number, 0 where the field is empty; None where it holds none."""
+    value = None if entry is None else entry.value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Decimal | int):
+        return Decimal(value)
+    text = _shown(entry)
+    try:
+        return Decimal(plain_amount(text, formats.decimal_mark)) if text else Decimal(0)
+    except (InvalidOperation, ValueError):
+        return None
+
+
+def same_day(entry: ErpField | None, day: date, formats: Formats) -> bool:
+    """Whether a field shows this day."""
+    try:
+        return parse_date(_shown(entry), formats) == day
+    except (ValueError, OverflowError):
+        return False
+
+
+def read_instant(item: ErpObject, name: str, formats: Formats) -> datetime:
+    """Read an instant into UTC.
+
+    Raises: AbasRecordUnreadable naming record and field.
+    """
+    return _instant(item, name, formats)
+
+
+def to_number_text(number: Decimal, formats: Formats) -> str:
+    """Write a number as the profile says that abas reads it; no groups, no exponent."""
+    return format(number, "f").replace(".", formats.decimal_mark or ".")
 
 
 def _parse_text_instant(text: str, formats: Formats) -> datetime:

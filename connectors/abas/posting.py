@@ -25,17 +25,38 @@ other is a refusal in abas' words, and what was open is dropped.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from connectors.abas.client import AbasClient, Action, answering, commit, press, set_field
 from connectors.abas.errors import AbasAsked, AbasRecordUnreadable, AbasSavedUnseen, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
-from connectors.abas.profile import EditorCall, InfosystemCall, Posting, Profile, Role
+from connectors.abas.profile import DialogAnswers, InfosystemCall, Profile, Role
 from connectors.abas.wire import ErpDialog, ErpObject
 from connectors.abas.working_set import WorkingSet, discard, working_set
 
 ResultT = TypeVar("ResultT")
-LookUp = Callable[[], Awaitable[PostedDocument | None]]
+FoundT = TypeVar("FoundT")
+LookUp = Callable[[], Awaitable[FoundT | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The editor that saves: of a table by an edit action, on a record or a new one, or of a type command."""
+
+    table: str
+    action: str
+    record: str | None = None
+    type_command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The record that is held open in the same working set while we look up and save."""
+
+    table: str
+    action: str
+    record: str
 
 
 class Saving(Protocol):
@@ -60,7 +81,7 @@ async def post_document(
     values: Mapping[Role, str],
     *,
     customer: str,
-    look_up: LookUp,
+    look_up: LookUp[PostedDocument],
     saving: Saving,
 ) -> PostedDocument:
     """Post one document in the way that the profile chooses.
@@ -72,14 +93,21 @@ async def post_document(
     entry, strategy = profile.posting.documents[kind_name], profile.posting.strategy
     if strategy == "infosystem" and entry.infosystem is not None:
         return await _by_infosystem(client, profile, entry.infosystem, values, saving)
-    if strategy == "editor" and entry.editor is not None:
-        return await _by_editor(
-            client, profile, entry.editor, None, values, customer=customer, look_up=look_up, saving=saving
+    call = entry.editor
+    command = call.type_command if call is not None else None
+    if call is not None and (strategy == "editor" or (strategy == "typecommand" and command is not None)):
+        opening = Opening(
+            profile.tables.payment.table, call.action, type_command=command if strategy == "typecommand" else None
         )
-    if strategy == "typecommand" and entry.editor is not None and entry.editor.type_command is not None:
-        command = entry.editor.type_command
-        return await _by_editor(
-            client, profile, entry.editor, command, values, customer=customer, look_up=look_up, saving=saving
+        actions = [*_set_all(call.inputs, call.constants, values), commit()]
+        lock = None
+        if call.lock is not None:
+            # A document without an open item is fenced by its customer, whatever the profile locks otherwise.
+            role = call.lock.table if "open_item" in values else "customer"
+            held = customer if role == "customer" else values["open_item"]
+            lock = Lock(getattr(profile.tables, role).table, call.lock.action, held)
+        return await save_by_editor(
+            client, profile.posting.dialog_answers, opening, actions, lock=lock, look_up=look_up, saving=saving
         )
     where = profile.where("posting", "documents", kind_name)
     raise ProfileMismatch([f"{where}: {kind_name} has no entry for strategy {strategy}"])
@@ -94,58 +122,58 @@ async def _by_infosystem(
         return await client.run_infosystem(call.workspace, call.search_word, actions, head_fields=shown)
 
     actions = [*_set_all(call.inputs, call.constants, values), press(call.press)]
-    result = await saving(lambda: _in_one_request(client, profile.posting, actions, run))
+    result = await saving(lambda: _in_one_request(client, profile.posting.dialog_answers, actions, run))
     try:
         return to_posted_document(result, call.outputs, profile.formats)
     except AbasRecordUnreadable as error:
         raise AbasSavedUnseen(f"the posting infosystem answered without telling the document: {error}") from error
 
 
-async def _by_editor(
+async def save_by_editor(
     client: AbasClient,
-    profile: Profile,
-    call: EditorCall,
-    type_command: str | None,
-    values: Mapping[Role, str],
+    answers: DialogAnswers,
+    opening: Opening,
+    actions: Sequence[Action],
     *,
-    customer: str,
-    look_up: LookUp,
+    lock: Lock | None,
+    look_up: LookUp[FoundT],
     saving: Saving,
-) -> PostedDocument:
-    payment = profile.tables.payment.table
-    actions = [*_set_all(call.inputs, call.constants, values), commit()]
-    if call.lock is None and type_command is None:
-        opening = {"_type": "OpenEditor", "tableName": payment, "editAction": call.action}
+) -> FoundT:
+    """Save by an editor, under a lock where there is one: look up under it, act, look up again.
+
+    Ensures: what a writer before us saved is found under the lock, and nothing is saved then.
+    Raises:  as post_document.
+    """
+    if lock is None and opening.type_command is None:
+        init = {"_type": "OpenEditor", "tableName": opening.table, "editAction": opening.action}
+        if opening.record is not None:
+            init["editRefID"] = opening.record
 
         async def run(answered: Sequence[Action]) -> None:
-            await client.execute(opening, answered)
+            await client.execute(init, answered)
 
-        await saving(lambda: _in_one_request(client, profile.posting, actions, run))
+        await saving(lambda: _in_one_request(client, answers, actions, run))
     else:
         async with working_set(client) as editors:
-            if type_command is None:
-                editor = await editors.open(payment, call.action)
+            if opening.type_command is None:
+                editor = await editors.open(opening.table, opening.action, record=opening.record)
             else:
-                editor = await editors.open_type_command(type_command)
-            if call.lock is not None:
-                # A document without an open item is fenced by its customer, whatever the profile locks otherwise.
-                role = call.lock.table if "open_item" in values else "customer"
-                held = customer if role == "customer" else values["open_item"]
-                locked_table = getattr(profile.tables, role).table
-                await editors.open(locked_table, call.lock.action, record=held)
-                found = await look_up()  # under the lock: what a writer before us posted is visible now
+                editor = await editors.open_type_command(opening.type_command)
+            if lock is not None:
+                await editors.open(lock.table, lock.action, record=lock.record)
+                found = await look_up()  # under the lock: what a writer before us saved is visible now
                 if found is not None:
                     return found
-            await saving(lambda: _act(editors, editor, profile.posting, actions))
-    posted = await look_up()
-    if posted is None:
+            await saving(lambda: act(editors, editor, answers, actions))
+    saved = await look_up()
+    if saved is None:
         raise AbasSavedUnseen("abas said that it saved the document, and it can't be found under our reference")
-    return posted
+    return saved
 
 
 async def _in_one_request(
     client: AbasClient,
-    posting: Posting,
+    answers: DialogAnswers,
     actions: Sequence[Action],
     send: Callable[[Sequence[Action]], Awaitable[ResultT]],
 ) -> ResultT:
@@ -160,10 +188,10 @@ async def _in_one_request(
         except AbasAsked as asked:
             if asked.working_set_id:
                 await discard(client, asked.working_set_id)
-            actions = _answered(actions, asked, posting, answered)
+            actions = _answered(actions, asked, answers, answered)
 
 
-async def _act(editors: WorkingSet, editor: str, posting: Posting, actions: Sequence[Action]) -> None:
+async def act(editors: WorkingSet, editor: str, answers: DialogAnswers, actions: Sequence[Action]) -> None:
     """Apply actions to an open editor; after a question go on with the action that asked, its answer added.
 
     Raises: AbasAsked for a question without an answer; the caller's working set drops the editor.
@@ -173,15 +201,15 @@ async def _act(editors: WorkingSet, editor: str, posting: Posting, actions: Sequ
         try:
             return await editors.act(editor, actions)
         except AbasAsked as asked:
-            actions = _answered(actions, asked, posting, answered)[
+            actions = _answered(actions, asked, answers, answered)[
                 min(asked.dialog.stopped_at or 0, len(actions) - 1) :
             ]
 
 
-def _answered(actions: Sequence[Action], asked: AbasAsked, posting: Posting, answered: set[str]) -> list[Action]:
+def _answered(actions: Sequence[Action], asked: AbasAsked, answers: DialogAnswers, answered: set[str]) -> list[Action]:
     """Add the profile's answer to the action that raised a question, the last one when abas doesn't tell which."""
     dialog = asked.dialog
-    values = _decided(posting, dialog)
+    values = _decided(answers, dialog)
     if values is None or dialog.id in answered:
         raise asked
     answered.add(dialog.id)
@@ -191,10 +219,10 @@ def _answered(actions: Sequence[Action], asked: AbasAsked, posting: Posting, ans
     return changed
 
 
-def _decided(posting: Posting, dialog: ErpDialog) -> Sequence[str] | None:
+def _decided(answers: DialogAnswers, dialog: ErpDialog) -> Sequence[str] | None:
     """Look for the answer that somebody decided on, by id, title or prompt."""
     told = (dialog.id, dialog.title, dialog.prompt)
-    return next((posting.dialog_answers[word] for word in told if word in posting.dialog_answers), None)
+    return next((answers[word] for word in told if word in answers), None)
 
 
 def _set_all(inputs: Mapping[Role, str], constants: Mapping[str, str], values: Mapping[Role, str]) -> list[Action]:

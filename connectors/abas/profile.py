@@ -197,6 +197,79 @@ class DocumentEntry(_Entry):
     editor: EditorCall | None = None
 
 
+class Lock(_Entry):
+    """The record that a writer holds open while it looks up and saves.
+
+    record is a role of the command, such as subject or values.customer, or a record of this abas after an = sign.
+    """
+
+    table: TableSpec
+    meta_name: str
+    action: str
+    record: str = Field(pattern=r"^(=.+|[a-z][a-z0-9_.]*)$")
+
+
+class Rows(_Entry):
+    """Rows of a document or record: which role goes into which field, and where it is read, if elsewhere."""
+
+    inputs: Mapping[str, FieldName]
+    reads: Mapping[str, FieldName] = {}
+
+    def read_at(self, role: str) -> str:
+        """Name the field, or the path to it, where a role is read."""
+        return self.reads.get(role, self.inputs[role])
+
+
+class _Way(_Entry):
+    """Where a kind of schemas/documents is in this abas. Roles: docs/documents.md."""
+
+    table: TableSpec
+    meta_name: str
+    order_by: FieldName
+    inputs: Mapping[str, FieldName]
+    reads: Mapping[str, FieldName] = {}
+    constants: Mapping[FieldName, str] = {}
+    rows: Rows | None = None
+    lock: Lock | None = None
+
+    def read_at(self, role: str) -> str:
+        """Name the field, or the path to it, where a role is read."""
+        return self.reads.get(role, self.inputs.get(role, role))
+
+
+class DocumentWay(_Way):
+    """A document: posted by an action for a new record, found by its reference."""
+
+    number: FieldName
+    created: FieldName
+    action: str = "NEW"
+
+    @model_validator(mode="after")
+    def _is_found_again(self) -> Self:
+        if "posting_reference" not in self.inputs:
+            raise ValueError("inputs has no posting_reference, by which the document is found again")
+        return self
+
+
+class RecordWay(_Way):
+    """A record: created by one action, changed by another, found by its natural key."""
+
+    number: FieldName
+    create: str = "NEW"
+    change: str = "UPDATE"
+
+    @model_validator(mode="after")
+    def _is_found_again(self) -> Self:
+        if "natural_key" not in self.inputs:
+            raise ValueError("inputs has no natural_key, by which the record is found again")
+        if self.rows is not None and "row_key" not in self.rows.inputs:
+            raise ValueError("rows.inputs has no row_key, by which a row is found again")
+        return self
+
+
+DialogAnswers = Mapping[str, tuple[str, ...]]
+
+
 class Posting(_Entry):
     """How we post."""
 
@@ -204,7 +277,7 @@ class Posting(_Entry):
     methods: Mapping[PaymentMethod, str]
     reasons: Mapping[ReversalReason, str]
     # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
-    dialog_answers: Mapping[str, tuple[str, ...]] = {}
+    dialog_answers: DialogAnswers = {}
     # How late a saved record appeared in a search, in seconds, as `saldo abas probe --measure` found it; None: unknown.
     search_lag_s: float | None = Field(default=None, ge=0)
     # How long a document whose answer was lost is looked for, in seconds; SALDO_ABAS_OUTCOME_WAIT_S overrules it.
@@ -240,6 +313,8 @@ class Profile(_Entry):
     tables: Tables
     open_item_list: OpenItemList | None = None
     posting: Posting
+    documents: Mapping[str, DocumentWay] = {}
+    records: Mapping[str, RecordWay] = {}
 
     @model_validator(mode="after")
     def _items_are_read_somewhere(self) -> Self:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from connectors.abas.documents.kind import Command
 from schemas.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
 
@@ -20,10 +19,13 @@ from schemas.records.erp import ClaimStage, PostingClaimed
 class SavingRights(Protocol):
     """What the sink needs to know of all processes that may be at the same document. Raises leaves of failures."""
 
-    async def doubt(self, command: Command) -> Doubt | None:
-        """What may have been saved of this document; None when nobody was ever about to."""
+    async def doubt(self, reference: str, subject: str) -> Doubt | None:
+        """What may have been saved of this document; None when nobody was ever about to.
 
-    async def claim(self, command: Command, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
+        Claims keep their order by subject.
+        """
+
+    async def claim(self, reference: str, subject: str, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
         """Write down that this process is about to save; None when somebody else came first.
 
         `after` is what was known when it was decided to save.
@@ -95,11 +97,11 @@ class ClaimBook:
         return later[:1] == [claim.claim_id]
 
 
-def new_claim(command: Command, permit: str, *, claimed_by: str, now: datetime) -> PostingClaimed:
+def new_claim(reference: str, subject: str, permit: str, *, claimed_by: str, now: datetime) -> PostingClaimed:
     """Write the claim of a document that is about to be saved."""
     return PostingClaimed(
-        posting_reference=command.posting_reference,
-        abas_customer_id=command.abas_customer_id,
+        posting_reference=reference,
+        subject=subject,
         claim_id=uuid.uuid4().hex,
         permit=permit,
         stage=ClaimStage.CLAIMED,
@@ -121,13 +123,13 @@ class ProcessRights:
         self._book = ClaimBook()
         self._count = 0
 
-    async def doubt(self, command: Command) -> Doubt | None:
+    async def doubt(self, reference: str, subject: str) -> Doubt | None:
         """What this process may have saved."""
-        return self._book.doubt(command.posting_reference)
+        return self._book.doubt(reference)
 
-    async def claim(self, command: Command, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
+    async def claim(self, reference: str, subject: str, permit: str, *, after: Doubt | None) -> PostingClaimed | None:
         """Claim; somebody else is another task of this process."""
-        claim = new_claim(command, permit, claimed_by="this process", now=self._now())
+        claim = new_claim(reference, subject, permit, claimed_by="this process", now=self._now())
         self._note(claim)
         return claim if self._book.is_first(claim, after) else None
 
@@ -144,7 +146,7 @@ def ended(claim: PostingClaimed, stage: ClaimStage, now: datetime) -> PostingCla
     """Write what became of a claim; it keeps its own time where it still counts."""
     return PostingClaimed(
         posting_reference=claim.posting_reference,
-        abas_customer_id=claim.abas_customer_id,
+        subject=claim.subject,
         claim_id=claim.claim_id,
         permit=claim.permit,
         stage=stage,

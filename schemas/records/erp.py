@@ -205,7 +205,7 @@ class PostingClaimed:
     """A process is about to save a document in the ERP, or tells what became of such a claim of its own."""
 
     posting_reference: str
-    abas_customer_id: str
+    subject: str
     claim_id: str
     permit: str
     stage: ClaimStage

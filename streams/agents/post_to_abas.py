@@ -10,9 +10,10 @@ import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable, Unreadable
+from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
-from streams.ports import ErpCommand, ErpOutcome, Ledger
+from streams.ports import ErpCommand, ErpOutcome, Ledger, ReceivablesOutcome
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 
@@ -56,10 +57,15 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Pro
         perform_checked=None if post_checked is None else perform_checked,
         recall=_recall,
         evolve=lambda state, _event: state,
-        route=lambda _state, outcome: (Output(REPLY_TO, outcome),),
+        route=_reply,
         batch_size=COMMANDS_AT_ONCE,
         concurrency=CUSTOMERS_AT_ONCE,
     )
+
+
+def _reply(_state: Nothing, outcome: Any) -> tuple[Output, ...]:
+    """Tell whoever asked; nobody asks for documents and records of schemas/documents yet."""
+    return (Output(REPLY_TO, outcome),) if isinstance(outcome, ReceivablesOutcome) else ()
 
 
 def _command(record: Any) -> ErpCommand:
@@ -70,15 +76,22 @@ def _command(record: Any) -> ErpCommand:
 
 def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[Any, ...]]]:
     """The outcomes that the journal holds of one record, without asking abas."""
-    outcomes = {getattr(event, "posting_reference", None): event for event in events}
+    outcomes = {_name(event): event for event in events}
 
     async def perform(_state: Nothing, command: Any) -> tuple[Any, ...]:
-        outcome = outcomes.get(command.posting_reference)
+        outcome = outcomes.get(_name(command))
         if outcome is None:
-            raise Unavailable(f"the journal holds no outcome of {command.posting_reference}")
+            raise Unavailable(f"the journal holds no outcome of {_name(command)}")
         return (outcome,)
 
     return perform
+
+
+def _name(record: Any) -> str | None:
+    """What a command and its outcome have in common: the reference of a document, kind and key of a record."""
+    if isinstance(record, SaveRecord | RecordSaved | RecordRefused):
+        return f"{record.kind}/{record.natural_key}"
+    return getattr(record, "posting_reference", None)
 
 
 def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Nothing]) -> AgentT[bytes]:

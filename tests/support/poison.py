@@ -55,6 +55,8 @@ def _value(dice: random.Random, avro: Any, hint: Any) -> Any:
         case "enum":
             symbol = dice.choice(avro["symbols"])
             return hint(symbol) if isinstance(hint, type) and issubclass(hint, StrEnum) else symbol
+        case "array" if isinstance(avro["items"], dict) and avro["items"]["type"] == "record":
+            return tuple(_row(dice, avro["items"]) for _ in range(dice.randrange(4)))
         case "array":
             return tuple(_value(dice, avro["items"], None) for _ in range(dice.randrange(4)))
         case "map":
@@ -65,6 +67,12 @@ def _value(dice: random.Random, avro: Any, hint: Any) -> Any:
             return dice.choice((True, False))
         case _:
             return dice.choice(_EXTREMES[kind])
+
+
+def _row(dice: random.Random, avro: Any) -> Any:
+    cls = catalog.row_classes()[avro["name"]]
+    hints = get_type_hints(cls)
+    return cls(**{field["name"]: _value(dice, field["type"], hints[field["name"]]) for field in avro["fields"]})
 
 
 _EXTREMES: dict[str, tuple[Any, ...]] = {

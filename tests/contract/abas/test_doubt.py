@@ -107,8 +107,8 @@ async def test_what_was_never_saved_is_sent_again_where_abas_takes_it_once_and_e
     log, named, command = new_log(), chosen(profile, strategy), post_receipt(reference, item)
     async with AbasClient(waiting(sandbox)) as client:
         rights = PostingClaims(log, CODEC, claimed_by="killed before it could send")
-        assert await rights.doubt(command) is None
-        assert await rights.claim(command, "", after=None) is not None
+        assert await rights.doubt(command.posting_reference, command.abas_customer_id) is None
+        assert await rights.claim(command.posting_reference, command.abas_customer_id, "", after=None) is not None
         sink = worker(client, named, sandbox, log, "successor")
         began = asyncio.get_running_loop().time()
         if strategy == "infosystem":
@@ -147,8 +147,8 @@ async def test_an_operators_replay_that_crashes_is_not_carried_out_twice(
     replay = "erp.commands.v1/0/7 (dana)"
     async with AbasClient(waiting(sandbox)) as client:
         rights = PostingClaims(log, CODEC, claimed_by="killed")
-        await rights.doubt(command)
-        await rights.claim(command, "", after=None)
+        await rights.doubt(command.posting_reference, command.abas_customer_id)
+        await rights.claim(command.posting_reference, command.abas_customer_id, "", after=None)
         with pytest.raises(AbasDocumentInDoubt):
             await until_known(worker(client, named, sandbox, log, "second"), command)
         sandbox.faults(search_lag_s=LAG_S, cut_after=1)
@@ -243,7 +243,7 @@ async def test_one_customer_in_trouble_holds_no_other_back_and_keeps_his_order(
 # -- the probe -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lag_s", [0.0, 0.6])
+@pytest.mark.parametrize("lag_s", [0.0, 1.5])
 async def test_the_lag_of_the_search_is_measured_and_the_record_left_as_it_was(
     sandbox: AbasSandboxProcess, profile: Profile, lag_s: float
 ) -> None:
@@ -252,7 +252,7 @@ async def test_the_lag_of_the_search_is_measured_and_the_record_left_as_it_was(
     before = [c["vault_customer_id"] for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001"]
     async with AbasClient(sandbox.settings()) as client:
         measured = await measure_search_lag(client, profile, "70001", times=2)
-    assert (measured == 0.0) if lag_s == 0.0 else (lag_s <= measured < lag_s + 2.0)
+    assert (measured == 0.0) if lag_s == 0.0 else (lag_s <= measured < lag_s + 10.0)
     after = [c["vault_customer_id"] for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001"]
     assert after == before
 

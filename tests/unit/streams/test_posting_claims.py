@@ -183,7 +183,7 @@ def test_a_fresh_document_costs_one_append_and_no_reading() -> None:
     finish(stage.sinks[0].post(COMMAND))
     reads = []
     stage.log.watermarks = lambda *where: reads.append(where)  # type: ignore[assignment, return-value]
-    finish(stage.sinks[0]._rights.claim(post_receipt("PT8", "(1,900,0)"), "", after=None))
+    finish(stage.sinks[0]._writer._rights.claim("PT8", "70001", "", after=None))
     assert reads == []
     assert len(stage.log.records(TOPIC, 0)) == 2
 
