@@ -5,7 +5,8 @@ and every installation has its own; they stand in one YAML file, which is read h
 problem with its file and line. profile_check.py compares it with the server's own metadata.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
@@ -13,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
+from schemas.documents import Kind, kinds, reversals
 from schemas.records.erp import ReversalReason
 from schemas.records.payments import PaymentMethod
 
@@ -237,18 +239,23 @@ class _Way(_Entry):
         return self.reads.get(role, self.inputs.get(role, role))
 
 
+_LINE_ROLES = frozenset({"account", "debit", "credit", "currency", "open_item", "cost_centre", "tax_code", "text"})
+
+
 class DocumentWay(_Way):
     """A document: posted by an action for a new record, found by its reference."""
 
     number: FieldName
     created: FieldName
     action: str = "NEW"
+    rows: Rows
 
-    @model_validator(mode="after")
-    def _is_found_again(self) -> Self:
-        if "posting_reference" not in self.inputs:
-            raise ValueError("inputs has no posting_reference, by which the document is found again")
-        return self
+    def faults(self, kind: Kind) -> Iterator[str]:
+        """What does not fit the kind: roles that have no field here, and fields of no role."""
+        head = {*kind.values, "posting_reference", "reverses_reference", "subject", "text", "currency"}
+        needed = {"posting_reference"} | ({"reverses_reference"} if kind.kind in reversals() else set())
+        yield from _misfits("inputs", self.inputs, head, needed)
+        yield from _misfits("rows.inputs", self.rows.inputs, _LINE_ROLES, {"account", "debit", "credit"})
 
 
 class RecordWay(_Way):
@@ -257,14 +264,31 @@ class RecordWay(_Way):
     number: FieldName
     create: str = "NEW"
     change: str = "UPDATE"
+    without: frozenset[str] = frozenset()  # values that this abas has no field for, so that nobody misses them unseen
 
-    @model_validator(mode="after")
-    def _is_found_again(self) -> Self:
-        if "natural_key" not in self.inputs:
-            raise ValueError("inputs has no natural_key, by which the record is found again")
-        if self.rows is not None and "row_key" not in self.rows.inputs:
-            raise ValueError("rows.inputs has no row_key, by which a row is found again")
-        return self
+    def faults(self, kind: Kind) -> Iterator[str]:
+        """As of a document; every value has a field or is named in without."""
+        every = {*kind.values, "natural_key"}
+        yield from _misfits("inputs", self.inputs, every, every, self.without)
+        if kind.row_values or self.rows is not None:
+            rows = {} if self.rows is None else self.rows.inputs
+            of_row = {*kind.row_values, "row_key"}
+            yield from _misfits("rows.inputs", rows, of_row, of_row)
+
+
+def _misfits(
+    where: str,
+    inputs: Mapping[str, FieldName],
+    known: AbstractSet[str],
+    needed: AbstractSet[str],
+    without: AbstractSet[str] = frozenset(),
+) -> Iterator[str]:
+    missing = sorted(needed - set(inputs) - without)
+    if missing:
+        yield f"{where} has no {', '.join(missing)}"
+    strange = sorted(set(inputs) - known)
+    if strange:
+        yield f"{where} has {', '.join(strange)}, which the kind doesn't carry; it carries {', '.join(sorted(known))}"
 
 
 DialogAnswers = Mapping[str, tuple[str, ...]]
@@ -323,6 +347,21 @@ class Profile(_Entry):
         locks = [entry.editor.lock for entry in self.posting.documents.values() if entry.editor is not None]
         if self.tables.open_item is None and any(lock is not None and lock.table == "open_item" for lock in locks):
             raise ValueError("a lock on open_item needs tables.open_item")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_are_known(self) -> Self:
+        faults: list[str] = []
+        for room, ways in (("documents", self.documents), ("records", self.records)):
+            for name, way in ways.items():
+                kind = kinds().get(name)
+                if kind is None or kind.is_document != (room == "documents"):
+                    known = [k.kind for k in kinds().values() if k.is_document == (room == "documents")]
+                    faults.append(f"{room}.{name} is no kind of schemas/documents; there are {', '.join(known)}")
+                else:
+                    faults += [f"{room}.{name}.{fault}" for fault in way.faults(kind)]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     _origin: str = PrivateAttr(default="profile")

@@ -24,7 +24,16 @@ from connectors.abas.errors import (
     ProfileMismatch,
 )
 from connectors.abas.mapping import parse_date, plain_amount, to_date_text
-from connectors.abas.profile import EditorCall, Formats, InfosystemCall, Profile, Table, plain_spec
+from connectors.abas.profile import (
+    DocumentWay,
+    EditorCall,
+    Formats,
+    InfosystemCall,
+    Profile,
+    RecordWay,
+    Table,
+    plain_spec,
+)
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
 _SPEC = re.compile(r"\d{1,3}:\d{1,3}")
@@ -49,7 +58,7 @@ async def check_profile(profile: Profile, client: AbasClient) -> None:
     """
     check = _Check(profile, client)
     try:
-        for part in (check.tables, check.open_item_list, check.documents, check.formats):
+        for part in (check.tables, check.open_item_list, check.documents, check.ways, check.formats):
             await part()
     except _NotOffered as error:
         logger.warning("abas offers no metadata; the profile stays unchecked", extra={"reason": str(error)})
@@ -68,6 +77,7 @@ class _Check:
         self._profile = profile
         self._client = client
         self._fields: dict[str, FieldsByName] = {}
+        self._names: dict[str, str] = {}  # class name of each table
         self.problems: list[str] = []
 
     async def tables(self) -> None:
@@ -77,26 +87,59 @@ class _Check:
         except (AbasRefused, AbasAddressWrong) as error:
             raise _NotOffered(str(error)) from error
         names = {plain_spec(str(group.get("tableSpec"))): str(group.get("name")) for group in groups}
+        self._names = names
         for role in type(self._profile.tables).model_fields:
             entry: Table[BaseModel] | None = getattr(self._profile.tables, role)
             if entry is None:
                 continue
             path = ("tables", role)
-            if entry.table not in names:
-                elsewhere = [spec for spec, name in names.items() if name == entry.meta_name]
-                remedy = (
-                    f"{entry.meta_name} is {' or '.join(elsewhere)} here"
-                    if elsewhere
-                    else _near(entry.meta_name, names.values())
-                )
-                self._tell((*path, "table"), f"this abas has no table {entry.table}", remedy)
+            if not self._table(path, entry.table, entry.meta_name):
                 continue
-            if names[entry.table] != entry.meta_name:
-                remedy = f"write {names[entry.table]}, or the table that {entry.meta_name} has here"
-                self._tell((*path, "meta_name"), f"table {entry.table} is {names[entry.table]}", remedy)
             for field_role, name in entry.fields.model_dump(exclude_none=True).items():
                 await self._field((*path, "fields", field_role), entry.table, name)
             await self._field((*path, "order_by"), entry.table, entry.order_by)
+
+    def _table(self, path: tuple[str, ...], table: str, meta_name: str) -> bool:
+        """Check a table's number and class name; False when there is no such table."""
+        names = self._names
+        if table not in names:
+            elsewhere = [spec for spec, name in names.items() if name == meta_name]
+            remedy = f"{meta_name} is {' or '.join(elsewhere)} here" if elsewhere else _near(meta_name, names.values())
+            self._tell((*path, "table"), f"this abas has no table {table}", remedy)
+            return False
+        if names[table] != meta_name:
+            remedy = f"write {names[table]}, or the table that {meta_name} has here"
+            self._tell((*path, "meta_name"), f"table {table} is {names[table]}", remedy)
+        return True
+
+    async def ways(self) -> None:
+        """Check where each kind of schemas/documents goes."""
+        ways: list[tuple[tuple[str, ...], DocumentWay | RecordWay]] = [
+            *((("documents", name), way) for name, way in self._profile.documents.items()),
+            *((("records", name), way) for name, way in self._profile.records.items()),
+        ]
+        for path, way in ways:
+            if not self._table(path, way.table, way.meta_name):
+                continue
+            named = [("order_by", way.order_by), ("number", way.number)]
+            named += [(f"inputs.{role}", name) for role, name in way.inputs.items()]
+            named += [(f"reads.{role}", name) for role, name in way.reads.items()]
+            named += [(f"constants.{name}", name) for name in way.constants]
+            if way.rows is not None:
+                named += [(f"rows.inputs.{role}", name) for role, name in way.rows.inputs.items()]
+                named += [(f"rows.reads.{role}", name) for role, name in way.rows.reads.items()]
+            if isinstance(way, DocumentWay):
+                named.append(("created", way.created))
+                actions = {"action": way.action}
+            else:
+                actions = {"create": way.create, "change": way.change}
+            for role, name in named:
+                await self._field((*path, *role.split(".")), way.table, name)
+            for role, action in actions.items():
+                await self._action((*path, role), way.table, action)
+            lock = way.lock
+            if lock is not None and self._table((*path, "lock"), lock.table, lock.meta_name):
+                await self._action((*path, "lock", "action"), lock.table, lock.action)
 
     async def documents(self) -> None:
         """Check how each document kind is posted, for the strategy that is chosen."""

@@ -46,7 +46,7 @@ def test_a_wrong_entry_is_told_with_its_line(right: str, wrong: str) -> None:
 
 
 def test_every_wrong_entry_is_told_at_once() -> None:
-    text = TEXT.replace('"0:1"', "x").replace("strategy: infosystem", "strategy: x")
+    text = TEXT.replace('table: "0:1"', "table: x", 1).replace("strategy: infosystem", "strategy: x")
     with pytest.raises(ProfileUnreadable) as caught:
         parse_profile(text, origin="p.yaml")
     assert str(caught.value).count("p.yaml:") == 2

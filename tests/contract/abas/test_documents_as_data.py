@@ -1,0 +1,248 @@
+"""Documents and records that are data, over real HTTP, on an English and on a German profile."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.errors import AbasDocumentContradicts, AbasObjectLocked, AbasOutcomePending
+from connectors.abas.profile import Profile
+from connectors.abas.profile_check import check_profile
+from connectors.abas.sink import AbasSink
+from schemas.failures import Transient
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, RecordRefused, RecordSaved, SaveRecord
+from tests.support.abas_sandbox import AbasSandboxProcess
+from tests.support.erp_data import (
+    customer,
+    customers,
+    entries,
+    fee,
+    fee_reversal,
+    orders,
+    profile_in,
+    sales_order,
+    seed_ledger,
+)
+
+_numbers = itertools.count(1)
+
+
+def fresh(prefix: str) -> str:
+    return f"{prefix}-{next(_numbers)}"
+
+
+@pytest.fixture(params=["en", "de"])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def either(language: str) -> Profile:
+    return profile_in(language)
+
+
+@pytest.fixture
+async def abas(sandbox: AbasSandboxProcess, language: str) -> AsyncIterator[AbasClient]:
+    seed_ledger(sandbox)
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3)
+    async with AbasClient(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def sink(sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile, language: str) -> AbasSink:
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3)
+    return AbasSink(abas, either, settings)
+
+
+async def test_the_profile_fits_the_server(abas: AbasClient, either: Profile) -> None:
+    await check_profile(either, abas)
+
+
+async def test_a_fee_is_a_balanced_entry_once(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    command = fee(fresh("FEE"))
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentPosted)
+    assert await sink.post(command) == outcome
+    [entry] = entries(sandbox, command.posting_reference)
+    assert (outcome.document_id, outcome.document_number) == (entry["id"], entry["number"])
+    assert (entry["posted_on"], entry["text"], entry["currency"]) == ("2026-11-30", "PayTrace fee 11/2026", "USD")
+    assert entry["rows"] == [
+        {
+            "account": "6855",
+            "debit_minor": 1250,
+            "credit_minor": 0,
+            "cost_centre": "100",
+            "tax_code": "19",
+            "text": "Monthly fee",
+        },
+        {"account": "1361", "debit_minor": 0, "credit_minor": 1250, "cost_centre": "", "tax_code": "", "text": ""},
+    ]
+
+
+async def test_a_fee_is_taken_back_and_one_that_is_not_there_is_not(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    first, back = fresh("FEE"), fresh("FEE")
+    await sink.post(fee(first))
+    outcome = await sink.post(fee_reversal(back, first))
+    assert isinstance(outcome, DocumentPosted)
+    [entry] = entries(sandbox, back)
+    assert entry["reverses_reference"] == outcome.reverses_reference == first
+    refused = await until_known(sink, fee_reversal(fresh("FEE"), "FEE-NOT-THERE"))
+    assert isinstance(refused, DocumentRefused)
+    assert refused.code == "MISSING_OBJECT/receipt"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"account": "9999"}, "OTHER/53"),
+        ({"value_on": "2026-10-31"}, "OTHER/4101"),
+        ({"account": "0815"}, "OTHER/1180"),
+    ],
+)
+async def test_what_abas_does_not_take_is_refused_in_its_words(
+    sandbox: AbasSandboxProcess, sink: AbasSink, wrong: dict[str, str], code: str
+) -> None:
+    sandbox.faults(closed_periods=["2026-10"])
+    command = fee(fresh("FEE"), **wrong)  # type: ignore[arg-type]
+    outcome = await sink.post(command)
+    assert isinstance(outcome, DocumentRefused)
+    assert (outcome.code, outcome.occurred_at) == (code, command.occurred_at)
+    assert entries(sandbox, command.posting_reference) == []
+
+
+async def test_another_document_under_our_reference_is_a_contradiction(sink: AbasSink) -> None:
+    command = fee(fresh("FEE"))
+    await sink.post(command)
+    with pytest.raises(AbasDocumentContradicts, match=r"row 1: debit is '12.5' and not '99.00'"):
+        await sink.post(fee(command.posting_reference, 99_00))
+
+
+async def test_a_customer_is_created_changed_and_left_alone(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    key = fresh("SHOP")
+    created = await sink.post(customer(key, street="Mill Lane 1"))
+    assert isinstance(created, RecordSaved)
+    [held] = customers(sandbox, key)
+    assert (held["name"], held["street"], held["town"]) == ("Blue Mill Ltd", "Mill Lane 1", "Karlsruhe")
+    changed = await sink.post(customer(key, street="Mill Lane 2", version=created.record_version))
+    assert isinstance(changed, RecordSaved)
+    assert changed.record_version == created.record_version + 1
+    assert await sink.post(customer(key, street="Mill Lane 2", version=created.record_version)) == changed
+    [held] = customers(sandbox, key)
+    assert (held["street"], held["version"]) == ("Mill Lane 2", changed.record_version)
+
+
+async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    key = fresh("SHOP")
+    created = await sink.post(customer(key))
+    assert isinstance(created, RecordSaved)
+    await sink.post(customer(key, town="Ettlingen"))
+    outcome = await sink.post(customer(key, town="Durlach", version=created.record_version))
+    assert isinstance(outcome, RecordRefused)
+    assert outcome.code == "VERSION_DIFFERS"
+    assert [held["town"] for held in customers(sandbox, key)] == ["Ettlingen"]
+
+
+async def test_a_sales_order_has_its_rows_by_key_and_keeps_those_of_others(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    key = fresh("WC")
+    await sink.post(sales_order(key, {"a": ("10001", "2", "45.00"), "b": ("10002", "1", "9.95")}))
+    outcome = await sink.post(sales_order(key, {"b": ("10002", "3", "9.95"), "c": ("10001", "1", "40.50")}))
+    assert isinstance(outcome, RecordSaved)
+    [order] = orders(sandbox, key)
+    assert order["customer"] == "70001"
+    assert [(row["row_key"], row["product"], float(row["quantity"]), float(row["price"])) for row in order["rows"]] == [
+        ("a", "10001", 2.0, 45.0),
+        ("b", "10002", 3.0, 9.95),
+        ("c", "10001", 1.0, 40.5),
+    ]
+
+
+async def test_what_an_open_record_holds_up_waits(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
+    [account] = sandbox.admin("POST", "master-data", [{"kind": "account", "number": "1361"}])["ids"]
+    sandbox.faults(locked=[account])
+    command = fee(fresh("FEE"))
+    with pytest.raises(AbasObjectLocked):
+        await sink.post(command)
+    sandbox.faults(locked=[])
+    assert isinstance(await sink.post(command), DocumentPosted)
+
+
+COMMANDS: list[PostDocument | SaveRecord] = [
+    fee("LOST"),
+    customer("LOST"),
+    sales_order("LOST", {"a": ("10001", "2", "45.00")}),
+]
+
+
+def renamed(command: PostDocument | SaveRecord, name: str) -> PostDocument | SaveRecord:
+    if isinstance(command, PostDocument):
+        return replace(command, posting_reference=name)
+    return replace(command, natural_key=name)
+
+
+def held(sandbox: AbasSandboxProcess, command: PostDocument | SaveRecord, name: str) -> int:
+    count = {"fee": entries, "customer": customers, "sales_order": orders}[command.kind]
+    return len(count(sandbox, name))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.kind)
+@pytest.mark.parametrize("fault", ["cut_before", "cut_after", "internal_error"])
+@pytest.mark.parametrize("lag_s", [0.0, 0.2])
+async def test_a_lost_answer_makes_no_second_one(
+    sandbox: AbasSandboxProcess,
+    sink: AbasSink,
+    command: PostDocument | SaveRecord,
+    fault: str,
+    lag_s: float,
+) -> None:
+    name = fresh("LOST")
+    command = renamed(command, name)
+    sandbox.faults(**{fault: 2}, search_lag_s=lag_s)
+    outcome = await until_known(sink, command)
+    assert isinstance(outcome, DocumentPosted | RecordSaved)
+    await asyncio.sleep(lag_s)
+    assert held(sandbox, command, name) == 1
+
+
+async def until_known(sink: AbasSink, command: PostDocument | SaveRecord) -> object:
+    """As the task layer does it: again and again while it may still show."""
+    for _ in range(40):
+        try:
+            return await sink.post(command)
+        except (AbasOutcomePending, Transient):
+            await asyncio.sleep(0.05)
+    raise AssertionError("its outcome never became known")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.kind)
+async def test_two_writers_at_once_make_one(
+    sandbox: AbasSandboxProcess, either: Profile, language: str, abas: AbasClient, command: PostDocument | SaveRecord
+) -> None:
+    name = fresh("TWO")
+    command = renamed(command, name)
+    settings = sandbox.settings(variable_language=language, accept_language=language)
+    sinks = [AbasSink(abas, either, settings) for _ in range(4)]
+    outcomes = await asyncio.gather(*(until_known(sink, command) for sink in sinks))
+    assert len(set(map(repr, outcomes))) == 1
+    assert held(sandbox, command, name) == 1
+
+
+async def test_a_kind_without_a_place_in_the_profile_is_refused(
+    sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile
+) -> None:
+    bare = either.model_copy(update={"documents": {}, "records": {}})
+    sink = AbasSink(abas, bare, sandbox.settings())
+    document, record = await sink.post(fee(fresh("FEE"))), await sink.post(customer(fresh("SHOP")))
+    assert isinstance(document, DocumentRefused)
+    assert isinstance(record, RecordRefused)
+    assert document.code == record.code == "MISSING_PROFILE/document"
+    assert "below documents" in document.message

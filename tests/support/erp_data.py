@@ -1,0 +1,114 @@
+"""Commands of schemas/documents and the abas that they are for: what a test about documents as data needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.abas.profile import Profile, load_profile
+from connectors.abas.settings import SANDBOX_PROFILE
+from schemas.records.erp import DocumentLine, PostDocument, RecordRow, SaveRecord, Side, SubjectKind
+from tests.support.abas_sandbox import AbasSandboxProcess
+
+OCCURRED_AT = datetime(2026, 11, 30, 18, tzinfo=UTC)
+# Profile by the language of its names; a German one is the same abas, asked for German names.
+PROFILES = {"en": SANDBOX_PROFILE, "de": Path(SANDBOX_PROFILE).with_name("sandbox_de.yaml")}
+
+
+def profile_in(language: str) -> Profile:
+    return load_profile(PROFILES[language])
+
+
+def seed_ledger(sandbox: AbasSandboxProcess) -> None:
+    """Accounts, a cost centre and products."""
+    sandbox.admin(
+        "POST",
+        "master-data",
+        [
+            {"kind": "account", "number": "6855", "name": "Fees"},
+            {"kind": "account", "number": "1361", "name": "Clearing"},
+            {"kind": "account", "number": "9999", "name": "Closed", "postable": False},
+            {"kind": "cost_centre", "number": "100"},
+            {"kind": "product", "number": "10001", "name": "Widget"},
+            {"kind": "product", "number": "10002", "name": "Gadget"},
+            {"kind": "currency", "number": "USD"},
+        ],
+    )
+
+
+def fee(reference: str, minor: int = 12_50, *, account: str = "6855", value_on: str = "2026-11-30") -> PostDocument:
+    lines = (
+        DocumentLine(
+            role="fee_expense",
+            account=account,
+            side=Side.DEBIT,
+            amount_minor=minor,
+            currency="USD",
+            cost_centre="100",
+            tax_code="19",
+            text="Monthly fee",
+        ),
+        DocumentLine(role="clearing", account="1361", side=Side.CREDIT, amount_minor=minor, currency="USD"),
+    )
+    return PostDocument(
+        kind="fee",
+        posting_reference=reference,
+        subject_kind=SubjectKind.ACCOUNT,
+        subject="1361",
+        values={"merchant_account": "main", "fee_kind": "MONTHLY", "value_on": value_on},
+        text="PayTrace fee 11/2026",
+        lines=lines,
+        mapping_version="1",
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def fee_reversal(reference: str, reverses: str, minor: int = 12_50) -> PostDocument:
+    expense, clearing = fee(reference, minor).lines
+    lines = (replace(clearing, side=Side.DEBIT), replace(expense, side=Side.CREDIT))
+    return replace(fee(reference), kind="fee_reversal", reverses_reference=reverses, lines=lines)
+
+
+def customer(key: str, *, version: int | None = None, **values: str) -> SaveRecord:
+    return SaveRecord(
+        kind="customer",
+        natural_key=key,
+        subject=key,
+        values={"name": "Blue Mill Ltd", "town": "Karlsruhe", **values},
+        rows=(),
+        expected_version=version,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def sales_order(
+    key: str, rows: Mapping[str, tuple[str, str, str]], *, of: str = "70001", version: int | None = None
+) -> SaveRecord:
+    """A sales order; rows are product, quantity and price by row key."""
+    return SaveRecord(
+        kind="sales_order",
+        natural_key=key,
+        subject=of,
+        values={"customer": of, "currency": "USD", "ordered_on": "2026-11-30"},
+        rows=tuple(
+            RecordRow(row_key=row, values={"product": product, "quantity": quantity, "price": price})
+            for row, (product, quantity, price) in rows.items()
+        ),
+        expected_version=version,
+        occurred_at=OCCURRED_AT,
+    )
+
+
+def entries(sandbox: AbasSandboxProcess, reference: str) -> list[dict[str, Any]]:
+    return [e for e in sandbox.admin("GET", "books")["entries"] if e["posting_reference"] == reference]
+
+
+def orders(sandbox: AbasSandboxProcess, key: str) -> list[dict[str, Any]]:
+    return [o for o in sandbox.admin("GET", "books")["sales_orders"] if o["shop_reference"] == key]
+
+
+def customers(sandbox: AbasSandboxProcess, key: str) -> list[dict[str, Any]]:
+    return [c for c in sandbox.admin("GET", "books")["customers"] if c["shop_reference"] == key]
