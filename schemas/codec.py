@@ -85,7 +85,7 @@ class Codec:
         """
         if record is self._last_guarded:  # guarded for its key a moment ago, and now to be encoded
             return record
-        _version_of(record)
+        _refuse_strange_rows(_version_of(record).name, record)
         kept = masked(record, self._guarded_bytes)
         self._last_guarded = kept
         return kept
@@ -364,11 +364,15 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
 def _to_fields(record: Record) -> dict[str, Any]:
     name = type(record).__name__
     values = {field: getattr(record, field) for field in _field_names(name)}
-    for field, row in _rows(name):
-        if any(type(held).__name__ != row for held in values[field]):
-            raise Unreadable(f"{name}.{field} holds something that is no {row}")
+    for field, _ in _rows(name):
         values[field] = [_to_fields(held) for held in values[field]]
     return values
+
+
+def _refuse_strange_rows(name: str, record: Record) -> None:
+    for field, row in _rows(name):
+        if any(type(held).__name__ != row for held in getattr(record, field)):
+            raise Unreadable(f"{name}.{field} holds something that is no {row}")
 
 
 @cache
