@@ -50,6 +50,8 @@ def values(avro: Any) -> st.SearchStrategy[Any]:
     kind = avro if isinstance(avro, str) else avro.get("logicalType") or avro["type"]
     if kind == "enum":
         return st.sampled_from(avro["symbols"])
+    if kind == "record":
+        return built(catalog.row_classes()[avro["name"]], avro["fields"])
     if kind == "array":
         return st.lists(values(avro["items"]), max_size=3).map(tuple)
     if kind == "map":
@@ -66,9 +68,9 @@ def values(avro: Any) -> st.SearchStrategy[Any]:
     return known[kind]
 
 
-def records(name: str) -> st.SearchStrategy[Any]:
-    """Any record of one type."""
-    hints = get_type_hints(catalog.record_classes()[name])
+def built(cls: type[Any], avro_fields: list[Any]) -> st.SearchStrategy[Any]:
+    """Any record, or row of one, of one class."""
+    hints = get_type_hints(cls)
 
     def build(drawn: dict[str, Any]) -> Any:
         typed = {
@@ -77,10 +79,14 @@ def records(name: str) -> st.SearchStrategy[Any]:
             else value
             for field, value in drawn.items()
         }
-        return catalog.record_classes()[name](**typed)
+        return cls(**typed)
 
-    avro = catalog.latest(name).schema
-    return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in avro["fields"]}).map(build)
+    return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in avro_fields}).map(build)
+
+
+def records(name: str) -> st.SearchStrategy[Any]:
+    """Any record of one type."""
+    return built(catalog.record_classes()[name], catalog.latest(name).schema["fields"])
 
 
 ANY_RECORD = st.sampled_from(NAMES).flatmap(records)
