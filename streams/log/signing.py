@@ -154,6 +154,11 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> str:
         raise NotSigned(f"{what}, signed by a key that this installation does not know ({shown!r}); {_remedy(givers)}")
     if known.role not in givers:
         raise NotSigned(f"{what} of {_named(givers)}, and {known.role} signed it (key {shown}); {_remedy(givers)}")
+    if known.revoked_from is not None and not found.is_broker_time:
+        raise NotSigned(
+            f"{what}, signed by key {shown} of {known.role}, which is revoked, and its time is the writer's own; let "
+            f"the broker set it: `saldo topics apply` (message.timestamp.type of {found.topic}); {_remedy(givers)}"
+        )
     if known.revoked_from is not None and found.entered_at >= known.revoked_from:
         raise NotSigned(
             f"{what}, signed by key {shown} of {known.role}, which is revoked from {known.revoked_from.isoformat()}, "
