@@ -9,7 +9,8 @@ CREATE SETTINGS PROFILE IF NOT EXISTS saldo_reader SETTINGS
     readonly = 1 CONST,
     max_memory_usage = 4000000000 CONST,
     max_execution_time = 120 CONST,
-    max_result_rows = 5000000 CONST
+    max_result_rows = 5000000 CONST,
+    max_result_bytes = 1000000000 CONST
     TO saldo_reader;
 CREATE USER IF NOT EXISTS saldo_reader_user IDENTIFIED WITH sha256_password BY 'replace-me' HOST ANY
     DEFAULT ROLE saldo_reader SETTINGS PROFILE saldo_reader;

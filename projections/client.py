@@ -11,8 +11,9 @@ import fcntl
 import os
 import re
 import struct
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -30,11 +31,13 @@ Parameters = Mapping[str, Any]
 
 EMBEDDED_DATABASE = "saldo"
 # What one statement of a reader may use. 4 GB is a sixth of the smallest machine that Saldo is run on; 120 s is less
-# than the 300 s for which the command line waits; an answer of 5,000,000 rows is a million payments with their events.
+# than the 300 s for which the command line waits; an answer of 5,000,000 rows is a million payments with their events,
+# and 200 bytes each make 1 GB.
 READER_LIMITS: Mapping[str, int] = {
     "max_memory_usage": 4_000_000_000,
     "max_execution_time": 120,
     "max_result_rows": 5_000_000,
+    "max_result_bytes": 1_000_000_000,
 }
 _FORMAT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
 _DATABASE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -65,14 +68,16 @@ class SqlReader(Protocol):
 
 
 class Store:
-    """One session on a store, for one thread at a time.
+    """One session on a store; threads wait for each other.
 
     Ensures: an insert is atomic (one block, one part) and on disk when it returns, on both kinds of store.
     """
 
-    def __init__(self, client: Client, lock: _StoreLock | None = None) -> None:
+    def __init__(self, client: Client, lock: _StoreLock | None = None, *, is_embedded: bool = False) -> None:
         self._client = client
         self._lock = lock
+        self._is_embedded = is_embedded
+        self._in_use = threading.RLock()
         self._types: dict[str, Mapping[str, str]] = {}
 
     @property
@@ -82,12 +87,12 @@ class Store:
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Run one statement that answers nothing."""
-        with _refusals():
+        with self._asking():
             self._client.command(sql, parameters=dict(parameters or {}))
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """Rows of one query as Python values; instants are aware."""
-        with _refusals():
+        with self._asking():
             return [tuple(row) for row in self._client.query(sql, parameters=dict(parameters or {})).result_rows]
 
     def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
@@ -101,7 +106,7 @@ class Store:
             return
         types = self._column_types(table)
         names = [types[column] for column in columns]
-        with _refusals():
+        with self._asking():
             try:
                 self._client.insert(
                     table, values, column_names=list(columns), column_type_names=names, column_oriented=True
@@ -114,19 +119,38 @@ class Store:
                 raise
 
     def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
-        """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format."""
-        if not _FORMAT_NAME.match(output_format):
+        """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format.
+
+        Parameters that the statement does not name count for nothing.
+        """
+        if not _FORMAT_NAME.fullmatch(output_format):
             raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
-        given = dict(parameters or {})
-        statement = checked(self.rows, sql, given, database=self.database)
-        with _refusals():
-            return self._client.raw_query(statement, parameters=given, fmt=output_format)
+        statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
+        with self._asking():
+            return self._client.raw_query(statement, parameters=bound, fmt=output_format)
 
     def close(self) -> None:
         """Let go of the store, and of its lock when this session took it."""
         self._client.close()
         if self._lock is not None:
             self._lock.release()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around each use of the engine: what it refuses is QueryRefused, and the next statement starts afresh.
+
+        The embedded engine keeps what a statement had written before it failed, and gives it out as the answer of the
+        next statement of the session; so something is asked whose answer nobody needs.
+        """
+        with self._in_use:
+            try:
+                with _refusals():
+                    yield
+            except (QueryRefused, RowsRefused):
+                if self._is_embedded:
+                    with suppress(ClickHouseError):
+                        self._client.raw_query("SELECT 1", fmt="TabSeparated")
+                raise
 
     def _column_types(self, table: str) -> Mapping[str, str]:
         known = self._types.get(table)
@@ -150,7 +174,7 @@ def open_store(dsn: str) -> Store:
     path.mkdir(parents=True, exist_ok=True)
     lock = _StoreLock(path)
     try:
-        return Store(_embedded_client(path), lock)
+        return Store(_embedded_client(path), lock, is_embedded=True)
     except BaseException:
         lock.release()
         raise
@@ -177,7 +201,7 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
         if lock is not None:
             lock.release()
         raise
-    return Store(client, lock)
+    return Store(client, lock, is_embedded=True)
 
 
 def embedded_path(dsn: str) -> Path:

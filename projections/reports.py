@@ -30,7 +30,7 @@ from rich.text import Text
 
 from projections.client import SqlReader
 from projections.errors import QueryRefused
-from schemas.foreign_text import for_spreadsheet, for_terminal
+from schemas.foreign_text import for_json, for_spreadsheet, for_terminal
 from schemas.money import Money, is_currency
 
 ROOT = Path(__file__).parent / "reports"
@@ -174,21 +174,22 @@ def as_table(answer: Answer, *, title: str | None = None) -> Table:
 
 
 def as_csv(answer: Answer) -> str:
-    """RFC 4180 with a header row; no cell is a formula."""
+    """RFC 4180 with a header row; no cell is a formula, and each is one line, since it may be shown on a terminal."""
     out = io.StringIO()
     if answer.columns:
         empty = dict.fromkeys(answer.columns)
         writer = csv.DictWriter(out, fieldnames=list(answer.records[0] if answer.records else empty))
         writer.writeheader()
         writer.writerows(
-            {name: for_spreadsheet(_flat(value)) for name, value in record.items()} for record in answer.records
+            {name: for_spreadsheet(_one_line(_flat(value))) for name, value in record.items()}
+            for record in answer.records
         )
     return out.getvalue()
 
 
 def as_json(answer: Answer) -> str:
-    """A list of records."""
-    return json.dumps(answer.records, ensure_ascii=False, indent=2) + "\n"
+    """A list of records, safe on a terminal too."""
+    return for_json(answer.records, indent=2) + "\n"
 
 
 def as_parquet(reader: SqlReader, report: Report, values: Mapping[str, str]) -> bytes:
@@ -228,6 +229,10 @@ def _instant(value: str) -> str:
 
 def _flat(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _one_line(value: Any) -> Any:
+    return for_terminal(value) if isinstance(value, str) else value
 
 
 def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:

@@ -8,13 +8,14 @@ search for such words can be fooled, so nothing here reads the text:
    and gives back one normal form without comments;
 2. `EXPLAIN AST` of that normal form, with the caller's parameters bound, is walked, and each node must be listed here:
    kinds of nodes, functions (`sql_functions.txt`), table functions, databases;
-3. the normal form that was checked is what runs.
+3. the normal form that was checked is what runs, with the parameters that it names bound by the engine.
 
 Source: docs/adr/0044-sql-that-can-only-read.md.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,12 @@ _ESCAPED_NAME: Final = re.compile(r"[`\"][^`\"]*\\")
 _LINE: Final = re.compile(r"(?P<indent> *)(?P<kind>[A-Za-z:]+)(?: (?P<rest>.*?))?(?: \(children \d+\))?", re.DOTALL)
 _NAME: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?: \(alias .*\))?", re.DOTALL)
 _ALIAS: Final = re.compile(r" \(alias .*\)$", re.DOTALL)
+_PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# SQL's names of functions that need no brackets: where no column is called so, the engine calls them. Those that are
+# missing (now, today, current_date ...) are allowed as functions too.
+_CALLED_BY_NAME: Final = frozenset(
+    {"user", "current_user", "session_user", "system_user", "currentuser", "currenthandler", "currentrequesturl"}
+)
 
 
 @dataclass(slots=True)
@@ -74,22 +81,39 @@ class _Node:
     children: list[_Node] = field(default_factory=list)
 
 
-def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, database: str) -> str:
-    """Return the normal form of a statement that only reads, ready to be run.
+def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, database: str) -> tuple[str, dict[str, Any]]:
+    """Return the normal form of a statement that only reads, and those of its parameters that it names.
 
     Shapes:  rows runs one query of ours with bound parameters; database is the one whose tables may be read.
     Raises:  QueryRefused, code READONLY for what may not be done, or in the engine's own words for what is no SQL.
     """
     if not statement.strip():
         raise QueryRefused("the statement is empty; write one SELECT", code="SYNTAX_ERROR")
+    try:
+        json.dumps([statement, dict(parameters)], ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise QueryRefused("statement and parameters must be Unicode texts; send UTF-8", code="SYNTAX_ERROR") from None
     ((normal,),) = rows("SELECT formatQuerySingleLine({saldo_statement:String})", {"saldo_statement": statement})
     normal = _text(normal)
     if _ESCAPED_NAME.search(_STRING.sub("''", normal)):
         # The tree prints names as they are, so a line break in one could pass for a node.
         raise _refused("a name with an escaped character", "write names plainly")
-    explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {normal}", parameters)]
+    bound = _bound_by_engine(normal, parameters)
+    explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {normal}", bound)]
     _check_statement(_tree(explained), database.casefold())
-    return normal
+    return normal, bound
+
+
+def _bound_by_engine(normal: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a normal form names as {name:Type}.
+
+    Without one of these the client library writes parameters into the text by itself (`%(name)s`, `$name$`), also into
+    a quoted text, where a value can end it and begin another statement.
+    """
+    for name in parameters:
+        if not _PARAMETER.fullmatch(name):
+            raise QueryRefused(f"no parameter can be called {name[:40]!a}; take a-z, 0-9 and _", code="PARAMETER")
+    return {name: value for name, value in parameters.items() if re.search(rf"\{{{name}:[^}}]+\}}", normal)}
 
 
 @cache
@@ -139,6 +163,8 @@ def _check(node: _Node, database: str, *, in_from: bool) -> None:
     if node.kind not in _NODES:
         what = {"Set": "SETTINGS", "ColumnsApplyTransformer": "APPLY"}.get(node.kind, node.kind)
         raise _refused(what, "leave it out")
+    if node.kind == "Identifier" and _ALIAS.sub("", node.rest).casefold() in _CALLED_BY_NAME:
+        raise _refused(f"name {node.rest[:40]}", "the engine takes it for its function; quote a column with its table")
     if node.kind == "TableIdentifier":
         _check_table(_ALIAS.sub("", node.rest), database)
     elif node.kind == "Function":

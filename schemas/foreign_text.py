@@ -19,6 +19,9 @@ _HARMLESS = frozenset("\u00ad\u200c\u200d")
 # The last four are the wide forms of the first.
 FORMULA_STARTS = "=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20"
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*")
+# A spreadsheet that separates cells by something else than we do begins a cell behind each of these.
+_CELL_WITHIN = re.compile(r"([;\t\n]\s*)(?=[=@\uff1d\uff20]|[-+\uff0b\uff0d](?!\d))")
+_KEPT_IN_CELLS = frozenset("\n\t")
 
 
 def for_terminal(text: str) -> str:
@@ -45,11 +48,20 @@ def for_json(value: Any, *, indent: int | None = None) -> str:
 def for_spreadsheet(value: Any) -> Any:
     """A cell that no spreadsheet executes: text that begins like a formula gets an apostrophe in front.
 
-    A plain negative number begins with "-" too and is left alone, and so is what is no text.
+    The same within a text, behind what another spreadsheet takes for the end of a cell. Blanks of any kind before a
+    formula do not hide it, and control characters but line breaks and tabs become their escapes. A plain negative
+    number begins with "-" too and is left alone, and so is what is no text.
     """
-    if isinstance(value, str) and value.lstrip(" ")[:1] in {*FORMULA_STARTS} and not _NUMBER.fullmatch(value):
-        return "'" + value
-    return value
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    text = "".join(one if one in _KEPT_IN_CELLS else _visible(one) for one in value)
+    text = _CELL_WITHIN.sub(r"\1'", text)
+    first = value[:1] if value[:1] in _KEPT_IN_CELLS else "".join(filter(_is_seen, value))[:1]
+    return "'" + text if first and first in FORMULA_STARTS else text
+
+
+def _is_seen(character: str) -> bool:
+    return not character.isspace() and not _is_unsafe(character)
 
 
 def _is_unsafe(character: str) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 from schemas import catalog
 
 OPERATORS = "operators"
+# How a person is authenticated when nobody has to log in (streams/access/actor.py); also before the id of that person.
+SINGLE_USER = "single-user"
 PERSON_FIELDS = ("decided_by", "requested_by")
 INSTANT_FIELDS = ("occurred_at", "requested_at")
 
@@ -61,6 +63,15 @@ def amount_of(command: Any) -> tuple[int, str] | None:
     parts = getattr(command, "part_amounts", None)
     amount = sum(map(abs, parts)) if parts else getattr(command, "amount_minor", None)
     return None if amount is None or not currency else (abs(amount), currency)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two user ids are of one person; who worked in one-user mode is known by the same login later."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(user_id: str) -> str:
+    return user_id.strip().casefold().removeprefix(f"{SINGLE_USER}:")
 
 
 @cache

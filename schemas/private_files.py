@@ -6,6 +6,7 @@ Mode 0600 whatever the umask, and never half a file: whoever reads meanwhile fin
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
@@ -43,6 +44,18 @@ def read_private(path: Path) -> bytes | None:
         if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (os.geteuid(), 0):
             raise ContractBroken(f"{path} must be a file that its owner alone can read and write: chmod 600 {path}")
         return file.read()
+
+
+@contextlib.contextmanager
+def locked_private(path: Path) -> Iterator[None]:
+    """Nobody else changes this file until the block ends; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager

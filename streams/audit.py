@@ -10,24 +10,35 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from schemas import catalog
-from schemas.codec import Codec
+from schemas.codec import Codec, to_json
 from schemas.envelope import header_text, source_position, trusted_position
 from schemas.failures import SaldoError
 from schemas.foreign_text import for_spreadsheet
 from schemas.highwater import HighWater
 from schemas.operator_commands import PERSON_FIELDS, is_operator_command
+from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
+from streams.access.history import Change, first_break
+from streams.access.users import Users
+from streams.domain.approvals import released
+from streams.domain.output import APPROVALS_INBOX
 from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
-from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_link
+from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_approval, prove_link
 from streams.tasks.deciding import why_refused
+
+_HEAD = re.compile(
+    r"^whole +(?P<inbox>[a-z0-9.-]+)/(?P<partition>\d+) +(?P<number>\d+) commands +(?P<digest>[0-9a-f]{64})$",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +152,37 @@ async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAu
 
     Raises: Unavailable when no broker answers.
     """
-    for inbox, journal in sorted(audited_inboxes().items()):
+    approvals = _Approvals()
+    # What was approved has to be known before what was released, and may be released to any other inbox.
+    inboxes = sorted(audited_inboxes().items(), key=lambda pair: (pair[0] != APPROVALS_INBOX, pair[0]))
+    for inbox, journal in inboxes:
         for partition in range(log.partition_count(inbox)):
-            yield await _audit_partition(log, codec, ring, inbox, journal, partition)
+            yield await _audit_partition(log, codec, ring, inbox, journal, partition, approvals)
+
+
+@dataclass(slots=True)
+class _Approvals:
+    """Proposals by id, and the commands that follow from them once they were approved, as canonical JSON."""
+
+    proposed: dict[str, ProposeCommand] = field(default_factory=dict)
+    released: set[tuple[str, str]] = field(default_factory=set)
+
+    def take(self, value: Any, events: Sequence[str]) -> None:
+        """Note an accepted command of the approvals inbox, and what it led to."""
+        if isinstance(value, ProposeCommand) and "CommandProposed" in events:
+            self.proposed[value.proposal_id] = value
+        elif isinstance(value, ApproveProposal) and "ProposalApproved" in events:
+            proposal = self.proposed.get(value.proposal_id)
+            if proposal is not None:
+                self.released.add((proposal.target_inbox, _canonical(released(proposal, value))))
 
 
 async def _audit_partition(
-    log: Log, codec: Codec, ring: Ring, inbox: str, journal: str, partition: int
+    log: Log, codec: Codec, ring: Ring, inbox: str, journal: str, partition: int, approvals: _Approvals
 ) -> PartitionAudit:
     recorded = await _journal(log, codec, ring, journal, partition, inbox)
     start, end = await log.watermarks(inbox, partition)
-    walk = _Walk(journal, recorded, ring)
+    walk = _Walk(journal, recorded, ring, approvals)
 
     def ended(offset: int, what: str | None) -> PartitionAudit:
         broken = None if what is None else Break(inbox, partition, offset, what)
@@ -178,7 +209,9 @@ class _Walk:
     journal: str
     recorded: _Journal
     ring: Ring
+    approvals: _Approvals
     link: Link = NO_LINK
+    told: Link = NO_LINK
     entries: list[Entry] = field(default_factory=list)
     waiting: dict[int, _Command] = field(default_factory=dict)
     whole_up_to: int = -1
@@ -186,8 +219,8 @@ class _Walk:
     def step(self, found: Inbound, command: _Command | None) -> str | None:
         """Take one record; returns what is broken, in words."""
         recorded, offset = self.recorded, found.offset
-        for released, key in recorded.released.get(offset, ()):
-            earlier = self.waiting.pop(released, None)
+        for freed, key in recorded.released.get(offset, ()):
+            earlier = self.waiting.pop(freed, None)
             # What turned out to belong to another key was written once more, and is a command there.
             if earlier is not None and not earlier.is_request and earlier.key == key:
                 what = self._accept(earlier)
@@ -201,22 +234,31 @@ class _Walk:
                 return what
         wanted = recorded.links.get(offset)
         if wanted is None:
+            # The first event after a command always carries the newest link.
+            if offset in recorded.caused and self.link != self.told:
+                more = self.link.number - self.told.number
+                return f"changed: {self.journal} tells no link for {more} operator commands before this record"
             return None
         if offset in recorded.forged:
             return f"changed: {recorded.forged[offset]}"
         if wanted != self.link:
             return _difference(wanted, self.link, [entry.offset for entry in self.entries], self.whole_up_to)
-        self.whole_up_to = offset
+        self.whole_up_to, self.told = offset, wanted
         return None
 
     def _accept(self, command: _Command) -> str | None:
         name = type(command.value).__name__
         try:
-            prove(self.ring, command.record, type=name, key=command.key)
+            giver = prove(self.ring, command.record, type=name, key=command.key)
+            prove_approval(command.record.topic, command.value, giver)
         except NotSigned as error:
             return f"changed or put in: record {command.record.offset} was accepted, and {error}"
+        is_released = giver == catalog.AGENTS_RUN_IN and not command.is_request
+        if is_released and (command.record.topic, _canonical(command.value)) not in self.approvals.released:
+            return f"put in: record {command.record.offset} is a {name} of the agents, and nobody approved one like it"
         self.link = self.link.then(command.record, type=name, key=command.key)
         self.entries.append(_entry(command, self.journal, self.recorded, self.ring, self.link))
+        self.approvals.take(command.value, self.entries[-1].events)
         return None
 
     def _is_ignored(self, request: _Command) -> bool:
@@ -228,6 +270,10 @@ class _Walk:
         except NotSigned:
             return request.record.offset not in self.recorded.caused
         return False
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps([type(value).__name__, to_json(value)], sort_keys=True)
 
 
 def _difference(wanted: Link, found: Link, offsets: Sequence[int], whole_up_to: int) -> str:
@@ -321,6 +367,78 @@ def _entry(command: _Command, journal: str, recorded: _Journal, ring: Ring, link
         signed_by=known.role if known else "",
         link=link,
     )
+
+
+# -- users, and what an earlier audit saw ----------------------------------------------------------------------------
+
+USERS = "users"
+
+
+def audit_users(found: Users) -> PartitionAudit:
+    """The changes of users as one more chain, up to its first break; empty where there are no users.
+
+    A break of the users themselves lies behind the last change.
+    """
+    what = first_break(found.changes, found.users) if found else ""
+    entries = tuple(_entry_of(change) for change in found.changes)
+    head = entries[-1].link if entries else NO_LINK
+    return PartitionAudit(USERS, 0, entries, head, Break(USERS, 0, len(entries), what) if what else None)
+
+
+def _entry_of(change: Change) -> Entry:
+    return Entry(
+        inbox=USERS,
+        partition=0,
+        offset=change.number,
+        at=change.at,
+        what=change.what,
+        key=change.subject,
+        who=change.who,
+        authenticated_by=change.authenticated_by,
+        why=change.detail,
+        journal="",
+        journal_from=None,
+        journal_to=None,
+        events=(),
+        key_id="",
+        signed_by="",
+        link=Link(change.number, change.digest),
+    )
+
+
+def parse_heads(text: str) -> Mapping[tuple[str, int], Link]:
+    """The links that an earlier `saldo audit verify` printed; raises ValueError when there are none."""
+    heads = {
+        (line["inbox"], int(line["partition"])): Link(int(line["number"]), line["digest"])
+        for line in _HEAD.finditer(text)
+    }
+    if not heads:
+        raise ValueError("it holds no line that begins with `whole`")
+    return heads
+
+
+def head_line(one: PartitionAudit) -> str:
+    """The newest link of a partition, to be kept elsewhere."""
+    return f"whole   {one.inbox}/{one.partition}  {one.head.number} commands  {one.head.digest}"
+
+
+def lost_since(earlier: Mapping[tuple[str, int], Link], found: Sequence[PartitionAudit]) -> Sequence[Break]:
+    """Where the history no longer passes a link that it had: cut at its end, restored from an old copy, or another."""
+    now = {(one.inbox, one.partition): one for one in found}
+    lost = []
+    for (inbox, partition), link in sorted(earlier.items()):
+        one = now.get((inbox, partition))
+        entries = () if one is None else one.entries
+        if len(entries) < link.number:
+            offset = entries[-1].offset + 1 if entries else 0
+            what = f"cut: there are {len(entries)} commands, and an earlier audit saw {link.number}"
+            lost.append(Break(inbox, partition, offset, what))
+        elif entries[link.number - 1].link != link:
+            offset = entries[link.number - 1].offset
+            lost.append(
+                Break(inbox, partition, offset, f"another history: up to command {link.number} it is not what it was")
+            )
+    return lost
 
 
 def as_csv(entries: Sequence[Entry]) -> str:

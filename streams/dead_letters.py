@@ -25,7 +25,7 @@ from streams.log.records import Inbound
 
 @dataclass(frozen=True, slots=True)
 class ParkedRecord:
-    """A record that waits for an operator."""
+    """A record that waits for an operator; error_type is empty for one that is not parked."""
 
     inbox: str
     partition: int
@@ -37,6 +37,11 @@ class ParkedRecord:
     letter: DeadLetter | None
     content: Mapping[str, Any] | None
     is_held: bool = False
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether an agent set it aside; else it is any record of an inbox."""
+        return bool(self.error_type)
 
     @property
     def key_text(self) -> str:
@@ -106,6 +111,15 @@ class DeadLetters:
                 key = record.key or f"{inbox}/{partition}/{offset}".encode()
                 return ParkedRecord(inbox, partition, offset, key, None, "", "", None, None)
         return None
+
+    async def is_given_up(self, record: ParkedRecord) -> bool:
+        """Whether a person gave up this record while it was parked."""
+        journal = _inboxes()[record.inbox]
+        async for found in each_once(self._log, journal, record.partition):
+            event = self._codec.decode_as_told(found.value)
+            if isinstance(event, ParkedRecordDiscarded) and event.offset == record.offset:
+                return True
+        return False
 
     async def ask(self, parked: ParkedRecord, request: Callable[[datetime], Any]) -> None:
         """Write an operator's request into the inbox, behind everything that is there."""

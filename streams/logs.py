@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from schemas.foreign_text import for_terminal
 from schemas.sensitive import mask_sensitive
 
 # Libraries print a float to its last digit, and a fraction of fifteen digits looks like a card number now and then.
@@ -59,6 +60,24 @@ def _masked(value: Any) -> Any:
     return value if kept == text else kept
 
 
+def visible_line(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """For a person's terminal: what a line quotes moves no cursor and writes no line of its own."""
+    return {name: _visible(value, is_page=name in _PAGES) for name, value in line.items()}
+
+
+# What a traceback's line breaks are for.
+_PAGES = frozenset({"exception", "stack"})
+
+
+def _visible(value: Any, *, is_page: bool = False) -> Any:
+    match value:
+        case str() if is_page:
+            return "\n".join(map(for_terminal, value.split("\n")))
+        case bool() | None | int() | float():
+            return value
+    return for_terminal(value if isinstance(value, str) else str(value))
+
+
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
@@ -95,7 +114,9 @@ class OncePerKind(logging.Filter):
 
 def logging_config(level: str) -> dict[str, Any]:
     """A configuration for logging.config.dictConfig: everything to stderr, JSON unless a person watches."""
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    renderers: list[Any] = [structlog.processors.JSONRenderer()]
+    if sys.stderr.isatty():
+        renderers = [visible_line, structlog.dev.ConsoleRenderer()]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -103,7 +124,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "saldo": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": _SHARED,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
             }
         },
         "filters": {"once": {"()": OncePerKind}},

@@ -6,6 +6,7 @@ For `load_settings`, before any value is read: a setting that nobody reads is a 
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -82,13 +83,36 @@ def secret_variables(settings: type[BaseModel]) -> Mapping[str, frozenset[str]]:
 def without_secrets(
     environment: Mapping[str, str], settings: type[BaseModel], *, keep: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Return the environment without the secrets of every section but these."""
-    kept = frozenset(keep)
+    """Return the environment without the secrets of every section but these.
+
+    A section may be given as one JSON object (SALDO_PAYTRACE); what is secret in it is taken out.
+    """
+    kept, sections, given = frozenset(keep), _sections(settings), dict(environment)
     dropped = {name for section, names in secret_variables(settings).items() if section not in kept for name in names}
-    return {name: value for name, value in environment.items() if name.upper() not in dropped}
+    for name in environment:
+        section = name.upper().removeprefix(PREFIX).lower()
+        if name.upper() in dropped:
+            del given[name]
+        elif name.upper() == f"{PREFIX}{section}".upper() and section in sections and section not in kept:
+            given[name] = _without_secret_fields(given[name], sections[section])
+    return given
+
+
+def _without_secret_fields(text: str, model: type[BaseModel]) -> str:
+    """A section without its secret fields; an empty one where the text is no JSON object, which no process can read."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return "{}"
+    secret = {name for name, field in model.model_fields.items() if _holds_secret(field.annotation)}
+    return json.dumps({name: value for name, value in told.items() if name not in secret})
 
 
 def _holds_secret(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_holds_secret(field.annotation) for field in annotation.model_fields.values())
     return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
 
 

@@ -7,11 +7,11 @@ does. A text in which something hides in an encoding is withheld whole. Masking 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from schemas.sensitive.identity import GuardKeyMissing, has_guard_key, mask_of
-from schemas.sensitive.scanning import scan
+from schemas.sensitive.scanning import decoded_base64, scan
 from schemas.sensitive.spans import (
     SensitiveKind,
     Span,
@@ -24,6 +24,7 @@ from schemas.sensitive.spans import (
 )
 
 # Nothing hides in a text without an escape, the beginning of JSON, or a word long enough for base64 of a card number.
+_SHORTEST_BASE64: Final = 16  # of twelve digits
 _ENCODED: Final = re.compile(r"[%&\\]|\A\s*[\[{\"]|[A-Za-z0-9+/_-]{16}")
 
 
@@ -44,10 +45,12 @@ def mask_reference(text: str) -> str:
 
     Raises: GuardKeyMissing when a number is masked without a key: it would no longer be the one that it refers to.
     """
-    if not may_hold_a_number(text) and not may_hold_a_label(text):
-        return text
-    plain = plain_text_of(text)
-    masked = _replaced(text, apart([*number_spans(plain, own_names=True), *labelled_spans(plain)]))
+    masked = text
+    if may_hold_a_number(text) or may_hold_a_label(text):
+        plain = plain_text_of(text)
+        masked = _replaced(text, apart([*number_spans(plain, own_names=True), *labelled_spans(plain)]))
+    if len(masked) >= _SHORTEST_BASE64 and (hidden := list(_in_base64(masked))):
+        masked = _replaced(masked, hidden)
     if masked is not text and not has_guard_key():
         raise GuardKeyMissing
     return masked
@@ -66,6 +69,14 @@ def mask_sensitive(text: str) -> str:
     if not encoded and masked is text:
         return text
     return _withheld_if_hidden(masked, set(SensitiveKind))
+
+
+def _in_base64(text: str) -> Iterator[Span]:
+    """Words of base64 that hold a card number or an IBAN, each with the first number in it."""
+    for token, inner in decoded_base64(text):
+        found = next(number_spans(plain_text_of(inner)), None)
+        if found is not None:
+            yield Span(*token, found.kind, found.number)
 
 
 def _replaced(text: str, spans: Iterable[Span]) -> str:

@@ -227,10 +227,16 @@ def _decoded(text: str) -> Iterator[object]:
         plain = html.unescape(unquote_plus(text) if "%" in text else text)
         if plain != text:
             yield plain
+    for _, inner in decoded_base64(text):
+        yield inner
+
+
+def decoded_base64(text: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where in a text a word of base64 stands that holds UTF-8, and what it says."""
     for match in _BASE64_TOKEN.finditer(text):
         inner = _from_base64("".join(match[0].split()))
         if inner is not None:
-            yield inner
+            yield match.span(), inner
 
 
 def _from_base64(token: str) -> str | None:

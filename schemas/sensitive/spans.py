@@ -53,9 +53,10 @@ class Span:
     note: str = ""
 
 
-# What people and programs put between the groups of a card number, at most four of them in a row. Every blank, dash and
-# invisible character of Unicode is one of these once a text is plain.
-_GAP: Final = r"[\s\-._/\\,|:*'+~]{1,4}"
+# What people and programs put between the groups of a card number: any signs, at most four of them in a row. Every
+# blank, dash and invisible character of Unicode, and a sign as addresses or pages encode it, is one in a plain text.
+_SIGN: Final = r"(?:[^\w\0]\0*|_)"
+_GAP: Final = rf"{_SIGN}{{1,4}}"
 _GROUPED_DIGITS: Final = re.compile(rf"(?<!\d)\d+(?:{_GAP}\d+)*", re.ASCII)
 _DIGITS: Final = re.compile(r"\d+", re.ASCII)
 # A hash or a UUID is hexadecimal on both sides of any run of digits in it.
@@ -67,6 +68,7 @@ _OWN_NAME: Final = re.compile(r"(?<![0-9a-zA-Z])(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[
 _HAS_HEX_LETTER: Final = re.compile(r"[a-fA-F]")
 _CANONICAL: Final = ((4, 6, 5), (4, 6, 4))
 _WIDEST_GROUP: Final = 8
+_SHORTEST_ACCOUNT: Final = 6
 _WIDEST_OF_TWO: Final = 12
 _TRACK_TWO: Final = re.compile(
     r";?(?<!\d)(\d{12,19})(?:[=^dD]|%3[dD])\d\d(?:0[1-9]|1[0-2])\d{3,}(?:[fF?](?![a-zA-Z]))?", re.ASCII
@@ -81,10 +83,19 @@ _CODE_BEHIND: Final = re.compile(
 )
 _CODE_GLUED: Final = re.compile(r"(?:(?:0[1-9]|1[0-2])\d\d|\d\d(?:0[1-9]|1[0-2]))(\d{3,4})")
 
+# One sign, as addresses (%20) and pages (&nbsp;) write it. An escaped digit or letter is not one.
+_ENCODED_SIGN: Final = re.compile(
+    r"%C2%A0|%E2%80%(?:8[0-9A-F]|9[0-7]|AF)|%[0-2][0-9A-F]|%3[A-F]|%5[B-F]|%7[B-F]"
+    r"|&(?:nbsp|ensp|emsp|thinsp|ndash|mdash|shy|amp|#(?:9|10|13|32|45|46|160)|#x(?:9|a|d|20|2d|2e|a0));",
+    re.IGNORECASE,
+)
+
 _PRUEF: Final = "pr(?:\u00fc|u\u0308|ue|u)f"
 _CSC: Final = (
-    r"(?:(?:csc|cvv2?|cvc2?|cvn2?|cav2?|cvd|kpn)(?:[\s_-]*(?:code|number|nummer|nr|no))?"
-    r"|(?:card[\s_-]*)?(?:security|verification)[\s_-]*(?:code|number|value|no)|card[\s_-]*code"
+    r"(?:(?:csc|cvv2?|cvc2?|cvn2?|cav2?|cvd|kpn|c[. ]v[. ][vcn])(?:[\s_-]*(?:code|number|nummer|nr|no))?"
+    r"|(?:card[\s_-]*)?(?:sec|security|verification)\.?[\s_-]*(?:code|number|value|no)|card[\s_-]*code"
+    r"|(?:3|4|three|four)[\s-]digit(?:[\s_-]+security)?[\s_-]+code|(?:drei|vier)stellige[rn]?[\s_-]+code"
+    r"|code\W{1,3}(?:on|at|auf)\W(?:the\W|der\W)?(?:back|reverse|r(?:\u00fc|ue|u)ckseite)(?:\W(?:of|der)\W(?:the\W|my\W)?(?:card|karte))?"
     rf"|(?:karten)?[\s_-]*(?:{_PRUEF}|sicherheits|verifizierungs|verifikations)[\s_-]*"
     r"(?:ziffern?|nummern?|nr|zahl|code|kode))"
 )
@@ -96,16 +107,28 @@ _CSC_TEXT: Final = re.compile(
 _ROUTING_TEXT: Final = re.compile(
     r"(?<![a-z])(?:routing|aba|transit|rtn)(?![a-z])[^\d]{0,20}(\d{9})(?!\d)", re.IGNORECASE
 )
+# An account number in one run, or in groups of which the first has three or four digits.
+_ACCOUNT_GROUPS: Final = r"\d{3,4}(?: \d{2,4}){2,4}(?![.,/]?\d)"
 _ACCOUNT_TEXT: Final = re.compile(
     r"(?<![a-z\u00e4\u00f6\u00fc])(?:"
-    r"(?:(?:bank|checking|savings|deposit)[\s_-]+(?:account|acct)|acct|account[\s_-]*(?:number|no|#)"
+    r"(?:(?:bank|checking|savings|deposit|ach|dda)[\s_-]+(?:account|acct)|acct|dda|account[\s_-]*(?:number|no|nr|#)"
+    r"|a/c(?:[\s_-]*(?:number|no|nr|\#))?|acc\.?[\s_-]*(?:number|no|nr|\#)"
     r"|konto[\s_-]*(?:nummer|nr|no)|(?:bank|giro|spar)[\s_-]?konto(?:[\s_-]*(?:nummer|nr))?|ktonr|kto[\s.-]*nr)"
-    r"(?![a-z])[^\d\n]{0,12}(\d{6,17})"
-    r"|(?:konto|kto)(?![a-z])[^\d\n]{0,6}(\d{8,17}))(?!\d)",
+    rf"(?![a-z])[^\d\n]{{0,12}}({_ACCOUNT_GROUPS}|\d{{6,17}})"
+    rf"|(?:konto|kto)(?![a-z])[^\d\n]{{0,6}}({_ACCOUNT_GROUPS}|\d{{8,17}})"
+    # The word alone is also what a shop calls its customers' numbers.
+    r"|(?<!customer )(?<!client )(?<!user )(?<!shop )account(?![a-z])[ \t]*[:=]?[ \t]*"
+    rf"({_ACCOUNT_GROUPS}|\d{{8,17}}))(?!\d)",
     re.IGNORECASE,
 )
-_IBAN_START: Final = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})\d\d(?=[ .\-]{0,3}[A-Za-z0-9])", re.ASCII)
-_IBAN_GAPS: Final = re.compile(r"[ .\-]{1,3}")
+# Country and check digits, glued to a word that names them or to none, in groups of any size.
+_IBAN_START: Final = re.compile(
+    r"(?:(?<![A-Za-z0-9])|(?<=iban)|(?<=konto)|(?<=kto)|(?<=acct)|(?<=account))"
+    rf"([A-Za-z])({_SIGN}?)([A-Za-z]){_SIGN}{{0,3}}\d{_SIGN}?\d(?={_SIGN}{{0,3}}[A-Za-z0-9])",
+    re.ASCII | re.IGNORECASE,
+)
+_IBAN_GAPS: Final = re.compile(rf"{_SIGN}{{1,3}}", re.ASCII)
+_IBAN_ENDS: Final = re.compile(r"(?![A-Za-z0-9])|(?=bic|swift)", re.ASCII | re.IGNORECASE)
 
 # Nothing of this kind stands in a text without twelve digits close together, and no label without its first letters.
 _TWELVE_DIGITS: Final = re.compile(r"\d(?:\D{0,6}\d){11}")
@@ -114,8 +137,27 @@ _ANY_LETTER: Final = re.compile(r"[A-Za-z]")
 _TRACK_SIGN: Final = re.compile(r"[=^dD]|%3[dD]")
 _HEX_RUN: Final = re.compile(r"[0-9a-fA-F]{12}")
 _LABELS: Final = (
-    *("csc", "cv", "cav", "kpn", "secur", "verif", "card", "sicherheit", "pr\u00fcf", "pruf", "pruef", "pru\u0308f"),
-    *("routing", "aba", "transit", "rtn", "acc", "konto", "kto"),
+    *(
+        "csc",
+        "cv",
+        "c.v",
+        "c v",
+        "sec",
+        "digit",
+        "stellig",
+        "code",
+        "cav",
+        "kpn",
+        "secur",
+        "verif",
+        "card",
+        "sicherheit",
+        "pr\u00fcf",
+        "pruf",
+        "pruef",
+        "pru\u0308f",
+    ),
+    *("routing", "aba", "transit", "rtn", "acc", "a/c", "dda", "konto", "kto"),
 )
 
 
@@ -123,8 +165,10 @@ def plain_text_of(text: str) -> str:
     """The same text in ASCII as far as digits, blanks and dashes go; length and positions stay.
 
     Decimal digits of any script are digits; blanks of any width and invisible characters are spaces; dashes are dashes
-    and other signs points. Letters stay what they are.
+    and other signs points; an encoded sign (%20, &nbsp;) is a space and zeros. Letters of full width are letters.
     """
+    if "%" in text or "&" in text:
+        text = _ENCODED_SIGN.sub(lambda sign: " " + "\0" * (len(sign[0]) - 1), text)
     if text.isascii():
         return text
     return "".join(character if character.isascii() else _plain_character(character) for character in text)
@@ -135,6 +179,9 @@ def _plain_character(character: str) -> str:
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return str(digit)
+    folded = unicodedata.normalize("NFKC", character)
+    if len(folded) == 1 and folded.isascii() and folded.isalnum():
+        return folded
     match unicodedata.category(character):
         case "Zs" | "Zl" | "Zp" | "Cf" | "Cc" | "Me":
             return " "
@@ -204,8 +251,10 @@ def labelled_spans(plain: str) -> Iterator[Span]:
         if is_routing_number(match[1]):
             yield Span(*match.span(1), SensitiveKind.BANK_NUMBER, match[1])
     for match in _ACCOUNT_TEXT.finditer(plain):
-        group = 1 if match[1] else 2
-        yield Span(*match.span(group), SensitiveKind.BANK_NUMBER, match[group])
+        group = match.lastindex or 0
+        number = "".join(_DIGITS.findall(match[group]))
+        if len(number) >= _SHORTEST_ACCOUNT:
+            yield Span(*match.span(group), SensitiveKind.BANK_NUMBER, number)
 
 
 def _without_hash(token: re.Match[str]) -> str:
@@ -237,7 +286,7 @@ def _code_behind(text: str, end: int) -> Iterator[Span]:
 
 def _ibans(text: str) -> Iterator[Span]:
     for match in _IBAN_START.finditer(text):
-        wanted = IBAN_LENGTHS.get(match[1].upper())
+        wanted = IBAN_LENGTHS.get((match[1] + match[3]).upper())
         if wanted is None:
             continue
         found: list[str] = []
@@ -252,9 +301,12 @@ def _ibans(text: str) -> Iterator[Span]:
             if gap is None:
                 break
             at = gap.end()
-        follows = text[at : at + 1]
-        if len(found) == wanted and not (follows.isascii() and follows.isalnum()) and is_iban("".join(found)):
-            yield Span(match.start(), at, SensitiveKind.BANK_NUMBER, "".join(found).upper())
+        if len(found) < wanted or not _IBAN_ENDS.match(text, at) or not is_iban("".join(found)):
+            continue
+        # A country cut in two is written so digit by digit; words that happen to fit have few digits.
+        if match[2] and sum(character.isdigit() for character in found) < wanted // 2:
+            continue
+        yield Span(match.start(), at, SensitiveKind.BANK_NUMBER, "".join(found).upper())
 
 
 def _card_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ from typing import Any
 from schemas.failures import ContractBroken
 from streams.access import passwords, tokens, users
 from streams.access.actor import Actor, How, single_user
+from streams.access.attempts import Attempts
 from streams.access.errors import AccessDenied, LoginNeeded
-from streams.access.policy import Policy, check_limit, check_role, load_policy, needs_approval
+from streams.access.keeper import UserKeeper
+from streams.access.policy import Policy, check_limit, check_role, load_policy, needs_approval, policy_digest
 from streams.access.roles import Role
 from streams.access.settings import AccessSettings
 from streams.access.store import PrivateFile, UserStore
-from streams.access.users import Users
 
 ONE_USER_NOTICE = "one-user mode: nobody logs in, no limits, no four eyes"
 _NEEDED = "this installation has users; log in with `saldo login USER`"
@@ -30,6 +30,7 @@ class Access:
         folder = data_dir / "access"
         self._settings = settings
         self.store = UserStore(settings.users_path or folder / "users.json")
+        self._attempts = Attempts(self.store.path.with_name("attempts.json"))
         self.session_file = PrivateFile(settings.session_path or folder / "session")
 
     @cached_property
@@ -88,15 +89,18 @@ class Access:
     def log_in(self, user_id: str, password: str, *, now: datetime) -> str:
         """A session's token.
 
-        Raises: LoginNeeded, in the same words and time whether the user or the password is wrong.
+        Raises: LoginNeeded, in the same words and time whether the user or the password is wrong; after some failures
+                in a row, how long to wait.
         """
         found = self.store.read()
         if not found:
             raise AccessDenied(f"there are no users to log in as ({ONE_USER_NOTICE}); `saldo user add` makes the first")
+        self._attempts.begin(user_id, now=now)
         user = found.find(user_id)
         usable = None if user is None or user.is_disabled else user
         if not passwords.fits(password, usable.password_hash if usable else None) or usable is None:
             raise LoginNeeded("user or password is wrong, or the user is disabled")
+        self._attempts.succeeded(user_id, now=now)
         lasts_s = self._settings.session_s
         return tokens.issue(usable.user_id, usable.generation, self.store.signing_key(), now=now, lasts_s=lasts_s)
 
@@ -125,12 +129,17 @@ class Access:
         except AccessDenied as error:
             raise self._with_names(error, self.policy.rule(name).roles) from None
 
-    def check_approver(self, actor: Actor, approval: Any, held: Any) -> None:
-        """Let pass who may approve, and may give the held command of its amount.
+    def check_approver(self, actor: Actor, approval: Any, held: Any, proposed_by: str) -> None:
+        """Let pass who may approve, and may give the held command of its amount, while its proposer is a user still.
 
         Raises: AccessDenied likewise.
         """
         self.check(actor, type(approval).__name__)
+        proposer = self.store.read().find(proposed_by)
+        if proposer is not None and proposer.is_disabled:
+            raise AccessDenied(
+                f"{proposed_by}, who proposed it, is disabled; reject it, and propose it again if need be"
+            )
         try:
             check_limit(self.policy, actor, held)
         except AccessDenied as error:
@@ -142,33 +151,22 @@ class Access:
 
     # -- users -----------------------------------------------------------------------------------------------------
 
-    def add_user(self, user_id: str, roles: Iterable[Role], password: str | None) -> Users:
-        """Add a user; a machine has no password."""
-        kept = None if password is None else passwords.hashed(password)
-        return self.store.change(lambda found: users.added(found, user_id, roles, kept))
+    def keeper(self, by: Actor, *, now: datetime) -> UserKeeper:
+        """What changes users in this person's name; whether that person may is for `check` to say.
 
-    def set_password(self, user_id: str, password: str) -> Users:
-        """Give a user a new password; every session of the user ends."""
-        kept = passwords.hashed(password)
-        return self.store.change(lambda found: users.with_password(found, user_id, kept))
+        Raises: AccessDenied to a machine's key: who gets in is a person's business.
+        """
+        return UserKeeper(self.store, self._attempts, by, now)
 
-    def set_roles(self, user_id: str, roles: Iterable[Role]) -> Users:
-        """Give a user other roles; they count at once."""
-        wanted = tuple(roles)
-        return self.store.change(lambda found: users.with_roles(found, user_id, wanted))
+    def note_policy(self, by: Actor, *, now: datetime) -> None:
+        """Record in the history of users that another policy counts from now on; nothing where it was recorded.
 
-    def set_disabled(self, user_id: str, *, is_disabled: bool) -> Users:
-        """Disable a user, or let one in again; sessions end at once, keys of a disabled user too."""
-        return self.store.change(lambda found: users.disabled(found, user_id, is_disabled=is_disabled))
-
-    def add_key(self, user_id: str, role: Role, *, now: datetime, lasts: timedelta) -> str:
-        """A new key for a machine, whole; it can't be shown again."""
-        key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-        self.store.change(
-            lambda found: users.with_key(found, user_id, key_id, secret, role, now=now, expires_at=now + lasts)
-        )
-        return users.key_text(key_id, secret)
-
-    def revoke_key(self, key_id: str) -> Users:
-        """End a key at once."""
-        return self.store.change(lambda found: users.without_key(found, key_id))
+        A policy is a file that somebody edits; this says when it was first used, and by whom.
+        """
+        found = self.store.read()
+        if not found:
+            return
+        detail = f"version {self.policy.version}, digest {policy_digest(self._settings.policy_path)}"
+        known = next((change.detail for change in reversed(found.changes) if change.what == "policy"), "")
+        if known != detail:
+            self.store.change(lambda same: same, by=by, now=now, what="policy", subject="access.yaml", detail=detail)

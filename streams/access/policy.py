@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ def load_policy(path: Path | None = None) -> Policy:
     if problems := [*_missing(policy), *_unkept(policy)]:
         raise ContractBroken(f"access policy {source} does not fit: {'; '.join(problems)}")
     return policy
+
+
+def policy_digest(path: Path | None = None) -> str:
+    """What tells one policy file from another."""
+    return hashlib.sha256((path or DEFAULT_POLICY).read_bytes()).hexdigest()[:16]
 
 
 def check_role(policy: Policy, actor: Actor, name: str) -> None:

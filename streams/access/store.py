@@ -5,17 +5,17 @@ Beside it lies the key that signs sessions. Whoever can read these files is the 
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from schemas.failures import ContractBroken
-from schemas.private_files import read_private, write_private
+from schemas.private_files import locked_private, read_private, write_private
+from streams.access.actor import Actor
+from streams.access.history import changed
 from streams.access.tokens import KEY_BYTES
 from streams.access.users import Users
 
@@ -54,13 +54,17 @@ class UserStore:
             raise ContractBroken(f"{self._path} holds no user; restore it from a backup")
         return users
 
-    def change(self, step: Callable[[Users], Users]) -> Users:
-        """Replace the users by what step makes of them.
+    def change(
+        self, step: Callable[[Users], Users], *, by: Actor, now: datetime, what: str, subject: str, detail: str = ""
+    ) -> Users:
+        """Replace the users by what step makes of them, and record who did what.
 
         Ensures: two changes at once are done one after the other; a crash leaves the file as it was or as it shall be.
         """
-        with self._locked():
+        with locked_private(self._path):
             users = step(self.read())
+            changes = changed(users.changes, users.users, by=by, now=now, what=what, subject=subject, detail=detail)
+            users = msgspec.structs.replace(users, changes=changes)
             write_private(self._path, msgspec.json.format(msgspec.json.encode(users), indent=1) + b"\n")
             self._make_key()
         return users
@@ -69,7 +73,7 @@ class UserStore:
         """The key that signs sessions; made when it is first needed."""
         content = read_private(self._key_path)
         if content is None:
-            with self._locked():
+            with locked_private(self._path):
                 self._make_key()
             content = read_private(self._key_path)
         try:
@@ -83,16 +87,6 @@ class UserStore:
     def _make_key(self) -> None:
         if not self._key_path.exists():
             write_private(self._key_path, secrets.token_hex(KEY_BYTES) + "\n")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 class PrivateFile:

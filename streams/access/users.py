@@ -17,6 +17,7 @@ import msgspec
 from schemas.attribution import name_problem
 from schemas.sensitive import find_sensitive
 from streams.access.errors import AccessDenied, LoginNeeded
+from streams.access.history import Change
 from streams.access.roles import Role
 
 KEY_PREFIX = "saldo"
@@ -48,9 +49,10 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All users, by the time they were added."""
+    """All users, by the time they were added, and what was changed about them (history.py)."""
 
     users: tuple[User, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.users)
@@ -80,7 +82,7 @@ def added(users: Users, user_id: str, roles: Iterable[Role], password_hash: str 
     user = User(user_id=name, roles=_roles(roles), password_hash=password_hash)
     if not users and (Role.ADMIN not in user.roles or password_hash is None):
         raise AccessDenied("the first user must be an admin with a password, or nobody could add another; --role admin")
-    return Users((*users.users, user))
+    return msgspec.structs.replace(users, users=(*users.users, user))
 
 
 def with_roles(users: Users, user_id: str, roles: Iterable[Role]) -> Users:
@@ -178,7 +180,8 @@ def known(users: Users, user_id: str) -> User:
 
 
 def _changed(users: Users, changed: User) -> Users:
-    after = Users(tuple(changed if user.user_id == changed.user_id else user for user in users.users))
+    everybody = tuple(changed if user.user_id == changed.user_id else user for user in users.users)
+    after = msgspec.structs.replace(users, users=everybody)
     admins = [user for user in after.users if Role.ADMIN in user.roles and not user.is_disabled and user.password_hash]
     if not admins:
         raise AccessDenied(f"{changed.user_id} is the last admin; make another user an admin first")

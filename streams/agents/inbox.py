@@ -11,6 +11,8 @@ from faust.types import EventT, StreamT, TopicT
 
 from streams.log.records import Inbound
 
+_BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -44,4 +46,5 @@ def _as_record(event: EventT[bytes]) -> Inbound:
         value=message.value,
         headers=tuple(pairs),
         timestamp_ms=int(message.timestamp * 1000),
+        is_broker_time=message.timestamp_type == _BROKER_TIME,
     )

@@ -76,9 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in words
-    if arguments is None and words[:1] and words[0] not in _WRITE_FOR_THE_USER:
+    command = next((word for word in words if not word.startswith("-")), "")  # options of the root stand before it
+    if arguments is None and command and command not in _WRITE_FOR_THE_USER:
         os.umask(0o077)
-    if arguments is None and words[:1] == ["sql"]:
+    if arguments is None and command == "sql":
         _leave_secrets_behind()
     try:
         build()(args=[word for word in words if word != _DEBUG], prog_name="saldo")
@@ -111,7 +112,7 @@ def _leave_secrets_behind() -> None:
     from streams.settings import Settings
 
     clean = without_secrets(os.environ, Settings, keep=("reporting",))
-    if len(clean) < len(os.environ):
+    if clean != dict(os.environ):
         os.execve(sys.executable, [sys.executable, "-m", __name__, *sys.argv[1:]], clean)  # noqa: S606  # our own argv
 
 

@@ -83,7 +83,7 @@ def approve(
         approved_on=business_day(said["occurred_at"], load_settings().paytrace.zone),
     )
     access = identity.access()
-    access.check_approver(access.actor(now=said["occurred_at"]), command, found.command)
+    access.check_approver(access.actor(now=said["occurred_at"]), command, found.command, found.proposed.proposed_by)
     start = _desk(
         lambda desk: desk.journal_end(found.proposed.target_inbox, found.command),
         bootstrap_servers,

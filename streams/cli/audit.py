@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli import identity
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 from streams.log.credentials import VIEWER
 from streams.terminal import say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.audit import PartitionAudit
+    from streams.log.chain import Link
 
 
 class Format(StrEnum):
@@ -33,32 +38,52 @@ def register(app: typer.Typer) -> None:
     app.add_typer(audit, name="audit")
 
 
-def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
+@needs("read")
+def verify(
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="What an earlier run printed: whatever it saw must still be there."),
+    ] = None,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
     """Name the first break in the history.
 
-    Walks every inbox beside its journal. A break is an operator command that was cut out, changed, put in or moved
-    after it was accepted; exit code 1 when there is one. The newest links are printed: keep them elsewhere, and a later
-    run can be held against them.
+    Walks every inbox beside its journal, and the changes of users. A break is an operator command that was cut out,
+    changed, put in or moved after it was accepted, or one that the agents released and nobody approved; exit code 1
+    when there is one. The newest links are printed: keep them elsewhere and give them to a later run with --against,
+    which also sees what was cut off at the end, together with its journal.
     """
+    from streams.audit import head_line, lost_since, parse_heads
+    from streams.cli.errors import CannotRun
+
+    earlier: Mapping[tuple[str, int], Link] = {}
+    if against is not None:
+        try:
+            earlier = parse_heads(against.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise CannotRun(f"{against} is no output of an earlier `saldo audit verify`: {error}") from None
     found = _audited(bootstrap_servers, schema_registry_url)
     for one in found:
         if one.head.number and one.broken is None:
-            say(f"whole   {one.inbox}/{one.partition}  {one.head.number} commands  {one.head.digest}")
+            say(head_line(one))
     broken = [one.broken for one in found if one.broken is not None]
+    broken += lost_since(earlier, found)
     for each in broken:
         say(f"BROKEN  {each}")
     if broken:
         raise typer.Exit(1)
-    say(f"no break: {sum(one.head.number for one in found)} operator commands on {len(found)} partitions")
+    say(f"no break: {sum(one.head.number for one in found)} commands on {len(found)} partitions, users among them")
 
 
+@needs("read")
 def export(
     to: Annotated[Path | None, typer.Option("-o", "--to", help="Write there instead of to the terminal.")] = None,
     output: Annotated[Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs.")] = Format.CSV,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """List operator commands.
+    """List operator commands and changes of users.
 
     When, who, what, why, what came of it, by which key, and the link of the chain. Exit code 1 when the history is
     broken; what is listed then ends before each break.
@@ -83,7 +108,7 @@ def export(
 def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
     import asyncio
 
-    from streams.audit import audit
+    from streams.audit import audit, audit_users
     from streams.keys import load_ring
     from streams.log.kafka import opened
     from streams.settings import load_settings
@@ -96,4 +121,4 @@ def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> 
             async with opened(connection.kafka) as log:
                 return [found async for found in audit(log, codec, ring)]
 
-    return asyncio.run(work())
+    return [*asyncio.run(work()), audit_users(identity.access().store.read())]

@@ -121,6 +121,8 @@ def discard(
     from schemas.records.tasks import ParkedDiscardRequested
 
     parked = _in_inbox(bootstrap_servers, inbox, partition, offset)
+    if not parked.is_parked:
+        _refuse_unless_unreadable(parked)
     _ask(
         bootstrap_servers,
         parked,
@@ -165,7 +167,10 @@ def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset:
         connection = connect(bootstrap_servers)
         with connection.codec() as codec:
             async with dead_letters.opened(connection.kafka, codec) as letters:
-                return await letters.in_inbox(inbox, partition, offset)
+                found = await letters.in_inbox(inbox, partition, offset)
+                if found is not None and not found.is_parked and await letters.is_given_up(found):
+                    raise CannotRun(f"{inbox} {partition} {offset} is given up already")
+                return found
 
     found = asyncio.run(work())
     if found is None:
@@ -174,6 +179,27 @@ def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset:
             "`saldo report unreadable_records` show what can be given up"
         )
     return found
+
+
+def _refuse_unless_unreadable(record: ParkedRecord) -> None:
+    """Let pass what no table shows and nobody has given up.
+
+    Raises: CannotRun for any other record: to give it up would change nothing.
+    """
+    from streams.cli.asking import answer
+    from streams.cli.errors import CannotRun
+
+    at = (record.inbox, record.partition, record.offset)
+    where = " ".join(map(str, at))
+    for row in answer("unreadable_records").records:
+        if (row["source_topic"], int(row["source_partition"]), int(row["source_offset"])) == at:
+            if row["parked"] == "DISCARDED":
+                raise CannotRun(f"{where} is given up already")
+            return
+    raise CannotRun(
+        f"{where} is neither parked nor unreadable, so there is nothing to give up; `saldo dlq list` and "
+        "`saldo report unreadable_records` show what can be"
+    )
 
 
 def _ask(bootstrap_servers: str | None, parked: ParkedRecord, request: Callable[[Any], Any]) -> None:

@@ -40,10 +40,12 @@ def permit(*names: str) -> Actor:
 
     Raises: LoginNeeded; AccessDenied naming who may.
     """
-    asked = access()
-    found = asked.actor(now=datetime.now(UTC))
+    asked, now = access(), datetime.now(UTC)
+    found = asked.actor(now=now)
     for name in names:
         asked.check(found, name)
+    if set(names) != {"read"}:
+        asked.note_policy(found, now=now)
     return found
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli import identity
 from streams.terminal import say
 
 if TYPE_CHECKING:
+    from streams.access.keeper import UserKeeper
     from streams.keys import KeyStore
 
 
@@ -45,7 +47,9 @@ def list_() -> None:
 
 def make() -> None:
     """Make a key for each role that has none here."""
+    keeper = _kept_by_an_admin()
     for key in _store().make(datetime.now(UTC)):
+        keeper.note("make-signing-key", key.role, key.key_id)
         say(f"made {key.key_id} for {key.role}")
 
 
@@ -55,7 +59,9 @@ def rotate(role: Annotated[str, typer.Argument(help="worker, operators, ...; `sa
     What the old one signed stays good, also in a replay. A running process goes on with the old one until it starts
     again. Its private half is gone; if somebody else may have it, revoke it as well.
     """
+    keeper = _kept_by_an_admin()
     key = _store().rotate(role, datetime.now(UTC))
+    keeper.note("rotate-signing-key", role, key.key_id)
     say(f"{role} signs with {key.key_id} from its next start on")
 
 
@@ -73,7 +79,7 @@ def revoke(
 
     from streams.cli.errors import CannotRun
 
-    now = datetime.now(UTC)
+    keeper, now = _kept_by_an_admin(), datetime.now(UTC)
     try:
         instant = now + timedelta(seconds=15) if start is None else datetime.fromisoformat(start)
     except ValueError:
@@ -81,7 +87,16 @@ def revoke(
     if instant.tzinfo is None:
         raise CannotRun(f"--from {start!r} names no zone; write it like {now.isoformat(timespec='seconds')}")
     key = _store().revoke(key_id, instant.astimezone(UTC), now)
+    keeper.note("revoke-signing-key", key.role, f"{key.key_id}, from {instant.astimezone(UTC).isoformat()}")
     say(f"{key.key_id} of {key.role} is revoked from {key.revoked_from:%Y-%m-%d %H:%M:%S} UTC on")
+
+
+def _kept_by_an_admin() -> UserKeeper:
+    """Who may change keys; what is done is recorded with the changes of users.
+
+    Raises: LoginNeeded; AccessDenied.
+    """
+    return identity.access().keeper(identity.permit("manage-users"), now=datetime.now(UTC))
 
 
 def _store() -> KeyStore:

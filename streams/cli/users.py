@@ -13,7 +13,7 @@ from streams.cli import identity, operators
 from streams.terminal import say
 
 if TYPE_CHECKING:
-    from streams.access.access import Access
+    from streams.access.keeper import UserKeeper
 
 UserArgument = Annotated[str, typer.Argument(help="User id: a login name, e.g. mweber.")]
 RolesOption = Annotated[
@@ -56,10 +56,10 @@ def add(
 
     The first one must be an admin: from then on everybody logs in, and one-user mode is over.
     """
-    access = _managed()
-    is_first = not access.store.read()
+    keeper = _managed()
+    is_first = not identity.access().store.read()
     password = None if machine else _new_password(password_stdin)
-    access.add_user(user, role, password)
+    keeper.add_user(user, role, password)
     say(f"user {user.strip().casefold()} is added: {', '.join(role)}")
     if is_first:
         say(f"one-user mode is over: log in with `saldo login {user.strip().casefold()}`")
@@ -109,10 +109,11 @@ def set_password(user: UserArgument, password_stdin: StdinOption = False) -> Non
 
     Every session of the user ends. A user may do that for oneself, an admin for everybody.
     """
-    access = identity.access()
-    if identity.actor().user_id != user.strip().casefold():
+    actor = identity.actor()
+    if actor.user_id != user.strip().casefold():
         identity.permit("manage-users")
-    access.set_password(user, _new_password(password_stdin))
+    keeper = identity.access().keeper(actor, now=datetime.now(UTC))
+    keeper.set_password(user, _new_password(password_stdin))
     say(f"user {user.strip().casefold()} has a new password; earlier sessions have ended")
 
 
@@ -134,7 +135,7 @@ def add_key(
 
     It is shown once: only its digest is kept. Put it into a file of mode 0600 and name that in SALDO_ACCESS_KEY_PATH.
     """
-    key = _managed().add_key(user, role, now=datetime.now(UTC), lasts=timedelta(days=days))
+    key = _managed().add_key(user, role, lasts=timedelta(days=days))
     say(key)
     say(f"this key is shown once; {role}, for {days} days", err=True)
 
@@ -171,10 +172,9 @@ def whoami() -> None:
         say(notice)
 
 
-def _managed() -> Access:
-    """The access, for who may manage users; in one-user mode that is everybody who can run this command."""
-    identity.permit("manage-users")
-    return identity.access()
+def _managed() -> UserKeeper:
+    """What changes users, for who may; in one-user mode that is everybody who can run this command."""
+    return identity.access().keeper(identity.permit("manage-users"), now=datetime.now(UTC))
 
 
 def _new_password(is_piped: bool) -> str:

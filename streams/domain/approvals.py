@@ -16,7 +16,7 @@ from schemas import catalog
 from schemas.attribution import why_not_attributed
 from schemas.codec import from_json, to_json
 from schemas.failures import Unreadable
-from schemas.operator_commands import instant_field, operator_commands, person_field
+from schemas.operator_commands import amount_of, instant_field, operator_commands, person_field, same_person
 from schemas.plausibility import refuse_implausible
 from schemas.records.approvals import (
     ApprovalRefused,
@@ -32,8 +32,7 @@ from streams.domain.output import APPROVALS_INBOX, Output, Record, no_rule_for
 
 Event: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
 AGENT = "hold-approvals"
-# How decided_by is authenticated when nobody has to log in (streams/access/actor.py).
-SINGLE_USER = "single-user"
+# How somebody who has logged in is authenticated (streams/access/actor.py).
 SESSION = "session"
 
 
@@ -87,11 +86,6 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
     return (Output(event.target_inbox, from_json(event.command_type, json.loads(event.command))),)
 
 
-def same_person(one: str, other: str) -> bool:
-    """Whether two user ids are of one person; who worked in one-user mode is known by the same login later."""
-    return _bare(one) == _bare(other)
-
-
 def _proposed(state: State, asked: ProposeCommand) -> tuple[Event, ...]:
     held = _command_of(asked)
     proposal = CommandProposed(
@@ -117,6 +111,8 @@ def _proposed(state: State, asked: ProposeCommand) -> tuple[Event, ...]:
         refused = f"it expires at {_shown(asked.expires_at)}, before it is proposed"
     if not refused and state.proposal is not None:
         refused = f"{asked.proposal_id} is another proposal; propose this command once more"
+    if not refused and amount_of(held) != _shown_amount(asked):
+        refused = "it shows another amount than its command has, and who approves it goes by what is shown"
     return (_refused(asked.proposal_id, asked, refused),) if refused else (proposal,)
 
 
@@ -153,7 +149,7 @@ def _answered(state: State, command: ApproveProposal | RejectProposal) -> tuple[
         proposal_id=proposal.proposal_id,
         target_inbox=proposal.target_inbox,
         command_type=proposal.command_type,
-        command=json.dumps(to_json(_released(proposal, command)), ensure_ascii=False),
+        command=json.dumps(to_json(released(proposal, command)), ensure_ascii=False),
         proposed_by=proposal.proposed_by,
         approved_by=command.decided_by,
         authenticated_by=command.authenticated_by,
@@ -174,7 +170,7 @@ def _against(state: State, proposal: CommandProposed, command: ApproveProposal |
     return ""
 
 
-def _released(proposal: CommandProposed, approval: ApproveProposal) -> Record:
+def released(proposal: CommandProposed | ProposeCommand, approval: ApproveProposal) -> Record:
     """The command as it goes on: with both names, as of the approval, since it counts from then on."""
     held = from_json(proposal.command_type, json.loads(proposal.command))
     changed: dict[str, Any] = {
@@ -184,6 +180,10 @@ def _released(proposal: CommandProposed, approval: ApproveProposal) -> Record:
     if hasattr(held, "decided_on"):
         changed["decided_on"] = approval.approved_on
     return replace(held, **changed)
+
+
+def _shown_amount(asked: ProposeCommand) -> tuple[int, str] | None:
+    return None if asked.amount_minor is None or not asked.currency else (asked.amount_minor, asked.currency)
 
 
 def _command_of(asked: ProposeCommand) -> Record:
@@ -223,10 +223,6 @@ def _refused(command_id: str, command: ProposeCommand | ApproveProposal | Reject
         refused_because=why,
         occurred_at=command.occurred_at,
     )
-
-
-def _bare(user_id: str) -> str:
-    return user_id.strip().casefold().removeprefix(f"{SINGLE_USER}:")
 
 
 def _shown(instant: datetime) -> str:

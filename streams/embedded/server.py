@@ -242,8 +242,10 @@ class EmbeddedServer(ABC):
         )
 
     def _environment(self) -> dict[str, str]:
-        # A JVM in the C locale cannot open a path with an umlaut in it.
-        return {**os.environ, "LC_ALL": "C.UTF-8"}
+        # A server needs none of our settings, and some of them are secrets. A JVM in the C locale cannot open a path
+        # with an umlaut in it.
+        others = {name: value for name, value in os.environ.items() if not name.upper().startswith("SALDO_")}
+        return {**others, "LC_ALL": "C.UTF-8"}
 
     def _lay_out(self) -> None:
         shutil.rmtree(self.home / "tmp", ignore_errors=True)

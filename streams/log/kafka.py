@@ -17,7 +17,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from schemas.failures import Unavailable
 from streams.log.brokers import broker_asked, failure_of, once_led
@@ -344,6 +352,7 @@ def inbound(message: Message) -> Inbound:
     assert topic is not None
     assert partition is not None
     headers: Any = message.headers()
+    kind, timestamp_ms = message.timestamp()
     return Inbound(
         topic=topic,
         partition=partition,
@@ -351,7 +360,8 @@ def inbound(message: Message) -> Inbound:
         key=_bytes(message.key()),
         value=_bytes(message.value()),
         headers=headers or (),
-        timestamp_ms=message.timestamp()[1],
+        timestamp_ms=timestamp_ms,
+        is_broker_time=kind == TIMESTAMP_LOG_APPEND_TIME,
     )
 
 

@@ -34,7 +34,11 @@ def refuse_too_large(topic: str, size: int, *, what: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """A record as read from the broker. Units: timestamp_ms is the broker's, milliseconds since the epoch."""
+    """A record as read from the broker.
+
+    Units: timestamp_ms is milliseconds since the epoch; is_broker_time says whether the broker set it, as inboxes have
+           it (LogAppendTime), or whoever wrote the record.
+    """
 
     topic: str
     partition: int
@@ -43,6 +47,7 @@ class Inbound:
     value: bytes | None
     headers: KafkaHeaders
     timestamp_ms: int
+    is_broker_time: bool = True
 
     @property
     def event_id(self) -> str:

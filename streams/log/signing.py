@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from schemas import catalog
 from schemas.envelope import KafkaHeaders, SourcePosition, header_map, header_text
 from schemas.failures import ContractBroken, Unreadable
+from schemas.operator_commands import is_operator_command, person_field, same_person
 from streams.log.records import Inbound
 
 logger = logging.getLogger(__name__)
@@ -132,8 +133,8 @@ def _fits(known: PublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> None:
-    """Return when the record is no command, or somebody who may give it signed it.
+def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> str:
+    """The role that gave a command and may give it; empty when the record is no command.
 
     `type` and `key` are what its value says, not what its headers claim.
 
@@ -141,7 +142,7 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> None:
     """
     givers = givers_of(found.topic, type)
     if givers is None:
-        return
+        return ""
     headers = header_map(found.headers)
     key_id, signature = header_text(found.headers, KEY_ID_HEADER), headers.get(SIGNATURE_HEADER)
     what = f"{type} on {found.topic} is a command"
@@ -153,6 +154,11 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> None:
         raise NotSigned(f"{what}, signed by a key that this installation does not know ({shown!r}); {_remedy(givers)}")
     if known.role not in givers:
         raise NotSigned(f"{what} of {_named(givers)}, and {known.role} signed it (key {shown}); {_remedy(givers)}")
+    if known.revoked_from is not None and not found.is_broker_time:
+        raise NotSigned(
+            f"{what}, signed by key {shown} of {known.role}, which is revoked, and its time is the writer's own; let "
+            f"the broker set it: `saldo topics apply` (message.timestamp.type of {found.topic}); {_remedy(givers)}"
+        )
     if known.revoked_from is not None and found.entered_at >= known.revoked_from:
         raise NotSigned(
             f"{what}, signed by key {shown} of {known.role}, which is revoked from {known.revoked_from.isoformat()}, "
@@ -165,6 +171,30 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> None:
             f"{what}, and its signature by key {shown} of {known.role} does not fit: it was changed after it was "
             f"signed, or signed for another topic or key; {_remedy(givers)}"
         )
+    return known.role
+
+
+def prove_approval(topic: str, value: Any, giver: str) -> None:
+    """Return when an operator command names an approver exactly if the agents gave it, which release what was approved.
+
+    So the agents' key gives none of what a person gives alone, and nobody writes his own approval into a command.
+    Raises: NotSigned naming what is wrong and the remedy.
+    """
+    name = type(value).__name__
+    if not is_operator_command(topic, name):
+        return
+    approver, what = getattr(value, "approved_by", None), f"{name} on {topic}"
+    if giver == catalog.AGENTS_RUN_IN:
+        if not approver and not getattr(value, "retry", 0):
+            raise NotSigned(f"{what} is given by the agents and names nobody who approved it; {_discard(name)}")
+        if approver and same_person(approver, getattr(value, person_field(name))):
+            raise NotSigned(f"{what} is approved by {approver}, who gave it; {_discard(name)}")
+    elif approver:
+        raise NotSigned(f"{what} says of itself that {approver} approved it, and {giver} gave it; {_discard(name)}")
+
+
+def _discard(name: str) -> str:
+    return f"discard this record, look who wrote it, and propose {name} again if it is wanted"
 
 
 def _named(givers: frozenset[str]) -> str:

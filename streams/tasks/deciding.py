@@ -41,7 +41,7 @@ from streams.log.chain import Link
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
-from streams.log.signing import NotSigned, Ring, prove
+from streams.log.signing import NotSigned, Ring, prove, prove_approval
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
@@ -188,7 +188,8 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
             moved = Checked.again(record, value, key=key, codec=around.codec)
         unproved = None
         try:
-            prove(around.ring, record, type=type(value).__name__, key=key)
+            giver = prove(around.ring, record, type=type(value).__name__, key=key)
+            prove_approval(record.topic, value, giver)
         except NotSigned as error:
             if not is_request:
                 raise

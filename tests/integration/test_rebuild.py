@@ -104,6 +104,9 @@ def _is_quiet(bootstrap: str) -> bool:
 @pytest.mark.timeout(400)
 def test_everything_comes_back_identical_until_a_journal_is_forged(bootstrap: str, tmp_path: Path) -> None:
     live(bootstrap, tmp_path / "worker")
+    # Of an inbox the broker says when it took a record, of what agents write the agent does.
+    assert {record.is_broker_time for record in records(bootstrap, "identification.inbox.v1")} == {True}
+    assert {record.is_broker_time for record in records(bootstrap, JOURNAL)} == {False}
     honest = saldo("rebuild", "--no-tables")
     assert honest.exit_code == 0, honest.out + honest.err
     assert "Everything came back identical" in honest.out

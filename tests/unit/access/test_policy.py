@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,11 @@ def test_nobody_without_a_role_may_do_anything() -> None:
 
 def test_a_denial_names_who_may(tmp_path: Path) -> None:
     access = Access(AccessSettings(), tmp_path)
-    access.add_user("boss", [A], "correct horse battery")
+    keeper = access.keeper(single_user(), now=datetime(2026, 11, 29, tzinfo=UTC))
+    keeper.add_user("boss", [A], "correct horse battery")
     for name, roles in (("dkim", [P]), ("jo", [C]), ("gone", [C]), ("bot", [O])):
-        access.add_user(name, roles, "correct horse battery" if name == "gone" else None)
-    access.set_disabled("gone", is_disabled=True)
+        keeper.add_user(name, roles, "correct horse battery" if name == "gone" else None)
+    keeper.set_disabled("gone", is_disabled=True)
     with pytest.raises(AccessDenied) as denied:
         access.check(actor(O, user="bot"), "WriteOffRest")
     assert str(denied.value) == (
@@ -191,11 +193,27 @@ def test_an_approver_must_be_allowed_the_command_itself(tmp_path: Path) -> None:
     path = policy_file(tmp_path, WriteOffRest={"limits_minor": {"approver": {"USD": 800}}})
     access = Access(AccessSettings(policy_path=path), tmp_path)
     approval = example("ApproveProposal", actor(P))
-    access.check_approver(actor(P), approval, example("WriteOffRest", actor(C), amount_minor=800, currency="USD"))
+    access.check_approver(actor(P), approval, example("WriteOffRest", actor(C), amount_minor=800, currency="USD"), "jo")
     with pytest.raises(AccessDenied, match="above the limit"):
-        access.check_approver(actor(P), approval, example("WriteOffRest", actor(C), amount_minor=801, currency="USD"))
+        access.check_approver(
+            actor(P), approval, example("WriteOffRest", actor(C), amount_minor=801, currency="USD"), "jo"
+        )
     with pytest.raises(AccessDenied, match="may not approve"):
-        access.check_approver(actor(C), approval, example("WriteOffRest", actor(C), amount_minor=1, currency="USD"))
+        access.check_approver(
+            actor(C), approval, example("WriteOffRest", actor(C), amount_minor=1, currency="USD"), "jo"
+        )
+
+
+def test_what_a_user_proposed_who_was_disabled_since_is_not_approved(tmp_path: Path) -> None:
+    access = Access(AccessSettings(), tmp_path)
+    keeper = access.keeper(single_user(), now=datetime(2026, 11, 29, tzinfo=UTC))
+    keeper.add_user("boss", [A], "correct horse battery")
+    keeper.add_user("jo", [C], "correct horse battery")
+    approval, held = example("ApproveProposal", actor(P)), example("WriteOffRest", actor(C), amount_minor=1)
+    access.check_approver(actor(P), approval, held, "jo")
+    keeper.set_disabled("jo", is_disabled=True)
+    with pytest.raises(AccessDenied, match="jo, who proposed it, is disabled; reject it"):
+        access.check_approver(actor(P), approval, held, "jo")
 
 
 # -- a command is of its actor -----------------------------------------------------------------------------------------

@@ -178,7 +178,8 @@ def test_publishing_needs_a_registry() -> None:
     assert REGISTRY_VARIABLE in outcome.err
 
 
-def test_sql_runs_in_a_process_whose_environment_holds_no_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+def test_sql_runs_in_a_process_whose_environment_holds_no_secret(options: list[str], tmp_path: Path) -> None:
     """Its own /proc/self/environ is what SQL could be made to read."""
     look = "import streams.cli.report as r; r.sql.__code__ = (lambda statement, output_format=None, out=None: print(__import__('pathlib').Path('/proc/self/environ').read_text())).__code__"  # noqa: E501
     (tmp_path / "sitecustomize.py").write_text(look)
@@ -186,10 +187,15 @@ def test_sql_runs_in_a_process_whose_environment_holds_no_secret(tmp_path: Path)
         **os.environ,
         "PYTHONPATH": str(tmp_path),
         "SALDO_PAYTRACE_PASSWORD": "pa55",
+        "SALDO_ABAS": '{"password": "pa55"}',
         "SALDO_DATA_DIR": str(tmp_path),
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "sql", "SELECT 1"], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "streams.cli", *options, "sql", "SELECT 1"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "SALDO_DATA_DIR" in ran.stdout, ran.stderr
     assert "pa55" not in ran.stdout

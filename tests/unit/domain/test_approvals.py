@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import to_json
 from schemas.failures import Unreadable
+from schemas.operator_commands import same_person
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -215,7 +216,7 @@ def test_any_order_and_repetition_releases_at_most_once_and_never_by_the_propose
     assert len(outputs) == len(approved) <= 1
     for event, output in zip(approved, outputs, strict=True):
         first = next(one for one in events if isinstance(one, CommandProposed))
-        assert not approvals.same_person(event.approved_by, event.proposed_by)
+        assert not same_person(event.approved_by, event.proposed_by)
         assert event.proposed_by == first.proposed_by == output.record.decided_by
         assert output.record.amount_minor == json.loads(first.command)["amount_minor"]
         assert event.occurred_at < first.expires_at
@@ -231,3 +232,13 @@ def test_any_event_is_remembered_in_any_state(records: list[Any], last: Any) -> 
     events, _ = told(*records, last)
     for event in events:
         assert isinstance(approvals.evolve(State(ended_by="it ended"), event), State)
+
+
+@pytest.mark.parametrize(
+    "shown", [{"amount_minor": 7_49}, {"currency": "EUR"}, {"amount_minor": None, "currency": None}]
+)
+def test_what_is_shown_is_what_the_command_says(shown: dict[str, Any]) -> None:
+    """Who approves goes by the amount of the proposal; one that belittles its command is not held."""
+    [refused] = approvals.decide(INITIAL, propose(**shown))
+    assert isinstance(refused, ApprovalRefused)
+    assert "shows another amount" in refused.refused_because

@@ -163,6 +163,40 @@ HOSTILE = (
     "SELECT file('{path}') AS `a)\n Literal 1 (alias b`",
     "SELECT 1 FROM `x\n TableIdentifier y`",
     "SELECT {{t:Identifier}} FROM {{t:Identifier}}",
+    # found by an examiner who knew the guard
+    "SELECT current_user",
+    "SELECT USER FROM fct_records",
+    "SELECT session_user AS me",
+    "FROM system.users SELECT *",
+    "(SELECT file('{path}'))",
+    "WITH x -> file(x) AS f SELECT f('{path}')",
+    "WITH 'file' AS f SELECT f('{path}')",
+    "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT length(file('{path}')) FROM t) SELECT * FROM t",
+    "SELECT arrayFold((acc, x) -> concat(acc, file('{path}')), ['a'], '')",
+    "SELECT mapApply((k, v) -> (k, file('{path}')), map(1, 'a'))",
+    "SELECT record_type FROM fct_records GROUP BY GROUPING SETS ((file('{path}')))",
+    "SELECT DISTINCT ON (file('{path}')) record_type FROM fct_records",
+    "SELECT count() OVER (ROWS BETWEEN length(file('{path}')) PRECEDING AND CURRENT ROW) FROM fct_records",
+    "SELECT EXISTS (SELECT 1 FROM system.users)",
+    "SELECT 1 = ANY (SELECT 1 FROM system.users)",
+    "SELECT 1 LIMIT (SELECT length(file('{path}')))",
+    "SELECT * FROM values('a String', file('{path}'))",
+    "SELECT * FROM viewExplain('EXPLAIN', '', (SELECT 1))",
+    "SELECT * FROM (EXPLAIN SELECT 1)",
+    "SELECT * FROM mergeTreeIndex(currentDatabase(), fct_records)",
+    "SELECT catboostEvaluate('{path}', 1)",
+    "SELECT * FROM view(SELECT 1 SETTINGS readonly = 0)",
+    "SELECT 1 #! a comment\n; DROP TABLE fct_records",
+    "COPY fct_records TO '{out}'",
+    "EXPLAIN TABLE OVERRIDE mysql('x', 'y', 'z', 'u', 'p')",
+)
+# What a parameter does when the client library writes it into the text: it ends the quoted text and goes on.
+HOSTILE_PARAMETERS = (
+    ("SELECT '%(x)s'", "; SELECT file({path}) --"),
+    ("SELECT '%(x)s' AS a", " AS a, file({path}) AS b /*"),
+    ("SELECT '%(x)s' AS a -- {{x:String}}", "; SELECT file({path}) --"),
+    ("SELECT '%(x)s' /* {{x:String}} */ AS a", ", file({path}) --"),
+    ("SELECT '%(x)s' AS a FROM fct_records WHERE record_type = 'a'", "; DROP TABLE fct_records --"),
 )
 
 
@@ -192,6 +226,59 @@ def test_what_is_refused_is_refused_before_the_engine_runs_it(store: Store) -> N
         assert refused.value.code in ("READONLY", "FORMAT") or "SYNTAX_ERROR" in str(refused.value), statement
 
 
+def test_no_parameter_becomes_sql(store: Store, tmp_path: Path) -> None:
+    """A value that is written without quotes reads a file here, and the answer shows it, when it is taken for SQL."""
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    path = f"concat({', '.join(f'char({ord(letter)})' for letter in str(secret))})"
+    for statement, value in HOSTILE_PARAMETERS:
+        parameters = {"x": value.format(path=path)}
+        answer = store.query(statement.format(), parameters, output_format="TSV").decode()
+        assert SECRET not in answer, statement
+        assert answer in ("%(x)s\n", ""), statement
+    store.rows("SELECT count() FROM fct_records")
+
+
+@pytest.mark.parametrize("name", ["$x$", "", "a b", "x\n", "1x", "\u00e4"])
+def test_a_parameter_has_a_plain_name(store: Store, name: str) -> None:
+    with pytest.raises(QueryRefused, match="no parameter can be called"):
+        store.query("SELECT 1", {name: b"1"})
+
+
+def test_percent_signs_mean_nothing_beside_parameters(store: Store) -> None:
+    asked = "SELECT formatDateTime(toDate('2026-11-29'), '%Y') AS y, '100%' LIKE '100%' AS l"
+    assert store.query(asked, {"unused": "x"}, output_format="TSV") == b"2026\t1\n"
+
+
+@pytest.mark.parametrize("parameters", [{}, {"x": "a\ud800"}])
+def test_what_is_no_unicode_is_refused(store: Store, parameters: dict[str, str]) -> None:
+    with pytest.raises(QueryRefused, match="Unicode"):
+        store.query("SELECT {x:String}" if parameters else "SELECT 'a\ud800'", parameters)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    ["SELECT throwIf(number = 70000) FROM numbers(100000)", "SELECT intDiv(1, number - 70000) FROM numbers(100000)"],
+)
+def test_a_statement_that_fails_halfway_leaves_nothing_to_the_next(store: Store, failing: str) -> None:
+    with pytest.raises(QueryRefused):
+        store.query(failing, output_format="TSV")
+    assert store.query("SELECT 'mine'", output_format="TSV") == b"mine\n"
+    with pytest.raises(QueryRefused):
+        store.rows(failing)
+    assert store.rows("SELECT 'mine'") == [("mine",)]
+
+
+def test_no_bare_name_calls_a_function_that_is_not_allowed(store: Store) -> None:
+    """The engine calls some functions without brackets; none of them may be one that the list leaves out."""
+    allowed, _ = allowed_functions()
+    for (name,) in store.rows("SELECT name FROM system.functions WHERE NOT is_aggregate"):
+        if str(name).casefold() in allowed:
+            continue
+        with pytest.raises(QueryRefused):
+            store.query(f"SELECT {name}")
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -208,6 +295,15 @@ def test_what_is_refused_is_refused_before_the_engine_runs_it(store: Store) -> N
         "SELECT r.record_type FROM fct_records AS r LEFT JOIN fct_postings AS p USING (source_offset) "
         "WHERE r.record_type LIKE 'P%' AND NOT p.record_type IN ('a', 'b') AND r.source_offset BETWEEN 1 AND 2",
         "SELECT number FROM numbers(3) ARRAY JOIN [1, 2] AS n",
+        "SELECT record_type FROM fct_records AS r "
+        "WHERE EXISTS (SELECT 1 FROM fct_postings AS p WHERE p.source_offset = r.source_offset)",
+        "SELECT grouping(record_type), record_type, count() FROM fct_records GROUP BY ROLLUP(record_type)",
+        "SELECT record_type, count() FROM fct_records GROUP BY record_type WITH TOTALS HAVING count() > 1",
+        "SELECT * FROM fct_records ORDER BY source_offset LIMIT 1 BY record_type LIMIT 3 WITH TIES",
+        "SELECT toDate('2026-01-01') + number AS d FROM numbers(3) ORDER BY d WITH FILL STEP 1",
+        "SELECT quantiles(0.5, 0.9)(source_offset), arrayMap(x -> x * 2, groupArray(source_offset)) FROM fct_records",
+        "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT sum(n) FROM t",
+        "SELECT now(), CURRENT_DATE, current_timestamp, today() - INTERVAL 1 MONTH",
     ],
 )
 def test_what_people_ask_is_answered(store: Store, statement: str) -> None:
@@ -237,7 +333,7 @@ def test_every_listed_function_is_one_of_the_engine_s(store: Store) -> None:
     known = {str(name).casefold() for (name,) in store.rows("SELECT name FROM system.functions")}
     names, aggregates = allowed_functions()
     # Syntax rather than functions.
-    assert names - known == {"lambda", "_cast"} - known
+    assert names - known == {"lambda", "_cast", "exists", "grouping"} - known
     assert aggregates <= names
     assert not {"file", "sleep", "getsetting", "hostname", "joinget", "dictget"} & names
 

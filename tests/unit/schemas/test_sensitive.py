@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.sensitive import (
+    MASK,
     SensitiveKind,
     find_sensitive,
     has_luhn_digit,
     is_card_number,
     is_routing_number,
     mask_card_numbers,
+    mask_reference,
     mask_sensitive,
     scan,
 )
@@ -228,8 +230,108 @@ def test_masking_leaves_the_last_four(number: str, gap: str) -> None:
 
 
 def test_masking_withholds_what_hides_in_an_encoding() -> None:
-    for text in (quote("4111 1111 1111 1111"), base64.b64encode(VISA.encode()).decode()):
+    percent = "".join(f"%{ord(digit):02X}" for digit in VISA)
+    for text in (percent, base64.b64encode(VISA.encode()).decode(), json.dumps({"pan": percent})):
         assert mask_card_numbers(text) == "[withheld: CARD_NUMBER]"
+
+
+@pytest.mark.parametrize(
+    "text", [quote("4111 1111 1111 1111"), "4111&nbsp;1111&nbsp;1111&nbsp;1111", "4111&#160;1111%2D1111+1111"]
+)
+def test_an_encoded_sign_is_a_sign(text: str) -> None:
+    for mask in (mask_card_numbers, mask_reference, mask_sensitive):
+        assert mask(text) == mask_reference(VISA)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        # any sign between the groups of a card number
+        *((f"Karte {sign.join(('4111', '1111', '1111', '1111'))}, danke", "Karte ") for sign in "=;>#)(\u00d7\u2022"),
+        ("(4111) 1111 1111 1111", "("),
+        ("[4111; 1111; 1111; 1111]", "["),
+        # IBANs as they are typed, glued and cut up
+        *(
+            (text, "")
+            for text in (
+                "IBANDE89370400440532013000",
+                "ibande89 3704 0044 0532 0130 00",
+                "KontoDE89370400440532013000",
+                "DE89370400440532013000BIC",
+                "DE 89 3704 0044 0532 0130 00",
+                "D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0",
+                *(sign.join(("DE89", "3704", "0044", "0532", "0130", "00")) for sign in "/_,|\t\n\u2013"),
+                "\uff24\uff25\uff18\uff19\uff13\uff17\uff10\uff14\uff10\uff10\uff14\uff14\uff10\uff15\uff13\uff12\uff10\uff11\uff13\uff10\uff10\uff10",
+            )
+        ),
+        # accounts
+        ("A/C no 12345678", "A/C no "),
+        ("acc. no. 12345678", "acc. no. "),
+        ("DDA 12345678", "DDA "),
+        ("account: 12345678", "account: "),
+        ("routing 021000021 account 12345678", "routing "),
+        ("Konto 123 456 78", "Konto "),
+        ("account number 053 201 3000", "account number "),
+    ],
+)
+def test_what_an_examiner_typed_is_masked(text: str, left: str) -> None:
+    for mask in (mask_sensitive, mask_reference):
+        masked = mask(text)
+        assert masked.startswith(left)
+        assert MASK.search(masked)
+        rest = MASK.sub("", masked)
+        assert len(re.findall(r"[0-9\uff10-\uff19]", rest)) == 0, masked
+        assert mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "C V V 123",
+        "c.v.v. 123",
+        "sec code 123",
+        "3-digit code 123",
+        "code on the back 123",
+        "Code auf der Rückseite: 123",
+        "dreistelliger Code 123",
+        "CVV\uff12: \uff11\uff12\uff13",
+    ],
+)
+def test_security_codes_under_other_labels_are_dropped(text: str) -> None:
+    assert not re.search("123|\uff11\uff12\uff13", mask_sensitive(text))
+    assert not re.search("123|\uff11\uff12\uff13", mask_reference(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "customer account 12345678",
+        "your account. Invoice 123456789",
+        "on account, invoice 12345678",
+        "Konto 1200 100,00",
+        "Konto 8400 12.03.2026",
+        "Kundenkonto 123456",
+        "discount code 123",
+        "code 1234 digits",
+        "de 10 Artikel zu 20 EUR",
+        "a=1234 b=5678 c=90123",
+        "RE 10001; 10002; 10003",
+        "100%20 = 5",
+        "Art. DE12.3456.7890.1234.5678",
+    ],
+)
+def test_what_only_looks_alike_stays(text: str) -> None:
+    assert mask_sensitive(text) == text
+    assert mask_reference(text) == text
+
+
+def test_a_reference_hides_no_number_in_base64() -> None:
+    for inner in (VISA, f"pan={VISA}", "DE89 3704 0044 0532 0130 00"):
+        for encoded in (base64.b64encode(inner.encode()).decode(), base64.urlsafe_b64encode(inner.encode()).decode()):
+            masked = mask_reference(f"ref {encoded.rstrip('=')}")
+            assert MASK.search(masked), inner
+            assert encoded.rstrip("=") not in masked
+            assert mask_reference(masked) == masked
 
 
 @pytest.mark.parametrize("text", ["[" * 5000 + VISA, encoded("x" * 20 + " %", 9)])

@@ -8,13 +8,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas import catalog
-from schemas.codec import Codec
+from schemas.codec import Codec, to_json
 from schemas.envelope import header_text
+from schemas.private_files import write_private
+from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.identification import ForgetReference, ReferenceRemembered, RememberReference
 from schemas.records.tasks import (
     DeadLetter,
@@ -24,14 +27,20 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
+from streams.access.access import Access
+from streams.access.actor import single_user
+from streams.access.roles import Role
+from streams.access.settings import AccessSettings
+from streams.agents.hold_approvals import HOLD_APPROVALS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
-from streams.audit import as_csv, as_jsonl, audit
+from streams.audit import PartitionAudit, as_csv, as_jsonl, audit, audit_users, head_line, lost_since, parse_heads
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, Ring, signed_bytes
 from streams.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
+from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import KEYS, RING, SIGNER, by_hand, signer_of
@@ -60,9 +69,9 @@ class Room:
     log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER))
     ring: Ring = RING
 
-    def task(self, marker_every: int = 1_000) -> Task[Any]:
+    def task(self, marker_every: int = 1_000, processor: Processor[Any] = IDENTIFY_PAYERS) -> Task[Any]:
         return Task(
-            IDENTIFY_PAYERS,
+            processor,
             0,
             log=self.log,
             store=MemoryStore(),
@@ -77,6 +86,15 @@ class Room:
         """A command as its giver signs it."""
         key = catalog.topic(INBOX).key_of(record)
         self.log._append(by_hand(self.log, INBOX, record, CODEC.encode(record), key=key))
+
+    def give_as(self, role: str, record: Any) -> None:
+        """A command that somebody signs who holds the key of a role."""
+        key, value = catalog.topic(INBOX).key_of(record), CODEC.encode(record)
+        signer = signer_of(role)
+        message = signed_bytes(topic=INBOX, key=key, type=type(record).__name__, event_id="e", value=value)
+        signature = signer.private.sign(message).hex().encode()
+        headers = [("ce_id", b"e"), ("saldo-key-id", signer.key_id.encode()), ("saldo-signature", signature)]
+        self.log._append(Outbound(topic=INBOX, partition=0, key=key, value=value, headers=headers))
 
     def forge(self, record: Any, headers: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]]) -> None:
         """A command whose headers a stranger made."""
@@ -192,6 +210,85 @@ async def test_a_command_of_the_wrong_role_is_not_acted_on() -> None:
     [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
     assert "source-abas signed it" in letter.message
     assert room.told(JOURNAL, ReferenceRemembered) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "record", "words"),
+    [
+        ("worker", remember(1), "names nobody who approved it"),
+        ("worker", remember(1, approved_by=""), "names nobody who approved it"),
+        ("worker", remember(1, approved_by="MWeber "), "is approved by MWeber , who gave it"),
+        ("worker", remember(1, approved_by="single-user:mweber"), "who gave it"),
+        ("operators", remember(1, approved_by="dkim"), "says of itself that dkim approved it"),
+    ],
+)
+async def test_nobody_approves_a_command_by_its_own_words(role: str, record: Any, words: str) -> None:
+    room = Room()
+    room.give_as(role, record)
+    await room.settle()
+    [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
+    assert (letter.error_type, words in letter.message) == ("NotSigned", True), letter.message
+    assert room.told(JOURNAL, ReferenceRemembered) == []
+
+
+async def test_the_agents_key_asks_for_no_replay_in_a_person_s_name() -> None:
+    room = Room()
+    room.forge(remember(1), without("saldo-signature"))
+    asked: dict[str, Any] = {"record_key": b"invoice:RE-1", "requested_by": "dana", "reason": "looked"}
+    asked["requested_at"] = NOON
+    room.give_as("worker", ParkedReplayRequested(**asked))
+    await room.settle()
+    assert [(event.offset, event.error_type) for event in room.told(JOURNAL, RecordParked)] == [
+        (0, "NotSigned"),
+        (1, "NotSigned"),
+    ]
+
+
+async def test_a_release_that_nobody_approved_is_named() -> None:
+    """Whoever holds the agents' key can write a release; the approvals prove that there was none."""
+    room = Room()
+    room.give_as("worker", remember(1, approved_by="dkim"))
+    await room.settle()
+    assert len(room.told(JOURNAL, ReferenceRemembered)) == 1
+    [broken] = await room.broken()
+    assert (
+        broken == f"{INBOX}/0/0: put in: record 0 is a RememberReference of the agents, and nobody approved one like it"
+    )
+
+
+async def test_a_release_that_somebody_approved_is_whole() -> None:
+    room, held = Room(), remember(1)
+    said: dict[str, Any] = {"decided_by": "mweber", "authenticated_by": "session", "reason": "customer called"}
+    propose = ProposeCommand(
+        proposal_id="P1",
+        target_inbox=INBOX,
+        command_type="RememberReference",
+        command=json.dumps(to_json(held)),
+        summary="remember",
+        expires_at=NOON + timedelta(days=1),
+        occurred_at=NOON,
+        **said,
+    )
+    approve = ApproveProposal(
+        command_id="a1",
+        proposal_id="P1",
+        approved_on=NOON.date(),
+        occurred_at=NOON + timedelta(hours=1),
+        **said | {"decided_by": "dkim"},
+    )
+    for record in (propose, approve):
+        value, key = CODEC.encode(record), b"P1"
+        room.log._append(by_hand(room.log, "approvals.inbox.v1", record, value, key=key))
+    await room.task(processor=HOLD_APPROVALS).catch_up()
+    await room.settle()
+    [remembered] = room.told(JOURNAL, ReferenceRemembered)
+    assert remembered.abas_customer_id == held.abas_customer_id
+    assert await room.broken() == []
+
+    # Somebody who holds the agents' key releases another customer under the same approval.
+    room.give_as("worker", remember(1, command_id="c2", abas_customer_id="66666", approved_by="dkim"))
+    await room.settle()
+    assert ["nobody approved one like it" in one for one in await room.broken()] == [True]
 
 
 async def test_a_key_revoked_meanwhile_leaves_what_it_signed_before_and_a_rebuild_is_identical() -> None:
@@ -318,3 +415,72 @@ async def test_a_command_put_in_among_facts_and_one_cut_out_between_them() -> No
     _renumbered(room, lambda records: records.pop(1))
     [broken] = await room.broken()
     assert "cut: the inbox ends here" in broken
+
+
+async def test_links_that_were_taken_out_of_the_journal_are_missed() -> None:
+    """Without this, whoever takes the links out can put in an old command for one that was cut out."""
+    room = await decided()
+    journal = room.log.records(JOURNAL, 0)
+    for number, record in enumerate(journal):
+        journal[number] = replace(record, headers=[pair for pair in record.headers if pair[0] != "saldo-audit"])
+    records = room.log.records(INBOX, 0)
+    records[2] = replace(records[0], offset=2)
+    [broken] = await room.broken()
+    assert broken == f"{INBOX}/0/0: changed: {JOURNAL} tells no link for 1 operator commands before this record"
+
+
+async def audited(room: Room) -> list[PartitionAudit]:
+    return [found async for found in audit(room.log, CODEC, room.ring)]
+
+
+async def test_what_was_cut_off_with_its_journal_is_missed_by_who_kept_an_earlier_audit() -> None:
+    room = await decided(4)
+    printed = "\n".join(head_line(one) for one in await audited(room) if one.head.number)
+    earlier = parse_heads(f"{printed}\nno break: 4 commands on 41 partitions, users among them\n")
+    assert earlier == {(INBOX, 0): next(one.head for one in await audited(room) if one.inbox == INBOX)}
+    room.give(remember(9))
+    await room.settle()
+    assert lost_since(earlier, await audited(room)) == []
+
+    # An old copy of both topics: whole in itself, and shorter than it was.
+    old = await decided(3)
+    assert await old.broken() == []
+    assert [str(one) for one in lost_since(earlier, await audited(old))] == [
+        f"{INBOX}/0/3: cut: there are 3 commands, and an earlier audit saw 4"
+    ]
+    # Topics made anew.
+    assert [one.offset for one in lost_since(earlier, await audited(Room()))] == [0]
+    assert [one.offset for one in lost_since(earlier, [])] == [0]
+    # A fork: as many commands, other ones.
+    fork = Room()
+    for number in range(5):
+        fork.give(remember(number, reason="another history"))
+    await fork.settle()
+    assert await fork.broken() == []
+    [lost] = lost_since(earlier, await audited(fork))
+    assert "another history: up to command 4" in lost.what
+
+
+def test_what_no_audit_printed_is_refused() -> None:
+    with pytest.raises(ValueError, match="whole"):
+        parse_heads("no break: 0 commands\n")
+
+
+def test_users_are_audited_like_a_partition(tmp_path: Path) -> None:
+    access = Access(AccessSettings(), tmp_path)
+    assert audit_users(access.store.read()).broken is None
+    keeper = access.keeper(single_user(), now=NOON)
+    keeper.add_user("maria", [Role.ADMIN], "correct horse battery")
+    keeper.add_user("dkim", [Role.APPROVER], "correct horse battery")
+    found = audit_users(access.store.read())
+    assert (found.broken, found.head.number) == (None, 2)
+    assert [(one.what, one.key, one.why) for one in found.entries] == [
+        ("add", "maria", "admin"),
+        ("add", "dkim", "approver"),
+    ]
+    assert "users,0,2" in as_csv(found.entries)
+    assert parse_heads(head_line(found)) == {("users", 0): found.head}
+    text = access.store.path.read_text().replace('"approver"\n', '"admin"\n')
+    write_private(access.store.path, text)
+    broken = audit_users(access.store.read()).broken
+    assert str(broken).startswith("users/0/2: the users are not those that change 2 left")

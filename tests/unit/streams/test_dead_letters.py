@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from schemas.envelope import header_text
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
+from streams.cli import asking, dlq
+from streams.cli.errors import CannotRun
 from streams.cli.showing import bytes_text, for_eyes
-from streams.dead_letters import DeadLetters
+from streams.dead_letters import DeadLetters, ParkedRecord
 from tests.support.task_lab import CODEC, INBOX, Lab, refund
 
 
@@ -124,3 +127,43 @@ async def test_a_record_that_is_not_parked_can_be_named_too_and_giving_it_up_cha
     await letters.ask(decided, lambda now: replace(discard(decided.key, 1), requested_at=now))
     await lab.task.advance(lab.log.records(INBOX, 0)[-1:])
     assert lab.bytes_of("payments.events.v1") == before
+
+
+async def test_what_a_person_gave_up_is_known_as_that() -> None:
+    lab, letters = await parked_lab()
+    parked = await letters.in_inbox(INBOX, 0, 0)
+    assert parked is not None
+    assert not await letters.is_given_up(parked)
+    await letters.ask(parked, lambda now: replace(discard(parked.key, 0), requested_at=now))
+    await lab.task.advance(lab.log.records(INBOX, 0)[-1:])
+    assert await letters.is_given_up(parked)
+    after = await letters.in_inbox(INBOX, 0, 0)
+    assert after is not None
+    assert not after.is_parked
+
+
+UNREADABLE = {"source_topic": INBOX, "source_partition": 1, "source_offset": "7", "parked": ""}
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ([UNREADABLE], None),
+        ([UNREADABLE | {"parked": "DISCARDED"}], "is given up already"),
+        ([UNREADABLE | {"source_offset": "8"}], "is neither parked nor unreadable"),
+        ([UNREADABLE | {"source_partition": 2}], "is neither parked nor unreadable"),
+        ([], "is neither parked nor unreadable"),
+    ],
+)
+def test_only_what_no_table_shows_is_given_up_without_being_parked(
+    rows: list[dict[str, object]], refused: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        asking, "answer", lambda name: SimpleNamespace(records=rows) if name == "unreadable_records" else None
+    )
+    record = ParkedRecord(INBOX, 1, 7, b"k", None, "", "", None, None)
+    if refused is None:
+        dlq._refuse_unless_unreadable(record)
+        return
+    with pytest.raises(CannotRun, match=refused):
+        dlq._refuse_unless_unreadable(record)

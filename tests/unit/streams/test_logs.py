@@ -6,6 +6,10 @@ import json
 import logging
 import logging.config
 import random
+import re
+import sys
+import unicodedata
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,3 +72,20 @@ def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
 @pytest.mark.parametrize("text", ["1.2.34567", "10.0.123456.7", "v1.123", "order 1012000098765439", "12:30:45.123"])
 def test_what_is_no_long_fraction_is_told_as_it_is(text: str) -> None:
     assert rendered(text)["event"] == text
+
+
+def test_on_a_terminal_a_quoted_text_moves_no_cursor_and_writes_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    config = logging_config("info")["formatters"]["saldo"]
+    record = line("streams.x", "payer Jo\n12:00 confirmed by anna\x1b[2J", ())
+    record.args = ()
+    record.__dict__.update({"reason": "\u202e\x9b2J", "rows": ["a\nb\x1b]0;x\x07"]})
+    try:
+        raise ValueError("bad \x1b[31m text")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    shown = config.pop("()")(**config).format(record)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)  # colours of our own
+    assert not [one for one in plain if unicodedata.category(one) in ("Cc", "Cf") and one != "\n"]
+    assert "payer Jo\\n12:00 confirmed by anna\\x1b[2J" in plain
+    assert "bad \\x1b[31m text" in plain

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from schemas.failures import ContractBroken
+from streams.embedded.kafka import EmbeddedKafka
+from streams.setting_names import without_secrets
 from streams.settings import KafkaSettings, Settings, load_settings
 
 
@@ -118,3 +121,38 @@ def test_without_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
         _ = settings.bootstrap_servers
     # Reports need none.
     assert settings.projection.bootstrap_servers == ""
+
+
+# -- secrets of child processes ---------------------------------------------------------------------------------------
+
+SECRET_VARIABLES = {
+    "SALDO_ABAS_TOKEN_LOGIN": '{"token_url": "https://t", "client_id": "c", "client_secret": "S3CRET"}',
+    "SALDO_ABAS": '{"password": "S3CRET", "token_login": {"client_secret": "S3CRET"}, "client": "erp"}',
+    "saldo_paytrace": '{"password": "S3CRET", "time_zone": "UTC"}',
+    "SALDO_PAYTRACE_PASSWORD": "S3CRET",
+    "SALDO_INGRESS_HOOK_SECRETS": '["S3CRET"]',
+    "SALDO_GUARD": '{"key": "S3CRET"}',
+    "SALDO_KAFKA": "no JSON S3CRET",
+}
+
+
+def test_no_secret_is_left_in_an_environment_however_it_was_given() -> None:
+    clean = without_secrets({**SECRET_VARIABLES, "PATH": "/bin", "PAYTRACE": "{}"}, Settings)
+    assert "S3CRET" not in str(clean)
+    assert json.loads(clean["SALDO_ABAS"]) == {"client": "erp"}
+    assert json.loads(clean["saldo_paytrace"]) == {"time_zone": "UTC"}
+    assert (clean["PATH"], clean["PAYTRACE"]) == ("/bin", "{}")
+    assert without_secrets(clean, Settings) == clean
+
+
+def test_a_process_keeps_the_secrets_of_its_sections() -> None:
+    kept = without_secrets(SECRET_VARIABLES, Settings, keep=("abas",))
+    assert {name for name, value in kept.items() if "S3CRET" in value} == {"SALDO_ABAS", "SALDO_ABAS_TOKEN_LOGIN"}
+
+
+def test_a_server_in_a_jvm_gets_none_of_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRET_VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    given = EmbeddedKafka(tmp_path)._environment()
+    assert "S3CRET" not in str(given)
+    assert given["PATH"] == os.environ["PATH"]

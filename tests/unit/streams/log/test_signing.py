@@ -116,6 +116,18 @@ def test_a_revoked_key_is_refused_from_its_instant_on_and_not_before() -> None:
                 prove(ring, signed(), type=TYPE, key=KEY)
 
 
+def test_a_revoked_key_proves_nothing_where_the_writer_says_when_the_record_was_taken() -> None:
+    """A topic that takes the writer's time would let whoever has the old key date his commands back."""
+    [worker] = [key for key in KEYS if key.role == "worker"]
+    ring = KeyRing.of([replace(worker, revoked_from=NOW + timedelta(days=1))])
+    prove(ring, signed(), type=TYPE, key=KEY)
+    with pytest.raises(
+        NotSigned, match=r"its time is the writer's own; .*message\.timestamp\.type of erp\.commands\.v1"
+    ):
+        prove(ring, signed(is_broker_time=False), type=TYPE, key=KEY)
+    prove(RING, signed(is_broker_time=False), type=TYPE, key=KEY)  # nothing depends on it while no key is revoked
+
+
 @given(st.lists(st.binary(max_size=6), min_size=5, max_size=5), st.lists(st.binary(max_size=6), min_size=5, max_size=5))
 def test_no_two_records_are_signed_as_the_same_bytes(one: list[bytes], other: list[bytes]) -> None:
     def bytes_of(parts: list[bytes]) -> bytes:
