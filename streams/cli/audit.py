@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
 from streams.log.credentials import VIEWER
 from streams.terminal import say
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(audit, name="audit")
 
 
+@needs("read")
 def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: SchemaRegistryUrl = None) -> None:
     """Name the first break in the history.
 
@@ -52,6 +54,7 @@ def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: Sche
     say(f"no break: {sum(one.head.number for one in found)} operator commands on {len(found)} partitions")
 
 
+@needs("read")
 def export(
     to: Annotated[Path | None, typer.Option("-o", "--to", help="Write there instead of to the terminal.")] = None,
     output: Annotated[Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs.")] = Format.CSV,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.identity import needs
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
+@needs("read")
 def list_() -> None:
     """Show every key.
 
@@ -43,12 +45,25 @@ def list_() -> None:
         say(f"{key.key_id}  {key.role:15}  made {key.made_at:%Y-%m-%d %H:%M:%S} UTC  {use}{revoked}")
 
 
-def make() -> None:
+@needs("manage-users")
+def make(
+    complete_ring: Annotated[
+        bool,
+        typer.Option(
+            "--complete-ring",
+            help="The ring of public keys was lost and nobody has a copy: add those of the private keys that are here.",
+        ),
+    ] = False,
+) -> None:
     """Make a key for each role that has none here."""
-    for key in _store().make(datetime.now(UTC)):
-        say(f"made {key.key_id} for {key.role}")
+    added = _store().make(datetime.now(UTC), complete_ring=complete_ring)
+    for key in added:
+        say(f"{key.role} signs with {key.key_id}")
+    if not added:
+        say("nothing to do: every role has a key here; `saldo keys rotate ROLE` replaces one")
 
 
+@needs("manage-users")
 def rotate(role: Annotated[str, typer.Argument(help="worker, operators, ...; `saldo keys list` names them.")]) -> None:
     """Replace the key of a role.
 
@@ -59,6 +74,7 @@ def rotate(role: Annotated[str, typer.Argument(help="worker, operators, ...; `sa
     say(f"{role} signs with {key.key_id} from its next start on")
 
 
+@needs("manage-users")
 def revoke(
     key_id: Annotated[str, typer.Argument(help="As `saldo keys list` shows it.")],
     start: Annotated[

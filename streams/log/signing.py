@@ -257,7 +257,8 @@ class RingFile:
                 raise
             raise ContractBroken(
                 f"{self._path} holds the public keys that prove commands and can't be read ({error.strerror}); "
-                "`saldo keys make` makes keys, SALDO_KEYS_PUBLIC_PATH names another file"
+                "restore it from a backup or from another machine, or name its place in SALDO_KEYS_PUBLIC_PATH; a new "
+                "installation gets one by `saldo keys make`"
             ) from None
         return self._ring
 

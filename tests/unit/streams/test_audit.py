@@ -318,3 +318,8 @@ async def test_a_command_put_in_among_facts_and_one_cut_out_between_them() -> No
     _renumbered(room, lambda records: records.pop(1))
     [broken] = await room.broken()
     assert "cut: the inbox ends here" in broken
+
+
+def test_an_export_of_nothing_has_its_columns() -> None:
+    assert as_csv(()).split(",")[:4] == ["at", "who", "authenticated_by", "what"]
+    assert len(as_csv(()).splitlines()) == 1
