@@ -50,8 +50,8 @@ class KeyStore:
 
         complete_ring  also add the public half of each private key here that the ring lacks
 
-        Raises: ContractBroken when the ring lacks one and complete_ring is not given: nothing that such a role signs
-                would be acted on, and a ring that is gone held keys that were replaced, which no private key gives back.
+        Raises: ContractBroken when the ring lacks one and complete_ring is not given: nobody would act on what such a
+                role signs, and a ring that is gone held replaced keys, which no private key gives back.
         """
         with self._changing(ring_may_be_gone=complete_ring) as keys:
             unknown = self._unknown_to(keys, now)
@@ -122,10 +122,10 @@ class KeyStore:
 
     def _ring_lacks(self, roles: Sequence[str]) -> ContractBroken:
         return ContractBroken(
-            f"{self._ring_path} lacks the public key of {', '.join(roles)}, whose private key is in {self._private_dir}: "
-            "nothing that was signed with it can be proved. Restore the file from a backup or from another machine. If "
-            "nobody has it, `saldo keys make --complete-ring` adds the keys that are here; what keys that were replaced "
-            "before have signed stays without proof then"
+            f"{self._ring_path} lacks the public key of {', '.join(roles)} (the private one is in {self._private_dir}): "
+            "nothing signed with it can be proved. Restore the file from a backup or from another machine. If "
+            "nobody has it, `saldo keys make --complete-ring` adds the keys that are here; what replaced keys have "
+            "signed stays without proof then"
         )
 
     def _new(self, role: str, now: datetime, *, into: list[PublicKey]) -> PublicKey:

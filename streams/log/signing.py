@@ -150,7 +150,10 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> None:
     known = ring.find(key_id)
     shown = key_id[:_KEY_ID_LETTERS]
     if known is None:
-        raise NotSigned(f"{what}, signed by a key that this installation does not know ({shown!r}); {_remedy(givers)}")
+        raise NotSigned(
+            f"{what}, signed by a key that the ring of public keys does not know ({shown!r}); if `saldo keys list` "
+            f"shows it on another machine, copy the ring here and replay, else {_remedy(givers)}"
+        )
     if known.role not in givers:
         raise NotSigned(f"{what} of {_named(givers)}, and {known.role} signed it (key {shown}); {_remedy(givers)}")
     if known.revoked_from is not None and found.entered_at >= known.revoked_from:

@@ -130,6 +130,14 @@ def test_every_report_is_in_the_list_of_reports_and_no_other() -> None:
     assert set(re.findall(r"^\| `([a-z_]+)` \| .*\? ?.*\|$", page, re.MULTILINE)) == set(reports.report_names())
 
 
+def test_every_page_says_who_it_is_for() -> None:
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    assert len(pages) > 10
+    assert [
+        page.name for page in pages if "For " not in "".join(page.read_text("utf-8").split("\n## ")[0][:1500])
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
