@@ -122,7 +122,7 @@ class KeyStore:
 
     def _ring_lacks(self, roles: Sequence[str]) -> ContractBroken:
         return ContractBroken(
-            f"{self._ring_path} lacks the public key of {', '.join(roles)} (the private one is in {self._private_dir}): "
+            f"{self._ring_path} lacks the public key of {', '.join(roles)} (its private half: {self._private_dir}): "
             "nothing signed with it can be proved. Restore the file from a backup or from another machine. If "
             "nobody has it, `saldo keys make --complete-ring` adds the keys that are here; what replaced keys have "
             "signed stays without proof then"
