@@ -6,6 +6,8 @@ import json
 import logging
 import logging.config
 import random
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -68,3 +70,15 @@ def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
 @pytest.mark.parametrize("text", ["1.2.34567", "10.0.123456.7", "v1.123", "order 1012000098765439", "12:30:45.123"])
 def test_what_is_no_long_fraction_is_told_as_it_is(text: str) -> None:
     assert rendered(text)["event"] == text
+
+
+def test_a_repeated_call_prints_nothing_to_stdout() -> None:
+    """It stood in the middle of the profile that `saldo abas probe > abas.yaml` writes, and in logs unmasked."""
+    program = (
+        "import stamina; from streams.logs import configure_logs; configure_logs('info')\n"
+        "for attempt in stamina.retry_context(on=ValueError, attempts=2, wait_initial=0, wait_jitter=0):\n"
+        "    with attempt:\n"
+        "        if attempt.num == 1: raise ValueError('4111111111111111')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
