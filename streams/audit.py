@@ -441,13 +441,20 @@ def lost_since(earlier: Mapping[tuple[str, int], Link], found: Sequence[Partitio
     return lost
 
 
+# Of Entry.as_json: a table without rows has its columns too.
+COLUMNS = (
+    *("at", "who", "authenticated_by", "what", "key", "why", "inbox", "partition", "offset", "journal"),
+    *("journal_from", "journal_to", "events", "key_id", "signed_by", "number", "digest"),
+)
+
+
 def as_csv(entries: Sequence[Entry]) -> str:
-    """A table for a spreadsheet, in which no cell is executed."""
+    """A table for a spreadsheet, in which no cell is executed; without entries it is the header alone."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    rows = [entry.as_json() for entry in entries]
-    writer.writerow(list(rows[0]) if rows else [])
-    writer.writerows([for_spreadsheet(value) for value in row.values()] for row in rows)
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for entry in entries:
+        writer.writerow({name: for_spreadsheet(value) for name, value in entry.as_json().items()})
     return out.getvalue()
 
 

@@ -45,10 +45,21 @@ class KeyStore:
         self._private_dir = private_dir
         self._ring_path = ring_path
 
-    def make(self, now: datetime) -> Sequence[PublicKey]:
-        """Make a key for each role that has none; returns the new ones."""
-        with self._changing() as keys:
-            return [self._new(role, now, into=keys) for role in signing_roles() if not self._path(role).exists()]
+    def make(self, now: datetime, *, complete_ring: bool = False) -> Sequence[PublicKey]:
+        """Make a key for each role that has none; returns what is new in the ring.
+
+        complete_ring  also add the public half of each private key here that the ring lacks
+
+        Raises: ContractBroken when the ring lacks one and complete_ring is not given: nobody would act on what such a
+                role signs, and a ring that is gone held replaced keys, which no private key gives back.
+        """
+        with self._changing(ring_may_be_gone=complete_ring) as keys:
+            unknown = self._unknown_to(keys, now)
+            if unknown and not complete_ring:
+                raise self._ring_lacks([key.role for key in unknown])
+            keys.extend(unknown)
+            missing = [role for role in signing_roles() if not self._path(role).exists()]
+            return [*unknown, *(self._new(role, now, into=keys) for role in missing)]
 
     def rotate(self, role: str, now: datetime) -> PublicKey:
         """Replace a role's key. The old one stays good for what it signed; its private half is gone.
@@ -82,7 +93,15 @@ class KeyStore:
         return changed
 
     def all(self) -> Sequence[PublicKey]:
-        """Every key of the ring, the oldest of each role first; empty before the first was made."""
+        """Every key of the ring, the oldest of each role first; empty before the first was made.
+
+        Raises: ContractBroken when the ring is gone: private keys are here and it is not.
+        """
+        if not self._ring_path.exists() and (roles := self._roles_here()):
+            raise self._ring_lacks(roles)
+        return self._read()
+
+    def _read(self) -> Sequence[PublicKey]:
         keys = parse_ring(self._ring_path.read_text("utf-8"), str(self._ring_path)) if self._ring_path.exists() else ()
         return sorted(keys, key=lambda key: (key.role, key.made_at, key.key_id))
 
@@ -90,6 +109,24 @@ class KeyStore:
         """The id of the key that this role signs with; None when its private half is not here."""
         path = self._path(role)
         return load_signer(path, role).key_id if path.exists() else None
+
+    def _roles_here(self) -> Sequence[str]:
+        return [role for role in signing_roles() if self._path(role).exists()]
+
+    def _unknown_to(self, keys: Sequence[PublicKey], now: datetime) -> list[PublicKey]:
+        """The public halves of the private keys here that these keys lack."""
+        known = {key.key_id for key in keys}
+        here = ((role, load_signer(self._path(role), role).private) for role in self._roles_here())
+        halves = (public_key_of(private, role, now.astimezone(UTC)) for role, private in here)
+        return [half for half in halves if half.key_id not in known]
+
+    def _ring_lacks(self, roles: Sequence[str]) -> ContractBroken:
+        return ContractBroken(
+            f"{self._ring_path} lacks the public key of {', '.join(roles)} (its private half: {self._private_dir}): "
+            "nothing signed with it can be proved. Restore the file from a backup or from another machine. If "
+            "nobody has it, `saldo keys make --complete-ring` adds the keys that are here; what replaced keys have "
+            "signed stays without proof then"
+        )
 
     def _new(self, role: str, now: datetime, *, into: list[PublicKey]) -> PublicKey:
         private = Ed25519PrivateKey.generate()
@@ -109,7 +146,7 @@ class KeyStore:
         self._ring_path.chmod(0o644)
 
     @contextmanager
-    def _changing(self) -> Iterator[list[PublicKey]]:
+    def _changing(self, *, ring_may_be_gone: bool = False) -> Iterator[list[PublicKey]]:
         """The ring, to be changed by one command at a time and written at the end."""
         for directory in (self._private_dir, self._ring_path.parent):
             if not directory.exists():
@@ -117,7 +154,7 @@ class KeyStore:
                 directory.chmod(0o700)
         with (self._ring_path.parent / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            keys = list(self.all())
+            keys = list(self._read() if ring_may_be_gone else self.all())
             before = list(keys)
             yield keys
             if keys != before:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import stamina.instrumentation
 import structlog
 
 from schemas.foreign_text import for_terminal
@@ -132,12 +133,16 @@ def logging_config(level: str) -> dict[str, Any]:
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {
             **{name: {"level": "WARNING"} for name in _CHATTY},
-            # It tells each repeat of a call; what came of them is told once, by whoever asked.
-            "stamina": {"level": "ERROR"},
         },
     }
 
 
 def configure_logs(level: str) -> None:
-    """Set up logging of this process."""
+    """Set up logging of this process.
+
+    Ensures: nothing of it goes to stdout, which may be a file that a person asked for (`saldo abas probe > abas.yaml`).
+    """
     logging.config.dictConfig(logging_config(level))
+    # It reports each repeat of a call past these settings, to stdout and unmasked; what came of them is logged once, by
+    # whoever asked.
+    stamina.instrumentation.set_on_retry_hooks([])

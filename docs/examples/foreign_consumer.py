@@ -10,8 +10,12 @@ Plain confluent-kafka and fastavro; nothing of Saldo is imported. The recipe, fo
 3. Keep the marks and the next offset in the same place as your results, in one write. Here that is one JSON file,
    replaced as a whole; in a database it is one transaction. Committed offsets of a consumer group are not needed.
 
+4. Whoever acts on commands proves them first, with the ring of public keys (docs/connecting.md). With --ring only
+   records that prove are taken; it needs the package cryptography.
+
     python foreign_consumer.py --bootstrap-servers 127.0.0.1:9092 --topic payments.events.v1 \
         --schemas schemas/avro --state facts.json --once
+    python foreign_consumer.py ... --topic erp.commands.v1 --ring public.json --given-by worker
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import io
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +83,7 @@ def main() -> int:
     options = arguments()
     schemas = read_schemas(options.schemas)
     facts = Facts(options.state)
+    ring = None if options.ring is None else json.loads(options.ring.read_text("utf-8"))["keys"]
     consumer = Consumer(
         {
             **client_config(options.client_config),
@@ -95,14 +101,17 @@ def main() -> int:
     consumer.assign(
         [TopicPartition(options.topic, p, facts.next_offset.get(str(p), OFFSET_BEGINNING)) for p in partitions]
     )
-    taken = repeats = unreadable = 0
+    taken = repeats = unreadable = unproved = 0
     while not options.once or any(facts.next_offset.get(str(p), 0) < ends[p] for p in partitions):
         messages = consumer.consume(ROWS_PER_WRITE, timeout=0.5)
         for message in messages:
             if message.error() is not None:
                 raise KafkaException(message.error())
             partition = message.partition()
-            if not facts.is_new(partition, dict(message.headers() or [])):
+            if ring is not None and (why := not_proved(message, ring, options.given_by)) is not None:
+                unproved += 1
+                print(f"not proved {message.topic()}/{partition}@{message.offset()}: {why}", file=sys.stderr)
+            elif not facts.is_new(partition, dict(message.headers() or [])):
                 repeats += 1
             elif (fact := decode(message, schemas)) is None:
                 unreadable += 1
@@ -114,8 +123,41 @@ def main() -> int:
         if messages:
             facts.save()
     consumer.close()
-    print(json.dumps({"taken": taken, "repeats": repeats, "unreadable": unreadable}))
+    counts = {"taken": taken, "repeats": repeats, "unreadable": unreadable}
+    print(json.dumps(counts if ring is None else counts | {"not proved": unproved}))
     return 0
+
+
+def not_proved(message: Message, ring: list[dict[str, Any]], given_by: list[str]) -> str | None:
+    """Why a record is no command of a role in `given_by`, signed and unchanged; None when it is one."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    headers = dict(message.headers() or [])
+    key_id, signature = headers.get("saldo-key-id", b"").decode(), headers.get("saldo-signature", b"").decode()
+    known = next((key for key in ring if key["key_id"] == key_id), None)
+    if known is None:
+        return f"signed by no key of the ring ({key_id or 'not signed'})"
+    if known["role"] not in given_by:
+        return f"signed by {known['role']}"
+    if known["revoked_from"] is not None:
+        written_at = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+        if written_at >= datetime.fromisoformat(known["revoked_from"]):
+            return f"key {key_id} was revoked before"
+    parts = (
+        b"saldo command 1",
+        (message.topic() or "").encode(),
+        message.key() or b"",
+        headers.get("ce_type", b""),
+        headers.get("ce_id", b""),
+        message.value() or b"",
+    )
+    covered = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(known["public"])).verify(bytes.fromhex(signature), covered)
+    except (InvalidSignature, ValueError):
+        return f"the signature by key {key_id} does not fit: the record was changed"
+    return None
 
 
 def read_schemas(folder: Path) -> dict[bytes, dict[str, Any]]:
@@ -158,6 +200,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--schemas", type=Path, required=True, help="folder with .avsc files")
     parser.add_argument("--state", type=Path, required=True, help="file that holds facts, marks and offsets")
     parser.add_argument("--once", action="store_true", help="end at the end that the topic has now")
+    parser.add_argument("--ring", type=Path, help="keys/public.json of the installation: take only what it proves")
+    parser.add_argument("--given-by", action="append", default=[], help="role that may have signed, e.g. worker")
     return parser.parse_args()
 
 

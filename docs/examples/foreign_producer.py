@@ -41,6 +41,9 @@ def main() -> int:
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 5,
+            # So that a wrong address or log-in ends with an error instead of waiting for ever.
+            "message.timeout.ms": 30_000,
+            "error_cb": lambda error: print(error, file=sys.stderr),
         }
     )
     failures = 0

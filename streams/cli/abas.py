@@ -63,7 +63,7 @@ def check(
 ) -> None:
     """Compare the mapping profile with the live server.
 
-    Every name that does not fit is told at once, with file and line.
+    Every name that does not fit is listed, with file and line.
     """
     settings = _settings()
     path = profile or settings.abas.profile_path

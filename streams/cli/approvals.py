@@ -159,7 +159,10 @@ def _say_outcome(found: Proposal, outcome: Any) -> None:
         case DecisionTaken():
             say(f"done, by {outcome.decided_by}, approved by {outcome.approved_by}: {outcome.reason}")
         case _:
-            say(f"    its command is in {found.proposed.target_inbox}; not answered yet")
+            say(
+                f"    its command is in {found.proposed.target_inbox} and not answered yet; `saldo explain`, "
+                "`saldo waiting` or `saldo dlq list` show what comes of it"
+            )
 
 
 def _proposals(bootstrap_servers: str | None) -> list[Proposal]:

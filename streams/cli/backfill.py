@@ -39,12 +39,13 @@ def paytrace(
         bool, typer.Option("--resume", help="Begin after the last day that a run over this same range finished.")
     ] = False,
 ) -> None:
-    """Tell what PayTrace holds of past days.
+    """Publish what PayTrace holds of past days.
 
-    Every transaction created and every batch settled on these days; what was told before is not told again.
+    Every transaction created and every batch settled on these days; what was published before is not
+    published again.
 
     A stop at any moment costs the day at hand: the same command with --resume goes on. Exit code 1 when a row could
-    not be read; the others are told all the same.
+    not be read; the others are published all the same.
     """
     first, last = since.date(), until.date()
     if first > last:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     operators.add_group(
         app,
         "deposits",
-        "An operator's word on a bank deposit.",
+        "Decide about bank deposits.",
         {"confirm": confirm, "reject": reject, "unmatch": unmatch, "dismiss": dismiss, "accept-fees": accept_fees},
     )
 

@@ -24,7 +24,7 @@ def explain(
         str, typer.Argument(metavar="ID", help="Payment, posting reference, invoice number, open item or dispute.")
     ],
 ) -> None:
-    """Tell why money is where it is, step by step.
+    """Show why money is where it is, step by step.
 
     Matches with their evidence, suggestions, decisions with who and why, and what abas made of them.
     """

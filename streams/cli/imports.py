@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 def import_bank(
     file: Annotated[Path, typer.Argument(help="Bank statement: camt, MT940, BAI2, CSV, XLSX.", dir_okay=False)],
     only: Annotated[
-        str | None, typer.Option(help="Only lines whose words match this regular expression, e.g. 'PAYTRACE|MERCHANT'.")
+        str | None,
+        typer.Option(help="Only lines whose text matches this regular expression, e.g. 'PAYTRACE|MERCHANT'."),
     ] = None,
     merchant: Annotated[
         str | None, typer.Option(help="Merchant account whose deposits these are; default is the one of the settings.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli import identity
+from streams.cli.identity import needs
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
+@needs("read")
 def list_() -> None:
     """Show every key.
 
@@ -45,12 +47,23 @@ def list_() -> None:
         say(f"{key.key_id}  {key.role:15}  made {key.made_at:%Y-%m-%d %H:%M:%S} UTC  {use}{revoked}")
 
 
-def make() -> None:
+def make(
+    complete_ring: Annotated[
+        bool,
+        typer.Option(
+            "--complete-ring",
+            help="The ring of public keys was lost and nobody has a copy: add those of the private keys that are here.",
+        ),
+    ] = False,
+) -> None:
     """Make a key for each role that has none here."""
     keeper = _kept_by_an_admin()
-    for key in _store().make(datetime.now(UTC)):
+    added = _store().make(datetime.now(UTC), complete_ring=complete_ring)
+    for key in added:
         keeper.note("make-signing-key", key.role, key.key_id)
-        say(f"made {key.key_id} for {key.role}")
+        say(f"{key.role} signs with {key.key_id}")
+    if not added:
+        say("nothing to do: every role has a key here; `saldo keys rotate ROLE` replaces one")
 
 
 def rotate(role: Annotated[str, typer.Argument(help="worker, operators, ...; `saldo keys list` names them.")]) -> None:

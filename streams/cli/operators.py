@@ -168,7 +168,8 @@ def _answered(
     answer = asyncio.run(work())
     if answer.is_decided:
         return answer
-    say(f"written as {inbox} {answer.partition} {answer.offset}; not answered yet", err=True)
+    place = f"{inbox} {answer.partition} {answer.offset}"
+    say(f"written as {place}; not answered yet; `saldo status` shows whether its agent works", err=True)
     for event in answer.events:
         say(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
     raise typer.Exit(UNANSWERED if wait_s else 0)

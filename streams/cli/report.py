@@ -47,14 +47,14 @@ def register(app: typer.Typer) -> None:
 def report(
     name: Annotated[str | None, typer.Argument(help="Report; without a name they are listed.")] = None,
     parameters: Annotated[
-        list[str] | None, typer.Argument(help="What the report must be told: values in its order, or NAME=VALUE.")
+        list[str] | None, typer.Argument(help="Its parameters: values in its order, or NAME=VALUE.")
     ] = None,
     output_format: FormatOption = Format.TABLE,
     out: OutOption = None,
 ) -> None:
     """Answer a question; without a name, list the questions.
 
-    What a report must be told may be given in its order (saldo report story_of_one_payment 395970002) or by name.
+    Its parameters may be given in its order (saldo report story_of_one_payment 395970002) or by name.
     """
     from projections import reports
     from streams.cli.asking import reader_of

@@ -30,9 +30,9 @@ Acls = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `topics diff|apply|doc` below the root."""
+    """Hang `topics diff|apply|grant|doc` below the root."""
     topics = typer.Typer(help="Topics of the catalogue (schemas/topics) and of the cluster.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (diff, apply, doc)
+    commands: tuple[Callable[..., None], ...] = (diff, apply, grant, doc)
     for command in commands:
         topics.command()(command)
     app.add_typer(topics, name="topics")
@@ -93,6 +93,28 @@ def apply(
         )
     if steps.refusals:
         raise typer.Exit(1)
+
+
+def grant(
+    user: Annotated[str, typer.Argument(help="Kafka user of the other system, e.g. crm.")],
+    write: Annotated[list[str] | None, typer.Option(help="Inbox that it may write; several times for several.")] = None,
+    read: Annotated[list[str] | None, typer.Option(help="Topic that it may read; several times for several.")] = None,
+    group: Annotated[str | None, typer.Option(help="Consumer group in which it may commit offsets.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take these permissions away instead.")] = False,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Let another system's user write or read topics.
+
+    The user itself is made at the broker; for the embedded one, by a file beside Saldo's own (docs/connecting.md).
+    """
+    from schemas import catalog
+    from streams.log import acls as access
+
+    wanted = access.grants(catalog.topics().values(), user, write=write or (), read=read or (), group=group)
+    steps = access.AccessPlan(withdrawals=wanted.grants) if withdraw else wanted
+    cluster, _ = _cluster(bootstrap_servers, None)
+    access.apply(cluster, steps)
+    say(*steps.lines())
 
 
 def doc(

@@ -72,7 +72,10 @@ def status(
     stack = Stack(load_settings())
     found = read_status(stack.status_path)
     if found is None and not runs_alone(stack):
-        say(f"no `saldo up` runs for {stack.data_dir}", err=True)
+        say(
+            f"nothing of Saldo runs for {stack.data_dir}; start it with `saldo up`, or name another SALDO_DATA_DIR",
+            err=True,
+        )
         raise typer.Exit(1)
     standing = standing_of(stack, found)
     if as_json:

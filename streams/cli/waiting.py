@@ -61,7 +61,7 @@ def _show_proposals(rows: tuple[dict[str, Any], ...]) -> None:
     """Commands that wait for a second person."""
     for row in rows:
         if row["standing"] == "open":
-            say(f"\n{row['proposal_id']}  {row['summary']}, proposed by {row['proposed_by']}: {row['reason']}")
+            say("", f"{row['proposal_id']}  {row['summary']}, proposed by {row['proposed_by']}: {row['reason']}")
             say(f"    saldo approvals approve {row['proposal_id']} --why ...   (another person)")
             say(f"    saldo approvals reject {row['proposal_id']} --why ...   (another person)")
 

@@ -26,7 +26,7 @@ from schemas.catalog import TopicSpec, agents_of
 from schemas.failures import ContractBroken, Unavailable
 from streams.log.brokers import error_text, no_broker
 from streams.log.cluster import Cluster
-from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, user_of
+from streams.log.credentials import ADMIN, OPERATORS, ROLES, VIEWER, WORKER, refuse_our_user, user_of
 
 A = TypeVar("A", AclBinding, AclBindingFilter)
 _TIMEOUT_S = 20.0
@@ -105,6 +105,32 @@ def permissions(specs: Iterable[TopicSpec], *, group: str) -> frozenset[Permissi
         found |= {Permission("TOPIC", spec.name, user_of(role), "READ") for role in readers}
         found |= {Permission("TOPIC", spec.name, user_of(role), "WRITE") for role in writers}
     return frozenset(found)
+
+
+def grants(
+    specs: Iterable[TopicSpec], user: str, *, write: Iterable[str], read: Iterable[str], group: str | None
+) -> AccessPlan:
+    """What another system needs to write and read these topics, and to commit offsets of this consumer group.
+
+    Raises: ContractBroken when the user is one of ours, a topic is not in the catalogue, or is not for others to write.
+    """
+    refuse_our_user(user)
+    known = {spec.name: spec for spec in specs}
+    unknown = sorted({*write, *read} - known.keys())
+    if unknown:
+        raise ContractBroken(f"schemas/topics has no {', '.join(unknown)}; docs/topics.md lists every topic")
+    for spec in map(known.__getitem__, write):
+        if spec.role != "inbox" or set(spec.commands) >= {record.name for record in spec.records}:
+            raise ContractBroken(
+                f"{spec.name} is for Saldo's own processes to write; another system writes facts to an inbox, "
+                "see docs/connecting.md"
+            )
+    found = {Permission("TOPIC", name, user, operation) for name in write for operation in ("WRITE", "DESCRIBE")}
+    found |= {Permission("TOPIC", name, user, operation) for name in read for operation in ("READ", "DESCRIBE")}
+    found |= {Permission("GROUP", group, user, "READ")} if group else set()
+    if not found:
+        raise ContractBroken("say what the system may do: --write TOPIC, --read TOPIC or --group GROUP")
+    return AccessPlan(tuple(sorted(found)))
 
 
 def plan(wanted: frozenset[Permission], found: frozenset[Permission]) -> AccessPlan:

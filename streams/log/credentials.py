@@ -7,6 +7,7 @@ A process reads the file of its own role and no other.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,8 @@ VIEWER = "viewer"
 ROLES = (ADMIN, WORKER, SOURCE_PAYTRACE, SOURCE_ABAS, INGRESS, IMPORT, PROJECTOR, OPERATORS, VIEWER)
 _USER_PREFIX = "saldo-"
 _PASSWORD_BYTES = 32
+# What stands between quotation marks in the broker's configuration as it is.
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9._@+=/-]+")
 
 
 def user_of(role: str) -> str:
@@ -86,9 +89,10 @@ def read_credentials(path: Path) -> Credentials:
 
 
 def provide_credentials(directory: Path) -> Mapping[str, Credentials]:
-    """The log-in of every role, made at the first call and kept.
+    """The log-in of every role, made at the first call and kept, and of other systems whose files lie beside them.
 
     Ensures: the directory is 0700 and each file 0600, whatever the umask.
+    Raises:  ContractBroken naming a file that is no log-in, or takes the name of one of our users.
     """
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
@@ -99,4 +103,24 @@ def provide_credentials(directory: Path) -> Mapping[str, Credentials]:
             made = Credentials(user_of(role), secrets.token_urlsafe(_PASSWORD_BYTES))
             write_private(path, json.dumps(asdict(made)))
         found[role] = read_credentials(path)
+    for path in sorted(directory.glob("*.json")):
+        if path.stem not in ROLES:
+            path.chmod(0o600)
+            found[path.stem] = _of_another_system(path)
     return found
+
+
+def _of_another_system(path: Path) -> Credentials:
+    found = read_credentials(path)
+    refuse_our_user(found.username)
+    if not all(_PLAIN_TEXT.fullmatch(text) for text in (found.username, found.password)):
+        raise ContractBroken(f"{path}: username and password may have letters, digits and . _ @ + = / - only")
+    return found
+
+
+def refuse_our_user(user: str) -> None:
+    """Raise ContractBroken for a name that only Saldo's own users have."""
+    if user.startswith(_USER_PREFIX):
+        raise ContractBroken(
+            f"{user} begins with {_USER_PREFIX}, as Saldo's own users do; give the other system another name"
+        )

@@ -151,7 +151,10 @@ def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> str:
     known = ring.find(key_id)
     shown = key_id[:_KEY_ID_LETTERS]
     if known is None:
-        raise NotSigned(f"{what}, signed by a key that this installation does not know ({shown!r}); {_remedy(givers)}")
+        raise NotSigned(
+            f"{what}, signed by a key that the ring of public keys does not know ({shown!r}); if `saldo keys list` "
+            f"shows it on another machine, copy the ring here and replay, else {_remedy(givers)}"
+        )
     if known.role not in givers:
         raise NotSigned(f"{what} of {_named(givers)}, and {known.role} signed it (key {shown}); {_remedy(givers)}")
     if known.revoked_from is not None and not found.is_broker_time:
@@ -287,7 +290,8 @@ class RingFile:
                 raise
             raise ContractBroken(
                 f"{self._path} holds the public keys that prove commands and can't be read ({error.strerror}); "
-                "`saldo keys make` makes keys, SALDO_KEYS_PUBLIC_PATH names another file"
+                "restore it from a backup or from another machine, or name its place in SALDO_KEYS_PUBLIC_PATH; a new "
+                "installation gets one by `saldo keys make`"
             ) from None
         return self._ring
 

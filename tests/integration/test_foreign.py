@@ -48,7 +48,7 @@ def test_the_examples_import_nothing_of_ours(script: Path) -> None:
         elif isinstance(node, ast.ImportFrom):
             assert node.module is not None
             roots.add(node.module.partition(".")[0])
-    assert roots - set(sys.stdlib_module_names) <= {"confluent_kafka", "fastavro"}
+    assert roots - set(sys.stdlib_module_names) <= {"confluent_kafka", "fastavro", "cryptography"}
 
 
 def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams import topics
+from streams.log import acls
 from streams.log.cluster import Cluster
 from tests.support.cli import Outcome, saldo
 from tests.support.kafka import client_options, unique, use_broker
@@ -100,3 +101,23 @@ def test_two_deployments_may_apply_at_once(kafka: str, specs: dict[str, catalog.
     topics.apply(cluster, steps)
     topics.apply(cluster, steps)
     assert not topics.compare(cluster, specs.values())
+
+
+def test_another_system_is_granted_and_withdrawn_what_it_names(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
+    assert run(kafka, "apply").exit_code == 0
+    inbox, journal = (
+        next(name for name in specs if name.startswith(f"{kind}.v1."))
+        for kind in ("identification.inbox", "payments.events")
+    )
+    options = ("crm", "--write", inbox, "--read", journal, "--group", "crm")
+
+    def held() -> set[acls.Permission]:
+        return {found for found in acls.observe(Cluster(client_options(kafka))) if found.user == "crm"}
+
+    granted = run(kafka, "grant", *options)
+    assert (granted.exit_code, granted.out.count("grant ")) == (0, 5)
+    assert acls.Permission("TOPIC", inbox, "crm", "WRITE") in held()
+    assert run(kafka, "grant", *options, "--withdraw").exit_code == 0
+    assert held() == set()
+    refused = run(kafka, "grant", "crm", "--write", journal)
+    assert (refused.exit_code, "own processes" in refused.err) == (2, True)

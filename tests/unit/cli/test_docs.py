@@ -1,4 +1,8 @@
-"""Every `saldo ...` line that README and docs name is one that the program understands: command, options, choices."""
+"""README, docs and the program agree both ways.
+
+Every `saldo ...` line of a page is one that the program understands (command, options, choices), and every command and
+every report of the program stands on a page.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,38 @@ def lines() -> Iterator[tuple[str, str]]:
         text = page.read_text("utf-8")
         for line in [*_IN_PROSE.findall(text), *_ON_ITS_OWN.findall(text)]:
             yield page.relative_to(ROOT).as_posix(), line
+
+
+def documented() -> set[str]:
+    """Commands that a page names: in a line of its own, or as `saldo dlq list`, `show`, `replay` in one paragraph."""
+    root: Any = typer.main.get_command(build())
+    found: set[str] = set()
+    for page in PAGES:
+        if page.parent.name == "adr":
+            continue  # says why, not how
+        for paragraph in re.split(r"\n\s*\n|\n(?=\|)", page.read_text("utf-8")):
+            group: tuple[str, ...] = ()
+            for span in [*_ON_ITS_OWN.findall(paragraph), *re.findall(r"`([^`]+)`", paragraph)]:
+                words = span.removeprefix(".venv/bin/").split()
+                ours = words[:1] == ["saldo"]
+                command, path = root, ()
+                for word in (*(() if ours else group), *words[ours:]):
+                    if word not in getattr(command, "commands", {}):
+                        break
+                    command, path = command.commands[word], (*path, word)
+                if len(path) > (0 if ours else len(group)):
+                    found.add(" ".join(path))
+                if ours:
+                    group = path if hasattr(command, "commands") else path[:-1]
+    return found
+
+
+def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Path of each command that does something."""
+    if not hasattr(command, "commands"):
+        yield " ".join(path)
+    for name, child in getattr(command, "commands", {}).items():
+        yield from every_command(child, (*path, name))
 
 
 def words_of(line: str) -> list[str]:
@@ -81,6 +117,25 @@ def test_every_command_line_of_the_docs_is_understood() -> None:
     assert len(found) > 50, "the pattern finds the docs' commands"
     wrong = [f"{page}: {line}: {trouble}" for page, line in found if (trouble := problem(line))]
     assert wrong == []
+
+
+def test_every_command_stands_on_a_page() -> None:
+    commands = set(every_command(typer.main.get_command(build())))
+    assert len(commands) > 60
+    assert commands - documented() == set()
+
+
+def test_every_report_is_in_the_list_of_reports_and_no_other() -> None:
+    page = (ROOT / "docs/reports.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z_]+)` \| .*\? ?.*\|$", page, re.MULTILINE)) == set(reports.report_names())
+
+
+def test_every_page_says_who_it_is_for() -> None:
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    assert len(pages) > 10
+    assert [
+        page.name for page in pages if "For " not in "".join(page.read_text("utf-8").split("\n## ")[0][:1500])
+    ] == []
 
 
 @pytest.mark.parametrize(

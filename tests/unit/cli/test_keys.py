@@ -20,8 +20,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyStore:
 def test_keys_are_made_listed_and_replaced(store: KeyStore) -> None:
     empty = saldo("keys", "list")
     assert (empty.exit_code, "saldo keys make" in empty.err) == (2, True)
-    assert saldo("keys", "make").out.count("made ") == 3
-    assert saldo("keys", "make").out == ""
+    assert saldo("keys", "make").out.count("signs with") == 3
+    assert "every role has a key here" in saldo("keys", "make").out
     before = store.current("operators")
     assert saldo("keys", "rotate", "operators").exit_code == 0
     assert store.current("operators") != before
@@ -44,3 +44,36 @@ def test_a_revocation_states_its_instant(store: KeyStore) -> None:
     [revoked] = [key.revoked_from for key in store.all() if key.revoked_from]
     assert timedelta(seconds=0) < revoked - datetime.now(UTC) <= timedelta(seconds=15)
     assert "revoked from" in saldo("keys", "list").out
+
+
+def test_a_lost_ring_is_named_and_made_anew_only_on_request(store: KeyStore) -> None:
+    """Before, `keys list` advised `keys make`, which did nothing, and `keys rotate` began a ring without the others."""
+    saldo("keys", "make")
+    saldo("keys", "rotate", "worker")
+    before = {role: store.current(role) for role in ("operators", "source-abas", "worker")}
+    ring = store._ring_path
+    whole = ring.read_text()
+    ring.unlink()
+    for words in (("list",), ("make",), ("rotate", "worker"), ("revoke", "0123456789abcdef")):
+        refused = saldo("keys", *words)
+        assert refused.exit_code == 2, words
+        assert str(ring) in refused.err
+        assert "Restore the file" in refused.err.replace("\n       ", " ")
+    assert not ring.exists()
+    assert {role: store.current(role) for role in before} == before
+
+    assert saldo("keys", "make", "--complete-ring").out.count("signs with") == 3
+    assert {key.key_id for key in store.all()} == set(before.values())
+    ring.write_text(whole)
+    assert "every role has a key here" in saldo("keys", "make").out, "the copy of a backup is whole"
+
+
+def test_a_ring_older_than_a_key_is_not_taken_for_whole(store: KeyStore) -> None:
+    saldo("keys", "make")
+    old = store._ring_path.read_text()
+    saldo("keys", "rotate", "operators")
+    store._ring_path.write_text(old)
+    refused = saldo("keys", "make")
+    assert (refused.exit_code, "lacks the public key of operators" in refused.err) == (2, True)
+    assert saldo("keys", "make", "--complete-ring").out.count("signs with") == 1
+    assert store.current("operators") in {key.key_id for key in store.all()}

@@ -62,3 +62,18 @@ def test_money_that_waits_in_other_places_is_listed_as_it_is(capsys: pytest.Capt
     assert "names no payment" in shown
     assert "395970002" in shown
     assert "some new reason" in shown
+
+
+def test_each_proposal_is_a_paragraph(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line break inside a line is escaped for the terminal, so it stood there as two letters."""
+    proposal = {
+        "proposal_id": "P1",
+        "standing": "open",
+        "summary": "write off 6.00 USD",
+        "proposed_by": "jo",
+        "reason": "customer called",
+    }
+    waiting._show_proposals((proposal, proposal | {"standing": "expired"}))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["", "P1  write off 6.00 USD, proposed by jo: customer called"]
+    assert len(lines) == 4

@@ -484,3 +484,8 @@ def test_users_are_audited_like_a_partition(tmp_path: Path) -> None:
     write_private(access.store.path, text)
     broken = audit_users(access.store.read()).broken
     assert str(broken).startswith("users/0/2: the users are not those that change 2 left")
+
+
+def test_an_export_of_nothing_has_its_columns() -> None:
+    assert as_csv(()).split(",")[:4] == ["at", "who", "authenticated_by", "what"]
+    assert len(as_csv(()).splitlines()) == 1

@@ -7,6 +7,7 @@ import logging
 import logging.config
 import random
 import re
+import subprocess
 import sys
 import unicodedata
 from types import SimpleNamespace
@@ -89,3 +90,15 @@ def test_on_a_terminal_a_quoted_text_moves_no_cursor_and_writes_no_line(monkeypa
     assert not [one for one in plain if unicodedata.category(one) in ("Cc", "Cf") and one != "\n"]
     assert "payer Jo\\n12:00 confirmed by anna\\x1b[2J" in plain
     assert "bad \\x1b[31m text" in plain
+
+
+def test_a_repeated_call_prints_nothing_to_stdout() -> None:
+    """It stood in the middle of the profile that `saldo abas probe > abas.yaml` writes, and in logs unmasked."""
+    program = (
+        "import stamina; from streams.logs import configure_logs; configure_logs('info')\n"
+        "for attempt in stamina.retry_context(on=ValueError, attempts=2, wait_initial=0, wait_jitter=0):\n"
+        "    with attempt:\n"
+        "        if attempt.num == 1: raise ValueError('4111111111111111')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams.log.acls import AccessPlan, Permission, permissions, plan, roles_of
+from streams.log.acls import AccessPlan, Permission, grants, permissions, plan, roles_of
 from streams.log.credentials import (
     ROLES,
     Credentials,
@@ -143,3 +143,41 @@ def test_a_log_in_for_tls_says_so_in_its_file(tmp_path: Path) -> None:
     assert read_credentials(path) == Credentials("u", "p", "SASL_SSL", "SCRAM-SHA-512")
     kafka = KafkaSettings(bootstrap_servers="b:9", credentials_path=path, ssl_ca_location=Path("/ca.pem"))
     assert Settings(kafka=kafka).kafka_options["ssl.ca.location"] == "/ca.pem"
+
+
+def test_another_system_gets_what_it_names_and_no_topic_of_ours_to_write() -> None:
+    given = grants(SPECS, "crm", write=["identification.inbox.v1"], read=["payments.events.v1"], group="crm-1")
+    assert set(given.grants) == {
+        Permission("TOPIC", "identification.inbox.v1", "crm", "WRITE"),
+        Permission("TOPIC", "identification.inbox.v1", "crm", "DESCRIBE"),
+        Permission("TOPIC", "payments.events.v1", "crm", "READ"),
+        Permission("TOPIC", "payments.events.v1", "crm", "DESCRIBE"),
+        Permission("GROUP", "crm-1", "crm", "READ"),
+    }
+    assert plan(ALL, ALL | set(given.grants)) == AccessPlan(), "`topics apply --acls` leaves them alone"
+    for user, write, why in (
+        ("saldo-worker", ["identification.inbox.v1"], "Saldo's own users"),
+        ("crm", ["payments.events.v1"], "own processes"),
+        ("crm", ["erp.commands.v1"], "own processes"),
+        ("crm", ["gateway.commands.v1"], "own processes"),
+        ("crm", ["payments.observation.v1"], "has no payments.observation.v1"),
+        ("crm", [], "--write"),
+    ):
+        with pytest.raises(ContractBroken, match=why):
+            grants(SPECS, user, write=write, read=[], group=None)
+
+
+def test_the_embedded_broker_lets_in_whose_file_lies_beside_ours(tmp_path: Path) -> None:
+    other = tmp_path / "crm.json"
+    other.write_text('{"username": "crm", "password": "a-long.password"}')
+    assert provide_credentials(tmp_path)["crm"] == Credentials("crm", "a-long.password")
+    assert other.stat().st_mode & 0o777 == 0o600
+    for username, password, why in (
+        ("saldo-admin", "a-long.password", "Saldo's own users"),
+        ("crm", 'a" user_eve="x', "letters, digits"),
+        ("crm x", "a-long.password", "letters, digits"),
+    ):
+        other.write_text(json.dumps({"username": username, "password": password}))
+        with pytest.raises(ContractBroken, match=why) as refused:
+            provide_credentials(tmp_path)
+        assert password not in str(refused.value)
