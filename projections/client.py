@@ -118,14 +118,29 @@ class Store:
                     raise RowsRefused(f"{table}: {_plain(error)}") from error
                 raise
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        settings: Mapping[str, str] | None = None,
+        describes: bool = False,
+    ) -> bytes:
         """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format.
 
         Parameters that the statement does not name count for nothing.
+
+        settings   of this statement; whoever gives them has checked them, and the session must take them
+        describes  answer the columns of the statement, not its rows
         """
         if not _FORMAT_NAME.fullmatch(output_format):
             raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
         statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
+        if describes:
+            statement = f"DESCRIBE TABLE ({statement})"
+        if settings:
+            statement += " SETTINGS " + ", ".join(f"{name} = '{value}'" for name, value in sorted(settings.items()))
         with self._asking():
             return self._client.raw_query(statement, parameters=bound, fmt=output_format)
 
@@ -202,6 +217,36 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
             lock.release()
         raise
     return Store(client, lock, is_embedded=True)
+
+
+def open_client_session(dsn: str) -> Store:
+    """Open a session of another program's client beside the writer of an embedded store, for reading only.
+
+    Ensures: the system tables show what is Saldo's own. A statement may have settings of its own (readonly = 2), which
+             the guard of SQL leaves to our code.
+    """
+    path = embedded_path(dsn)
+    client = _embedded_client(path)
+    shown = {
+        "system.databases": f"name = '{EMBEDDED_DATABASE}'",
+        "system.tables": f"database = '{EMBEDDED_DATABASE}'",
+        "system.columns": f"database = '{EMBEDDED_DATABASE}'",
+    }
+    try:
+        for name, value in READER_LIMITS.items():
+            client.command(f"SET {name} = {value}")
+        filters = ", ".join(f"{quoted(table)}: {quoted(condition)}" for table, condition in shown.items())
+        client.command(f"SET additional_table_filters = {{{filters}}}")
+        client.command("SET readonly = 2")
+    except BaseException:
+        client.close()
+        raise
+    return Store(client, is_embedded=True)
+
+
+def quoted(text: str) -> str:
+    """The text as a literal of SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def embedded_path(dsn: str) -> Path:
