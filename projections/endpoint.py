@@ -13,6 +13,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -50,8 +51,8 @@ def endpoint_app(
 ) -> Starlette:
     """The projector's HTTP interface.
 
-    POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
-                  400 {"error", "code"}: what is wrong with the request, or the engine's own words.
+    POST /sql     {"sql", "parameters", "format", "as_of"} with `Authorization: Bearer <token>`; the bytes of that
+                  format, or 400 {"error", "code"}: what is wrong with the request, or the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
     GET  /console/  the web console, which takes console_token once in its address; that token can't ask SQL.
     GET  /lag     {"total": n, "topics": {topic: n}}; 503 {"error", "code"} while the broker does not answer.
@@ -124,8 +125,8 @@ def serve_endpoint(
             address.unlink(missing_ok=True)
 
 
-def _asked(body: bytes) -> tuple[str, dict[str, object], str]:
-    """Statement, parameters and format of a request; ValueError names the field and the remedy."""
+def _asked(body: bytes) -> tuple[str, dict[str, object], str, datetime | None]:
+    """Statement, parameters, format and instant of a request; ValueError names the field and the remedy."""
     try:
         told = json.loads(body)
     except ValueError as error:
@@ -137,12 +138,22 @@ def _asked(body: bytes) -> tuple[str, dict[str, object], str]:
         raise ValueError('"parameters" must be an object of names and values')
     if not isinstance(output_format, str):
         raise ValueError('"format" must be the name of an output format, e.g. JSONCompact')
-    return told["sql"], parameters, output_format
+    as_of = None
+    if told.get("as_of") is not None:
+        try:
+            as_of = datetime.fromisoformat(told["as_of"])
+        except (TypeError, ValueError):
+            raise ValueError('"as_of" must be an instant, e.g. 2026-11-24T15:30:00+00:00') from None
+        if as_of.tzinfo is None:
+            raise ValueError('"as_of" needs a zone, e.g. 2026-11-24T15:30:00+00:00')
+    return told["sql"], parameters, output_format, as_of
 
 
-def _answer(reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str) -> Response:
+def _answer(
+    reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str, as_of: datetime | None
+) -> Response:
     try:
-        answer = reader.query(sql, parameters, output_format=output_format)
+        answer = reader.query(sql, parameters, output_format=output_format, as_of=as_of)
     except QueryRefused as error:
         return JSONResponse({"error": str(error), "code": error.code}, 400)
     return Response(answer, media_type="application/octet-stream")
