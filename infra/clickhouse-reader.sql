@@ -6,7 +6,7 @@ GRANT SELECT ON system.one, SELECT ON system.numbers, SELECT ON system.tables, S
     SELECT ON system.functions, SELECT ON system.databases TO saldo_reader;
 -- No SOURCES grant: file(), url(), s3(), remote() and the like stay refused.
 CREATE SETTINGS PROFILE IF NOT EXISTS saldo_reader SETTINGS
-    readonly = 1 CONST,
+    readonly = 2 CONST,
     max_memory_usage = 4000000000 CONST,
     max_execution_time = 120 CONST,
     max_result_rows = 5000000 CONST,

@@ -14,6 +14,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -58,8 +59,18 @@ _LONGEST_REASON = 500
 class SqlReader(Protocol):
     """Where SQL can be asked, whoever holds the store; it can change nothing."""
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
-        """Answer of one statement in a ClickHouse output format; raises QueryRefused in the engine's own words."""
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
+    ) -> bytes:
+        """Answer of one statement in a ClickHouse output format; raises QueryRefused in the engine's own words.
+
+        as_of is the instant up to which records count, by Kafka's timestamp; None counts all.
+        """
         ...
 
     def close(self) -> None:
@@ -118,14 +129,34 @@ class Store:
                     raise RowsRefused(f"{table}: {_plain(error)}") from error
                 raise
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
+        settings: Mapping[str, str] | None = None,
+        describes: bool = False,
+    ) -> bytes:
         """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format.
 
         Parameters that the statement does not name count for nothing.
+
+        as_of      the instant up to which records count: tables and views are what they were then
+        settings   of this statement; whoever gives them has checked them, and the session must take them
+        describes  answer the columns of the statement, not its rows
         """
         if not _FORMAT_NAME.fullmatch(output_format):
             raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
         statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
+        if describes:
+            statement = f"DESCRIBE TABLE ({statement})"
+        literals = {name: quoted(value) for name, value in sorted((settings or {}).items())}
+        if as_of is not None:
+            literals["additional_table_filters"] = self._up_to(as_of)
+        if literals:
+            statement += " SETTINGS " + ", ".join(f"{name} = {value}" for name, value in literals.items())
         with self._asking():
             return self._client.raw_query(statement, parameters=bound, fmt=output_format)
 
@@ -134,6 +165,19 @@ class Store:
         self._client.close()
         if self._lock is not None:
             self._lock.release()
+
+    def _up_to(self, as_of: datetime) -> str:
+        """What leaves out of every table the rows of later records, as a literal of additional_table_filters.
+
+        The engine puts it wherever a table is read, in views and subqueries too.
+        """
+        found = self.rows(
+            "SELECT table FROM system.columns WHERE database = {database:String} AND name = 'recorded_at' AND table IN "
+            "(SELECT name FROM system.tables WHERE database = {database:String} AND engine NOT LIKE '%View')",
+            {"database": self.database},
+        )
+        condition = quoted(f"recorded_at <= toDateTime64('{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')")
+        return "{" + ", ".join(f"{quoted(f'{self.database}.{table}')}: {condition}" for (table,) in found) + "}"
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -196,12 +240,43 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
         client = _embedded_client(path)
         for name, value in READER_LIMITS.items():
             client.command(f"SET {name} = {value}")
-        client.command("SET readonly = 1")
+        # 2 lets our own code bring settings with a statement (as_of); the guard refuses them in a statement of others.
+        client.command("SET readonly = 2")
     except BaseException:
         if lock is not None:
             lock.release()
         raise
     return Store(client, lock, is_embedded=True)
+
+
+def open_client_session(dsn: str) -> Store:
+    """Open a session of another program's client beside the writer of an embedded store, for reading only.
+
+    Ensures: the system tables show what is Saldo's own. A statement may have settings of its own (readonly = 2), which
+             the guard of SQL leaves to our code.
+    """
+    path = embedded_path(dsn)
+    client = _embedded_client(path)
+    shown = {
+        "system.databases": f"name = '{EMBEDDED_DATABASE}'",
+        "system.tables": f"database = '{EMBEDDED_DATABASE}'",
+        "system.columns": f"database = '{EMBEDDED_DATABASE}'",
+    }
+    try:
+        for name, value in READER_LIMITS.items():
+            client.command(f"SET {name} = {value}")
+        filters = ", ".join(f"{quoted(table)}: {quoted(condition)}" for table, condition in shown.items())
+        client.command(f"SET additional_table_filters = {{{filters}}}")
+        client.command("SET readonly = 2")
+    except BaseException:
+        client.close()
+        raise
+    return Store(client, is_embedded=True)
+
+
+def quoted(text: str) -> str:
+    """The text as a literal of SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def embedded_path(dsn: str) -> Path:
@@ -259,7 +334,7 @@ def _server_client(dsn: str, *, read_only: bool) -> Client:
             # Each request of a server session carries the settings; the server then refuses every change.
             for name, value in READER_LIMITS.items():
                 client.set_client_setting(name, str(value))
-            client.set_client_setting("readonly", "1")
+            client.set_client_setting("readonly", "2")
     return client
 
 

@@ -11,12 +11,11 @@ import json
 import os
 import secrets
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -30,12 +29,10 @@ from projections.console.app import MOUNTED_AT, console_app
 from projections.errors import QueryRefused
 from projections.lag import ProjectorStatus
 from projections.metrics import PROMETHEUS_TEXT, prometheus_text
+from projections.serving import LOOPBACK_NAMES, served
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken, Unavailable
 from schemas.private_files import write_private
-
-_START_TIMEOUT_S = 20.0
-_LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 
 
 def endpoint_file(data_dir: Path) -> Path:
@@ -54,8 +51,8 @@ def endpoint_app(
 ) -> Starlette:
     """The projector's HTTP interface.
 
-    POST /sql     {"sql", "parameters", "format"} with `Authorization: Bearer <token>`; the bytes of that format, or
-                  400 {"error", "code"}: what is wrong with the request, or the engine's own words.
+    POST /sql     {"sql", "parameters", "format", "as_of"} with `Authorization: Bearer <token>`; the bytes of that
+                  format, or 400 {"error", "code"}: what is wrong with the request, or the engine's own words.
     GET  /health  {"reading": bool, "tally": {...}}: reading is true once every topic exists and is assigned.
     GET  /console/  the web console, which takes console_token once in its address; that token can't ask SQL.
     GET  /lag     {"total": n, "topics": {topic: n}}; 503 {"error", "code"} while the broker does not answer.
@@ -93,54 +90,43 @@ def endpoint_app(
             Route("/metrics", metrics),
             Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone, access_notice=access_notice)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)],
     )
 
 
 @contextmanager
-def serve_endpoint(settings: ProjectionSettings, reader: SqlReader, status: ProjectorStatus) -> Iterator[str]:
-    """Serve until the block ends, from a thread of its own; gives the base URL.
+def serve_endpoint(
+    settings: ProjectionSettings, reader: SqlReader, status: ProjectorStatus, more: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Serve until the block ends, from a thread of its own; gives the base URL. `more` stands in projector.json too.
 
     Ensures: projector.json names an address that already answers, and is gone after a clean stop.
     """
     token, console_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            endpoint_app(
-                reader,
-                status,
-                token,
-                console_token,
-                day_zone=settings.day_zone,
-                access_notice=settings.access_notice,
-            ),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=5,
-        )
+    app = endpoint_app(
+        reader, status, token, console_token, day_zone=settings.day_zone, access_notice=settings.access_notice
     )
-    thread = threading.Thread(target=server.run, args=([listener],), name="projector-endpoint", daemon=True)
-    thread.start()
     address = endpoint_file(settings.data_dir)
-    try:
-        _wait_for_start(server, thread)
-        url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
-        told = {"url": url, "token": token, "pid": os.getpid(), "console": f"{url}{MOUNTED_AT}/?token={console_token}"}
-        address.parent.mkdir(parents=True, exist_ok=True)
-        write_private(address, json.dumps(told))
-        yield url
-    finally:
-        address.unlink(missing_ok=True)
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with served(app, listener, "projector-endpoint"):
+        try:
+            url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
+            told = {
+                "url": url,
+                "token": token,
+                "pid": os.getpid(),
+                "console": f"{url}{MOUNTED_AT}/?token={console_token}",
+                **(more or {}),
+            }
+            address.parent.mkdir(parents=True, exist_ok=True)
+            write_private(address, json.dumps(told))
+            yield url
+        finally:
+            address.unlink(missing_ok=True)
 
 
-def _asked(body: bytes) -> tuple[str, dict[str, object], str]:
-    """Statement, parameters and format of a request; ValueError names the field and the remedy."""
+def _asked(body: bytes) -> tuple[str, dict[str, object], str, datetime | None]:
+    """Statement, parameters, format and instant of a request; ValueError names the field and the remedy."""
     try:
         told = json.loads(body)
     except ValueError as error:
@@ -152,26 +138,25 @@ def _asked(body: bytes) -> tuple[str, dict[str, object], str]:
         raise ValueError('"parameters" must be an object of names and values')
     if not isinstance(output_format, str):
         raise ValueError('"format" must be the name of an output format, e.g. JSONCompact')
-    return told["sql"], parameters, output_format
+    as_of = None
+    if told.get("as_of") is not None:
+        try:
+            as_of = datetime.fromisoformat(told["as_of"])
+        except (TypeError, ValueError):
+            raise ValueError('"as_of" must be an instant, e.g. 2026-11-24T15:30:00+00:00') from None
+        if as_of.tzinfo is None:
+            raise ValueError('"as_of" needs a zone, e.g. 2026-11-24T15:30:00+00:00')
+    return told["sql"], parameters, output_format, as_of
 
 
-def _answer(reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str) -> Response:
+def _answer(
+    reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str, as_of: datetime | None
+) -> Response:
     try:
-        answer = reader.query(sql, parameters, output_format=output_format)
+        answer = reader.query(sql, parameters, output_format=output_format, as_of=as_of)
     except QueryRefused as error:
         return JSONResponse({"error": str(error), "code": error.code}, 400)
     return Response(answer, media_type="application/octet-stream")
-
-
-def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    waited = threading.Event()
-    for _ in range(int(_START_TIMEOUT_S / 0.01)):
-        if server.started:
-            return
-        if not thread.is_alive():
-            break
-        waited.wait(0.01)
-    raise RuntimeError("the projector's endpoint did not start")
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,18 @@ class EndpointReader:
             base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
         )
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, output_format: str = "JSONCompact") -> bytes:
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
+    ) -> bytes:
         """Answer of one statement in a ClickHouse output format."""
         body = {"sql": sql, "parameters": dict(parameters or {}), "format": output_format}
+        if as_of is not None:
+            body["as_of"] = as_of.isoformat()
         try:
             answer = self._http.post("/sql", json=body)
         except httpx2.TransportError as error:

@@ -5,9 +5,11 @@ grain of its rows, and its parameters:
 
     -- parameter NAME TYPE = DEFAULT: what it means
 
+    -- period COLUMN: MEANING
+
 where DEFAULT is `day_zone`, `now`, `today` (in day_zone) or `all` (an empty text), and without `= DEFAULT` the asker
-must give it. A column `x_minor` counts minor units of the row's `currency`; every answer carries `x` in major units
-beside it.
+must give it, and the rows of a period are those whose COLUMN lies in it. A column `x_minor` counts minor units of the
+row's `currency`; every answer carries `x` in major units beside it.
 """
 
 from __future__ import annotations
@@ -17,18 +19,19 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
 from rich.text import Text
 
 from projections.client import SqlReader
+from projections.days import Days
 from projections.errors import QueryRefused
 from schemas.foreign_text import for_json, for_spreadsheet, for_terminal
 from schemas.money import Money, is_currency
@@ -39,6 +42,7 @@ _NAME = re.compile(r"^[a-z0-9_]+$")
 _PARAMETER = re.compile(
     r"^-- parameter (?P<name>\w+) (?P<type>[^=:]+?)(?: = (?P<default>\w+))?: (?P<meaning>.+)$", re.MULTILINE
 )
+_PERIOD: Final = re.compile(r"^-- period (?P<column>\w+): (?P<meaning>.+)$", re.MULTILINE)
 # The finest currency of CLDR has four digits, so every major amount fits exactly.
 _MAJOR_SCALE = 4
 
@@ -55,13 +59,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One question: its words, its parameters, its SQL."""
+    """One question: its words, its parameters, its SQL, and the column of days or instants that a period means."""
 
     name: str
     question: str
     description: str
     parameters: tuple[Parameter, ...]
     sql: str
+    period: str | None = None
+    period_meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,14 @@ def load(name: str) -> Report:
         raise LookupError(f"no report {name!r}; there are {', '.join(report_names())}")
     sql = path.read_text("utf-8")
     head = [line.removeprefix("--").strip() for line in sql.splitlines() if line.startswith("--")]
-    prose = [line for line in head if not line.startswith("parameter ")]
+    prose = [line for line in head if not line.startswith(("parameter ", "period "))]
     parameters = tuple(
         Parameter(found["name"], found["type"].strip(), found["default"], found["meaning"])
         for found in _PARAMETER.finditer(sql)
     )
-    return Report(name, prose[0], " ".join(prose[1:]), parameters, sql)
+    period = _PERIOD.search(sql)
+    column, meaning = (period["column"], period["meaning"]) if period else (None, "")
+    return Report(name, prose[0], " ".join(prose[1:]), parameters, sql, column, meaning)
 
 
 def values_for(report: Report, given: Mapping[str, str], *, day_zone: str, now: datetime) -> dict[str, str]:
@@ -137,9 +145,38 @@ def values_for(report: Report, given: Mapping[str, str], *, day_zone: str, now: 
     return values
 
 
-def ask(reader: SqlReader, report: Report, values: Mapping[str, str]) -> Answer:
-    """Ask a report; raises QueryRefused in the engine's own words."""
-    return answer_of(reader.query(report.sql, values))
+def ask(
+    reader: SqlReader,
+    report: Report,
+    values: Mapping[str, str],
+    *,
+    as_of: datetime | None = None,
+    days: Days | None = None,
+) -> Answer:
+    """Ask a report, as of an instant and for the rows of some days, when given.
+
+    Raises: QueryRefused in the engine's own words, or when the report has no period.
+    """
+    column = period_of(report) if days is not None else ""
+    answer = answer_of(reader.query(report.sql, values, as_of=as_of))
+    if days is None:
+        return answer
+    place = answer.columns.index(column)
+    return replace(answer, rows=tuple(row for row in answer.rows if days.hold(row[place])))
+
+
+def period_of(report: Report) -> str:
+    """The column by which a period is meant.
+
+    Raises: QueryRefused naming the reports that have one.
+    """
+    if report.period is None:
+        others = ", ".join(name for name in report_names() if load(name).period)
+        raise QueryRefused(
+            f"{report.name} has no period: its rows are not of one day each; a period can be asked of {others}",
+            code="PERIOD",
+        )
+    return report.period
 
 
 def answer_of(content: bytes) -> Answer:
@@ -181,7 +218,7 @@ def as_csv(answer: Answer) -> str:
         writer = csv.DictWriter(out, fieldnames=list(answer.records[0] if answer.records else empty))
         writer.writeheader()
         writer.writerows(
-            {name: for_spreadsheet(_one_line(_flat(value))) for name, value in record.items()}
+            {name: for_spreadsheet(_one_line(flat(value))) for name, value in record.items()}
             for record in answer.records
         )
     return out.getvalue()
@@ -192,13 +229,23 @@ def as_json(answer: Answer) -> str:
     return for_json(answer.records, indent=2) + "\n"
 
 
-def as_parquet(reader: SqlReader, report: Report, values: Mapping[str, str]) -> bytes:
+def as_parquet(
+    reader: SqlReader,
+    report: Report,
+    values: Mapping[str, str],
+    *,
+    as_of: datetime | None = None,
+    days: Days | None = None,
+) -> bytes:
     """The engine's own Parquet with a decimal column in major units behind each minor one."""
     # Imported here: 160 MB of Arrow that only this one format needs.
     import pyarrow as pa  # type: ignore[import-untyped]  # Arrow ships no types
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
 
-    told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet")))
+    column = period_of(report) if days is not None else ""
+    told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet", as_of=as_of)))
+    if days is not None:
+        told = told.filter(pa.array([days.hold(value) for value in told.column(column).to_pylist()], pa.bool_()))
     currencies = told.column("currency").to_pylist() if "currency" in told.column_names else [None] * told.num_rows
     for column in [name for name in told.column_names if name.endswith(MINOR)]:
         told = _exact_integers(told, column)
@@ -227,7 +274,8 @@ def _instant(value: str) -> str:
     return value.replace(" ", "T") + "Z"
 
 
-def _flat(value: Any) -> Any:
+def flat(value: Any) -> Any:
+    """A value as one cell holds it: a list or object as JSON."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
@@ -243,5 +291,5 @@ def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
         return ""
     if column.endswith(MINOR) and record.get("currency") and record.get(heading) is None:
         return f"{value} minor units"  # of a currency that nobody knows: its digits are not guessed
-    text = for_terminal(str(_flat(value)))
+    text = for_terminal(str(flat(value)))
     return text[:19].replace("T", " ") if re.match(r"^\d{4}-\d\d-\d\dT", text) else text

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from projections.clickhouse_http.log_in import ClientLogIn, only_the_owner
 from schemas.business_day import PAYTRACE_ZONE
 
 
@@ -40,6 +41,10 @@ class ProjectionSettings(BaseModel):
     access_notice: Callable[[], str] = Field(default=_nothing_to_say, exclude=True)
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
+    # Where ClickHouse clients find the embedded engine. None is 8123 if it is free, 0 is nowhere.
+    clickhouse_port: int | None = Field(default=None, ge=0, le=65535)
+    # Who may ask there; see streams/access.
+    admit: Callable[[ClientLogIn], str] = Field(default=only_the_owner, exclude=True)
 
     @field_validator("day_zone")
     @classmethod

@@ -65,6 +65,8 @@ _STRING: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _ESCAPED_NAME: Final = re.compile(r"[`\"][^`\"]*\\")
 _LINE: Final = re.compile(r"(?P<indent> *)(?P<kind>[A-Za-z:]+)(?: (?P<rest>.*?))?(?: \(children \d+\))?", re.DOTALL)
 _NAME: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?: \(alias .*\))?", re.DOTALL)
+# The client library takes a statement that ends so for a question about columns; 00 is the same number.
+_LIMIT_0: Final = re.compile(r"LIMIT 0$")
 _ALIAS: Final = re.compile(r" \(alias .*\)$", re.DOTALL)
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # SQL's names of functions that need no brackets: where no column is called so, the engine calls them. Those that are
@@ -99,7 +101,7 @@ def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, databa
         # The tree prints names as they are, so a line break in one could pass for a node.
         raise _refused("a name with an escaped character", "write names plainly")
     bound = _bound_by_engine(normal, parameters)
-    explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {normal}", bound)]
+    explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {_LIMIT_0.sub('LIMIT 00', normal)}", bound)]
     _check_statement(_tree(explained), database.casefold())
     return normal, bound
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from projections.batch import Batch
+from projections.clickhouse_http.app import serve_clickhouse
 from projections.client import Store, open_read_only, open_store
 from projections.endpoint import serve_endpoint
 from projections.errors import HistoryGone
@@ -48,7 +49,10 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
         try:
             with closing(open_log(settings)) as log:
                 status = ProjectorStatus(log)
-                with serve_endpoint(settings, reader, status):
+                with (
+                    serve_clickhouse(settings) as opened,
+                    serve_endpoint(settings, reader, status, {"clickhouse": opened.url or opened.problem}),
+                ):
                     Projector(settings, store, log, status, codec or Codec()).run(stop)
         finally:
             reader.close()

@@ -18,6 +18,8 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
 _HARMLESS = frozenset("\u00ad\u200c\u200d")
 # The last four are the wide forms of the first.
 FORMULA_STARTS = "=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20"
+_LONGEST_CELL = 32_767
+_CUT = " [cut here: a cell takes 32,767 characters]"
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*")
 # A spreadsheet that separates cells by something else than we do begins a cell behind each of these.
 _CELL_WITHIN = re.compile(r"([;\t\n]\s*)(?=[=@\uff1d\uff20]|[-+\uff0b\uff0d](?!\d))")
@@ -62,6 +64,17 @@ def for_spreadsheet(value: Any) -> Any:
 
 def _is_seen(character: str) -> bool:
     return not character.isspace() and not _is_unsafe(character)
+
+
+def for_workbook(text: str) -> str:
+    """The text of a cell of a workbook, which the cell's type keeps from being a formula: control characters are shown.
+
+    A cell takes 32,767 characters; what is longer ends in a sign that says so.
+    """
+    shown = "".join(
+        character if character in "\n\t" or not _is_unsafe(character) else _visible(character) for character in text
+    )
+    return shown if len(shown) <= _LONGEST_CELL else shown[: _LONGEST_CELL - len(_CUT)] + _CUT
 
 
 def _is_unsafe(character: str) -> bool:

@@ -7,8 +7,10 @@ SALDO_<SECTION>_<FIELD> such as SALDO_KAFKA_BOOTSTRAP_SERVERS. Secrets are maske
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -20,12 +22,17 @@ from pydantic_settings import (
 
 from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
+from projections.clickhouse_http.log_in import DEFAULT_USER, ClientLogIn, only_the_owner
+from projections.errors import QueryRefused
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken
 from streams.access.settings import AccessSettings
 from streams.ingress.settings import IngressSettings
 from streams.log.credentials import OPERATORS, Credentials, credentials_file, read_credentials
 from streams.setting_names import file_problems, variable_problems
+
+if TYPE_CHECKING:
+    from streams.access.access import Access
 
 CONFIG_VARIABLE = "SALDO_CONFIG"
 DEFAULT_CONFIG = Path("saldo.toml")
@@ -152,6 +159,8 @@ class ReportingSettings(BaseModel):
     batch_rows: int = Field(default=20_000, ge=1)
     linger_s: float = Field(default=0.5, gt=0)
     http_port: int = Field(default=0, ge=0, le=65535)
+    # For ClickHouse clients of the embedded engine; None is 8123 if it is free, 0 is nowhere.
+    clickhouse_port: int | None = Field(default=None, ge=0, le=65535)
 
 
 class GuardSettings(BaseModel):
@@ -272,6 +281,8 @@ class Settings(BaseSettings):
             batch_rows=self.reporting.batch_rows,
             linger_s=self.reporting.linger_s,
             http_port=self.reporting.http_port,
+            clickhouse_port=self.reporting.clickhouse_port,
+            admit=partial(_admitted, Access(self.access, self.data_dir.absolute())),
         )
 
     def _brokers(self) -> str | None:
@@ -284,6 +295,31 @@ class Settings(BaseSettings):
 
         running = EmbeddedKafka.running(self.data_dir)
         return None if running is None else running.address
+
+
+def _admitted(access: Access, log_in: ClientLogIn) -> str:
+    """The user as whom a ClickHouse client may read.
+
+    Raises: QueryRefused in ClickHouse's terms, when it may not.
+    """
+    from streams.access.errors import AccessDenied, LoginNeeded
+
+    try:
+        if not access.store.read():
+            return only_the_owner(log_in)
+        if not log_in.secret:
+            raise QueryRefused(
+                "Authentication failed: log in with user and password, or with a key (`saldo user add-key`)",
+                code="REQUIRED_PASSWORD",
+            )
+        actor = access.actor_of_client(log_in.user, log_in.secret, now=datetime.now(UTC))
+        access.check(actor, "read")
+    except LoginNeeded as error:
+        name = log_in.user or DEFAULT_USER
+        raise QueryRefused(f"{name[:60]}: Authentication failed: {error}", code="AUTHENTICATION_FAILED") from error
+    except (AccessDenied, ContractBroken) as error:
+        raise QueryRefused(str(error), code="ACCESS_DENIED") from error
+    return actor.user_id
 
 
 def _settings_file() -> Path:

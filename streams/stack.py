@@ -127,8 +127,9 @@ class Stack:
     def addresses(self) -> Sequence[str]:
         """Lines for people: where to look; what does not answer yet says so."""
         places = {
-            "console": self._console() or "when the projector is ready",
+            "console": self._told_by_projector("console"),
             "Kafka": self.kafka_address or "when the broker is ready",
+            "ClickHouse clients": self._told_by_projector("clickhouse"),
         }
         if self.has_paytrace_sandbox:
             places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
@@ -145,8 +146,10 @@ class Stack:
         running = EmbeddedKafka.running(self.data_dir)
         return None if running is None else running.address
 
-    def _console(self) -> str | None:
-        return (_told(endpoint_file(self.data_dir)) or {}).get("console")
+    def _told_by_projector(self, name: str) -> str:
+        """An address in projector.json; an empty one is of what is switched off, or asked of a ClickHouse server."""
+        told = _told(endpoint_file(self.data_dir))
+        return "when the projector is ready" if told is None else told.get(name) or "none"
 
     def env(self) -> dict[str, str]:
         """The environment of every process; what the caller's own environment sets stays."""

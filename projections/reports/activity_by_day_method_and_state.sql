@@ -1,5 +1,6 @@
 -- How much came in each day, by rail and by what became of it?
 -- One row for each day, currency, kind, method and state; a payment counts on the business day of its creation.
+-- period day: the day on which a payment was created
 SELECT
     opened_on AS day,
     currency,

@@ -3,6 +3,7 @@
 -- zone, however late it was seen or posted; it is the day that abas shows.
 -- Receipts and reversals that cancelled out before posting (netted) may belong to two days, so they stand in the
 -- bridge here; over all days they come to 0. Unrecognized is beside the bridge, as in bridge_by_currency.
+-- period day: value date
 SELECT
     value_on AS day,
     currency,

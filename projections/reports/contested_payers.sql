@@ -1,6 +1,7 @@
 -- Which payments were identified with a customer whom a reference of higher priority contests?
 -- One row for each payment, longest contested first, until a person keeps the customer or reassigns the payment:
 -- `saldo decide assign-customer PAYMENT CUSTOMER`. The money is where it was posted; nothing moves by itself.
+-- period contested_at: when it was contested
 WITH
 reviews AS
 (

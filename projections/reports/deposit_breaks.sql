@@ -2,6 +2,7 @@
 -- One row for each bank line that is a break or a suggestion (with its code for `saldo deposits`), for each batch or day of
 -- money that is overdue and not paid out since, and for each line that was refused because its id stands for another one;
 -- largest first.
+-- period day: book day
 WITH
 paid AS
 (

@@ -2,6 +2,7 @@
 -- One row for each day, account and line of the bridge, opening first. opening + all the lines between = closing, and
 -- closing is what is in transit less what nothing explains. ids name the first 20 records of a line; for all of them
 -- ask lines_of_a_deposit_day.
+-- period day: book day
 WITH
 terms AS
 (

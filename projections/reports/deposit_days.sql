@@ -2,6 +2,7 @@
 -- One row for each day on which something happened, newest first. A day is closed when every bank line of it is
 -- explained, no money of it is overdue and its residual is 0; the day that runs is never closed. The residual holds
 -- what the rows add up to against what the agent counted line by line.
+-- period day: book day
 WITH
 days AS
 (

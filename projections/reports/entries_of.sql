@@ -2,6 +2,7 @@
 -- One row for each entry as it stands now, in order of arrival, with the customer who has it. An entry is one document
 -- that abas should hold.
 -- parameter id String: payment (transaction id) or posting reference
+-- period occurred_at: when it happened last
 SELECT
     posting_reference,
     record_type AS last_event,

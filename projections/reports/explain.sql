@@ -4,6 +4,7 @@
 -- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
 -- `value_on` is the value date that was asked of abas.
 -- parameter id String: payment (transaction id), posting reference, invoice number, open item id or dispute id
+-- period occurred_at: when it happened
 WITH
 concerned AS
 (

@@ -1,5 +1,6 @@
 -- What does the processor charge, by what was learned and what was accepted?
 -- One row for each schedule and card type, newest first. A proposal explains nothing until it is accepted.
+-- period proposed_at: when it was learned
 SELECT
     settlement_account,
     version,

@@ -1,5 +1,6 @@
 -- Which refunds and other reversals does finance book by hand, by whose decision and why?
 -- One row for each; this is an end state. They stay in the bridge as handed over.
+-- period decided_at: when it was decided
 SELECT
     entries.occurred_at AS decided_at,
     entries.abas_customer_id AS abas_customer_id,

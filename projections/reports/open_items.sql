@@ -1,6 +1,7 @@
 -- What do customers still owe, and what is on its way for it?
 -- One row for each open item as abas last showed it, oldest due date first; in_progress is money asked of abas for it.
 -- parameter as_of Date = today: overdue days are counted up to this day
+-- period due_on: due date
 WITH in_progress AS
 (
     SELECT abas_open_item_id, sum(toInt128(signed_minor)) AS in_progress_minor

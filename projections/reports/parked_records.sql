@@ -1,5 +1,6 @@
 -- Which records are parked, where, why, and with how much money in them?
 -- One row for each parked record, oldest first; those behind another one of their key name its offset.
+-- period parked_at: when it was parked
 SELECT
     parked_at,
     inbox_topic,

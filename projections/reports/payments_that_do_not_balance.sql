@@ -1,6 +1,7 @@
 -- Which payments make the residual?
 -- One row for each transaction whose own lines don't close, largest first; none when nothing is lost or doubled. Run
 -- story_of_one_payment with its id to see the records.
+-- period since: when the money moved
 SELECT
     paytrace_transaction_id,
     currency,

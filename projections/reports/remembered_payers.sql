@@ -1,5 +1,6 @@
 -- Which references stand for a customer because a person said so?
 -- One row for each, until it is forgotten (`saldo decide forget-customer REFERENCE`); the latest decision counts.
+-- period decided_at: when it was decided
 SELECT
     JSONExtractString(body, 'token') AS reference,
     abas_customer_id,

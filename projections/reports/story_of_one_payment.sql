@@ -2,6 +2,7 @@
 -- One row for each record about the transaction or a refund of it, as it was written; each names its topic, partition
 -- and offset, and the inbox record that caused it.
 -- parameter paytrace_transaction_id String: the transaction
+-- period occurred_at: when it happened
 WITH
 transactions AS
 (

@@ -1,6 +1,7 @@
 -- What was ever suggested for this payment, and under which code?
 -- One row for each content that was suggested, newest first; is_last marks those of the newest decision.
 -- parameter id String: payment (transaction id) or posting reference
+-- period suggested_at: when it was suggested
 WITH
 published AS
 (

@@ -1,6 +1,7 @@
 -- What was ever suggested for this bank line, and under which code?
 -- One row for each content that was suggested, newest first.
 -- parameter id String: bank line, as deposit_breaks names it
+-- period suggested_at: when it was suggested
 SELECT
     suggestion_code,
     settlement_account,

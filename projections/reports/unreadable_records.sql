@@ -2,6 +2,7 @@
 -- One row for each record that could not be read, cannot be true, or holds what a table does not take; newest first.
 -- The bytes stay in the topic: `saldo read` shows them. `parked` says what became of it where an agent parked it too, or
 -- a person gave it up.
+-- period recorded_at: when it was written
 SELECT
     unreadable.recorded_at AS recorded_at,
     toString(unreadable.source_topic) AS source_topic,

@@ -1,6 +1,7 @@
 -- Which money waits, where, and why?
 -- One row for each entry or movement that should be in abas and is not yet, and for each transaction that PayTrace
 -- holds in words or amounts that can't be read (waits_in payments), longest waiting first.
+-- period waiting_since: since when it waits
 SELECT *
 FROM
 (

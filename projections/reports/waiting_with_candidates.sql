@@ -3,6 +3,7 @@
 -- number 0; so has a transaction whose words or amount can't be read (waits_in payments), which nothing can be suggested
 -- for. `saldo decide confirm` and `reject` take the suggestion_code, never the number.
 -- parameter abas_customer_id String = all: only this customer; empty for all
+-- period waiting_since: since when it waits
 SELECT *
 FROM
 (

@@ -2,6 +2,7 @@
 -- One row for each write-off, newest first. `standing` is how far it is; a write-off that is taken back counts no more
 -- towards the limit of its invoice. `detail` is abas' word where it refused.
 -- parameter abas_customer_id String = all: only this customer; empty for all
+-- period decided_at: when it was decided
 WITH
 events AS
 (

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +24,7 @@ from streams.access.settings import AccessSettings
 from streams.access.store import PrivateFile, UserStore
 
 ONE_USER_NOTICE = "one-user mode: nobody logs in, no limits, no four eyes"
+_MOST_REMEMBERED = 1_000
 _NEEDED = "this installation has users; log in with `saldo login USER`"
 
 
@@ -32,6 +37,11 @@ class Access:
         self.store = UserStore(settings.users_path or folder / "users.json")
         self._attempts = Attempts(self.store.path.with_name("attempts.json"))
         self.session_file = PrivateFile(settings.session_path or folder / "session")
+        # Log-ins of clients by a digest that only this process can make; see actor_of_client.
+        self._sessions: dict[bytes, str] = {}
+        self._remembers_by = secrets.token_bytes(32)
+        # A hash takes 64 MB, so guesses that come at once are tried one after the other.
+        self._one_log_in = threading.Lock()
 
     @cached_property
     def policy(self) -> Policy:
@@ -85,6 +95,33 @@ class Access:
         """
         user, key = users.owner_of_key(self.store.read(), text, now=now)
         return Actor(user.user_id, How.KEY, frozenset({key.role} & set(user.roles)), key.key_id, key.expires_at)
+
+    def actor_of_client(self, user_id: str, secret: str, *, now: datetime) -> Actor:
+        """Who sends this with every request, as clients of a database do: a password, a session's token or a key.
+
+        A password is hashed once and stands for the session that it began, until that ends; the session is looked
+        at each time, so a disabled user or a new password counts at once.
+        Raises: LoginNeeded when it is nobody's, or another user's than the one named.
+        """
+        if secret.startswith(f"{users.KEY_PREFIX}_"):
+            return _named(self.actor_of_key(secret, now=now), user_id)
+        if secret.count(".") == 2:
+            with suppress(LoginNeeded):
+                return _named(self.actor_of_token(secret, now=now), user_id)
+        remembered = hmac.new(
+            self._remembers_by, f"{user_id}\0{secret}".encode("utf-8", "surrogatepass"), "sha256"
+        ).digest()
+        token = self._sessions.get(remembered)
+        if token is not None:
+            with suppress(LoginNeeded):
+                return self.actor_of_token(token, now=now)
+            self._sessions.pop(remembered, None)
+        with self._one_log_in:
+            token = self.log_in(user_id, secret, now=now)
+        if len(self._sessions) >= _MOST_REMEMBERED:
+            self._sessions.clear()
+        self._sessions[remembered] = token
+        return self.actor_of_token(token, now=now)
 
     def log_in(self, user_id: str, password: str, *, now: datetime) -> str:
         """A session's token.
@@ -170,3 +207,10 @@ class Access:
         known = next((change.detail for change in reversed(found.changes) if change.what == "policy"), "")
         if known != detail:
             self.store.change(lambda same: same, by=by, now=now, what="policy", subject="access.yaml", detail=detail)
+
+
+def _named(actor: Actor, user_id: str) -> Actor:
+    """The actor, when the client names nobody else beside the key or token; `default` names nobody."""
+    if user_id.strip().casefold() not in ("", "default", actor.user_id):
+        raise LoginNeeded("this key or session is another user's")
+    return actor

@@ -15,7 +15,7 @@ from streams.cli import identity
 from streams.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.table import Table
 
@@ -29,9 +29,17 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="How the answer is written; default: as the file's name ends, else a table."),
+]
+LocaleOption = Annotated[
+    str | None,
+    typer.Option("--locale", help="csv for a spreadsheet of this locale (de_DE): its decimal mark, separator, dates."),
+]
 # No table needs more; a file of it is read in an editor that does not wrap.
 WIDEST = 10_000
 
@@ -49,53 +57,80 @@ def report(
     parameters: Annotated[
         list[str] | None, typer.Argument(help="Its parameters: values in its order, or NAME=VALUE.")
     ] = None,
-    output_format: FormatOption = Format.TABLE,
+    output_format: FormatOption = None,
     out: OutOption = None,
+    locale: LocaleOption = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="What was known then: a day (its end) or a time, 2026-11-24T15:30.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option("--period", help="Rows of 2026, 2026-Q4, 2026-11, 2026-11-24 or 2026-11-01..2026-11-24."),
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="Rows from this day on.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Rows up to this day, included.")] = None,
 ) -> None:
     """Answer a question; without a name, list the questions.
 
     Its parameters may be given in its order (saldo report story_of_one_payment 395970002) or by name.
     """
     from projections import reports
+    from projections.days import days_of, instant_of
     from streams.cli.asking import reader_of
     from streams.settings import load_settings
 
     if name is None:
         _list()
         return
+    chosen = _format_of(output_format, out, locale)
     asked = reports.load(name)
     settings = load_settings()
+    zone, now = settings.paytrace.time_zone, datetime.now(UTC)
+    instant = None if as_of is None else instant_of(as_of, zone=zone, now=now)
+    days = days_of(period, first, last, zone=zone)
+    if days is not None:
+        reports.period_of(asked)  # says no before the store is asked
     given = _given(asked, parameters or [])
-    values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
+    values = reports.values_for(asked, given, day_zone=zone, now=instant or now)
     with reader_of(settings) as reader:
-        if output_format is Format.PARQUET:
-            _write(reports.as_parquet(reader, asked, values), out)
+        if chosen is Format.PARQUET:
+            _write(reports.as_parquet(reader, asked, values, as_of=instant, days=days), out)
             return
-        answer = reports.ask(reader, asked, values)
-    _show(answer, output_format, out, title=asked.question)
+        answer = reports.ask(reader, asked, values, as_of=instant, days=days)
+    about = {
+        "question": asked.question,
+        "answer": asked.description,
+        "asked at (UTC)": f"{now:%Y-%m-%d %H:%M:%S}",
+        "as of (UTC)": f"{instant or now:%Y-%m-%d %H:%M:%S}",
+        "period": f"{days}, {asked.period_meaning} ({zone})" if days else "all",
+        **{f"parameter {parameter}": value for parameter, value in values.items()},
+    }
+    _show(answer, chosen, out, title=asked.question, locale=locale, name=asked.name, about=about)
 
 
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT statement; - reads it from standard input.")],
-    output_format: FormatOption = Format.TABLE,
+    output_format: FormatOption = None,
     out: OutOption = None,
+    locale: LocaleOption = None,
 ) -> None:
     """Ask ClickHouse anything; reading only."""
     from projections import reports
     from projections.reader import open_reader
     from streams.settings import load_settings
 
+    chosen = _format_of(output_format, out, locale)
     identity.permit("read")
     text = sys.stdin.read() if statement == "-" else statement
     reader = open_reader(load_settings().projection)
     try:
-        if output_format is Format.PARQUET:
+        if chosen is Format.PARQUET:
             _write(reader.query(text, output_format="Parquet"), out)
             return
         answer = reports.answer_of(reader.query(text))
     finally:
         reader.close()
-    _show(answer, output_format, out, title=None)
+    _show(answer, chosen, out, title=None, locale=locale, name="sql", about={"statement": text})
 
 
 def _list() -> None:
@@ -106,17 +141,50 @@ def _list() -> None:
         say(name, f"    {known.question}")
         if known.parameters:
             say(f"    {_usage(known)}")
+        if known.period:
+            say(f"    --period, --from, --to: {known.period_meaning}")
 
 
-def _show(answer: object, output_format: Format, out: Path | None, *, title: str | None) -> None:
-    from projections import reports
+def _format_of(output_format: Format | None, out: Path | None, locale: str | None) -> Format:
+    """How the options together say that an answer is written.
+
+    Raises: CannotRun when they do not fit.
+    """
+    from streams.cli.errors import CannotRun
+
+    ending = None if out is None else next((one for one in Format if out.suffix.lower() == f".{one.value}"), None)
+    chosen = output_format or ending or (Format.CSV if locale else Format.TABLE)
+    if ending is not None and chosen is not ending:
+        raise CannotRun(f"{out} ends like {ending.value} and --format says {chosen.value}; make them agree")
+    if locale is not None and chosen is not Format.CSV:
+        raise CannotRun(f"--locale is for csv; {chosen.value} is the same everywhere")
+    if chosen is Format.XLSX and out is None:
+        raise CannotRun("a workbook needs a file: -o NAME.xlsx")
+    return chosen
+
+
+def _show(
+    answer: object,
+    output_format: Format,
+    out: Path | None,
+    *,
+    title: str | None,
+    locale: str | None = None,
+    name: str = "answer",
+    about: Mapping[str, str] | None = None,
+) -> None:
+    from projections import for_people, reports
 
     assert isinstance(answer, reports.Answer)
     match output_format:
         case Format.TABLE:
             _show_table(reports.as_table(answer, title=title), out)
+        case Format.CSV if locale:
+            _write(for_people.as_local_csv(answer, locale), out)
         case Format.CSV:
             _write(reports.as_csv(answer).encode(), out)
+        case Format.XLSX:
+            _write(for_people.as_workbook(answer, title=name, about=about or {}), out)
         case _:
             _write(reports.as_json(answer).encode(), out)
 

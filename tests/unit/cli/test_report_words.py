@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from projections import reports
 from projections.reports import Answer
 from streams.cli.errors import CannotRun
-from streams.cli.report import Format, _given, _show
+from streams.cli.report import Format, _format_of, _given, _show
 from tests.support.cli import saldo
 
 STORY = reports.load("story_of_one_payment")
@@ -49,3 +50,41 @@ def test_a_table_in_a_file_is_the_table(tmp_path: Path, capsys: pytest.CaptureFi
     text = (tmp_path / "out.txt").read_text("utf-8")
     assert all(word in text for word in ("Where is it?", "state", "SETTLED", "VOIDED"))
     assert capsys.readouterr().out == ""
+
+
+def test_the_file_s_name_says_how_it_is_written_and_contradictions_are_refused(tmp_path: Path) -> None:
+    assert _format_of(None, None, None) is Format.TABLE
+    assert _format_of(None, tmp_path / "x.txt", None) is Format.TABLE
+    assert _format_of(None, tmp_path / "x.XLSX", None) is Format.XLSX
+    assert _format_of(None, tmp_path / "x.csv", "de_DE") is Format.CSV
+    assert _format_of(None, None, "de_DE") is Format.CSV
+    assert _format_of(Format.JSON, tmp_path / "x.out", None) is Format.JSON
+    for given, words in (
+        ((Format.CSV, tmp_path / "x.xlsx", None), "make them agree"),
+        ((Format.JSON, None, "de_DE"), "--locale is for csv"),
+        ((None, tmp_path / "x.parquet", "de_DE"), "--locale is for csv"),
+        ((Format.XLSX, None, None), "-o NAME.xlsx"),
+    ):
+        with pytest.raises(CannotRun, match=words):
+            _format_of(*given)
+
+
+def test_a_workbook_and_a_local_csv_are_written(tmp_path: Path) -> None:
+    answer = Answer(("n", "amount_minor", "currency"), ("UInt8", "Int64", "String"), ((1, 150, "EUR"),))
+    _show(answer, Format.XLSX, tmp_path / "x.xlsx", title="Why?", name="why", about={"question": "Why?"})
+    assert load_workbook(tmp_path / "x.xlsx")["why"]["B2"].value == 1.5
+    _show(answer, Format.CSV, tmp_path / "x.csv", title="Why?", locale="de_DE")
+    assert (tmp_path / "x.csv").read_bytes() == "\ufeffn;amount;currency\r\n1;1,50;EUR\r\n".encode()
+
+
+def test_a_report_without_a_period_says_which_have_one(tmp_path: Path) -> None:
+    said = saldo("report", "bridge_by_currency", "--period", "2026-11")
+    assert said.exit_code == 2
+    assert "bridge_by_currency has no period" in said.err
+    assert "bridge_by_day" in said.err
+    for words, expected in (
+        (("--period", "soon"), "is no period; say 2026"),
+        (("--as-of", "2999-01-01"), "has not come yet"),
+        (("--period", "2026", "--from", "2026-01-01"), "give one of them"),
+    ):
+        assert expected in saldo("report", "bridge_by_day", *words).err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from projections import reports
 from projections.client import Store
+from projections.days import Days
 from projections.errors import QueryRefused
 from projections.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
@@ -376,3 +377,56 @@ def test_an_open_proposal_needs_a_second_person_until_it_is_decided_or_expires(s
 def test_nobody_is_needed_where_nothing_waits(store: Store) -> None:
     project(store, Script().messages)
     assert asked(store, "what_needs_a_person") == ()
+
+
+# -- as of, and of a period --------------------------------------------------------------------------------------------
+
+
+def test_every_report_is_asked_as_of_an_instant_and_of_a_period_where_it_has_one(day: Store) -> None:
+    ever, never = (Days(date(year, 1, 1), date(last, 12, 31), "UTC") for year, last in ((1950, 2250), (2300, 2301)))
+    later, earlier = NOW + timedelta(days=400), datetime(2020, 1, 1, tzinfo=UTC)
+    for report in map(reports.load, reports.report_names()):
+        given = {p.name: VALUES[p.name] for p in report.parameters if p.default is None}
+        values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+        whole = reports.ask(day, report, values)
+        assert reports.ask(day, report, values, as_of=later) == whole, report.name
+        before = reports.ask(day, report, values, as_of=earlier)
+        assert not any(value for row in before.rows for value in row if isinstance(value, int)), report.name
+        if report.period is None:
+            with pytest.raises(QueryRefused, match=r"has no period.* bridge_by_day"):
+                reports.ask(day, report, values, days=ever)
+            continue
+        place = whole.columns.index(report.period)
+        held = reports.ask(day, report, values, days=ever)
+        assert held.rows == tuple(row for row in whole.rows if row[place] is not None), report.name
+        assert reports.ask(day, report, values, days=never).rows == ()
+
+
+def test_a_period_holds_in_parquet_too(day: Store) -> None:
+    report = reports.load("write_offs")
+    values = reports.values_for(report, {}, day_zone="UTC", now=NOW)
+    for year, count in ((2026, len(reports.ask(day, report, values).rows)), (1999, 0)):
+        days = Days(date(year, 1, 1), date(year, 12, 31), "UTC")
+        assert pq.read_table(io.BytesIO(reports.as_parquet(day, report, values, days=days))).num_rows == count
+
+
+def test_as_of_shows_what_was_known_then(store: Store) -> None:
+    script = Script()
+    script.open_item("1", 125_00)
+    script.captured("1", 125_00)
+    script.identified("1", 125_00)
+    script.requested("1", 125_00)
+    known = datetime.fromtimestamp(script.messages[-1].timestamp_ms / 1000, UTC)
+    script.wait(hours=5)
+    script.posted("1", 125_00)
+    script.captured("2", 50_00)
+    project(store, script.messages)
+    bridge = reports.load("bridge_by_currency")
+
+    def row(as_of: datetime | None) -> dict[str, Any]:
+        return reports.ask(store, bridge, {}, as_of=as_of).records[0]
+
+    now, then = row(None), row(known)
+    assert (now["captured_minor"], now["posted_minor"]) == (175_00, 125_00)
+    assert (then["captured_minor"], then["posted_minor"], then["waiting_minor"]) == (125_00, 0, 125_00)
+    assert row(None) == now, "the next question is of now again"

@@ -1,0 +1,169 @@
+"""The routes of ClickHouse's HTTP interface that clients use, and the port on which they are served.
+
+Any path answers a query, as on a server; /ping and /replicas_status say that it is there. The Host header must name
+loopback and a page of a browser may not ask, so a page in the owner's browser can't reach in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from projections.clickhouse_http import compression
+from projections.clickhouse_http.asked import Asked, asked_by
+from projections.clickhouse_http.errors import in_clickhouse_words
+from projections.clickhouse_http.formats import FORMATS
+from projections.clickhouse_http.log_in import ClientLogIn, is_of_owner, sent_log_in
+from projections.clickhouse_http.native import for_revision
+from projections.clickhouse_http.sessions import ClientSessions
+from projections.errors import QueryRefused
+from projections.serving import LOOPBACK_NAMES, served
+from projections.settings import ProjectionSettings
+from schemas.failures import ContractBroken
+
+logger = logging.getLogger(__name__)
+
+# Lets pass who may read, and gives the name under which; raises QueryRefused for everybody else.
+Admission = Callable[[ClientLogIn], str]
+DISPLAY_NAME: Final = "saldo"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Whether clients are served: where, or why not; both empty when the port is switched off or a server has it."""
+
+    url: str = ""
+    problem: str = ""
+
+
+def clickhouse_app(sessions: ClientSessions, admit: Admission) -> Starlette:
+    """The interface.
+
+    GET, POST /ANY  a statement in `query` or the body; the answer's bytes, or an error as ClickHouse words it
+    GET /ping, /replicas_status   "Ok." without log-in
+    """
+
+    async def ok(_request: Request) -> Response:
+        return Response("Ok.\n", media_type="text/plain; charset=UTF-8")
+
+    async def query(request: Request) -> Response:
+        if request.method == "GET" and request.url.path == "/" and not request.query_params:
+            return await ok(request)
+        query_id = str(uuid.uuid4())
+        try:
+            await run_in_threadpool(_let_in, request, admit)
+            asked = await asked_by(request)
+            query_id = asked.query_id or query_id
+            output_format, content = await run_in_threadpool(_packed_answer, sessions, asked)
+        except QueryRefused as error:
+            return _refusal(error, query_id)
+        headers = {
+            "Content-Type": FORMATS[output_format],
+            "X-ClickHouse-Format": output_format,
+            "X-ClickHouse-Summary": _NO_SUMMARY,
+            "X-ClickHouse-Timezone": "UTC",
+            **_identity(query_id),
+            **({"Content-Encoding": asked.encoding, "Vary": "Accept-Encoding"} if asked.encoding else {}),
+        }
+        return Response(content, headers=headers)
+
+    return Starlette(
+        routes=[
+            Route("/ping", ok),
+            Route("/replicas_status", ok),
+            Route("/{path:path}", query, methods=["GET", "POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)],
+    )
+
+
+# The engine inside the process does not say what it read.
+_NO_SUMMARY: Final = json.dumps(
+    dict.fromkeys(
+        ("read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read", "result_rows",
+         "result_bytes", "elapsed_ns"),
+        "0",
+    )
+)  # fmt: skip
+
+
+@contextmanager
+def serve_clickhouse(settings: ProjectionSettings) -> Iterator[Opened]:
+    """Serve the clients of an embedded store until the block ends.
+
+    The default port is served if it is free; else the projector goes on without, and says so.
+    Raises: ContractBroken when a port that was set is taken.
+    """
+    port = settings.clickhouse_port
+    if not settings.is_embedded or port == 0:
+        yield Opened()
+        return
+    try:
+        listener = socket.create_server(("127.0.0.1", port or DEFAULT_PORT))
+    except OSError as error:
+        problem = (
+            f"port {port or DEFAULT_PORT} of 127.0.0.1 is taken ({error.strerror}), so no ClickHouse client is "
+            "answered; end what has it, or set SALDO_REPORTING_CLICKHOUSE_PORT to a free port (0 for none)"
+        )
+        if port is not None:
+            raise ContractBroken(problem) from error
+        logger.error("%s", problem)
+        yield Opened(problem=problem)
+        return
+    sessions = ClientSessions(settings.clickhouse_dsn)
+    try:
+        with served(clickhouse_app(sessions, settings.admit), listener, "clickhouse-clients"):
+            yield Opened(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    finally:
+        sessions.close()
+
+
+# ClickHouse's own.
+DEFAULT_PORT: Final = 8123
+
+
+def _let_in(request: Request, admit: Admission) -> None:
+    # A browser says so itself when another page asks; no client of a database does.
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") or "origin" in request.headers:
+        raise QueryRefused("a page of a browser may not ask", code="ACCESS_DENIED")
+    user, secret = sent_log_in(request.headers, request.query_params)
+    client, server = request.client, request.scope.get("server")
+    is_owner = bool(client and server and is_of_owner((client.host, client.port), (server[0], server[1])))
+    admit(ClientLogIn(user, secret, is_owner))
+
+
+def _packed_answer(sessions: ClientSessions, asked: Asked) -> tuple[str, bytes]:
+    output_format, content = sessions.answer(asked)
+    if output_format == "Native" and asked.revision:
+        content = for_revision(content, asked.revision)
+    if asked.in_blocks:
+        content = compression.as_blocks(content)
+    if asked.encoding:
+        content = compression.packed(content, asked.encoding)
+    return output_format, content
+
+
+def _refusal(error: QueryRefused, query_id: str) -> Response:
+    status, number, body = in_clickhouse_words(error)
+    headers = {"X-ClickHouse-Exception-Code": str(number), **_identity(query_id)}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="Saldo, as ClickHouse"'
+    return Response(body, status, headers, media_type="text/plain; charset=UTF-8")
+
+
+def _identity(query_id: str) -> dict[str, str]:
+    return {"X-ClickHouse-Query-Id": query_id, "X-ClickHouse-Server-Display-Name": DISPLAY_NAME}

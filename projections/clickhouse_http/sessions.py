@@ -1,0 +1,98 @@
+"""Sessions on the embedded store for the clients of this interface: each question gets one, some at a time.
+
+A session reads with the limits of every reader, sees of the system tables what is Saldo's own, and lets a query bring
+its own settings of output (readonly = 2); the guard of SQL refuses SETTINGS in a statement, so those are ours.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from projections.clickhouse_http import statements
+from projections.clickhouse_http.asked import Asked
+from projections.clickhouse_http.settings import listed_settings, settings_for
+from projections.client import Store, open_client_session, quoted
+from projections.errors import QueryRefused
+
+# A dashboard asks some questions at once; each may use READER_LIMITS of memory.
+SESSION_COUNT: Final = 3
+
+
+class ClientSessions:
+    """A few sessions, handed out one question at a time."""
+
+    def __init__(self, dsn: str, *, count: int = SESSION_COUNT) -> None:
+        self._free: queue.SimpleQueue[Store] = queue.SimpleQueue()
+        self._all: list[Store] = []
+        try:
+            for _ in range(count):
+                self._all.append(open_client_session(dsn))
+        except BaseException:
+            self.close()
+            raise
+        self._settings = _as_values(self._all[0])
+        for store in self._all:
+            self._free.put(store)
+
+    def answer(self, asked: Asked) -> tuple[str, bytes]:
+        """Format and content of the answer; raises QueryRefused."""
+        with self._one() as store:
+            return _answer(store, asked, self._settings)
+
+    def close(self) -> None:
+        """Let go of the store, after the questions that are being answered."""
+        for store in self._all:
+            store.close()
+
+    @contextmanager
+    def _one(self) -> Iterator[Store]:
+        store = self._free.get()
+        try:
+            yield store
+        finally:
+            self._free.put(store)
+
+
+def _answer(store: Store, asked: Asked, settings_table: str) -> tuple[str, bytes]:
+    statements.checked_database(asked.database, store.database)
+    if not asked.statement.strip():
+        raise QueryRefused("Empty query", code="SYNTAX_ERROR")
+    ((normal,),) = store.rows(
+        "SELECT formatQuerySingleLine({saldo_statement:String})", {"saldo_statement": asked.statement}
+    )
+    text, named, settings = statements.without_format(normal.decode() if isinstance(normal, bytes) else normal)
+    statement = statements.as_select(statements.with_table(text, "system.settings", settings_table), store.database)
+    if statement.table is not None:
+        _must_exist(store, *statement.table)
+    output_format = named or asked.output_format
+    content = store.query(
+        statement.text,
+        {**asked.parameters, **statement.parameters},
+        output_format=output_format,
+        settings={**asked.settings, **settings_for(settings)},
+        describes=statement.describes,
+    )
+    return output_format, content
+
+
+def _as_values(store: Store) -> str:
+    """The settings that clients may see as a subquery: no reader may read the engine's own table of them."""
+    found = dict(store.rows("SELECT name, value FROM system.settings"))
+    rows = ", ".join(
+        f"({quoted(name)}, {quoted(str(found[name]))}, {int(name == 'readonly')})"
+        for name in listed_settings()
+        if name in found
+    )
+    return f"(SELECT * FROM values('name String, value String, readonly UInt8', {rows}))"  # noqa: S608  # literals of our own
+
+
+def _must_exist(store: Store, database: str, table: str) -> None:
+    found = store.rows(
+        "SELECT 1 FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+        {"database": database, "table": table},
+    )
+    if not found:
+        raise QueryRefused(f"Table {database}.{table} does not exist", code="UNKNOWN_TABLE")

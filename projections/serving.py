@@ -1,0 +1,49 @@
+"""An HTTP interface on loopback, served from a thread of this process until its block ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+# A Host header of another name is a web page's that points a name of its own at us.
+LOOPBACK_NAMES: Final = ["127.0.0.1", "localhost", "[::1]"]
+_START_TIMEOUT_S = 20.0
+
+
+@contextmanager
+def served(app: Starlette, listener: socket.socket, name: str) -> Iterator[None]:
+    """Serve until the block ends; the listener is closed then.
+
+    Ensures: it answers from the first line of the block on.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+        )
+    )
+    thread = threading.Thread(target=server.run, args=([listener],), name=name, daemon=True)
+    thread.start()
+    try:
+        _wait_for_start(server, thread)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    waited = threading.Event()
+    for _ in range(int(_START_TIMEOUT_S / 0.01)):
+        if server.started:
+            return
+        if not thread.is_alive():
+            break
+        waited.wait(0.01)
+    raise RuntimeError(f"{thread.name} did not start")
