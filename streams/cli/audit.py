@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.log.credentials import VIEWER
 from streams.terminal import say
@@ -49,7 +50,8 @@ def verify(bootstrap_servers: BootstrapServers = None, schema_registry_url: Sche
         say(f"BROKEN  {each}")
     if broken:
         raise typer.Exit(1)
-    say(f"no break: {sum(one.head.number for one in found)} operator commands on {len(found)} partitions")
+    commands = counted(sum(one.head.number for one in found), "operator command")
+    say(f"no break: {commands} on {counted(len(found), 'partition')}")
 
 
 def export(
