@@ -22,12 +22,12 @@ from schemas.failures import SaldoError
 from schemas.foreign_text import for_spreadsheet
 from schemas.highwater import HighWater
 from schemas.operator_commands import PERSON_FIELDS, is_operator_command
-from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
+from schemas.records.tasks import ParkedRecordReleased, RecordParked
 from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_link
-from streams.tasks.deciding import why_refused
+from streams.tasks.deciding import Request, why_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +252,8 @@ class _Command:
 
     @property
     def is_request(self) -> bool:
-        """Whether it is about what is parked."""
-        return isinstance(self.value, ParkedReplayRequested | ParkedDiscardRequested)
+        """Whether it speaks to the task, about what is parked."""
+        return isinstance(self.value, Request)
 
 
 def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:

@@ -213,7 +213,7 @@ class Standing:
         # While a process is away it is the news; what follows from it is not. Another side that is away is news too.
         ours = away or silent or [f"{name} has partitions without a worker" for name in loose]
         waits = [
-            f"{agent.name}/{number} waits"
+            f"{agent.name}/{number} {'stands still after a run of bad records' if task.breaker_open else 'waits'}"
             for agent in self.agents
             for number, task in enumerate(agent.tasks)
             if task and task.waits
