@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "BATCH_INCOMPLETE": "lines of the batch are missing",
     "DIFFERENCE_IS_NO_FEE": "the difference is no fee that is known",
     "SEVERAL_WAYS": "several sets of lines fit",
+    "NOTHING_NEAR": "no sum of open lines comes near it",
     "REJECTED": "an operator turned the match down",
     "TOO_MANY_LINES": "more lines than one match may have",
     "ID_USED_TWICE": "its id stands for another line already",

@@ -24,7 +24,7 @@ from schemas.foreign_text import for_spreadsheet
 from schemas.highwater import HighWater
 from schemas.operator_commands import PERSON_FIELDS, is_operator_command
 from schemas.records.approvals import ApproveProposal, ProposeCommand
-from schemas.records.tasks import ParkedDiscardRequested, ParkedRecordReleased, ParkedReplayRequested, RecordParked
+from schemas.records.tasks import ParkedRecordReleased, RecordParked
 from streams.access.history import Change, first_break
 from streams.access.users import Users
 from streams.domain.approvals import released
@@ -33,7 +33,7 @@ from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_approval, prove_link
-from streams.tasks.deciding import why_refused
+from streams.tasks.deciding import Request, why_refused
 
 _HEAD = re.compile(
     r"^whole +(?P<inbox>[a-z0-9.-]+)/(?P<partition>\d+) +(?P<number>\d+) commands +(?P<digest>[0-9a-f]{64})$",
@@ -298,8 +298,8 @@ class _Command:
 
     @property
     def is_request(self) -> bool:
-        """Whether it is about what is parked."""
-        return isinstance(self.value, ParkedReplayRequested | ParkedDiscardRequested)
+        """Whether it speaks to the task, about what is parked."""
+        return isinstance(self.value, Request)
 
 
 def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:

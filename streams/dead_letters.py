@@ -21,6 +21,8 @@ from streams.log.once import each_once
 from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.log.records import Inbound
+from streams.tasks.journal import JournalReader, note
+from streams.tasks.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,28 @@ class DeadLetters:
             for partition in range(self._log.partition_count(name)):
                 found += await self._parked_in(name, names[name], partition)
         return found
+
+    async def run_of_failures(self, inbox: str, partition: int) -> ParkedRecord | None:
+        """The first record of the run of bad ones at the end of this partition's journal; None when there is no run.
+
+        Raises: ContractBroken when there is no such inbox or partition.
+        """
+        names = _inboxes()
+        if inbox not in names:
+            raise ContractBroken(f"{inbox!r} is no inbox; there are {', '.join(sorted(names))}")
+        count = self._log.partition_count(inbox)
+        if not 0 <= partition < count:
+            raise ContractBroken(f"{inbox} has no partition {partition}; it has 0 to {count - 1}")
+        progress, reader = Progress(), JournalReader(self._codec, Progress().last_rank)
+        async for record in each_once(self._log, names[inbox], partition):
+            if group := reader.feed(record):
+                note(progress, group)
+        if progress.first_failed is None:
+            return None
+        offset, error = progress.first_failed
+        key = next((key for key, offsets in progress.parked.items() if offset in offsets), b"")
+        error_type, _, message = error.partition(": ")
+        return ParkedRecord(inbox, partition, offset, key, None, error_type, message, None, None)
 
     async def in_inbox(self, inbox: str, partition: int, offset: int) -> ParkedRecord | None:
         """A record of an inbox whether it is parked or not; None when the inbox has none at this place.

@@ -9,6 +9,7 @@ DROPPED = Counter("saldo_task_dropped_repeats", "Repeats at or below a high-wate
 HEALED = Counter("saldo_task_healed_records", "Inbox records that a task read itself.", ["agent"])
 PARKED = Counter("saldo_task_parked_records", "Inbox records that went to the dead letters.", ["agent"])
 STALLED = Gauge("saldo_task_stalled", "1 while a task waits because it cannot go on.", ["task"])
+BREAKER = Gauge("saldo_task_breaker_open", "1 while a task stands still after a run of bad records.", ["task"])
 
 
 class TaskMetrics:
@@ -33,6 +34,10 @@ class TaskMetrics:
     def stalled(self, task: str, reason: str | None) -> None:
         """The task waits (reason), or goes on (None)."""
         STALLED.labels(task).set(reason is not None)
+
+    def breaker(self, task: str, *, is_open: bool) -> None:
+        """The task stands still after a run of bad records, or goes on."""
+        BREAKER.labels(task).set(is_open)
 
 
 def _agent(task: str) -> str:

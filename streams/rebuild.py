@@ -20,7 +20,7 @@ from typing import Any
 from schemas import catalog
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_text, trusted_position
-from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from schemas.records.tasks import BreakerReset, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.log.memory import ShadowLog
 from streams.log.once import each_once, each_with_news
 from streams.log.ports import Log
@@ -155,7 +155,7 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
             case ParkedRecordReleased():
                 released[source.offset].append(event.offset)
                 recorded[event.offset] += recorded.pop(source.offset, [])
-            case ParkedRecordDiscarded():
+            case ParkedRecordDiscarded() | BreakerReset():
                 pass
             case _:
                 recorded[source.offset].append(event)

@@ -24,7 +24,7 @@ class TaskStanding:
     """One task. position is the next inbox offset to decide, parked counts records.
 
     waits says why it can't go on, waits_since since when: an ISO text in UTC, None while it goes on. held counts the
-    keys among the parked that are tried again by themselves.
+    keys among the parked that are tried again by themselves. breaker_open: it waits because of a run of bad records.
     """
 
     position: int
@@ -32,6 +32,7 @@ class TaskStanding:
     waits: str | None
     waits_since: str | None = None
     held: int = 0
+    breaker_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class StandingFile:
                     task.stalled_because,
                     self._since(task.name, task.stalled_because),
                     len(progress.held),
+                    task.breaker_open,
                 )
             )
             for task in tasks

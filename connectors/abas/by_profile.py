@@ -343,9 +343,9 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
             kind=self._command.kind,
             natural_key=self._command.natural_key,
             subject=self._command.subject,
-            record_id=found.id,
-            record_number=found.number,
-            record_version=found.version,
+            erp_id=found.id,
+            erp_number=found.number,
+            erp_version=found.version,
             occurred_at=self._command.occurred_at,
         )
 

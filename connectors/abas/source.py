@@ -25,6 +25,7 @@ from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, 
 from connectors.abas.settings import AbasSettings
 from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
+from schemas.counting import counted
 from schemas.records.gateway import PaymentWishObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
@@ -55,7 +56,9 @@ class _Unreadable:
         Raises: AbasRecordUnreadable when there was any.
         """
         if self._count:
-            raise AbasRecordUnreadable("\n".join((f"{self._count} records of abas can't be read:", *self._shown)))
+            raise AbasRecordUnreadable(
+                "\n".join((f"{counted(self._count, 'record')} of abas can't be read:", *self._shown))
+            )
 
 
 class AbasSource:

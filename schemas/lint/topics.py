@@ -16,8 +16,8 @@ _KNOWN = {*_TEXTS, *_LISTS, "partitions", "retention_ms", "records", "commands",
 _ROLES = ("inbox", "journal", "cursor", "claims")
 # What the task layer itself writes; such a marker belongs to a partition and has no key.
 _KEYLESS = "PositionMarked"
-_OPERATOR_COMMANDS = ("ParkedReplayRequested", "ParkedDiscardRequested")
-_TASK_EVENTS = (_KEYLESS, "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded")
+_OPERATOR_COMMANDS = ("ParkedReplayRequested", "ParkedDiscardRequested", "BreakerResetRequested")
+_TASK_EVENTS = (_KEYLESS, "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset")
 _DEAD_LETTER = "DeadLetter"  # on every dead-letter topic, which the catalogue derives from its inbox
 
 

@@ -316,9 +316,9 @@ class RecordSaved:
     kind: str
     natural_key: str
     subject: str
-    record_id: str
-    record_number: str
-    record_version: int
+    erp_id: str
+    erp_number: str
+    erp_version: int
     occurred_at: datetime
 
 

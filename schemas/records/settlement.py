@@ -72,6 +72,7 @@ class BreakReason(StrEnum):
     SEVERAL_WAYS = "SEVERAL_WAYS"
     REJECTED = "REJECTED"
     TOO_MANY_LINES = "TOO_MANY_LINES"
+    NOTHING_NEAR = "NOTHING_NEAR"
 
 
 class SettlementRequest(StrEnum):

@@ -60,6 +60,32 @@ class ParkedDiscardRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerResetRequested:
+    """Operator command: park the bad records before it as single ones are parked. Key: the first of them."""
+
+    record_key: bytes
+    requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerReset:
+    """The count of bad records in a row began anew, at an operator's command."""
+
+    topic: str
+    partition: int
+    offset: int
+    record_key: bytes
+    requested_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedRecordReleased:
     """A parked record was decided at last, at this operator's request."""
 

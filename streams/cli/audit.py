@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli import identity
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
@@ -73,7 +74,8 @@ def verify(
         say(f"BROKEN  {each}")
     if broken:
         raise typer.Exit(1)
-    say(f"no break: {sum(one.head.number for one in found)} commands on {len(found)} partitions, users among them")
+    commands = counted(sum(one.head.number for one in found), "command")
+    say(f"no break: {commands} on {counted(len(found), 'partition')}, users among them")
 
 
 @needs("read")

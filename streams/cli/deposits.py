@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.counting import counted
 from streams.cli import identity, operators
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl
 from streams.cli.identity import needs
@@ -226,16 +227,16 @@ def _said(event: Any) -> str:
     match event:
         case DepositMatched():
             paid, fee = Money(event.deposit_minor, event.currency), Money(event.fee_minor, event.currency)
-            return f"{event.bank_line_id}: {paid} pays out {len(event.line_ids)} lines, difference {fee}"
+            return f"{event.bank_line_id}: {paid} pays out {counted(len(event.line_ids), 'line')}, difference {fee}"
         case DepositMatchSuggested():
-            what = f"{len(event.line_ids)} lines are suggested as {event.suggestion_code}"
+            what = f"{counted(len(event.line_ids), 'line is|lines are')} suggested as {event.suggestion_code}"
             return f"{event.bank_line_id}: {what}, {'; '.join(event.evidence)}"
         case DepositBreakFound():
             return f"{event.bank_line_id} is a break: {event.detail}"
         case DepositMatchRejected():
-            return f"{event.bank_line_id}: these {len(event.line_ids)} lines are not suggested again"
+            return f"{event.bank_line_id}: {counted(len(event.line_ids), 'line is|lines are')} not suggested again"
         case DepositUnmatched():
-            return f"{event.bank_line_id}: its {len(event.line_ids)} lines are open again"
+            return f"{event.bank_line_id}: {counted(len(event.line_ids), 'line is|lines are')} open again"
         case BankLineDismissed():
             return f"{event.bank_line_id}: {Money(event.deposit_minor, event.currency)} is other business"
         case FeeScheduleAccepted():

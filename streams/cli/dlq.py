@@ -1,4 +1,4 @@
-"""`saldo dlq`: what could not be decided: list it, look into it, decide it again, or give it up with a reason."""
+"""`saldo dlq`: what could not be decided: list it, look into it, decide it again, give it up, or go on behind it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ OffsetArgument = Annotated[int, typer.Argument(min=0, help="Offset in the inbox.
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `dlq list|show|replay|discard` below the root."""
+    """Hang `dlq list|show|replay|discard|resume` below the root."""
     commands: dict[str, Callable[..., None]] = {
         "list": list_parked,
         "show": show,
         "replay": replay,
         "discard": discard,
+        "resume": resume,
     }
     operators.add_group(app, "dlq", "Records that could not be decided.", commands)
 
@@ -136,6 +137,48 @@ def discard(
     )
     say(f"asked to give up {inbox} {partition} {offset}")
     say(f"    by {identity.actor()}")
+
+
+@needs("BreakerResetRequested")
+def resume(
+    inbox: InboxArgument,
+    partition: PartitionArgument,
+    why: WhyOption,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Let a partition go on after a run of bad records.
+
+    Whatever of it is bad is parked, as single records are, up to this command; after it the count begins anew.
+    """
+    from schemas.records.tasks import BreakerResetRequested
+    from streams.cli.errors import CannotRun
+
+    first = _first_of_run(bootstrap_servers, inbox, partition)
+    if first is None:
+        raise CannotRun(
+            f"{inbox} {partition} does not stand still after a run of bad records; `saldo status` says what waits"
+        )
+    _ask(
+        bootstrap_servers,
+        first,
+        lambda now: BreakerResetRequested(
+            record_key=first.key, **identity.actor().fields_for("BreakerResetRequested"), reason=why, requested_at=now
+        ),
+    )
+    say(f"asked to park what is bad of {inbox} {partition}, from {first.offset} on, and to go on with the rest")
+    say(f"    by {identity.actor()}; `saldo dlq list {inbox}` shows what is parked")
+
+
+def _first_of_run(bootstrap_servers: str | None, inbox: str, partition: int) -> ParkedRecord | None:
+    from streams import dead_letters
+
+    async def work() -> ParkedRecord | None:
+        connection = connect(bootstrap_servers)
+        with connection.codec() as codec:
+            async with dead_letters.opened(connection.kafka, codec) as letters:
+                return await letters.run_of_failures(inbox, partition)
+
+    return asyncio.run(work())
 
 
 def _parked(bootstrap_servers: str | None, inbox: str | None) -> list[ParkedRecord]:

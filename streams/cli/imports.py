@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
 from streams.log.credentials import IMPORT
@@ -98,7 +99,7 @@ def import_bank(
         connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
         with connection.codec() as codec:
             written = writing.send(connection.kafka, INBOX, records, codec)
-        say(f"wrote {len(written)} records to {INBOX}")
+        say(f"wrote {counted(len(written), 'record')} to {INBOX}")
     if found.bad:
         raise typer.Exit(EXIT_BAD_ROWS)
 
@@ -107,12 +108,13 @@ def _tell(file: Path, found: BankFile) -> None:
     days = sorted({line.booked_on for line in found.lines})
     span = f", {days[0]} to {days[-1]}" if days else ""
     left_out = f"; {found.left_out} other lines left out" if found.left_out else ""
-    say(f"{file.name} ({found.kind}): {len(found.lines)} lines{span}{left_out}")
+    say(f"{file.name} ({found.kind}): {counted(len(found.lines), 'line')}{span}{left_out}")
     for ended in found.ended:
-        say(f"  {ended.settlement_account}: {ended.line_count} lines, covered to the end of {ended.through_on}")
+        lines = counted(ended.line_count, "line")
+        say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
     for note in found.notes:
         say(f"  {note}")
     for bad in found.bad[:SHOWN]:
         say(f"left out: {bad.file} line {bad.line}: {bad.reason}", err=True)
     if len(found.bad) > SHOWN:
-        say(f"... and {len(found.bad) - SHOWN} more rows left out", err=True)
+        say(f"... and {counted(len(found.bad) - SHOWN, 'more row')} left out", err=True)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from schemas.counting import counted
 from streams.terminal import cell, say
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _say(console: Console, text: str) -> None:
 def _show(console: Console, found: Run, left: Path, right: Path, out: Path, details: bool) -> None:
     outcome = found.outcome
     for name, path, file in (("Left: ", left, found.left), ("Right:", right, found.right)):
-        _say(console, f"{name} {path.name}, {len(file.lines):,} lines read as {file.understood['kind']}")
+        _say(console, f"{name} {path.name}, {counted(len(file.lines), 'line')} read as {file.understood['kind']}")
         for note in file.notes:
             _say(console, f"       {note}")
     confirmed = sum(1 for one in outcome.matches if one.status.value == "confirmed")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
 from streams.log.credentials import VIEWER
@@ -90,4 +91,4 @@ def read(
                 break
     left_out = f", {repeats} repeats left out" if repeats else ""
     damaged = f", {unreadable} of them unreadable" if unreadable else ""
-    say(f"{shown} {'record' if shown == 1 else 'records'}{damaged}{left_out}", err=True)
+    say(f"{counted(shown, 'record')}{damaged}{left_out}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import REGISTRY_VARIABLE, SchemaRegistryUrl, registry_url
 from streams.terminal import say
 
@@ -63,7 +64,7 @@ def lock(
         raise CannotRun(f"--replace: {error.args[0]}") from None
     for version in changed:
         say(version)
-    say(f"{len(changed)} versions published in {lint.LOCK}")
+    say(f"{counted(len(changed), 'version')} published in {lint.LOCK}")
 
 
 def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
@@ -83,4 +84,4 @@ def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
         for version in versions:
             schema_id = registry.publish(version)
             say(f"{version.subject}  v{version.version}  id {schema_id}")
-    say(f"{len(versions)} versions are registered at {url}")
+    say(f"{counted(len(versions), 'version is|versions are')} registered at {url}")

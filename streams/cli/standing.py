@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from schemas.counting import counted
+
 if TYPE_CHECKING:
     from streams.embedded.supervisor import ProcessStatus, SupervisorStatus
     from streams.source_status import PollStatus, SourceStatus
@@ -84,7 +86,7 @@ class PollLine:
         read = f"last read whole {status.last_success_at}" if status.last_success_at else "never read whole"
         if status.error is None:
             return f"reads; {read}" if status.reads else f"has not read yet; {read}"
-        times = "1 failure" if status.failures == 1 else f"{status.failures} failures"
+        times = counted(status.failures, "failure")
         what = "reads, but some rows can't be read" if status.is_unreadable else "can't read"
         asked = f" (it asked for {seconds_in_words(status.asked_s)})" if status.asked_s else ""
         again = f"; next attempt {status.waits_until}{asked}" if status.waits_until else ""
@@ -113,7 +115,7 @@ class PersonLine:
 
         what, where = _PERSON_WORDS.get(self.kind, (self.kind, "saldo report what_needs_a_person"))
         amount = f" ({shown(self.amount_minor, self.currency)})" if self.currency else ""
-        return f"{_counted(self.item_count, what)}{amount}, see `{where}`"
+        return f"{counted(self.item_count, what)}{amount}, see `{where}`"
 
 
 # Kind of the report -> singular and plural of what is counted, and the command that shows it.
@@ -168,11 +170,11 @@ class Standing:
             return "; ".join((f"not ready: {', '.join(missing)}", *people))
         remarks = []
         if behind := sum(agent.behind or 0 for agent in self.agents):
-            remarks.append(f"{_counted(behind, 'record|records')} to decide")
+            remarks.append(f"{counted(behind, 'record|records')} to decide")
         if self.projector_behind:
-            remarks.append(f"{_counted(self.projector_behind, 'record|records')} to project")
+            remarks.append(f"{counted(self.projector_behind, 'record|records')} to project")
         if held := sum(task.held for agent in self.agents for task in agent.tasks if task):
-            remarks.append(f"{_counted(held, 'key is|keys are')} held back and tried again, see `saldo dlq list`")
+            remarks.append(f"{counted(held, 'key is|keys are')} held back and tried again, see `saldo dlq list`")
         # Without a setting that says so for good, a wrong merchant id looks like a day without money.
         remarks += [
             f"source {poll.name} may not read everything, see below" for poll in self.polls if poll.status.not_read
@@ -211,7 +213,7 @@ class Standing:
         # While a process is away it is the news; what follows from it is not. Another side that is away is news too.
         ours = away or silent or [f"{name} has partitions without a worker" for name in loose]
         waits = [
-            f"{agent.name}/{number} waits"
+            f"{agent.name}/{number} {'stands still after a run of bad records' if task.breaker_open else 'waits'}"
             for agent in self.agents
             for number, task in enumerate(agent.tasks)
             if task and task.waits
@@ -241,7 +243,7 @@ class Standing:
         known = any(line.kind == "records parked" for line in self.people or ())
         parked = sum(task.parked for agent in self.agents for task in agent.tasks if task)
         if parked and not known:
-            asked.insert(0, f"{_counted(parked, 'record|records')} parked, see `saldo dlq list`")
+            asked.insert(0, f"{counted(parked, 'record|records')} parked, see `saldo dlq list`")
         return [*unreadable, *asked]
 
 
@@ -397,12 +399,6 @@ def _people(stack: Stack) -> tuple[PersonLine, ...] | None:
         return None
     finally:
         reader.close()
-
-
-def _counted(number: int, words: str) -> str:
-    """A number with the singular or plural of "singular|plural"."""
-    one, _, many = words.partition("|")
-    return f"{number:,} {one if number == 1 else many or one}"
 
 
 def _count(number: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import BootstrapServers, connect
 from streams.log.credentials import ADMIN
 from streams.terminal import say
@@ -83,7 +84,7 @@ def apply(
         access.apply(cluster, permissions)
     say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
-        f"{'would alter' if dry_run else 'altered'} {len(steps.alterations)} settings, "
+        f"{'would alter' if dry_run else 'altered'} {counted(len(steps.alterations), 'setting')}, "
         f"refused {len(steps.refusals)}, of {len(catalog.topics())} topics"
     )
     if acls:

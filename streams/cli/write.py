@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from schemas.counting import counted
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
 from streams.terminal import say
@@ -66,7 +67,7 @@ def write(
             for line in bad:
                 say(str(line), err=True)
             if bad and not skip_bad:
-                say(f"nothing is written: {len(bad)} of {len(bad) + len(good)} lines are bad", err=True)
+                say(f"nothing is written: {counted(len(bad), 'bad line')} of {len(bad) + len(good)}", err=True)
                 raise typer.Exit(2)
             say(*_summary(topic, await writing.write(log, good)))
             return bad
@@ -85,7 +86,7 @@ def _open(source: Path) -> AbstractContextManager[TextIO]:
 
 
 def _summary(topic: str, written: Sequence[Written]) -> list[str]:
-    lines = [f"wrote {len(written)} records to {topic}"]
+    lines = [f"wrote {counted(len(written), 'record')} to {topic}"]
     for partition in sorted({where.partition for where in written}):
         offsets = [where.offset for where in written if where.partition == partition]
         lines.append(f"  partition {partition}: {len(offsets)}, offsets {min(offsets)} to {max(offsets)}")

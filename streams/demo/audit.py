@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.counting import counted
+
 # PT<id>, and behind it for each step that made the document: V (void), N (return), C (correction), S (a part),
 # U (unmatched), A (waits again).
 _REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
@@ -72,7 +74,7 @@ def audit(
              one makes up for is still found, because each is held to its own sum.
     """
     problems = [
-        f"abas holds {count} documents under {reference}"
+        f"abas holds {counted(count, 'document')} under {reference}"
         for reference, count in Counter(str(document["posting_reference"]) for document in documents).items()
         if count > 1
     ]

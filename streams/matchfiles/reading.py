@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from schemas.counting import counted
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import Accounts, Reading
 from streams.matchfiles.columns import Columns, by_header, normal
@@ -88,7 +89,7 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile, progress:
     if not lines and bad:
         raise FileUnreadable(
             path,
-            f"none of {len(bad)} rows could be read; line {bad[0].line}: {bad[0].reason}",
+            f"none of {counted(len(bad), 'row')} could be read; line {bad[0].line}: {bad[0].reason}",
             f"Columns were read as {reader.understood()}; a profile (docs/matching.md) says what they mean",
         )
     if note := reader.accounts.note():

@@ -21,13 +21,16 @@ from typing import Any, Generic, TypeVar
 from schemas import catalog
 from schemas.attribution import why_not_attributed
 from schemas.codec import Codec
-from schemas.envelope import KafkaHeaders, SourcePosition, header_map, source_position
+from schemas.counting import counted
+from schemas.envelope import KafkaHeaders, SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.guard import masked_key
 from schemas.highwater import HighWater
 from schemas.operator_commands import is_operator_command
 from schemas.plausibility import plain_text, plausible_instant
 from schemas.records.tasks import (
+    BreakerReset,
+    BreakerResetRequested,
     DeadLetter,
     ParkedDiscardRequested,
     ParkedRecordDiscarded,
@@ -44,7 +47,7 @@ from streams.log.records import Inbound, RecordTooLarge, partition_for
 from streams.log.signing import NotSigned, Ring, prove, prove_approval
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Processor
-from streams.tasks.progress import Progress
+from streams.tasks.progress import LONGEST_ERROR, Progress
 
 logger = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -55,8 +58,15 @@ LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
 
 
+Request = ParkedReplayRequested | ParkedDiscardRequested | BreakerResetRequested
+
+
 class Stop(Exception):
     """The task cannot go on at this record; no record is at fault, so nothing is parked and the position stays."""
+
+
+class BreakerOpen(Stop):
+    """Too many records in a row could not be decided; the next waits for an operator, or for the cause to be mended."""
 
 
 @dataclass(slots=True)
@@ -116,8 +126,12 @@ class Surroundings(Generic[S]):
     verdicts: Verdicts | None = None
 
 
-async def decide_batch(around: Surroundings[S], records: Sequence[Inbound], progress: Progress) -> Batch[S]:
+async def decide_batch(
+    around: Surroundings[S], records: Sequence[Inbound], progress: Progress, *, reset_at: int = 0
+) -> Batch[S]:
     """Decide consecutive inbox records.
+
+    `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
 
     Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
              the result takes over.
@@ -126,7 +140,7 @@ async def decide_batch(around: Surroundings[S], records: Sequence[Inbound], prog
     """
     steps = [_as_it_was(around, _read(around, record)) for record in records]
     outcomes, stop_at, stop = await _run_chains(around, steps, progress)
-    return _assemble(around, steps, outcomes, progress, stop_at, stop)
+    return _assemble(around, steps, outcomes, progress, stop_at, stop, reset_at)
 
 
 def mark_position(around: Surroundings[S], last: Inbound, progress: Progress) -> Outbound:
@@ -183,7 +197,7 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
         moved = None
         # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
         # task that parked the record, wherever that one lies.
-        is_request = isinstance(value, ParkedReplayRequested | ParkedDiscardRequested)
+        is_request = isinstance(value, Request)
         if not is_request and _partition_of(around, key) != around.partition:
             moved = Checked.again(record, value, key=key, codec=around.codec)
         unproved = None
@@ -313,12 +327,14 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
-    if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
+    if isinstance(step.value, Request):
         missing = str(step.unproved or "") or why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
             return _discard(around, step, step.value, queue)
+        if not missing and isinstance(step.value, BreakerResetRequested):
+            return _reset(around, step, step.value)
         if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
             _park(around, step, outcome, behind=first, error=step.unproved or Unreadable(f"refused: {missing}"))
         elif step.unproved is not None:
@@ -348,7 +364,7 @@ def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def why_refused(request: ParkedReplayRequested | ParkedDiscardRequested) -> str:
+def why_refused(request: Request) -> str:
     """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason)
 
@@ -412,7 +428,7 @@ async def _replay(
         if step.failure is not None:
             failed = step.failure
             continue
-        if isinstance(step.value, ParkedReplayRequested | ParkedDiscardRequested):
+        if isinstance(step.value, Request):
             pass  # a request that was refused for want of a name or reason; it stays refused
         elif step.key != request.record_key or step.moved is not None:
             try:
@@ -485,6 +501,38 @@ def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequest
     return outcome
 
 
+def _reset(around: Surroundings[S], step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
+    """The count of bad records begins anew here; those before it were parked because this command was found ahead."""
+    outcome: _Outcome[S] = _Outcome()
+    event = BreakerReset(
+        topic=step.record.topic,
+        partition=step.record.partition,
+        offset=step.record.offset,
+        record_key=request.record_key,
+        requested_by=request.requested_by,
+        authenticated_by=request.authenticated_by,
+        approved_by=request.approved_by,
+        reason=request.reason,
+    )
+    outcome.events.append(_event(around, step, step.record, event))
+    outcome.accepted.append(step)
+    return outcome
+
+
+def is_reset(around: Surroundings[S], record: Inbound) -> bool:
+    """Whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
+    name = BreakerResetRequested.__name__
+    if (header_text(record.headers, "ce_type") or name) != name:  # what says that it is something else is not decoded
+        return False
+    step = _read(around, record)
+    return (
+        isinstance(step.value, BreakerResetRequested)
+        and step.failure is None
+        and step.unproved is None
+        and not why_refused(step.value)
+    )
+
+
 def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
     held = isinstance(error, Delayed) and around.retries_allowed > 0
     _park_as(around, step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
@@ -542,6 +590,7 @@ def _assemble(
     progress: Progress,
     stop_at: int | None,
     stop: Stop | None,
+    reset_at: int,
 ) -> Batch[S]:
     batch: Batch[S] = Batch(progress, stop=stop)
     for step in steps:
@@ -556,12 +605,8 @@ def _assemble(
             batch.outputs.append(_sealed(around, step.moved, cause, kept=kept))
         else:
             outcome = outcomes[record.offset]
-            if outcome.head and progress.failures >= around.failures_allowed:
-                batch.stop = Stop(
-                    f"{progress.failures} records in a row could not be decided, and "
-                    f"{record.topic}/{record.partition}/{record.offset} would be the next ({_first_error(outcome)}); "
-                    "mend the cause, the task goes on by itself"
-                )
+            if outcome.head and record.offset >= reset_at and progress.failures >= around.failures_allowed:
+                batch.stop = BreakerOpen(_run_of_failures(record, progress, _first_error(outcome)))
                 break
             for command in outcome.accepted:
                 name = type(command.value).__name__
@@ -617,6 +662,17 @@ def _link_signature(around: Surroundings[S], cause: Cause, link: Link | None) ->
 
 def _partition_of(around: Surroundings[S], key: bytes) -> int:
     return partition_for(key, around.log.partition_count(around.processor.inbox))
+
+
+def _run_of_failures(record: Inbound, progress: Progress, error: str) -> str:
+    """What people read while the breaker is open: how many, the first, the next, and both remedies."""
+    where = f"{record.topic} {record.partition}"
+    first = "" if progress.first_failed is None else "the first is {} ({}), ".format(*progress.first_failed)
+    return (
+        f"{counted(progress.failures, 'record')} in a row could not be decided: {first}the next is {record.offset} "
+        f"({error[:LONGEST_ERROR]}); nothing of {where} goes on. Mend the cause, and it goes on by itself; "
+        f"or park what is bad and go on with the rest: saldo dlq resume {where} --why ..."
+    )
 
 
 def _first_error(outcome: _Outcome[Any]) -> str:

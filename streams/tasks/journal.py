@@ -20,7 +20,13 @@ from typing import Any
 from schemas.codec import Codec
 from schemas.envelope import SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken
-from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, PositionMarked, RecordParked
+from schemas.records.tasks import (
+    BreakerReset,
+    ParkedRecordDiscarded,
+    ParkedRecordReleased,
+    PositionMarked,
+    RecordParked,
+)
 from streams.log.chain import LINK_HEADER, Link, link_of
 from streams.log.records import Inbound
 from streams.tasks.progress import Progress
@@ -43,7 +49,7 @@ class JournalEntry:
     link: Link | None = None
 
 
-BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded)
+BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded, BreakerReset)
 
 
 def instant_of(event: Any, origin: Inbound) -> datetime:
@@ -145,9 +151,10 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.accepted(entry.accepted)
         progress.link = entry.link or progress.link
         match entry.event:
-            case RecordParked(record_key=key, offset=offset, behind=behind, is_held=is_held):
+            case RecordParked(record_key=key, offset=offset, behind=behind, is_held=is_held) as event:
                 # A record that waits already is told of anew when it is held no longer: one failure, not two.
-                progress.failures += behind is None and offset not in progress.parked.get(key, ())
+                if behind is None and offset not in progress.parked.get(key, ()):
+                    progress.failed(offset, f"{event.error_type}: {event.message}")
                 progress.park(key, offset)
                 if behind is None:
                     progress.hold(key, is_held)
@@ -156,11 +163,11 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
                 | ParkedRecordDiscarded(record_key=key, offset=offset)
             ):
                 progress.unpark(key, offset)
-                progress.failures = 0
+                progress.succeeded()
             case PositionMarked():
                 pass
             case _:
-                progress.failures = 0
+                progress.succeeded()
     if marker:
         # A marker tells what silence accepted without ending the stretch, so that events stay the same bytes
         # wherever a batch happened to end.

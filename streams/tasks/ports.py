@@ -36,6 +36,10 @@ class Observer(Protocol):
         """The task waits (reason), or goes on (None)."""
         ...
 
+    def breaker(self, task: str, *, is_open: bool) -> None:
+        """The task stands still after a run of bad records, until they are mended or an operator says to park them."""
+        ...
+
 
 class SilentObserver:
     """Hears nothing."""
@@ -53,4 +57,7 @@ class SilentObserver:
         """Nothing."""
 
     def stalled(self, task: str, reason: str | None) -> None:
+        """Nothing."""
+
+    def breaker(self, task: str, *, is_open: bool) -> None:
         """Nothing."""

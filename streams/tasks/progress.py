@@ -14,6 +14,8 @@ from schemas.envelope import SourcePosition
 from schemas.highwater import HighWater, Lane
 from streams.log.chain import NO_LINK, Link
 
+LONGEST_ERROR = 300
+
 
 @dataclass(slots=True)
 class Progress:
@@ -27,6 +29,7 @@ class Progress:
     parked       key -> inbox offsets that wait, for an operator or for their time, oldest first
     held         keys of `parked` that are tried again by themselves
     failures     records parked in a row, without a decided one between
+    first_failed inbox offset of the first of them and its error, cut short; None without failures
     link         the chain of the operator commands that were accepted (streams/log/chain.py)
     link_told    the link that the journal's events tell already
     """
@@ -39,6 +42,7 @@ class Progress:
     parked: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
     held: set[bytes] = field(default_factory=set)
     failures: int = 0
+    first_failed: tuple[int, str] | None = None
     link: Link = NO_LINK
     link_told: Link = NO_LINK
 
@@ -53,6 +57,7 @@ class Progress:
             parked=dict(self.parked),
             held=set(self.held),
             failures=self.failures,
+            first_failed=self.first_failed,
             link=self.link,
             link_told=self.link_told,
         )
@@ -74,6 +79,16 @@ class Progress:
         """One more record of this key waits; one that waits already is told of anew."""
         if offset not in self.parked.get(key, ()):
             self.parked[key] = (*self.parked.get(key, ()), offset)
+
+    def failed(self, offset: int, error: str) -> None:
+        """One more record in a row could not be decided."""
+        self.failures += 1
+        if self.first_failed is None:
+            self.first_failed = offset, error[:LONGEST_ERROR]
+
+    def succeeded(self) -> None:
+        """A record was decided, or an operator ended the run."""
+        self.failures, self.first_failed = 0, None
 
     def hold(self, key: bytes, is_held: bool) -> None:
         """Whether a parked key is tried again by itself."""
@@ -103,6 +118,7 @@ class Progress:
                 parked=list(self.parked.items()),
                 held=sorted(self.held),
                 failures=self.failures,
+                first_failed=self.first_failed,
                 link=str(self.link),
                 link_told=str(self.link_told),
             )
@@ -122,6 +138,7 @@ class Progress:
             parked=dict(stored.parked),
             held=set(stored.held),
             failures=stored.failures,
+            first_failed=stored.first_failed,
             link=Link.parse(stored.link),
             link_told=Link.parse(stored.link_told),
         )
@@ -136,5 +153,6 @@ class _Stored(msgspec.Struct, kw_only=True):
     parked: list[tuple[bytes, tuple[int, ...]]]
     held: list[bytes] = []
     failures: int
+    first_failed: tuple[int, str] | None = None
     link: str
     link_told: str

@@ -25,7 +25,16 @@ from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import Inbound
 from streams.log.signing import Ring
-from streams.tasks.deciding import Batch, Stop, Surroundings, Verdicts, decide_batch, mark_position
+from streams.tasks.deciding import (
+    Batch,
+    BreakerOpen,
+    Stop,
+    Surroundings,
+    Verdicts,
+    decide_batch,
+    is_reset,
+    mark_position,
+)
 from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
@@ -46,7 +55,7 @@ class TaskRules:
     """The numbers of the task layer.
 
     failures_in_a_row  parked records without a decided one between that stop the task: a bad deploy must not pour a
-                       topic into the dead letters
+                       topic into the dead letters (the breaker, docs/adr/0063-an-operator-closes-the-breaker.md)
     marker_every       inbox records without an event after which a position marker is written, so that silence does
                        not cost a long re-read
     held_retries       how often what only has to wait is tried again by itself before a person decides it; with the
@@ -124,7 +133,10 @@ class Task(Generic[S]):
         self._stalled_until = 0.0
         self._stall_s = FIRST_STALL_S
         self._retries: dict[bytes, _Retry] = {}
+        self._reset_at = 0
+        self._looked_to = 0
         self.stalled_because: str | None = None
+        self.breaker_open = False
         self.moved_at = time.monotonic()
 
     @property
@@ -159,7 +171,9 @@ class Task(Generic[S]):
         Shapes: the result is the number of records still ahead when it returns.
         """
         async with self._lock:
-            if time.monotonic() < self._stalled_until or not await self._owned():
+            if time.monotonic() < self._stalled_until and not (self.breaker_open and await self._finds_reset()):
+                return 0
+            if not await self._owned():
                 return 0
             progress = await self._restored()
             _, end = await self._log.watermarks(self.processor.inbox, self.partition)
@@ -236,6 +250,7 @@ class Task(Generic[S]):
     def _forget(self) -> None:
         self._progress = None
         self._silent = 0
+        self._reset_at = self._looked_to = 0
         self._retries.clear()
 
     async def _restored(self) -> Progress:
@@ -346,7 +361,7 @@ class Task(Generic[S]):
     async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
         """The delivery rule itself. True when the whole batch is decided."""
         progress = self._require()
-        batch = await decide_batch(self._around, records, progress.copy())
+        batch = await decide_batch(self._around, records, progress.copy(), reset_at=self._reset_at)
         self._silent = self._silent + batch.decided if batch.silent == batch.decided else batch.silent
         if batch.silent and self._silent >= self._rules.marker_every:
             batch.journal.append(mark_position(self._around, records[batch.decided - 1], batch.progress))
@@ -367,27 +382,51 @@ class Task(Generic[S]):
         batch.progress.journal_end = progress.journal_end + len(batch.journal)
         self._store.commit(batch.states, batch.progress)
         self._progress = batch.progress
-        self._report(batch)
+        # With the command found, what stopped here goes on with the next look at the inbox.
+        resumed = isinstance(batch.stop, BreakerOpen) and await self._finds_reset()
+        self._report(batch, None if resumed else batch.stop)
         return batch.stop is None
 
-    def _report(self, batch: Batch[S]) -> None:
+    async def _finds_reset(self) -> bool:
+        """Whether an operator's command lies ahead, below which bad records are parked however many they are.
+
+        It lies behind what the task can't get past, so the inbox is searched for it, each record once.
+        """
+        inbox, start = self.processor.inbox, max(self._looked_to, self._require().position)
+        _, end = await self._log.watermarks(inbox, self.partition)
+        async for records in self._log.read(inbox, self.partition, start, end):
+            for record in records:
+                self._looked_to = record.offset + 1
+                if is_reset(self._around, record):
+                    self._reset_at = record.offset
+                    return True
+        return False
+
+    def _report(self, batch: Batch[S], stop: Stop | None) -> None:
         self.moved_at = time.monotonic()
         self._observer.decided(self.name, batch.decided)
         self._observer.dropped(self.name, batch.dropped)
         self._observer.parked(self.name, batch.parked)
         for reason in batch.parked_because:
             logger.warning("record parked", extra={"task": self.name, "inbox": self.processor.inbox, "reason": reason})
-        if batch.stop is not None:
-            self._stall(str(batch.stop))
+        if stop is not None:
+            self._stall(str(stop), breaker_open=isinstance(stop, BreakerOpen))
         elif self.stalled_because is not None:
             logger.info("task goes on", extra={"task": self.name})
             self._observer.stalled(self.name, None)
-            self.stalled_because, self._stall_s = None, FIRST_STALL_S
+            self._observer.breaker(self.name, is_open=False)
+            self.stalled_because, self._stall_s, self.breaker_open = None, FIRST_STALL_S, False
 
-    def _stall(self, reason: str) -> None:
+    def _stall(self, reason: str, *, breaker_open: bool = False) -> None:
         """Wait before the next attempt, longer each time; other tasks go on."""
-        logger.error("task waits", extra={"task": self.name, "reason": reason, "seconds": self._stall_s})
+        extra = {"task": self.name, "reason": reason, "seconds": self._stall_s}
+        if breaker_open:
+            logger.critical("breaker open", extra=extra)
+        else:
+            logger.error("task waits", extra=extra)
         self._observer.stalled(self.name, reason)
+        self._observer.breaker(self.name, is_open=breaker_open)
+        self.breaker_open = breaker_open
         self.stalled_because = reason
         self._stalled_until = time.monotonic() + self._stall_s
         self._stall_s = min(2 * self._stall_s, LONGEST_STALL_S)

@@ -7,6 +7,7 @@ from typing import Any
 from projections.coordinates import Coordinates
 from projections.tables.money import settlement_sign
 from projections.tables.table import Row, Table
+from schemas.counting import counted
 from schemas.records.settlement import (
     BankLineDismissed,
     DepositBreakFound,
@@ -78,9 +79,13 @@ def _words(record: Any) -> tuple[str, str, str]:
         case DepositBreakFound():
             return record.reason.value, record.detail, ""
         case DepositMissing():
-            return "NO_DEPOSIT", f"{record.line_count} lines of {record.moved_on} {record.batch_id}".rstrip(), ""
+            return (
+                "NO_DEPOSIT",
+                f"{counted(record.line_count, 'line')} of {record.moved_on} {record.batch_id}".rstrip(),
+                "",
+            )
         case SettlementLinesSetAside():
-            return "SET_ASIDE", f"{record.line_count} lines", ""
+            return "SET_ASIDE", counted(record.line_count, "line"), ""
         case SettlementLineRefused() if record.detail:
             return "ID_USED_TWICE", f"{record.line_id} of {record.moved_on}: {record.detail}", ""
         case SettlementLineRefused():

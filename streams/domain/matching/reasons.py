@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from datetime import date
 
+from schemas.counting import counted
 from streams.domain.matching.lines import Side
 from streams.domain.matching.results import Unmatched
 from streams.domain.matching.text import words
@@ -87,7 +88,7 @@ def _reason(
 
 
 def _days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
+    return counted(count, "day")
 
 
 def _closest_amount(amount: int, sizes: list[tuple[int, int]]) -> int:

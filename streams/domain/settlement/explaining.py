@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from schemas.counting import counted
+from schemas.money import shown
 from schemas.records.settlement import (
     BreakReason,
     DepositBreakFound,
@@ -224,6 +226,10 @@ class _Question:
         found = self._closest(self._near)
         if isinstance(found, Settled):
             return self._judged(found)
+        if not found.is_near:
+            count, minor = self._open()
+            detail = f"{found.reason}; open are {counted(count, 'line|lines')}, {self._shown(minor)} in all"
+            return self._break(BreakReason.NOTHING_NEAR, detail, found.difference_minor)
         if not found.difference_minor:
             return self._break(BreakReason.SEVERAL_WAYS, found.reason, 0)
         return self._break(BreakReason.DIFFERENCE_IS_NO_FEE, found.reason, found.difference_minor)
@@ -250,6 +256,9 @@ class _Question:
     def _open(self) -> tuple[int, int]:
         return len(self._near), sum(line.net_minor for line in self._near)
 
+    def _shown(self, minor: int) -> str:
+        return shown(minor, self._state.currency)
+
     def _by_key(self) -> Finding:
         batch = self._state.batches.get(self._key)
         if not self._near:
@@ -257,7 +266,8 @@ class _Question:
             return self._break(BreakReason.BATCH_UNKNOWN, f"nothing of {what} is open", self._deposit.deposit_minor)
         if batch is not None and not self._books.is_complete(batch):
             listed = sum(line.net_minor for line in self._near if line.kind in PAYMENT_KINDS)
-            detail = f"PayTrace states {batch.net_minor} for {batch.batch_id}, its open lines add up to {listed}"
+            stated = self._shown(batch.net_minor)
+            detail = f"PayTrace states {stated} for {batch.batch_id}, its open lines add up to {self._shown(listed)}"
             return self._break(BreakReason.BATCH_INCOMPLETE, detail, batch.net_minor - listed)
         found = self._closest(self._near)
         if isinstance(found, Break):
@@ -275,7 +285,7 @@ class _Question:
             if isinstance(found, Settled):
                 return found
             broken.append(found)
-        return min(broken, key=lambda one: abs(one.difference_minor))
+        return min(broken, key=lambda one: (not one.is_near, abs(one.difference_minor)))
 
     def _attempts(self, lines: Sequence[OpenLine]) -> Iterator[tuple[Sequence[OpenLine], FeeSchedule]]:
         """All lines first; where the processor tells its fees itself, no schedule may count them again."""
@@ -348,15 +358,17 @@ class _Question:
     def _judged(self, found: Settled) -> Finding:
         rule = _RULES.get(found.how, found.how)
         if len(found.record_ids) > MOST_LINES:
-            detail = f"{len(found.record_ids)} lines in one deposit, at most {MOST_LINES} are matched"
+            detail = f"{counted(len(found.record_ids), 'line')} in one deposit, at most {MOST_LINES} are matched"
             return self._break(BreakReason.TOO_MANY_LINES, detail, found.fee_minor)
         if found.record_ids in self._deposit.rejected:
             return self._break(BreakReason.REJECTED, "an operator has turned down the only match", found.fee_minor)
         lines = [self._books.lines[id_] for id_ in found.record_ids]
         tolerance = self._books.schedule.tolerance_minor(len(lines))
         evidence = [
-            f"{len(lines)} lines, {found.deposit_minor + found.fee_minor}, against {found.deposit_minor}",
-            f"fee {found.fee_minor}, expected {found.expected_fee_minor}, tolerance {tolerance}",
+            f"{counted(len(lines), 'line|lines')}, {self._shown(found.deposit_minor + found.fee_minor)}, "
+            f"against {self._shown(found.deposit_minor)}",
+            f"fee {self._shown(found.fee_minor)}, expected {self._shown(found.expected_fee_minor)}, "
+            f"tolerance {self._shown(tolerance)}",
             f"settled {min(line.moved_on for line in lines)} to {max(line.moved_on for line in lines)}, "
             f"booked {self._deposit.moved_on}",
         ]

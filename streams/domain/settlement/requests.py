@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
 from schemas.attribution import why_not_attributed
-from schemas.money import Money
+from schemas.counting import counted
+from schemas.money import Money, shown
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
@@ -83,9 +84,13 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch) -> tuple[E
     if gone:
         return _refused(request, request.bank_line_id, f"not open: {', '.join(gone[:5])}")
     if len(line_ids) > MOST_LINES:
-        return _refused(request, request.bank_line_id, f"{len(line_ids)} lines, at most {MOST_LINES} at once")
+        return _refused(
+            request, request.bank_line_id, f"{counted(len(line_ids), 'line')}, at most {MOST_LINES} at once"
+        )
     records = sum(line.net_minor for line in lines)
     schedule = schedule_of(state)
+    lines_shown = counted(len(line_ids), "line")
+    paid = f"{shown(records, state.currency)}, against {shown(deposit.deposit_minor, state.currency)}"
     matched = DepositMatched(
         settlement_account=request.settlement_account,
         bank_line_id=request.bank_line_id,
@@ -98,7 +103,7 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch) -> tuple[E
         schedule_version=schedule.version,
         rule=BY_OPERATOR,
         rule_version=RULE_VERSION,
-        evidence=(f"{len(line_ids)} lines, {records}, against {deposit.deposit_minor}",),
+        evidence=(f"{lines_shown}, {paid}",),
         matched_by=request.requested_by,
         authenticated_by=request.authenticated_by,
         approved_by=request.approved_by,
@@ -222,7 +227,8 @@ def _standing(deposit: OpenDeposit) -> str:
     if stands is None:
         return "nothing is suggested now"
     records, fee = Money(stands.records_minor, stands.currency), Money(stands.fee_minor, stands.currency)
-    return f"suggested now: {stands.suggestion_code} ({len(stands.line_ids)} lines, {records}, difference {fee})"
+    lines = counted(len(stands.line_ids), "line")
+    return f"suggested now: {stands.suggestion_code} ({lines}, {records}, difference {fee})"
 
 
 def _rejected(deposit: OpenDeposit) -> str:

@@ -131,12 +131,12 @@ async def test_a_customer_is_created_changed_and_left_alone(sandbox: AbasSandbox
     assert isinstance(created, RecordSaved)
     [held] = customers(sandbox, key)
     assert (held["name"], held["street"], held["town"]) == ("Blue Mill Ltd", "Mill Lane 1", "Karlsruhe")
-    changed = await sink.post(customer(key, street="Mill Lane 2", version=created.record_version))
+    changed = await sink.post(customer(key, street="Mill Lane 2", version=created.erp_version))
     assert isinstance(changed, RecordSaved)
-    assert changed.record_version == created.record_version + 1
-    assert await sink.post(customer(key, street="Mill Lane 2", version=created.record_version)) == changed
+    assert changed.erp_version == created.erp_version + 1
+    assert await sink.post(customer(key, street="Mill Lane 2", version=created.erp_version)) == changed
     [held] = customers(sandbox, key)
-    assert (held["street"], held["version"]) == ("Mill Lane 2", changed.record_version)
+    assert (held["street"], held["version"]) == ("Mill Lane 2", changed.erp_version)
 
 
 async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
@@ -144,7 +144,7 @@ async def test_a_change_decided_on_another_version_is_refused(sandbox: AbasSandb
     created = await sink.post(customer(key))
     assert isinstance(created, RecordSaved)
     await sink.post(customer(key, town="Ettlingen"))
-    outcome = await sink.post(customer(key, town="Durlach", version=created.record_version))
+    outcome = await sink.post(customer(key, town="Durlach", version=created.erp_version))
     assert isinstance(outcome, RecordRefused)
     assert outcome.code == "VERSION_DIFFERS"
     assert [held["town"] for held in customers(sandbox, key)] == ["Ettlingen"]

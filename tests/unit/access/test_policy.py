@@ -49,6 +49,7 @@ MAY: dict[str, set[Role]] = {
     "PostAgain": {C, P, O},
     "ParkedReplayRequested": {O},
     "ParkedDiscardRequested": {O},
+    "BreakerResetRequested": {O},
     "ProposeCommand": {C, P, O},
     "ApproveProposal": {P},
     "RejectProposal": {P},
@@ -76,7 +77,7 @@ def example(name: str, by: Actor, **changed: Any) -> Any:
 def test_the_matrix_names_every_command_of_the_contract_and_every_action() -> None:
     assert set(MAY) == {*operator_commands(), *ACTIONS}
     assert set(POLICY.commands) == set(operator_commands())
-    assert len(operator_commands()) == 25
+    assert len(operator_commands()) == 26
 
 
 @pytest.mark.parametrize("name", MAY)

@@ -73,6 +73,11 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
         ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "not ready: a/0 waits"),
         (
             (WELL,),
+            (AgentLine("a", (TaskStanding(9, 20, "20 records in a row", breaker_open=True),), (9,)),),
+            "not ready: a/0 stands still after a run of bad records; 20 records parked, see `saldo dlq list`",
+        ),
+        (
+            (WELL,),
             (AgentLine("a", (task(9, parked=3, held=1),), (9,)),),
             "ready; 1 key is held back and tried again, see `saldo dlq list`; 3 records parked, see `saldo dlq list`",
         ),

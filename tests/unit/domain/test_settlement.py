@@ -145,6 +145,35 @@ def test_lines_of_a_batch_that_another_deposit_names_are_left_to_it(account: Acc
     }
 
 
+def test_a_sum_far_from_a_bank_line_is_no_explanation_of_it(account: Account) -> None:
+    """RENT 100.00 beside 217,492.81 of open money: it stays unexplained, all of it, and says what is open."""
+    account.tell(settled("1", 150_000_00, 0), settled("2", 67_492_81, 0), bank("b1", 100_00, 1))
+    broken = account.of(DepositBreakFound)[-1]
+    assert (broken.reason, broken.difference_minor) == (BreakReason.NOTHING_NEAR, 100_00)
+    assert (broken.open_count, broken.open_minor) == (2, 217_492_81)
+    assert broken.detail == (
+        "no days, batch or sum of open lines comes within 10 % of it; open are 2 lines, 217492.81 USD in all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("deposit_minor", "reason", "difference_minor"),
+    [
+        (91_00, BreakReason.DIFFERENCE_IS_NO_FEE, 9_00),
+        (110_00, BreakReason.DIFFERENCE_IS_NO_FEE, -10_00),
+        (90_00, BreakReason.NOTHING_NEAR, 90_00),
+        (112_00, BreakReason.NOTHING_NEAR, 112_00),
+        (-100_00, BreakReason.NOTHING_NEAR, -100_00),
+    ],
+)
+def test_the_closest_sum_is_named_within_a_tenth_of_the_bank_line(
+    account: Account, deposit_minor: int, reason: BreakReason, difference_minor: int
+) -> None:
+    account.tell(settled("1", 100_00, 0), bank("b1", deposit_minor, 1))
+    broken = account.of(DepositBreakFound)[-1]
+    assert (broken.reason, broken.difference_minor) == (reason, difference_minor)
+
+
 def test_a_chargeback_that_the_bank_books_alone_is_found_by_its_amount(account: Account) -> None:
     account.tell(settled("1", 100_00, 0, 17), batch(17, 100_00, 0), bank("b1", 100_00, 1, 17))
     account.tell(dispute("CB1", 100_00, 4), bank("b2", -100_00, 5))
@@ -281,7 +310,7 @@ def test_a_suggestion_that_changed_is_neither_confirmed_nor_rejected(account: Ac
     ):
         (refused,) = account.tell(request)
         assert "is gone or has changed" in refused.refusal, minute
-        assert f"suggested now: {code} (1 lines, 100.00 USD, difference 0.00 USD)" in refused.refusal
+        assert f"suggested now: {code} (1 line, 100.00 USD, difference 0.00 USD)" in refused.refusal
     assert replace(account.state, answered={}) == replace(before, answered={})
     assert names(account.tell(reject(line, "1:CAPTURED", minute=6, code=code)))[0] == "DepositMatchRejected"
 
