@@ -18,9 +18,10 @@ from xml.parsers import expat
 
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
+from streams.matchfiles.bookings import booked
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.masking import shown
-from streams.matchfiles.values import BadValue, DateOrder, amount_minor, booked, read_date
+from streams.matchfiles.values import BadValue, DateOrder, amount_minor, read_date
 
 REFERENCES = ("EndToEndId", "InstrId", "TxId", "MndtId", "ChqNb", "AcctSvcrRef", "Ref", "Nb", "UETR", "PmtInfId")
 KEPT = ("Ntry", "Acct", "Bal", "StmtPgntn", "RptPgntn")

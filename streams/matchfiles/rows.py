@@ -18,6 +18,13 @@ from typing import Any
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.banking import Accounts
+from streams.matchfiles.bookings import (
+    StatusColumn,
+    is_authorisation,
+    names_a_section,
+    says_nothing_else,
+    status_columns,
+)
 from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_document, normal
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import shown
@@ -31,11 +38,9 @@ from streams.matchfiles.values import (
     BadValue,
     DateOrder,
     amount_minor,
-    booked,
     currency_in,
     date_order,
     direction_of,
-    is_authorisation,
     period_in,
     precision,
     proven_mark,
@@ -150,6 +155,7 @@ class RowReader:
     def _read(self) -> Iterator[Entry | BadRow]:
         held: Entry | None = None
         last, totals, others = 0, [], []
+        section = ""  # of rows that stand below "Pending transactions"
         for number, row in self.table.each():
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
@@ -162,7 +168,10 @@ class RowReader:
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
-                elif says := self._not_booked(row):
+                    if kind == "heading" and (heading := next(filter(None, map(_text, row)), "")):
+                        unbooked = names_a_section(heading) and says_nothing_else(heading)
+                        section = heading.lower() if unbooked else ""
+                elif says := self._not_booked(row) or section:
                     self.statuses[says] += 1
                 else:
                     try:
@@ -229,9 +238,9 @@ class RowReader:
 
     def _not_booked(self, row: Sequence[Any]) -> str:
         """What says that a row moved no money; nothing for one that did."""
-        for at in self.status_at:
-            if (said := _text(row[at])) and booked(said) is False:
-                return said.lower()
+        for one in self.status_at:
+            if (said := _text(row[one.at])) and one.says(said) is False:
+                return said.lower() if one.yes_means is None else str(self.table.headers[one.at]).strip().lower()
         return next((said.lower() for at in self.types_at if is_authorisation(said := _text(row[at]))), "")
 
     def _texts(self, row: Sequence[Any]) -> str:
@@ -496,27 +505,26 @@ class RowReader:
             return opened, opened
         return ("," if opened == "." else "."), opened
 
-    def _status_columns(self, profile: SideProfile) -> list[int]:
+    def _status_columns(self, profile: SideProfile) -> list[StatusColumn]:
         """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
-        headers = self.table.headers
         if self._lists_documents():
             return []
-        found = []
-        for at in beside(headers, "status"):
-            if any(at == one for one in self.columns.single.values()) and profile.columns:
-                continue
-            said = Counter(text for cell in column(self.table.sample, at) if (text := _text(cell)))
-            known = {text for text in said if booked(text) is not None}
-            if not known:
-                continue
-            found.append(at)
-            unknown = sorted(set(said) - known - {text for text in said if sign_of(text)})
+        headers = self.table.headers
+        named = {at for meaning, at in self.columns.single.items() if profile.columns or meaning != "indicator"}
+        free = [at for at in range(len(headers)) if at not in named]
+        found, notes = status_columns(headers, self.table.sample, free)
+        self.notes.extend(notes)
+        for one in found:
+            said = Counter(text for cell in column(self.table.sample, one.at) if (text := _text(cell)))
+            unknown = sorted(text for text in said if one.says(text) is None and not sign_of(text))
             if unknown:
                 rows = sum(said[text] for text in unknown)
                 self.notes.append(
-                    f"in {str(headers[at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be booked "
-                    f"or not; counted as booked: {rows:,}"
+                    f"in {str(headers[one.at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be "
+                    f"booked or not; counted as booked: {rows:,}"
                 )
+        if names_a_section(self.table.above):
+            self.notes.append("the text above the table speaks of entries that are not booked; its rows were counted")
         return found
 
     def _lists_documents(self) -> bool:

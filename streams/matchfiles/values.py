@@ -443,35 +443,3 @@ def direction_of(value: Any) -> int:
         return 1 if found[1] == "in" else -1
     named = set(text.split())
     return bool(named & _CREDIT_IN_PHRASE) - bool(named & _DEBIT_IN_PHRASE)
-
-
-# -- what is booked -------------------------------------------------------------------------------------------------
-
-_BOOKED = word_set(
-    "completed complete booked posted settled cleared paid succeeded success successful ok done executed processed "
-    "finished approved available captured refunded received final reconciled gebucht verbucht ausgefuehrt "
-    "abgeschlossen erledigt comptabilise execute termine completado realizado contabilizado eseguito contabilizzato "
-    "completato verwerkt uitgevoerd geboekt zrealizowana wykonana zaksiegowana bokford konverteret zauctovano sent"
-)
-_NOT_BOOKED = word_set(
-    "pending reverted denied declined failed failure cancelled canceled authorised authorized authorisation blocked "
-    "authorization preauthorised preauthorized preauthorization processing rejected refused expired voided "
-    "void hold held uncleared removed unclaimed scheduled planned draft initiated created abandoned "
-    "unposted provisional memo vorgemerkt ausstehend "
-    "schwebend storniert abgelehnt fehlgeschlagen abgebrochen geplant terminiert autorisiert attente refuse annule "
-    "echoue pendiente rechazado cancelado denegado fallido attesa rifiutato annullato autorizzato pendente recusado "
-    "behandeling geweigerd geannuleerd oczekujaca odrzucona anulowana reserverat reserveret avvist"
-)
-_AUTHORISATION = re.compile(r"\bauth(?:ori[sz]ation)?\b|\bpre ?auth|\bautorisi?erung\b|\bauth only\b")
-
-
-def booked(status: Any) -> bool | None:
-    """Whether a status says that money moved; None for one that is empty, unknown, or says both."""
-    named = set(re.split(r"[\W\d_]+", plain(str(status or "")))) - {""}
-    yes, no = bool(named & _BOOKED), bool(named & _NOT_BOOKED)
-    return None if yes == no else yes
-
-
-def is_authorisation(kind: Any) -> bool:
-    """Whether a kind of transaction only reserves money."""
-    return _AUTHORISATION.search(plain(str(kind or "")).replace("_", " ")) is not None
