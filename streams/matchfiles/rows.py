@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -26,6 +26,7 @@ from streams.matchfiles.bookings import (
     status_columns,
 )
 from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_document, normal
+from streams.matchfiles.directions import direction_of, opposites, sign_of
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import shown
 from streams.matchfiles.profile import SideProfile
@@ -40,12 +41,11 @@ from streams.matchfiles.values import (
     amount_minor,
     currency_in,
     date_order,
-    direction_of,
+    mark_of,
     period_in,
     precision,
     proven_mark,
     read_date,
-    sign_of,
 )
 
 EXTRA_LIMIT = 60  # characters; a longer extra column is prose, not a category
@@ -64,6 +64,9 @@ LABEL_WORDS = word_set(
     "in am zum vom und and end start beginning begin period page account accounts amount ledger available bank current "
     "date forward down konto umsaetze eur usd gbp chf"
 )
+MOST_WORDS = 12  # different values of a column that may hold the sign
+_DEBIT_ACCOUNT = frozenset({"sollkonto", "konto soll", "debit account", "compte debit", "account debit"})
+_CREDIT_ACCOUNT = frozenset({"habenkonto", "konto haben", "credit account", "compte credit", "account credit"})
 SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
@@ -75,6 +78,10 @@ _NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
 _CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto", "own account", "our account",
                           "account iban", "rekeningnummer", "iban bban"})  # fmt: skip
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
+
+
+# One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts.
+_Columns = tuple[str, int, int, int, int, int | None, int]
 
 
 class RowReader:
@@ -110,6 +117,11 @@ class RowReader:
         self.mixed = not profile.currency and "currency" not in single and _several_currencies(rows, money)
         self.id_at = self._id_column()
         self.fee_at, self.fee_sign = -1, 0
+        self.directions: dict[tuple[int, str], int] = {}  # what a word of a column says, read once
+        self.opposed: dict[int, Mapping[str, int]] = {}
+        self.blank_sign = 0  # of a row whose sign column is empty
+        self.unmarked = self._unmarked_sign()
+        self.signed_by: int | None = None
         self.signed_by = self._indicator(profile)
         self.debits_signed = self._debits_are_signed()
         self.account_at = self._account_column()
@@ -311,7 +323,10 @@ class RowReader:
         if "amount_minor" in single:
             amount = amount_minor(row[single["amount_minor"]], ".", currency, in_minor=True)
         elif "amount" in single:
-            amount = amount_minor(row[single["amount"]], self.mark, currency)
+            cell = row[single["amount"]]
+            amount = amount_minor(cell, self.mark, currency)
+            if self.unmarked < 0 and not mark_of(cell):
+                amount = -amount
             if self.fee_at >= 0 and _text(row[self.fee_at]) not in NOTHING:
                 amount += self.fee_sign * amount_minor(row[self.fee_at], self.mark, currency)
         else:
@@ -325,11 +340,14 @@ class RowReader:
             if not found:
                 raise BadValue(EMPTY)
         if self.signed_by is not None:
-            sign = direction_of(row[self.signed_by])
+            sign = self._direction(self.signed_by, row[self.signed_by])
             if not sign and amount:
                 raise BadValue(f"{_text(row[self.signed_by])!r} says neither debit nor credit")
             amount *= sign
-        elif self.contradicted_by is not None and amount * direction_of(row[self.contradicted_by]) < 0:
+        elif (
+            self.contradicted_by is not None
+            and amount * self._direction(self.contradicted_by, row[self.contradicted_by]) < 0
+        ):
             raise BadValue(f"the sign of the amount is not that of {shown(_text(row[self.contradicted_by]))} beside it")
         return amount
 
@@ -360,6 +378,11 @@ class RowReader:
             self.notes.append(
                 f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was "
                 f"read as that of {how} (set decimal in a profile)"
+            )
+        if self.unmarked < 0:
+            name = str(headers[single["amount"]]).strip()
+            self.notes.append(
+                f"some amounts in {name!r} are marked as credits and none as a debit: the others are debits"
             )
         others = [at for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
         names = [str(headers[at]).strip() for at in others if self._holds_amounts(at)]
@@ -397,6 +420,7 @@ class RowReader:
                  which the two differ are bad; where it gives the sign, a minus beside it turns it (a reversal).
         """
         self.contradicted_by: int | None = None
+        self.told_signs = False
         money = self.single.get("amount", self.single.get("amount_minor"))
         if money is None:
             return None
@@ -405,7 +429,8 @@ class RowReader:
         if not any(signs):
             return None
         for at in self._sign_columns():
-            said = [direction_of(row[at]) for row in rows]
+            self.opposed[at] = opposites(_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign)
+            said = [self._direction(at, row[at]) for row in rows]
             named = "indicator" in profile.columns and at == self.single.get("indicator")
             if not named and not self._says_signs(at, rows, signs, said):
                 continue
@@ -421,11 +446,75 @@ class RowReader:
                 if plus or minus:
                     self.contradicted_by = at
                 return None  # the sign stands in the amount, and the letter repeats it
+            header = str(self.table.headers[at]).strip()
             if turned := sum(1 for sign in signs if sign < 0):
-                header = str(self.table.headers[at]).strip()
                 self.notes.append(f"a minus beside the sign in {header!r} turns it: {turned:,} rows")
+            if self._only_minus(at, rows, signs):
+                self.blank_sign = 1
+                self.notes.append(f"{header!r} holds a minus or nothing; what has none was read as money in")
             return at
+        if min(signs) >= 0 and not self.told_signs:
+            self._tell_unsigned(rows, signs)
         return None
+
+    def _direction(self, at: int, cell: Any) -> int:
+        """The sign that a cell of a column says; 0 for none."""
+        text = _text(cell)
+        if not text:
+            return self.blank_sign if at == self.signed_by else 0
+        key = (at, text)
+        if key not in self.directions:
+            if len(self.directions) >= REMEMBERED:
+                self.directions.clear()
+            self.directions[key] = self.opposed.get(at, {}).get(plain(text).strip(" ."), 0) or direction_of(text)
+        return self.directions[key]
+
+    def _unmarked_sign(self) -> int:
+        """The sign of an amount without a mark: minus, where some are marked as credits and none says debit."""
+        at = self.single.get("amount")
+        if at is None:
+            return 1
+        cells = [cell for cell in column(self.rows, at) if isinstance(cell, str) and any(map(str.isdigit, cell))]
+        marks = Counter(map(mark_of, cells))
+        signed = any("-" in cell or "(" in cell or "\u2212" in cell for cell in cells)
+        return -1 if marks[1] and marks[0] and not marks[-1] and not signed else 1
+
+    def _only_minus(self, at: int, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> bool:
+        """Whether a column beside the amounts, or named for it, holds a minus or nothing."""
+        values = {_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign}
+        near = abs(at - self.money_at) == 1 or self._named_for_signs(at)
+        return near and {plain(value) for value in values} in ({"-", ""}, {"\u2212", ""})
+
+    def _named_for_signs(self, at: int) -> bool:
+        return at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
+
+    def _tell_unsigned(self, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> None:
+        """Say that all amounts were read as money in, if a column may say otherwise in words that are not known."""
+        if self._lists_documents() or "balance" in self.single:
+            return
+        headers = [normal(header) for header in self.table.headers]
+        if _DEBIT_ACCOUNT & set(headers) and _CREDIT_ACCOUNT & set(headers):
+            self.notes.append(
+                "each row names the account that is debited and the one that is credited, so no amount has a sign; "
+                "all were read as money in"
+            )
+            return
+        used = {at for meaning, at in self.single.items() if meaning != "indicator"}
+        used |= {*self.columns.text, *self.columns.references, *self.columns.id_candidates}
+        used |= {one.at for one in self.status_at}
+        for at in self._sign_columns():
+            values = {_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign} - {""}
+            if at in used or not 1 < len(values) <= MOST_WORDS or values <= CURRENCIES:
+                continue
+            longest = max(map(len, values))
+            letters = len(values) == 2 and (longest == 1 or (longest == 2 and len(rows) >= 4))
+            if self._named_for_signs(at) or letters or any(map(direction_of, values)):
+                some = ", ".join(shown(value) for value in sorted(values)[:4])
+                self.notes.append(
+                    f"no amount has a sign, and all were read as money in; if {str(self.table.headers[at]).strip()!r} "
+                    f"({some}) says which are money out, write D and C there"
+                )
+                return
 
     def _sign_columns(self) -> list[int]:
         """Columns that may give the sign: those named so, then the ones that no other meaning has."""
@@ -442,11 +531,15 @@ class RowReader:
         """Whether the values of a column say debit and credit, and are not just words among others."""
         values = [_text(row[at]) for row in rows]
         filled = [value for value, sign in zip(values, signs, strict=True) if value and sign]
-        exact = sum(1 for value in filled if sign_of(value))
-        known = sum(1 for value in filled if direction_of(value))
-        header = at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
+        exact = sum(1 for value in filled if sign_of(value) or self.opposed[at])
+        known = sum(1 for value in filled if self._direction(at, value))
+        header = self._named_for_signs(at)
         needed = [value for value, sign in zip(values, signs, strict=True) if sign]
+        if filled and self._only_minus(at, rows, signs):
+            return True
         if not filled or len(filled) * 2 < len(needed):
+            if exact and min(signs) >= 0 and (header or exact == len(filled)):
+                self._tell_few_signs(at, exact, len(needed))
             return False
         if header and exact >= 0.8 * len(filled):
             return True
@@ -458,22 +551,28 @@ class RowReader:
         unsigned = min(signs) >= 0
         if not unsigned or min(said) >= 0 or not known:
             return False
-        few = len(set(filled)) <= max(3, min(12, len(filled) // 2)) and max(said) > 0
+        most = max(3, min(MOST_WORDS, len(filled) // 2)) if at in self.columns.text else MOST_WORDS
+        few = len(set(filled)) <= most and max(said) > 0
         if (header and known * 2 >= len(filled)) or (few and known == len(filled)):
             return True
         if header:
-            name = str(self.table.headers[at]).strip()
-            self.notes.append(
-                f"{name!r} says debit or credit in {known:,} of {len(filled):,} rows and was not taken for the sign "
-                "(name it as indicator in a profile if it is)"
-            )
+            self._tell_few_signs(at, known, len(filled))
         return False
+
+    def _tell_few_signs(self, at: int, known: int, rows: int) -> None:
+        self.told_signs = True
+        self.notes.append(
+            f"{str(self.table.headers[at]).strip()!r} says debit or credit in {known:,} of {rows:,} rows and was not "
+            "taken for the sign (name it as indicator in a profile if it is)"
+        )
 
     def _sign_in(self, cell: Any) -> int:
         try:
             amount = amount_minor(cell, self.mark, NO_CURRENCY)
         except BadValue:
             return 0
+        if self.unmarked < 0 and not mark_of(cell):
+            amount = -amount
         return (amount > 0) - (amount < 0)
 
     def _mark(self, profile: SideProfile, money: Sequence[int]) -> tuple[str, str]:
@@ -564,7 +663,7 @@ class RowReader:
             self._tell_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
-        usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by)
+        usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by, self.unmarked)
         readings = [usual]
         marks = [self.mark] if not self.open_mark else [self.mark, "," if self.mark == "." else "."]
         amounts = [usual[1]]
@@ -581,7 +680,8 @@ class RowReader:
             letters.append(None)
         for mark, fee in product(marks, fees):
             for amount, balance in product(amounts, balances):
-                readings += [(mark, amount, balance, *fee, letter) for letter in letters]
+                for letter, unmarked in product(letters, sorted({self.unmarked, 1})):
+                    readings.append((mark, amount, balance, *fee, letter, unmarked))
         best, most = usual, self._fits(usual, rows)
         if most < len(rows) - 1:
             for reading in readings[1:]:
@@ -611,14 +711,14 @@ class RowReader:
         if proved:
             self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
 
-    def _take(self, reading: tuple[str, int, int, int, int, int | None]) -> None:
+    def _take(self, reading: _Columns) -> None:
         self.mark = reading[0]
         if reading[1] >= 0:
             self.single["amount"] = reading[1]
         self.single["balance"] = reading[2]
-        self.fee_at, self.fee_sign, self.signed_by = reading[3:]
+        self.fee_at, self.fee_sign, self.signed_by, self.unmarked = reading[3:]
 
-    def _fits(self, reading: tuple[str, int, int, int, int, int | None], rows: Sequence[Sequence[Any]]) -> int:
+    def _fits(self, reading: _Columns, rows: Sequence[Sequence[Any]]) -> int:
         """How many amounts of these rows lead from balance to balance in one reading."""
         kept = (
             self.mark,
@@ -627,6 +727,7 @@ class RowReader:
             self.fee_at,
             self.fee_sign,
             self.signed_by,
+            self.unmarked,
         )
         contradicted, self.contradicted_by = self.contradicted_by, None
         single = dict(self.single)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.money import exponent
-from streams.domain.matching.text import plain, word_set
+from streams.domain.matching.text import plain
 from streams.matchfiles.columns import CURRENCIES
 from streams.matchfiles.masking import shown
 
@@ -118,6 +118,14 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
     if abs(whole) > LARGEST:
         raise BadValue(f"amount {shown(value)} is too large")
     return int(whole)
+
+
+def mark_of(value: Any) -> int:
+    """+1 for an amount that is marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 for one without a mark."""
+    if not isinstance(value, str) or not value[-1:].strip() or value[-1].isdigit():
+        return 0
+    text = value.strip()
+    return -1 if _DEBIT_MARK.search(text) else 1 if _CREDIT_MARK.search(text) else 0
 
 
 def _decimal(value: Any, mark: str) -> Decimal:
@@ -399,47 +407,3 @@ def _in_period(found: re.Match[str], order: DateOrder) -> date:
 
 def _month(name: str) -> int:
     return 6 if name.startswith("juin") else _MONTHS.get(name[:3], 0)
-
-
-# -- signs ----------------------------------------------------------------------------------------------------------
-
-CREDIT_WORDS = word_set(
-    "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein "
-    "eingang einzahlung payin kredit k ma zugang einnahme zahlungseingang credits deposits entrata avere haber abono "
-    "ingreso entree recette encaissement uznanie wplyw wplata inbound credited +1 positive "
-    "pos plus 收入 收 入金 приход кредит"
-)
-DEBIT_WORDS = word_set(
-    "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus "
-    "ausgang auszahlung payout debet wn abgang ausgabe zahlungsausgang debits withdrawals uscita dare debe cargo gasto "
-    "sortie depense decaissement obciazenie wydatek wyplata outbound debited -1 negative "
-    "neg minus 支出 支 出金 расход дебет"
-)
-# A word of a longer phrase that tells its direction ("Incoming transfer"); "credit card" tells none.
-_CREDIT_IN_PHRASE = word_set(
-    "incoming received receipt deposit gutschrift eingang zahlungseingang einzahlung credited inbound inflow credit "
-    "income recu entrante ricevuto accredito ontvangen"
-)
-_DEBIT_IN_PHRASE = word_set(
-    "outgoing sent withdrawal lastschrift belastung ausgang zahlungsausgang auszahlung debited outbound outflow debit "
-    "expense emis envoye saliente inviato addebito"
-)
-_NO_DIRECTION = re.compile(r"credit card|debit card|credit transfer|direct debit|credit note|credit memo")
-_IN_OR_OUT = re.compile(r"(?:money|paid|pay|cash|transfer|funds) ?(in|out)")
-
-
-def sign_of(value: Any) -> int:
-    """+1 for a word that means credit, -1 for debit, 0 for any other."""
-    word = plain(str(value or "")).strip(" .")
-    return 1 if word in CREDIT_WORDS else -1 if word in DEBIT_WORDS else 0
-
-
-def direction_of(value: Any) -> int:
-    """As sign_of, for phrases too ("Incoming transfer", "Money out"); 0 where a phrase names none or both."""
-    if sign := sign_of(value):
-        return sign
-    text = _NO_DIRECTION.sub(" ", plain(str(value or "")).replace("_", " ").replace("-", " "))
-    if found := _IN_OR_OUT.fullmatch(text.strip()):
-        return 1 if found[1] == "in" else -1
-    named = set(text.split())
-    return bool(named & _CREDIT_IN_PHRASE) - bool(named & _DEBIT_IN_PHRASE)
