@@ -28,6 +28,7 @@ from streams.matchfiles.bookings import (
 from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_document, normal
 from streams.matchfiles.directions import direction_of, opposites, sign_of
 from streams.matchfiles.errors import BadRow
+from streams.matchfiles.fees import proven_money
 from streams.matchfiles.masking import shown
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.running import Entry, against_balance, fits, follows
@@ -68,11 +69,13 @@ MOST_WORDS = 12  # different values of a column that may hold the sign
 _DEBIT_ACCOUNT = frozenset({"sollkonto", "konto soll", "debit account", "compte debit", "account debit"})
 _CREDIT_ACCOUNT = frozenset({"habenkonto", "konto haben", "credit account", "compte credit", "account credit"})
 SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
+FEE_ROWS = 300
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
 _DUE = re.compile(
     r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum"
 )
+_STARS = re.compile(r"\s*\*{1,5}\s*")
 _GROSS = re.compile(r"\b(?:gross|brutto\w*|bruto|lordo|brut)\b")
 _NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
 _CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto", "own account", "our account",
@@ -107,6 +110,7 @@ class RowReader:
         self.money_at = money[0]
         self.currency = profile.currency or columns.currency or _one_currency(rows, money) or NO_CURRENCY
         self.mark, self.open_mark = self._mark(profile, money)
+        self.net = self._settle_amount(profile)
         dates = [at for key in ("date", "value_date") if (at := single.get(key)) is not None]
         self.order = date_order(
             (value for at in dates for value in column(rows, at)), profile.date_format, comma=self.mark == ","
@@ -168,6 +172,7 @@ class RowReader:
         held: Entry | None = None
         last, totals, others = 0, [], []
         section = ""  # of rows that stand below "Pending transactions"
+        sums = [Counter[str](), Counter[str]()]  # by currency: of all lines, and of those since the last total
         for number, row in self.table.each():
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
@@ -190,6 +195,13 @@ class RowReader:
                         held = self._entry(number, row)
                     except BadValue as error:
                         yield BadRow(self.name, number, str(error))
+                    else:
+                        if self._adds_up(held.line, sums):
+                            totals.append(number)
+                            held, sums[1] = None, Counter()
+                        else:
+                            for one in sums:
+                                one[held.line.currency] += held.line.amount_minor
             last = number
         if held is not None:
             yield held
@@ -229,8 +241,16 @@ class RowReader:
             else "line"
         )
 
+    def _adds_up(self, line: Line, sums: Sequence[Counter[str]]) -> bool:
+        """Whether a row without a day and without words is the sum of the lines above it."""
+        if "date" not in self.single or line.on is not None or line.text or line.references or line.counterparty:
+            return False
+        return bool(line.amount_minor) and line.amount_minor in [one[line.currency] for one in sums]
+
     def _is_label(self, row: Sequence[Any]) -> bool:
-        """Whether the only words of a row are those of a total."""
+        """Whether the only words of a row are those of a total, or the stars by which lists of SAP mark one."""
+        if any(_STARS.fullmatch(_text(cell)) for cell in row if isinstance(cell, str)):
+            return True
         words = [text for text in map(_text, row) if any(char.isalpha() for char in text) and text not in CURRENCIES]
         return bool(words) and all(names_a_total(text) for text in words)
 
@@ -604,6 +624,30 @@ class RowReader:
             return opened, opened
         return ("," if opened == "." else "."), opened
 
+    def _settle_amount(self, profile: SideProfile) -> bool:
+        """Take the amount that the arithmetic of the row proves to be the money; whether fees are off it already."""
+        amounts = self.columns.alternatives.get("amount", ())
+        if len(amounts) < 2 or profile.columns or "amount_minor" in self.single or "amount" not in self.single:
+            return False
+        headers, rows = self.table.headers, self.rows[:FEE_ROWS]
+        read: dict[int, list[int | None]] = {}
+
+        def values(at: int) -> list[int | None]:
+            if at not in read:
+                read[at] = [self._minor_or_none(row[at]) for row in rows]
+            return read[at]
+
+        found, net = proven_money(amounts, beside(headers, "fee"), beside(headers, "tax"), values)
+        if found >= 0 and found != self.single["amount"]:
+            self.single["amount"] = self.money_at = found
+        return net
+
+    def _minor_or_none(self, cell: Any) -> int | None:
+        try:
+            return amount_minor(cell, self.mark, NO_CURRENCY)
+        except BadValue:
+            return None
+
     def _status_columns(self, profile: SideProfile) -> list[StatusColumn]:
         """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
         if self._lists_documents():
@@ -757,7 +801,7 @@ class RowReader:
 
     def _tell_fee(self, proven: int) -> None:
         """Say that fees stand beside the amounts and nothing shows whether the amounts have them in."""
-        if proven or "amount" not in self.single:
+        if proven or self.net or "amount" not in self.single:
             return
         used = normal(self.table.headers[self.single["amount"]])
         if used.startswith(("net", "liquido")) or used.endswith(("net", "netto")):

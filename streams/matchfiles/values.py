@@ -200,8 +200,10 @@ _NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})\.?(?:$|
 _NO_YEAR = re.compile(
     r"^(\d{1,2})([-/.])(\d{1,2})\.?$|^(\d{1,2})\.?[- ]([^\W\d_]{3,12})\.?$|^([^\W\d_]{3,12})\.? (\d{1,2})$"
 )
+_DAY_MONTH = re.compile(r"^(0?[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])$")  # 311 or 0311, as DATEV writes 3 November
 _WHOLE_DATE = re.compile(
-    r"(?<!\d)(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,2}\.? [^\W\d_]{3,12}\.? \d{4}"
+    r"(?<!\d)(?:20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\1\d{2,4}"
+    r"|\d{1,2}\.? [^\W\d_]{3,12}\.? \d{4}"
     r"|[^\W\d_]{3,12}\.? \d{1,2},? \d{4})(?!\d)"
 )
 _YEAR = re.compile(r"(?<!\d)20\d\d(?!\d)")
@@ -256,6 +258,9 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     found = [match for text in texts if (match := _NUMBERS.match(text))]
     if not found and any(_NO_YEAR.match(text) for text in texts):
         return _yearless_order(texts, pattern, comma)
+    if not found and not pattern and any(texts) and all(_DAY_MONTH.match(text) for text in texts if text):
+        told = any(int(text[:-2]) > 12 for text in texts if text)
+        return DateOrder(True, guessed=not told, yearless=True)
     pairs = [(int(one[1]), int(one[3]), full_year(one[4])) for one in found]
     slashes = sum(1 for one in found if one[2] == "/")
     spans = [
@@ -362,6 +367,8 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return datetime.strptime(text, order.pattern).date()  # noqa: DTZ007  a booking date has no zone
     if found := _NO_YEAR.match(text):
         return _in_period(found, order)
+    if order.yearless and (found := _DAY_MONTH.match(text)):
+        return _on(int(found[1]), int(found[2]), text, order)
     found = _ISO.match(text) or _COMPACT.match(text)
     if found:
         year, month, day = (int(part) for part in found.groups() if part)
@@ -386,13 +393,17 @@ def _from_text(text: str, order: DateOrder) -> date | None:
 
 def _in_period(found: re.Match[str], order: DateOrder) -> date:
     """A day without a year: in the year in which it lies in the period, or closest to it."""
-    if order.period is None:
-        raise BadValue(f"date {shown(found[0])} has no year; give the profile a period such as 2026-12-01/2026-12-31")
     if found[1]:
         first, second = int(found[1]), int(found[3])
         day, month = (first, second) if order.day_first else (second, first)
     else:
         day, month = int(found[4] or found[7]), _month(plain(found[5] or found[6]))
+    return _on(day, month, found[0], order)
+
+
+def _on(day: int, month: int, written: str, order: DateOrder) -> date:
+    if order.period is None:
+        raise BadValue(f"date {shown(written)} has no year; give the profile a period such as 2026-12-01/2026-12-31")
     start, end = order.period
     possible = []
     for year in range(start.year - 1, end.year + 2):
@@ -401,7 +412,7 @@ def _in_period(found: re.Match[str], order: DateOrder) -> date:
         except ValueError:  # 29 February
             continue
     if not possible:
-        raise ValueError(found[0])
+        raise ValueError(written)
     return min(possible, key=lambda on: max((start - on).days, (on - end).days, 0))
 
 
