@@ -75,6 +75,11 @@ _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)
 _DUE = re.compile(
     r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum"
 )
+_OPENS = re.compile(
+    r"\b(?:opening|closing|brought|carried|forward|beginning|ending|anfang\w*|end(?:saldo|bestand)|vortrag|\w*vortrag"
+    r"|uebertrag|alter (?:konto)?(?:saldo|stand)|neuer (?:konto)?(?:saldo|stand)|kontostand (?:am|vom|zum)"
+    r"|solde (?:initial|final)|saldo (?:inicial|final|iniziale|finale|anterior))\b"
+)
 _STARS = re.compile(r"\s*\*{1,5}\s*")
 _GROSS = re.compile(r"\b(?:gross|brutto\w*|bruto|lordo|brut)\b")
 _NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
@@ -83,8 +88,9 @@ _CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto"
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
 
 
-# One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts.
-_Columns = tuple[str, int, int, int, int, int | None, int]
+# One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts,
+# sign column of the balance.
+_Columns = tuple[str, int, int, int, int, int | None, int, int]
 
 
 class RowReader:
@@ -98,6 +104,8 @@ class RowReader:
         self.days: dict[Any, date | None] = {}  # a day stands in many rows, and is read once
         self.shared: dict[str, str] = {}  # so does a customer, and is held once
         self.notes: list[str] = []
+        self.unmarked = 1  # the sign of an amount without CR or DR
+        self.balance_by = -1  # the column with the sign of the balance
         self.accounts = Accounts()
         self.status_at = self._status_columns(profile)
         self.types_at = [] if profile.columns else list(columns.alternatives.get("indicator", ()))
@@ -105,6 +113,8 @@ class RowReader:
         rows = [row for row in table.sample if not self._not_booked(row)] or table.sample
         self.rows = rows
         self.single = _fullest(columns, rows, table.headers) if not profile.columns else dict(columns.single)
+        if not profile.columns:
+            self._complete_pair()
         single = self.single
         money = [at for key in ("amount", "debit", "credit", "amount_minor") if (at := single.get(key)) is not None]
         self.money_at = money[0]
@@ -154,7 +164,10 @@ class RowReader:
         """All rows: lines, and the rows that can't be read; what is no line is counted in notes."""
         if "balance" not in self.single or self._lists_documents():
             for found in self._read():
-                yield found.line if isinstance(found, Entry) else found
+                if isinstance(found, BadRow):
+                    yield found
+                elif not found.only_balance:
+                    yield found.line
             return
         entries = []
         for found in self._read():
@@ -181,7 +194,11 @@ class RowReader:
                 if held is not None:
                     yield held
                 held = None
-                if kind == "total":
+                if kind == "balance":
+                    totals.append(number)
+                    with suppress(BadValue):
+                        yield self._balance_entry(number, row)
+                elif kind == "total":
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
@@ -220,6 +237,8 @@ class RowReader:
         if row[self.money_at] == self.table.headers[self.money_at] and list(row) == list(self.table.headers):
             return "heading"  # the header again, on a new page
         at = self.single.get("date")
+        if "balance" in self.single and self._only_balance(row):
+            return "balance"
         if at is None:
             return "total" if self._is_label(row) else "line"
         cell = row[at]
@@ -239,6 +258,17 @@ class RowReader:
             "more text"
             if not written and not amounts and self.single.keys() & {"amount", "debit", "credit"}
             else "line"
+        )
+
+    def _only_balance(self, row: Sequence[Any]) -> bool:
+        """Whether a row shows the opening, closing or carried balance alone, in whatever column; it moves nothing."""
+        shows = _text(row[self.single["balance"]])
+        if shows in NOTHING or any(cell != shows and self._sign_in(cell) for cell in self._amount_cells(row)):
+            return False
+        days = {self.single.get("date"), self.single.get("value_date")}
+        words = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
+        return any(map(_OPENS.search, map(plain, words))) and all(
+            names_a_total(text) for text in words if text not in CURRENCIES
         )
 
     def _adds_up(self, line: Line, sums: Sequence[Counter[str]]) -> bool:
@@ -265,8 +295,16 @@ class RowReader:
         balance = None
         if (at := self.single.get("balance")) is not None and _text(row[at]) not in NOTHING:
             with suppress(BadValue):
-                balance = amount_minor(row[at], self.mark, line.currency)
+                balance = self._balance(row, line.currency)
         return Entry(number, line, balance, f"{line.currency} {line.account}")
+
+    def _balance_entry(self, number: int, row: Sequence[Any]) -> Entry:
+        currency = self._currency(row)
+        account = self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else ""
+        on = self._day(row[self.single["date"]]) if "date" in self.single else None
+        line = Line(f"row-{number}", self.side, 0, currency, on, account=account)
+        balance = self._balance(row, currency)
+        return Entry(number, line, balance, f"{currency} {account}", only_balance=True)
 
     def _not_booked(self, row: Sequence[Any]) -> str:
         """What says that a row moved no money; nothing for one that did."""
@@ -624,6 +662,23 @@ class RowReader:
             return opened, opened
         return ("," if opened == "." else "."), opened
 
+    def _complete_pair(self) -> None:
+        """Find the other column of a debit or a credit column that stands alone: filled just where that one is not."""
+        single = self.single
+        lone = single.keys() & {"debit", "credit"}
+        if len(lone) != 1 or "amount" in single or not self.rows:
+            return
+        have = lone.pop()
+        gaps = [_text(row[single[have]]) in NOTHING for row in self.rows]
+        for at in range(len(self.table.headers)):
+            cells = [_text(row[at]) for row in self.rows]
+            money = all(_MONEY.fullmatch(cell) for cell in cells if cell not in NOTHING)
+            if at not in single.values() and money and any(gaps) and [cell not in NOTHING for cell in cells] == gaps:
+                single["credit" if have == "debit" else "debit"] = at
+                names = [repr(str(self.table.headers[one]).strip()) for one in (at, single[have])]
+                self.notes.append(f"{names[0]} is filled where {names[1]} is empty, and was taken for its opposite")
+                return
+
     def _settle_amount(self, profile: SideProfile) -> bool:
         """Take the amount that the arithmetic of the row proves to be the money; whether fees are off it already."""
         amounts = self.columns.alternatives.get("amount", ())
@@ -707,7 +762,8 @@ class RowReader:
             self._tell_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
-        usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by, self.unmarked)
+        amount, balance = self.single.get("amount", -1), self.single["balance"]
+        usual: _Columns = (self.mark, amount, balance, -1, 0, self.signed_by, self.unmarked, -1)
         readings = [usual]
         marks = [self.mark] if not self.open_mark else [self.mark, "," if self.mark == "." else "."]
         amounts = [usual[1]]
@@ -724,8 +780,8 @@ class RowReader:
             letters.append(None)
         for mark, fee in product(marks, fees):
             for amount, balance in product(amounts, balances):
-                for letter, unmarked in product(letters, sorted({self.unmarked, 1})):
-                    readings.append((mark, amount, balance, *fee, letter, unmarked))
+                signs = product(letters, sorted({self.unmarked, 1}), self._signs_of_balance(balance, rows))
+                readings += [(mark, amount, balance, *fee, *one) for one in signs]
         best, most = usual, self._fits(usual, rows)
         if most < len(rows) - 1:
             for reading in readings[1:]:
@@ -755,12 +811,26 @@ class RowReader:
         if proved:
             self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
 
+    def _signs_of_balance(self, balance: int, rows: Sequence[Sequence[Any]]) -> list[int]:
+        """Columns that may hold the sign of the balance: none, or the letters to the right or the left of it."""
+        found = [-1]
+        for at in (balance + 1, balance - 1):
+            if 0 <= at < len(self.table.headers) and at not in (*self.single.values(), self.signed_by):
+                letters = {text for row in rows if (text := _text(row[at]))}
+                found += [at] if letters and len(letters) <= 2 and all(map(sign_of, letters)) else []
+        return found
+
+    def _balance(self, row: Sequence[Any], currency: str) -> int:
+        """The balance of a row that shows one. Raises: BadValue."""
+        balance = amount_minor(row[self.single["balance"]], self.mark, currency)
+        return balance if self.balance_by < 0 else balance * (sign_of(_text(row[self.balance_by])) or 1)
+
     def _take(self, reading: _Columns) -> None:
         self.mark = reading[0]
         if reading[1] >= 0:
             self.single["amount"] = reading[1]
         self.single["balance"] = reading[2]
-        self.fee_at, self.fee_sign, self.signed_by, self.unmarked = reading[3:]
+        self.fee_at, self.fee_sign, self.signed_by, self.unmarked, self.balance_by = reading[3:]
 
     def _fits(self, reading: _Columns, rows: Sequence[Sequence[Any]]) -> int:
         """How many amounts of these rows lead from balance to balance in one reading."""
@@ -772,6 +842,7 @@ class RowReader:
             self.fee_sign,
             self.signed_by,
             self.unmarked,
+            self.balance_by,
         )
         contradicted, self.contradicted_by = self.contradicted_by, None
         single = dict(self.single)
@@ -784,7 +855,7 @@ class RowReader:
                     currency = self._currency(row)
                     amount = self._amount(row, currency)
                     empty = _text(row[self.single["balance"]]) in NOTHING
-                    balance = None if empty else amount_minor(row[self.single["balance"]], self.mark, currency)
+                    balance = None if empty else self._balance(row, currency)
                 except BadValue:
                     continue
                 book = currency if self.account_at < 0 else f"{currency} {_text(row[self.account_at])}"
@@ -921,6 +992,10 @@ def begins_a_total(text: str) -> bool:
     """Whether what stands in place of a date begins like a total: "Total for Checking"."""
     first = next((word for word in re.split(r"[\s\W\d_]+", plain(text)) if word), "")
     return first in TOTAL_WORDS
+
+
+def _has_letter(text: str) -> bool:
+    return any(char.isalpha() for char in text)
 
 
 def _is_date(value: str) -> bool:
