@@ -29,7 +29,7 @@ from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_docu
 from streams.matchfiles.directions import direction_of, opposites, sign_of
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.fees import proven_money
-from streams.matchfiles.masking import shown
+from streams.matchfiles.masking import account_in, shown
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.running import Entry, against_balance, fits, follows
 from streams.matchfiles.tables import Table, column
@@ -139,6 +139,7 @@ class RowReader:
         self.signed_by = self._indicator(profile)
         self.debits_signed = self._debits_are_signed()
         self.account_at = self._account_column()
+        self.section_account = ""  # that a heading names, for the rows below it
         self._try_balance(profile)
         self.unsigned = self._unsigned()
         self.extra = self._extras()
@@ -184,6 +185,7 @@ class RowReader:
     def _read(self) -> Iterator[Entry | BadRow]:
         held: Entry | None = None
         last, totals, others = 0, [], []
+        self.section_account = self.accounts.label(account_in(self.table.above)) if self.account_at < 0 else ""
         section = ""  # of rows that stand below "Pending transactions"
         sums = [Counter[str](), Counter[str]()]  # by currency: of all lines, and of those since the last total
         for number, row in self.table.each():
@@ -202,6 +204,8 @@ class RowReader:
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
+                    if self.account_at < 0 and (named := account_in(_joined(row))):
+                        self.section_account = self.accounts.label(named)
                     if kind == "heading" and (heading := next(filter(None, map(_text, row)), "")):
                         unbooked = names_a_section(heading) and says_nothing_else(heading)
                         section = heading.lower() if unbooked else ""
@@ -254,6 +258,8 @@ class RowReader:
         amounts = any(self._amount_cells(row))
         if names_a_total(written) or (not written and self._is_label(row)):
             return "total"
+        if written and not amounts and account_in(_joined(row)):
+            return "heading"  # of the account whose rows follow
         return (
             "more text"
             if not written and not amounts and self.single.keys() & {"amount", "debit", "credit"}
@@ -300,11 +306,14 @@ class RowReader:
 
     def _balance_entry(self, number: int, row: Sequence[Any]) -> Entry:
         currency = self._currency(row)
-        account = self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else ""
+        account = self._account(row)
         on = self._day(row[self.single["date"]]) if "date" in self.single else None
         line = Line(f"row-{number}", self.side, 0, currency, on, account=account)
         balance = self._balance(row, currency)
         return Entry(number, line, balance, f"{currency} {account}", only_balance=True)
+
+    def _account(self, row: Sequence[Any]) -> str:
+        return self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else self.section_account
 
     def _not_booked(self, row: Sequence[Any]) -> str:
         """What says that a row moved no money; nothing for one that did."""
@@ -339,7 +348,7 @@ class RowReader:
                 if (value := _text(row[at]))
             },
             numbered=not name,
-            account=self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else "",
+            account=self._account(row),
         )
 
     def _day(self, cell: Any) -> date | None:
@@ -731,15 +740,28 @@ class RowReader:
 
     def _account_column(self) -> int:
         """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
+        if "account" in self.single:
+            return self.single["account"]
         taken = set(self.single.values()) | set(self.columns.text)
-        for at in beside(self.table.headers, "own_account"):
-            if at in taken:
-                continue
+        others = []
+        named = [at for at in beside(self.table.headers, "own_account") if at not in taken]
+        party = self.single.get("counterparty")
+        if party is not None and normal(self.table.headers[party]) == "account name":
+            named.append(party)  # "Checking ...1234" is no counterparty
+        for at in named:
+            name = normal(self.table.headers[at])
             values = [_text(cell) for cell in column(self.rows, at)]
-            clear = normal(self.table.headers[at]) in _CLEARLY_OWN
             numbers = all(sum(map(str.isdigit, value)) >= 3 for value in values if value)
-            if numbers and all(values) and (clear or len(set(values)) * 2 <= len(values)):
+            repeated = name != "iban" and len(set(values)) * 2 <= len(values)  # an IBAN is as often the other party's
+            if numbers and all(values) and (name in _CLEARLY_OWN or repeated):
                 return at
+            others += [at] if len(set(values) - {""}) > 1 and at != party else []
+        for at in others[:1]:
+            count = len({_text(cell) for cell in column(self.rows, at)} - {""})
+            self.notes.append(
+                f"{str(self.table.headers[at]).strip()!r} holds {count:,} different values, which were not taken for "
+                "accounts of the file (columns: {account: ...} in a profile if they are)"
+            )
         return -1
 
     def _unsigned(self) -> bool:
@@ -992,6 +1014,10 @@ def begins_a_total(text: str) -> bool:
     """Whether what stands in place of a date begins like a total: "Total for Checking"."""
     first = next((word for word in re.split(r"[\s\W\d_]+", plain(text)) if word), "")
     return first in TOTAL_WORDS
+
+
+def _joined(row: Sequence[Any]) -> str:
+    return " ".join(filter(None, map(_text, row)))
 
 
 def _has_letter(text: str) -> bool:
