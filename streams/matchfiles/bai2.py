@@ -25,6 +25,7 @@ _NEXT_ON_LINE = re.compile(
     r"/\s*(?=02,[^,/]*,[^,/]*,\d|03,[^,/]*,(?:[A-Za-z]{3})?[,/]|16,\d{3},|(?:49|98|99),[-+]?\d+,\d|88,)"
 )
 OPENING, CLOSING = "010", "015"
+DELETED, CORRECTED, TEST = "2", "3", "4"  # status of a group; 1 is an update
 LIBRARY_CODES_END = 900  # 900 and above are the bank's own: 900-919 status, 920-959 credits, 960-999 debits
 # The other party's name, as US banks write it into the text; the second list is for money out.
 _NAME_ENDS = r"(?=\s{2,}|\s+(?:ORIG ID|DESC DATE|CO ENTRY|SEC|TRACE|EED|IND ID|IND NAME|TRN|REF|OBI)\b|[\n;,/]|$)"
@@ -59,20 +60,32 @@ def read_bai2(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
     default = reading.currency or "USD"
     group_currency, on = default, None
     account: _Account | None = None
-    count = informative = status = 0
+    count = informative = status = tests = 0
+    group = ""
     seen_account = False
     for record in _records(decoded(path.read_bytes(), reading.encoding)):
         try:
             if record.code == "02":
+                group = _field(record, 3)
+                if group == DELETED:
+                    raise BadValue("the bank deletes a group that it sent before; take its lines back by hand")
+                if group == CORRECTED:
+                    reading.notes.append("a group corrects one that the bank sent before (status 3): compare the two")
                 group_currency = _field(record, 6).upper() or default
                 on = _day(_field(record, 4))
             elif record.code == "03":
                 seen_account = True
+                if group in (DELETED, TEST):
+                    account = None
+                    continue
                 account = _Account(_field(record, 2).upper() or group_currency)
                 account.label = reading.accounts.label(_field(record, 1))
                 _summaries(record, account)
             elif record.code == "16":
                 count += 1
+                if group in (DELETED, TEST):
+                    tests += group == TEST
+                    continue
                 if account is None:
                     raise BadValue("a transaction before any account (record 03)")
                 amount = _number(_field(record, 2), account.currency)
@@ -101,6 +114,8 @@ def read_bai2(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
         raise FileUnreadable(path, "BAI2 without an account (record 03)", "Ask the bank for the file again")
     if informative:
         reading.notes.append(f"{informative} records without money (type 890) were left out")
+    if tests:
+        reading.notes.append(f"transactions of groups that only test (status 4), left out: {tests:,}")
     if status:
         reading.notes.append(f"records of account status (types 001-099 and 900-919), no money, left out: {status:,}")
 

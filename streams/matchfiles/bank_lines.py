@@ -26,6 +26,7 @@ from streams.matchfiles.banking import tells_a_place
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.reading import SideFile, read_side
+from streams.matchfiles.statements import READERS
 from streams.matchfiles.values import NO_CURRENCY
 
 _LONGEST_TEXT = 200
@@ -174,7 +175,8 @@ def _content(line: Line, selection: Selection, on: date, currency: str, kind: st
     else:
         # NtryRef, by which a camt entry is named in its file, counts the entries of one statement at many banks.
         places = {line.id, line.id.rpartition("#")[0]} if kind == "camt" else set()
-        words = " ".join(sorted(one for one in line.references if one not in places and not tells_a_place(one)))
+        kept = (one for one in line.references if one not in places and not tells_a_place(one, kind not in READERS))
+        words = " ".join(sorted(kept))
     if not words:
         words = " ".join(" ".join(filter(None, (line.text, line.counterparty, line.batch_key))).upper().split())
     # The line's name must outlive the guard key, on which the digest of a mask depends.

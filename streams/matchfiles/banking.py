@@ -14,7 +14,9 @@ NOT_PROVIDED = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NULL", "NONE
 
 
 MOST_SHOWN = 10  # accounts that a note lists
-_PLACE = re.compile(r"\W*0*\d{0,4}\W*")  # a number as small as the place of a line in its file
+# A number as small as the place of a line in its file, alone or behind a day; of a table's own columns, a larger one.
+_PLACE = re.compile(r"\W*0*\d{0,4}\W*")
+_PLACE_IN_TABLE = re.compile(r"\W*(?:20\d{6}[-/_. ])?0*\d{0,6}\W*")
 _CURRENCY_AT_END = re.compile(r"(?<=\d)[A-Z]{3}$")
 
 
@@ -68,9 +70,12 @@ class Reading:
     accounts: Accounts = field(default_factory=Accounts)
 
 
-def tells_a_place(reference: str) -> bool:
-    """Whether a reference may be no more than a line's place in its file (1, 0002): the next file gives it anew."""
-    return _PLACE.fullmatch(reference.strip()) is not None
+def tells_a_place(reference: str, table: bool = False) -> bool:
+    """Whether a reference may be no more than a line's place in its file (1, 0002): the next file gives it anew.
+
+    The numbers of a table are those of the program that wrote it more often than the bank's (10017, 20261124-0001).
+    """
+    return (_PLACE_IN_TABLE if table else _PLACE).fullmatch(reference.strip()) is not None
 
 
 def kept_references(found: Iterable[str | None]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ entity is ever expanded and nothing is fetched.
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,12 +18,15 @@ from xml.parsers import expat
 
 from streams.domain.matching.lines import Line, Side
 from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
+from streams.matchfiles.bookings import booked
 from streams.matchfiles.errors import BadRow, FileUnreadable
+from streams.matchfiles.masking import shown
 from streams.matchfiles.values import BadValue, DateOrder, amount_minor, read_date
 
 REFERENCES = ("EndToEndId", "InstrId", "TxId", "MndtId", "ChqNb", "AcctSvcrRef", "Ref", "Nb", "UETR", "PmtInfId")
 KEPT = ("Ntry", "Acct", "Bal", "StmtPgntn", "RptPgntn")
 STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
+BOOKED = "BOOK"
 NOT_BOOKED = ("PDNG", "INFO", "FUTR")
 DEEPEST = 100  # levels; camt needs about 15, an attack many thousands
 CHUNK = 65_536
@@ -81,6 +85,7 @@ def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
     Raises:  FileUnreadable for what is no camt file, no XML, or XML with a DTD.
     """
     count = pending = 0
+    unclear: Counter[str] = Counter()
     statement = _Statement()
     for part in _parts(path, reading.encoding):
         if isinstance(part, str):  # a statement begins or ends
@@ -94,10 +99,12 @@ def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
             statement.account = reading.accounts.label(part.value("Id", "IBAN") or part.value("Id", "Othr", "Id"))
         elif part.tag != "Ntry":
             statement.whole &= part.value("PgNb") in ("", "1") and part.value("LastPgInd") in ("", "true", "1")
-        elif part.value("Sts", "Cd") in NOT_BOOKED or part.value("Sts") in NOT_BOOKED:
+        elif (status := _status(part)) in NOT_BOOKED or booked(status) is False:
             count, pending = count + 1, pending + 1
         else:
             count += 1
+            if status != BOOKED and not booked(status):
+                unclear[status] += 1
             try:
                 line = replace(_entry(part, side, count), account=statement.account)
                 statement.entries_minor += line.amount_minor
@@ -109,6 +116,14 @@ def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
         reading.notes.append(
             f"{pending} of {count} entries are not booked yet (pending or for information) and were left out"
         )
+    for status, times in sorted(unclear.items()):
+        what = f"status {shown(status)}, which is not known to be booked or not" if status else "no status"
+        reading.notes.append(f"entries with {what}; counted as booked: {times:,}")
+
+
+def _status(entry: _Node) -> str:
+    """BOOK, PDNG and so on, or the bank's own word; up to version 7 without an element of its own."""
+    return entry.value("Sts", "Cd") or entry.value("Sts", "Prtry") or entry.value("Sts")
 
 
 # -- XML ------------------------------------------------------------------------------------------------------------

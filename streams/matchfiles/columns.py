@@ -32,6 +32,7 @@ _NUMBER_AT_END = re.compile(r"\s?\d+$")
 _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
 _ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
 _OF_ANOTHER_AMOUNT = word_set("foreign original orig customer presentment fremdwaehrung buy sell from to")
+_STATUS = word_set("status statut zustand")
 _NAME_OF_A_THING = word_set("method file product marketplace sheet bank city street item sku")
 # A number of these tells a line as well as an id does, if each line has its own.
 _DOCUMENT = word_set(
@@ -158,6 +159,8 @@ def _rank(name: str, meaning: str) -> int | None:
         return 100 + known.index(stripped)
     if any(name in names for key, names in column_names().items() if key not in BESIDE):
         return None  # "value date" is known as a whole, and is no "value"
+    if _STATUS & set(name.split()):
+        return None  # "payout status" is no payout
     numbered = _NUMBER_AT_END.sub("", stripped)
     if meaning in ("text", "reference") and numbered != stripped and numbered in known:
         return 150 + known.index(numbered)

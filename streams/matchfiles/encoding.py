@@ -18,6 +18,8 @@ _CYRILLIC = re.compile(rb"[\xc0-\xff\xa8\xb8]{3}")  # three accented letters in 
 _DOS = re.compile(rb"(?<=[A-Za-z])[\x81\x82\x84\x85\x87\x88\x94](?=[A-Za-z])")  # in Windows pages: quotes, dagger, dots
 _EASTERN_ONLY = re.compile(rb"(?<=[A-Za-z])[\xb3\xb9\x9d\xbe](?=[A-Za-z])|[\xb3\xbf](?=[a-z]{2})")
 _CZECH = re.compile(rb"[\xc8\xe8\xec\xf2\xf8\xf9](?=[A-Za-z])")  # c, e, n, r with caron, u with ring; or grave accents
+# Words of headers: an encoding in which one of them stands is that of the file.
+_FAR_EAST = {"cp932": ("日付", "金額", "残高", "摘要", "取引"), "gb18030": ("日期", "金额", "余额", "摘要", "交易")}
 _ACUTE = re.compile(rb"[\xe1\xed\xfa\xfd]")
 
 
@@ -72,6 +74,9 @@ def _marked(head: bytes) -> str:
 
 
 def _code_page(sample: bytes) -> str:
+    for code, words in _FAR_EAST.items():
+        if any(word in sample.decode(code, errors="replace") for word in words):
+            return code
     if _CYRILLIC.search(sample):
         return "cp1251"
     if _DOS.search(sample):

@@ -40,6 +40,20 @@ def names_an_account(text: str) -> bool:
     return _IBAN.sub(_cut, text) != text
 
 
+def account_in(text: str) -> str:
+    """The bank account that a heading names: its IBAN, or the number behind a word for an account; nothing for none.
+
+    It is for the reader alone: what is shown is masked.
+    """
+    for found in _IBAN.finditer(text):
+        groups = found[1].split(" ")
+        for end in range(len(groups), 0, -1):
+            if _checks("".join(groups[:end]).upper()):
+                return "".join(groups[:end])
+    number = _ACCOUNT.search(text)
+    return f"{number[3]}{number[4]}" if number else ""
+
+
 def shown(value: object) -> str:
     """The beginning of a value in quotes, for a message."""
     return repr(masked(str(value))[:SHOWN])

@@ -23,7 +23,9 @@ from streams.matchfiles.values import BadValue, DateOrder, amount_minor, decimal
 
 LARGEST_OFX = 200_000_000  # bytes; the text is held in memory
 # A value ends where the next tag begins; a "<" that begins no tag is text, as in "paid < 5".
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]*)\s*(/?)>((?:[^<]|<(?!/?[A-Za-z][A-Za-z0-9._]*\s*/?>))*)")
+_INSIDE = r"[A-Za-z][A-Za-z0-9._]*(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*"
+_TAG = re.compile(rf"<(/?)(?P<name>{_INSIDE})(/?)>((?:[^<]|<(?!/?{_INSIDE}/?>))*)")
+_HELD = "HOLD"  # a type of the pending list: the amount is reserved, not moved
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # What a type says of the direction; of the others (ATM, POS, XFER, INT, OTHER) it may be either.
 _DEBITS = frozenset({"DEBIT", "CHECK", "PAYMENT", "DIRECTDEBIT", "REPEATPMT", "FEE", "SRVCHG", "CASH", "POS"})
@@ -62,9 +64,10 @@ def read_ofx(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow
             "of an investment account only the movements of cash are lines; purchases and sales are left out"
         )
     found = list(_entries(text, reading))
-    booked = [one for one in found if isinstance(one, _Entry) and one.currency]
-    pending = sum(1 for one in found if isinstance(one, _Entry) and not one.currency)
-    kept, unknown = _corrected(booked, reading.notes)
+    entries = [one for one in found if isinstance(one, _Entry)]
+    booked = [one for one in entries if one.currency and one.values.get("TRNTYPE", "").upper() != _HELD]
+    pending = len(entries) - len(booked)
+    kept, unknown, doubtful = _corrected(booked, reading.notes)
     unsigned = _unsigned(kept, reading.notes)
     for count, entry in enumerate(kept, start=1):
         try:
@@ -72,8 +75,9 @@ def read_ofx(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow
         except BadValue as error:
             yield BadRow(path.name, entry.line, str(error))
     for entry in unknown:
-        what = f"a correction ({entry.values['CORRECTACTION'].lower()}) of entry {entry.values.get('CORRECTFITID', '')}"
-        yield BadRow(path.name, entry.line, f"{what}, which is not in this file; correct it by hand")
+        yield BadRow(path.name, entry.line, _uncorrected(entry))
+    for entry in doubtful:
+        yield BadRow(path.name, entry.line, "a later entry corrects this one and does not say how; correct it by hand")
     for one in found:
         if isinstance(one, int):
             yield BadRow(path.name, one, "the file breaks off before </OFX>; download it again")
@@ -81,8 +85,8 @@ def read_ofx(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow
         reading.notes.append(f"pending entries left out: {pending:,}")
 
 
-def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], list[_Entry]]:
-    """The entries that stand once corrections are made, and the corrections of entries that are not in the file.
+def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], list[_Entry], list[_Entry]]:
+    """The entries that stand once corrections are made, the corrections that can't be made, and what those name.
 
     A correction that names only itself, as some banks write every line, replaces nothing and is a line.
     """
@@ -91,6 +95,7 @@ def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], l
         by_id.setdefault((entry.account, entry.values.get("FITID", "")), []).append(at)
     gone: set[int] = set()
     unknown: list[_Entry] = []
+    doubtful: set[int] = set()
     for at, entry in enumerate(entries):
         action, of = entry.values.get("CORRECTACTION", "").upper(), entry.values.get("CORRECTFITID", "")
         if not action and not of:
@@ -103,11 +108,24 @@ def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], l
         if (not others and not own) or action not in ("REPLACE", "DELETE"):
             gone.add(at)
             unknown.append(entry)
+            doubtful.update(others)
             continue
         gone.update(others)
+    doubtful -= gone
     if len(gone) > len(unknown):
         notes.append(f"entries that corrections replaced or deleted, left out: {len(gone) - len(unknown):,}")
-    return [entry for at, entry in enumerate(entries) if at not in gone], unknown
+    kept = [entry for at, entry in enumerate(entries) if at not in gone | doubtful]
+    return kept, unknown, [entries[at] for at in sorted(doubtful)]
+
+
+def _uncorrected(entry: _Entry) -> str:
+    """Why a correction was not made, and what helps."""
+    action, of = entry.values.get("CORRECTACTION", ""), entry.values.get("CORRECTFITID", "")
+    if action.upper() in ("REPLACE", "DELETE"):
+        return f"a correction ({action.lower()}) of entry {of}, which is not in this file; correct it by hand"
+    if of:
+        return f"a correction of entry {of} that says neither REPLACE nor DELETE; correct it by hand"
+    return f"{shown(action)} is no correction (REPLACE or DELETE); correct it by hand"
 
 
 def _unsigned(entries: list[_Entry], notes: list[str]) -> set[str]:
@@ -136,7 +154,7 @@ def _entries(text: str, reading: Reading) -> Iterator[_Entry | int]:
     for tag in _TAG.finditer(text):
         line += text.count("\n", at, tag.start())
         at = tag.start()
-        ends, name, value = bool(tag[1] or tag[3]), tag[2].upper(), " ".join(html.unescape(tag[4]).split())
+        ends, name, value = bool(tag[1] or tag[3]), tag[2].split()[0].upper(), " ".join(html.unescape(tag[4]).split())
         if name in _ENDS_ENTRY:
             if entry is not None:
                 yield entry

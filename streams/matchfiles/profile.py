@@ -37,6 +37,7 @@ SINGLE = (
     "currency",
     "counterparty",
     "batch_key",
+    "account",
 )
 MANY = ("text", "reference", "extra", "ignore")
 SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "period", "encoding", "delimiter", "sheet")

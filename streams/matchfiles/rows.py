@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -18,9 +18,18 @@ from typing import Any
 from streams.domain.matching.lines import Line, Side
 from streams.domain.matching.text import plain, word_set
 from streams.matchfiles.banking import Accounts
+from streams.matchfiles.bookings import (
+    StatusColumn,
+    is_authorisation,
+    names_a_section,
+    says_nothing_else,
+    status_columns,
+)
 from streams.matchfiles.columns import CURRENCIES, Columns, beside, names_a_document, normal
+from streams.matchfiles.directions import direction_of, opposites, sign_of
 from streams.matchfiles.errors import BadRow
-from streams.matchfiles.masking import shown
+from streams.matchfiles.fees import proven_money
+from streams.matchfiles.masking import account_in, shown
 from streams.matchfiles.profile import SideProfile
 from streams.matchfiles.running import Entry, against_balance, fits, follows
 from streams.matchfiles.tables import Table, column
@@ -31,16 +40,13 @@ from streams.matchfiles.values import (
     BadValue,
     DateOrder,
     amount_minor,
-    booked,
     currency_in,
     date_order,
-    direction_of,
-    is_authorisation,
+    mark_of,
     period_in,
     precision,
     proven_mark,
     read_date,
-    sign_of,
 )
 
 EXTRA_LIMIT = 60  # characters; a longer extra column is prose, not a category
@@ -59,17 +65,32 @@ LABEL_WORDS = word_set(
     "in am zum vom und and end start beginning begin period page account accounts amount ledger available bank current "
     "date forward down konto umsaetze eur usd gbp chf"
 )
+MOST_WORDS = 12  # different values of a column that may hold the sign
+_DEBIT_ACCOUNT = frozenset({"sollkonto", "konto soll", "debit account", "compte debit", "account debit"})
+_CREDIT_ACCOUNT = frozenset({"habenkonto", "konto haben", "credit account", "compte credit", "account credit"})
 SIGN_ROWS = 2_000  # of the sample: enough to see which column holds the sign
+FEE_ROWS = 300
 BALANCE_ROWS = 500  # from the first: enough to see which reading of the columns a balance follows
 _MONEY = re.compile(r"[-+(]?\s?(?:\d{1,3}(?:[.,' ]\d{3})*|\d+)(?:[.,]\d{2,3})?[)-]?")
 _DUE = re.compile(
     r"\bdue\b|\bfaellig|\becheance\b|\bvencimiento\b|\bscadenza\b|\bvervaldatum\b|invoice date|rechnungsdatum"
 )
+_OPENS = re.compile(
+    r"\b(?:opening|closing|brought|carried|forward|beginning|ending|anfang\w*|end(?:saldo|bestand)|vortrag|\w*vortrag"
+    r"|uebertrag|alter (?:konto)?(?:saldo|stand)|neuer (?:konto)?(?:saldo|stand)|kontostand (?:am|vom|zum)"
+    r"|solde (?:initial|final)|saldo (?:inicial|final|iniziale|finale|anterior))\b"
+)
+_STARS = re.compile(r"\s*\*{1,5}\s*")
 _GROSS = re.compile(r"\b(?:gross|brutto\w*|bruto|lordo|brut)\b")
 _NET = re.compile(r"\b(?:net|netto\w*|neto|liquido)\b")
 _CLEARLY_OWN = frozenset({"auftragskonto", "iban auftragskonto", "eigenes konto", "own account", "our account",
                           "account iban", "rekeningnummer", "iban bban"})  # fmt: skip
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-]{6,}")
+
+
+# One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts,
+# sign column of the balance.
+_Columns = tuple[str, int, int, int, int, int | None, int, int]
 
 
 class RowReader:
@@ -83,6 +104,8 @@ class RowReader:
         self.days: dict[Any, date | None] = {}  # a day stands in many rows, and is read once
         self.shared: dict[str, str] = {}  # so does a customer, and is held once
         self.notes: list[str] = []
+        self.unmarked = 1  # the sign of an amount without CR or DR
+        self.balance_by = -1  # the column with the sign of the balance
         self.accounts = Accounts()
         self.status_at = self._status_columns(profile)
         self.types_at = [] if profile.columns else list(columns.alternatives.get("indicator", ()))
@@ -90,11 +113,14 @@ class RowReader:
         rows = [row for row in table.sample if not self._not_booked(row)] or table.sample
         self.rows = rows
         self.single = _fullest(columns, rows, table.headers) if not profile.columns else dict(columns.single)
+        if not profile.columns:
+            self._complete_pair()
         single = self.single
         money = [at for key in ("amount", "debit", "credit", "amount_minor") if (at := single.get(key)) is not None]
         self.money_at = money[0]
         self.currency = profile.currency or columns.currency or _one_currency(rows, money) or NO_CURRENCY
         self.mark, self.open_mark = self._mark(profile, money)
+        self.net = self._settle_amount(profile)
         dates = [at for key in ("date", "value_date") if (at := single.get(key)) is not None]
         self.order = date_order(
             (value for at in dates for value in column(rows, at)), profile.date_format, comma=self.mark == ","
@@ -105,9 +131,15 @@ class RowReader:
         self.mixed = not profile.currency and "currency" not in single and _several_currencies(rows, money)
         self.id_at = self._id_column()
         self.fee_at, self.fee_sign = -1, 0
+        self.directions: dict[tuple[int, str], int] = {}  # what a word of a column says, read once
+        self.opposed: dict[int, Mapping[str, int]] = {}
+        self.blank_sign = 0  # of a row whose sign column is empty
+        self.unmarked = self._unmarked_sign()
+        self.signed_by: int | None = None
         self.signed_by = self._indicator(profile)
         self.debits_signed = self._debits_are_signed()
         self.account_at = self._account_column()
+        self.section_account = ""  # that a heading names, for the rows below it
         self._try_balance(profile)
         self.unsigned = self._unsigned()
         self.extra = self._extras()
@@ -133,7 +165,10 @@ class RowReader:
         """All rows: lines, and the rows that can't be read; what is no line is counted in notes."""
         if "balance" not in self.single or self._lists_documents():
             for found in self._read():
-                yield found.line if isinstance(found, Entry) else found
+                if isinstance(found, BadRow):
+                    yield found
+                elif not found.only_balance:
+                    yield found.line
             return
         entries = []
         for found in self._read():
@@ -150,6 +185,9 @@ class RowReader:
     def _read(self) -> Iterator[Entry | BadRow]:
         held: Entry | None = None
         last, totals, others = 0, [], []
+        self.section_account = self.accounts.label(account_in(self.table.above)) if self.account_at < 0 else ""
+        section = ""  # of rows that stand below "Pending transactions"
+        sums = [Counter[str](), Counter[str]()]  # by currency: of all lines, and of those since the last total
         for number, row in self.table.each():
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
@@ -158,17 +196,33 @@ class RowReader:
                 if held is not None:
                     yield held
                 held = None
-                if kind == "total":
+                if kind == "balance":
+                    totals.append(number)
+                    with suppress(BadValue):
+                        yield self._balance_entry(number, row)
+                elif kind == "total":
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
-                elif says := self._not_booked(row):
+                    if self.account_at < 0 and (named := account_in(_joined(row))):
+                        self.section_account = self.accounts.label(named)
+                    if kind == "heading" and (heading := next(filter(None, map(_text, row)), "")):
+                        unbooked = names_a_section(heading) and says_nothing_else(heading)
+                        section = heading.lower() if unbooked else ""
+                elif says := self._not_booked(row) or section:
                     self.statuses[says] += 1
                 else:
                     try:
                         held = self._entry(number, row)
                     except BadValue as error:
                         yield BadRow(self.name, number, str(error))
+                    else:
+                        if self._adds_up(held.line, sums):
+                            totals.append(number)
+                            held, sums[1] = None, Counter()
+                        else:
+                            for one in sums:
+                                one[held.line.currency] += held.line.amount_minor
             last = number
         if held is not None:
             yield held
@@ -187,6 +241,8 @@ class RowReader:
         if row[self.money_at] == self.table.headers[self.money_at] and list(row) == list(self.table.headers):
             return "heading"  # the header again, on a new page
         at = self.single.get("date")
+        if "balance" in self.single and self._only_balance(row):
+            return "balance"
         if at is None:
             return "total" if self._is_label(row) else "line"
         cell = row[at]
@@ -202,14 +258,35 @@ class RowReader:
         amounts = any(self._amount_cells(row))
         if names_a_total(written) or (not written and self._is_label(row)):
             return "total"
+        if written and not amounts and account_in(_joined(row)):
+            return "heading"  # of the account whose rows follow
         return (
             "more text"
             if not written and not amounts and self.single.keys() & {"amount", "debit", "credit"}
             else "line"
         )
 
+    def _only_balance(self, row: Sequence[Any]) -> bool:
+        """Whether a row shows the opening, closing or carried balance alone, in whatever column; it moves nothing."""
+        shows = _text(row[self.single["balance"]])
+        if shows in NOTHING or any(cell != shows and self._sign_in(cell) for cell in self._amount_cells(row)):
+            return False
+        days = {self.single.get("date"), self.single.get("value_date")}
+        words = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
+        return any(map(_OPENS.search, map(plain, words))) and all(
+            names_a_total(text) for text in words if text not in CURRENCIES
+        )
+
+    def _adds_up(self, line: Line, sums: Sequence[Counter[str]]) -> bool:
+        """Whether a row without a day and without words is the sum of the lines above it."""
+        if "date" not in self.single or line.on is not None or line.text or line.references or line.counterparty:
+            return False
+        return bool(line.amount_minor) and line.amount_minor in [one[line.currency] for one in sums]
+
     def _is_label(self, row: Sequence[Any]) -> bool:
-        """Whether the only words of a row are those of a total."""
+        """Whether the only words of a row are those of a total, or the stars by which lists of SAP mark one."""
+        if any(_STARS.fullmatch(_text(cell)) for cell in row if isinstance(cell, str)):
+            return True
         words = [text for text in map(_text, row) if any(char.isalpha() for char in text) and text not in CURRENCIES]
         return bool(words) and all(names_a_total(text) for text in words)
 
@@ -224,14 +301,25 @@ class RowReader:
         balance = None
         if (at := self.single.get("balance")) is not None and _text(row[at]) not in NOTHING:
             with suppress(BadValue):
-                balance = amount_minor(row[at], self.mark, line.currency)
+                balance = self._balance(row, line.currency)
         return Entry(number, line, balance, f"{line.currency} {line.account}")
+
+    def _balance_entry(self, number: int, row: Sequence[Any]) -> Entry:
+        currency = self._currency(row)
+        account = self._account(row)
+        on = self._day(row[self.single["date"]]) if "date" in self.single else None
+        line = Line(f"row-{number}", self.side, 0, currency, on, account=account)
+        balance = self._balance(row, currency)
+        return Entry(number, line, balance, f"{currency} {account}", only_balance=True)
+
+    def _account(self, row: Sequence[Any]) -> str:
+        return self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else self.section_account
 
     def _not_booked(self, row: Sequence[Any]) -> str:
         """What says that a row moved no money; nothing for one that did."""
-        for at in self.status_at:
-            if (said := _text(row[at])) and booked(said) is False:
-                return said.lower()
+        for one in self.status_at:
+            if (said := _text(row[one.at])) and one.says(said) is False:
+                return said.lower() if one.yes_means is None else str(self.table.headers[one.at]).strip().lower()
         return next((said.lower() for at in self.types_at if is_authorisation(said := _text(row[at]))), "")
 
     def _texts(self, row: Sequence[Any]) -> str:
@@ -260,7 +348,7 @@ class RowReader:
                 if (value := _text(row[at]))
             },
             numbered=not name,
-            account=self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else "",
+            account=self._account(row),
         )
 
     def _day(self, cell: Any) -> date | None:
@@ -302,7 +390,10 @@ class RowReader:
         if "amount_minor" in single:
             amount = amount_minor(row[single["amount_minor"]], ".", currency, in_minor=True)
         elif "amount" in single:
-            amount = amount_minor(row[single["amount"]], self.mark, currency)
+            cell = row[single["amount"]]
+            amount = amount_minor(cell, self.mark, currency)
+            if self.unmarked < 0 and not mark_of(cell):
+                amount = -amount
             if self.fee_at >= 0 and _text(row[self.fee_at]) not in NOTHING:
                 amount += self.fee_sign * amount_minor(row[self.fee_at], self.mark, currency)
         else:
@@ -316,11 +407,14 @@ class RowReader:
             if not found:
                 raise BadValue(EMPTY)
         if self.signed_by is not None:
-            sign = direction_of(row[self.signed_by])
+            sign = self._direction(self.signed_by, row[self.signed_by])
             if not sign and amount:
                 raise BadValue(f"{_text(row[self.signed_by])!r} says neither debit nor credit")
             amount *= sign
-        elif self.contradicted_by is not None and amount * direction_of(row[self.contradicted_by]) < 0:
+        elif (
+            self.contradicted_by is not None
+            and amount * self._direction(self.contradicted_by, row[self.contradicted_by]) < 0
+        ):
             raise BadValue(f"the sign of the amount is not that of {shown(_text(row[self.contradicted_by]))} beside it")
         return amount
 
@@ -351,6 +445,11 @@ class RowReader:
             self.notes.append(
                 f"no value proves the decimal mark of {str(headers[at]).strip()!r}: in {shown(example)} the mark was "
                 f"read as that of {how} (set decimal in a profile)"
+            )
+        if self.unmarked < 0:
+            name = str(headers[single["amount"]]).strip()
+            self.notes.append(
+                f"some amounts in {name!r} are marked as credits and none as a debit: the others are debits"
             )
         others = [at for at in self.columns.alternatives.get("amount", ()) if at != single.get("amount")]
         names = [str(headers[at]).strip() for at in others if self._holds_amounts(at)]
@@ -388,6 +487,7 @@ class RowReader:
                  which the two differ are bad; where it gives the sign, a minus beside it turns it (a reversal).
         """
         self.contradicted_by: int | None = None
+        self.told_signs = False
         money = self.single.get("amount", self.single.get("amount_minor"))
         if money is None:
             return None
@@ -396,7 +496,8 @@ class RowReader:
         if not any(signs):
             return None
         for at in self._sign_columns():
-            said = [direction_of(row[at]) for row in rows]
+            self.opposed[at] = opposites(_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign)
+            said = [self._direction(at, row[at]) for row in rows]
             named = "indicator" in profile.columns and at == self.single.get("indicator")
             if not named and not self._says_signs(at, rows, signs, said):
                 continue
@@ -412,11 +513,75 @@ class RowReader:
                 if plus or minus:
                     self.contradicted_by = at
                 return None  # the sign stands in the amount, and the letter repeats it
+            header = str(self.table.headers[at]).strip()
             if turned := sum(1 for sign in signs if sign < 0):
-                header = str(self.table.headers[at]).strip()
                 self.notes.append(f"a minus beside the sign in {header!r} turns it: {turned:,} rows")
+            if self._only_minus(at, rows, signs):
+                self.blank_sign = 1
+                self.notes.append(f"{header!r} holds a minus or nothing; what has none was read as money in")
             return at
+        if min(signs) >= 0 and not self.told_signs:
+            self._tell_unsigned(rows, signs)
         return None
+
+    def _direction(self, at: int, cell: Any) -> int:
+        """The sign that a cell of a column says; 0 for none."""
+        text = _text(cell)
+        if not text:
+            return self.blank_sign if at == self.signed_by else 0
+        key = (at, text)
+        if key not in self.directions:
+            if len(self.directions) >= REMEMBERED:
+                self.directions.clear()
+            self.directions[key] = self.opposed.get(at, {}).get(plain(text).strip(" ."), 0) or direction_of(text)
+        return self.directions[key]
+
+    def _unmarked_sign(self) -> int:
+        """The sign of an amount without a mark: minus, where some are marked as credits and none says debit."""
+        at = self.single.get("amount")
+        if at is None:
+            return 1
+        cells = [cell for cell in column(self.rows, at) if isinstance(cell, str) and any(map(str.isdigit, cell))]
+        marks = Counter(map(mark_of, cells))
+        signed = any("-" in cell or "(" in cell or "\u2212" in cell for cell in cells)
+        return -1 if marks[1] and marks[0] and not marks[-1] and not signed else 1
+
+    def _only_minus(self, at: int, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> bool:
+        """Whether a column beside the amounts, or named for it, holds a minus or nothing."""
+        values = {_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign}
+        near = abs(at - self.money_at) == 1 or self._named_for_signs(at)
+        return near and {plain(value) for value in values} in ({"-", ""}, {"\u2212", ""})
+
+    def _named_for_signs(self, at: int) -> bool:
+        return at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
+
+    def _tell_unsigned(self, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> None:
+        """Say that all amounts were read as money in, if a column may say otherwise in words that are not known."""
+        if self._lists_documents() or "balance" in self.single:
+            return
+        headers = [normal(header) for header in self.table.headers]
+        if _DEBIT_ACCOUNT & set(headers) and _CREDIT_ACCOUNT & set(headers):
+            self.notes.append(
+                "each row names the account that is debited and the one that is credited, so no amount has a sign; "
+                "all were read as money in"
+            )
+            return
+        used = {at for meaning, at in self.single.items() if meaning != "indicator"}
+        used |= {*self.columns.text, *self.columns.references, *self.columns.id_candidates}
+        used |= {one.at for one in self.status_at}
+        for at in self._sign_columns():
+            values = {_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign} - {""}
+            if at in used or not 1 < len(values) <= MOST_WORDS or values <= CURRENCIES:
+                continue
+            longest = max(map(len, values))
+            letters = len(values) == 2 and (longest == 1 or (longest == 2 and len(rows) >= 4))
+            if self._named_for_signs(at) or letters or any(map(direction_of, values)):
+                some = ", ".join(shown(value) for value in sorted(values)[:4])
+                self.notes.append(
+                    f"no amount has a sign, and all were read as money in; if {str(self.table.headers[at]).strip()!r} "
+                    f"({some}) says which are money out, write D and C there"
+                )
+                return
 
     def _sign_columns(self) -> list[int]:
         """Columns that may give the sign: those named so, then the ones that no other meaning has."""
@@ -433,11 +598,15 @@ class RowReader:
         """Whether the values of a column say debit and credit, and are not just words among others."""
         values = [_text(row[at]) for row in rows]
         filled = [value for value, sign in zip(values, signs, strict=True) if value and sign]
-        exact = sum(1 for value in filled if sign_of(value))
-        known = sum(1 for value in filled if direction_of(value))
-        header = at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
+        exact = sum(1 for value in filled if sign_of(value) or self.opposed[at])
+        known = sum(1 for value in filled if self._direction(at, value))
+        header = self._named_for_signs(at)
         needed = [value for value, sign in zip(values, signs, strict=True) if sign]
+        if filled and self._only_minus(at, rows, signs):
+            return True
         if not filled or len(filled) * 2 < len(needed):
+            if exact and min(signs) >= 0 and (header or exact == len(filled)):
+                self._tell_few_signs(at, exact, len(needed))
             return False
         if header and exact >= 0.8 * len(filled):
             return True
@@ -449,22 +618,28 @@ class RowReader:
         unsigned = min(signs) >= 0
         if not unsigned or min(said) >= 0 or not known:
             return False
-        few = len(set(filled)) <= max(3, min(12, len(filled) // 2)) and max(said) > 0
+        most = max(3, min(MOST_WORDS, len(filled) // 2)) if at in self.columns.text else MOST_WORDS
+        few = len(set(filled)) <= most and max(said) > 0
         if (header and known * 2 >= len(filled)) or (few and known == len(filled)):
             return True
         if header:
-            name = str(self.table.headers[at]).strip()
-            self.notes.append(
-                f"{name!r} says debit or credit in {known:,} of {len(filled):,} rows and was not taken for the sign "
-                "(name it as indicator in a profile if it is)"
-            )
+            self._tell_few_signs(at, known, len(filled))
         return False
+
+    def _tell_few_signs(self, at: int, known: int, rows: int) -> None:
+        self.told_signs = True
+        self.notes.append(
+            f"{str(self.table.headers[at]).strip()!r} says debit or credit in {known:,} of {rows:,} rows and was not "
+            "taken for the sign (name it as indicator in a profile if it is)"
+        )
 
     def _sign_in(self, cell: Any) -> int:
         try:
             amount = amount_minor(cell, self.mark, NO_CURRENCY)
         except BadValue:
             return 0
+        if self.unmarked < 0 and not mark_of(cell):
+            amount = -amount
         return (amount > 0) - (amount < 0)
 
     def _mark(self, profile: SideProfile, money: Sequence[int]) -> tuple[str, str]:
@@ -496,27 +671,67 @@ class RowReader:
             return opened, opened
         return ("," if opened == "." else "."), opened
 
-    def _status_columns(self, profile: SideProfile) -> list[int]:
+    def _complete_pair(self) -> None:
+        """Find the other column of a debit or a credit column that stands alone: filled just where that one is not."""
+        single = self.single
+        lone = single.keys() & {"debit", "credit"}
+        if len(lone) != 1 or "amount" in single or not self.rows:
+            return
+        have = lone.pop()
+        gaps = [_text(row[single[have]]) in NOTHING for row in self.rows]
+        for at in range(len(self.table.headers)):
+            cells = [_text(row[at]) for row in self.rows]
+            money = all(_MONEY.fullmatch(cell) for cell in cells if cell not in NOTHING)
+            if at not in single.values() and money and any(gaps) and [cell not in NOTHING for cell in cells] == gaps:
+                single["credit" if have == "debit" else "debit"] = at
+                names = [repr(str(self.table.headers[one]).strip()) for one in (at, single[have])]
+                self.notes.append(f"{names[0]} is filled where {names[1]} is empty, and was taken for its opposite")
+                return
+
+    def _settle_amount(self, profile: SideProfile) -> bool:
+        """Take the amount that the arithmetic of the row proves to be the money; whether fees are off it already."""
+        amounts = self.columns.alternatives.get("amount", ())
+        if len(amounts) < 2 or profile.columns or "amount_minor" in self.single or "amount" not in self.single:
+            return False
+        headers, rows = self.table.headers, self.rows[:FEE_ROWS]
+        read: dict[int, list[int | None]] = {}
+
+        def values(at: int) -> list[int | None]:
+            if at not in read:
+                read[at] = [self._minor_or_none(row[at]) for row in rows]
+            return read[at]
+
+        found, net = proven_money(amounts, beside(headers, "fee"), beside(headers, "tax"), values)
+        if found >= 0 and found != self.single["amount"]:
+            self.single["amount"] = self.money_at = found
+        return net
+
+    def _minor_or_none(self, cell: Any) -> int | None:
+        try:
+            return amount_minor(cell, self.mark, NO_CURRENCY)
+        except BadValue:
+            return None
+
+    def _status_columns(self, profile: SideProfile) -> list[StatusColumn]:
         """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
-        headers = self.table.headers
         if self._lists_documents():
             return []
-        found = []
-        for at in beside(headers, "status"):
-            if any(at == one for one in self.columns.single.values()) and profile.columns:
-                continue
-            said = Counter(text for cell in column(self.table.sample, at) if (text := _text(cell)))
-            known = {text for text in said if booked(text) is not None}
-            if not known:
-                continue
-            found.append(at)
-            unknown = sorted(set(said) - known - {text for text in said if sign_of(text)})
+        headers = self.table.headers
+        named = {at for meaning, at in self.columns.single.items() if profile.columns or meaning != "indicator"}
+        free = [at for at in range(len(headers)) if at not in named]
+        found, notes = status_columns(headers, self.table.sample, free)
+        self.notes.extend(notes)
+        for one in found:
+            said = Counter(text for cell in column(self.table.sample, one.at) if (text := _text(cell)))
+            unknown = sorted(text for text in said if one.says(text) is None and not sign_of(text))
             if unknown:
                 rows = sum(said[text] for text in unknown)
                 self.notes.append(
-                    f"in {str(headers[at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be booked "
-                    f"or not; counted as booked: {rows:,}"
+                    f"in {str(headers[one.at]).strip()!r} {', '.join(map(shown, unknown[:5]))} is not known to be "
+                    f"booked or not; counted as booked: {rows:,}"
                 )
+        if names_a_section(self.table.above):
+            self.notes.append("the text above the table speaks of entries that are not booked; its rows were counted")
         return found
 
     def _lists_documents(self) -> bool:
@@ -525,15 +740,28 @@ class RowReader:
 
     def _account_column(self) -> int:
         """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
+        if "account" in self.single:
+            return self.single["account"]
         taken = set(self.single.values()) | set(self.columns.text)
-        for at in beside(self.table.headers, "own_account"):
-            if at in taken:
-                continue
+        others = []
+        named = [at for at in beside(self.table.headers, "own_account") if at not in taken]
+        party = self.single.get("counterparty")
+        if party is not None and normal(self.table.headers[party]) == "account name":
+            named.append(party)  # "Checking ...1234" is no counterparty
+        for at in named:
+            name = normal(self.table.headers[at])
             values = [_text(cell) for cell in column(self.rows, at)]
-            clear = normal(self.table.headers[at]) in _CLEARLY_OWN
             numbers = all(sum(map(str.isdigit, value)) >= 3 for value in values if value)
-            if numbers and all(values) and (clear or len(set(values)) * 2 <= len(values)):
+            repeated = name != "iban" and len(set(values)) * 2 <= len(values)  # an IBAN is as often the other party's
+            if numbers and all(values) and (name in _CLEARLY_OWN or repeated):
                 return at
+            others += [at] if len(set(values) - {""}) > 1 and at != party else []
+        for at in others[:1]:
+            count = len({_text(cell) for cell in column(self.rows, at)} - {""})
+            self.notes.append(
+                f"{str(self.table.headers[at]).strip()!r} holds {count:,} different values, which were not taken for "
+                "accounts of the file (columns: {account: ...} in a profile if they are)"
+            )
         return -1
 
     def _unsigned(self) -> bool:
@@ -556,7 +784,8 @@ class RowReader:
             self._tell_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
-        usual = (self.mark, self.single.get("amount", -1), self.single["balance"], -1, 0, self.signed_by)
+        amount, balance = self.single.get("amount", -1), self.single["balance"]
+        usual: _Columns = (self.mark, amount, balance, -1, 0, self.signed_by, self.unmarked, -1)
         readings = [usual]
         marks = [self.mark] if not self.open_mark else [self.mark, "," if self.mark == "." else "."]
         amounts = [usual[1]]
@@ -573,7 +802,8 @@ class RowReader:
             letters.append(None)
         for mark, fee in product(marks, fees):
             for amount, balance in product(amounts, balances):
-                readings += [(mark, amount, balance, *fee, letter) for letter in letters]
+                signs = product(letters, sorted({self.unmarked, 1}), self._signs_of_balance(balance, rows))
+                readings += [(mark, amount, balance, *fee, *one) for one in signs]
         best, most = usual, self._fits(usual, rows)
         if most < len(rows) - 1:
             for reading in readings[1:]:
@@ -603,14 +833,28 @@ class RowReader:
         if proved:
             self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
 
-    def _take(self, reading: tuple[str, int, int, int, int, int | None]) -> None:
+    def _signs_of_balance(self, balance: int, rows: Sequence[Sequence[Any]]) -> list[int]:
+        """Columns that may hold the sign of the balance: none, or the letters to the right or the left of it."""
+        found = [-1]
+        for at in (balance + 1, balance - 1):
+            if 0 <= at < len(self.table.headers) and at not in (*self.single.values(), self.signed_by):
+                letters = {text for row in rows if (text := _text(row[at]))}
+                found += [at] if letters and len(letters) <= 2 and all(map(sign_of, letters)) else []
+        return found
+
+    def _balance(self, row: Sequence[Any], currency: str) -> int:
+        """The balance of a row that shows one. Raises: BadValue."""
+        balance = amount_minor(row[self.single["balance"]], self.mark, currency)
+        return balance if self.balance_by < 0 else balance * (sign_of(_text(row[self.balance_by])) or 1)
+
+    def _take(self, reading: _Columns) -> None:
         self.mark = reading[0]
         if reading[1] >= 0:
             self.single["amount"] = reading[1]
         self.single["balance"] = reading[2]
-        self.fee_at, self.fee_sign, self.signed_by = reading[3:]
+        self.fee_at, self.fee_sign, self.signed_by, self.unmarked, self.balance_by = reading[3:]
 
-    def _fits(self, reading: tuple[str, int, int, int, int, int | None], rows: Sequence[Sequence[Any]]) -> int:
+    def _fits(self, reading: _Columns, rows: Sequence[Sequence[Any]]) -> int:
         """How many amounts of these rows lead from balance to balance in one reading."""
         kept = (
             self.mark,
@@ -619,6 +863,8 @@ class RowReader:
             self.fee_at,
             self.fee_sign,
             self.signed_by,
+            self.unmarked,
+            self.balance_by,
         )
         contradicted, self.contradicted_by = self.contradicted_by, None
         single = dict(self.single)
@@ -631,7 +877,7 @@ class RowReader:
                     currency = self._currency(row)
                     amount = self._amount(row, currency)
                     empty = _text(row[self.single["balance"]]) in NOTHING
-                    balance = None if empty else amount_minor(row[self.single["balance"]], self.mark, currency)
+                    balance = None if empty else self._balance(row, currency)
                 except BadValue:
                     continue
                 book = currency if self.account_at < 0 else f"{currency} {_text(row[self.account_at])}"
@@ -648,7 +894,7 @@ class RowReader:
 
     def _tell_fee(self, proven: int) -> None:
         """Say that fees stand beside the amounts and nothing shows whether the amounts have them in."""
-        if proven or "amount" not in self.single:
+        if proven or self.net or "amount" not in self.single:
             return
         used = normal(self.table.headers[self.single["amount"]])
         if used.startswith(("net", "liquido")) or used.endswith(("net", "netto")):
@@ -768,6 +1014,14 @@ def begins_a_total(text: str) -> bool:
     """Whether what stands in place of a date begins like a total: "Total for Checking"."""
     first = next((word for word in re.split(r"[\s\W\d_]+", plain(text)) if word), "")
     return first in TOTAL_WORDS
+
+
+def _joined(row: Sequence[Any]) -> str:
+    return " ".join(filter(None, map(_text, row)))
+
+
+def _has_letter(text: str) -> bool:
+    return any(char.isalpha() for char in text)
 
 
 def _is_date(value: str) -> bool:

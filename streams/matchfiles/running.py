@@ -18,12 +18,16 @@ MOST_GAPS = 20  # gaps that are listed one by one
 
 @dataclass(slots=True)
 class Entry:
-    """A line, the number of its row, the balance beside it (None if there is none), and whose balance it is."""
+    """A line, the number of its row, the balance beside it (None if there is none), and whose balance it is.
+
+    Shapes: of an opening, closing or carried balance, which is no line, the amount is 0 and only_balance is set.
+    """
 
     number: int
     line: Line
     balance: int | None
     book: str = ""
+    only_balance: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +86,9 @@ def against_balance(file: str, column: str, entries: Sequence[Entry], unsigned: 
         books.setdefault(entry.book, []).append(entry)
     for mine in books.values():
         _one_book(file, column, mine, unsigned, checked)
-    checked.entries.sort(key=lambda entry: entry.number)
+    checked.entries = sorted(
+        (entry for entry in checked.entries if not entry.only_balance), key=lambda entry: entry.number
+    )
     return checked
 
 
@@ -91,10 +97,17 @@ def _one_book(file: str, column: str, entries: list[Entry], unsigned: bool, chec
     possible = sum(1 for amount, balance in steps if balance is not None and amount) - 1
     good, oldest_first = fits(steps, unsigned)
     if possible < 1 or not follows(steps, good, unsigned):
+        against = [(-amount, balance) for amount, balance in steps]
+        turned, oldest_first = fits(against)
+        if possible >= 1 and turned > good and not unsigned and follows(against, turned, unsigned):
+            checked.notes.append(
+                f"the balance in {column!r} follows {turned} of {possible} amounts with the opposite sign; rows were "
+                "checked so, and signs are as written (set sign: -1 if they are turned)"
+            )
+            _walk(file, column, entries if oldest_first else entries[::-1], unsigned, checked, -1)
+            return
         if possible >= 1:
-            turned = fits([(-amount, balance) for amount, balance in steps])[0]
-            more = "; it follows them with the opposite sign (set sign: -1 if they are turned)" if turned > good else ""
-            text = f"the balance in {column!r} follows {good} of {possible} amounts and proves nothing{more}"
+            text = f"the balance in {column!r} follows {good} of {possible} amounts and proves nothing"
             checked.notes.append(text)
         checked.entries.extend(entries)
         return
@@ -104,8 +117,8 @@ def _one_book(file: str, column: str, entries: list[Entry], unsigned: bool, chec
     _walk(file, column, entries if oldest_first else entries[::-1], unsigned, checked)
 
 
-def _walk(file: str, column: str, entries: list[Entry], unsigned: bool, checked: Checked) -> None:
-    """Go through the entries of one book, oldest first."""
+def _walk(file: str, column: str, entries: list[Entry], unsigned: bool, checked: Checked, turn: int = 1) -> None:
+    """Go through the entries of one book, oldest first; with turn -1 a balance falls by what is added."""
     before: Entry | None = None
     waiting: list[Entry] = []
     unsure: list[Entry] = []  # no balance beside them proves them
@@ -123,7 +136,7 @@ def _walk(file: str, column: str, entries: list[Entry], unsigned: bool, checked:
             (unknown if unsigned and amount else kept).append(entry)
             before, waiting = entry, []
             continue
-        step = entry.balance - before.balance
+        step = turn * (entry.balance - before.balance)
         if unsigned and abs(step) == abs(amount):
             turned = turned or step != amount
             entry.line = replace(entry.line, amount_minor=step)
@@ -145,7 +158,7 @@ def _walk(file: str, column: str, entries: list[Entry], unsigned: bool, checked:
                     file,
                     entry.number,
                     f"{column!r} goes from {money(before.balance, currency)} (line {before.number}) to "
-                    f"{money(entry.balance, currency)}, but the amount is {money(amount, currency)}: a row between is "
+                    f"{money(entry.balance, currency)}, but {_what(entry, amount)}: a row between is "
                     "missing, doubled or altered; compare with the bank's paper statement",
                 )
             )
@@ -181,6 +194,10 @@ def _walk(file: str, column: str, entries: list[Entry], unsigned: bool, checked:
         checked.notes.append(f"more rows where the balance in {column!r} does not fit: {len(gaps) - MOST_GAPS:,}")
     if left_out:
         checked.notes.append(f"left out as not booked, as the balance in {column!r} shows: {left_out:,}")
+
+
+def _what(entry: Entry, amount: int) -> str:
+    return "no amount stands there" if entry.only_balance else f"the amount is {money(amount, entry.line.currency)}"
 
 
 def _words(line: Line) -> list[tuple[str, str]]:

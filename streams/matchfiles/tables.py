@@ -126,7 +126,8 @@ def _with_header(path: Path, source: Source, score_of: Score) -> Table:
     candidates = [(0 if _broken(row) else score_of(row), -at, row) for at, (_, row) in enumerate(head)]
     for at in range(1, len(head)):  # a header of two rows, as merged cells give it
         over, under = head[at - 1][1], head[at][1]
-        if not _broken(over) and not _broken(under) and not any(isinstance(low, int | float) for low in under):
+        words = not any(isinstance(low, int | float) for low in under) and _has_letters(under)  # and no ruled line
+        if not _broken(over) and not _broken(under) and words:
             for merged in _merged(over, under):
                 score = score_of(merged)
                 if score > max(candidates[at - 1][0], candidates[at][0]):
@@ -150,6 +151,10 @@ def _with_header(path: Path, source: Source, score_of: Score) -> Table:
     over_it = [row for _, row in head[: max(first - 1, 0)] if not _broken(row)]
     table.above = " ".join(" ".join(str(cell) for row in over_it for cell in row if cell not in ("", None)).split())
     return table
+
+
+def _has_letters(row: Sequence[Any]) -> bool:
+    return any(char.isalpha() for cell in row for char in str(cell or ""))
 
 
 def _merged(over: Sequence[Any], under: Sequence[Any]) -> Iterator[list[Any]]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.money import exponent
-from streams.domain.matching.text import plain, word_set
+from streams.domain.matching.text import plain
 from streams.matchfiles.columns import CURRENCIES
 from streams.matchfiles.masking import shown
 
@@ -120,6 +120,14 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
     return int(whole)
 
 
+def mark_of(value: Any) -> int:
+    """+1 for an amount that is marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 for one without a mark."""
+    if not isinstance(value, str) or not value[-1:].strip() or value[-1].isdigit():
+        return 0
+    text = value.strip()
+    return -1 if _DEBIT_MARK.search(text) else 1 if _CREDIT_MARK.search(text) else 0
+
+
 def _decimal(value: Any, mark: str) -> Decimal:
     if isinstance(value, bool) or value is None:
         raise BadValue(EMPTY)
@@ -192,8 +200,10 @@ _NUMBERS = re.compile(r"^(\d{1,2})([-/. ])\s?(\d{1,2})\2\s?(\d{4}|\d{2})\.?(?:$|
 _NO_YEAR = re.compile(
     r"^(\d{1,2})([-/.])(\d{1,2})\.?$|^(\d{1,2})\.?[- ]([^\W\d_]{3,12})\.?$|^([^\W\d_]{3,12})\.? (\d{1,2})$"
 )
+_DAY_MONTH = re.compile(r"^(0?[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])$")  # 311 or 0311, as DATEV writes 3 November
 _WHOLE_DATE = re.compile(
-    r"(?<!\d)(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{1,2}\.? [^\W\d_]{3,12}\.? \d{4}"
+    r"(?<!\d)(?:20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./-])\d{1,2}\1\d{2,4}"
+    r"|\d{1,2}\.? [^\W\d_]{3,12}\.? \d{4}"
     r"|[^\W\d_]{3,12}\.? \d{1,2},? \d{4})(?!\d)"
 )
 _YEAR = re.compile(r"(?<!\d)20\d\d(?!\d)")
@@ -248,6 +258,9 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     found = [match for text in texts if (match := _NUMBERS.match(text))]
     if not found and any(_NO_YEAR.match(text) for text in texts):
         return _yearless_order(texts, pattern, comma)
+    if not found and not pattern and any(texts) and all(_DAY_MONTH.match(text) for text in texts if text):
+        told = any(int(text[:-2]) > 12 for text in texts if text)
+        return DateOrder(True, guessed=not told, yearless=True)
     pairs = [(int(one[1]), int(one[3]), full_year(one[4])) for one in found]
     slashes = sum(1 for one in found if one[2] == "/")
     spans = [
@@ -354,6 +367,8 @@ def _from_text(text: str, order: DateOrder) -> date | None:
         return datetime.strptime(text, order.pattern).date()  # noqa: DTZ007  a booking date has no zone
     if found := _NO_YEAR.match(text):
         return _in_period(found, order)
+    if order.yearless and (found := _DAY_MONTH.match(text)):
+        return _on(int(found[1]), int(found[2]), text, order)
     found = _ISO.match(text) or _COMPACT.match(text)
     if found:
         year, month, day = (int(part) for part in found.groups() if part)
@@ -378,13 +393,17 @@ def _from_text(text: str, order: DateOrder) -> date | None:
 
 def _in_period(found: re.Match[str], order: DateOrder) -> date:
     """A day without a year: in the year in which it lies in the period, or closest to it."""
-    if order.period is None:
-        raise BadValue(f"date {shown(found[0])} has no year; give the profile a period such as 2026-12-01/2026-12-31")
     if found[1]:
         first, second = int(found[1]), int(found[3])
         day, month = (first, second) if order.day_first else (second, first)
     else:
         day, month = int(found[4] or found[7]), _month(plain(found[5] or found[6]))
+    return _on(day, month, found[0], order)
+
+
+def _on(day: int, month: int, written: str, order: DateOrder) -> date:
+    if order.period is None:
+        raise BadValue(f"date {shown(written)} has no year; give the profile a period such as 2026-12-01/2026-12-31")
     start, end = order.period
     possible = []
     for year in range(start.year - 1, end.year + 2):
@@ -393,85 +412,9 @@ def _in_period(found: re.Match[str], order: DateOrder) -> date:
         except ValueError:  # 29 February
             continue
     if not possible:
-        raise ValueError(found[0])
+        raise ValueError(written)
     return min(possible, key=lambda on: max((start - on).days, (on - end).days, 0))
 
 
 def _month(name: str) -> int:
     return 6 if name.startswith("juin") else _MONTHS.get(name[:3], 0)
-
-
-# -- signs ----------------------------------------------------------------------------------------------------------
-
-CREDIT_WORDS = word_set(
-    "c cr credit crdt h haben gutschrift deposit in incoming received receipt income inflow bij credito + ein "
-    "eingang einzahlung payin kredit k ma zugang einnahme zahlungseingang credits deposits entrata avere haber abono "
-    "ingreso entree recette encaissement uznanie wplyw wplata inbound credited +1 positive "
-    "pos plus 收入 收 入金 приход кредит"
-)
-DEBIT_WORDS = word_set(
-    "d dr debit dbit s soll lastschrift belastung withdrawal out outgoing sent expense outflow af debito - aus "
-    "ausgang auszahlung payout debet wn abgang ausgabe zahlungsausgang debits withdrawals uscita dare debe cargo gasto "
-    "sortie depense decaissement obciazenie wydatek wyplata outbound debited -1 negative "
-    "neg minus 支出 支 出金 расход дебет"
-)
-# A word of a longer phrase that tells its direction ("Incoming transfer"); "credit card" tells none.
-_CREDIT_IN_PHRASE = word_set(
-    "incoming received receipt deposit gutschrift eingang zahlungseingang einzahlung credited inbound inflow credit "
-    "income recu entrante ricevuto accredito ontvangen"
-)
-_DEBIT_IN_PHRASE = word_set(
-    "outgoing sent withdrawal lastschrift belastung ausgang zahlungsausgang auszahlung debited outbound outflow debit "
-    "expense emis envoye saliente inviato addebito"
-)
-_NO_DIRECTION = re.compile(r"credit card|debit card|credit transfer|direct debit|credit note|credit memo")
-_IN_OR_OUT = re.compile(r"(?:money|paid|pay|cash|transfer|funds) ?(in|out)")
-
-
-def sign_of(value: Any) -> int:
-    """+1 for a word that means credit, -1 for debit, 0 for any other."""
-    word = plain(str(value or "")).strip(" .")
-    return 1 if word in CREDIT_WORDS else -1 if word in DEBIT_WORDS else 0
-
-
-def direction_of(value: Any) -> int:
-    """As sign_of, for phrases too ("Incoming transfer", "Money out"); 0 where a phrase names none or both."""
-    if sign := sign_of(value):
-        return sign
-    text = _NO_DIRECTION.sub(" ", plain(str(value or "")).replace("_", " ").replace("-", " "))
-    if found := _IN_OR_OUT.fullmatch(text.strip()):
-        return 1 if found[1] == "in" else -1
-    named = set(text.split())
-    return bool(named & _CREDIT_IN_PHRASE) - bool(named & _DEBIT_IN_PHRASE)
-
-
-# -- what is booked -------------------------------------------------------------------------------------------------
-
-_BOOKED = word_set(
-    "completed complete booked posted settled cleared paid succeeded success successful ok done executed processed "
-    "finished approved available captured refunded received final reconciled gebucht verbucht ausgefuehrt "
-    "abgeschlossen erledigt comptabilise execute termine completado realizado contabilizado eseguito contabilizzato "
-    "completato verwerkt uitgevoerd geboekt zrealizowana wykonana zaksiegowana bokford konverteret zauctovano sent"
-)
-_NOT_BOOKED = word_set(
-    "pending reverted denied declined failed failure cancelled canceled authorised authorized authorisation blocked "
-    "authorization preauthorised preauthorized preauthorization processing rejected refused expired voided "
-    "void hold held uncleared removed unclaimed scheduled planned draft initiated created abandoned "
-    "unposted provisional memo vorgemerkt ausstehend "
-    "schwebend storniert abgelehnt fehlgeschlagen abgebrochen geplant terminiert autorisiert attente refuse annule "
-    "echoue pendiente rechazado cancelado denegado fallido attesa rifiutato annullato autorizzato pendente recusado "
-    "behandeling geweigerd geannuleerd oczekujaca odrzucona anulowana reserverat reserveret avvist"
-)
-_AUTHORISATION = re.compile(r"\bauth(?:ori[sz]ation)?\b|\bpre ?auth|\bautorisi?erung\b|\bauth only\b")
-
-
-def booked(status: Any) -> bool | None:
-    """Whether a status says that money moved; None for one that is empty, unknown, or says both."""
-    named = set(re.split(r"[\W\d_]+", plain(str(status or "")))) - {""}
-    yes, no = bool(named & _BOOKED), bool(named & _NOT_BOOKED)
-    return None if yes == no else yes
-
-
-def is_authorisation(kind: Any) -> bool:
-    """Whether a kind of transaction only reserves money."""
-    return _AUTHORISATION.search(plain(str(kind or "")).replace("_", " ")) is not None

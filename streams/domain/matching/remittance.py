@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
 from typing import TypeVar
 
 from rapidfuzz.distance import OSA
@@ -23,17 +25,19 @@ from streams.domain.matching.text import JOINT, squashed, with_years_joined, wor
 CONFIRM_SCORE = 8.0
 CONFIRM_MARGIN = 3.0
 SUGGEST_SCORE = 4.0
-EXACT_NUMBER, CORE_NUMBER, QUOTED_NUMBER, NEAR_NUMBER = 6.0, 5.0, 4.0, 1.5
+EXACT_NUMBER, TAIL_NUMBER, CORE_NUMBER, QUOTED_NUMBER, NEAR_NUMBER = 6.0, 5.5, 5.0, 4.0, 1.5
 OTHER_NUMBER, FOREIGN_NUMBER = -3.0, -1.5
 EQUAL_AMOUNT, NEAR_AMOUNT, PART_AMOUNT, OVER_AMOUNT, FAR_AMOUNT, WRONG_SIGN = 5.0, 2.5, 1.0, 0.0, -3.0, -8.0
 DISCOUNT_BPS = 500  # of an invoice: up to here a short payment looks like a cash discount
 RANGE_MOST = 60  # invoices in one range; a wider one is a misread
+MOST_WAYS = 500  # choices that are tried where several invoices have the digits of a number
 SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
 
 _NUMBER = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{0,10}}[-_ /#.]{{0,2}}\d[\dA-Za-z{JOINT}]*(?:[-_.]\d[\dA-Za-z{JOINT}]*)*")
 _RANGE = re.compile(
     r"(?i)(\d{2,12})\s*(?:-|\u2013|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)"
 )
+_YEAR = re.compile(r"20[0-4]\d")
 _Key = TypeVar("_Key", str, int)
 _LOOKALIKES = str.maketrans({"o": "0", "q": "0", "d": "0", "i": "1", "l": "1", "s": "5", "b": "8", "z": "2", "g": "6"})
 
@@ -178,6 +182,10 @@ def _core(written: str) -> str:
     if JOINT in joined:
         return next(f"{one[:4]}/{one[5:].lstrip('0')}" for one in re.findall(rf"\d{{4}}{JOINT}\d+", joined))
     runs = re.findall(r"\d+", joined)
+    year = next((run for run in runs if _YEAR.fullmatch(run)), "")
+    others = [run for run in runs if run != year]
+    if year and others:  # "2026-RE-0012"
+        return f"{year}/{max(others, key=len).lstrip('0')}"
     return max(runs, key=len).lstrip("0") if runs else ""
 
 
@@ -269,6 +277,7 @@ _BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
 def _numbers(desk: _Desk, written: str) -> list[str]:
     """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
     pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
+    pieces = [one for piece in pieces for one in _parts(desk, piece)]
     exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
     rest = written
     for piece in [one for one in exact if _holds_range(one)]:  # "SINV-00001-2", the second writing of SINV-00001
@@ -279,6 +288,13 @@ def _numbers(desk: _Desk, written: str) -> list[str]:
         rest = rest.replace(piece, ", ", 1)
     found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
     return list(found.values())
+
+
+def _parts(desk: _Desk, piece: str) -> list[str]:
+    """Numbers with a slash between them, if each is an invoice's to the letter; else the piece as it is."""
+    parts = piece.split("/")
+    several = len(parts) > 1 and _plain_number(piece) not in desk.by_squash
+    return parts if several and all(_plain_number(one) in desk.by_squash for one in parts) else [piece]
 
 
 def _holds_range(written: str) -> bool:
@@ -344,6 +360,7 @@ def _several(
 ) -> tuple[int, str]:
     """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
     found: dict[str, _Scored] = {}
+    ties: list[list[_Scored]] = []
     for number in numbers:
         ranked = [
             one
@@ -354,16 +371,31 @@ def _several(
             named.take(ranked[0].invoice_id, number)
         if ranked and desk.open[ranked[0].invoice_id]:
             found[ranked[0].invoice_id] = ranked[0]
+            ties.append([one for one in ranked if one.score == ranked[0].score and desk.open[one.invoice_id]])
     if not found:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
+    sure_of_each = True
+    if amount is not None and any(len(one) > 1 for one in ties):
+        ways = _ways(desk, ties, amount)
+        found = ways[0] if ways else found
+        sure_of_each = len(ways) == 1
     left = sum(desk.open[one] for one in found) if amount is None else amount
     exact = left == sum(desk.open[one] for one in found)
     spent = 0
     for best, part in _spread(desk, left, found.values()):
         sure = best.score + (EQUAL_AMOUNT if exact else PART_AMOUNT)
-        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
+        margin = sure if sure_of_each else 0.0  # the digits may mean another one as well
+        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, margin, [])
         spent += part
     return spent, "" if spent == left else "more paid than the named invoices ask for"
+
+
+def _ways(desk: _Desk, ties: Sequence[Sequence[_Scored]], amount: int) -> list[dict[str, _Scored]]:
+    """The choices of one invoice for each number that add up to an amount, where digits alone leave a choice."""
+    if prod(map(len, ties)) > MOST_WAYS:
+        return []
+    chosen = ({one.invoice_id: one for one in way} for way in product(*ties))
+    return [way for way in chosen if len(way) == len(ties) and sum(desk.open[one] for one in way) == amount]
 
 
 def _spread(desk: _Desk, amount: int, named: Iterable[_Scored]) -> list[tuple[_Scored, int]]:
@@ -426,7 +458,9 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
     offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
     exact = bool(named)
     if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
-        offer(desk.by_core.get(core, ()), CORE_NUMBER, "advised-number")
+        cores = desk.by_core.get(core, ())
+        tails = [one for one in cores if _ends_with(desk, one, written)]
+        offer(tails or cores, TAIL_NUMBER if tails else CORE_NUMBER, "advised-number")
     for word in words(written):
         offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
     if not named or amount is not None:
@@ -444,6 +478,12 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
         offer(equal[:200], OTHER_NUMBER if ours else FOREIGN_NUMBER, "customer-and-amount")
     scored = [_scored(desk, payment, one, base, rule, amount) for one, (base, rule) in named.items()]
     return sorted(scored, key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])))
+
+
+def _ends_with(desk: _Desk, invoice_id: str, written: str) -> bool:
+    """Whether an invoice's number ends with a written one, letters included: "SINV-1" is ACC-SINV-1, not ACC-RET-1."""
+    number, line = _plain_number(written), desk.invoices[invoice_id]
+    return not number.isdigit() and any(_plain_number(one).endswith(number) for one in (line.id, *line.references))
 
 
 def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str, amount: int | None) -> _Scored:
@@ -531,7 +571,9 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
 def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
     """The open invoice that a number in a text means; none where digits alone leave several of them."""
     exact = desk.by_squash.get(_plain_number(number), [])
-    ids = exact or (desk.by_core.get(_core(number), []) if len(_core(number)) >= 4 else [])
+    cores = desk.by_core.get(_core(number), [])
+    tails = [one for one in cores if _ends_with(desk, one, number)]
+    ids = exact or tails or (cores if len(_core(number)) >= 4 else [])
     fitting = [
         scored
         for one in ids

@@ -355,6 +355,42 @@ def test_a_table_of_two_accounts_is_imported_one_account_at_a_time(tmp_path: Pat
     assert line.amount_minor == 2_00
 
 
+def test_accounts_that_headings_name_are_imported_one_at_a_time(tmp_path: Path) -> None:
+    head = "Datum;Verwendungszweck;Betrag"
+    rows = ["Umsätze;;", "Konto;Girokonto: DE89370400440532013000;", head, "24.11.2026;a;1,00", "25.11.2026;c;3,00"]
+    rows += ["Konto;Extra-Konto: DE02120300000000202051;", head, "24.11.2026;b;2,00"]
+    found = read(tmp_path, *rows)
+    assert [(line.amount_minor, line.account) for line in found.lines] == [
+        (1_00, "..3000"),
+        (3_00, "..3000"),
+        (2_00, "..2051"),
+    ]
+    assert "532013000" not in repr(found)
+    path = tmp_path / "table.csv"
+    with pytest.raises(FileUnreadable, match=r"several accounts; its accounts end in \.\.2051, \.\.3000"):
+        read_bank_lines(path, Selection("main", "giro", "EUR"), SEEN)
+    (line,) = read_bank_lines(path, Selection("main", "giro", "EUR", bank_account="2051"), SEEN).lines
+    assert line.amount_minor == 2_00
+
+
+@pytest.mark.parametrize("header", ["IBAN", "Konto", "Account"])
+def test_a_column_that_may_hold_the_files_accounts_is_reported_and_a_profile_names_it(
+    tmp_path: Path, header: str
+) -> None:
+    rows = [f"{header};Datum;Verwendungszweck;Betrag", "Giro 1;24.11.2026;a;1,00", "Spar 2;24.11.2026;b;2,00"]
+    found = read(tmp_path, *rows)
+    assert f"'{header}' holds 2 different values, which were not taken for accounts" in told(found)
+    found = read(tmp_path, *rows, profile=SideProfile(columns={"account": [header]}))
+    assert len({line.account for line in found.lines}) == 2
+
+
+def test_an_account_name_with_a_number_is_no_counterparty(tmp_path: Path) -> None:
+    names = ["Checking ...1234", "Savings ...9876"] * 2
+    rows = [f"{name},2026-11-24,text {at},{at}.00" for at, name in enumerate(names, 1)]
+    found = read(tmp_path, "Account Name,Date,Description,Amount", *rows)
+    assert {line.account for line in found.lines} == {"..1234", "..9876"}
+
+
 def applied(tmp_path: Path, invoices: str, payments: str, advice: str) -> dict[str, tuple[int, str]]:
     paths = []
     for name, text in (("invoices.csv", invoices), ("payments.csv", payments), ("advice.csv", advice)):
