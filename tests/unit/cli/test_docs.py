@@ -74,7 +74,7 @@ def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 def words_of(line: str) -> list[str]:
     """The words up to a comment, a pipe, a redirection or dots that stand for the rest."""
-    words = shlex.split(re.split(r"\s+#|\s[|>]|\s{3,}|\.\.\.", line)[0])
+    words = shlex.split(re.split(r'\s+#|\s[|>]|\s{3,}|(?<!")\.\.\.', line)[0])
     return words[1:]
 
 
@@ -152,6 +152,7 @@ def test_every_page_says_who_it_is_for() -> None:
         ("saldo report bridge", "no report bridge"),
         ("saldo dlq list a b", "takes 1 words"),
         ("saldo write TOPIC --from", "needs a value"),
+        ('saldo write TOPIC --frm "..."', "no option --frm"),
     ],
 )
 def test_a_wrong_line_would_be_found(line: str, told: str) -> None:
