@@ -57,7 +57,7 @@ from streams.agents import (
 )
 from streams.agents.inbox import Flow
 from streams.claims import Claims
-from streams.keys import load_ring, load_signer
+from streams.keys import load_known_signer, load_ring
 from streams.log.cluster import Cluster
 from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.log.kafka import KafkaLog, opened
@@ -104,8 +104,9 @@ def codec(settings: Settings) -> Codec:
 
 
 def signer(settings: Settings) -> RoleSigner:
-    """What signs the commands of this process's role; raises ContractBroken when its key is not here."""
-    return load_signer(settings.private_key_path(settings.kafka.role), settings.kafka.role)
+    """What signs the commands of this process's role; raises ContractBroken when its key is not here or in the ring."""
+    role = settings.kafka.role
+    return load_known_signer(settings.private_key_path(role), role, settings.public_keys_path)
 
 
 def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:

@@ -180,6 +180,21 @@ def load_signer(path: Path, role: str) -> RoleSigner:
     return RoleSigner(role, private)
 
 
+def load_known_signer(path: Path, role: str, ring: Path) -> RoleSigner:
+    """What signs for a role, with a key that the ring knows.
+
+    Raises: ContractBroken as `load_signer` and `load_ring` do, and when the ring lacks the key: what it signed would
+            be parked as NotSigned, one record after the other.
+    """
+    found = load_signer(path, role)
+    if load_ring(ring).find(found.key_id) is None:
+        raise ContractBroken(
+            f"{ring} lacks the public key {found.key_id} of {role}, so nobody would act on what it signs; copy it "
+            "from the machine on which `saldo keys list` shows that key (docs/security.md)"
+        )
+    return found
+
+
 def load_ring(path: Path) -> RingFile:
     """The ring of an installation; raises ContractBroken when there is none."""
     ring = RingFile(path)

@@ -88,7 +88,7 @@ def main() -> int:
         {
             **client_config(options.client_config),
             "bootstrap.servers": options.bootstrap_servers,
-            "group.id": "unused",
+            "group.id": options.group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
         }
@@ -196,6 +196,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Take each fact of a topic exactly once.")
     parser.add_argument("--bootstrap-servers", required=True)
     parser.add_argument("--client-config", type=Path, help="JSON file of librdkafka settings: the log-in, the CA, ...")
+    parser.add_argument("--group", default="unused", help="group that this user may use; no offsets are committed")
     parser.add_argument("--topic", required=True)
     parser.add_argument("--schemas", type=Path, required=True, help="folder with .avsc files")
     parser.add_argument("--state", type=Path, required=True, help="file that holds facts, marks and offsets")

@@ -39,12 +39,13 @@ class Connection:
     replication_factor: int | None
     role: str
     private_key_path: Path
+    public_keys_path: Path
 
     def signer(self) -> Signer:
-        """What signs the commands that this person gives; raises ContractBroken when the key is not here."""
-        from streams.keys import load_signer
+        """What signs the commands that this person gives; raises ContractBroken without a key in the ring."""
+        from streams.keys import load_known_signer
 
-        return load_signer(self.private_key_path, self.role)
+        return load_known_signer(self.private_key_path, self.role, self.public_keys_path)
 
     @contextmanager
     def codec(self) -> Iterator[Codec]:
@@ -76,6 +77,7 @@ def connect(
         replication_factor=settings.kafka.replication_factor,
         role=settings.kafka.role,
         private_key_path=settings.private_key_path(settings.kafka.role),
+        public_keys_path=settings.public_keys_path,
     )
 
 

@@ -100,7 +100,9 @@ def grant(
     user: Annotated[str, typer.Argument(help="Kafka user of the other system, e.g. crm.")],
     write: Annotated[list[str] | None, typer.Option(help="Inbox that it may write; several times for several.")] = None,
     read: Annotated[list[str] | None, typer.Option(help="Topic that it may read; several times for several.")] = None,
-    group: Annotated[str | None, typer.Option(help="Consumer group in which it may commit offsets.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Consumer group of its reading. Default: the name of the user.")
+    ] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take these permissions away instead.")] = False,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:

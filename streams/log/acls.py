@@ -110,7 +110,9 @@ def permissions(specs: Iterable[TopicSpec], *, group: str) -> frozenset[Permissi
 def grants(
     specs: Iterable[TopicSpec], user: str, *, write: Iterable[str], read: Iterable[str], group: str | None
 ) -> AccessPlan:
-    """What another system needs to write and read these topics, and to commit offsets of this consumer group.
+    """What another system needs to write and read these topics; the group is named like the user unless one is given.
+
+    Client libraries ask for the coordinator of their group even where they commit no offsets, so reading takes one.
 
     Raises: ContractBroken when the user is one of ours, a topic is not in the catalogue, or is not for others to write.
     """
@@ -127,9 +129,9 @@ def grants(
             )
     found = {Permission("TOPIC", name, user, operation) for name in write for operation in ("WRITE", "DESCRIBE")}
     found |= {Permission("TOPIC", name, user, operation) for name in read for operation in ("READ", "DESCRIBE")}
-    found |= {Permission("GROUP", group, user, "READ")} if group else set()
     if not found:
-        raise ContractBroken("say what the system may do: --write TOPIC, --read TOPIC or --group GROUP")
+        raise ContractBroken("say what the system may do: --write TOPIC or --read TOPIC")
+    found |= {Permission("GROUP", group or user, user, "READ")} if group or read else set()
     return AccessPlan(tuple(sorted(found)))
 
 

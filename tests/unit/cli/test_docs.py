@@ -6,6 +6,7 @@ every report of the program stands on a page.
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ _ON_ITS_OWN = re.compile(r"^ {4,}(?:\.venv/bin/)?(saldo .+)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"^[A-Z_]+$")
 
 
+@functools.cache
+def root_command() -> Any:
+    return typer.main.get_command(build())
+
+
 def lines() -> Iterator[tuple[str, str]]:
     """Page and command line."""
     for page in PAGES:
@@ -37,7 +43,6 @@ def lines() -> Iterator[tuple[str, str]]:
 
 def documented() -> set[str]:
     """Commands that a page names: in a line of its own, or as `saldo dlq list`, `show`, `replay` in one paragraph."""
-    root: Any = typer.main.get_command(build())
     found: set[str] = set()
     for page in PAGES:
         if page.parent.name == "adr":
@@ -47,7 +52,7 @@ def documented() -> set[str]:
             for span in [*_ON_ITS_OWN.findall(paragraph), *re.findall(r"`([^`]+)`", paragraph)]:
                 words = span.removeprefix(".venv/bin/").split()
                 ours = words[:1] == ["saldo"]
-                command, path = root, ()
+                command, path = root_command(), ()
                 for word in (*(() if ours else group), *words[ours:]):
                     if word not in getattr(command, "commands", {}):
                         break
@@ -69,14 +74,13 @@ def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 def words_of(line: str) -> list[str]:
     """The words up to a comment, a pipe, a redirection or dots that stand for the rest."""
-    words = shlex.split(re.split(r"\s+#|\s[|>]|\s{3,}|\.\.\.", line)[0])
+    words = shlex.split(re.split(r'\s+#|\s[|>]|\s{3,}|(?<!")\.\.\.', line)[0])
     return words[1:]
 
 
 def problem(line: str) -> str | None:
     """What the program would not understand of a command line; None when it would."""
-    command: Any = typer.main.get_command(build())
-    words, path = words_of(line), "saldo"
+    command, words, path = root_command(), words_of(line), "saldo"
     options: dict[str, Any] = {}
     while True:
         options |= {name: option for option in command.params for name in (*option.opts, *option.secondary_opts)}
@@ -120,7 +124,7 @@ def test_every_command_line_of_the_docs_is_understood() -> None:
 
 
 def test_every_command_stands_on_a_page() -> None:
-    commands = set(every_command(typer.main.get_command(build())))
+    commands = set(every_command(root_command()))
     assert len(commands) > 60
     assert commands - documented() == set()
 
@@ -148,6 +152,7 @@ def test_every_page_says_who_it_is_for() -> None:
         ("saldo report bridge", "no report bridge"),
         ("saldo dlq list a b", "takes 1 words"),
         ("saldo write TOPIC --from", "needs a value"),
+        ('saldo write TOPIC --frm "..."', "no option --frm"),
     ],
 )
 def test_a_wrong_line_would_be_found(line: str, told: str) -> None:

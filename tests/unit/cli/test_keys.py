@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.keys import KeyStore
+from schemas.failures import ContractBroken
+from streams.keys import KeyStore, load_known_signer
 from tests.support.cli import saldo
 
 
@@ -77,3 +78,19 @@ def test_a_ring_older_than_a_key_is_not_taken_for_whole(store: KeyStore) -> None
     assert (refused.exit_code, "lacks the public key of operators" in refused.err) == (2, True)
     assert saldo("keys", "make", "--complete-ring").out.count("signs with") == 1
     assert store.current("operators") in {key.key_id for key in store.all()}
+
+
+def test_a_process_does_not_start_with_a_key_that_the_ring_lacks(store: KeyStore, tmp_path: Path) -> None:
+    """It would sign, and every command of it would be parked."""
+    private, ring = tmp_path / "keys" / "worker.pem", store._ring_path
+    saldo("keys", "make")
+    old = ring.read_text()
+    assert load_known_signer(private, "worker", ring).key_id == store.current("worker")
+    saldo("keys", "rotate", "worker")
+    load_known_signer(private, "worker", ring)
+    ring.write_text(old)
+    with pytest.raises(ContractBroken, match="so nobody would act"):
+        load_known_signer(private, "worker", ring)
+    ring.unlink()
+    with pytest.raises(ContractBroken, match="restore it from a backup"):
+        load_known_signer(private, "worker", ring)

@@ -154,6 +154,8 @@ def test_another_system_gets_what_it_names_and_no_topic_of_ours_to_write() -> No
         Permission("TOPIC", "payments.events.v1", "crm", "DESCRIBE"),
         Permission("GROUP", "crm-1", "crm", "READ"),
     }
+    by_default = grants(SPECS, "crm", write=[], read=["payments.events.v1"], group=None)
+    assert Permission("GROUP", "crm", "crm", "READ") in by_default.grants, "its client asks for a group in any case"
     assert plan(ALL, ALL | set(given.grants)) == AccessPlan(), "`topics apply --acls` leaves them alone"
     for user, write, why in (
         ("saldo-worker", ["identification.inbox.v1"], "Saldo's own users"),
