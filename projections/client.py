@@ -54,6 +54,7 @@ _UNFIT_VALUES = (DataError, ValueError, TypeError, AttributeError, OverflowError
 _UNFIT_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 131, 321, 349, 407, 469, 691})
 _SERVER_CODE = re.compile(r"\bcode:? *(\d+)", re.IGNORECASE)
 _LONGEST_REASON = 500
+_LONGEST_REFUSAL = 3_000
 
 
 class SqlReader(Protocol):
@@ -355,4 +356,11 @@ def _refusals() -> Iterator[None]:
         yield
     except ClickHouseError as error:
         code = getattr(error, "name", None) or getattr(error, "code", None) or type(error).__name__
-        raise QueryRefused(str(error), code=str(code)) from error
+        raise QueryRefused(_in_short(str(error)), code=str(code)) from error
+
+
+def _in_short(words: str) -> str:
+    """The engine's words: what is wrong stands at the beginning and its name at the end, a long statement between."""
+    if len(words) <= _LONGEST_REFUSAL:
+        return words
+    return f"{words[: _LONGEST_REFUSAL - 200]} ... {words[-200:]}"

@@ -55,6 +55,8 @@ _SYSTEM_TABLES: Final = frozenset(
     }.items()
     for table in tables
 )
+# Deeper than anybody writes: the tree is walked on Python's stack.
+_DEEPEST: Final = 300
 # The right side of these may name a table without a FROM.
 _MEMBERSHIP: Final = re.compile(r"(?:global)?(?:not)?(?:null)?in(?:ignoreset)?", re.IGNORECASE)
 _COMBINATORS: Final = (
@@ -138,6 +140,8 @@ def _tree(lines: Sequence[str]) -> _Node:
         depth = len(found["indent"]) if found else 0
         if found is None or (path and not 0 < depth <= len(path)):
             raise _refused(f"what the engine explains as {line[:100]!r}", "write it another way")
+        if depth > _DEEPEST:
+            raise _refused(f"a statement of more than {_DEEPEST} levels", "write it in steps (WITH)")
         node = _Node(found["kind"], found["rest"] or "")
         if path:
             path[depth - 1].children.append(node)

@@ -44,7 +44,7 @@ class EverySigner:
             is_released = getattr(_CODEC.decode_as_told(value), "approved_by", None) is not None
         except SaldoError:  # a test signs what nobody can read as well
             is_released = False
-        role = catalog.AGENTS_RUN_IN if is_released else min(givers)
+        role = catalog.AGENTS_RUN_IN if is_released and catalog.AGENTS_RUN_IN in givers else min(givers)
         return signer_of(role).headers(topic=topic, key=key, type=type, event_id=event_id, value=value)
 
     def link_headers(self, *, journal: str, source: SourcePosition, link: str) -> KafkaHeaders:

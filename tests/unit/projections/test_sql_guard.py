@@ -269,6 +269,23 @@ def test_a_statement_that_fails_halfway_leaves_nothing_to_the_next(store: Store,
     assert store.rows("SELECT 'mine'") == [("mine",)]
 
 
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "abs(" * 480 + "1" + ")" * 480,
+        "abs(" * 5000 + "1" + ")" * 5000,
+        "'" + "x" * 400000,
+        " + ".join(["1"] * 20000),
+    ],
+    ids=["functions", "too deep for the engine", "a long text", "a long sum"],
+)
+def test_what_is_too_deep_or_too_long_is_refused_in_few_words(store: Store, deep: str) -> None:
+    """On the stack of a command or of the endpoint a walk as deep as the engine allows would be a fault of ours."""
+    with pytest.raises(QueryRefused) as refused:
+        store.query(f"SELECT {deep}")
+    assert len(str(refused.value)) < 4_000
+
+
 def test_no_bare_name_calls_a_function_that_is_not_allowed(store: Store) -> None:
     """The engine calls some functions without brackets; none of them may be one that the list leaves out."""
     allowed, _ = allowed_functions()
