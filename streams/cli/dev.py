@@ -69,7 +69,7 @@ def kafka_tools(
     name: Annotated[str | None, typer.Argument(help="Tool, e.g. kafka-topics; without one they are listed.")] = None,
     role: Annotated[str, typer.Option("--as", help="Whose log-in: a role of streams/log/credentials.py.")] = ADMIN,
 ) -> None:
-    """Run one of Kafka's console tools on this installation's brokers.
+    """Run one of Kafka's console tools.
 
     saldo dev kafka-tools kafka-console-consumer --topic payments.events.v1 --from-beginning --max-messages 3
 

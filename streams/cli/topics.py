@@ -12,7 +12,7 @@ import typer
 
 from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from streams.cli.identity import needs
-from streams.cli.moments import HELP as _BOUND
+from streams.cli.read import BOUND
 from streams.log.credentials import ADMIN, VIEWER
 from streams.terminal import say
 
@@ -57,9 +57,10 @@ def register(app: typer.Typer) -> None:
 
 @needs("read")
 def list_topics(bootstrap_servers: BootstrapServers = None) -> None:
-    """List the topics: partitions, records that they hold, how long they are kept, record types, owner.
+    """List topics: partitions, records, owner.
 
-    Those of the catalogue first, also when the cluster lacks them; then what else the cluster has.
+    Also for how long records are kept, and which types there are. Those of the catalogue first, also when the
+    cluster lacks them; then what else the cluster has.
     """
     from schemas import catalog
     from streams.cli.showing import topics_table
@@ -82,14 +83,14 @@ def list_topics(bootstrap_servers: BootstrapServers = None) -> None:
 def peek(
     topic: Topic,
     last: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 10,
-    start: Annotated[str | None, typer.Option("--from", help=f"All from here on instead: {_BOUND}.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help=f"All from here on instead: {BOUND}.")] = None,
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Show the newest records of a topic, decoded and guarded, oldest first.
+    """Show the newest records of a topic.
 
-    `saldo read` has more to choose: by type, by partition, following.
+    Decoded and guarded, oldest first. `saldo read` has more to choose: by type, by partition, following.
     """
     from collections import deque
     from datetime import UTC, datetime
@@ -122,16 +123,17 @@ def export(
     topic: Topic,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     form: Annotated[ExportFormat | None, typer.Option("--format", help="Default: as the file's name ends.")] = None,
-    start: Annotated[str, typer.Option("--from", help=f"First to write: {_BOUND}.")] = "beginning",
-    stop: Annotated[str, typer.Option("--to", help=f"First not to write: {_BOUND}.")] = "end",
+    start: Annotated[str, typer.Option("--from", help=f"First to write: {BOUND}.")] = "beginning",
+    stop: Annotated[str, typer.Option("--to", help=f"First not to write: {BOUND}.")] = "end",
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Write the records of a topic to a file for other tools, each once, guarded by the class of each field.
+    """Write a topic to a file for other tools.
 
-    avro is an object container file with its schema; parquet has a column for each field; jsonl is what
-    `saldo read --format jsonl` prints. A record that can't be decoded is a row with the reason.
+    Each record once, guarded by the class of each field. avro is an object container file with its schema; parquet
+    has a column for each field; jsonl is what `saldo read --format jsonl` prints. A record that can't be decoded is
+    a row with the reason.
     """
     from datetime import UTC, datetime
 
