@@ -42,6 +42,7 @@ _NAME = re.compile(r"^[a-z0-9_]+$")
 _PARAMETER = re.compile(
     r"^-- parameter (?P<name>\w+) (?P<type>[^=:]+?)(?: = (?P<default>\w+))?: (?P<meaning>.+)$", re.MULTILINE
 )
+_DEFAULTS: Final = ("day_zone", "now", "today", "all")
 _PERIOD: Final = re.compile(r"^-- period (?P<column>\w+): (?P<meaning>.+)$", re.MULTILINE)
 # The finest currency of CLDR has four digits, so every major amount fits exactly.
 _MAJOR_SCALE = 4
@@ -98,23 +99,43 @@ class Answer:
         return record
 
 
-def report_names() -> tuple[str, ...]:
-    """Every report there is, by name."""
-    return tuple(sorted(path.stem for path in ROOT.glob("*.sql")))
+def report_names(own: Path | None = None) -> tuple[str, ...]:
+    """Every report there is, by name; own is a folder of the user's."""
+    folders = (ROOT,) if own is None else (ROOT, own)
+    return tuple(sorted({path.stem for folder in folders for path in folder.glob("*.sql")}))
 
 
-def load(name: str) -> Report:
-    """One report; LookupError names the reports when there is none of that name."""
-    path = ROOT / f"{name}.sql"
+def load(name: str, own: Path | None = None) -> Report:
+    """One report; Saldo's own go before those of a folder of the user's.
+
+    Raises: LookupError naming the reports when there is none of that name; QueryRefused when the user's file is not
+            written as a report is.
+    """
+    ours = ROOT / f"{name}.sql"
+    path = ours if own is None or ours.is_file() else own / f"{name}.sql"
     if not _NAME.match(name) or not path.is_file():
-        raise LookupError(f"no report {name!r}; there are {', '.join(report_names())}")
-    sql = path.read_text("utf-8")
+        raise LookupError(f"no report {name!r}; there are {', '.join(report_names(own))}")
+    try:
+        sql = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryRefused(f"{path} can't be read: {error}", code="REPORT") from error
     head = [line.removeprefix("--").strip() for line in sql.splitlines() if line.startswith("--")]
     prose = [line for line in head if not line.startswith(("parameter ", "period "))]
+    if not prose or not prose[0]:
+        raise QueryRefused(
+            f"{path} says not what it answers; begin it with a line `-- WHAT DOES IT ANSWER?`", code="REPORT"
+        )
     parameters = tuple(
         Parameter(found["name"], found["type"].strip(), found["default"], found["meaning"])
         for found in _PARAMETER.finditer(sql)
     )
+    if len(parameters) != sum(line.startswith("parameter ") for line in head):
+        raise QueryRefused(
+            f"{path}: a line of a parameter is not `-- parameter NAME TYPE = DEFAULT: what it means`", code="REPORT"
+        )
+    unknown = next((p.default for p in parameters if p.default not in (None, *_DEFAULTS)), None)
+    if unknown is not None:
+        raise QueryRefused(f"{path}: there is no default {unknown!r}; there are {', '.join(_DEFAULTS)}", code="REPORT")
     period = _PERIOD.search(sql)
     column, meaning = (period["column"], period["meaning"]) if period else (None, "")
     return Report(name, prose[0], " ".join(prose[1:]), parameters, sql, column, meaning)
@@ -161,6 +182,8 @@ def ask(
     answer = answer_of(reader.query(report.sql, values, as_of=as_of))
     if days is None:
         return answer
+    if column not in answer.columns:
+        raise QueryRefused(f"{report.name} names the column {column} for periods and has none", code="PERIOD")
     place = answer.columns.index(column)
     return replace(answer, rows=tuple(row for row in answer.rows if days.hold(row[place])))
 

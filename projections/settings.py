@@ -39,6 +39,8 @@ class ProjectionSettings(BaseModel):
     topic_wait_s: float = Field(default=0.5, gt=0)
     # What every page says of how people are known here, asked anew for each page; empty where they log in.
     access_notice: Callable[[], str] = Field(default=_nothing_to_say, exclude=True)
+    # A folder of the user's own reports and tables (projections/own.py).
+    reports_dir: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
     # Where ClickHouse clients find the embedded engine. None is 8123 if it is free, 0 is nowhere.

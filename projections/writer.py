@@ -21,6 +21,7 @@ from projections.errors import HistoryGone
 from projections.flush import flush
 from projections.lag import ProjectorStatus
 from projections.migrate import migrate
+from projections.own import make_views
 from projections.positions import Progress, load_progress
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
@@ -45,6 +46,7 @@ def run_projector(settings: ProjectionSettings, stop: threading.Event, *, codec:
     store = open_store(settings.clickhouse_dsn)
     try:
         migrate(store, day_zone=settings.day_zone)
+        make_views(store, settings.reports_dir)
         reader = open_read_only(settings.clickhouse_dsn, beside_writer=True)
         try:
             with closing(open_log(settings)) as log:

@@ -108,7 +108,7 @@ class Codec:
     def _encoded(self, record: Record) -> bytes:
         version = _version_of(record)
         name = version.name
-        values = _to_fields(record)
+        values = fields_of(record)
         _refuse_lossy(name, values)
         out = io.BytesIO()
         out.write(self._prefix(version))
@@ -214,7 +214,7 @@ def body_of(value: bytes) -> bytes:
 
 def to_json(record: Record) -> dict[str, Any]:
     """A record as JSON-ready fields: instants as RFC 3339, dates as ISO, bytes as base64, enums as text."""
-    return {name: _jsonable(value) for name, value in _to_fields(record).items()}
+    return {name: _jsonable(value) for name, value in fields_of(record).items()}
 
 
 def from_json(name: str, data: Mapping[str, Any]) -> Record:
@@ -361,11 +361,12 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
         raise Unreadable(f"{name} was decoded but does not fit its record: {error}") from error
 
 
-def _to_fields(record: Record) -> dict[str, Any]:
+def fields_of(record: Record) -> dict[str, Any]:
+    """The fields of a record by name, as Avro writes them: rows as mappings, too."""
     name = type(record).__name__
     values = {field: getattr(record, field) for field in _field_names(name)}
     for field, _ in _rows(name):
-        values[field] = [_to_fields(held) for held in values[field]]
+        values[field] = [fields_of(held) for held in values[field]]
     return values
 
 

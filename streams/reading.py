@@ -83,6 +83,18 @@ def read(log: Log, codec: Codec, stretch: Stretch) -> Generator[ReadRecord, None
         yield _decoded(found, codec, marks[found.partition])
 
 
+def tails(log: Log, topic: str, count: int) -> list[Stretch]:
+    """The last so many records of each partition, as one stretch each.
+
+    Raises: ContractBroken when the cluster has no such topic; Unavailable when no broker answers.
+    """
+    ranges = _ranges(log, Stretch(topic))
+    return [
+        Stretch(topic, max(start, (stop or start) - count), partition=number)
+        for (_, number), (start, stop) in sorted(ranges.items())
+    ]
+
+
 def _found(log: Log, stretch: Stretch) -> Iterator[Inbound]:
     ranges = _ranges(log, stretch)
     unfinished = {at for at, (start, stop) in ranges.items() if stop is None or start < stop}

@@ -184,6 +184,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".saldo")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     schema_registry_url: str | None = None
+    # A folder of the user's own reports and tables (docs/reports.md).
+    reports_dir: Path | None = None
     guard: GuardSettings = GuardSettings()
     kafka: KafkaSettings = KafkaSettings()
     keys: KeySettings = KeySettings()
@@ -281,6 +283,7 @@ class Settings(BaseSettings):
             batch_rows=self.reporting.batch_rows,
             linger_s=self.reporting.linger_s,
             http_port=self.reporting.http_port,
+            reports_dir=None if self.reports_dir is None else self.reports_dir.absolute(),
             clickhouse_port=self.reporting.clickhouse_port,
             admit=partial(_admitted, Access(self.access, self.data_dir.absolute())),
         )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.identity import needs
+from streams.log.credentials import ADMIN
 from streams.terminal import say
 
 if TYPE_CHECKING:
@@ -21,11 +23,13 @@ Port = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `dev kafka|registry` below the root."""
+    """Hang `dev kafka|registry|kafka-tools` below the root."""
     dev = typer.Typer(help="Embedded servers for development, in the foreground.", no_args_is_help=True)
     commands: tuple[Callable[..., None], ...] = (kafka, registry)
     for command in commands:
         dev.command()(command)
+    all_the_rest = {"allow_extra_args": True, "ignore_unknown_options": True}
+    dev.command("kafka-tools", context_settings=all_the_rest)(kafka_tools)
     app.add_typer(dev, name="dev")
 
 
@@ -57,6 +61,30 @@ def registry(port: Port = 0) -> None:
 
     server = EmbeddedRegistry(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
     _serve(server, "SALDO_SCHEMA_REGISTRY_URL")
+
+
+@needs("read", "write")
+def kafka_tools(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Tool, e.g. kafka-topics; without one they are listed.")] = None,
+    role: Annotated[str, typer.Option("--as", help="Whose log-in: a role of streams/log/credentials.py.")] = ADMIN,
+) -> None:
+    """Run one of Kafka's console tools.
+
+    saldo dev kafka-tools kafka-console-consumer --topic payments.events.v1 --from-beginning --max-messages 3
+
+    Brokers and log-in are filled in; everything behind the tool's name is the tool's own. It shows what the broker
+    holds, Avro and all; `saldo topics peek` decodes.
+    """
+    from streams.embedded import kafka_tools
+    from streams.settings import load_settings
+
+    if name is None:
+        say(*kafka_tools.TOOLS)
+        return
+    kafka_tools.main_class(name)  # says no before brokers are looked for
+    connection = {key: str(value) for key, value in load_settings().as_role(role).kafka_options.items()}
+    raise typer.Exit(kafka_tools.run(name, context.args, connection, on_progress=_fetching()))
 
 
 def _fetching() -> ProgressListener:

@@ -14,7 +14,7 @@ from streams.cli.identity import needs
 from streams.log.credentials import VIEWER
 from streams.terminal import say
 
-_BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
+BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
 
 
 class Format(StrEnum):
@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
 def read(
     topic: Annotated[str, typer.Argument(help="Topic name, as docs/topics.md lists them.")],
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
-    start: Annotated[str, typer.Option("--from", help=f"First to show: {_BOUND}.")] = "beginning",
-    stop: Annotated[str, typer.Option("--to", help=f"First not to show: {_BOUND}.")] = "end",
+    start: Annotated[str, typer.Option("--from", help=f"First to show: {BOUND}.")] = "beginning",
+    stop: Annotated[str, typer.Option("--to", help=f"First not to show: {BOUND}.")] = "end",
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     record_type: Annotated[str | None, typer.Option("--type", help="Only records of this type.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written meanwhile.")] = False,

@@ -83,8 +83,8 @@ def report(
         _list()
         return
     chosen = _format_of(output_format, out, locale)
-    asked = reports.load(name)
     settings = load_settings()
+    asked = reports.load(name, settings.reports_dir)
     zone, now = settings.paytrace.time_zone, datetime.now(UTC)
     instant = None if as_of is None else instant_of(as_of, zone=zone, now=now)
     days = days_of(period, first, last, zone=zone)
@@ -135,9 +135,16 @@ def sql(
 
 def _list() -> None:
     from projections import reports
+    from projections.errors import QueryRefused
+    from streams.settings import load_settings
 
-    for name in reports.report_names():
-        known = reports.load(name)
+    own = load_settings().reports_dir
+    for name in reports.report_names(own):
+        try:
+            known = reports.load(name, own)
+        except (QueryRefused, LookupError) as error:
+            say(name, f"    can't be asked: {error}")
+            continue
         say(name, f"    {known.question}")
         if known.parameters:
             say(f"    {_usage(known)}")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schemas.catalog import TopicSpec
 from schemas.codec import to_json
 from schemas.envelope import format_time, header_text
 from schemas.foreign_text import for_json
@@ -15,6 +16,8 @@ from schemas.money import Money, is_currency
 from schemas.plausibility import findings_of
 from schemas.sensitive import mask_sensitive
 from streams.reading import ReadRecord
+
+_MS_A_DAY = 86_400_000
 
 
 def as_json_line(read: ReadRecord) -> list[str]:
@@ -56,6 +59,33 @@ def as_paragraph(read: ReadRecord) -> list[str]:
         lines += (f"    NOT PLAUSIBLE   {finding}" for finding in findings_of(read.record))
         lines += (f"    {name:<24} {text}" for name, text in _fields(for_eyes(read.record)))
     return [*lines, ""]
+
+
+def topics_table(
+    known: Mapping[str, TopicSpec], partitions: Mapping[str, int], records: Mapping[str, int]
+) -> list[tuple[str, ...]]:
+    """Lines of a table of topics, the heading first.
+
+    Shapes: partitions and records are what the cluster has, by topic. Units: records counts offsets that it holds.
+    """
+    lines: list[tuple[str, ...]] = [("topic", "partitions", "records", "kept for", "owner", "record types")]
+    for name in (*known, *sorted(set(partitions) - set(known))):
+        spec = known.get(name)
+        if name not in partitions:
+            assert spec is not None
+            lines.append((name, "not made yet", "", _kept_for(spec), spec.owner, _types(spec)))
+            continue
+        told = (_kept_for(spec), spec.owner, _types(spec)) if spec else ("", "", "not in the catalogue")
+        lines.append((name, str(partitions[name]), str(records[name]), *told))
+    return lines
+
+
+def _kept_for(spec: TopicSpec) -> str:
+    return "ever" if spec.retention_ms < 0 else f"{spec.retention_ms / _MS_A_DAY:g} days"
+
+
+def _types(spec: TopicSpec) -> str:
+    return ", ".join(record.name for record in spec.records)
 
 
 def key_text(key: bytes | None) -> str | None:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.counting import counted
-from streams.cli.connection import BootstrapServers, connect
-from streams.log.credentials import ADMIN
+from streams.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from streams.cli.identity import needs
+from streams.cli.read import BOUND
+from streams.log.credentials import ADMIN, VIEWER
 from streams.terminal import say
 
 if TYPE_CHECKING:
     from streams.log.acls import AccessPlan
     from streams.log.cluster import Cluster
+    from streams.reading import ReadRecord
+
+Topic = Annotated[str, typer.Argument(help="Topic name, as docs/topics.md lists them.")]
+
+
+class ExportFormat(StrEnum):
+    """What `saldo topics export` writes."""
+
+    AVRO = "avro"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
 
 ReplicationFactor = Annotated[
     int | None,
@@ -31,12 +47,132 @@ Acls = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Hang `topics diff|apply|grant|doc` below the root."""
+    """Hang `topics list|peek|export|diff|apply|grant|doc` below the root."""
     topics = typer.Typer(help="Topics of the catalogue (schemas/topics) and of the cluster.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (diff, apply, grant, doc)
+    topics.command("list")(list_topics)
+    commands: tuple[Callable[..., None], ...] = (peek, export, diff, apply, grant, doc)
     for command in commands:
         topics.command()(command)
     app.add_typer(topics, name="topics")
+
+
+@needs("read")
+def list_topics(bootstrap_servers: BootstrapServers = None) -> None:
+    """List topics: partitions, records, owner.
+
+    Also for how long records are kept, and which types there are. Those of the catalogue first, also when the
+    cluster lacks them; then what else the cluster has.
+    """
+    from schemas import catalog
+    from streams.cli.showing import topics_table
+    from streams.log.cluster import Cluster
+
+    cluster = Cluster(connect(bootstrap_servers, role=VIEWER).kafka)
+    found = cluster.topics()
+    partitions = [(name, number) for name, topic in found.items() for number in range(topic.partitions)]
+    starts, ends = cluster.starts(partitions), cluster.ends(partitions)
+    counts = dict.fromkeys(found, 0)
+    for partition in partitions:
+        counts[partition[0]] += ends[partition] - starts[partition]
+    lines = topics_table(catalog.topics(), {name: topic.partitions for name, topic in found.items()}, counts)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+@needs("read")
+def peek(
+    topic: Topic,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 10,
+    start: Annotated[str | None, typer.Option("--from", help=f"All from here on instead: {BOUND}.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Show the newest records of a topic.
+
+    Decoded and guarded, oldest first. `saldo read` has more to choose: by type, by partition, following.
+    """
+    from collections import deque
+    from datetime import UTC, datetime
+
+    from streams import reading
+    from streams.cli import showing
+    from streams.cli.moments import parse_bound
+    from streams.log.kafka import KafkaLog
+
+    now = datetime.now(UTC)
+    connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
+    with connection.codec() as codec, closing(KafkaLog(connection.kafka)) as log:
+        if start is not None or key is not None:
+            # A key may be anywhere: whoever wrote it chose the partition.
+            bound = parse_bound(start, now) if start is not None else reading.Edge.BEGINNING
+            stretches = [reading.Stretch(topic, bound)]
+        else:
+            stretches = reading.tails(log, topic, last)
+        kept: deque[reading.ReadRecord] = deque(maxlen=None if start is not None else last)
+        for stretch in stretches:
+            newest = deque(_wanted(reading.read(log, codec, stretch), key), maxlen=kept.maxlen)
+            kept = deque(sorted((*kept, *newest), key=lambda read: read.found.entered_at), maxlen=kept.maxlen)
+    for record in kept:
+        say(*showing.as_paragraph(record))
+    say(f"{len(kept)} {'record' if len(kept) == 1 else 'records'}", err=True)
+
+
+@needs("read")
+def export(
+    topic: Topic,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    form: Annotated[ExportFormat | None, typer.Option("--format", help="Default: as the file's name ends.")] = None,
+    start: Annotated[str, typer.Option("--from", help=f"First to write: {BOUND}.")] = "beginning",
+    stop: Annotated[str, typer.Option("--to", help=f"First not to write: {BOUND}.")] = "end",
+    key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Write a topic to a file for other tools.
+
+    Each record once, guarded by the class of each field. avro is an object container file with its schema; parquet
+    has a column for each field; jsonl is what `saldo read --format jsonl` prints. A record that can't be decoded is
+    a row with the reason.
+    """
+    from datetime import UTC, datetime
+
+    from streams import reading
+    from streams.cli import showing
+    from streams.cli.errors import CannotRun
+    from streams.cli.moments import parse_bound
+    from streams.log.kafka import KafkaLog
+    from streams.topic_export import exporting
+
+    ending = next((one for one in ExportFormat if out.suffix.lower() == f".{one.value}"), None)
+    chosen = form or ending
+    if chosen is None:
+        raise CannotRun(f"{out} does not say the format; --format avro, parquet or jsonl does")
+    if ending is not None and ending is not chosen:
+        raise CannotRun(f"{out} ends like {ending.value} and --format says {chosen.value}; make them agree")
+    now = datetime.now(UTC)
+    stretch = reading.Stretch(topic, parse_bound(start, now), parse_bound(stop, now))
+    connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
+    count = unreadable = 0
+    with (
+        connection.codec() as codec,
+        closing(KafkaLog(connection.kafka)) as log,
+        closing(reading.read(log, codec, stretch)) as records,
+        exporting(out, chosen.value, topic, lambda read: showing.as_json_line(read)[0]) as write,
+    ):
+        for record in _wanted(records, key):
+            write(record)
+            count += 1
+            unreadable += record.reason is not None
+    damaged = f", {unreadable} of them unreadable" if unreadable else ""
+    say(f"{count} {'record' if count == 1 else 'records'} of {topic} in {out}{damaged}")
+
+
+def _wanted(records: Iterable[ReadRecord], key: str | None) -> Iterator[ReadRecord]:
+    """Without repeats, and of that key when one is named."""
+    wanted = None if key is None else key.encode()
+    return (record for record in records if not record.is_repeat and wanted in (None, record.found.key))
 
 
 def diff(

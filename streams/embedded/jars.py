@@ -35,7 +35,10 @@ ROOTS: Mapping[str, tuple[str, ...]] = {
     # Kafka brings log4j-core but no binding from its SLF4J 1.7 to it, and without one it logs nothing.
     "kafka": ("org.apache.kafka:kafka_2.13:4.4.0", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5"),
     "registry": ("io.apicurio:apicurio-registry-app:3.3.3:all:tar.gz",),
+    "kafka-tools": ("org.apache.kafka:kafka-tools:4.4.0",),
 }
+# Sets that run beside the Kafka set and bring nothing along: what the tools need beyond it is for Kafka Connect.
+_ALONE = frozenset({"kafka-tools"})
 CACHE_DIR_VARIABLE = "SALDO_CACHE_DIR"
 # A company that mirrors jars names its repository here; unset, jgo's default is used.
 REPOSITORY_VARIABLE = "SALDO_JAR_REPOSITORY"
@@ -194,7 +197,7 @@ def write_lock(path: Path = LOCK_PATH, roots: Mapping[str, Sequence[str]] = ROOT
         context = _context(scratch / "repository")
         for name, coordinates in roots.items():
             lines += ["", f"[{name}]"]
-            for coordinate in _resolve(context, coordinates):
+            for coordinate in coordinates if name in _ALONE else _resolve(context, coordinates):
                 file = _download(context, coordinate)
                 lines.append(f"{_sha256(file)} {file.stat().st_size} {coordinate}")
                 if file.name.endswith(".tar.gz"):

@@ -28,6 +28,7 @@ from projections.rebuild import rebuild
 from projections.settings import ProjectionSettings
 from projections.topics import projected_topics
 from projections.writer import run_projector
+from streams.embedded.process import free_port
 from streams.log.records import Inbound
 from tests.support.clickhouse_http import http_front
 from tests.support.examples import example
@@ -123,13 +124,19 @@ def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_afte
     undisturbed: ProjectionSettings,
 ) -> None:
     question = "SELECT sum(minor) FROM rpt_money WHERE term = {term:String}"
-    with running(undisturbed, undisturbed.data_dir / "projector.log") as process:
+    for_clients = undisturbed.model_copy(update={"clickhouse_port": free_port()})
+    with running(for_clients, undisturbed.data_dir / "projector.log") as process:
         wait_until_caught_up(undisturbed, process, 180)
         through_it = open_reader(undisturbed)
         assert isinstance(through_it, EndpointReader)
         with pytest.raises(StoreBusy):
             open_read_only(undisturbed.clickhouse_dsn)
         told = through_it.query(question, {"term": "captured"}, output_format="TSV")
+        clients = json.loads(endpoint_file(undisturbed.data_dir).read_text("utf-8"))["clickhouse"]
+        assert clients == f"http://127.0.0.1:{for_clients.clickhouse_port}"
+        asked = urllib.request.Request(f"{clients}/?param_term=captured", question.encode())
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.read() == told
         with pytest.raises(QueryRefused, match="not allowed"):
             through_it.query("TRUNCATE TABLE fct_records", output_format="Null")
         with pytest.raises(QueryRefused, match="INTO OUTFILE"):
