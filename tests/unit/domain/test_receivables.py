@@ -31,7 +31,7 @@ from tests.support.builders import (
 )
 
 RECEIPT = f"PT{PAYMENT}"
-TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded"}
+TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
 
 
 def ledger() -> Ledger:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from schemas.retries import retry_context
 from schemas.sensitive import find_sensitive
-from streams.logs import OncePerKind, logging_config
+from streams.logs import OncePerKind, as_sentence, logging_config
 
 
 def line(name: str, message: str, *values: object) -> logging.LogRecord:
@@ -68,3 +69,36 @@ def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
 @pytest.mark.parametrize("text", ["1.2.34567", "10.0.123456.7", "v1.123", "order 1012000098765439", "12:30:45.123"])
 def test_what_is_no_long_fraction_is_told_as_it_is(text: str) -> None:
     assert rendered(text)["event"] == text
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            '{"event": "task restored", "level": "info", "timestamp": "2026", "task": "a/0", "journal_end": 3}',
+            "task restored: task a/0, journal end 3",
+        ),
+        (
+            '{"event": "breaker open", "level": "critical", "reason": "20 records"}',
+            "CRITICAL: breaker open: reason 20 records",
+        ),
+        ('{"event": "ready", "level": "info", "is_new": true, "error": null}', "ready: is new yes"),
+        ('{"event": "x", "level": "error", "exception": "Boom"}', "ERROR: x; Boom"),
+        ("[2026-11-29] INFO Kafka started", "[2026-11-29] INFO Kafka started"),
+        ('{"event": 7}', '{"event": 7}'),
+        ("[1]", "[1]"),
+    ],
+)
+def test_a_person_reads_sentences(line: str, sentence: str) -> None:
+    assert as_sentence(line) == sentence
+
+
+def test_a_repeat_of_a_call_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    tried = 0
+    for attempt in retry_context(on=ValueError, attempts=3, wait_initial=0.001, wait_max=0.002):
+        with attempt:
+            tried += 1
+            if tried < 3:
+                raise ValueError("not yet")
+    assert tried == 3
+    assert capfd.readouterr() == ("", "")
