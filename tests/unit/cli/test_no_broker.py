@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.failures import ContractBroken
+from projections.client import open_read_only
+from schemas.failures import ContractBroken, Unavailable
 from streams import bootstrap
 from streams.cli.connection import connect, why_nobody_listens
 from streams.log.cluster import Cluster
@@ -66,3 +67,14 @@ def test_a_process_that_waits_for_kafka_says_so(
         bootstrap.wait_for_topics(load_settings(), timeout_s=0.3)
     (said,) = [record for record in caplog.records if record.message == "waiting for Kafka"]
     assert nobody in said.__dict__["reason"]
+
+
+def test_without_a_clickhouse_the_address_and_the_cause_are_named(
+    nobody: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = (
+        rf"^no ClickHouse answers at {nobody} \(Connection refused\); is it running, is SALDO_REPORTING_CLICKHOUSE_DSN"
+    )
+    with pytest.raises(Unavailable, match=said):
+        open_read_only(f"clickhouse://reader:secret@{nobody}/saldo")
+    assert "secret" not in capfd.readouterr().err
