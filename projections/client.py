@@ -8,6 +8,7 @@ which can't.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import struct
@@ -25,6 +26,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from projections.errors import QueryRefused, RowsRefused, StoreBusy
 from projections.sql_guard import checked
+from schemas.failures import Unavailable
 from schemas.plausibility import plain_text
 from schemas.sensitive import mask_sensitive
 
@@ -42,6 +44,9 @@ READER_LIMITS: Mapping[str, int] = {
 }
 _FORMAT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
 _DATABASE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_SYSTEM_WORDS = re.compile(r"\[Errno -?\d+\] (?P<words>[\w ,-]+)")
+# It logs what it raises as well, past our own line for people.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 # What a block is refused for before it reaches the engine: the client can't write a value as its column's type.
@@ -319,10 +324,11 @@ def _server_client(dsn: str, *, read_only: bool) -> Client:
     if not _DATABASE_NAME.match(database):
         raise ValueError(f"database name must be letters, digits and underscores, got {database!r}")
     secure = parts.scheme in ("clickhouses", "https")
-    with _refusals():
+    host, port = parts.hostname or "127.0.0.1", parts.port or (8443 if secure else 8123)
+    with _refusals(f"{host}:{port}"):
         client = clickhouse_connect.get_client(
-            host=parts.hostname or "127.0.0.1",
-            port=parts.port or (8443 if secure else 8123),
+            host=host,
+            port=port,
             username=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
             secure=secure,
@@ -351,10 +357,15 @@ def _plain(error: Exception) -> str:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(address: str = "") -> Iterator[None]:
+    """The engine's errors as ours; with an address, nobody there is told from what somebody there answers."""
     try:
         yield
     except ClickHouseError as error:
+        if address and (why := _unreachable(error)):
+            raise Unavailable(
+                f"no ClickHouse answers at {address} ({why}); is it running, is SALDO_REPORTING_CLICKHOUSE_DSN right?"
+            ) from error
         code = getattr(error, "name", None) or getattr(error, "code", None) or type(error).__name__
         raise QueryRefused(_in_short(str(error)), code=str(code)) from error
 
@@ -364,3 +375,12 @@ def _in_short(words: str) -> str:
     if len(words) <= _LONGEST_REFUSAL:
         return words
     return f"{words[: _LONGEST_REFUSAL - 200]} ... {words[-200:]}"
+
+
+def _unreachable(error: BaseException) -> str:
+    """Why no connection came about, in the system's own words; empty where one did."""
+    text = str(error)
+    if "Max retries exceeded" not in text and "Failed to establish" not in text:
+        return ""
+    found = _SYSTEM_WORDS.search(text)
+    return found["words"] if found else "no connection"

@@ -6,8 +6,10 @@ must name loopback, so a web page in the owner's browser can't reach in through 
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
+import logging
 import os
 import secrets
 import socket
@@ -32,7 +34,12 @@ from projections.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving import LOOPBACK_NAMES, served
 from projections.settings import ProjectionSettings
 from schemas.failures import ContractBroken, Unavailable
-from schemas.private_files import write_private
+from schemas.private_files import read_private, write_private
+
+logger = logging.getLogger(__name__)
+
+# Port and console token, kept over restarts so that the console's address stays.
+CONSOLE_FILE = "console.json"
 
 
 def endpoint_file(data_dir: Path) -> Path:
@@ -102,8 +109,8 @@ def serve_endpoint(
 
     Ensures: projector.json names an address that already answers, and is gone after a clean stop.
     """
-    token, console_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    listener = socket.create_server((settings.http_host, settings.http_port), family=_family(settings.http_host))
+    token = secrets.token_urlsafe(32)
+    listener, console_token = _same_address(settings)
     app = endpoint_app(
         reader, status, token, console_token, day_zone=settings.day_zone, access_notice=settings.access_notice
     )
@@ -123,6 +130,52 @@ def serve_endpoint(
             yield url
         finally:
             address.unlink(missing_ok=True)
+
+
+def _same_address(settings: ProjectionSettings) -> tuple[socket.socket, str]:
+    """Listen where the projector listened before, with the console's token of then, so that a bookmark stays true.
+
+    Without a port in the settings it is a free one, found at the first start and kept in the data directory.
+    Raises: ContractBroken when another process has the port that the settings name.
+    """
+    kept = settings.data_dir / CONSOLE_FILE
+    kept_port, console_token = _kept_address(kept)
+    port = settings.http_port or kept_port
+    family = _family(settings.http_host)
+    try:
+        listener = socket.create_server((settings.http_host, port), family=family)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES) or not port:
+            raise
+        why = "another process has it" if error.errno == errno.EADDRINUSE else "this user may not listen there"
+        if settings.http_port:
+            raise ContractBroken(
+                f"the console can't have port {port} of {settings.http_host}: {why}; "
+                "end that process, or name another port in SALDO_REPORTING_HTTP_PORT (0 takes a free one)"
+            ) from error
+        listener = socket.create_server((settings.http_host, 0), family=family)
+        logger.warning(
+            "the console's address changes",
+            extra={
+                "port": listener.getsockname()[1],
+                "was": port,
+                "reason": why,
+                "remedy": "SALDO_REPORTING_HTTP_PORT",
+            },
+        )
+    found = {"port": listener.getsockname()[1], "console_token": console_token}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_private(kept, json.dumps(found))
+    return listener, console_token
+
+
+def _kept_address(path: Path) -> tuple[int, str]:
+    """Port and console token of the last start; 0 and a new token where there is none that can be read."""
+    try:
+        told = json.loads(read_private(path) or b"{}")
+        return int(told["port"]), str(told["console_token"])
+    except (ValueError, KeyError, TypeError):
+        return 0, secrets.token_urlsafe(32)
 
 
 def _asked(body: bytes) -> tuple[str, dict[str, object], str, datetime | None]:

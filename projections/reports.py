@@ -38,6 +38,8 @@ from schemas.money import Money, is_currency
 
 ROOT = Path(__file__).parent / "reports"
 MINOR = "_minor"
+# Where the record of a row stands; shown as one column.
+COORDINATES = ("source_topic", "source_partition", "source_offset")
 _NAME = re.compile(r"^[a-z0-9_]+$")
 _PARAMETER = re.compile(
     r"^-- parameter (?P<name>\w+) (?P<type>[^=:]+?)(?: = (?P<default>\w+))?: (?P<meaning>.+)$", re.MULTILINE
@@ -219,18 +221,41 @@ def major_units(minor: Any, currency: Any) -> Decimal | None:
     return Money(int(minor), str(currency)).major
 
 
-def as_table(answer: Answer, *, title: str | None = None) -> Table:
-    """A table for people: money in major units only, instants to the second, amounts to the right."""
+def as_table(answer: Answer, *, title: str | None = None, leave_out_empty: bool = False) -> Table:
+    """A table for people: money in major units with separators, instants to the second, amounts to the right.
+
+    Where a record stands (topic, partition, offset) is one last column. leave_out_empty leaves out
+    columns that are empty in every row, and names them below.
+    """
     table = Table(title=title, title_justify="left", header_style="bold")
+    located = set(COORDINATES) <= set(answer.columns)
     shown = [
-        (column.removesuffix(MINOR), column, kind) for column, kind in zip(answer.columns, answer.types, strict=True)
+        (column.removesuffix(MINOR), column, kind)
+        for column, kind in zip(answer.columns, answer.types, strict=True)
+        if not located or column not in COORDINATES
     ]
-    for heading, column, kind in shown:
-        right = column.endswith(MINOR) or "Int" in kind or "Float" in kind
-        table.add_column(heading.replace("_", " "), justify="right" if right else "left", overflow="fold")
-    for record in answer.records:
-        table.add_row(*(Text(_for_people(record, heading, column)) for heading, column, _ in shown))
+    rows = [[_for_people(record, heading, column) for heading, column, _ in shown] for record in answer.records]
+    empty = [n for n in range(len(shown)) if leave_out_empty and all(row[n] in ("", "[]") for row in rows)]
+    for number, (heading, column, kind) in enumerate(shown):
+        if number not in empty:
+            right = column.endswith(MINOR) or "Int" in kind or "Float" in kind
+            table.add_column(heading.replace("_", " "), justify="right" if right else "left", overflow="fold")
+    if located:
+        table.add_column("record", overflow="fold")
+    for row, record in zip(rows, answer.records, strict=True):
+        cells = [text for number, text in enumerate(row) if number not in empty]
+        if located:
+            cells.append("/".join(str(record[column]) for column in COORDINATES))
+        table.add_row(*map(Text, cells))
+    if empty and rows:
+        table.caption = f"empty in every row: {', '.join(shown[number][0].replace('_', ' ') for number in empty)}"
+        table.caption_justify = "left"
     return table
+
+
+def separated(major: str) -> str:
+    """An amount in major units with separators for people, exact: 1,234.50."""
+    return f"{Decimal(major):,}"
 
 
 def as_csv(answer: Answer) -> str:
@@ -309,7 +334,7 @@ def _one_line(value: Any) -> Any:
 def _for_people(record: Mapping[str, Any], heading: str, column: str) -> str:
     value = record[column]
     if column.endswith(MINOR) and record.get(heading) is not None:
-        value = record[heading]
+        return separated(str(record[heading]))
     if value is None:
         return ""
     if column.endswith(MINOR) and record.get("currency") and record.get(heading) is None:

@@ -97,7 +97,12 @@ def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, databa
         json.dumps([statement, dict(parameters)], ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         raise QueryRefused("statement and parameters must be Unicode texts; send UTF-8", code="SYNTAX_ERROR") from None
-    ((normal,),) = rows("SELECT formatQuerySingleLine({saldo_statement:String})", {"saldo_statement": statement})
+    try:
+        ((normal,),) = rows("SELECT formatQuerySingleLine({saldo_statement:String})", {"saldo_statement": statement})
+    except QueryRefused as error:
+        if "Multi-statements are not allowed" in str(error):
+            raise QueryRefused("ask one statement at a time: there are several here", code="READONLY") from error
+        raise
     normal = _text(normal)
     if _ESCAPED_NAME.search(_STRING.sub("''", normal)):
         # The tree prints names as they are, so a line break in one could pass for a node.

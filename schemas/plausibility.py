@@ -22,6 +22,7 @@ from schemas import catalog
 from schemas.documents import faults
 from schemas.failures import Unreadable
 from schemas.money import currencies
+from schemas.references import REFERENCE_REMEDY, is_token
 from schemas.sensitive import mask_sensitive
 
 # 10^15 minor units are ten trillion dollars, more than a year's card payments of the whole world. Sums stay exact: a
@@ -50,6 +51,7 @@ _BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]
 _COUNTER = re.compile(r"(_count|_number|^version|^rule_version|^offset|^position|^partition|^behind)$")
 _NEVER_NEGATIVE = re.compile(r"\b(never|not) negative\b")
 _SETTLEMENT_ACCOUNT = "settlement_account"
+_REFERENCE = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class _Rules:
     days: _Getter
     currencies: _Getter
     accounts: _Getter
+    tokens: _Getter
     keys: _Getter
     texts: _Getter
     lists: _Getter
@@ -157,6 +160,8 @@ class _Rules:
         for account in self.accounts(record):
             if account is not None and _settlement_account_judge(account) is not None:
                 return False
+        if not all(map(_is_clean_token, self.tokens(record))):
+            return False
         if not all(self.keys(record)) or any(self.rare(record)) or (self.is_command and any(faults(record))):
             return False
         texts = [text for text in self.texts(record) if text]
@@ -231,7 +236,7 @@ def _rules(name: str) -> _Rules:
 
 
 _GROUPS = (
-    *("numbers", "instants", "days", "currencies", "accounts", "keys", "texts"),
+    *("numbers", "instants", "days", "currencies", "accounts", "tokens", "keys", "texts"),
     *("lists", "number_lists", "rare", "rows"),
 )
 
@@ -260,6 +265,8 @@ def _rule(field: Mapping[str, Any], *, is_key: bool) -> tuple[str, _Judge | None
             return "currencies", _currency_judge
         case "string" if name == _SETTLEMENT_ACCOUNT:
             return "accounts", _settlement_account_judge
+        case "string" if name == _REFERENCE:
+            return "tokens", _token_judge
         case "string" if nested:
             return "lists" if kind["type"] == "array" else "rare", _text_judge()
         case "string":
@@ -342,6 +349,14 @@ def _settlement_account_judge(account: str) -> str | None:
     if not merchant or code not in currencies():
         return "write <merchant>/<currency> with a currency code of ISO 4217, such as main/USD"
     return _text_judge(is_key=True)(account)
+
+
+def _token_judge(token: str) -> str | None:
+    return _text_judge(is_key=True)(token) or (None if is_token(token) else REFERENCE_REMEDY)
+
+
+def _is_clean_token(token: str | None) -> bool:
+    return token is None or (token.isprintable() and is_token(token))
 
 
 def _text_judge(*, is_key: bool = False) -> _Judge:

@@ -6,6 +6,17 @@ Part of the contract, because the edges that tell references and the agent that 
 from __future__ import annotations
 
 NO_REFERENCE = "none:"
+# What a reference token begins with; one that begins otherwise would be asked for by no payment, ever.
+TOKEN_PREFIXES = ("vault:", "invoice:", "order:", NO_REFERENCE)
+REFERENCE_REMEDY = (
+    "begin it with what it is, as payments ask for it: invoice:RE-100451 (an invoice number), order:SO-4711 (a sales "
+    "order), vault:acme-inc (a customer of PayTrace's vault)"
+)
+
+
+def is_token(text: str) -> bool:
+    """Whether a text is a reference token: a known prefix with something behind it."""
+    return any(text.startswith(prefix) and text[len(prefix) :].strip() for prefix in TOKEN_PREFIXES)
 
 
 def normalised_invoice(text: str | None) -> str | None:

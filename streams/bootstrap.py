@@ -82,6 +82,8 @@ logger = logging.getLogger(__name__)
 EXIT_HALTED = 70
 # A cold embedded broker on a busy machine took 15 s; four times that, and a supervisor starts us again anyway.
 TOPICS_TIMEOUT_S = 60.0
+# A process that waits for Kafka says so after this time, and again at such intervals.
+FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 
 # Every pure agent, in the order in which a payment meets them; wishes come last.
 DECIDERS: tuple[Processor[Any], ...] = (
@@ -115,6 +117,7 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
     Raises: ContractBroken naming what is missing when the time is over.
     """
     deadline = time.monotonic() + timeout_s
+    say_at = time.monotonic() + FIRST_WORD_S
     while True:
         try:
             known = Cluster(settings.kafka_options).topics(timeout_s=2.0)
@@ -129,8 +132,12 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
             )
         except (ContractBroken, Unavailable) as error:
             problem = str(error)
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             raise ContractBroken(problem)
+        if now >= say_at:
+            logger.warning("waiting for Kafka", extra={"reason": problem, "gives_up_in_s": round(deadline - now)})
+            say_at = now + NEXT_WORD_S
         time.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import re
@@ -113,6 +114,36 @@ class OncePerKind(logging.Filter):
         return True
 
 
+def as_sentence(line: str) -> str:
+    """A line of log for a person: what a machine-readable one says, in words; any other line as it is."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(told, dict) or not isinstance(told.get("event"), str):
+        return line
+    event, level = told.pop("event"), str(told.pop("level", ""))
+    trace = told.pop("exception", None)
+    told.pop("timestamp", None)
+    known = {name.replace("_", " "): value for name, value in told.items() if value is not None}
+    facts = ", ".join(f"{name} {_in_words(value)}" for name, value in known.items())
+    loud = f"{level.upper()}: " if level in ("warning", "error", "critical") else ""
+    return f"{loud}{event}{f': {facts}' if facts else ''}{f'; {trace}' if trace else ''}"
+
+
+def _in_words(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case str() | int() | float():
+            return str(value)
+        case dict():
+            return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items())
+        case list():
+            return ", ".join(map(_in_words, value))
+    return json.dumps(value)
+
+
 def logging_config(level: str) -> dict[str, Any]:
     """A configuration for logging.config.dictConfig: everything to stderr, JSON unless a person watches."""
     renderers: list[Any] = [structlog.processors.JSONRenderer()]
@@ -131,9 +162,7 @@ def logging_config(level: str) -> dict[str, Any]:
         "filters": {"once": {"()": OncePerKind}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "saldo", "filters": ["once"]}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {
-            **{name: {"level": "WARNING"} for name in _CHATTY},
-        },
+        "loggers": {name: {"level": "WARNING"} for name in _CHATTY},
     }
 
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx2
-import stamina
 
 from connectors.abas.answers import entries_of, judge, plain_fields, read_shape, written_shape
 from connectors.abas.auth import login_for
@@ -40,6 +39,7 @@ from connectors.abas.wire import (
 )
 from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from schemas.failures import SaldoError, Transient
+from schemas.retries import retry_context
 from schemas.waiting import IN_PLACE_S, Pause
 
 # Where an answer comes from something before abas, or abas is overwhelmed: here a Retry-After is taken up.
@@ -355,7 +355,7 @@ class AbasClient:
         self, method: str, url: str, *, params: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer:
         """Send a call that changes nothing, again and again while that may help."""
-        async for attempt in stamina.retry_context(
+        async for attempt in retry_context(
             on=_wait_before_repeat,
             attempts=self._settings.read_attempts,
             timeout=None,

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
-import stamina
 
 from connectors.paytrace import wire
 from connectors.paytrace.errors import (
@@ -28,6 +27,7 @@ from connectors.paytrace.errors import (
 )
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
+from schemas.retries import retry_context
 from schemas.waiting import IN_PLACE_S, Ask, Pause
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Caller:
         if call.moves_money:
             return await self._send_once(call)
         reply: Reply | None = None
-        async for attempt in stamina.retry_context(
+        async for attempt in retry_context(
             on=_wait_before_repeat,
             attempts=self._settings.read_attempts,
             timeout=None,

@@ -14,6 +14,7 @@ Plain confluent-kafka and fastavro; nothing of Saldo is imported. The recipe, fo
    records that prove are taken; it needs the package cryptography.
 
     python foreign_consumer.py --bootstrap-servers 127.0.0.1:9092 --topic payments.events.v1 \
+        --client-config .saldo/kafka/credentials/viewer.json \
         --schemas schemas/avro --state facts.json --once
     python foreign_consumer.py ... --topic erp.commands.v1 --ring public.json --given-by worker
 """
@@ -91,9 +92,18 @@ def main() -> int:
             "group.id": options.group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
+            "log_level": 2,
         }
     )
-    metadata = consumer.list_topics(options.topic, timeout=10).topics[options.topic]
+    try:
+        metadata = consumer.list_topics(options.topic, timeout=10).topics[options.topic]
+    except KafkaException as error:
+        print(
+            f"{error.args[0].str()}; does a broker listen at {options.bootstrap_servers}, and does it take the log-in "
+            "of --client-config?",
+            file=sys.stderr,
+        )
+        return 1
     if metadata.error is not None:
         raise KafkaException(metadata.error)
     partitions = sorted(metadata.partitions)
@@ -188,8 +198,13 @@ def decode(message: Message, schemas: dict[bytes, dict[str, Any]]) -> dict[str, 
 
 
 def client_config(path: Path | None) -> dict[str, str]:
-    """Log-in and the like are kept in a file, since a command line is seen by every user of the machine."""
-    return {} if path is None else dict(json.loads(path.read_text("utf-8")))
+    """Log-in and the like are kept in a file, since a command line is seen by every user of the machine.
+
+    Either librdkafka's own settings, or a log-in as Saldo keeps it (<data_dir>/kafka/credentials/<role>.json).
+    """
+    told = {} if path is None else dict(json.loads(path.read_text("utf-8")))
+    names = {"username": "sasl.username", "password": "sasl.password"}
+    return {names.get(name, name.replace("_", ".")): value for name, value in told.items()}
 
 
 def arguments() -> argparse.Namespace:

@@ -42,6 +42,12 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+SEARCHED = (
+    "a PayTrace transaction id, an invoice number, a posting reference, an abas customer, open item or document, a "
+    "reference such as order:SO-4711, a bank line, deposit line, batch or batch number, a dispute, the place of a "
+    "record (topic/partition/offset, as `saldo dlq list` shows them)"
+)
+
 Page = Callable[[Request], Awaitable[Response]]
 
 
@@ -81,16 +87,25 @@ class Console:
             "report.html", title=report.question, note=report.description, answer=grid(answer, base=MOUNTED_AT)
         )
 
-    def payment(self, request: Request) -> Response:
-        """One payment's story, or a word that nobody knows it."""
-        payment_id = request.query_params.get("id", "").strip()
-        if not payment_id:
-            return self._page("message.html", title="Which payment?", message="Give a PayTrace transaction id above.")
-        story = self._ask("story_of_one_payment", paytrace_transaction_id=payment_id)
-        if not story.rows:
-            message = f"No record is about transaction {payment_id!r}."
+    def search(self, request: Request) -> Response:
+        """What an id of any kind leads to: a payment's story, else everything of that id with why it is where it is."""
+        wanted = request.query_params.get("id", "").strip()
+        if not wanted:
+            return self._page("message.html", title="Which id?", message=f"Give one above: {SEARCHED}.")
+        story = self._ask("story_of_one_payment", paytrace_transaction_id=wanted)
+        if story.rows:
+            return self._page("payment.html", title=f"Payment {wanted}", steps=story.records, payment_id=wanted)
+        found = self._ask("search", id=wanted)
+        if not found.rows:
+            message = f"No record is about {wanted!r}. Known are: {SEARCHED}."
             return self._page("message.html", status=404, title="Nobody knows it", message=message)
-        return self._page("payment.html", title=f"Payment {payment_id}", steps=story.records, payment_id=payment_id)
+        steps = self._ask("explain", id=wanted)
+        return self._page(
+            "found.html",
+            title=f"Found under {wanted}",
+            found=grid(found, base=MOUNTED_AT),
+            steps=grid(steps, base=MOUNTED_AT),
+        )
 
     def _ask(self, name: str, **given: str) -> reports.Answer:
         report = reports.load(name)
@@ -114,7 +129,8 @@ def console_app(reader: SqlReader, token: str, *, day_zone: str, access_notice: 
         routes=[
             Route("/", _in_thread(console.overview)),
             Route("/reports/{name}", _in_thread(console.report)),
-            Route("/payment", _in_thread(console.payment)),
+            Route("/payment", _in_thread(console.search)),
+            Route("/search", _in_thread(console.search)),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_admit_with(token))],

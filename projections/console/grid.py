@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from projections.reports import MINOR, Answer
+from projections.reports import COORDINATES, MINOR, Answer, separated
 from projections.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -16,7 +15,6 @@ _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 UNITS = " minor units"
 PAYMENT = "paytrace_transaction_id"
 CODES = frozenset({"reason", "last_event", "record_type", "decision"})
-COORDINATES = ("source_topic", "source_partition", "source_offset")
 # Shorter words where the page has little room; the column keeps its name in every file.
 HEADINGS = {
     PAYMENT: "payment",
@@ -71,7 +69,7 @@ def money(major: str | None) -> str:
     """An amount in major units with separators, exact: 1,234.50."""
     if major is None or major.endswith(UNITS):
         return major or ""
-    return f"{Decimal(major):,}"
+    return separated(major)
 
 
 def _heading(column: str) -> str:

@@ -1,9 +1,10 @@
--- What was decided about this payment, document, invoice or open item, on what evidence and by whom?
--- One row for each step, in the order of the journal; the facts of disputes about it stand behind, under `dispute ID`.
+-- What was decided about this payment, document, invoice, open item or bank line, on what evidence and by whom?
+-- One row for each step, in the order of the journal; the facts of disputes about it stand behind, under `dispute ID`,
+-- and what became of bank lines that it names or that pay it out, under `bank line ID`.
 -- `agrees` and `differs` are the evidence, `runner_up` the next best
 -- answer with its distance in hundredths of the natural logarithm of the odds; `decided_by` is empty for a rule.
 -- `value_on` is the value date that was asked of abas.
--- parameter id String: payment (transaction id), posting reference, invoice number, open item id or dispute id
+-- parameter id String: payment (transaction id), posting reference, invoice number, open item id, dispute id, bank line id, or a line or batch of a deposit
 -- period occurred_at: when it happened
 WITH
 concerned AS
@@ -110,6 +111,33 @@ disputes AS
         toString(stage) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
     FROM fct_disputes FINAL
     WHERE record_type = 'DisputeRecorded' AND (settlement_account, dispute_id) IN disputed
+),
+-- Bank lines by their own id, by a line that they pay out or might (1:CAPTURED), by that line's payment, or by their batch.
+banked AS
+(
+    SELECT DISTINCT settlement_account, bank_line_id
+    FROM fct_deposit_events FINAL
+    WHERE bank_line_id != '' AND (bank_line_id = {id:String}
+        OR arrayExists(line -> line = {id:String} OR startsWith(line, concat({id:String}, ':')), line_ids))
+    UNION DISTINCT
+    SELECT settlement_account, line_id
+    FROM fct_settlement_lines FINAL
+    WHERE term = 'deposited' AND (line_id = {id:String} OR batch_number IN
+        (SELECT batch_number FROM fct_settlement_batches FINAL WHERE batch_id = {id:String}))
+),
+deposits AS
+(
+    SELECT
+        occurred_at, toString(record_type) AS what, concat('bank line ', bank_line_id) AS posting_reference,
+        toInt128(if(record_type = 'DepositMissing', open_minor, deposit_minor)) AS signed_minor,
+        toString(currency) AS currency, '' AS invoice_number, toString(rule) AS rule, toInt32(0) AS rule_version,
+        evidence AS agrees, emptyArrayString() AS differs, '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths,
+        toString(decided_by) AS decided_by,
+        multiIf(detail != '', detail, suggestion_code != '', concat(suggestion_code, ', ', arrayStringConcat(line_ids, ', ')),
+            concat(arrayStringConcat(line_ids, ', '), if(why = '', '', concat(' (', why, ')')))) AS detail,
+        toString(reason) AS reason, CAST(NULL AS Nullable(Date32)) AS value_on, source_partition, source_offset
+    FROM fct_deposit_events FINAL
+    WHERE (settlement_account, bank_line_id) IN banked
 )
 SELECT
     occurred_at, what, posting_reference, signed_minor, currency, invoice_number, rule, rule_version, agrees, differs,
@@ -119,8 +147,11 @@ FROM
     SELECT * FROM steps WHERE posting_reference IN concerned
     UNION ALL
     SELECT * FROM disputes
+    UNION ALL
+    SELECT * FROM deposits
 )
 ORDER BY
+    startsWith(posting_reference, 'bank line '),
     startsWith(posting_reference, 'dispute '),
     -- What came before the money had a customer stands in other journals.
     what NOT IN ('PaymentStatusUnrecognized', 'PaymentStatusRecognized', 'PaymentAwaitsReference', 'PaymentIdentified'),

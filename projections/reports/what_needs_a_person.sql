@@ -39,7 +39,7 @@ FROM
         'bank lines unexplained',
         toString(currency),
         count(),
-        sum(toInt128(deposit_minor)),
+        sum(abs(toInt128(deposit_minor))), -- money in does not make up for money out: each has to be explained
         toDateTime64(min(booked_on), 3, 'UTC')
     FROM rpt_bank_lines_now
     WHERE standing IN ('break', 'suggested')

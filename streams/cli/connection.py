@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.terminal import say
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from schemas.codec import Codec
     from streams.log.outbound import Signer
 
+# All addresses together; a broker in the same network takes a connection in milliseconds.
+LISTENS_WITHIN_S = 3.0
+# What the client's own time limits come to for the questions that a command begins with (streams/log).
+PATIENCE_S = 30.0
 KAFKA_VARIABLE = "SALDO_KAFKA_BOOTSTRAP_SERVERS"
+REMEDY = f"`saldo up` starts the embedded broker; another one is named by --bootstrap-servers or {KAFKA_VARIABLE}"
 REGISTRY_VARIABLE = "SALDO_SCHEMA_REGISTRY_URL"
 
 BootstrapServers = Annotated[
@@ -64,21 +71,48 @@ class Connection:
 def connect(
     bootstrap_servers: str | None = None, schema_registry_url: str | None = None, *, role: str | None = None
 ) -> Connection:
-    """Resolve options and settings, with the log-in of a role (SALDO_KAFKA_ROLE); nothing is contacted yet.
+    """Resolve options and settings, with the log-in of a role (SALDO_KAFKA_ROLE).
+
+    Ensures: where nobody listens at the address, a line on stderr says so within some three seconds; the client goes on
+             trying for its own time, since a broker that starts may come.
 
     Raises: ContractBroken when no broker is named and no embedded one runs, or the settings do not fit.
     """
     from streams.settings import load_settings
 
     settings = load_settings() if role is None else load_settings().as_role(role)
+    kafka = settings.kafka_options_at(bootstrap_servers)
+    if why := why_nobody_listens(address := str(kafka["bootstrap.servers"])):
+        say(f"saldo: nobody listens at {address} ({why}); trying on for up to {PATIENCE_S:.0f} s. {REMEDY}", err=True)
     return Connection(
-        kafka=settings.kafka_options_at(bootstrap_servers),
+        kafka=kafka,
         schema_registry_url=schema_registry_url or settings.schema_registry_url or None,
         replication_factor=settings.kafka.replication_factor,
         role=settings.kafka.role,
         private_key_path=settings.private_key_path(settings.kafka.role),
         public_keys_path=settings.public_keys_path,
     )
+
+
+def why_nobody_listens(address: str) -> str:
+    """Why none of these host:port takes a connection, each in its own words; empty as soon as one does."""
+    import socket
+
+    why: list[str] = []
+    places = [place.strip() for place in address.split(",")]
+    for place in places:
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENS_WITHIN_S / len(places)).close()
+        except TimeoutError:
+            why.append("no answer")
+        except OSError as error:
+            why.append(error.strerror or str(error))
+        except ValueError:
+            why.append(f"{place} is not host:port")
+        else:
+            return ""
+    return ", ".join(dict.fromkeys(why))
 
 
 def registry_url(option: str | None = None) -> str | None:

@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     subject: Annotated[
-        str, typer.Argument(metavar="ID", help="Payment, posting reference, invoice number, open item or dispute.")
+        str,
+        typer.Argument(
+            metavar="ID", help="Payment, posting reference, invoice number, open item, dispute, bank line or batch."
+        ),
     ],
 ) -> None:
     """Show why money is where it is, step by step.
@@ -122,6 +125,14 @@ def _what(row: dict[str, Any]) -> str:
             return f"abas refused to take back the write-off of {amount}: {row['detail']}"
         case "DisputeRecorded":
             return _dispute(row)
+        case "DepositMatched":
+            return f"{amount} explained{f', by {by}' if by != 'rule' else ''}, by rule {row['rule']}: {row['detail']}"
+        case "DepositMatchSuggested":
+            return f"{amount}, suggested by rule {row['rule']}: {row['detail']}"
+        case "DepositBreakFound" | "DepositMissing":
+            return f"{amount} not explained, {in_words(row['reason'])}: {row['detail']}"
+        case "DepositMatchRejected" | "DepositUnmatched" | "BankLineDismissed" as decided:
+            return f"{by}: {in_words(decided)}, {amount}: {row['detail']}"
         case other:
             return f"{in_words(other)} {amount} {row['detail']}".rstrip()
 

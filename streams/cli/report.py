@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from projections.reports import Report
+    from projections.reports import Answer, Report
 
 
 class Format(StrEnum):
@@ -40,7 +40,9 @@ LocaleOption = Annotated[
     str | None,
     typer.Option("--locale", help="csv for a spreadsheet of this locale (de_DE): its decimal mark, separator, dates."),
 ]
-# No table needs more; a file of it is read in an editor that does not wrap.
+# What a file or a pipe gets, where no terminal says how wide it is; most editors, pagers and mails show so much.
+PAGE_WIDTH = 120
+# Wider than any table, to ask how wide one would be.
 WIDEST = 10_000
 
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="File to write to; default is the terminal.")]
@@ -185,7 +187,7 @@ def _show(
     assert isinstance(answer, reports.Answer)
     match output_format:
         case Format.TABLE:
-            _show_table(reports.as_table(answer, title=title), out)
+            _show_table(answer, title, out)
         case Format.CSV if locale:
             _write(for_people.as_local_csv(answer, locale), out)
         case Format.CSV:
@@ -196,24 +198,36 @@ def _show(
             _write(reports.as_json(answer).encode(), out)
 
 
-def _show_table(table: Table, out: Path | None) -> None:
-    """A file or a pipe gets the width that the table needs; on a terminal too narrow for it, a row is a paragraph."""
+def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
+    """As wide as the terminal, and PAGE_WIDTH in a file or pipe.
+
+    A table that is too wide leaves out what is empty and breaks its texts between words; one whose words do not fit
+    either shows each row as a paragraph. Values are never cut.
+    """
     from rich.console import Console
     from rich.measure import Measurement
 
+    from projections import reports
+
     page = io.StringIO()
     console = Console() if out is None else Console(file=page)
-    needed = Measurement.get(console, console.options.update(max_width=WIDEST), table)
     if out is not None or not console.is_terminal:
-        console.width = max(console.width, needed.maximum)
+        console.width = PAGE_WIDTH
+
+    def needed(table: Table) -> Measurement:
+        return Measurement.get(console, console.options.update(max_width=WIDEST), table)
+
+    table = reports.as_table(answer, title=title)
+    if needed(table).maximum > console.width:
+        table = reports.as_table(answer, title=title, leave_out_empty=True)
     if not table.row_count:
         console.print(*filter(None, (table.title, "no rows")), sep="\n", markup=False, highlight=False)
-    elif needed.minimum > console.width:
+    elif needed(table).minimum > console.width:
         console.print("\n".join(_paragraphs(table)), markup=False, highlight=False)
     else:
         console.print(table)
     if out is not None:
-        out.write_text(page.getvalue(), "utf-8")
+        _write(page.getvalue().encode(), out)
 
 
 def _paragraphs(table: Table) -> Iterator[str]:
@@ -229,8 +243,13 @@ def _write(content: bytes, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    else:
+        return
+    try:
         out.write_bytes(content)
+    except OSError as error:
+        from streams.cli.errors import CannotRun
+
+        raise CannotRun(f"can't write {out}: {error.strerror or error}; name another file with -o") from error
 
 
 def _given(asked: Report, words: Sequence[str]) -> dict[str, str]:

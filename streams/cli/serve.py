@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from streams.log.credentials import INGRESS
+from streams.terminal import say
 
 
 class Door(StrEnum):
@@ -35,6 +36,7 @@ def serve(
     """
     assert door is Door.INGRESS
     from streams.bootstrap import run_ingress, wait_for_topics
+    from streams.cli.connection import why_nobody_listens
     from streams.guard_key import use_guard_key
     from streams.logs import configure_logs
     from streams.settings import load_settings
@@ -47,6 +49,12 @@ def serve(
     if settings.kafka.bootstrap_servers is None:
         # The embedded broker tells its address once it runs; one that is named may come later than we do.
         wait_for_topics(settings)
+    elif why := why_nobody_listens(settings.kafka.bootstrap_servers):
+        where = settings.kafka.bootstrap_servers
+        say(
+            f"saldo: nobody listens at {where} ({why}); until a broker does, whatever comes in is answered 503",
+            err=True,
+        )
     if settings.ingress.metrics_port:
         from prometheus_client import start_http_server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,7 @@ def up(
     """
     from streams.cli.errors import CannotRun
     from streams.embedded.supervisor import Supervisor, read_status
+    from streams.logs import as_sentence
     from streams.settings import load_settings
     from streams.stack import Stack
 
@@ -50,6 +52,8 @@ def up(
         log_dir=stack.log_dir,
         status_path=stack.status_path,
         echo=say,
+        # Whoever reads the merged lines from a file or pipe wants them as the processes wrote them.
+        in_words=as_sentence if sys.stdout.isatty() else str,
         on_ready=lambda: _say_ready(stack),
     )
     raise typer.Exit(supervisor.run())

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import httpx2
@@ -24,6 +26,8 @@ TEST_CARD = CardDetails(SecretStr("4012000098765439"), 12, 2030, SecretStr("999"
 WRONG_ADDRESS = BillingAddress(name="A. Nother", street_address="1 Elsewhere Ave", zip="10001")
 DECLINED_AMOUNT_MINOR = 29
 CALLS_AT_ONCE = 4
+# When invoices are due, from today; the one without a due date is what an ERP has as well.
+DUE_IN_DAYS = (30, 14, 0, -7, -20, -45, -75, -120, None)
 
 Progress = Callable[[str], None]
 
@@ -74,15 +78,17 @@ class World:
         )
 
     async def invoice(self, invoices: Sequence[Invoice]) -> None:
-        """Write the invoices into abas as open items."""
+        """Write the invoices into abas as open items, due at different times, so that `ageing` shows every column."""
+        today = datetime.now(UTC).date()
         rows = [
             {
                 "invoice_number": invoice.number,
                 "customer_number": invoice.customer.number,
                 "amount": str(Money(invoice.amount_minor, CURRENCY).major),
                 "currency": CURRENCY,
+                "due_on": None if due is None else (today + timedelta(days=due)).isoformat(),
             }
-            for invoice in invoices
+            for invoice, due in zip(invoices, cycle(DUE_IN_DAYS), strict=False)
         ]
         if rows:
             await self._post(self._erp, "open-items", rows)

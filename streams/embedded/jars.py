@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import stamina
-
+from schemas.retries import retry_context
 from streams.embedded.errors import FetchFailed, FilesNotAsLocked, LockUnreadable, PartMissing
 
 if TYPE_CHECKING:
@@ -310,7 +309,7 @@ def _download(context: MavenContext, coordinate: str) -> Path:
     group, artifact, version, classifier, packaging = _split(coordinate)
     part = context.project(group, artifact).at_version(version).artifact(classifier, packaging)
     try:
-        for attempt in stamina.retry_context(
+        for attempt in retry_context(
             on=_may_pass, attempts=_FETCH_ATTEMPTS, wait_initial=0.5, wait_max=5.0, timeout=None
         ):
             with attempt:

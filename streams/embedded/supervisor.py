@@ -125,11 +125,13 @@ class Supervisor:
         log_dir: Path,
         status_path: Path,
         echo: Callable[[str], object] | None = None,
+        in_words: Callable[[str], str] = str,
         on_ready: Callable[[], object] | None = None,
     ) -> None:
         """Describe the work; nothing is started yet.
 
-        Each merged line also goes to echo; on_ready is called once, when every process has been ready.
+        Each line, with time and process before it, also goes to echo, in the words of in_words; on_ready is called
+        once, when every process has been ready.
         """
         names = [spec.name for spec in processes]
         if len(set(names)) != len(names):
@@ -137,6 +139,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._status_path = status_path
         self._echo = echo
+        self._in_words = in_words
         self._on_ready = on_ready
         self._width = max((len(name) for name in [*names, _OWN_NAME]), default=0)
         self._children = [_Child(spec) for spec in processes]
@@ -296,13 +299,13 @@ class Supervisor:
     def _log_lines(self, name: str, lines: Sequence[str]) -> None:
         for line in lines:
             at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            merged = f"{at} {name:<{self._width}} | {line}"
-            self._log(MERGED_LOG).write(merged)
+            before = f"{at} {name:<{self._width}} | "
+            self._log(MERGED_LOG).write(f"{before}{line}")
             if name != _OWN_NAME:
                 self._log(f"{name}.out").write(f"{at} {line}")
             if self._echo is not None:
                 try:
-                    self._echo(merged)
+                    self._echo(f"{before}{self._in_words(line)}")
                 except OSError:
                     self._echo = None  # the terminal went away; the work goes on
 

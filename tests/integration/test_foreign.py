@@ -51,10 +51,23 @@ def test_the_examples_import_nothing_of_ours(script: Path) -> None:
     assert roots - set(sys.stdlib_module_names) <= {"confluent_kafka", "fastavro", "cryptography"}
 
 
+@pytest.mark.parametrize(
+    "pair", ["acme-inc=70012", "RE-100451=70013", "invoice:=70013", "invoice:RE-1=", "customer:9=1"]
+)
+def test_a_token_without_a_known_prefix_is_refused_with_the_remedy_before_anything_is_written(pair: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, str(PRODUCER), "--bootstrap-servers", "127.0.0.1:9", "--schema", str(SCHEMA), pair],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert f"nothing is written: {pair}; write TOKEN=CUSTOMER" in ran.stderr
+    assert "invoice:RE-100451=70013" in ran.stderr
+
+
 def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str, tmp_path: Path) -> None:
     topic = unique("identification.inbox.v1")
     make_topics(kafka, {topic: 4})
-    references = {f"TOKEN-{number}": str(70_000 + number) for number in range(40)}
+    references = {f"order:SO-{number}": str(70_000 + number) for number in range(40)}
     arguments = [*reached(kafka, tmp_path), "--topic", topic, "--schema", str(SCHEMA)]
     arguments += ["--observed-at", "2026-11-24T10:00:00+00:00"]
     arguments += [f"{token}={customer}" for token, customer in references.items()]

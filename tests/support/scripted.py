@@ -251,7 +251,14 @@ class Script:
 
     # --- receivables (one customer, so one partition)
 
-    def open_item(self, payment: str, amount_minor: int, *, open_minor: int | None = None) -> Inbound:
+    def open_item(
+        self,
+        payment: str,
+        amount_minor: int,
+        *,
+        open_minor: int | None = None,
+        due_on: date | None = date(2026, 12, 1),
+    ) -> Inbound:
         left = amount_minor if open_minor is None else open_minor
         return self._journal(
             OpenItemRecorded(
@@ -261,7 +268,7 @@ class Script:
                 amount_minor=amount_minor,
                 open_minor=left,
                 currency=self.currency,
-                due_on=date(2026, 12, 1),
+                due_on=due_on,
                 is_open=left > 0,
                 occurred_at=self.now,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,47 @@ def test_a_report_without_a_period_says_which_have_one(tmp_path: Path) -> None:
         (("--period", "2026", "--from", "2026-01-01"), "give one of them"),
     ):
         assert expected in saldo("report", "bridge_by_day", *words).err
+
+
+def wide(columns: int, text: str) -> reports.Answer:
+    names = (
+        *(f"column_{number}" for number in range(columns)),
+        "amount_minor",
+        "note",
+        "currency",
+        *reports.COORDINATES,
+    )
+    kinds = (*("String",) * columns, "Int64", "String", "String", "String", "Int32", "Int64")
+    row = (*(text,) * columns, 217_392_81, "", "USD", "settlement.events.v1", 1, 63)
+    return reports.Answer(names, kinds, (row, row))
+
+
+@pytest.mark.parametrize("columns", [1, 3, 6, 12, 30])
+@pytest.mark.parametrize(
+    "text", ["main/USD", "main/2026-11-28/070067c1dbec527e", "no settled money of the days before it is open"]
+)
+def test_no_line_of_a_report_is_longer_than_120_and_no_value_is_cut(
+    columns: int, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.txt"
+    _show(wide(columns, text), Format.TABLE, file, title="What does nothing explain?")
+    _show(wide(columns, text), Format.TABLE, None, title="What does nothing explain?")
+    for page in (file.read_text("utf-8"), capsys.readouterr().out):
+        assert max(map(len, page.splitlines())) <= 120
+        letters = re.sub(r"[^\w/.,]", "", page)
+        assert letters.count("217,392.81") == 2
+        for word in text.split():
+            assert word in page or word[:20] in page
+
+
+def test_programs_get_amounts_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    _show(wide(1, "x"), Format.CSV, file, title=None)
+    assert file.read_text("utf-8").splitlines()[1] == "x,21739281,217392.81,,USD,settlement.events.v1,1,63"
+
+
+@pytest.mark.parametrize("output_format", list(Format)[:3])
+def test_a_file_that_cannot_be_written_is_named(output_format: Format, tmp_path: Path) -> None:
+    for place, why in ((tmp_path / "nowhere" / "x.csv", "No such file"), (Path("/dev/full"), "No space left")):
+        with pytest.raises(CannotRun, match=rf"^can't write {place}: {why}.*; name another file with -o$"):
+            _show(wide(1, "x"), output_format, place, title=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from projections.client import Store
 from projections.endpoint import endpoint_file, serve_endpoint
 from projections.lag import Lag, ProjectorStatus
 from projections.settings import ProjectionSettings
-from schemas.failures import Unavailable
+from schemas.failures import ContractBroken, Unavailable
 from streams.log.memory import MemoryLog
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, Script
@@ -109,6 +110,58 @@ def test_a_payment_s_story_has_every_station_with_its_coordinates(browser: httpx
     assert "erp.outcomes.v1/0/0" in page
     assert browser.get("/console/payment", params={"id": "nobody"}).status_code == 404
     assert browser.get("/console/payment").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("1", "Payment 1"),
+        (" RE-1 ", "open item"),
+        ("re-1", "OI-1"),
+        ("OI-1", "invoice RE-1 of customer 70001"),
+        ("70001", "open item"),
+        ("invoice:RE-3", "way to its customer"),
+        ("identification.inbox.v1/2/0", "parked record"),
+        ("identification.inbox.v1 2 0", "parked record"),
+        ("erp.outcomes.v1/0/0", "CashReceiptPosted of key"),
+    ],
+)
+def test_search_takes_ids_of_every_kind(browser: httpx2.Client, wanted: str, said: str) -> None:
+    answer = browser.get("/console/search", params={"id": wanted})
+    assert answer.status_code == 200
+    assert said in answer.text
+
+
+def test_search_that_finds_nothing_says_which_kinds_it_knows(browser: httpx2.Client) -> None:
+    for answer in (browser.get("/console/search", params={"id": "nobody"}), browser.get("/console/search")):
+        for kind in ("transaction id", "invoice number", "posting reference", "abas customer", "order:SO-4711",
+                     "batch", "bank line", "dispute", "topic/partition/offset"):  # fmt: skip
+            assert kind in answer.text
+
+
+def test_the_console_keeps_its_address_and_its_token_over_restarts(
+    store: Store, status: CaughtUp, tmp_path: Path
+) -> None:
+    settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path / "kept")
+    consoles = []
+    for _ in range(2):
+        with serve_endpoint(settings, store, status):
+            consoles.append(json.loads(endpoint_file(settings.data_dir).read_text("utf-8"))["console"])
+    assert consoles[0] == consoles[1]
+    assert (settings.data_dir / "console.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_port_that_is_taken_is_named_and_a_kept_one_gives_way(store: Store, status: CaughtUp, tmp_path: Path) -> None:
+    settings = ProjectionSettings(clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path / "taken")
+    with serve_endpoint(settings, store, status) as url:
+        port = httpx2.URL(url).port
+    with socket.create_server(("127.0.0.1", port or 0)):
+        named = settings.model_copy(update={"http_port": port})
+        refused = rf"port {port} of 127.0.0.1: another process has it; .* SALDO_REPORTING_HTTP_PORT"
+        with pytest.raises(ContractBroken, match=refused), serve_endpoint(named, store, status):
+            pass
+        with serve_endpoint(settings, store, status) as other:
+            assert httpx2.URL(other).port != port
 
 
 def test_what_others_wrote_is_text_and_never_markup(browser: httpx2.Client) -> None:

@@ -277,6 +277,22 @@ def test_open_items_are_those_still_open(day: Store) -> None:
     assert late["overdue_days"] == 10
 
 
+def test_an_item_without_a_due_date_is_overdue_nobody_knows_how_long(store: Store) -> None:
+    script = Script()
+    script.open_item("7", 50_00)
+    script.open_item("8", 30_00, due_on=None)
+    project(store, script.messages)
+    known, unknown = asked(store, "open_items", as_of="2026-12-11")
+    assert (known["overdue_days"], known["due_on"]) == (10, "2026-12-01")
+    assert (unknown["overdue_days"], unknown["due_on"]) == (None, None)
+    (customer,) = asked(store, "ageing", as_of="2026-12-11")
+    aged = {name: customer[name] for name in ("open", "not_yet_due", "overdue_1_to_30", "due_date_unknown")}
+    assert aged == {"open": "80.00", "not_yet_due": "0.00", "overdue_1_to_30": "50.00", "due_date_unknown": "30.00"}
+    assert customer["oldest_days"] == 10
+    (undue,) = asked(store, "ageing", as_of="2026-11-30")
+    assert (undue["not_yet_due"], undue["due_date_unknown"]) == ("50.00", "30.00")
+
+
 def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None:
     story = asked(day, "story_of_one_payment", paytrace_transaction_id="1")
     assert [row["record_type"] for row in story] == [

@@ -13,6 +13,7 @@ from projections.tables.money import settlement_sign
 from projections.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind, SettlementLineKind
+from streams.cli.explain import step
 from streams.domain.settlement.books import sign_of
 from tests.support.projecting import project
 from tests.support.scripted import Script
@@ -98,6 +99,45 @@ def test_breaks_show_what_waits_and_vanish_when_an_operator_explains_them(store:
     (row,) = asked(store, "deposit_breaks")
     assert (row["id"], row["standing"], row["reason"]) == ("b2", "break", "DIFFERENCE_IS_NO_FEE")
     assert int(row["difference_minor"]) == 1_00
+
+
+@pytest.mark.parametrize("subject", ["b2", "3:CAPTURED", "3"])
+def test_a_bank_line_explains_itself_by_its_id_by_a_line_and_by_a_payment_that_it_pays_out(
+    store: Store, account: Account, subject: str
+) -> None:
+    steps = asked(store, "explain", id=subject)
+    assert [step["what"] for step in steps] == ["DepositBreakFound", "DepositMatched"]
+    assert {step["posting_reference"] for step in steps} == {"bank line b2"}
+    lines = [step(row)[0] for row in steps]
+    assert "49.00 USD not explained, the difference is no fee that is known" in lines[0]
+    assert "49.00 USD explained, by maria, by rule operator: 3:CAPTURED (looked it up)" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("subject", "kinds"),
+    [
+        ("b1", {"bank line"}),
+        ("1:CAPTURED", {"bank line", "settlement line"}),
+        ("17", {"bank line", "settlement line"}),
+        ("CB", {"dispute"}),
+        ("settlement.events.v1/0/0", {"record"}),
+        ("settlement.events.v1 0 0", {"record"}),
+    ],
+)
+def test_search_finds_what_lies_between_gateway_and_bank(
+    store: Store, account: Account, subject: str, kinds: set[str]
+) -> None:
+    assert {row["kind"] for row in asked(store, "search", id=subject)} == kinds
+
+
+def test_lines_that_nothing_explains_do_not_make_up_for_each_other(store: Store) -> None:
+    account, script = Account(), Script()
+    account.tell(bank("rent", -100_00, 1), bank("gift", 100_00, 1))
+    for event in account.events:
+        script.write(SETTLEMENT_EVENTS, event)
+    project(store, script.messages)
+    (row,) = asked(store, "what_needs_a_person")
+    assert (row["kind"], row["item_count"], int(row["amount_minor"])) == ("bank lines unexplained", 2, 200_00)
 
 
 def test_overdue_money_is_a_break_until_a_deposit_pays_it_out(store: Store) -> None:

@@ -224,7 +224,7 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
 
 
 def test_every_event_of_the_payments_journal_is_in_its_table() -> None:
-    bookkeeping = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded"}
+    bookkeeping = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
     told = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - bookkeeping
     assert told == {kind.__name__ for kind in PAYMENT_RECORDS}
 

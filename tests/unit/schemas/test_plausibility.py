@@ -138,6 +138,20 @@ def test_no_extreme_value_passes_at_any_record(name: str) -> None:
             refuse_implausible(record)
 
 
+@pytest.mark.parametrize("name", ["CustomerReferenced", "OpenItemReferenced", "RememberReference", "ForgetReference"])
+@pytest.mark.parametrize("token", ["acme-inc", "RE-100451", "invoice:", "invoice: ", "Invoice:RE-1", "customer:9"])
+def test_a_reference_token_without_a_known_prefix_is_refused_with_the_remedy(name: str, token: str) -> None:
+    with pytest.raises(
+        Implausible, match=r"token is .*: begin it with what it is.* invoice:RE-100451 .* order:SO-4711"
+    ):
+        refuse_implausible(replace(example(name), token=token))
+
+
+@pytest.mark.parametrize("token", ["invoice:RE-1", "order:SO-1", "vault:acme", "none:395970002"])
+def test_a_reference_token_with_a_known_prefix_is_one(token: str) -> None:
+    refuse_implausible(replace(example("CustomerReferenced"), token=token))
+
+
 def test_currencies_are_those_in_which_money_moves() -> None:
     assert {"USD", "EUR", "JPY", "KWD", "CLF", "XAF", "HRK"} <= currencies()
     assert currencies().isdisjoint({"XXX", "XTS", "XAU", "XDR", "usd", "", " ", "ABC"})

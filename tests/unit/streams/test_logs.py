@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from schemas.retries import retry_context
 from schemas.sensitive import find_sensitive
-from streams.logs import OncePerKind, logging_config
+from streams.logs import OncePerKind, as_sentence, logging_config
 
 
 def line(name: str, message: str, *values: object) -> logging.LogRecord:
@@ -102,3 +103,36 @@ def test_a_repeated_call_prints_nothing_to_stdout() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            '{"event": "task restored", "level": "info", "timestamp": "2026", "task": "a/0", "journal_end": 3}',
+            "task restored: task a/0, journal end 3",
+        ),
+        (
+            '{"event": "breaker open", "level": "critical", "reason": "20 records"}',
+            "CRITICAL: breaker open: reason 20 records",
+        ),
+        ('{"event": "ready", "level": "info", "is_new": true, "error": null}', "ready: is new yes"),
+        ('{"event": "x", "level": "error", "exception": "Boom"}', "ERROR: x; Boom"),
+        ("[2026-11-29] INFO Kafka started", "[2026-11-29] INFO Kafka started"),
+        ('{"event": 7}', '{"event": 7}'),
+        ("[1]", "[1]"),
+    ],
+)
+def test_a_person_reads_sentences(line: str, sentence: str) -> None:
+    assert as_sentence(line) == sentence
+
+
+def test_a_repeat_of_a_call_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    tried = 0
+    for attempt in retry_context(on=ValueError, attempts=3, wait_initial=0.001, wait_max=0.002):
+        with attempt:
+            tried += 1
+            if tried < 3:
+                raise ValueError("not yet")
+    assert tried == 3
+    assert capfd.readouterr() == ("", "")

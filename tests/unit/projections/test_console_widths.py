@@ -1,0 +1,74 @@
+"""In a real browser: no table of the console runs off a page of 400, 900 or 1400 pixels."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from projections import reports
+from projections.console.app import MOUNTED_AT, ROOT
+from projections.console.grid import grid, money
+from projections.words import in_words
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WIDTHS = (400, 900, 1400)
+# The console's pages run no script, so each is shown in a frame of a page that measures it.
+MEASURE = """
+const wide = [];
+for (const frame of document.querySelectorAll("iframe")) {
+  const page = frame.contentDocument, width = frame.clientWidth;
+  const off = [...page.querySelectorAll("td, th, dd, h1, input, button, label, nav a")].filter(
+    (cell) => cell.offsetParent !== null && cell.getBoundingClientRect().right > width + 1);
+  const beyond = page.scrollingElement.scrollWidth > width;
+  const scrolls = [...page.querySelectorAll(".scroll")].some((box) => box.scrollWidth > box.clientWidth + 1);
+  if (off.length || beyond || scrolls) wide.push([frame.name, off.slice(0, 3).map((cell) => cell.textContent)]);
+}
+document.body.replaceChildren(JSON.stringify({frames: document.querySelectorAll("iframe").length, wide}));
+"""
+
+
+def answer(name: str) -> reports.Answer:
+    """A report of long values in every column, as money and ids are at their longest."""
+    sql = reports.load(name).sql
+    columns = re.findall(r"(?:AS |^    |, )(\w+)(?=,?$)", sql[sql.rindex("SELECT") :], re.MULTILINE)
+    columns = list(dict.fromkeys(["settlement_account", *columns, "currency"]))
+    values = ["main/2026-11-28/f50a4ec142223af2 of a customer with a long name, and why it waits: nothing fits"]
+    row = tuple(
+        1_234_567_890_12 if column.endswith("_minor") else "USD" if column == "currency" else values[0]
+        for column in columns
+    )
+    types = tuple("Int64" if column.endswith("_minor") else "String" for column in columns)
+    return reports.Answer(tuple(columns), types, (row, row))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_no_table_runs_off_the_page(tmp_path: Path) -> None:
+    css = (ROOT / "static" / "console.css").read_text("utf-8")
+    pages = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
+    pages.filters |= {"money": money, "in_words": in_words}
+    frames = []
+    for name in reports.report_names():
+        content = {"title": name, "note": "", "answer": grid(answer(name), base=MOUNTED_AT)}
+        page = pages.get_template("report.html").render(base=MOUNTED_AT, access_notice="nobody logs in", **content)
+        page = re.sub(r"<link[^>]*>", f"<style>{css}</style>", page)
+        frames += [
+            f'<iframe name="{name} {width}" style="width:{width}px;border:0" srcdoc="{html.escape(page)}"></iframe>'
+            for width in WIDTHS
+        ]
+    script = f"<script>addEventListener('load', () => {{ {MEASURE} }})</script>"
+    (tmp_path / "pages.html").write_text(f"<!doctype html><body>{''.join(frames)}{script}", "utf-8")
+    assert CHROMIUM is not None
+    shown = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--virtual-time-budget=10000", "--dump-dom", f"file://{tmp_path / 'pages.html'}"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    found = json.loads(html.unescape(re.sub(r"<[^>]+>", "", shown.stdout[shown.stdout.index("<body") :])))
+    assert found == {"frames": len(frames), "wide": []}
