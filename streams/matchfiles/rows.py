@@ -284,10 +284,12 @@ class RowReader:
         shows = _text(row[self.single["balance"]])
         if shows in NOTHING or any(cell != shows and self._sign_in(cell) for cell in self._amount_cells(row)):
             return False
-        days = {self.single.get("date"), self.single.get("value_date")}
-        words = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
-        return any(map(_OPENS.search, map(plain, words))) and all(
-            names_a_total(text) for text in words if text not in CURRENCIES
+        told = [text for at in self.columns.text if _has_letter(text := _text(row[at]))]
+        if not told:
+            days = {self.single.get("date"), self.single.get("value_date")}
+            told = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
+        return any(map(_OPENS.search, map(plain, told))) and all(
+            names_a_total(text) for text in told if text not in CURRENCIES
         )
 
     def _adds_up(self, line: Line, sums: Sequence[Sum]) -> bool:
@@ -769,7 +771,7 @@ class RowReader:
             if numbers and all(values) and (name in _CLEARLY_OWN or repeated):
                 return at
             others += [at] if len(set(values) - {""}) > 1 and at != party else []
-        for at in others[:1]:
+        for at in others[:1] if not account_in(self.table.above) else ():
             count = len({_text(cell) for cell in column(self.rows, at)} - {""})
             self.notes.append(
                 f"{str(self.table.headers[at]).strip()!r} holds {count:,} different values, which were not taken for "
