@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from streams.matchfiles.errors import BadRow
 from streams.matchfiles.masking import names_an_account
@@ -68,6 +69,37 @@ class Reading:
     encoding: str = ""
     currency: str = ""
     accounts: Accounts = field(default_factory=Accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """With what a page or statement opens and closes, in minor units, and its line; None where it does not say."""
+
+    line: int
+    opening_minor: int | None
+    closing_minor: int | None
+
+
+def statements_missing(file: str, chains: Mapping[tuple[str, str], Sequence[Closed]]) -> Iterator[BadRow]:
+    """What to say of pages and statements that do not open with what the one before of the same account closed with.
+
+    Shapes: chains holds them by account and currency, in the order of the file; oldest or newest first, both do.
+    """
+    for (_, currency), chain in chains.items():
+        steps = [list(pairwise(chain)), list(pairwise(chain[::-1]))]
+        gaps = [[step for step in one if _gap(*step)] for one in steps]
+        for before, after in min(gaps, key=len):
+            yield BadRow(
+                file,
+                after.line,
+                f"opens with {money(after.opening_minor or 0, currency)} {currency}, but the one before it of the same "
+                f"account closes with {money(before.closing_minor or 0, currency)}: a page or statement is missing",
+            )
+
+
+def _gap(before: Closed, after: Closed) -> bool:
+    said = before.closing_minor is not None and after.opening_minor is not None
+    return said and before.closing_minor != after.opening_minor
 
 
 def tells_a_place(reference: str, table: bool = False) -> bool:

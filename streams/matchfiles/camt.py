@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,14 @@ from typing import Any
 from xml.parsers import expat
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
+from streams.matchfiles.banking import (
+    Closed,
+    Reading,
+    balance_break,
+    joined,
+    kept_references,
+    statements_missing,
+)
 from streams.matchfiles.bookings import booked
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.masking import shown
@@ -86,12 +94,14 @@ def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
     """
     count = pending = 0
     unclear: Counter[str] = Counter()
+    chains: dict[tuple[str, str], list[Closed]] = {}  # the statements by account and currency
     statement = _Statement()
     for part in _parts(path, reading.encoding):
         if isinstance(part, str):  # a statement begins or ends
             broken = _balance(path.name, statement)
             if broken is not None:
                 yield broken
+            _chain(statement, chains)
             statement = _Statement()
         elif part.tag == "Bal":
             _note_balance(statement, part)
@@ -112,6 +122,7 @@ def read_camt(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRo
             except BadValue as error:
                 statement.whole = False
                 yield BadRow(path.name, part.line, f"entry {count}: {error}")
+    yield from statements_missing(path.name, chains)
     if pending:
         reading.notes.append(
             f"{pending} of {count} entries are not booked yet (pending or for information) and were left out"
@@ -243,6 +254,17 @@ def _balance(file: str, statement: _Statement) -> BadRow | None:
     if currency != other:
         return None
     return balance_break(file, statement.closing.line, opening, statement.entries_minor, closing, currency)
+
+
+def _chain(statement: _Statement, chains: dict[tuple[str, str], list[Closed]]) -> None:
+    """Note with what a statement opens and closes."""
+    if statement.opening is None:
+        return
+    with suppress(BadValue):
+        opening, currency = _signed(statement.opening)
+        closing = _signed(statement.closing)[0] if statement.closing is not None else None
+        one = Closed(statement.opening.line, opening, closing)
+        chains.setdefault((statement.account, currency), []).append(one)
 
 
 def _signed(node: _Node) -> tuple[int, str]:

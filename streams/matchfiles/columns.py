@@ -32,6 +32,7 @@ _NUMBER_AT_END = re.compile(r"\s?\d+$")
 _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
 _ONE_DIRECTION = word_set("debit credit soll haben belastung gutschrift lastschrift")
 _OF_ANOTHER_AMOUNT = word_set("foreign original orig customer presentment fremdwaehrung buy sell from to")
+_HEADER_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP"}  # "Betrag (€)"; others are signs of several currencies
 _STATUS = word_set("status statut zustand")
 _NAME_OF_A_THING = word_set("method file product marketplace sheet bank city street item sku")
 # A number of these tells a line as well as an id does, if each line has its own.
@@ -216,6 +217,8 @@ def _begins(text: str, names: Sequence[str]) -> bool:
 
 def _currency_in(header: str) -> str:
     upper = re.sub(r"\bEUROS?\b", "EUR", header.upper().replace("_", " "))
+    for sign, code in _HEADER_SIGNS.items():
+        upper = upper.replace(sign, f" {code} ")
     found = [code for code in _CURRENCY.findall(upper) if code in CURRENCIES]
     return found[0] if found else ""
 

@@ -11,12 +11,20 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from streams.domain.matching.lines import Line, Side
-from streams.matchfiles.banking import Reading, balance_break, joined, kept_references
+from streams.matchfiles.banking import (
+    Closed,
+    Reading,
+    balance_break,
+    joined,
+    kept_references,
+    statements_missing,
+)
 from streams.matchfiles.encoding import decoded
 from streams.matchfiles.errors import BadRow, FileUnreadable
 from streams.matchfiles.masking import shown
@@ -71,6 +79,7 @@ def read_mt940(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadR
     Raises:  FileUnreadable when there is no tag of a statement.
     """
     statement, count, seen = _Statement(), 0, False
+    chains: dict[tuple[str, str], list[Closed]] = {}  # the statements by account and currency
     default = reading.currency
     closing: _Field | None = None
 
@@ -80,6 +89,7 @@ def read_mt940(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadR
             count += 1
             yield _read(path.name, entry, statement, side, count, default)
         yield from _breaks(path.name, statement, closing, default)
+        _chain(statement, closing, default, chains)
         statement, closing = _Statement(statement.currency, statement.account), None
 
     for one in _fields(decoded(path.read_bytes(), reading.encoding)):
@@ -102,6 +112,7 @@ def read_mt940(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadR
             statement.sums.append(one)
         statement.currency = statement.currency or _currency(one)
     yield from close()
+    yield from statements_missing(path.name, chains)
     if not seen:
         raise FileUnreadable(path, "MT940 without any tag such as :20: or :61:", "Ask the bank for the file again")
 
@@ -251,6 +262,18 @@ def _breaks(file: str, statement: _Statement, closing: _Field | None, default: s
                     yield BadRow(file, total.line, f"{text}; ask the bank for the file again")
     except BadValue as error:
         yield BadRow(file, (closing or statement.sums[0]).line, f"balance: {error}")
+
+
+def _chain(
+    statement: _Statement, closing: _Field | None, default: str, chains: dict[tuple[str, str], list[Closed]]
+) -> None:
+    """Note with what a statement opens and closes."""
+    currency = statement.currency or default
+    with suppress(BadValue):
+        if statement.opening is not None:
+            closed = _balance(closing, currency) if closing is not None else None
+            one = Closed(statement.opening.line, _balance(statement.opening, currency), closed)
+            chains.setdefault((statement.account, currency), []).append(one)
 
 
 def _balance(one: _Field, currency: str) -> int:

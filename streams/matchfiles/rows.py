@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import product
 from typing import Any
@@ -91,6 +91,19 @@ _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z]{0,4}[\dA-Z ]*\d{6}[\dA-Z ]*|[\dX*. /-
 # One reading of the columns: decimal mark, amount, balance, fee and its sign, sign column, sign of unmarked amounts,
 # sign column of the balance.
 _Columns = tuple[str, int, int, int, int, int | None, int, int]
+
+
+@dataclass(slots=True)
+class Sum:
+    """What lines add up to, by currency, and how many they are."""
+
+    lines: int = 0
+    by_currency: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: Line) -> None:
+        """Count one more line."""
+        self.lines += 1
+        self.by_currency[line.currency] += line.amount_minor
 
 
 class RowReader:
@@ -187,7 +200,7 @@ class RowReader:
         last, totals, others = 0, [], []
         self.section_account = self.accounts.label(account_in(self.table.above)) if self.account_at < 0 else ""
         section = ""  # of rows that stand below "Pending transactions"
-        sums = [Counter[str](), Counter[str]()]  # by currency: of all lines, and of those since the last total
+        sums = [Sum(), Sum()]  # of all lines, and of those since the last total
         for number, row in self.table.each():
             kind = self._kind(row)
             if kind == "more text" and held is not None and number == last + 1:
@@ -204,7 +217,7 @@ class RowReader:
                     totals.append(number)
                 elif kind != "line":
                     others.append(number)
-                    if self.account_at < 0 and (named := account_in(_joined(row))):
+                    if kind == "heading" and self.account_at < 0 and (named := account_in(_joined(row))):
                         self.section_account = self.accounts.label(named)
                     if kind == "heading" and (heading := next(filter(None, map(_text, row)), "")):
                         unbooked = names_a_section(heading) and says_nothing_else(heading)
@@ -219,10 +232,10 @@ class RowReader:
                     else:
                         if self._adds_up(held.line, sums):
                             totals.append(number)
-                            held, sums[1] = None, Counter()
+                            held, sums[1] = None, Sum()
                         else:
                             for one in sums:
-                                one[held.line.currency] += held.line.amount_minor
+                                one.add(held.line)
             last = number
         if held is not None:
             yield held
@@ -271,17 +284,19 @@ class RowReader:
         shows = _text(row[self.single["balance"]])
         if shows in NOTHING or any(cell != shows and self._sign_in(cell) for cell in self._amount_cells(row)):
             return False
-        days = {self.single.get("date"), self.single.get("value_date")}
-        words = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
-        return any(map(_OPENS.search, map(plain, words))) and all(
-            names_a_total(text) for text in words if text not in CURRENCIES
+        told = [text for at in self.columns.text if _has_letter(text := _text(row[at]))]
+        if not told:
+            days = {self.single.get("date"), self.single.get("value_date")}
+            told = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
+        return any(map(_OPENS.search, map(plain, told))) and all(
+            names_a_total(text) for text in told if text not in CURRENCIES
         )
 
-    def _adds_up(self, line: Line, sums: Sequence[Counter[str]]) -> bool:
+    def _adds_up(self, line: Line, sums: Sequence[Sum]) -> bool:
         """Whether a row without a day and without words is the sum of the lines above it."""
         if "date" not in self.single or line.on is not None or line.text or line.references or line.counterparty:
             return False
-        return bool(line.amount_minor) and line.amount_minor in [one[line.currency] for one in sums]
+        return any(one.lines > 1 and one.by_currency[line.currency] == line.amount_minor for one in sums)
 
     def _is_label(self, row: Sequence[Any]) -> bool:
         """Whether the only words of a row are those of a total, or the stars by which lists of SAP mark one."""
@@ -756,7 +771,7 @@ class RowReader:
             if numbers and all(values) and (name in _CLEARLY_OWN or repeated):
                 return at
             others += [at] if len(set(values) - {""}) > 1 and at != party else []
-        for at in others[:1]:
+        for at in others[:1] if not account_in(self.table.above) else ():
             count = len({_text(cell) for cell in column(self.rows, at)} - {""})
             self.notes.append(
                 f"{str(self.table.headers[at]).strip()!r} holds {count:,} different values, which were not taken for "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from datetime import date
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,16 @@ def line(record: dict[str, Any] | None = None, **changes: Any) -> str:
 def prove(*lines: str, topic: catalog.TopicSpec = OBSERVATIONS) -> tuple[list[Line], list[BadLine]]:
     good, bad = prepare(topic, lines, Codec(), MemoryLog({topic.name: 4}, signer=SIGNER))
     return list(good), list(bad)
+
+
+@pytest.mark.parametrize("name", ["blank", "long", "lower"])
+def test_a_currency_that_is_none_is_refused_with_its_line(name: str) -> None:
+    text = (Path(__file__).parent / f"matchfiles/cases/write-currency-that-is-none/{name}.jsonl").read_text("utf-8")
+    good, (bad,) = prove(text)
+    assert good == []
+    assert "line 1" in str(bad)
+    assert "currency" in str(bad)
+    assert "ISO 4217" in str(bad)
 
 
 def test_a_good_line_becomes_a_record_with_key_partition_and_identity() -> None:

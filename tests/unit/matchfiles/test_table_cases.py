@@ -433,6 +433,47 @@ def test_default_names_of_erpnext(tmp_path: Path, advice: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "SINV-2026-00001, SINV-RET-2026-00001",  # without the prefix that both have
+        "ACC-SINV-2026-00001/ACC-SINV-RET-2026-00001",
+    ],
+)
+def test_numbers_cut_short_or_joined_by_a_slash_are_still_two_documents(tmp_path: Path, written: str) -> None:
+    other = "ACC-PINV-2026-00001,2026-11-02,Alpha,60.00\n"
+    payment = "payment id,date,payer,amount\nP1,2026-11-12,ALPHA,50.00\n"
+    found = applied(tmp_path, ERPNEXT + other, payment, f'payment id,invoice\nP1,"{written}"\n')
+    assert {name: amount for name, (amount, _) in found.items()} == {
+        "ACC-SINV-2026-00001": 100_00,
+        "ACC-SINV-RET-2026-00001": -50_00,
+    }
+
+
+SISTERS = (
+    "invoice id,due date,customer,amount\nN-1001,2026-11-01,Alpha Nord,100.00\nS-1001,2026-11-01,Alpha Sued,80.00\n"
+    "N-1002,2026-11-03,Alpha Nord,50.00\nS-1002,2026-11-03,Alpha Sued,{rest}\n"
+)
+
+
+def test_digits_that_leave_a_choice_are_decided_by_the_sum_or_only_suggested(tmp_path: Path) -> None:
+    payment, advice = "payment id,date,payer,amount\nP1,2026-11-12,ALPHA GROUP,150.00\n", "payment id,invoice\n"
+    found = applied(tmp_path, SISTERS.format(rest="70.00"), payment, advice + 'P1,"1001, 1002"\n')
+    assert sum(amount for amount, _ in found.values()) == 150_00
+    assert {status for _, status in found.values()} == {"suggested"}  # 100 + 50, or 80 + 70
+    payment = payment.replace("150.00", "155.00")
+    found = applied(tmp_path, SISTERS.format(rest="75.00"), payment, advice + 'P1,"1001, 1002"\n')
+    assert {name: amount for name, (amount, _) in found.items()} == {"S-1001": 80_00, "S-1002": 75_00}
+
+
+def test_a_year_before_the_letters_is_no_number_of_its_own(tmp_path: Path) -> None:
+    invoices = "invoice id,due date,customer,amount\n2026-RE-0012,2026-11-01,Alpha,100.00\n"
+    invoices += "2026-GS-0012,2026-11-02,Alpha,-40.00\n"
+    payment = "payment id,date,payer,amount\nP1,2026-11-12,ALPHA,60.00\n"
+    found = applied(tmp_path, invoices, payment, 'payment id,invoice\nP1,"RE-0012, GS-0012"\n')
+    assert {name: amount for name, (amount, _) in found.items()} == {"2026-RE-0012": 100_00, "2026-GS-0012": -40_00}
+
+
 @pytest.mark.parametrize("written", ["SINV-00001-2", "your invoice SINV-00001-2 of May", "SINV-00001-2, SINV-00003"])
 def test_an_amended_invoice_is_no_range(tmp_path: Path, written: str) -> None:
     invoices = (
