@@ -47,6 +47,7 @@ from schemas.records.erp import (
 )
 
 VERSION_DIFFERS = "VERSION_DIFFERS"
+MISSING_CURRENCY = "MISSING_PROFILE/currency"
 
 _AMOUNTS = ("debit", "credit")
 
@@ -133,6 +134,14 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
     async def make(self, original: Document | None, saving: Saving) -> Document:
         """Post it."""
         way = self._way
+        currencies = sorted({line.currency for line in self._command.lines})
+        if len(currencies) > 1 and "currency" not in way.rows.inputs:
+            # Without its currency each line would be read in the head's, or in the currency of the house.
+            raise AbasRefused(
+                f"the document has lines in {' and '.join(currencies)}, and the mapping profile names no field for the "
+                f"currency of a line; add documents.{self._command.kind}.rows.inputs.currency",
+                code=MISSING_CURRENCY,
+            )
         actions = [
             *_set_head(way.constants, way.inputs, self._head),
             *_set_new_rows(way.rows, self._rows),

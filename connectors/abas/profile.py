@@ -5,7 +5,7 @@ and every installation has its own; they stand in one YAML file, which is read h
 problem with its file and line. profile_check.py compares it with the server's own metadata.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
@@ -14,11 +14,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
-from schemas.documents import Kind, kinds, reversals
+from schemas.documents import HEAD_ROLES, Kind, kinds, reversals
 from schemas.records.erp import ReversalReason
 from schemas.records.payments import PaymentMethod
-
-YamlPath = tuple[str | int, ...]
+from schemas.yaml_lines import Lines, Misfits, dotted, findings, near, read_yaml
+from schemas.yaml_lines import Path as YamlPath
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
@@ -202,13 +202,13 @@ class DocumentEntry(_Entry):
 class Lock(_Entry):
     """The record that a writer holds open while it looks up and saves.
 
-    record is a role of the command, such as subject or values.customer, or a record of this abas after an = sign.
+    record is a role that every such command carries, or a record of this abas after an = sign.
     """
 
     table: TableSpec
     meta_name: str
     action: str
-    record: str = Field(pattern=r"^(=.+|[a-z][a-z0-9_.]*)$")
+    record: str
 
 
 class Rows(_Entry):
@@ -228,67 +228,106 @@ class _Way(_Entry):
     table: TableSpec
     meta_name: str
     order_by: FieldName
+    number: FieldName
     inputs: Mapping[str, FieldName]
     reads: Mapping[str, FieldName] = {}
     constants: Mapping[FieldName, str] = {}
     rows: Rows | None = None
     lock: Lock | None = None
+    without: frozenset[str] = frozenset()  # what this abas has no field for, so that nobody misses it unseen
 
     def read_at(self, role: str) -> str:
         """Name the field, or the path to it, where a role is read."""
         return self.reads.get(role, self.inputs.get(role, role))
 
+    def _misfits(
+        self,
+        head: AbstractSet[str],
+        needed: AbstractSet[str],
+        of_row: AbstractSet[str],
+        needed_of_row: AbstractSet[str],
+        always: AbstractSet[str],
+    ) -> Iterator[tuple[YamlPath, str]]:
+        """What does not fit.
 
+        Shapes: roles of the head and of a row, those of each that need a field, and those that every command carries.
+        """
+        rows = Rows(inputs={}) if self.rows is None else self.rows
+        if self.rows is not None and not of_row:
+            yield ("rows",), "the kind has no rows; remove it"
+            return
+        for path, at, known, wanted in (
+            ((), self, head, needed),
+            (("rows",), rows, of_row, needed_of_row),
+        ):
+            for role in sorted(wanted - set(at.inputs) - self.without):
+                free = [one for one in at.inputs if one not in known]
+                remedy = near(role, free, "name its field, or write the role below without")
+                yield (*path, "inputs"), f"has no {role}; {remedy}"
+            for role in sorted(set(at.inputs) - known):
+                yield (*path, "inputs", role), f"is no role of the kind; {near(role, known)}"
+            for role in sorted(set(at.reads) - set(at.inputs)):
+                yield (*path, "reads", role), f"is read and never set; {near(role, at.inputs)}"
+            fields = [*at.inputs.items(), *((f"constants.{name}", name) for name in self.constants if at is self)]
+            for index, (role, name) in enumerate(fields):
+                other = next((earlier for earlier, same in fields[:index] if same == name), None)
+                if other is not None:
+                    where = ("constants", name) if role.startswith("constants.") else ("inputs", role)
+                    yield (*path, *where), f"sets {name}, which {other} sets as well; name another field"
+        for role in sorted(self.without):
+            if role not in (needed | needed_of_row) or role in _ALWAYS_NEEDED:
+                may = (needed | needed_of_row) - _ALWAYS_NEEDED
+                yield ("without",), f"{role} can't be left out; {near(role, may)}"
+            elif role in self.inputs or role in rows.inputs:
+                yield ("without",), f"{role} has a field; remove it here or there"
+        if self.lock is not None and not self.lock.record.startswith("=") and self.lock.record not in always:
+            remedy = near(self.lock.record, always)
+            yield (
+                ("lock", "record"),
+                f"{self.lock.record} is nothing that every command carries; {remedy}, or write a record of this abas "
+                "after =",
+            )
+
+
+# Roles by which a thing is found, taken back and added up: an abas without a field for them can't hold it once.
+_ALWAYS_NEEDED = frozenset(
+    {"posting_reference", "reverses_reference", "account", "debit", "credit", "natural_key", "row_key"}
+)
 _LINE_ROLES = frozenset({"account", "debit", "credit", "currency", "open_item", "cost_centre", "tax_code", "text"})
 
 
 class DocumentWay(_Way):
     """A document: posted by an action for a new record, found by its reference."""
 
-    number: FieldName
     created: FieldName
     action: str = "NEW"
     rows: Rows
 
-    def faults(self, kind: Kind) -> Iterator[str]:
-        """What does not fit the kind: roles that have no field here, and fields of no role."""
-        head = {*kind.values, "posting_reference", "reverses_reference", "subject", "text", "currency"}
-        needed = {"posting_reference"} | ({"reverses_reference"} if kind.kind in reversals() else set())
-        yield from _misfits("inputs", self.inputs, head, needed)
-        yield from _misfits("rows.inputs", self.rows.inputs, _LINE_ROLES, {"account", "debit", "credit"})
+    def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
+        """Path and remedy of what does not fit the kind; every value has a field or is named in without."""
+        is_reversal = kind.kind in reversals()
+        head = {*kind.values, *(HEAD_ROLES if is_reversal else HEAD_ROLES - {"reverses_reference"})}
+        needed = {*kind.values, "posting_reference"} | ({"reverses_reference"} if is_reversal else set())
+        taken = frozenset[str]().union(*(line.takes for line in kind.lines)) - {"text"}
+        of_row = {"account", "debit", "credit", *taken}
+        always = {*kind.values, "posting_reference", "subject"}
+        yield from self._misfits(head, needed, _LINE_ROLES, of_row, always)
+        if "currency" not in self.inputs and "currency" not in self.rows.inputs:
+            yield ("inputs",), "has no currency; name its field, here or in rows.inputs"
 
 
 class RecordWay(_Way):
     """A record: created by one action, changed by another, found by its natural key."""
 
-    number: FieldName
     create: str = "NEW"
     change: str = "UPDATE"
-    without: frozenset[str] = frozenset()  # values that this abas has no field for, so that nobody misses them unseen
 
-    def faults(self, kind: Kind) -> Iterator[str]:
-        """As of a document; every value has a field or is named in without."""
+    def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
+        """As of a document."""
         every = {*kind.values, "natural_key"}
-        yield from _misfits("inputs", self.inputs, every, every, self.without)
-        if kind.row_values or self.rows is not None:
-            rows = {} if self.rows is None else self.rows.inputs
-            of_row = {*kind.row_values, "row_key"}
-            yield from _misfits("rows.inputs", rows, of_row, of_row)
-
-
-def _misfits(
-    where: str,
-    inputs: Mapping[str, FieldName],
-    known: AbstractSet[str],
-    needed: AbstractSet[str],
-    without: AbstractSet[str] = frozenset(),
-) -> Iterator[str]:
-    missing = sorted(needed - set(inputs) - without)
-    if missing:
-        yield f"{where} has no {', '.join(missing)}"
-    strange = sorted(set(inputs) - known)
-    if strange:
-        yield f"{where} has {', '.join(strange)}, which the kind doesn't carry; it carries {', '.join(sorted(known))}"
+        of_row = {*kind.row_values, "row_key"} if kind.row_values else set[str]()
+        always = {"natural_key", *kind.required}
+        yield from self._misfits(every, every, of_row, of_row, always)
 
 
 DialogAnswers = Mapping[str, tuple[str, ...]]
@@ -351,25 +390,25 @@ class Profile(_Entry):
 
     @model_validator(mode="after")
     def _kinds_are_known(self) -> Self:
-        faults: list[str] = []
+        found: list[tuple[YamlPath, str]] = []
         for room, ways in (("documents", self.documents), ("records", self.records)):
             for name, way in ways.items():
                 kind = kinds().get(name)
                 if kind is None or kind.is_document != (room == "documents"):
                     known = [k.kind for k in kinds().values() if k.is_document == (room == "documents")]
-                    faults.append(f"{room}.{name} is no kind of schemas/documents; there are {', '.join(known)}")
+                    found.append(((room, name), f"is no kind of schemas/documents; {near(name, known)}"))
                 else:
-                    faults += [f"{room}.{name}.{fault}" for fault in way.faults(kind)]
-        if faults:
-            raise ValueError("; ".join(faults))
+                    found += [((room, name, *path), text) for path, text in way.faults(kind)]
+        if found:
+            raise Misfits(found)
         return self
 
     _origin: str = PrivateAttr(default="profile")
-    _lines: dict[YamlPath, int] = PrivateAttr(default_factory=dict)
+    _lines: Lines = PrivateAttr(default_factory=lambda: Lines({}, ()))
 
     def where(self, *path: str | int) -> str:
         """Name file and line of an entry, or of its nearest parent that has a line."""
-        return f"{self._origin}:{nearest_line(self._lines, path)}"
+        return f"{self._origin}:{self._lines.nearest(path)}"
 
 
 def load_profile(path: Path) -> Profile:
@@ -390,47 +429,24 @@ def parse_profile(text: str, *, origin: str) -> Profile:
     Raises: ProfileUnreadable naming every problem with origin and line.
     """
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        document = None if node is None else loader.construct_document(node)
+        document, lines = read_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise ProfileUnreadable(f"{origin}{line}: no YAML: {error}") from error
-    lines: dict[YamlPath, int] = {}
-    if node is not None:
-        _collect_lines(node, (), lines)
+    twice = [(path, "is written twice; keep one") for path in lines.twice]
     try:
         profile = Profile.model_validate(document)
     except ValidationError as error:
-        problems = [
-            f"{origin}:{nearest_line(lines, problem['loc'])}: "
-            f"{'.'.join(str(part) for part in problem['loc']) or 'profile'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise ProfileUnreadable("\n".join(problems)) from error
+        raise _unreadable(origin, lines, [*twice, *findings(error.errors())]) from error
+    if twice:
+        raise _unreadable(origin, lines, twice)
     profile._origin = origin
-    profile._lines.update(lines)
+    profile._lines = lines
     return profile
 
 
-def nearest_line(lines: Mapping[YamlPath, int], path: tuple[str | int, ...]) -> int:
-    """Find the line of a path, or of the longest part of it that has one; 1 when none has."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in lines:
-            return lines[path[:length]]
-    return 1
-
-
-def _collect_lines(node: yaml.Node, path: YamlPath, lines: dict[YamlPath, int]) -> None:
-    if len(path) > 20:  # no profile is nested that deep; a hostile one must not exhaust the stack
-        return
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            below = (*path, str(key.value))
-            lines[below] = key.start_mark.line + 1
-            _collect_lines(value, below, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[(*path, index)] = value.start_mark.line + 1
-            _collect_lines(value, (*path, index), lines)
+def _unreadable(origin: str, lines: Lines, found: Sequence[tuple[YamlPath, str]]) -> ProfileUnreadable:
+    return ProfileUnreadable(
+        "\n".join(f"{origin}:{lines.nearest(path)}: {dotted(path) or 'profile'}: {text}" for path, text in found)
+    )

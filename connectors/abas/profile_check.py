@@ -39,6 +39,7 @@ _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
 _SPEC = re.compile(r"\d{1,3}:\d{1,3}")
 
 FieldsByName = Mapping[str, str]  # field name -> ERP type
+Twins = Mapping[str, str]  # name in the language that was not asked for -> field name
 
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class _Check:
         self._profile = profile
         self._client = client
         self._fields: dict[str, FieldsByName] = {}
+        self._twins: dict[str, Twins] = {}
         self._names: dict[str, str] = {}  # class name of each table
         self.problems: list[str] = []
 
@@ -280,7 +282,13 @@ class _Check:
         """Check a field, and along a reference path each field of the tables that it leads to."""
         part, _, rest = name.partition("^")
         if part not in fields:
-            self._tell(path, f"{where} has no field {part}", _near(part, fields))
+            twin = self._twins.get(where, {}).get(part)
+            remedy = (
+                f"it is {twin} in the language of SALDO_ABAS_VARIABLE_LANGUAGE; write that, or set the other language"
+                if twin is not None
+                else _near(part, fields)
+            )
+            self._tell(path, f"{where} has no field {part}", remedy)
             return
         target = _REFERENCE_TYPE.fullmatch(fields[part])
         if rest and target is not None:  # else the server doesn't tell where the reference leads
@@ -288,7 +296,13 @@ class _Check:
 
     async def _fields_of(self, table: str) -> FieldsByName:
         if table not in self._fields:
-            self._fields[table] = _types(await self._client.table_fields(table))
+            listed = await self._client.table_fields(table)
+            self._fields[table] = _types(listed)
+            self._twins[f"table {table}"] = {
+                str(entry.get(name)): str(entry.get("name"))
+                for entry in listed
+                for name in ("germanName", "englishName")
+            }
         return self._fields[table]
 
     def _tell(self, path: tuple[str, ...], problem: str, remedy: str) -> None:

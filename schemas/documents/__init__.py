@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -18,16 +19,23 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.money import Money
+from schemas.yaml_lines import dotted, findings, near, read_yaml
 
 ROOT = Path(__file__).parent
 
 _NAME = r"^[a-z][a-z0-9_]*$"
+Name = Annotated[str, Field(pattern=_NAME)]
+
+# Roles that every command of its sort carries besides its values.
+HEAD_ROLES = frozenset({"posting_reference", "reverses_reference", "subject", "text", "currency"})
+RECORD_ROLES = frozenset({"natural_key", "subject"})
+ROW_ROLES = frozenset({"row_key"})
 
 
 class ValueType(StrEnum):
@@ -56,11 +64,11 @@ class Kind(_Entry):
 
     kind: str = Field(pattern=_NAME)
     subject: Literal["customer", "account"] | None = None
-    values: Mapping[str, ValueType]
+    values: Mapping[Name, ValueType]
     requires: frozenset[str] | None = None  # of a record; a document carries every value
     lines: tuple[LineKind, ...] = ()
     reversed_by: str | None = None
-    row_values: Mapping[str, ValueType] = {}
+    row_values: Mapping[Name, ValueType] = {}
 
     @property
     def is_document(self) -> bool:
@@ -75,38 +83,104 @@ class Kind(_Entry):
     @model_validator(mode="after")
     def _is_one_or_the_other(self) -> Kind:
         if self.is_document != (self.subject is not None):
-            raise ValueError("a document has lines and a subject, a record has neither")
+            raise ValueError(
+                "a document has lines and a subject, a record has neither; "
+                f"{'add subject: account or subject: customer' if self.is_document else 'add lines, or drop subject'}"
+            )
         if self.is_document and (self.row_values or self.requires is not None):
-            raise ValueError("row_values and requires are for records: a document has lines, and all its values")
+            raise ValueError(
+                "row_values and requires are for records; drop them: a document has lines, and all its values"
+            )
         if not self.is_document and self.reversed_by is not None:
-            raise ValueError("a record is changed, not reversed")
+            raise ValueError("a record is changed, not reversed; drop reversed_by")
         if len({line.role for line in self.lines}) < len(self.lines):
-            raise ValueError("each line has a role of its own")
-        if self.required - set(self.values):
-            raise ValueError(f"requires what values lacks: {', '.join(sorted(self.required - set(self.values)))}")
+            raise ValueError("two lines have one role; give each line a role of its own")
+        if self.is_document and {line.side for line in self.lines} != {"debit", "credit"}:
+            raise ValueError("its lines are all on one side; debits and credits are equal, so write both")
+        if strange := sorted(self.required - set(self.values)):
+            raise ValueError(f"requires {', '.join(strange)}, which values lacks; {near(strange[0], self.values)}")
+        own = HEAD_ROLES if self.is_document else RECORD_ROLES
+        if taken := sorted((own & set(self.values)) | (ROW_ROLES & set(self.row_values))):
+            raise ValueError(f"{', '.join(taken)} is what every command carries; call the value something else")
         return self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BadKind:
+    """What is wrong with a file of kinds: name and line, the trouble, the remedy."""
+
+    file: str
+    what: str
+
+
+def read_kinds(root: Path = ROOT) -> tuple[Mapping[str, Kind], tuple[BadKind, ...]]:
+    """Every kind of a directory by name, and everything that is wrong with its files."""
+    found: dict[str, Kind] = {}
+    bad: list[BadKind] = []
+    for path in sorted(root.glob("*.yaml")):
+        kind = _read_kind(path, bad)
+        if kind is not None:
+            found[kind.kind] = kind
+    names = {path.stem for path in root.glob("*.yaml")}
+    for kind in found.values():
+        bad += _bad_reversal(kind, found, names)
+    return MappingProxyType(found), tuple(sorted(bad))
+
+
+def _read_kind(path: Path, bad: list[BadKind]) -> Kind | None:
+    try:
+        document, lines = read_yaml(path.read_text("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path.name}:{mark.line + 1}" if mark is not None else path.name
+        bad.append(BadKind(where, f"no YAML: {getattr(error, 'problem', error)}; correct it"))
+        return None
+    bad += [
+        BadKind(f"{path.name}:{lines.nearest(twice)}", f"{dotted(twice)} is written twice; keep one")
+        for twice in lines.twice
+    ]
+    try:
+        kind = Kind.model_validate(document)
+    except ValidationError as error:
+        bad += [
+            BadKind(f"{path.name}:{lines.nearest(at)}", f"{dotted(at)} {text}".strip())
+            for at, text in findings(error.errors())
+        ]
+        return None
+    if kind.kind != path.stem:
+        at = f"{path.name}:{lines.nearest(('kind',))}"
+        bad.append(BadKind(at, f"kind is {kind.kind}; write {path.stem}, or rename the file"))
+        return None
+    return kind
+
+
+def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]) -> Iterator[BadKind]:
+    if kind.reversed_by is None:
+        return
+    file, other = f"{kind.kind}.yaml", found.get(kind.reversed_by)
+    if other is None:
+        if kind.reversed_by not in names:  # else that file has its own finding
+            remedy = near(kind.reversed_by, [k.kind for k in found.values() if k.is_document and k is not kind])
+            yield BadKind(file, f"reversed_by is {kind.reversed_by}, which has no file here; write it, or {remedy}")
+        return
+    turned = {line.role: {"debit": "credit", "credit": "debit"}[line.side] for line in kind.lines}
+    if {line.role: line.side for line in other.lines} != turned:
+        wanted = ", ".join(f"{role} {side}" for role, side in turned.items())
+        yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
+    if sum(one.reversed_by == other.kind for one in found.values()) > 1:
+        yield BadKind(file, f"{other.kind} takes back several kinds; give each a reversal of its own")
 
 
 @cache
 def kinds() -> Mapping[str, Kind]:
     """Every kind by name.
 
-    Raises: ValueError naming the file when one is no kind, or is reversed by none.
+    Raises: ValueError naming every file and line that is wrong.
     """
-    found: dict[str, Kind] = {}
-    for path in sorted(ROOT.glob("*.yaml")):
-        try:
-            kind = Kind.model_validate(yaml.safe_load(path.read_text("utf-8")))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        if kind.kind != path.stem:
-            raise ValueError(f"{path}: kind is {kind.kind}; name the file like its kind")
-        found[kind.kind] = kind
-    for kind in found.values():
-        other = found.get(kind.reversed_by) if kind.reversed_by is not None else None
-        if kind.reversed_by is not None and (other is None or not other.is_document):
-            raise ValueError(f"{ROOT / kind.kind}.yaml: reversed_by {kind.reversed_by}, which is no document")
-    return MappingProxyType(found)
+    found, bad = read_kinds()
+    if bad:
+        raise ValueError("; ".join(f"{ROOT / one.file}: {one.what}" for one in bad))
+    return found
 
 
 @cache
@@ -138,8 +212,13 @@ def _document_faults(command: Any) -> Iterator[Fault]:
     if kind is None or not kind.is_document:
         yield _unknown(command.kind, [kind.kind for kind in kinds().values() if kind.is_document])
         return
+    if not command.posting_reference.strip():
+        yield Fault("posting_reference", command.posting_reference, "name the document: it is found again by this")
+    if command.reverses_reference == command.posting_reference:
+        yield Fault("reverses_reference", command.reverses_reference, "name another document: none takes itself back")
     if command.subject_kind.value != str(kind.subject).upper():
-        yield Fault("subject_kind", command.subject_kind.value, f"a {kind.kind} belongs to an {kind.subject}")
+        remedy = f"write {str(kind.subject).upper()}: whose document a {kind.kind} is"
+        yield Fault("subject_kind", command.subject_kind.value, remedy)
     is_reversal = kind.kind in reversals()
     if is_reversal != (command.reverses_reference is not None):
         remedy = "name the document that is taken back" if is_reversal else "leave it out: it takes nothing back"
@@ -152,6 +231,8 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         return
     sums: Counter[str] = Counter()
     for index, (line, of_kind) in enumerate(zip(command.lines, kind.lines, strict=True)):
+        if not line.account.strip():
+            yield Fault(f"lines[{index}].account", line.account, f"name the account of the {of_kind.role} line")
         sums[line.currency] += line.amount_minor if line.side.value == "DEBIT" else -line.amount_minor
         for name in ("open_item", "cost_centre", "tax_code", "text"):
             if getattr(line, name) is not None and name not in of_kind.takes:
@@ -160,6 +241,8 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         if minor:
             difference = f"{Money(minor, currency).major:f} {currency}"
             yield Fault("lines", f"off by {difference}", f"make debits and credits in {currency} equal")
+    if not any(line.amount_minor for line in command.lines):
+        yield Fault("lines", "without an amount", "a document moves money: give an amount, or send no command")
 
 
 def _record_faults(command: Any) -> Iterator[Fault]:
@@ -167,7 +250,7 @@ def _record_faults(command: Any) -> Iterator[Fault]:
     if kind is None or kind.is_document:
         yield _unknown(command.kind, [kind.kind for kind in kinds().values() if not kind.is_document])
         return
-    if not command.natural_key:
+    if not command.natural_key.strip():
         yield Fault("natural_key", "", "name the record as the other side knows it")
     yield from _value_faults("values", command.values, kind.values, kind.required)
     if command.rows and not kind.row_values:

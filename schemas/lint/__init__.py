@@ -14,6 +14,7 @@ from typing import Any
 from schemas import catalog
 from schemas.lint.binding import binding_rules, record_modules
 from schemas.lint.classes import class_rules
+from schemas.lint.documents import document_rules
 from schemas.lint.examples import example_rules
 from schemas.lint.files import Problem, load
 from schemas.lint.history import history_rules
@@ -26,7 +27,7 @@ __all__ = ["LOCK", "Problem", "check", "lock"]
 
 
 def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = None) -> tuple[Problem, ...]:
-    """Every finding in a contract directory (avro/, examples/, topics/), in the order of the files.
+    """Every finding in a contract directory (avro/, examples/, topics/, documents/), in the order of the files.
 
     Shapes:  classes are the record dataclasses by name; None takes those of schemas.records.
     Ensures: () exactly when every rule holds. A file that can't be read is a finding, and rules that need it wait.
@@ -39,6 +40,7 @@ def check(root: Path = catalog.ROOT, classes: Mapping[str, type[Any]] | None = N
     problems += example_rules(contract)
     problems += binding_rules(contract, record_modules() if classes is None else classes)
     problems += topic_rules(contract)
+    problems += document_rules(root)
     return tuple(sorted(problems))
 
 

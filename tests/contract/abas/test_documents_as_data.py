@@ -118,6 +118,19 @@ async def test_what_abas_does_not_take_is_refused_in_its_words(
     assert entries(sandbox, command.posting_reference) == []
 
 
+async def test_two_currencies_need_a_field_for_the_currency_of_a_line(
+    sandbox: AbasSandboxProcess, sink: AbasSink
+) -> None:
+    command = fee(fresh("FEE"))
+    in_two = replace(command, lines=(replace(command.lines[0], currency="EUR"), command.lines[1]))
+    outcome = await sink.post(in_two)
+    assert isinstance(outcome, DocumentRefused)
+    assert outcome.code == "MISSING_PROFILE/currency"
+    assert "lines in EUR and USD" in outcome.message
+    assert "add documents.fee.rows.inputs.currency" in outcome.message
+    assert entries(sandbox, command.posting_reference) == []
+
+
 async def test_another_document_under_our_reference_is_a_contradiction(sink: AbasSink) -> None:
     command = fee(fresh("FEE"))
     await sink.post(command)

@@ -65,6 +65,14 @@ async def test_a_wrong_name_is_told_with_its_line_and_a_remedy(
     assert any(problem.startswith(near) for problem in caught.value.problems)
 
 
+async def test_a_name_of_the_other_language_is_told_as_such(client: AbasClient) -> None:
+    text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace("value_on: docDate", "value_on: beldat", 1)
+    with pytest.raises(
+        ProfileMismatch, match=r"no field beldat; it is docDate in the language of SALDO_ABAS_VARIABLE_"
+    ):
+        await check_profile(parse_profile(text, origin="p.yaml"), client)
+
+
 async def test_a_reference_that_is_written_elsewhere_than_it_is_looked_for_is_told(client: AbasClient) -> None:
     before, mark, after = SANDBOX_PROFILE.read_text(encoding="utf-8").partition("&edit_inputs")
     text = before + mark + after.replace("posting_reference: yposref", "posting_reference: yreason", 1)

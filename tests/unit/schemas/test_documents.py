@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.codec import Codec, from_json, to_json
-from schemas.documents import faults, kinds
+from schemas.documents import faults, kinds, read_kinds
 from schemas.failures import Unreadable
+from schemas.lint.documents import document_rules
 from schemas.plausibility import Implausible
-from schemas.records.erp import RecordRow, Side
+from schemas.records.erp import RecordRow, Side, SubjectKind
 from tests.support.erp_data import customer, fee, fee_reversal, sales_order
 
 CODEC = Codec()
@@ -29,8 +32,13 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
 @pytest.mark.parametrize(
     ("command", "field", "remedy"),
     [
-        (replace(FEE, kind="tip"), "kind", "name one of fee, fee_reversal"),
-        (replace(FEE, kind="customer"), "kind", "name one of fee, fee_reversal"),
+        (replace(FEE, kind="tip"), "kind", "name one of"),
+        (replace(FEE, kind="customer"), "kind", "name one of"),
+        (replace(FEE, posting_reference=" "), "posting_reference", "name the document"),
+        (fee_reversal("FEE-2", "FEE-2"), "reverses_reference", "name another document"),
+        (replace(FEE, lines=(replace(FEE.lines[0], account=""), FEE.lines[1])), "lines[0].account", "name the account"),
+        (fee("FEE-1", 0), "lines", "give an amount"),
+        (replace(FEE, subject_kind=SubjectKind.CUSTOMER), "subject_kind", "write ACCOUNT"),
         (replace(FEE, reverses_reference="FEE-0"), "reverses_reference", "leave it out"),
         (replace(fee_reversal("FEE-2", "FEE-1"), reverses_reference=None), "reverses_reference", "name the document"),
         (replace(FEE, values={**FEE.values, "value_on": ""}), "values.value_on", "give it a value"),
@@ -87,11 +95,54 @@ def test_a_card_number_is_masked_in_lines_and_rows_too() -> None:
     assert "4012000098765439" not in str(CODEC.decode(CODEC.encode(replace(ORDER, rows=(row,)))))
 
 
-def test_every_kind_reads_and_is_reversed_by_one_that_turns_its_sides() -> None:
-    for kind in kinds().values():
-        if kind.reversed_by is not None:
-            turned = {line.role: line.side for line in kinds()[kind.reversed_by].lines}
-            assert turned == {line.role: {"debit": "credit", "credit": "debit"}[line.side] for line in kind.lines}
+def test_every_kind_reads() -> None:
+    assert read_kinds() == (kinds(), ())
+
+
+WRONG_KINDS = [
+    ("value_on: day", "value_on: date", "tip.yaml:5", r"values\.value_on is 'date'; write 'text', 'day', 'number' or"),
+    ("side: debit", "side: debt", "tip.yaml:7", r"lines\.0\.side is 'debt'; write 'debit' or 'credit'"),
+    ("takes: [text]", "takes: [txt]", "tip.yaml:7", r"lines\.0\.takes\.0 is 'txt'; write"),
+    ("subject: account", "subjct: account", "tip.yaml:2", r"subjct is no entry here; remove it, or correct its name"),
+    ("kind: tip", "kind: tips", "tip.yaml:1", r"kind is tips; write tip"),
+    ("kind: tip", "kind: tip\nkind: tip", "tip.yaml:2", r"kind is written twice; keep one"),
+    ("side: credit", "side: debit", "tip.yaml", r"all on one side"),
+    ("role: bank", "role: clearing", "tip.yaml", r"two lines have one role"),
+    ("merchant: text", "text: text", "tip.yaml", r"text is what every command carries; call the value something else"),
+    ("tip_reversal", "tip_revrsal", "tip.yaml", r"reversed_by is tip_revrsal, .* did you mean tip_reversal"),
+    ("tip_reversal", "tip", "tip.yaml", r"tip doesn't turn its lines"),
+    ("role: bank, ", "role: bank: x, ", "tip.yaml:7", r"no YAML"),
+]
+TIP = """kind: tip
+subject: account
+values:
+  merchant: text
+  value_on: day
+lines:
+  - {role: bank, side: debit, takes: [text]}
+  - {role: clearing, side: credit}
+reversed_by: tip_reversal
+"""
+TIP_REVERSAL = """kind: tip_reversal
+subject: account
+values: {merchant: text, value_on: day}
+lines: [{role: clearing, side: debit}, {role: bank, side: credit}]
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong", "where", "what"), WRONG_KINDS)
+def test_a_wrong_kind_is_told_with_its_line_and_remedy(
+    tmp_path: Path, right: str, wrong: str, where: str, what: str
+) -> None:
+    (tmp_path / "documents").mkdir()
+    file = tmp_path / "documents" / "tip.yaml"
+    (file.with_name("tip_reversal.yaml")).write_text(TIP_REVERSAL)
+    file.write_text(TIP)
+    assert document_rules(tmp_path) == []
+    assert right in TIP
+    file.write_text(TIP.replace(right, wrong, 1))
+    found = document_rules(tmp_path)
+    assert any(one.file.startswith(f"documents/{where}") and re.search(what, str(one)) for one in found), found
 
 
 def test_what_is_no_row_type_is_refused() -> None:

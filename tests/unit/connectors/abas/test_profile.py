@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,84 @@ def test_a_profile_without_a_document_kind_posts_nothing() -> None:
     text = TEXT.replace("    receipt_reversal:\n", "    receipt_reversl:\n")
     with pytest.raises(ProfileMismatch, match=r"p\.yaml:\d+: posting\.documents has no receipt_reversal"):
         AbasSink(AbasClient(AbasSettings()), parse_profile(text, origin="p.yaml"), AbasSettings())
+
+
+ROWS = "        debit: debitAmt\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (
+            "      value_on: docDate",
+            "      valu_on: docDate",
+            r"inputs\.valu_on: is no role of the kind; did you mean valu",
+        ),
+        ("      value_on: docDate", "      valu_on: docDate", r"inputs: has no value_on; did you mean valu_on"),
+        (
+            "      value_on: docDate\n",
+            "",
+            r"fee\.inputs: has no value_on; name its field, or write the role below with",
+        ),
+        ("[merchant_account, fee_kind]", "[merchant_account]", r"fee\.inputs: has no fee_kind; name its field"),
+        ("[merchant_account, fee_kind]", "[merchant_acount, fee_kind]", r"merchant_acount can't be left out; did you"),
+        (
+            "[merchant_account, fee_kind]",
+            "[fee_kind, merchant_account, debit]",
+            r"fee\.without: debit can't be left out",
+        ),
+        (
+            "      posting_reference: yposref\n      value_on",
+            "      value_on",
+            r"fee\.inputs: has no posting_reference",
+        ),
+        (
+            "      value_on: docDate",
+            "      value_on: docDate\n      reverses_reference: yreverses",
+            r"fee\.inputs\.reverses_reference: is no role of the kind",
+        ),
+        ("      reverses_reference: yreverses\n", "", r"fee_reversal\.inputs: has no reverses_reference"),
+        (
+            "      value_on: docDate",
+            "      value_on: text",
+            r"fee\.inputs\.text: sets text, which value_on sets as well",
+        ),
+        (ROWS, "", r"fee\.rows\.inputs: has no debit"),
+        (ROWS, ROWS * 2, r"fee\.rows\.inputs\.debit: is written twice; keep one"),
+        ("        cost_centre: costCenter\n", "", r"fee\.rows\.inputs: has no cost_centre"),
+        (
+            "        account: account^idno",
+            "        acount: account^idno",
+            r"reads\.acount: is read and never set; did you",
+        ),
+        ("      currency: entryCurr\n    reads", "    reads", r"fee\.inputs: has no currency; name its field"),
+        (
+            "record: subject",
+            "record: subjct",
+            r"lock\.record: subjct is nothing that every command carries; did you mean",
+        ),
+        ("record: subject", "record: text", r"lock\.record: text is nothing that every command carries"),
+        ('record: "=USD"', "record: email", r"customer\.lock\.record: email is nothing that every command carries"),
+        ('table: "6:0"', "table: 6:30", r"fee\.table: is read as a number; put it in quotes"),
+        (
+            "    order_by: id\n    number: idno\n    created",
+            "    order_by: id\n    created",
+            r"fee\.number: is missing",
+        ),
+        ("  fee: &entry", "  fea: &entry", r"documents\.fea: is no kind of schemas/documents; did you mean fee"),
+        ("      name: descrOperLang\n      street", "      street", r"customer\.inputs: has no name"),
+        ("  customer:\n", "  customer:\n    constants: {town: x}\n", r"constants\.town: sets town, which town sets as"),
+        ("  customer:\n", "  customer:\n    rows: {inputs: {row_key: x}}\n", r"customer\.rows: the kind has no rows"),
+    ],
+)
+def test_a_wrong_place_of_a_kind_is_told_with_its_line_and_remedy(right: str, wrong: str, told: str) -> None:
+    ours = TEXT.index("\ndocuments:\n")
+    assert right in TEXT[ours:]
+    text = TEXT[:ours] + TEXT[ours:].replace(right, wrong, 1)
+    with pytest.raises(ProfileUnreadable, match=told) as caught:
+        parse_profile(text, origin="p.yaml")
+    lines = [line for line in str(caught.value).splitlines() if re.search(told, line)]
+    assert all(int(line.split(":")[1]) > text[:ours].count("\n") for line in lines)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

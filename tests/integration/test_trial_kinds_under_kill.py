@@ -1,0 +1,127 @@
+"""Deposits, their reversals and products, on a real broker: the worker is killed between a save and its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.abas.client import AbasClient
+from connectors.abas.criteria import Filing, Selection
+from connectors.abas.mapping import read_text
+from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from schemas.codec import Codec
+from schemas.records.erp import DocumentPosted, PostDocument, RecordSaved, SaveRecord
+from streams.log.kafka import KafkaLog
+from streams.log.outbound import Outbound
+from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
+from tests.support.erp_data import PROFILES
+from tests.support.kafka import TestBroker, client_options
+from tests.support.signing import command_headers
+from tests.support.trial_data import deposit, deposit_reversal, product, seed_bank
+from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, split_repeats
+
+COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
+EACH = 12
+KILLS = 3
+CODEC = Codec()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of this module's own, for its topics carry the catalogue's names."""
+    with TestBroker(tmp_path_factory.mktemp("documents"), die_with_parent=True) as running:
+        make_our_topics(running.bootstrap_servers)
+        yield running.bootstrap_servers
+
+
+@pytest.fixture
+async def log(broker: str) -> AsyncIterator[KafkaLog]:
+    opened = KafkaLog({**client_options(broker), "log_level": 2})
+    yield opened
+    await asyncio.to_thread(opened.close)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbasSandboxProcess]:
+    with running_sandbox(tmp_path_factory.mktemp("abas")) as running:
+        running.seed()
+        seed_bank(running)
+        yield running
+
+
+def signed(record: PostDocument | SaveRecord, number: int) -> Outbound:
+    plain = outbound(COMMANDS, record)
+    headers = command_headers(COMMANDS, record, plain.value, f"command-{number}")
+    return Outbound(topic=COMMANDS, partition=plain.partition, key=plain.key, value=plain.value, headers=headers)
+
+
+def held(sandbox: AbasSandboxProcess) -> Counter[str]:
+    """How often abas holds which entry, by our reference."""
+    return Counter(entry["posting_reference"] for entry in sandbox.admin("GET", "books")["entries"])
+
+
+async def products(sandbox: AbasSandboxProcess) -> Counter[str]:
+    """How often abas holds which product, by the shop's number."""
+    async with AbasClient(sandbox.settings()) as client:
+        rows = await client.query_page("2:1", Selection((), Filing.BOTH, "id"), ["swd"], order_option="@order={field}")
+    return Counter(text for row in rows if (text := read_text(row.head.get("swd"))).startswith("SKU"))
+
+
+@pytest.mark.timeout(400)
+async def test_a_worker_killed_between_save_and_outcome_doubles_and_loses_nothing(
+    broker: str, log: KafkaLog, sandbox: AbasSandboxProcess, tmp_path: Path
+) -> None:
+    env = {
+        "SALDO_ABAS_BASE_URL": sandbox.base_url,
+        "SALDO_ABAS_PASSWORD": DEFAULT_PASSWORD,
+        "SALDO_ABAS_PROFILE_PATH": str(PROFILES["de"]),
+        "SALDO_ABAS_VARIABLE_LANGUAGE": "de",
+        "SALDO_ABAS_OUTCOME_WAIT_S": "2",
+    }
+    wanted = [
+        *(deposit(f"DEP-{n}") for n in range(EACH)),
+        *(deposit_reversal(f"BACK-{n}", f"DEP-{n}") for n in range(EACH)),
+        *(product(f"SKU{n}") for n in range(EACH)),
+    ]
+    workers = Workers(broker, tmp_path, env=env)
+    try:
+        produce(broker, [signed(record, number) for number, record in enumerate(wanted)])
+        for kill in range(KILLS):
+            process = workers.start(f"worker-{kill}")
+            before = len(held(sandbox))
+            deadline = time.monotonic() + 120
+            while len(held(sandbox)) <= before:
+                assert time.monotonic() < deadline, (tmp_path / f"worker-{kill}.log").read_text()[-3_000:]
+            os.kill(process.pid, signal.SIGKILL)  # nothing of the batch in hand has its outcome yet
+            process.wait()
+        workers.start("last")
+        outcomes = await every_outcome(log, len(wanted))
+    finally:
+        workers.stop()
+    assert held(sandbox) + await products(sandbox) == Counter(name(record) for record in wanted)
+    assert Counter(map(name, outcomes)) == Counter(name(record) for record in wanted)
+    assert all(isinstance(outcome, DocumentPosted | RecordSaved) for outcome in outcomes)
+
+
+def name(record: object) -> str:
+    return str(getattr(record, "posting_reference", None) or getattr(record, "natural_key", None))
+
+
+async def every_outcome(log: KafkaLog, count: int) -> list[object]:
+    """What the sink's journal says once it says so much, repeats left out."""
+    deadline = time.monotonic() + 180
+    while True:
+        accepted, _ = split_repeats(await read_all(log, OUTCOMES))
+        found = [CODEC.decode(record.value) for record in accepted]
+        outcomes = [record for record in found if hasattr(record, "kind")]
+        if len(outcomes) >= count:
+            return outcomes
+        assert time.monotonic() < deadline, f"{len(outcomes)} of {count} outcomes"
+        await asyncio.sleep(0.3)
