@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from connectors.abas.sandbox.editors import Editor, Sessions, editor_paths
 from connectors.abas.sandbox.faults import ErpFault, Faults, no_licence
+from connectors.abas.sandbox.ledger import currency_record
 from connectors.abas.sandbox.render import PROTOCOL_VERSION, Renderer, View, dialect_of
 from connectors.abas.sandbox.selection import follow
 from connectors.abas.sandbox.store import Store
@@ -34,6 +35,7 @@ class Sandbox:
         self.client = client
         self.uploads = None if state_dir is None else state_dir / "uploads"
         self.running = 0
+        self._begin()
         self._tokens: dict[str, float] = {}
         self._logins: dict[str, float] = {}
         self._session_idle_s = session_idle_s
@@ -95,6 +97,12 @@ class Sandbox:
             self.sessions.close_set(working_set)
         self.store.clear()
         self.set_faults(Faults().model_dump())
+        self._begin()
+
+    def _begin(self) -> None:
+        """Put in what no abas is without: a currency, which everybody may hold who has no other record to hold."""
+        with self.store.transaction():
+            currency_record(self.store, "USD")
 
     def set_faults(self, switches: dict[str, Any]) -> None:
         """Change some switches; they are durable like the books.
