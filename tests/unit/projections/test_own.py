@@ -70,7 +70,7 @@ def test_an_own_report_over_an_own_table_is_asked_like_any_other(store: Store, o
         ("b.sql", "SELECT * FROM url('http://127.0.0.1:1/', 'CSV')", "not allowed"),
         ("c.sql", "DROP TABLE fct_payments", "not allowed"),
         ("d.sql", "SELECT * FROM fct_payments WHERE kind = {kind:String}", "kind"),
-        ("e.sql", "SELECT 1; SELECT 2", "Syntax"),
+        ("e.sql", "SELECT 1; SELECT 2", "ask one statement at a time"),
         ("f.sql", "SELECT * FROM nope", "nope"),
         ("g.sql", "SELECT * FROM own_g", "own_g"),
         ("B-AD.sql", "SELECT 1", "a-z"),
