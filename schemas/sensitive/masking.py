@@ -48,7 +48,7 @@ def mask_reference(text: str) -> str:
     masked = text
     if may_hold_a_number(text) or may_hold_a_label(text):
         plain = plain_text_of(text)
-        masked = _replaced(text, apart([*number_spans(plain, own_names=True), *labelled_spans(plain)]))
+        masked = _replaced(text, apart([*number_spans(plain, own_names=True), *labelled_spans(plain, own_names=True)]))
     if len(masked) >= _SHORTEST_BASE64 and (hidden := list(_in_base64(masked))):
         masked = _replaced(masked, hidden)
     if masked is not text and not has_guard_key():

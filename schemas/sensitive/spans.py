@@ -65,6 +65,8 @@ _HEX_TOKEN: Final = re.compile(
 )
 # Names that Saldo derives are shorter hashes in small letters, sixteen or twenty-four of them.
 _OWN_NAME: Final = re.compile(r"(?<![0-9a-zA-Z])(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{24})(?![0-9a-zA-Z])")
+# Track data with D is hexadecimal too, and has forty characters at most.
+_LONG_HASH: Final = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{41,}(?![0-9a-zA-Z])")
 _HAS_HEX_LETTER: Final = re.compile(r"[a-fA-F]")
 _CANONICAL: Final = ((4, 6, 5), (4, 6, 4))
 _WIDEST_GROUP: Final = 8
@@ -220,12 +222,13 @@ def number_spans(plain: str, *, own_names: bool = False) -> Iterator[Span]:
         return
     text, found = plain, list[Span]()
     if _ANY_LETTER.search(plain) is not None:
-        if _HEX_RUN.search(plain) is not None:
-            text = _HEX_TOKEN.sub(_without_hash, text)
-            text = _OWN_NAME.sub(_without_hash, text) if own_names else text
-        found += _ibans(plain)
+        text = _without_hashes(plain, own_names=own_names)
+        # A short IBAN in small letters may look like a name of ours, and none looks like a longer hash.
+        found += _ibans(_without_hashes(plain, own_names=False))
     if _TRACK_SIGN.search(plain) is not None:
-        found += _tracks(plain)  # with D and F it is hexadecimal from end to end, as a hash is
+        found += _tracks(
+            _LONG_HASH.sub(_without_hash, plain)
+        )  # with D and F it is hexadecimal from end to end, as a hash is
     for start, end in _card_spans(text):
         found.append(Span(start, end, SensitiveKind.CARD_NUMBER, "".join(_DIGITS.findall(text[start:end]))))
         found += _code_behind(text, end)
@@ -241,10 +244,11 @@ def apart(found: Iterable[Span]) -> Iterator[Span]:
             yield span
 
 
-def labelled_spans(plain: str) -> Iterator[Span]:
-    """Security codes and bank numbers that a word before them names."""
+def labelled_spans(plain: str, *, own_names: bool = False) -> Iterator[Span]:
+    """Security codes and bank numbers that a word before them names; own_names as in number_spans."""
     if not may_hold_a_label(plain):
         return
+    plain = _without_hashes(plain, own_names=own_names)
     for match in _CSC_TEXT.finditer(plain):
         yield Span(match.start(1), match.start(1) + len(match[1].rstrip()), SensitiveKind.CARD_SECURITY_CODE)
     for match in _ROUTING_TEXT.finditer(plain):
@@ -255,6 +259,14 @@ def labelled_spans(plain: str) -> Iterator[Span]:
         number = "".join(_DIGITS.findall(match[group]))
         if len(number) >= _SHORTEST_ACCOUNT:
             yield Span(*match.span(group), SensitiveKind.BANK_NUMBER, number)
+
+
+def _without_hashes(text: str, *, own_names: bool) -> str:
+    """The text without hashes and UUIDs, and without the shorter names that Saldo derives, at the same length."""
+    if _HEX_RUN.search(text) is None and "-" not in text:
+        return text
+    text = _HEX_TOKEN.sub(_without_hash, text)
+    return _OWN_NAME.sub(_without_hash, text) if own_names else text
 
 
 def _without_hash(token: re.Match[str]) -> str:

@@ -167,7 +167,7 @@ def test_a_foreign_consumer_drops_by_event_id_what_carries_no_source(kafka: str,
     topic = unique("identification.inbox.v1")
     make_topics(kafka, {topic: 2})
     arguments = [*reached(kafka, tmp_path), "--topic", topic, "--schema", str(SCHEMA)]
-    arguments += ["--observed-at", "2026-11-24T10:00:00+00:00", "a=1", "b=2", "c=3"]
+    arguments += ["--observed-at", "2026-11-24T10:00:00+00:00", "invoice:a=1", "invoice:b=2", "invoice:c=3"]
     run(PRODUCER, *arguments)
-    run(PRODUCER, *arguments, "d=4")
+    run(PRODUCER, *arguments, "invoice:d=4")
     assert consume(kafka, topic, tmp_path / "facts.json") == {"taken": 4, "repeats": 3, "unreadable": 0}

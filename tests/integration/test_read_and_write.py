@@ -126,7 +126,7 @@ def test_one_bad_line_and_nothing_is_written(inbox: str, tmp_path: Path) -> None
     assert refused.exit_code == 2
     assert "line 2: " in refused.err
     assert "line 4: " in refused.err
-    assert "nothing is written: 2 of 4 lines are bad" in refused.err
+    assert "nothing is written: 2 bad lines of 4" in refused.err
     assert read(inbox) == []
 
     skipped = write(inbox, tmp_path / "facts.jsonl", text, "--skip-bad")

@@ -12,6 +12,7 @@ from pathlib import Path
 from projections.reader import connect_endpoint
 from projections.settings import ProjectionSettings
 from projections.writer import run_projector
+from tests.support.guard_key import use_guard_key_of_the_tests
 
 
 def spawn_projector(settings: ProjectionSettings, log: Path) -> subprocess.Popen[bytes]:
@@ -47,6 +48,7 @@ def wait_until_caught_up(settings: ProjectionSettings, process: subprocess.Popen
 
 def main() -> None:
     """Run until SIGTERM."""
+    use_guard_key_of_the_tests()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     run_projector(ProjectionSettings.model_validate_json(sys.argv[1]), stop)
