@@ -24,7 +24,7 @@ from tests.support.signing import command_headers
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, split_repeats
 
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
-EACH = 12
+EACH = 6
 KILLS = 3
 CODEC = Codec()
 
