@@ -243,11 +243,7 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
         path.mkdir(parents=True, exist_ok=True)
     lock = None if beside_writer else _StoreLock(path)
     try:
-        client = _embedded_client(path)
-        for name, value in READER_LIMITS.items():
-            client.command(f"SET {name} = {value}")
-        # 2 lets our own code bring settings with a statement (as_of); the guard refuses them in a statement of others.
-        client.command("SET readonly = 2")
+        client = _reading_client(path)
     except BaseException:
         if lock is not None:
             lock.release()
@@ -261,23 +257,27 @@ def open_client_session(dsn: str) -> Store:
     Ensures: the system tables show what is Saldo's own. A statement may have settings of its own (readonly = 2), which
              the guard of SQL leaves to our code.
     """
-    path = embedded_path(dsn)
-    client = _embedded_client(path)
     shown = {
         "system.databases": f"name = '{EMBEDDED_DATABASE}'",
         "system.tables": f"database = '{EMBEDDED_DATABASE}'",
         "system.columns": f"database = '{EMBEDDED_DATABASE}'",
     }
+    filters = ", ".join(f"{quoted(table)}: {quoted(condition)}" for table, condition in shown.items())
+    return Store(_reading_client(embedded_path(dsn), f"additional_table_filters = {{{filters}}}"), is_embedded=True)
+
+
+def _reading_client(path: Path, *settings: str) -> Client:
+    """A session of the embedded engine that reads within the limits of a reader, with these settings besides."""
+    client = _embedded_client(path)
     try:
-        for name, value in READER_LIMITS.items():
-            client.command(f"SET {name} = {value}")
-        filters = ", ".join(f"{quoted(table)}: {quoted(condition)}" for table, condition in shown.items())
-        client.command(f"SET additional_table_filters = {{{filters}}}")
+        for setting in (*(f"{name} = {value}" for name, value in READER_LIMITS.items()), *settings):
+            client.command(f"SET {setting}")
+        # 2 lets our own code bring settings with a statement (as_of); the guard refuses them in a statement of others.
         client.command("SET readonly = 2")
     except BaseException:
         client.close()
         raise
-    return Store(client, is_embedded=True)
+    return client
 
 
 def quoted(text: str) -> str:

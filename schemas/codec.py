@@ -284,11 +284,12 @@ def _rows(name: str) -> tuple[tuple[str, str], ...]:
 def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """Only the fields that Avro does not already give in our own types."""
     converters: list[tuple[str, Callable[[Any], Any]]] = []
+    rows = dict(_rows(name))
     for field, hint in _hints(name).items():
         if isinstance(hint, type) and issubclass(hint, StrEnum):
             converters.append((field, hint))
-        elif field in dict(_rows(name)):
-            converters.append((field, partial(_rows_from, dict(_rows(name))[field])))
+        elif field in rows:
+            converters.append((field, partial(_rows_from, rows[field])))
         elif getattr(hint, "__origin__", None) is tuple:
             converters.append((field, tuple))
     return tuple(converters)

@@ -19,7 +19,7 @@ from operator import attrgetter
 from typing import Any
 
 from schemas import catalog
-from schemas.documents import faults
+from schemas.documents import COMMANDS, faults
 from schemas.failures import Unreadable
 from schemas.money import currencies
 from schemas.references import REFERENCE_REMEDY, is_token
@@ -230,7 +230,7 @@ def _rules(name: str) -> _Rules:
         bounds=tuple(bounds["numbers"]),
         list_bounds=tuple(bounds["number_lists"]),
         row_fields=tuple(groups["rows"]),
-        is_command=name in ("PostDocument", "SaveRecord"),
+        is_command=name in COMMANDS,
         judges=tuple(judges),
     )
 

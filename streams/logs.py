@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import stamina.instrumentation
 import structlog
 
 from schemas.foreign_text import for_terminal
@@ -117,15 +116,15 @@ class OncePerKind(logging.Filter):
 def as_sentence(line: str) -> str:
     """A line of log for a person: what a machine-readable one says, in words; any other line as it is."""
     try:
-        told = json.loads(line)
+        fields = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(told, dict) or not isinstance(told.get("event"), str):
+    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
         return line
-    event, level = told.pop("event"), str(told.pop("level", ""))
-    trace = told.pop("exception", None)
-    told.pop("timestamp", None)
-    known = {name.replace("_", " "): value for name, value in told.items() if value is not None}
+    event, level = fields.pop("event"), str(fields.pop("level", ""))
+    trace = fields.pop("exception", None)
+    fields.pop("timestamp", None)
+    known = {name.replace("_", " "): value for name, value in fields.items() if value is not None}
     facts = ", ".join(f"{name} {_in_words(value)}" for name, value in known.items())
     loud = f"{level.upper()}: " if level in ("warning", "error", "critical") else ""
     return f"{loud}{event}{f': {facts}' if facts else ''}{f'; {trace}' if trace else ''}"
@@ -172,6 +171,3 @@ def configure_logs(level: str) -> None:
     Ensures: nothing of it goes to stdout, which may be a file that a person asked for (`saldo abas probe > abas.yaml`).
     """
     logging.config.dictConfig(logging_config(level))
-    # It reports each repeat of a call past these settings, to stdout and unmasked; what came of them is logged once, by
-    # whoever asked.
-    stamina.instrumentation.set_on_retry_hooks([])

@@ -8,7 +8,7 @@ A record is read by its id where it is known, because a search may show it as it
 page shows what was last saved is our assumption (docs/abas.md).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,10 +17,10 @@ from connectors.abas.client import AbasClient, Action, commit, insert_row, set_f
 from connectors.abas.criteria import Filing, Selection, equals
 from connectors.abas.errors import AbasDocumentContradicts, AbasRefused
 from connectors.abas.mapping import (
+    is_day,
     read_instant,
     read_number,
     read_text,
-    same_day,
     to_date_text,
     to_decimal_text,
     to_number_text,
@@ -40,7 +40,6 @@ from schemas.records.erp import (
     DocumentRefused,
     PostDocument,
     RecordRefused,
-    RecordRow,
     RecordSaved,
     SaveRecord,
     Side,
@@ -57,14 +56,13 @@ class Put:
     """One value that is set, as text, and how it is compared with what abas shows."""
 
     text: str
-    is_as: ValueType = ValueType.TEXT
     day: date | None = None
     number: Decimal | None = None
 
     def is_shown_by(self, entry: ErpField | None, formats: Formats) -> bool:
         """Whether abas shows what was set."""
         if self.day is not None:
-            return same_day(entry, self.day, formats)
+            return is_day(read_text(entry), self.day, formats)
         if self.number is not None:
             return read_number(entry, formats) == self.number
         return read_text(entry) == self.text.strip()
@@ -103,13 +101,13 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             command.reverses_reference,
         )
         self._client, self._profile, self._way, self._command = client, profile, way, command
-        self._head = {**_document_head(command, profile.formats)}
+        self._head = _document_head(command, profile.formats)
         self._rows = [_line(line, profile.formats) for line in command.lines]
 
     @property
     def is_fenced(self) -> bool:
         """Only by a lock under which a search shows at once what was saved."""
-        return self._way.lock is not None and self._profile.posting.search_lag_s == 0
+        return _is_fenced(self._way, self._profile)
 
     async def look_up(self) -> Document | None:
         """Find the document under our reference."""
@@ -126,7 +124,7 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             return None
         return Document(
             id=found.id,
-            number=read_text(found.head.get(way.number)) or found.id,
+            number=_number(way, found),
             created_at=read_instant(found, way.created, formats),
             shown=found,
         )
@@ -152,20 +150,17 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             self._profile.posting.dialog_answers,
             Opening(way.table, way.action),
             actions,
-            lock=_lock(way.lock, self._roles),
+            lock=_lock(way.lock, self._head),
             look_up=self.look_up,
             saving=saving,
         )
 
-    @property
-    def _roles(self) -> Mapping[str, str]:
-        return {role: put.text for role, put in self._head.items()}
-
     def outcome(self, found: Document) -> DocumentPosted:
-        """Tell the document; it is compared with the command, all but its words."""
+        """Report the document; it is compared with the command, all but its texts for people."""
+        formats = self._profile.formats
         differences = [
-            *_differences(self._way.inputs, self._way.read_at, _but_words(self._head), found.shown.head, self._formats),
-            *_row_differences(self._way.rows, [_but_words(row) for row in self._rows], found.shown.rows, self._formats),
+            *_differences(self._way, _but_words(self._head), found.shown.head, formats),
+            *_row_differences(self._way.rows, [_but_words(row) for row in self._rows], found.shown.rows, formats),
         ]
         if differences:
             raise AbasDocumentContradicts(
@@ -183,10 +178,6 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             document_number=found.number,
             occurred_at=found.created_at,
         )
-
-    @property
-    def _formats(self) -> Formats:
-        return self._profile.formats
 
     def refused(self, refusal: AbasRefused) -> DocumentRefused:
         """Record abas' no."""
@@ -220,7 +211,7 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
     @property
     def place(self) -> str:
         """Table and field of our reference."""
-        return f"table {self._way.table}, field {self._way.inputs['posting_reference']} = {self.reference}"
+        return _place(self._way, "posting_reference", self.reference)
 
 
 class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
@@ -234,7 +225,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
             "natural_key": Put(command.natural_key),
             **_typed(command.values, kind.values, profile.formats),
         }
-        self._rows = {row.row_key: _record_row(row, kind.row_values, profile.formats) for row in command.rows}
+        self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats) for row in command.rows}
         self._known: Saved | None = None
 
     @property
@@ -245,7 +236,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
     @property
     def is_fenced(self) -> bool:
         """As a document; a change is compared under the lock of its own editor."""
-        return self._known is not None or (self._way.lock is not None and self._profile.posting.search_lag_s == 0)
+        return self._known is not None or _is_fenced(self._way, self._profile)
 
     async def look_up(self) -> Saved | None:
         """Find the record where it holds what is asked for."""
@@ -269,8 +260,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _saved(self, shown: ErpObject) -> Saved:
         version = shown.meta.get("version")
-        number = read_text(shown.head.get(self._way.number)) or shown.id
-        return Saved(shown.id, number, version if isinstance(version, int) else 0, shown)
+        return Saved(shown.id, _number(self._way, shown), version if isinstance(version, int) else 0, shown)
 
     async def make(self, original: Saved | None, saving: Saving) -> Saved:
         """Create it, or change what differs."""
@@ -284,14 +274,13 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     async def _create(self, saving: Saving) -> Saved:
         way = self._way
-        rows = [{"row_key": Put(key), **puts} for key, puts in self._rows.items()]
-        actions = [*_set_head(way.constants, way.inputs, self._head), *_set_new_rows(way.rows, rows), commit()]
+        actions = [*_set_head(way.constants, way.inputs, self._head), *self._set_new_rows(self._rows), commit()]
         saved = await save_by_editor(
             self._client,
             self._profile.posting.dialog_answers,
             Opening(way.table, way.create),
             actions,
-            lock=_lock(way.lock, {role: put.text for role, put in self._head.items()}),
+            lock=_lock(way.lock, self._head),
             look_up=self._find,
             saving=saving,
         )
@@ -316,38 +305,42 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _changes(self, current: Saved) -> Iterator[Action]:
         way, formats = self._way, self._profile.formats
-        for role, name in way.inputs.items():
-            put = self._head.get(role)
-            if put is not None and not put.is_shown_by(current.shown.head.get(way.read_at(role)), formats):
-                yield set_field(name, put.text)
-        if way.rows is None:
-            return
-        numbers = _rows_by_key(way.rows, current.shown.rows)
-        for key, puts in self._rows.items():
-            number = numbers.get(key)
+        for role, put in _unlike(way, self._head, current.shown.head, formats):
+            yield set_field(way.inputs[role], put.text)
+        for key, puts, number, shown in self._rows_in(current):
             if number is None:
-                yield from _set_new_rows(way.rows, [{"row_key": Put(key), **puts}])
+                yield from self._set_new_rows({key: puts})
                 continue
-            shown = current.shown.rows[number - 1]
-            for role, put in puts.items():
-                if not put.is_shown_by(shown.get(way.rows.read_at(role)), formats):
-                    yield set_field(way.rows.inputs[role], put.text, row=str(number))
+            for role, put in _unlike(self._row_way, puts, shown, formats):
+                yield set_field(self._row_way.inputs[role], put.text, row=str(number))
 
     def _differences(self, found: Saved) -> list[str]:
-        way, formats = self._way, self._profile.formats
-        differences = list(_differences(way.inputs, way.read_at, self._head, found.shown.head, formats))
-        if way.rows is not None:
-            numbers = _rows_by_key(way.rows, found.shown.rows)
-            for key, puts in self._rows.items():
-                shown = found.shown.rows[numbers[key] - 1] if key in numbers else {}
-                differences += [
-                    f"row {key}: {text}"
-                    for text in _differences(way.rows.inputs, way.rows.read_at, puts, shown, formats)
-                ]
+        formats = self._profile.formats
+        differences = list(_differences(self._way, self._head, found.shown.head, formats))
+        for key, puts, _, shown in self._rows_in(found):
+            differences += [f"row {key}: {text}" for text in _differences(self._row_way, puts, shown, formats)]
         return differences
 
+    @property
+    def _row_way(self) -> Rows:
+        """Where rows are; no fields where this kind has none."""
+        return self._way.rows or Rows(inputs={})
+
+    def _rows_in(self, found: Saved) -> Iterator[tuple[str, Puts, int | None, Mapping[str, ErpField]]]:
+        """Each row of the command: its key, its values, and its number from 1 and fields in abas, where it is there."""
+        if self._way.rows is None:
+            return
+        at = self._way.rows.read_at("row_key")
+        numbers = {read_text(row.get(at)): number for number, row in enumerate(found.shown.rows, start=1)}
+        for key, puts in self._rows.items():
+            number = numbers.get(key)
+            yield key, puts, number, {} if number is None else found.shown.rows[number - 1]
+
+    def _set_new_rows(self, rows: Mapping[str, Puts]) -> Iterator[Action]:
+        return _set_new_rows(self._row_way, [{"row_key": Put(key), **puts} for key, puts in rows.items()])
+
     def outcome(self, found: Saved) -> RecordSaved:
-        """Tell the record."""
+        """Report the record."""
         return RecordSaved(
             kind=self._command.kind,
             natural_key=self._command.natural_key,
@@ -384,7 +377,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
     @property
     def place(self) -> str:
         """Table and field of the natural key."""
-        return f"table {self._way.table}, field {self._way.inputs['natural_key']} = {self._command.natural_key}"
+        return _place(self._way, "natural_key", self._command.natural_key)
 
 
 # -- commands to values, by role ------------------------------------------------------------------------------------
@@ -419,10 +412,6 @@ def _line(line: DocumentLine, formats: Formats) -> Puts:
     return {**texts, ("debit" if line.side is Side.DEBIT else "credit"): amount}
 
 
-def _record_row(row: RecordRow, types: Mapping[str, ValueType], formats: Formats) -> Puts:
-    return _typed(row.values, types, formats)
-
-
 def _typed(values: Mapping[str, str], types: Mapping[str, ValueType], formats: Formats) -> Puts:
     return {role: _put(text, types[role], formats) for role, text in values.items()}
 
@@ -430,10 +419,10 @@ def _typed(values: Mapping[str, str], types: Mapping[str, ValueType], formats: F
 def _put(text: str, of_type: ValueType, formats: Formats) -> Put:
     if text and of_type is ValueType.DAY:
         day = date.fromisoformat(text)
-        return Put(to_date_text(day, formats), of_type, day=day)
+        return Put(to_date_text(day, formats), day=day)
     if text and of_type is ValueType.NUMBER:
-        return Put(to_number_text(Decimal(text), formats), of_type, number=Decimal(text))
-    return Put(text, of_type)
+        return Put(to_number_text(Decimal(text), formats), number=Decimal(text))
+    return Put(text)
 
 
 def _but_words(puts: Puts) -> Puts:
@@ -449,18 +438,30 @@ def _set_head(constants: Mapping[str, str], inputs: Mapping[str, str], puts: Put
     yield from (set_field(name, puts[role].text) for role, name in inputs.items() if role in puts)
 
 
-def _set_new_rows(rows: Rows | None, lines: Sequence[Puts]) -> Iterator[Action]:
-    for puts in lines if rows is not None else ():
-        assert rows is not None
+def _set_new_rows(rows: Rows, lines: Sequence[Puts]) -> Iterator[Action]:
+    for puts in lines:
         yield insert_row()
         yield from (set_field(name, puts[role].text, row=".") for role, name in rows.inputs.items() if role in puts)
 
 
-def _lock(entry: LockEntry | None, roles: Mapping[str, str]) -> Lock | None:
+def _lock(entry: LockEntry | None, head: Puts) -> Lock | None:
     if entry is None:
         return None
-    record = entry.record[1:] if entry.record.startswith("=") else roles[entry.record]
+    record = entry.record[1:] if entry.record.startswith("=") else head[entry.record].text
     return Lock(entry.table, entry.action, record)
+
+
+def _is_fenced(way: DocumentWay | RecordWay, profile: Profile) -> bool:
+    return way.lock is not None and profile.posting.search_lag_s == 0
+
+
+def _place(way: DocumentWay | RecordWay, role: str, value: str) -> str:
+    return f"table {way.table}, field {way.inputs[role]} = {value}"
+
+
+def _number(way: DocumentWay | RecordWay, shown: ErpObject) -> str:
+    """The number that people know, or the id where abas gives none."""
+    return read_text(shown.head.get(way.number)) or shown.id
 
 
 def _fields(way: DocumentWay | RecordWay, *others: str) -> tuple[list[str], list[str]]:
@@ -487,37 +488,35 @@ async def _search(
         limit=2,
     )
     if len(found) > 1:
-        numbers = ", ".join(read_text(one.head.get(way.number)) or one.id for one in found)
+        numbers = ", ".join(_number(way, one) for one in found)
         raise AbasDocumentContradicts(f"abas holds more than one record of {way.meta_name} under {value}: {numbers}")
     return found[0] if found else None
 
 
-def _rows_by_key(rows: Rows, shown: Sequence[Mapping[str, ErpField]]) -> Mapping[str, int]:
-    """Row numbers by row key, from 1."""
-    return {read_text(row.get(rows.read_at("row_key"))): number for number, row in enumerate(shown, start=1)}
+def _unlike(
+    way: DocumentWay | RecordWay | Rows, puts: Puts, shown: Mapping[str, ErpField], formats: Formats
+) -> Iterator[tuple[str, Put]]:
+    """Roles with a field here that abas shows otherwise, in the order of the fields."""
+    for role in way.inputs:
+        put = puts.get(role)
+        if put is not None and not put.is_shown_by(shown.get(way.read_at(role)), formats):
+            yield role, put
 
 
 def _differences(
-    inputs: Mapping[str, str],
-    read_at: Callable[[str], str],
-    puts: Puts,
-    shown: Mapping[str, ErpField],
-    formats: Formats,
+    way: DocumentWay | RecordWay | Rows, puts: Puts, shown: Mapping[str, ErpField], formats: Formats
 ) -> Iterator[str]:
-    for role, put in puts.items():
-        if role in inputs and not put.is_shown_by(shown.get(read_at(role)), formats):
-            yield f"{role} is {read_text(shown.get(read_at(role)))!r} and not {put.text!r}"
+    for role, put in _unlike(way, puts, shown, formats):
+        yield f"{role} is {read_text(shown.get(way.read_at(role)))!r} and not {put.text!r}"
 
 
 def _row_differences(
-    rows: Rows | None, lines: Sequence[Puts], shown: Sequence[Mapping[str, ErpField]], formats: Formats
+    rows: Rows, lines: Sequence[Puts], shown: Sequence[Mapping[str, ErpField]], formats: Formats
 ) -> Iterator[str]:
-    if rows is None:
-        return
     if len(lines) != len(shown):
         yield f"it has {len(shown)} rows and not {len(lines)}"
         return
     for number, (puts, row) in enumerate(zip(lines, shown, strict=True), start=1):
         wanted = {**puts, **{side: Put("", number=Decimal(0)) for side in _AMOUNTS if side not in puts}}
-        for text in _differences(rows.inputs, rows.read_at, wanted, row, formats):
+        for text in _differences(rows, wanted, row, formats):
             yield f"row {number}: {text}"

@@ -96,7 +96,7 @@ def to_order_of_item_referenced(
     item: ErpObject, fields: ItemFields, observed: OpenItemObserved
 ) -> OpenItemReferenced | None:
     """Say which order number leads to this open item; None when the profile or abas names none."""
-    number = "" if fields.order_number is None else _shown(item.head.get(fields.order_number))
+    number = "" if fields.order_number is None else read_text(item.head.get(fields.order_number))
     if not number:
         return None
     return OpenItemReferenced(
@@ -114,7 +114,7 @@ def to_customer_referenced(
 
     Raises: AbasRecordUnreadable when the customer has no number.
     """
-    vault_customer_id = _shown(customer.head.get(fields.vault_customer))
+    vault_customer_id = read_text(customer.head.get(fields.vault_customer))
     if not vault_customer_id:
         return None
     return CustomerReferenced(
@@ -188,7 +188,7 @@ def to_posted_document(document: ErpObject, fields: DocumentFields, formats: For
         paytrace_transaction_id=_required_text(document, fields.paytrace_transaction_id),
         amount_minor=_minor(document, fields.amount, currency, formats),
         currency=currency,
-        created_at=_instant(document, fields.created, formats),
+        created_at=read_instant(document, fields.created, formats),
         abas_customer_id=(None if fields.customer_number is None else _required_text(document, fields.customer_number)),
     )
 
@@ -217,7 +217,7 @@ def _plain_number(value: Decimal) -> str:
 
 def to_decimal_text(amount_minor: int, currency: str, formats: Formats) -> str:
     """Write minor units as the profile says that abas reads them: 12500 USD is "125.00", or "125,00"; no groups."""
-    return format(Money(amount_minor, currency).major, "f").replace(".", formats.decimal_mark or ".")
+    return to_number_text(Money(amount_minor, currency).major, formats)
 
 
 def to_date_text(day: date, formats: Formats) -> str:
@@ -250,11 +250,6 @@ def parse_instant(text: str, formats: Formats) -> datetime:
     return moment.astimezone(UTC)
 
 
-def read_text(entry: ErpField | None) -> str:
-    """Read a field's value, or its text where abas leaves the value out; an empty reference is no text."""
-    return _shown(entry)
-
-
 def read_number(entry: ErpField | None, formats: Formats) -> Decimal | None:
     """Read a number, 0 where the field is empty; None where it holds none."""
     value = None if entry is None else entry.value
@@ -262,27 +257,19 @@ def read_number(entry: ErpField | None, formats: Formats) -> Decimal | None:
         return None
     if isinstance(value, Decimal | int):
         return Decimal(value)
-    text = _shown(entry)
+    text = read_text(entry)
     try:
         return Decimal(plain_amount(text, formats.decimal_mark)) if text else Decimal(0)
     except (InvalidOperation, ValueError):
         return None
 
 
-def same_day(entry: ErpField | None, day: date, formats: Formats) -> bool:
-    """Whether a field shows this day."""
+def is_day(text: str, day: date, formats: Formats) -> bool:
+    """Whether a text shows this day."""
     try:
-        return parse_date(_shown(entry), formats) == day
+        return parse_date(text, formats) == day
     except (ValueError, OverflowError):
         return False
-
-
-def read_instant(item: ErpObject, name: str, formats: Formats) -> datetime:
-    """Read an instant into UTC.
-
-    Raises: AbasRecordUnreadable naming record and field.
-    """
-    return _instant(item, name, formats)
 
 
 def to_number_text(number: Decimal, formats: Formats) -> str:
@@ -363,7 +350,7 @@ def _currency(item: ErpObject, name: str) -> str:
 
 def _optional_date(item: ErpObject, name: str, formats: Formats) -> date | None:
     entry = item.head.get(name)
-    text = _shown(entry)
+    text = read_text(entry)
     if not text:
         return None
     try:
@@ -372,8 +359,12 @@ def _optional_date(item: ErpObject, name: str, formats: Formats) -> date | None:
         raise _unreadable(item, name, str(error)) from error
 
 
-def _instant(item: ErpObject, name: str, formats: Formats) -> datetime:
-    text = _shown(item.head.get(name))
+def read_instant(item: ErpObject, name: str, formats: Formats) -> datetime:
+    """Read an instant into UTC.
+
+    Raises: AbasRecordUnreadable naming record and field.
+    """
+    text = read_text(item.head.get(name))
     if not text:
         raise _unreadable(item, name, "is missing or empty")
     try:
@@ -383,7 +374,7 @@ def _instant(item: ErpObject, name: str, formats: Formats) -> datetime:
 
 
 def _required_text(item: ErpObject, name: str) -> str:
-    text = _shown(item.head.get(name)) or (item.id if name == "id" else "")
+    text = read_text(item.head.get(name)) or (item.id if name == "id" else "")
     if not text:
         raise _unreadable(item, name, "is missing or empty")
     return text
@@ -402,8 +393,8 @@ def _text(entry: ErpField | None) -> str:
     return str(entry.value).strip()
 
 
-def _shown(entry: ErpField | None) -> str:
-    """The value, or the text where abas leaves the value out; an empty reference is no text."""
+def read_text(entry: ErpField | None) -> str:
+    """Read a field's value, or its text where abas leaves the value out; an empty reference is no text."""
     if entry is None:
         return ""
     text = _text(entry) if entry.value is not None else (entry.text or "").strip()

@@ -81,7 +81,7 @@ class Write(ABC, Generic[FoundT, OutcomeT]):
 
     @abstractmethod
     async def make(self, original: FoundT | None, saving: Saving) -> FoundT:
-        """Save it, by one call within `saving`, and tell it as abas holds it.
+        """Save it, by one call within `saving`, and return it as abas holds it.
 
         Raises: AbasRefused for a business refusal; Transient when it may or may not be there: look up again;
                 AbasSavedUnseen when abas said yes and shows nothing.
@@ -280,8 +280,9 @@ class OnceWriter:
                 raise AbasOutcomePending(f"abas shows no document under {reference} yet, which is to be taken back")
         self._wait.end(subject)
         if original is None:
-            told = f"abas holds no document under {reference}: nothing to take back"
-            raise AbasRefused(told, code=NOTHING_TO_REVERSE)
+            raise AbasRefused(
+                f"abas holds no document under {reference}: nothing to take back", code=NOTHING_TO_REVERSE
+            )
         return original
 
     def _judged(self, write: Write[FoundT, OutcomeT], found: FoundT) -> OutcomeT:

@@ -42,11 +42,10 @@ LookUp = Callable[[], Awaitable[FoundT | None]]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The editor that saves: of a table by an edit action, on a record or a new one, or of a type command."""
+    """The editor that saves a new record: of a table by an edit action, or of a type command."""
 
     table: str
     action: str
-    record: str | None = None
     type_command: str | None = None
 
 
@@ -146,8 +145,6 @@ async def save_by_editor(
     """
     if lock is None and opening.type_command is None:
         init = {"_type": "OpenEditor", "tableName": opening.table, "editAction": opening.action}
-        if opening.record is not None:
-            init["editRefID"] = opening.record
 
         async def run(answered: Sequence[Action]) -> None:
             await client.execute(init, answered)
@@ -156,7 +153,7 @@ async def save_by_editor(
     else:
         async with working_set(client) as editors:
             if opening.type_command is None:
-                editor = await editors.open(opening.table, opening.action, record=opening.record)
+                editor = await editors.open(opening.table, opening.action)
             else:
                 editor = await editors.open_type_command(opening.type_command)
             if lock is not None:

@@ -238,7 +238,7 @@ class _Way(_Entry):
 
     def read_at(self, role: str) -> str:
         """Name the field, or the path to it, where a role is read."""
-        return self.reads.get(role, self.inputs.get(role, role))
+        return self.reads.get(role, self.inputs[role])
 
     def _misfits(
         self,

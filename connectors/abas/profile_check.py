@@ -4,7 +4,6 @@ Protects the books from a profile that fits another installation: nothing is rea
 was found. All mismatches are told at once, each with file, line and remedy, so that one look repairs the file.
 """
 
-import difflib
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from connectors.abas.errors import (
     AbasUnavailable,
     ProfileMismatch,
 )
-from connectors.abas.mapping import parse_date, plain_amount, to_date_text
+from connectors.abas.mapping import is_day, plain_amount, to_date_text
 from connectors.abas.profile import (
     DocumentWay,
     EditorCall,
@@ -34,9 +33,12 @@ from connectors.abas.profile import (
     Table,
     plain_spec,
 )
+from schemas.yaml_lines import near
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
 _SPEC = re.compile(r"\d{1,3}:\d{1,3}")
+
+_SEE_METADATA = "see obj/meta for what there is"
 
 FieldsByName = Mapping[str, str]  # field name -> ERP type
 Twins = Mapping[str, str]  # name in the language that was not asked for -> field name
@@ -106,7 +108,11 @@ class _Check:
         names = self._names
         if table not in names:
             elsewhere = [spec for spec, name in names.items() if name == meta_name]
-            remedy = f"{meta_name} is {' or '.join(elsewhere)} here" if elsewhere else _near(meta_name, names.values())
+            remedy = (
+                f"{meta_name} is {' or '.join(elsewhere)} here"
+                if elsewhere
+                else near(meta_name, names.values(), _SEE_METADATA)
+            )
             self._tell((*path, "table"), f"this abas has no table {table}", remedy)
             return False
         if names[table] != meta_name:
@@ -201,7 +207,7 @@ class _Check:
             return
         shown = str(read.value if read.value is not None else read.text or "")
         formats = self._profile.formats
-        if not (_same_amount(shown, formats) if day is None else _same_day(shown, day, formats)):
+        if not (_same_amount(shown, formats) if day is None else is_day(shown, day, formats)):
             self._tell(path, f"abas reads {written} for {name} as {shown}", "use the format that it reads")
 
     async def _infosystem(
@@ -286,7 +292,7 @@ class _Check:
             remedy = (
                 f"it is {twin} in the language of SALDO_ABAS_VARIABLE_LANGUAGE; write that, or set the other language"
                 if twin is not None
-                else _near(part, fields)
+                else near(part, fields, _SEE_METADATA)
             )
             self._tell(path, f"{where} has no field {part}", remedy)
             return
@@ -317,13 +323,6 @@ def _types(listed: Iterable[Mapping[str, Any]]) -> FieldsByName:
     return types
 
 
-def _same_day(shown: str, day: date, formats: Formats) -> bool:
-    try:
-        return parse_date(shown, formats) == day
-    except (ValueError, OverflowError):
-        return False
-
-
 def _same_amount(shown: str, formats: Formats) -> bool:
     """Compare with what we meant: a value has a point, a text the separators of its language."""
     try:
@@ -334,9 +333,3 @@ def _same_amount(shown: str, formats: Formats) -> bool:
         return Decimal(plain_amount(shown, formats.decimal_mark)) == Decimal(_PROBE_AMOUNT)
     except (InvalidOperation, ValueError):
         return False
-
-
-def _near(name: str, present: Iterable[str]) -> str:
-    """Suggest what may have been meant."""
-    close = difflib.get_close_matches(name, list(present), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else "see obj/meta for what there is"

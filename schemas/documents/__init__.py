@@ -10,7 +10,7 @@ The codec refuses a command that its kind does not allow (schemas/plausibility.p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -200,11 +200,9 @@ class Fault:
 
 def faults(command: Any) -> Iterator[Fault]:
     """What is wrong with a PostDocument or SaveRecord by its kind; nothing for any other record."""
-    match type(command).__name__:
-        case "PostDocument":
-            yield from _document_faults(command)
-        case "SaveRecord":
-            yield from _record_faults(command)
+    rule = COMMANDS.get(type(command).__name__)
+    if rule is not None:
+        yield from rule(command)
 
 
 def _document_faults(command: Any) -> Iterator[Fault]:
@@ -292,3 +290,10 @@ def _reads_as(value: str, of_type: ValueType) -> bool:
     except (ValueError, InvalidOperation):
         return False
     return True
+
+
+# Records that a kind has a say in.
+COMMANDS: Mapping[str, Callable[[Any], Iterator[Fault]]] = {
+    "PostDocument": _document_faults,
+    "SaveRecord": _record_faults,
+}

@@ -182,17 +182,21 @@ def _show(
     name: str = "answer",
     about: Mapping[str, str] | None = None,
 ) -> None:
-    from projections import for_people, reports
+    from projections import reports
 
     assert isinstance(answer, reports.Answer)
     match output_format:
         case Format.TABLE:
             _show_table(answer, title, out)
         case Format.CSV if locale:
+            from projections import for_people  # with babel, which only such files need
+
             _write(for_people.as_local_csv(answer, locale), out)
         case Format.CSV:
             _write(reports.as_csv(answer).encode(), out)
         case Format.XLSX:
+            from projections import for_people
+
             _write(for_people.as_workbook(answer, title=name, about=about or {}), out)
         case _:
             _write(reports.as_json(answer).encode(), out)

@@ -32,7 +32,7 @@ class TlsFront:
         self._context.load_cert_chain(issued.cert, issued.key)
         self._thread: LoopThread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # A TLS transport that was closed waits for the other side's goodbye; `stop` does not.
+        # A TLS transport that was closed waits for the other side to close as well; `stop` does not.
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self.carried: Counter[str] = Counter()
 
