@@ -20,7 +20,7 @@ import yaml
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 from schemas.failures import Unreadable
-from schemas.sensitive import mask_reference
+from schemas.checks.sensitive import mask_reference
 
 ROOT = Path(__file__).parent
 CONTEXTS = (
@@ -42,7 +42,7 @@ AGENTS_RUN_IN = "worker"
 
 
 class FieldClass(StrEnum):
-    """What a field may hold, as `saldo_class` of the .avsc says; schemas/guard.py masks by it."""
+    """What a field may hold, as `saldo_class` of the .avsc says; schemas/checks/guard.py masks by it."""
 
     PUBLIC = "public"
     REFERENCE = "reference"

@@ -1,7 +1,7 @@
 """Which records are operator commands: what a person asks for, with who, why and when.
 
-For whoever has to know who may give a command (streams/access), holds one back until it is approved
-(streams/domain/approvals.py), or chains it (streams/log/chain.py). Nothing is listed here: the topic files say below
+For whoever has to know who may give a command (app/access), holds one back until it is approved
+(streams/domain/approvals/decider.py), or chains it (streams/log/chain.py). Nothing is listed here: the topic files say below
 `commands` what operators give, and schemas/lint sees that none is forgotten there.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from schemas import catalog
 
 OPERATORS = "operators"
-# How a person is authenticated when nobody has to log in (streams/access/actor.py); also before the id of that person.
+# How a person is authenticated when nobody has to log in (app/access/actor.py); also before the id of that person.
 SINGLE_USER = "single-user"
 PERSON_FIELDS = ("decided_by", "requested_by")
 INSTANT_FIELDS = ("occurred_at", "requested_at")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from streams.bootstrap import worker_app
-from streams.guard_key import use_guard_key
-from streams.settings import load_settings
+from app.composition.bootstrap import worker_app
+from app.settings.guard_key import use_guard_key
+from app.settings.settings import load_settings
 
 # State and tables of the worker are for nobody else; the commands of `saldo` do the same.
 os.umask(0o077)

@@ -10,8 +10,8 @@ import httpx2
 
 from connectors.abas.errors import AbasUnavailable, LoginRejected
 from connectors.abas.settings import AbasSettings, TokenLogin
-from connectors.reach import PROXY_LOGIN_WANTED, ReachSettings, Way
-from schemas.waiting import Pause
+from connectors.common.reach import PROXY_LOGIN_WANTED, ReachSettings, Way
+from schemas.failures.waiting import Pause
 
 _TOO_MANY_REQUESTS = 429
 

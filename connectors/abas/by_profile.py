@@ -33,7 +33,7 @@ from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
 from connectors.abas.working_set import working_set
 from schemas.documents import ValueType, kinds
-from schemas.money import Money
+from schemas.values.money import Money
 from schemas.records.erp import (
     DocumentLine,
     DocumentPosted,

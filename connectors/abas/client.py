@@ -37,10 +37,10 @@ from connectors.abas.wire import (
     parse_objects,
     parse_single_value,
 )
-from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
+from connectors.common.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from schemas.failures import SaldoError, Transient
-from schemas.retries import retry_context
-from schemas.waiting import IN_PLACE_S, Pause
+from schemas.failures.retries import retry_context
+from schemas.failures.waiting import IN_PLACE_S, Pause
 
 # Where an answer comes from something before abas, or abas is overwhelmed: here a Retry-After is taken up.
 _TOO_MANY_REQUESTS = 429

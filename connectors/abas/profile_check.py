@@ -33,7 +33,7 @@ from connectors.abas.profile import (
     Table,
     plain_spec,
 )
-from schemas.yaml_lines import near
+from schemas.files.yaml_lines import near
 
 _REFERENCE_TYPE = re.compile(r"PS?(\d{1,3}:\d{1,3})(\.\d+)?")
 _SPEC = re.compile(r"\d{1,3}:\d{1,3}")

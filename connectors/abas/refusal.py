@@ -1,8 +1,8 @@
 """What abas says when it says no, as a record carries it."""
 
 from connectors.abas.errors import AbasRefused
-from schemas.plausibility import plain_text
-from schemas.sensitive import mask_sensitive
+from schemas.checks.plausibility import plain_text
+from schemas.checks.sensitive import mask_sensitive
 
 _LONGEST_MESSAGE = 2_000
 

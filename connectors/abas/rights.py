@@ -2,7 +2,7 @@
 
 Before a document is saved a claim is written down, so that whoever comes later (the same process after a crash, or the
 successor of one that was paused) knows that it may be there although no search shows it yet. The rule is one for all
-keepers of claims; streams/posting_claims.py keeps them in a topic.
+keepers of claims; app/composition/posting_claims.py keeps them in a topic.
 """
 
 import uuid
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from schemas.doubt import Doubt
+from schemas.failures.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
 
 

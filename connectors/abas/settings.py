@@ -1,4 +1,4 @@
-"""How to reach one abas installation; gathered by streams/settings.py, read by everything in this room.
+"""How to reach one abas installation; gathered by app/settings/settings.py, read by everything in this room.
 
 What the public material leaves unknown about an installation's *names* is in the mapping profile (profile.py);
 what it leaves unknown about its *behaviour* is here. docs/abas.md lists every assumption with its default.
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.reach import ReachSettings
+from connectors.common.reach import ReachSettings
 
 SANDBOX_PROFILE = Path(__file__).parent / "profiles" / "sandbox.yaml"
 

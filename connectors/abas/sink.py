@@ -30,7 +30,7 @@ from connectors.abas.profile import Profile
 from connectors.abas.refusal import abas_words
 from connectors.abas.rights import SavingRights, utc_now
 from connectors.abas.settings import AbasSettings
-from schemas.money import Money
+from schemas.values.money import Money
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,

@@ -21,7 +21,7 @@ from connectors.paytrace.mapping import Meaning, read_response_code, to_response
 from connectors.paytrace.ports import Answer
 from connectors.paytrace.wire import JsonObject
 from connectors.paytrace.words import plain, says_exported, says_nothing_found
-from schemas.sensitive import mask_card_numbers
+from schemas.checks.sensitive import mask_card_numbers
 
 # Error numbers that mean our credentials lack a right, so going on is pointless.
 _RIGHTS_ERRORS: Final = frozenset({"981", "998"})

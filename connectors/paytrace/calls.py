@@ -2,7 +2,7 @@
 
 Protects money from our own retries: a call that may move money is sent once, and when its answer does not
 come it raises PaymentOutcomeUnknown. Only reads are repeated, with jitter, and a server that names a time to
-come back is obeyed within bounds (schemas/waiting.py). Decides nothing about the content of an answer.
+come back is obeyed within bounds (schemas/failures/waiting.py). Decides nothing about the content of an answer.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from connectors.paytrace.errors import (
     UnreadableAnswer,
 )
 from connectors.paytrace.settings import PayTraceSettings
-from connectors.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
-from schemas.retries import retry_context
-from schemas.waiting import IN_PLACE_S, Ask, Pause
+from connectors.common.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
+from schemas.failures.retries import retry_context
+from schemas.failures.waiting import IN_PLACE_S, Ask, Pause
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.readings import to_instant, to_minor
-from schemas.plausibility import plain_text
-from schemas.sensitive import mask_card_numbers, mask_sensitive
+from schemas.checks.plausibility import plain_text
+from schemas.checks.sensitive import mask_card_numbers, mask_sensitive
 
 _MAX_TEXT: Final = 1000
 _MAX_SHOWN: Final = 100
@@ -72,7 +72,7 @@ def identity(row: Mapping[str, Any], names: tuple[str, ...], what: str = "a tran
 def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
     """An id that a merchant chose, so of any characters; UnreadableRow when empty or endless.
 
-    It goes back to PayTrace as it is; a record that holds it masks it (schemas/guard.py).
+    It goes back to PayTrace as it is; a record that holds it masks it (schemas/checks/guard.py).
     """
     name = present(row, names)
     value = row.get(name)

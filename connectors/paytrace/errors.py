@@ -1,4 +1,4 @@
-"""What can go wrong with PayTrace, named by what should happen next (families: schemas/failures.py).
+"""What can go wrong with PayTrace, named by what should happen next (families: schemas/failures/__init__.py).
 
 Transient
   PayTraceUnavailable      no usable answer to a call that changed nothing: ask again (the whole side may be away)

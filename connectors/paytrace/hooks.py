@@ -15,7 +15,7 @@ from schemas.records.payments import ObservedBy, TransactionObserved
 
 
 class PayTraceDesk:
-    """One merchant account, as the ingress needs it (streams.ports.GatewayDesk)."""
+    """One merchant account, as the ingress needs it (streams.edges.ports.GatewayDesk)."""
 
     def __init__(
         self, client: TransactionReader, settings: PayTraceSettings, *, now: Callable[[], datetime] = utc_now

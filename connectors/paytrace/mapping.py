@@ -28,8 +28,8 @@ from connectors.paytrace.words import (
     plain,
     return_code_of,
 )
-from schemas.business_day import business_day
-from schemas.plausibility import plain_text
+from schemas.values.business_day import business_day
+from schemas.checks.plausibility import plain_text
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,

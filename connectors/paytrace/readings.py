@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.paytrace.errors import UnreadableRow
-from schemas.business_day import business_day
+from schemas.values.business_day import business_day
 
 # 1234.50, $1,234.50, USD 12.00, (12.00), 12.00-, .50: a comma only ever stands before three digits, so that 12,50 is
 # refused, and a point never stands without digits behind it.

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from connectors.reach import ReachSettings
-from schemas.business_day import PAYTRACE_ZONE
+from connectors.common.reach import ReachSettings
+from schemas.values.business_day import PAYTRACE_ZONE
 
 ApiVersion = Literal["v1", "v3"]
 AchSource = Literal["auto", "v3", "v1", "off"]

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from connectors.paytrace.errors import UnreadableAnswer
-from schemas.sensitive import mask_card_numbers
+from schemas.checks.sensitive import mask_card_numbers
 
 # The documented fields come to a few hundred bytes; ten times that is no Silent Post any more.
 MAX_BODY_BYTES: Final = 8192

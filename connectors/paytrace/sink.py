@@ -35,8 +35,8 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
-from schemas.doubt import OutcomeWait
-from schemas.plausibility import plain_text
+from schemas.failures.doubt import OutcomeWait
+from schemas.checks.plausibility import plain_text
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -46,7 +46,7 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
-from schemas.sensitive import mask_sensitive
+from schemas.checks.sensitive import mask_sensitive
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class _Ready:
 
 
 class PayTraceSink:
-    """One merchant account, as the agent sees it that carries out wishes (streams.ports.Gateway)."""
+    """One merchant account, as the agent sees it that carries out wishes (streams.edges.ports.Gateway)."""
 
     def __init__(
         self,

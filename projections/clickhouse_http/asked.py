@@ -12,7 +12,7 @@ from starlette.requests import Request
 from projections.clickhouse_http import compression
 from projections.clickhouse_http.formats import DEFAULT_FORMAT, known_format
 from projections.clickhouse_http.settings import settings_for
-from projections.errors import QueryRefused
+from projections.store.errors import QueryRefused
 
 # A statement of a tool is some kilobytes; the server's own limit for the text of one is 256 KiB.
 LONGEST_BODY: Final = 4 << 20

@@ -17,7 +17,7 @@ import lz4.frame  # type: ignore[import-untyped]  # likewise
 from backports import zstd
 from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
 
-from projections.errors import QueryRefused
+from projections.store.errors import QueryRefused
 
 _LZ4: Final = 0x82
 _HEAD: Final = struct.Struct("<BII")

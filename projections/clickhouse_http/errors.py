@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from projections.errors import QueryRefused
+from projections.store.errors import QueryRefused
 
 # What this interface itself says no with; the engine's own errors bring their number along.
 _NUMBERS: Final[Mapping[str, int]] = {

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from projections.errors import QueryRefused
+from projections.store.errors import QueryRefused
 
 _WITH_CUSTOM_SERIALIZATION: Final = 54454
 # The newest revision whose blocks are written here; what a later one adds to their head (54480) is not known to us.

@@ -14,8 +14,8 @@ from typing import Final
 from projections.clickhouse_http import statements
 from projections.clickhouse_http.asked import Asked
 from projections.clickhouse_http.settings import listed_settings, settings_for
-from projections.client import Store, open_client_session, quoted
-from projections.errors import QueryRefused
+from projections.store.client import Store, open_client_session, quoted
+from projections.store.errors import QueryRefused
 
 # A dashboard asks some questions at once; each may use READER_LIMITS of memory.
 SESSION_COUNT: Final = 3

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from projections.client import READER_LIMITS
-from projections.errors import QueryRefused
+from projections.store.client import READER_LIMITS
+from projections.store.errors import QueryRefused
 
 # How an answer is written and how a statement is understood; each counts for its query alone.
 HONOURED: Final = frozenset(
@@ -38,7 +38,7 @@ HONOURED: Final = frozenset(
         "use_legacy_to_time",
     }
 )  # fmt: skip
-# A client may ask for less than a reader may use (projections/client.py), not for more.
+# A client may ask for less than a reader may use (projections/store/client.py), not for more.
 _CAPPED: Final[Mapping[str, int | None]] = {
     **READER_LIMITS, "max_result_bytes": None, "max_rows_to_read": None, "max_bytes_to_read": None,
 }  # fmt: skip

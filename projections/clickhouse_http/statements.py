@@ -13,7 +13,7 @@ from typing import Final
 
 from projections.clickhouse_http.formats import known_format
 from projections.clickhouse_http.native import NATIVE_REVISION
-from projections.errors import QueryRefused
+from projections.store.errors import QueryRefused
 
 _NAME: Final = r"(?:[A-Za-z_][A-Za-z0-9_]*|`[^`\\]+`)"
 _TEXT: Final = r"'(?:[^'\\]|\\.)*'"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from projections.reports import COORDINATES, MINOR, Answer, separated
-from projections.words import in_words
+from projections.reports.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 # Behind an amount in a currency that nobody knows: how many digits it has is not guessed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.guard import masked_key
+from schemas.checks.guard import masked_key
 
 
 def shown_key(key: bytes | None) -> str:

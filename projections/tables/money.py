@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from projections.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
+from projections.messages.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostOnAccountRefund, ReverseCashReceipt
 from schemas.records.identification import Movement, PaymentIdentified, PaymentPassedOn, PaymentToIdentify
 from schemas.records.receivables import EntryDirection, EntryMoved

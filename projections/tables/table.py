@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from projections.coordinates import COORDINATE_COLUMNS, Coordinates
+from projections.messages.coordinates import COORDINATE_COLUMNS, Coordinates
 
 Row = Mapping[str, Any]
 Projection = Callable[[Any, Coordinates], tuple[Row, ...]]

@@ -1,4 +1,4 @@
-"""Rules on the class of each field: what it may hold, by which the guard masks it (schemas/guard.py)."""
+"""Rules on the class of each field: what it may hold, by which the guard masks it (schemas/checks/guard.py)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import faust
 from faust.types import AgentT, StreamT
 
 from streams.agents.inbox import Flow, batches, inbox_topic
-from streams.domain import wishes
+from streams.domain import gateway
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 
@@ -14,11 +14,11 @@ DECIDE_WISHES = Processor(
     name="decide-wishes",
     inbox="gateway.inbox.v1",
     journal="gateway.events.v1",
-    state_type=wishes.State,
-    initial=wishes.INITIAL,
-    decide=wishes.decide,
-    evolve=wishes.evolve,
-    route=wishes.route,
+    state_type=gateway.State,
+    initial=gateway.INITIAL,
+    decide=gateway.decide,
+    evolve=gateway.evolve,
+    route=gateway.route,
 )
 
 

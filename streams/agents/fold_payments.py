@@ -6,7 +6,7 @@ import faust
 from faust.types import AgentT, StreamT
 
 from streams.agents.inbox import Flow, batches, inbox_topic
-from streams.domain import payment
+from streams.domain import payments
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 
@@ -14,11 +14,11 @@ FOLD_PAYMENTS = Processor(
     name="fold-payments",
     inbox="payments.observations.v1",
     journal="payments.events.v1",
-    state_type=payment.State,
-    initial=payment.INITIAL,
-    decide=payment.decide,
-    evolve=payment.evolve,
-    route=payment.route,
+    state_type=payments.State,
+    initial=payments.INITIAL,
+    decide=payments.decide,
+    evolve=payments.evolve,
+    route=payments.route,
 )
 
 

@@ -6,7 +6,7 @@ import faust
 from faust.types import AgentT, StreamT
 
 from streams.agents.inbox import Flow, batches, inbox_topic
-from streams.domain import payer
+from streams.domain import identification
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 
@@ -14,11 +14,11 @@ IDENTIFY_PAYERS = Processor(
     name="identify-payers",
     inbox="identification.inbox.v1",
     journal="identification.events.v1",
-    state_type=payer.State,
-    initial=payer.INITIAL,
-    decide=payer.decide,
-    evolve=payer.evolve,
-    route=payer.route,
+    state_type=identification.State,
+    initial=identification.INITIAL,
+    decide=identification.decide,
+    evolve=identification.evolve,
+    route=identification.route,
     version=2,
 )
 

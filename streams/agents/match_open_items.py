@@ -7,8 +7,8 @@ from faust.types import AgentT, StreamT
 
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain import receivables
-from streams.domain.decisions import write_off_limits
-from streams.domain.open_item_lines import rules
+from streams.domain.receivables.decisions import write_off_limits
+from streams.domain.receivables.open_item_lines import rules
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 

@@ -13,7 +13,7 @@ from schemas.failures import Unavailable, Unreadable
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
-from streams.ports import ErpCommand, ErpOutcome, Ledger, ReceivablesOutcome
+from streams.edges.ports import ErpCommand, ErpOutcome, Ledger, ReceivablesOutcome
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 

@@ -16,7 +16,7 @@ import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable
-from schemas.money import Money
+from schemas.values.money import Money
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -30,7 +30,7 @@ from schemas.records.gateway import (
 from schemas.records.payments import RefundLinked
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, PAYMENT_OBSERVATIONS, Output, no_rule_for
-from streams.ports import Gateway
+from streams.edges.ports import Gateway
 from streams.tasks.crew import Crew
 from streams.tasks.processor import Processor
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from schemas.envelope import KafkaHeaders, header_map, header_text
+from schemas.wire.envelope import KafkaHeaders, header_map, header_text
 from streams.log.records import Inbound
 from streams.log.signing import SIGNATURE_HEADER, signed_bytes
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from schemas.failures import ContractBroken
-from schemas.private_files import write_private
+from schemas.files.private_files import write_private
 
 ADMIN = "admin"
 WORKER = "worker"

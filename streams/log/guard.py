@@ -1,15 +1,15 @@
 """Refuses what a person or a script wrote when a text of it holds a card or bank number: the writer takes it out.
 
-What programs write is masked instead (schemas/guard.py, called by the codec), so that nothing is lost.
+What programs write is masked instead (schemas/checks/guard.py, called by the codec), so that nothing is lost.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from schemas.codec import to_json
+from schemas.wire.codec import to_json
 from schemas.failures import Unreadable
-from schemas.guard import finding_in_texts
+from schemas.checks.guard import finding_in_texts
 
 
 class HoldsSensitive(Unreadable):

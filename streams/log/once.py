@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from schemas.envelope import trusted_position
-from schemas.highwater import HighWater
+from schemas.wire.envelope import trusted_position
+from schemas.wire.highwater import HighWater
 from streams.log.ports import Log
 from streams.log.records import Inbound
 

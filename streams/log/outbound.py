@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from schemas import catalog
-from schemas.codec import Codec, body_of
-from schemas.envelope import (
+from schemas.wire.codec import Codec, body_of
+from schemas.wire.envelope import (
     Envelope,
     KafkaHeaders,
     SourcePosition,
@@ -24,7 +24,7 @@ from schemas.envelope import (
     header_map,
     root_traceparent,
 )
-from schemas.guard import masked_header
+from schemas.checks.guard import masked_header
 from streams.log.guard import refuse_sensitive
 from streams.log.records import LONGEST_ID, Inbound, partition_for, refuse_too_large
 from streams.log.signing import SIGNATURE_HEADER, SIGNATURE_HEADERS
@@ -128,7 +128,7 @@ class Checked:
         as_told: bool = False,
         refuses_numbers: bool = False,
     ) -> Checked:
-        """Check a record for a topic; card and bank numbers in it are masked (schemas/guard.py).
+        """Check a record for a topic; card and bank numbers in it are masked (schemas/checks/guard.py).
 
         key              None takes the one that the catalogue names; a journal has the key of its inbox
         as_told          a fact that another system states: written as stated even where it can't be true

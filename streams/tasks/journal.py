@@ -1,6 +1,6 @@
 """Journal records: how a task writes down what it decided, and how it reads that back.
 
-Each journal record carries, besides the envelope of schemas.envelope:
+Each journal record carries, besides the envelope of schemas.wire.envelope:
 
     saldo-source     the inbox record that caused it, and its index among the events of that record
     saldo-events     how many events that record caused: a crash between two of them shows as an incomplete group,
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.codec import Codec
-from schemas.envelope import SourcePosition, header_map, header_text, source_position
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken
 from schemas.records.tasks import (
     BreakerReset,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from schemas.envelope import SourcePosition
-from schemas.highwater import HighWater, Lane
+from schemas.wire.envelope import SourcePosition
+from schemas.wire.highwater import HighWater, Lane
 from streams.log.chain import NO_LINK, Link
 
 LONGEST_ERROR = 300

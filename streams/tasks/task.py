@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedReplayRequested
 from streams.log.outbound import Outbound

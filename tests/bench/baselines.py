@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from rapidfuzz import fuzz, utils
 
-from streams.domain.matching.lines import Line
-from streams.domain.matching.results import Status
-from streams.domain.matching.text import line_words
+from reconcile.engine.lines import Line
+from reconcile.engine.results import Status
+from reconcile.engine.text import line_words
 from tests.bench.scoring import Answer
 from tests.support.matchgen import Labelled
 

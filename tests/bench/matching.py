@@ -19,9 +19,9 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from streams.domain.matching.engine import match
-from streams.domain.matching.results import Status
-from streams.matchfiles.profile import DEFAULT_RULES, load_rules
+from reconcile.engine.engine import match
+from reconcile.engine.results import Status
+from reconcile.files.profile import DEFAULT_RULES, load_rules
 from tests.bench.baselines import exact, greedy
 from tests.bench.scoring import Answer, Report, Score, answers_of, score
 from tests.support.matchgen import LEVELS, Labelled, generate

@@ -16,16 +16,16 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from projections.batch import Batch, columns_of
-from projections.client import open_store
-from projections.lag import ProjectorStatus
-from projections.migrate import migrate
-from projections.positions import Progress
-from projections.settings import ProjectionSettings
+from projections.batches.batch import Batch, columns_of
+from projections.store.client import open_store
+from projections.batches.lag import ProjectorStatus
+from projections.store.migrate import migrate
+from projections.batches.positions import Progress
+from projections.serving.settings import ProjectionSettings
 from projections.tables.table import Table
-from projections.topics import projected_topics
-from projections.writer import Projector, open_log
-from schemas.codec import Codec
+from projections.messages.topics import projected_topics
+from projections.projector.writer import Projector, open_log
+from schemas.wire.codec import Codec
 from streams.log.ports import Log, Partition
 from streams.log.records import Inbound
 from tests.support.kafka import TestBroker, client_options, make_topics, projector_options

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from streams.domain.matching.results import Outcome, Status
+from reconcile.engine.results import Outcome, Status
 from tests.support.matchgen import Labelled
 
 

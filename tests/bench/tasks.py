@@ -21,10 +21,10 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import catalog
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.domain import payment
+from streams.domain import payments
 from streams.log.kafka import KafkaLog
 from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
@@ -71,7 +71,7 @@ def fill(bootstrap: str, payment_count: int) -> int:
 async def measure(bootstrap: str, count: int, directory: Path) -> None:
     """Everything on one log."""
     log = KafkaLog({**client_options(bootstrap), "log_level": 2})
-    store = SqliteStore(directory / "task.sqlite", payment.State)
+    store = SqliteStore(directory / "task.sqlite", payments.State)
     task = new_task(log, store)
     task_s = await timed(lambda: caught_up(task))
     written = [record for name in OUTPUTS for record in await read_all(log, name)]
@@ -81,10 +81,10 @@ async def measure(bootstrap: str, count: int, directory: Path) -> None:
     batch_s = bare_write(bootstrap, written, -(-len(written) // (2 * batches)))
     store.close()
     before_mb = memory_mb()
-    memory = MemoryStore[payment.State]()
+    memory = MemoryStore[payments.State]()
     restore_s = await timed(lambda: new_task(log, memory).restore())
     state_mb = memory_mb() - before_mb
-    kept = SqliteStore(directory / "task.sqlite", payment.State)
+    kept = SqliteStore(directory / "task.sqlite", payments.State)
     snapshot_s = await timed(lambda: new_task(log, kept).restore())
     kept.close()
     await asyncio.to_thread(log.close)
@@ -107,7 +107,7 @@ def row(what: str, seconds: float, count: int, floor_s: float) -> str:
     return f"{what:42} {seconds:7.2f} s {count / seconds:9.0f} records/s  {seconds / floor_s:5.2f} x floor"
 
 
-def new_task(log: KafkaLog, store: StateStore[payment.State]) -> Task[payment.State]:
+def new_task(log: KafkaLog, store: StateStore[payments.State]) -> Task[payments.State]:
     """The task of fold-payments on its one partition."""
     return Task(
         FOLD_PAYMENTS,
@@ -122,7 +122,7 @@ def new_task(log: KafkaLog, store: StateStore[payment.State]) -> Task[payment.St
     )
 
 
-async def caught_up(task: Task[payment.State]) -> None:
+async def caught_up(task: Task[payments.State]) -> None:
     """Decide everything that is there."""
     while await task.catch_up():
         continue

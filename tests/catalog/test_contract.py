@@ -10,10 +10,10 @@ import pytest
 from avro.schema import parse as parse_avro
 
 from schemas import catalog
-from schemas.codec import Codec, from_json, to_json
+from schemas.wire.codec import Codec, from_json, to_json
 from schemas.lint import check
-from schemas.upcasters import STEPS
-from streams.topics_doc import render
+from schemas.wire.upcasters import STEPS
+from app.topics.doc import render
 
 VERSIONS = [version for versions in catalog.record_versions().values() for version in versions]
 REPOSITORY = Path(__file__).parents[2]

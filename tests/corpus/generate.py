@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from schemas.sensitive import has_luhn_digit
+from schemas.checks.sensitive import has_luhn_digit
 
 HERE = Path(__file__).parent
 BRANDS: tuple[tuple[str, str, int], ...] = (

@@ -18,7 +18,7 @@ from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams import topics
+from app import topics
 from streams.log import acls
 from streams.log.acls import AccessPlan, Permission
 from streams.log.cluster import Cluster

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from projections import reports
-from projections.client import Store, open_store
-from projections.migrate import migrate
+from projections.store.client import Store, open_store
+from projections.store.migrate import migrate
 from schemas import catalog
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.failures import Unreadable
 from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
 from schemas.records.identification import (
@@ -41,7 +41,7 @@ from streams.agents.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
-from streams.ports import ErpCommand, ErpOutcome
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

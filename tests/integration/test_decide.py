@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD
-from projections.reader import connect_endpoint
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
+from projections.serving.reader import connect_endpoint
 from schemas.records.identification import Movement
-from streams.access.actor import single_user
+from app.access.actor import single_user
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
@@ -134,7 +134,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 def _start_projector(workers: Workers, data_dir: Path) -> subprocess.Popen[bytes]:
     with (data_dir / "projector.log").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "run", "projector"],
+            [sys.executable, "-m", "app.cli", "run", "projector"],
             env=workers.environment(),
             cwd=ROOT,
             stdout=output,

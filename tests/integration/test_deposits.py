@@ -11,7 +11,7 @@ import pytest
 
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from streams.settings import load_settings
+from app.settings.settings import load_settings
 from tests.support.builders import NOON, at, sighting
 from tests.support.cli import saldo
 from tests.support.kafka import TestBroker, use_broker

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus as Status
 from streams.log.outbound import Outbound
 from streams.log.records import partition_for

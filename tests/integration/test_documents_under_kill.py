@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD
-from schemas.codec import Codec
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
+from schemas.wire.codec import Codec
 from schemas.records.erp import DocumentPosted, PostDocument, RecordSaved, SaveRecord
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound

@@ -11,11 +11,11 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streams.embedded import process
-from streams.embedded.errors import AlreadyRunning, ServerFailed
-from streams.embedded.kafka import EmbeddedKafka
-from streams.embedded.server import RunningServer
-from streams.embedded.supervisor import ProcessSpec, Supervisor
+from infra.embedded import process
+from infra.embedded.errors import AlreadyRunning, ServerFailed
+from infra.embedded.kafka import EmbeddedKafka
+from infra.embedded.server import RunningServer
+from infra.embedded.supervisor import ProcessSpec, Supervisor
 from tests.support.kafka import TestBroker, client_options, make_topics, unique
 
 

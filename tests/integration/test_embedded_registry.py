@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
-from streams.embedded.registry import EmbeddedRegistry
+from infra.embedded.registry import EmbeddedRegistry
 
 
 def record(*fields: tuple[str, str]) -> Schema:

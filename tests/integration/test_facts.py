@@ -22,7 +22,7 @@ from connectors.abas.working_set import working_set
 from connectors.paytrace.ports import BankAccount, Charge, RecurrencePlan
 from schemas.records.gateway import WishStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
-from schemas.sensitive import find_sensitive
+from schemas.checks.sensitive import find_sensitive
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
 from tests.support.kafka import TestBroker

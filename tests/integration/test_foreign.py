@@ -13,8 +13,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import catalog
-from schemas.codec import Codec, from_json
-from schemas.envelope import Envelope, SourcePosition, derived_event_id
+from schemas.wire.codec import Codec, from_json
+from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id
 from schemas.records.identification import CustomerReferenced
 from streams.log.credentials import OPERATORS
 from streams.log.records import partition_for

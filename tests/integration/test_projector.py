@@ -17,18 +17,18 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from projections.client import open_read_only, open_store
-from projections.digest import TableDigest, digests
-from projections.endpoint import endpoint_file
-from projections.errors import HistoryGone, QueryRefused, StoreBusy
-from projections.migrate import migrate
-from projections.positions import Progress, store_progress
-from projections.reader import EndpointReader, open_reader
-from projections.rebuild import rebuild
-from projections.settings import ProjectionSettings
-from projections.topics import projected_topics
-from projections.writer import run_projector
-from streams.embedded.process import free_port
+from projections.store.client import open_read_only, open_store
+from projections.store.digest import TableDigest, digests
+from projections.serving.endpoint import endpoint_file
+from projections.store.errors import HistoryGone, QueryRefused, StoreBusy
+from projections.store.migrate import migrate
+from projections.batches.positions import Progress, store_progress
+from projections.serving.reader import EndpointReader, open_reader
+from projections.projector.rebuild import rebuild
+from projections.serving.settings import ProjectionSettings
+from projections.messages.topics import projected_topics
+from projections.projector.writer import run_projector
+from infra.embedded.process import free_port
 from streams.log.records import Inbound
 from tests.support.clickhouse_http import http_front
 from tests.support.examples import example

@@ -16,8 +16,8 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from schemas import catalog
-from schemas.codec import Codec, from_json
-from schemas.envelope import Envelope, SourcePosition, derived_event_id
+from schemas.wire.codec import Codec, from_json
+from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id
 from streams.log.records import partition_for
 from tests.support.cli import Outcome, saldo
 from tests.support.kafka import client_options, make_topics, unique, use_broker
@@ -275,7 +275,7 @@ def test_following_goes_on_with_what_is_written_meanwhile(kafka: str, inbox: str
     append(kafka, inbox, "before")
     # A test run in the background inherits that Ctrl-C is ignored, which no terminal does.
     program = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from streams.cli import main; main()"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from app.cli import main; main()"
     )
     command = [sys.executable, "-c", program, "read", inbox, "--follow", "--format", "jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reading:
@@ -296,7 +296,7 @@ def test_following_goes_on_with_what_is_written_meanwhile(kafka: str, inbox: str
 @pytest.mark.timeout(120)
 def test_a_reader_that_goes_away_ends_the_command(kafka: str, inbox: str) -> None:
     append(kafka, inbox, "a")
-    command = f"{sys.executable} -c 'from streams.cli import main; main()' read {inbox} --follow | head -1"
+    command = f"{sys.executable} -c 'from app.cli import main; main()' read {inbox} --follow | head -1"
     with subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pipe:
         assert pipe.stdout is not None
         assert pipe.stderr is not None

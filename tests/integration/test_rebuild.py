@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import Codec
-from schemas.envelope import Envelope, SourcePosition, derived_event_id, source_position
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id, source_position
 from schemas.records.identification import OpenItemReferenced
 from schemas.records.payments import PaymentCaptured
 from schemas.records.payments import TransactionStatus as Status

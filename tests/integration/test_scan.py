@@ -7,10 +7,10 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from projections.client import open_read_only, open_store
-from schemas.codec import Codec
+from projections.store.client import open_read_only, open_store
+from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus
-from schemas.sensitive import Finding, SensitiveKind
+from schemas.checks.sensitive import Finding, SensitiveKind
 from tests.kill.run import Outcome
 from tests.support.builders import sighting
 from tests.support.kafka import client_options, make_topics, unique

@@ -26,8 +26,8 @@ from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
-from schemas.codec import Codec
-from schemas.envelope import header_text
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
 from streams.agents.fold_payments import FOLD_PAYMENTS
@@ -77,7 +77,7 @@ def poller(directory: Path, broker: str, sandbox: Sandbox) -> Iterator[Path]:
     log_path = directory / "poller.log"
     with log_path.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "run", "source", "paytrace"],
+            [sys.executable, "-m", "app.cli", "run", "source", "paytrace"],
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("SALDO_")},
                 **paytrace_env(sandbox),

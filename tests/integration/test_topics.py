@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from schemas import catalog
 from schemas.failures import ContractBroken
-from streams import topics
+from app import topics
 from streams.log import acls
 from streams.log.cluster import Cluster
 from tests.support.cli import Outcome, saldo

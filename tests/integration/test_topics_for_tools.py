@@ -75,7 +75,7 @@ def test_topics_are_listed_peeked_into_and_exported(inbox: str, tmp_path: Path) 
 
 def test_kafka_s_console_tools_know_broker_and_log_in(inbox: str) -> None:
     def tool(*words: str) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "streams.cli", "dev", "kafka-tools", *words]
+        command = [sys.executable, "-m", "app.cli", "dev", "kafka-tools", *words]
         return subprocess.run(command, capture_output=True, timeout=120, check=False)
 
     described = tool("kafka-topics", "--describe", "--topic", inbox)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec
-from schemas.envelope import source_position
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import source_position
 from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.domain import payment
+from streams.domain import payments
 from streams.log import kafka as kafka_module
 from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
@@ -68,7 +68,7 @@ def sightings(first: int, count: int) -> Iterator[Outbound]:
         yield outbound(INBOX, sighting(TransactionStatus.PENDING_SETTLEMENT, payment=f"8{number:07d}", invoice=None))
 
 
-def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> Task[payment.State]:
+def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> Task[payments.State]:
     return Task(
         processor,
         partition,

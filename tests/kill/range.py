@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.embedded.supervisor import ProcessSpec
-from streams.stack import Stack
+from infra.embedded.supervisor import ProcessSpec
+from infra.installation.stack import Stack
 
 RESTART_DELAY_S = (0.2, 2.0)
 # Share of shots at a process that is still starting which are fired: on a busy machine, where a start takes longer than

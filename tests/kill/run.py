@@ -36,25 +36,25 @@ import httpx2
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
-from projections.reader import open_reader
+from projections.serving.reader import open_reader
 from schemas import catalog
-from schemas.codec import Codec
-from schemas.envelope import trusted_position
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import trusted_position
 from schemas.failures import SaldoError
-from schemas.highwater import HighWater
-from schemas.money import Money
+from schemas.wire.highwater import HighWater
+from schemas.values.money import Money
 from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
 from schemas.records.tasks import ParkedReplayRequested
 from streams.agents.send_to_paytrace import NAME
-from streams.bootstrap import signer
-from streams.dead_letters import DeadLetters, ParkedRecord
-from streams.demo.plan import CURRENCY, Course, Day, plan_day
-from streams.demo.watch import Standing, Watcher, rows
-from streams.demo.world import TEST_CARD, Story, World, open_world
+from app.composition.bootstrap import signer
+from app.operators.dead_letters import DeadLetters, ParkedRecord
+from infra.demo.plan import CURRENCY, Course, Day, plan_day
+from infra.demo.watch import Standing, Watcher, rows
+from infra.demo.world import TEST_CARD, Story, World, open_world
 from streams.log.kafka import KafkaLog
-from streams.settings import Settings
-from streams.stack import Stack
-from streams.standing import read_all
+from app.settings.settings import Settings
+from infra.installation.stack import Stack
+from app.status.tasks import read_all
 from tests.kill.front import HOST, TlsFront
 from tests.kill.range import Plan, Range
 from tests.kill.troubles import BATCHES_KNOWN, SCALED, Played, Troubles, hold, wait_until_seen
@@ -307,7 +307,7 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
 def _rebuild(data_dir: Path) -> tuple[str, bool]:
     """What `saldo rebuild` says with the broker that still runs, and whether everything came back identical."""
     rebuilt = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "rebuild"],
+        [sys.executable, "-m", "app.cli", "rebuild"],
         env={**os.environ, "SALDO_DATA_DIR": str(data_dir), "COLUMNS": "160"},
         cwd=ROOT,
         capture_output=True,

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from schemas.codec import to_json
+from schemas.wire.codec import to_json
 from tests.replay.line import Line, run
 from tests.replay.scenarios import SCENARIOS, Told
 from tests.support.guard_key import use_guard_key_of_the_tests

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import catalog
-from schemas.codec import Codec, from_json, to_json
-from schemas.envelope import header_text, source_position
-from schemas.highwater import HighWater
+from schemas.wire.codec import Codec, from_json, to_json
+from schemas.wire.envelope import header_text, source_position
+from schemas.wire.highwater import HighWater
 from streams.agents.post_to_abas import post_to_abas
-from streams.bootstrap import DECIDERS
+from app.composition.bootstrap import DECIDERS
 from streams.log.memory import MemoryLog
 from streams.log.records import Inbound
-from streams.ports import ErpCommand, ErpOutcome
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
@@ -39,7 +39,7 @@ class Books:
     documents: dict[str, ErpOutcome] = field(default_factory=dict)
 
     async def post(self, command: ErpCommand) -> ErpOutcome:
-        """See streams.ports.Ledger."""
+        """See streams.edges.ports.Ledger."""
         return self.documents.setdefault(command.posting_reference, done(command))
 
 

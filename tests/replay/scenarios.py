@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from schemas.codec import to_json
+from schemas.wire.codec import to_json
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
@@ -27,7 +27,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.settlement import DisputeStage
-from schemas.references import vault_token
+from schemas.values.references import vault_token
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
 

@@ -43,18 +43,18 @@ from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from streams.agents.post_to_abas import post_to_abas
 from streams.agents.send_to_paytrace import send_to_paytrace
-from streams.bootstrap import DECIDERS
+from app.composition.bootstrap import DECIDERS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
-from streams.ports import ErpCommand, ErpOutcome
-from streams.rebuild import compare_agents
+from streams.edges.ports import ErpCommand, ErpOutcome
+from app.proofs.rebuild import compare_agents
 from streams.tasks.processor import Processor
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
 from tests.support.settlement import accept, dispute, reject
 from tests.support.signing import RING, SIGNER, by_hand
-from tests.unit.domain.test_wishes import REFUND
+from tests.unit.streams.domain.test_wishes import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
 RECEIVABLES, COMMANDS = "receivables.inbox.v1", "erp.commands.v1"

@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
-from connectors.reach import authorities
-from streams.embedded.process import free_port
+from connectors.common.reach import authorities
+from infra.embedded.process import free_port
 from tests.support.tls import Issued
 
 
@@ -61,7 +61,7 @@ class AbasSandboxProcess:
             [
                 sys.executable,
                 "-m",
-                "connectors.abas.sandbox",
+                "infra.sandboxes.abas",
                 "--port",
                 str(self.port),
                 "--state-dir",

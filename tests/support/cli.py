@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from streams.cli import main
+from app.cli import main
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import catalog
-from schemas.codec import from_json
+from schemas.wire.codec import from_json
 
 EXAMPLES = Path(catalog.__file__).parent / "examples"
 

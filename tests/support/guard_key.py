@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from schemas.sensitive import install_guard_key
+from schemas.checks.sensitive import install_guard_key
 
 GUARD_KEY = "the guard key of the tests, and of nothing else"
 

@@ -34,11 +34,11 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import TransactionReader
 from connectors.paytrace.wire import JsonObject
 from schemas import catalog
-from schemas.codec import Codec
-from streams.ingress.app import Ingress
-from streams.ingress.delivery import Delivery
-from streams.ingress.server import listen, new_server
-from streams.ingress.settings import IngressSettings
+from schemas.wire.codec import Codec
+from app.ingress.app import Ingress
+from app.ingress.delivery import Delivery
+from app.ingress.server import listen, new_server
+from app.ingress.settings import IngressSettings
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
 from tests.support.kafka import kafka_env
@@ -323,7 +323,7 @@ def ingress_in_process(
     log_path = directory / "ingress.log"
     with log_path.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "serve", "ingress"],
+            [sys.executable, "-m", "app.cli", "serve", "ingress"],
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("SALDO_")},
                 **environment(found),

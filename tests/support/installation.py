@@ -14,11 +14,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
-from schemas.codec import Codec
-from schemas.envelope import header_text
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 from streams.log.kafka import KafkaLog
 from tests.support.abas_sandbox import AbasSandboxProcess
 from tests.support.kafka import client_options, kafka_env
@@ -67,7 +67,7 @@ class Installation:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
-        command = [sys.executable, "-m", "streams.cli", *words]
+        command = [sys.executable, "-m", "app.cli", *words]
         return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     @contextmanager
@@ -75,7 +75,7 @@ class Installation:
         """A command in the background, its output in <name>.log; killed as by kill -9 when the block ends."""
         with self.log_of(name).open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", *words], env=self.env, cwd=ROOT, stdout=output, stderr=output
+                [sys.executable, "-m", "app.cli", *words], env=self.env, cwd=ROOT, stdout=output, stderr=output
             )
         try:
             yield process

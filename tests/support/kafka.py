@@ -17,8 +17,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from streams.embedded.kafka import EmbeddedKafka
-from streams.embedded.server import Command
+from infra.embedded.kafka import EmbeddedKafka
+from infra.embedded.server import Command
 from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of

@@ -10,10 +10,10 @@ from schemas import catalog
 from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import TransactionObserved
 from schemas.records.receivables import OpenItemObserved
-from schemas.references import invoice_token
-from streams.domain import payer, payment, receivables
+from schemas.values.references import invoice_token
+from streams.domain import identification, payments, receivables
 from streams.domain.output import IDENTIFICATION_INBOX
-from streams.ports import ErpCommand
+from streams.edges.ports import ErpCommand
 from tests.support.builders import Ledger, done, key_by
 
 

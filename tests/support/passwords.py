@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from argon2 import PasswordHasher
 
-from streams.access import passwords
+from app.access import passwords
 
 REAL = passwords._HASHER
 

@@ -20,9 +20,9 @@ from typing import Any
 import uvicorn
 from pydantic import SecretStr
 
-from connectors.paytrace.sandbox import SandboxSettings, create_app
+from infra.sandboxes.paytrace import SandboxSettings, create_app
 from connectors.paytrace.settings import PayTraceSettings
-from streams.embedded.process import free_port
+from infra.embedded.process import free_port
 from tests.support.tls import Issued
 
 VISA = "4012000098765439"
@@ -106,7 +106,7 @@ def sandbox_in_thread(data_dir: Path, *, tls: Issued | None = None, **settings: 
 def sandbox_in_process(data_dir: Path, port: int | None = None) -> Iterator[tuple[Sandbox, subprocess.Popen[bytes]]]:
     """Serve from a process of its own, which the test may kill; the port can be taken again afterwards."""
     port = free_port() if port is None else port
-    command = [sys.executable, "-m", "connectors.paytrace.sandbox", "127.0.0.1", str(port), str(data_dir)]
+    command = [sys.executable, "-m", "infra.sandboxes.paytrace", "127.0.0.1", str(port), str(data_dir)]
     process = subprocess.Popen(command)
     sandbox = Sandbox(f"http://127.0.0.1:{port}", data_dir)
     try:

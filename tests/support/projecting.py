@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from projections.batch import Batch
-from projections.client import Store
-from projections.flush import flush
-from projections.positions import load_progress
-from schemas.codec import Codec
+from projections.batches.batch import Batch
+from projections.store.client import Store
+from projections.batches.flush import flush
+from projections.batches.positions import load_progress
+from schemas.wire.codec import Codec
 from streams.log.records import Inbound
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.embedded.registry import EmbeddedRegistry
+from infra.embedded.registry import EmbeddedRegistry
 
 
 @pytest.fixture(scope="session")

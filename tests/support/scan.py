@@ -15,10 +15,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from projections.client import SqlReader
-from schemas.codec import Codec
+from projections.store.client import SqlReader
+from schemas.wire.codec import Codec
 from schemas.failures import Unreadable
-from schemas.sensitive import Finding, find_sensitive
+from schemas.checks.sensitive import Finding, find_sensitive
 from tests.support.kafka import client_options
 
 READ_TIMEOUT_S = 30.0

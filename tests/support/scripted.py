@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from schemas.codec import Codec
-from schemas.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from schemas.records.identification import (
     Movement,

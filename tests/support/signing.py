@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from schemas import catalog
-from schemas.codec import Codec
-from schemas.envelope import KafkaHeaders, SourcePosition
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import KafkaHeaders, SourcePosition
 from schemas.failures import SaldoError
-from schemas.guard import masked
-from streams.keys import signing_roles
+from schemas.checks.guard import masked
+from app.composition.keys import signing_roles
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, RoleSigner, givers_of, public_key_of, render_ring

@@ -16,10 +16,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from schemas import catalog
-from schemas.codec import Codec
-from schemas.envelope import SourcePosition, source_position
-from schemas.highwater import HighWater
-from streams import topics
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import SourcePosition, source_position
+from schemas.wire.highwater import HighWater
+from app import topics
 from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog
@@ -64,7 +64,7 @@ class Workers:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.data_dir / f"{name}.log").open("ab") as output:
             self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "run", "worker"],
+                [sys.executable, "-m", "app.cli", "run", "worker"],
                 env={**self.environment(), "SALDO_WORKER_NAME": name},
                 cwd=ROOT,
                 stdout=output,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.coordinates import Coordinates
-from projections.dead_letters import OpenedDeadLetter
+from projections.messages.coordinates import Coordinates
+from projections.messages.dead_letters import OpenedDeadLetter
 from projections.tables.keys import shown_key
 from projections.tables.money import parked_money
 from projections.tables.table import Row, Table

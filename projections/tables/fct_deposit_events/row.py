@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.coordinates import Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.tables.money import settlement_sign
 from projections.tables.table import Row, Table
-from schemas.counting import counted
+from schemas.values.counting import counted
 from schemas.records.settlement import (
     BankLineDismissed,
     DepositBreakFound,

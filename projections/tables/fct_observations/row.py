@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.coordinates import Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from schemas.business_day import business_day
+from schemas.values.business_day import business_day
 from schemas.records.payments import TransactionObserved
 
 

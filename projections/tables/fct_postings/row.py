@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.coordinates import Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from projections.topics import ERP_OUTCOMES
+from projections.messages.topics import ERP_OUTCOMES
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from projections.coordinates import Coordinates
-from projections.dead_letters import OpenedDeadLetter
+from projections.messages.coordinates import Coordinates
+from projections.messages.dead_letters import OpenedDeadLetter
 from projections.tables.keys import shown_key
 from projections.tables.table import Row, Table
 from schemas.records.tasks import DeadLetter, PositionMarked
@@ -56,7 +56,7 @@ def _text(record: Any, name: str) -> str:
 
 
 def _body(record: Any) -> str:
-    """The record as JSON, field for field what schemas.codec.to_json gives, written by the faster encoder."""
+    """The record as JSON, field for field what schemas.wire.codec.to_json gives, written by the faster encoder."""
     if isinstance(record, DeadLetter):
         record = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _WITHHELD}
     return msgspec.json.encode(record, order="sorted").decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.coordinates import Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.tables.money import settlement_sign, settlement_term
 from projections.tables.table import Row, Table
 from schemas.records.settlement import SettlementLineRecorded

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from projections.coordinates import Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.tables.table import Row, Table
 from schemas.records.tasks import ParkedDiscardRequested
 

@@ -1,7 +1,7 @@
 """What does this bank line pay out? Asked of the matching engine, and judged here: sure, a suggestion, or a break.
 
 A wrong match that counts as sure is the worst there is, so it takes the batch that the bank names, complete by what
-PayTrace states, or the only set of lines that fits to the cent. The engine is streams.domain.matching.deposits; nothing
+PayTrace states, or the only set of lines that fits to the cent. The engine is reconcile.engine.deposits; nothing
 here looks for sums itself.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from schemas.counting import counted
-from schemas.money import shown
+from schemas.values.counting import counted
+from schemas.values.money import shown
 from schemas.records.settlement import (
     BreakReason,
     DepositBreakFound,
@@ -21,7 +21,7 @@ from schemas.records.settlement import (
     DepositMatchSuggested,
     SettlementLineKind,
 )
-from streams.domain.matching.deposits import (
+from reconcile.engine.deposits import (
     DEPOSIT_REACH_DAYS,
     ONE_BATCH,
     WHOLE_DAYS,
@@ -32,7 +32,7 @@ from streams.domain.matching.deposits import (
     Settled,
     daily_bridges,
 )
-from streams.domain.matching.fees import NO_FEES, FeeRate, FeeSchedule
+from reconcile.engine.fees import NO_FEES, FeeRate, FeeSchedule
 from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenDeposit, OpenLine, State, evolve
 from streams.domain.suggestion_codes import suggestion_code
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
-from schemas.business_day import business_day
+from schemas.values.business_day import business_day
 from schemas.failures import Unreadable
 from schemas.records.identification import Movement
 from schemas.records.settlement import (

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
-from schemas.attribution import why_not_attributed
-from schemas.counting import counted
-from schemas.money import Money, shown
+from schemas.checks.attribution import why_not_attributed
+from schemas.values.counting import counted
+from schemas.values.money import Money, shown
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,

@@ -1,6 +1,6 @@
 """What does the processor charge? Learned from deposits whose batch is known beyond doubt, proposed to an operator.
 
-PayTrace shows no fees. A proposal explains nothing until somebody accepts it; see streams.domain.matching.fees.
+PayTrace shows no fees. A proposal explains nothing until somebody accepts it; see reconcile.engine.fees.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from schemas.records.settlement import BreakReason, FeeScheduleProposed, SettlementLineKind
-from streams.domain.matching.fees import FeeSchedule, NotEnoughHistory, PastBatch, propose_schedule
+from reconcile.engine.fees import FeeSchedule, NotEnoughHistory, PastBatch, propose_schedule
 from streams.domain.settlement.books import OpenLine, State
 from streams.domain.settlement.explaining import BY_BATCH_KEY, keys_of, payments_of
 

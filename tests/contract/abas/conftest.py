@@ -6,7 +6,7 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
-from connectors.abas.sandbox.faults import Faults
+from infra.sandboxes.abas.faults import Faults
 from connectors.abas.settings import SANDBOX_PROFILE
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 

@@ -11,7 +11,7 @@ from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Selection, equals
 from connectors.abas.errors import AbasBusy, AbasQueryRefused, AbasRefused, AbasUnavailable, LoginRejected
 from connectors.abas.profile import Profile
-from connectors.abas.sandbox.state import DEFAULT_PASSWORD
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings, TokenLogin
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource

@@ -19,12 +19,12 @@ from connectors.abas.profile import Profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink, Command, Outcome
 from schemas import catalog
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from streams.agents.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
-from streams.posting_claims import PostingClaims
+from app.composition.posting_claims import PostingClaims
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

@@ -18,7 +18,7 @@ from connectors.paytrace.errors import LoginRejected
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from schemas.records.payments import TransactionKind, TransactionStatus
-from schemas.sensitive import find_sensitive
+from schemas.checks.sensitive import find_sensitive
 
 pytestmark = pytest.mark.live
 PREFIX = "SALDO_LIVE_PAYTRACE_"

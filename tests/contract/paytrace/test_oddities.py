@@ -21,7 +21,7 @@ from connectors.paytrace.source import PayTraceSource
 from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import PaymentStatusUnrecognized, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
-from streams.domain import payment
+from streams.domain import payments
 from tests.contract.paytrace.test_ach import pay, v3_token
 from tests.support.builders import SIGNS, Ledger, key_by
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_thread

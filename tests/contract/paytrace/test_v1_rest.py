@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import PayTraceRefused
 from connectors.paytrace.ports import BankAccount, CardDetails, Charge, RecurrencePlan
-from connectors.paytrace.sandbox import v1
+from infra.sandboxes.paytrace import v1
 from connectors.paytrace.source import PayTraceSource
 from tests.support.paytrace_sandbox import MASTERCARD, VISA, Sandbox, sandbox_in_thread
 

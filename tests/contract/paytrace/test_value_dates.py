@@ -18,7 +18,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from connectors.paytrace.source import PayTraceSource
 from schemas.records.payments import PaymentContradicted, TransactionObserved
-from streams.ports import ErpCommand
+from streams.edges.ports import ErpCommand
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import open_item as shown_item
 from tests.support.money_line import MoneyLine

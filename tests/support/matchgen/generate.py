@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from streams.domain.matching.lines import Line, Side
+from reconcile.engine.lines import Line, Side
 from tests.support.matchgen import names as words
 
 START = date(2026, 3, 2)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from projections.client import Store, open_store
-from projections.migrate import migrate
+from projections.store.client import Store, open_store
+from projections.store.migrate import migrate
 from tests.support.projecting import wipe
 
 SERVER_DSN = os.environ.get("SALDO_TEST_CLICKHOUSE_DSN")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from projections.client import Store
+from projections.store.client import Store
 from schemas.records.identification import Movement, WaitingReason
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import (

@@ -24,19 +24,20 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.clickhouse_http import app, compression, log_in
+from projections.clickhouse_http import app, compression
+from projections.serving import log_in
 from projections.clickhouse_http.formats import FORMATS
 from projections.clickhouse_http.native import for_revision
 from projections.clickhouse_http.settings import settings_for
-from projections.client import Store, open_store
-from projections.errors import QueryRefused
-from projections.migrate import migrate
-from projections.settings import ProjectionSettings
+from projections.store.client import Store, open_store
+from projections.store.errors import QueryRefused
+from projections.store.migrate import migrate
+from projections.serving.settings import ProjectionSettings
 from schemas.failures import ContractBroken
-from streams.access.access import Access
-from streams.access.actor import single_user
-from streams.access.roles import Role
-from streams.settings import Settings
+from app.access.access import Access
+from app.access.actor import single_user
+from app.access.roles import Role
+from app.settings.settings import Settings
 from tests.support.passwords import quick_passwords
 from tests.support.projecting import project
 from tests.support.scripted import Script
@@ -513,7 +514,7 @@ def test_a_role_that_may_not_read_may_not_ask(
     settings: ProjectionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick_passwords(monkeypatch)
-    policy = Path("streams/access/access.yaml").read_text("utf-8")
+    policy = Path("app/access/access.yaml").read_text("utf-8")
     own = tmp_path / "policy.yaml"
     own.write_text(policy.replace("roles: [viewer, accountant, approver, operator, admin]", "roles: [admin]"), "utf-8")
     of_saldo = Settings(data_dir=tmp_path, access={"policy_path": own})  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import pytest
 from projections import reports
 from projections.console.app import MOUNTED_AT, ROOT
 from projections.console.grid import grid, money
-from projections.words import in_words
+from projections.reports.words import in_words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = (400, 900, 1400)

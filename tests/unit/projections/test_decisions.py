@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from projections import reports
-from projections.client import Store
-from streams.cli import explain, waiting
+from projections.store.client import Store
+from app.cli import explain, waiting
 from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read
 from tests.replay.line import run

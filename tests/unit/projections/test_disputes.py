@@ -9,15 +9,16 @@ from functools import reduce
 from typing import Any
 
 from projections import reports
-from projections.client import Store
-from projections.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
+from projections.store.client import Store
+from projections.messages.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
 from schemas.records.payments import RefundLinked
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeObserved, DisputeStage
-from streams.cli.explain import step
-from streams.cli.waiting import show
-from streams.demo.watch import OPEN_MONEY
-from streams.domain import payment, settlement
+from app.cli.explain import step
+from app.cli.waiting import show
+from infra.demo.watch import OPEN_MONEY
+from streams.domain import payments
+from streams.domain import settlement
 from tests.support.builders import refund_linked, sighting
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script
@@ -34,12 +35,12 @@ def of(transaction: str | None, fact: DisputeObserved) -> DisputeObserved:
 def projected(store: Store, payments: Sequence[str], *facts: Any) -> None:
     """Settled payments of 100.00 that are posted in abas, then these facts, as the agents decide them."""
     script = Script()
-    states: dict[str, payment.State] = {}
+    states: dict[str, payments.State] = {}
 
     def pay(record: Any) -> None:
         key = record.paytrace_transaction_id
-        events = payment.decide(states.get(key, payment.INITIAL), record)
-        states[key] = reduce(payment.evolve, events, states.get(key, payment.INITIAL))
+        events = payments.decide(states.get(key, payments.INITIAL), record)
+        states[key] = reduce(payments.evolve, events, states.get(key, payments.INITIAL))
         for event in events:
             script.write(PAYMENT_EVENTS, event)
 

@@ -10,9 +10,9 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from projections.days import Days, days_of, instant_of
-from projections.errors import QueryRefused
-from projections.for_people import as_local_csv, as_workbook
+from projections.reports.days import Days, days_of, instant_of
+from projections.store.errors import QueryRefused
+from projections.reports.for_people import as_local_csv, as_workbook
 from projections.reports import Answer
 
 ANSWER = Answer(

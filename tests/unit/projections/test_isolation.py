@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from projections import reports
-from projections.batch import Batch
-from projections.client import Store
-from projections.errors import QueryRefused
-from projections.flush import flush
-from projections.positions import load_progress
+from projections.batches.batch import Batch
+from projections.store.client import Store
+from projections.store.errors import QueryRefused
+from projections.batches.flush import flush
+from projections.batches.positions import load_progress
 from projections.tables import FACT_TABLES
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.table import Table
-from projections.topics import projected_topics
+from projections.messages.topics import projected_topics
 from schemas import catalog
-from schemas.codec import Codec, Record
-from schemas.envelope import SourcePosition
+from schemas.wire.codec import Codec, Record
+from schemas.wire.envelope import SourcePosition
 from schemas.records.tasks import ParkedDiscardRequested
 from streams.log.records import Inbound
 from tests.support.examples import example

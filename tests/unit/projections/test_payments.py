@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from projections.client import Store
+from projections.store.client import Store
 from schemas.records.payments import TransactionKind, TransactionStatus
 from tests.support.builders import sighting
 from tests.support.examples import example

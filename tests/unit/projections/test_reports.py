@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from projections import reports
-from projections.client import Store
-from projections.days import Days
-from projections.errors import QueryRefused
-from projections.topics import SETTLEMENT_EVENTS
+from projections.store.client import Store
+from projections.reports.days import Days
+from projections.store.errors import QueryRefused
+from projections.messages.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
 from schemas.records.receivables import EntryDirection, EntryHandedOver, RestWriteOffRequested
 from tests.support.examples import example

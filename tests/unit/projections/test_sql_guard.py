@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from projections import reports, tables
-from projections.client import Store
-from projections.errors import QueryRefused
-from projections.sql_guard import allowed_functions, checked
+from projections import reports
+from projections import tables
+from projections.store.client import Store
+from projections.store.errors import QueryRefused
+from projections.store.sql_guard import allowed_functions, checked
 
 SECRET = "a-secret-of-this-machine"
 

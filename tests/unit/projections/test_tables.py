@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from projections import tables, topics
-from projections.client import Store
-from projections.coordinates import COORDINATE_COLUMNS, Coordinates
-from projections.dead_letters import open_dead_letter
-from projections.errors import MigrationBroken
-from projections.migrate import ROOT as MIGRATIONS
-from projections.migrate import migrate, migrations
+from projections import tables
+from projections.messages import topics
+from projections.store.client import Store
+from projections.messages.coordinates import COORDINATE_COLUMNS, Coordinates
+from projections.messages.dead_letters import open_dead_letter
+from projections.store.errors import MigrationBroken
+from projections.store.migrate import ROOT as MIGRATIONS
+from projections.store.migrate import migrate, migrations
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_entries.row import ENTRY_EVENTS
 from projections.tables.fct_movements.row import STAGES
@@ -30,9 +31,9 @@ from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.fct_write_offs.row import WRITE_OFF_EVENTS
 from projections.tables.money import direction_sign, movement_sign, parked_money
 from schemas import catalog
-from schemas.business_day import PAYTRACE_ZONE
-from schemas.codec import Codec, to_json
-from schemas.envelope import SourcePosition
+from schemas.values.business_day import PAYTRACE_ZONE
+from schemas.wire.codec import Codec, to_json
+from schemas.wire.envelope import SourcePosition
 from schemas.records.identification import Movement
 from schemas.records.payments import CaptureReversalReason
 from schemas.records.receivables import DecisionRefused, DecisionTaken, EntryDirection, MatchSuggested

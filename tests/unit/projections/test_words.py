@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.words import WORDS, in_words
+from projections.reports.words import WORDS, in_words
 from schemas import catalog
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import UnrecognizedReason

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.attribution import name_problem, reason_problem, why_not_attributed
+from schemas.checks.attribution import name_problem, reason_problem, why_not_attributed
 
 EMPTY = (
     "",

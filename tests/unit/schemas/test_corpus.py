@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from schemas.sensitive import MASK, find_sensitive, mask_reference, mask_sensitive
-from schemas.sensitive.spans import plain_text_of
+from schemas.checks.sensitive import MASK, find_sensitive, mask_reference, mask_sensitive
+from schemas.checks.sensitive.spans import plain_text_of
 from tests.corpus import generate
 
 CORPUS = Path(generate.__file__).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.counting import counted
+from schemas.values.counting import counted
 
 
 @pytest.mark.parametrize(

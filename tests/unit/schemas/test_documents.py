@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec, from_json, to_json
+from schemas.wire.codec import Codec, from_json, to_json
 from schemas.documents import faults, kinds, read_kinds
 from schemas.failures import Unreadable
 from schemas.lint.documents import document_rules
-from schemas.plausibility import Implausible
+from schemas.checks.plausibility import Implausible
 from schemas.records.erp import RecordRow, Side, SubjectKind
 from tests.support.erp_data import customer, fee, fee_reversal, sales_order
 

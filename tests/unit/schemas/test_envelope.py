@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import (
+from schemas.wire.envelope import (
     Envelope,
     SourcePosition,
     child_traceparent,

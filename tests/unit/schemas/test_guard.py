@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from schemas import catalog
 from schemas.catalog import FieldClass
-from schemas.codec import Codec, from_json
-from schemas.guard import masked, masked_key
+from schemas.wire.codec import Codec, from_json
+from schemas.checks.guard import masked, masked_key
 from schemas.records.payments import TransactionStatus
 from schemas.records.tasks import DeadLetter
-from schemas.references import invoice_token, tokens_of
-from schemas.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
-from schemas.sensitive.identity import mask_of
+from schemas.values.references import invoice_token, tokens_of
+from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
+from schemas.checks.sensitive.identity import mask_of
 from tests.support.builders import NOON, open_item, sighting
 
 PAN = "4111111111111111"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import SourcePosition
-from schemas.highwater import HighWater
+from schemas.wire.envelope import SourcePosition
+from schemas.wire.highwater import HighWater
 
 
 def at(offset: int, index: int = 0, partition: int = 0, topic: str = "inbox") -> SourcePosition:

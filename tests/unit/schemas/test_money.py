@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.money import CurrencyMismatch, Money, exponent, from_major
+from schemas.values.money import CurrencyMismatch, Money, exponent, from_major
 
 CURRENCIES = st.sampled_from(["USD", "EUR", "JPY", "KWD", "CLF", "RSD"])
 MINORS = st.integers(-(2**62), 2**62)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from schemas import catalog, plausibility
-from schemas.codec import Codec
-from schemas.money import currencies, is_currency, shown
-from schemas.plausibility import UNKNOWN_INSTANT, Implausible, findings_of, plain_text, refuse_implausible
+from schemas import catalog
+from schemas.checks import plausibility
+from schemas.wire.codec import Codec
+from schemas.values.money import currencies, is_currency, shown
+from schemas.checks.plausibility import UNKNOWN_INSTANT, Implausible, findings_of, plain_text, refuse_implausible
 from tests.support.examples import example
 from tests.support.poison import poisoned
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.failures import ContractBroken
-from schemas.private_files import make_private, read_private, write_private
+from schemas.files.private_files import make_private, read_private, write_private
 
 
 @pytest.fixture(autouse=True)

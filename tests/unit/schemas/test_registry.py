@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec
+from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Unavailable, Unreadable
-from schemas.registry import Registry
+from schemas.wire.registry import Registry
 
 SCHEMA = json.dumps({"type": "record", "name": "Fact", "namespace": "saldo.payments", "fields": []})
 Answer = tuple[int, Any]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.sensitive import (
+from schemas.checks.sensitive import (
     MASK,
     SensitiveKind,
     find_sensitive,
@@ -27,7 +27,7 @@ from schemas.sensitive import (
     mask_sensitive,
     scan,
 )
-from schemas.sensitive.identity import mask_of
+from schemas.checks.sensitive.identity import mask_of
 
 CARD = SensitiveKind.CARD_NUMBER
 CODE = SensitiveKind.CARD_SECURITY_CODE

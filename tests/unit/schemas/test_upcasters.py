@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas import upcasters
-from schemas.upcasters import Fields, upcast
+from schemas.wire import upcasters
+from schemas.wire.upcasters import Fields, upcast
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.failures import Unavailable
-from schemas.waiting import LONGEST_WAIT_S, MOST_WAIT_S, Pause, asked_wait_s, bounded_wait_s, seconds_in_words
+from schemas.failures.waiting import LONGEST_WAIT_S, MOST_WAIT_S, Pause, asked_wait_s, bounded_wait_s, seconds_in_words
 
 FOR_EVER_S = 100 * 366 * 86_400.0
 

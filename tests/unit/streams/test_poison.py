@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from schemas import catalog
-from schemas.codec import Codec, to_json
+from schemas.wire.codec import Codec, to_json
 from schemas.failures import Unreadable
-from schemas.plausibility import findings_of
+from schemas.checks.plausibility import findings_of
 from schemas.records.tasks import DeadLetter
-from streams import writing
+from app.topics import writing
 from streams.agents.post_to_abas import post_to_abas
-from streams.bootstrap import DECIDERS
+from app.composition.bootstrap import DECIDERS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner

@@ -14,7 +14,7 @@ from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
-from streams.rebuild import compare_agents
+from app.proofs.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.abas import errors
 from connectors.abas.errors import error_from_answer, error_without_body
-from connectors.abas.sandbox.faults import STATUS_OF_CATEGORY
+from infra.sandboxes.abas.faults import STATUS_OF_CATEGORY
 from connectors.abas.wire import ErpError, ErpMessage
 from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
 

@@ -27,7 +27,7 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
-from schemas.sensitive import find_sensitive
+from schemas.checks.sensitive import find_sensitive
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -24,7 +24,7 @@ from connectors.paytrace.readings import (
 )
 from connectors.paytrace.wire import decode, encode
 from schemas.records.payments import ObservedBy, TransactionStatus
-from schemas.sensitive import find_sensitive
+from schemas.checks.sensitive import find_sensitive
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.paytrace.errors import UnreadableAnswer
 from connectors.paytrace.silent_post import SilentPostHint, parse_silent_post
-from schemas.sensitive.identity import mask_of
+from schemas.checks.sensitive.identity import mask_of
 
 DOCUMENTED = (
     "ORDERID~123456|TRANSACTIONID~62279788|APPCODE~TAS456|APPMSG~  NO  MATCH      - Approved and completed|"

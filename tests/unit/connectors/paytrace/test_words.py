@@ -14,7 +14,7 @@ from connectors.paytrace.answers import read_v1_rows, read_v3_rows
 from connectors.paytrace.calls import Call, Reply
 from connectors.paytrace.errors import PayTraceRefused, UnreadableAnswer
 from connectors.paytrace.mapping import read_card_status
-from connectors.paytrace.sandbox import oddities
+from infra.sandboxes.paytrace import oddities
 from connectors.paytrace.words import (
     ACH_KINDS,
     ACH_STATUSES,

@@ -21,8 +21,8 @@ from streams.log.credentials import (
     read_credentials,
     user_of,
 )
-from streams.settings import KafkaSettings, Settings
-from streams.stack import Stack
+from app.settings.settings import KafkaSettings, Settings
+from infra.installation.stack import Stack
 
 SPECS = tuple(catalog.topics().values())
 ALL = permissions(SPECS, group="saldo")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from schemas import catalog
-from schemas.codec import Codec, body_of
-from schemas.envelope import content_event_id, header_map, root_traceparent
+from schemas.wire.codec import Codec, body_of
+from schemas.wire.envelope import content_event_id, header_map, root_traceparent
 from schemas.failures import Unreadable
 from schemas.records.sources import SourceCursor
-from schemas.sensitive.identity import mask_of
+from schemas.checks.sensitive.identity import mask_of
 from streams.log.guard import HoldsSensitive
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Cause, Checked, Outbound

@@ -1,0 +1,200 @@
+"""`saldo approvals`: commands that wait for a second person: list them, look into one, approve or reject it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import identity, operators
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.identity import needs
+from app.cli.operators import APPROVALS_INBOX, WAIT_S, WaitOption, WhyOption
+from app.output.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from app.operators.decisions import Desk
+    from app.operators.proposals import Proposal
+
+ProposalArgument = Annotated[str, typer.Argument(help="The proposal, as `saldo approvals list` shows it.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `approvals list|show|approve|reject` below the root."""
+    operators.add_group(
+        app,
+        "approvals",
+        "Commands that need a second person.",
+        {"list": list_proposals, "show": show, "approve": approve, "reject": reject},
+    )
+
+
+@needs("read")
+def list_proposals(
+    every: Annotated[bool, typer.Option("--all", help="Also those that were decided or have expired.")] = False,
+    as_json: JsonOption = False,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """List what waits for another person's approval, oldest first."""
+    now = datetime.now(UTC)
+    found = [one for one in _proposals(bootstrap_servers) if every or one.is_open(now)]
+    if not found and not as_json:
+        say("nothing waits for approval")
+    for one in found:
+        if as_json:
+            say_json(one.as_json(now))
+        else:
+            say(*_lines(one, now))
+
+
+@needs("read")
+def show(proposal_id: ProposalArgument, bootstrap_servers: BootstrapServers = None) -> None:
+    """Show one proposal with its whole command."""
+    now = datetime.now(UTC)
+    say_json(_find(proposal_id, bootstrap_servers).as_json(now), indent=2)
+
+
+@needs("ApproveProposal")
+def approve(
+    proposal_id: ProposalArgument,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Approve what another person proposed.
+
+    Its command goes on at once, with both names. Refused to the proposer, and once it has expired.
+    """
+    from schemas.values.business_day import business_day
+    from schemas.records.approvals import ApproveProposal, ProposalApproved
+    from app.settings.settings import load_settings
+
+    found = _find(proposal_id, bootstrap_servers)
+    said = operators.attributed("ApproveProposal", why)
+    command = ApproveProposal(
+        **said,
+        proposal_id=found.proposed.proposal_id,
+        approved_on=business_day(said["occurred_at"], load_settings().paytrace.zone),
+    )
+    access = identity.access()
+    access.check_approver(access.actor(now=said["occurred_at"]), command, found.command, found.proposed.proposed_by)
+    start = _desk(
+        lambda desk: desk.journal_end(found.proposed.target_inbox, found.command),
+        bootstrap_servers,
+        schema_registry_url,
+    )
+    event = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+    if isinstance(event, ProposalApproved):
+        say(f"approved, by {event.approved_by}; proposed by {event.proposed_by}: {found.proposed.summary}")
+        outcome = _desk(
+            lambda desk: desk.outcome_of(found.proposed.target_inbox, found.command, start=start, wait_s=wait_s),
+            bootstrap_servers,
+            schema_registry_url,
+        )
+        _say_outcome(found, outcome)
+
+
+@needs("RejectProposal")
+def reject(
+    proposal_id: ProposalArgument,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Reject what another person proposed.
+
+    Nothing of it is carried out.
+    """
+    from schemas.records.approvals import ProposalRejected, RejectProposal
+
+    found = _find(proposal_id, bootstrap_servers)
+    command = RejectProposal(**operators.attributed("RejectProposal", why), proposal_id=found.proposed.proposal_id)
+    event = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+    if isinstance(event, ProposalRejected):
+        say(f"rejected, by {event.rejected_by}; proposed by {event.proposed_by}: {found.proposed.summary}")
+
+
+def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> Any:
+    """The journal's answer.
+
+    Raises: typer.Exit with REFUSED when it is a refusal, and as operators.ask.
+    """
+    from schemas.records.approvals import ApprovalRefused
+
+    answer = operators.ask(APPROVALS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    assert answer is not None, "the policy holds no approval back for another approval"
+    if isinstance(answer.events[0], ApprovalRefused):
+        raise operators.refuse(answer.events[0].refused_because)
+    return answer.events[0]
+
+
+def _desk(
+    work: Callable[[Desk], Coroutine[Any, Any, Any]], bootstrap_servers: str | None, schema_registry_url: str | None
+) -> Any:
+    from app.operators import decisions
+
+    async def at_desk() -> Any:
+        connection = connect(bootstrap_servers, schema_registry_url)
+        with connection.codec() as codec:
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as desk:
+                return await work(desk)
+
+    return asyncio.run(at_desk())
+
+
+def _say_outcome(found: Proposal, outcome: Any) -> None:
+    """What the context of the released command made of it: it may still refuse, as it would have without approval."""
+    from schemas.records.receivables import DecisionRefused, DecisionTaken
+
+    match outcome:
+        case DecisionRefused():
+            raise operators.refuse(outcome.refused_because)
+        case DecisionTaken():
+            say(f"done, by {outcome.decided_by}, approved by {outcome.approved_by}: {outcome.reason}")
+        case _:
+            say(
+                f"    its command is in {found.proposed.target_inbox} and not answered yet; `saldo explain`, "
+                "`saldo waiting` or `saldo dlq list` show what comes of it"
+            )
+
+
+def _proposals(bootstrap_servers: str | None) -> list[Proposal]:
+    from streams.log import kafka
+    from app.operators.proposals import all_proposals
+
+    async def work() -> list[Proposal]:
+        connection = connect(bootstrap_servers)
+        async with kafka.opened(connection.kafka) as log:
+            with connection.codec() as codec:
+                return await all_proposals(log, codec)
+
+    return asyncio.run(work())
+
+
+def _find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:
+    from app.cli.errors import CannotRun
+
+    wanted = proposal_id.strip().upper()
+    for one in _proposals(bootstrap_servers):
+        if one.proposed.proposal_id == wanted:
+            return one
+    raise CannotRun(f"there is no proposal {wanted[:40]!a}; `saldo approvals list` shows what waits")
+
+
+def _lines(one: Proposal, now: datetime) -> list[str]:
+    proposed = one.proposed
+    standing = one.standing(now)
+    if standing == "open":
+        standing = f"open until {proposed.expires_at:%Y-%m-%d %H:%M} UTC"
+    return [
+        f"{proposed.proposal_id}  {proposed.summary}",
+        f"    proposed by {proposed.proposed_by} at {proposed.occurred_at:%Y-%m-%d %H:%M} UTC: {proposed.reason}",
+        f"    {standing}",
+    ]

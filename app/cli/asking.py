@@ -1,0 +1,53 @@
+"""The projection as commands ask it: a reader, and one report's rows for what shows them in its own way."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.cli import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from projections.store.client import SqlReader
+    from projections.reports import Answer
+    from app.settings.settings import Settings
+
+
+@contextmanager
+def reader_of(settings: Settings) -> Iterator[SqlReader]:
+    """A reader of the projection, closed at the end.
+
+    Raises: CannotRun when nothing is projected yet; LoginNeeded; AccessDenied.
+    """
+    from projections.store.errors import QueryRefused
+    from projections.serving.reader import open_reader
+    from app.cli.errors import CannotRun
+
+    identity.permit("read")
+    reader = open_reader(settings.projection)
+    try:
+        yield reader
+    except QueryRefused as error:
+        if "UNKNOWN_TABLE" in str(error):
+            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
+        raise
+    finally:
+        reader.close()
+
+
+def answer(name: str, **given: str) -> Answer:
+    """Ask the projection one report.
+
+    Raises: CannotRun when nothing is projected yet.
+    """
+    from datetime import UTC, datetime
+
+    from projections import reports
+    from app.settings.settings import load_settings
+
+    asked, settings = reports.load(name), load_settings()
+    values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
+    with reader_of(settings) as reader:
+        return reports.ask(reader, asked, values)

@@ -1,0 +1,126 @@
+"""`saldo audit`: is the history of operator commands whole, and who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from schemas.values.counting import counted
+from app.cli import identity
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.identity import needs
+from streams.log.credentials import VIEWER
+from app.output.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.proofs.audit import PartitionAudit
+    from streams.log.chain import Link
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `audit verify|export` below the root."""
+    audit = typer.Typer(help="Operator commands: who gave them, unchanged.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (verify, export)
+    for command in commands:
+        audit.command()(command)
+    app.add_typer(audit, name="audit")
+
+
+@needs("read")
+def verify(
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="What an earlier run printed: whatever it saw must still be there."),
+    ] = None,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Name the first break in the history.
+
+    Walks every inbox beside its journal, and the changes of users. A break is an operator command that was cut out,
+    changed, put in or moved after it was accepted, or one that the agents released and nobody approved; exit code 1
+    when there is one. The newest links are printed: keep them elsewhere and give them to a later run with --against,
+    which also sees what was cut off at the end, together with its journal.
+    """
+    from app.proofs.audit import head_line, lost_since, parse_heads
+    from app.cli.errors import CannotRun
+
+    earlier: Mapping[tuple[str, int], Link] = {}
+    if against is not None:
+        try:
+            earlier = parse_heads(against.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise CannotRun(f"{against} is no output of an earlier `saldo audit verify`: {error}") from None
+    found = _audited(bootstrap_servers, schema_registry_url)
+    for one in found:
+        if one.head.number and one.broken is None:
+            say(head_line(one))
+    broken = [one.broken for one in found if one.broken is not None]
+    broken += lost_since(earlier, found)
+    for each in broken:
+        say(f"BROKEN  {each}")
+    if broken:
+        raise typer.Exit(1)
+    commands = counted(sum(one.head.number for one in found), "command")
+    say(f"no break: {commands} on {counted(len(found), 'partition')}, users among them")
+
+
+@needs("read")
+def export(
+    to: Annotated[Path | None, typer.Option("-o", "--to", help="Write there instead of to the terminal.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="csv for spreadsheets, jsonl for programs.")] = Format.CSV,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """List operator commands and changes of users.
+
+    When, who, what, why, what came of it, by which key, and the link of the chain. Exit code 1 when the history is
+    broken; what is listed then ends before each break.
+    """
+    from app.proofs.audit import as_csv, as_jsonl
+
+    found = _audited(bootstrap_servers, schema_registry_url)
+    entries = sorted((entry for one in found for entry in one.entries), key=lambda entry: (entry.at, entry.inbox))
+    text = as_csv(entries) if output is Format.CSV else as_jsonl(entries)
+    if to is None:
+        say(*text.splitlines())
+    else:
+        to.write_text(text, "utf-8")
+        say(f"wrote {len(entries)} operator commands to {to}")
+    broken = [one.broken for one in found if one.broken is not None]
+    for each in broken:
+        say(f"BROKEN  {each}", err=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
+    import asyncio
+
+    from app.proofs.audit import audit, audit_users
+    from app.composition.keys import load_ring
+    from streams.log.kafka import opened
+    from app.settings.settings import load_settings
+
+    connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
+    ring = load_ring(load_settings().public_keys_path)
+
+    async def work() -> list[PartitionAudit]:
+        with connection.codec() as codec:
+            async with opened(connection.kafka) as log:
+                return [found async for found in audit(log, codec, ring)]
+
+    return [*asyncio.run(work()), audit_users(identity.access().store.read())]

@@ -1,0 +1,470 @@
+"""`saldo decide`: a person's decision on money that waits or was matched; the journal answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import assign, operators
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl
+from app.cli.identity import needs
+from app.cli.operators import WAIT_S, WaitOption, WhyOption
+from app.cli.waiting import parts_of
+
+if TYPE_CHECKING:
+    from streams.domain.receivables.decisions import Command
+
+INBOX = "receivables.inbox.v1"
+
+ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
+CodeArgument = Annotated[str | None, typer.Argument(help="Code of the suggestion, as `saldo waiting` shows it.")]
+InvoiceOption = Annotated[
+    list[str] | None, typer.Option("--invoice", help="Instead of the code: the invoices of the suggestion, each once.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `decide confirm|reject|split|...|assign-customer|...|hand-to-finance` below the root."""
+    operators.add_group(
+        app,
+        "decide",
+        "Decide about money that waits or was matched.",
+        {
+            "confirm": confirm,
+            "reject": reject,
+            "split": split,
+            "write-off": write_off,
+            "undo-write-off": undo_write_off,
+            "on-account": on_account,
+            "unmatch": unmatch,
+            "post-again": post_again,
+            **assign.COMMANDS,
+        },
+    )
+
+
+@needs("ConfirmMatch")
+def confirm(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    code: CodeArgument = None,
+    invoice: InvoiceOption = None,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Take a suggestion, by its code or its invoices.
+
+    Its open items get the money. Refused when that suggestion is gone or has changed since it was shown.
+    """
+    from schemas.records.receivables import ConfirmMatch
+
+    meant = _meant(reference, code, invoice or ())
+    command = ConfirmMatch(
+        **_told(ConfirmMatch, why, meant["abas_customer_id"]),
+        posting_reference=meant["posting_reference"],
+        abas_open_item_ids=tuple(meant["abas_open_item_ids"]),
+        part_amounts=tuple(int(minor) for minor in meant["part_amounts"]),
+        currency=meant["currency"],
+        suggestion_code=meant["suggestion_code"],
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("RejectMatch")
+def reject(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    code: CodeArgument = None,
+    invoice: InvoiceOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that is suggested for it.")] = False,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Reject a suggestion, by its code or its invoices.
+
+    Its open items are never suggested for this payment again. What is left is not taken by that: this payment is
+    matched by a person from now on, never unseen.
+    """
+    from schemas.records.receivables import RejectMatch
+    from app.cli.errors import CannotRun
+
+    if every and (code or invoice):
+        raise CannotRun("name one suggestion, or all of them with --all")
+    rows = _standing(reference) if every else [_meant(reference, code, invoice or ())]
+    if not rows:
+        raise CannotRun(f"nothing is suggested for {reference}")
+    items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
+    command = RejectMatch(
+        **_told(RejectMatch, why, rows[0]["abas_customer_id"]),
+        posting_reference=rows[0]["posting_reference"],
+        abas_open_item_ids=tuple(items),
+        suggestion_code="" if every else rows[0]["suggestion_code"],
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("SplitEntry")
+def split(
+    reference: ReferenceArgument,
+    parts: Annotated[list[str], typer.Argument(help="INVOICE=AMOUNT for each part, on-account=AMOUNT for none.")],
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Divide a receipt by amounts over open items.
+
+    For example: saldo decide split PT77 RE-1=60.00 RE-2=30.00 on-account=10.00 --why "as the customer wrote"
+    """
+    from schemas.records.receivables import SplitEntry
+
+    entry = _entry(reference)
+    items, amounts = _parts(parts, entry["abas_customer_id"], entry["currency"])
+    command = SplitEntry(
+        **_told(SplitEntry, why, entry["abas_customer_id"]),
+        posting_reference=entry["posting_reference"],
+        abas_open_item_ids=tuple(items),
+        part_amounts=tuple(amounts),
+        currency=entry["currency"],
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("WriteOffRest")
+def write_off(
+    invoice: Annotated[str, typer.Argument(help="Invoice number or open item id.")],
+    why: WhyOption,
+    amount: Annotated[str | None, typer.Option("--amount", help="Default is all that is left.")] = None,
+    customer: Annotated[str, typer.Option("--customer", help="Whose, if several have this number.")] = "",
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Give up what is left of a paid invoice.
+
+    The limit of its currency counts for all write-offs of one invoice together.
+    """
+    from schemas.records.receivables import WriteOffRest
+
+    item = _item(invoice, customer)
+    told = _told(WriteOffRest, why, item["abas_customer_id"])
+    command = WriteOffRest(
+        **told,
+        decided_on=_business_day(told["occurred_at"]),
+        abas_open_item_id=item["abas_open_item_id"],
+        amount_minor=None if amount is None else _minor(amount, item["currency"]),
+        currency=item["currency"],
+    )
+    before = _written_off_minor(item["abas_open_item_id"])
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url, besides_minor=before)
+
+
+@needs("PutOnAccount")
+def on_account(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Post a receipt without an open item."""
+    from schemas.records.receivables import PutOnAccount
+
+    entry = _entry(reference)
+    command = PutOnAccount(
+        **_told(PutOnAccount, why, entry["abas_customer_id"]),
+        posting_reference=entry["posting_reference"],
+        amount_minor=abs(int(entry["signed_minor"])),
+        currency=entry["currency"],
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("UnmatchEntry")
+def unmatch(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Undo a match: reverse it, and let the money wait.
+
+    The payment is never matched with that open item again by itself.
+    """
+    from schemas.records.receivables import UnmatchEntry
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    over = ("EntrySplit", "EntryNetted", "EntryUnmatched")
+    rows = [
+        row
+        for row in answer("entries_of", id=reference).records
+        if row["direction"] == "RECEIPT" and (row["last_event"] not in over or row["posting_reference"] == reference)
+    ]
+    exact = [row for row in rows if row["posting_reference"] == reference] or rows
+    if len(exact) != 1:
+        found = ", ".join(row["posting_reference"] for row in exact)
+        raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference")
+    command = UnmatchEntry(
+        **_told(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("UndoWriteOff")
+def undo_write_off(
+    reference: Annotated[
+        str, typer.Argument(help="The write-off's reference, e.g. PT77W1; `saldo report write_offs`.")
+    ],
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Take a write-off back; the rest is owed again.
+
+    abas gets a document of its own against it.
+    """
+    from schemas.records.receivables import UndoWriteOff
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
+    if not rows:
+        raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
+    told = _told(UndoWriteOff, why, rows[0]["abas_customer_id"])
+    command = UndoWriteOff(**told, decided_on=_business_day(told["occurred_at"]), posting_reference=reference)
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+@needs("PostAgain")
+def post_again(
+    reference: ReferenceArgument,
+    why: WhyOption,
+    wait_s: WaitOption = WAIT_S,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Ask abas again for what it refused.
+
+    It is the same document: same reference, open item, amount and value date. So mend first what abas refused it for,
+    e.g. open the posting period. abas is asked whether it holds the document before it is posted.
+    """
+    from schemas.records.receivables import PostAgain
+
+    entry = _entry(reference)
+    command = PostAgain(
+        **_told(PostAgain, why, entry["abas_customer_id"]),
+        posting_reference=entry["posting_reference"],
+        amount_minor=abs(int(entry["signed_minor"])),
+        currency=entry["currency"],
+    )
+    _ask(command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+# -- finding what is meant -----------------------------------------------------------------------------------------
+
+
+def _rows(reference: str) -> list[dict[str, Any]]:
+    """The rows of waiting entries that a person may mean: the entry's own reference, else all of its payment."""
+    from app.cli.asking import answer
+
+    rows = [row for row in answer("waiting_with_candidates").records if row["waits_in"] == "receivables"]
+    found = [row for row in rows if row["posting_reference"] == reference]
+    return found or [row for row in rows if row["paytrace_transaction_id"] == reference]
+
+
+def _entry(reference: str) -> dict[str, Any]:
+    """The one entry that a person means: the one that waits, else the one there is.
+
+    What does not wait is asked for all the same, because the journal answers with who decided about it before.
+    """
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    rows = _rows(reference) or [dict(row) for row in answer("entries_of", id=reference).records]
+    rows = [row for row in rows if row["posting_reference"] == reference] or rows
+    references = list(dict.fromkeys(row["posting_reference"] for row in rows))
+    if not references:
+        raise CannotRun(_not_here(reference))
+    if len(references) > 1:
+        raise CannotRun(f"{reference} has several entries: {', '.join(references)}; name one of them")
+    return rows[0]
+
+
+def _not_here(reference: str) -> str:
+    """Why nothing can be decided here about a reference that is no entry."""
+    from projections.reports.words import in_words
+    from app.cli.asking import answer
+
+    for row in answer("waiting_with_candidates").records:
+        if reference in (row["posting_reference"], row["paytrace_transaction_id"]):
+            why = f"{in_words(str(row['reason']))}: {row['detail']}"
+            return f"{reference} waits in {row['waits_in']}, not for an open item ({why}); see `saldo decide -h`"
+    return f"{reference} does not wait; `saldo waiting` lists what does, `saldo explain {reference}` the rest"
+
+
+def _standing(reference: str) -> list[dict[str, Any]]:
+    """What is suggested now for the one entry that a person means."""
+    from app.cli.errors import CannotRun
+
+    rows = [row for row in _rows(reference) if row["suggestion_number"]]
+    references = list(dict.fromkeys(row["posting_reference"] for row in rows))
+    if len(references) > 1:
+        raise CannotRun(f"{reference} has several entries that wait: {', '.join(references)}; name one of them")
+    return rows
+
+
+def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[str, Any]:
+    """The suggestion that a person names, with its meaning as it was shown, whether it stands or not.
+
+    One that does not stand is asked for all the same: the journal refuses it, and says what became of it.
+    """
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    if bool(code) == bool(invoices):
+        raise CannotRun(f"name one suggestion by its code, or by --invoice: {_named(reference)}")
+    ever = [dict(row) for row in answer("suggestions_of", id=reference).records]
+    if code:
+        found = [row for row in ever if row["suggestion_code"] == code.strip().upper()]
+    else:
+        wanted = sorted(number.strip().upper() for number in invoices)
+        standing = _standing(reference)
+        found = [row for row in standing or ever if sorted(map(str.upper, row["invoice_numbers"])) == wanted]
+        found = found if standing else found[:1]
+    if not found:
+        _entry(reference)
+        what = code or f"invoice {', '.join(invoices)}"
+        raise CannotRun(f"{what} is no suggestion for {reference}: {_named(reference)}")
+    if len(found) > 1 and not code:
+        raise CannotRun(f"{len(found)} suggestions are of these invoices; say which by its code: {_named(reference)}")
+    if len({row["posting_reference"] for row in found}) > 1:
+        raise CannotRun(f"{reference} has several entries with this suggestion; name one posting reference")
+    return found[0]
+
+
+def _named(reference: str) -> str:
+    """The suggestions that stand, with their codes, for whoever has to say which."""
+    rows = _standing(reference)
+    if not rows:
+        _entry(reference)
+        return f"nothing is suggested for {reference}; `saldo decide split` names the open items yourself"
+    return ", ".join(f"{row['suggestion_code']} ({parts_of(row)})" for row in rows)
+
+
+def _item(number: str, customer: str) -> dict[str, Any]:
+    from app.cli.asking import answer
+    from app.cli.errors import CannotRun
+
+    rows = answer("items_named", number=number, abas_customer_id=customer).records
+    rows = tuple(row for row in rows if row["is_open"]) or rows
+    if len(rows) != 1:
+        found = ", ".join(f"{row['abas_open_item_id']} of customer {row['abas_customer_id']}" for row in rows)
+        raise CannotRun(f"{number} is {found or 'no open item here'}; name one by its open item id")
+    return rows[0]
+
+
+def _written_off_minor(item_id: str) -> int:
+    """What is written off of an open item already; all write-offs of one invoice count together."""
+    from app.cli.asking import answer
+
+    rows = [row for row in answer("write_offs").records if row["abas_open_item_id"] == item_id]
+    return sum(int(row["amount_minor"]) for row in rows if row["standing"] not in ("refused", "taken back"))
+
+
+def _parts(parts: Sequence[str], customer: str, currency: str) -> tuple[list[str], list[int]]:
+    from app.cli.errors import CannotRun
+
+    items: list[str] = []
+    amounts: list[int] = []
+    for part in parts:
+        number, equals, amount = part.rpartition("=")
+        if not equals or not number:
+            raise CannotRun(f"{part!r} is not INVOICE=AMOUNT, e.g. RE-1=60.00")
+        items.append("" if number == "on-account" else _item(number, customer)["abas_open_item_id"])
+        amounts.append(_minor(amount, currency))
+    return items, amounts
+
+
+def _minor(amount: str, currency: str) -> int:
+    from decimal import Decimal, InvalidOperation
+
+    from schemas.values.money import from_major
+    from app.cli.errors import CannotRun
+
+    try:
+        return from_major(Decimal(amount), currency).minor
+    except (InvalidOperation, ValueError) as error:
+        raise CannotRun(f"{amount!r} is no amount in {currency}; write it like 60.00") from error
+
+
+# -- asking --------------------------------------------------------------------------------------------------------
+
+
+def _told(command: type[Command], why: str, customer: str) -> dict[str, Any]:
+    return {**operators.attributed(command.__name__, why), "abas_customer_id": customer}
+
+
+def _business_day(instant: datetime) -> date:
+    """The day in the merchant's zone: the value date of what is decided without money moving."""
+    from schemas.values.business_day import business_day
+    from app.settings.settings import load_settings
+
+    return business_day(instant, load_settings().paytrace.zone)
+
+
+def _ask(
+    command: Command,
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
+    *,
+    besides_minor: int = 0,
+) -> None:
+    operators.decide(INBOX, command, _said, wait_s, bootstrap_servers, schema_registry_url, besides_minor=besides_minor)
+
+
+def _said(event: Any) -> str:
+    """One consequence in words; empty for what is only bookkeeping."""
+    from schemas.values.money import Money
+    from schemas.records.receivables import (
+        EntryUnmatched,
+        EntryWaiting,
+        PaymentMatched,
+        PostingRequested,
+        RestWriteOffRequested,
+        RestWriteOffReversalRequested,
+    )
+
+    match event:
+        case PaymentMatched():
+            amount = Money(event.amount_minor, event.currency)
+            return f"{event.posting_reference}: {amount} belongs to invoice {event.invoice_number}"
+        case PostingRequested():
+            amount = Money(event.amount_minor, event.currency)
+            return f"{event.posting_reference}: {event.direction.lower()} of {amount} asked of abas"
+        case EntryUnmatched() if event.reversal_reference is not None:
+            return (
+                f"{event.posting_reference} is taken back by {event.reversal_reference}, "
+                f"the money waits as {event.released_reference}"
+            )
+        case EntryWaiting():
+            return f"{event.posting_reference} waits, {event.reason}: {event.detail}"
+        case RestWriteOffRequested():
+            amount = Money(event.amount_minor, event.currency)
+            return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
+        case RestWriteOffReversalRequested():
+            amount = Money(event.amount_minor, event.currency)
+            return (
+                f"{event.reverses_reference} is taken back by {event.posting_reference}: {amount} of invoice "
+                f"{event.invoice_number} asked of abas"
+            )
+        case _:
+            return ""

@@ -1,0 +1,120 @@
+"""`saldo import`: files that people get from a bank, as records of an inbox.
+
+Exit codes: 0 all rows read, 3 some rows left out (listed), 2 nothing done.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from schemas.values.counting import counted
+from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
+from app.cli.identity import needs
+from streams.log.credentials import IMPORT
+from app.output.terminal import say
+
+if TYPE_CHECKING:
+    from reconcile.files.bank_lines import BankFile
+
+EXIT_BAD_ROWS = 3
+INBOX = "settlement.inbox.v1"
+SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `import bank` below the root."""
+    files = typer.Typer(help="Bring files into the pipeline.", no_args_is_help=True)
+    files.command("bank")(import_bank)
+    app.add_typer(files, name="import")
+
+
+@needs("import-bank")
+def import_bank(
+    file: Annotated[Path, typer.Argument(help="Bank statement: camt, MT940, BAI2, CSV, XLSX.", dir_okay=False)],
+    only: Annotated[
+        str | None,
+        typer.Option(help="Only lines whose text matches this regular expression, e.g. 'PAYTRACE|MERCHANT'."),
+    ] = None,
+    merchant: Annotated[
+        str | None, typer.Option(help="Merchant account whose deposits these are; default is the one of the settings.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Our label of the bank account, never its number; default is the merchant's.")
+    ] = None,
+    bank_account: Annotated[
+        str, typer.Option(help="Last digits of the bank account's number, for a file that holds several accounts.")
+    ] = "",
+    through: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day that the file covers; default its last.")
+    ] = None,
+    intraday: Annotated[bool, typer.Option("--intraday", help="Lines of a day that is not over: ends no day.")] = False,
+    profile: Annotated[Path | None, typer.Option(help="YAML as for `saldo match`; its right side is used.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
+    bootstrap_servers: BootstrapServers = None,
+    schema_registry_url: SchemaRegistryUrl = None,
+) -> None:
+    """Bring the lines of a bank statement.
+
+    Each is explained by the money that PayTrace settled. A line counts once, however often it comes.
+    Exit code 3: some rows could not be read; they are listed, the others are written.
+    """
+    from app.topics import writing
+    from app.cli.errors import CannotRun
+    from reconcile.files.bank_lines import Selection, read_bank_lines
+    from reconcile.files.errors import MatchFileError
+    from reconcile.files.profile import load_profile
+    from app.settings.settings import load_settings
+
+    paytrace = load_settings().paytrace
+    label = merchant or paytrace.merchant
+    try:
+        selection = Selection(
+            label,
+            account or label,
+            paytrace.currency,
+            re.compile(only, re.IGNORECASE) if only else None,
+            bank_account,
+        )
+        side = load_profile(profile).right if profile else None
+        found = read_bank_lines(
+            file,
+            selection,
+            datetime.now(UTC),
+            side,
+            through_on=through.date() if through else None,
+            ends_days=not intraday,
+        )
+    except re.error as error:
+        raise CannotRun(f"--only is no regular expression: {error}") from error
+    except MatchFileError as error:
+        raise CannotRun(str(error)) from error
+    _tell(file, found)
+    records = [*found.lines, *found.ended]
+    if records and not dry_run:
+        connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
+        with connection.codec() as codec:
+            written = writing.send(connection.kafka, INBOX, records, codec)
+        say(f"wrote {counted(len(written), 'record')} to {INBOX}")
+    if found.bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+def _tell(file: Path, found: BankFile) -> None:
+    days = sorted({line.booked_on for line in found.lines})
+    span = f", {days[0]} to {days[-1]}" if days else ""
+    left_out = f"; {found.left_out} other lines left out" if found.left_out else ""
+    say(f"{file.name} ({found.kind}): {counted(len(found.lines), 'line')}{span}{left_out}")
+    for ended in found.ended:
+        lines = counted(ended.line_count, "line")
+        say(f"  {ended.settlement_account}: {lines}, covered to the end of {ended.through_on}")
+    for note in found.notes:
+        say(f"  {note}")
+    for bad in found.bad[:SHOWN]:
+        say(f"left out: {bad.file} line {bad.line}: {bad.reason}", err=True)
+    if len(found.bad) > SHOWN:
+        say(f"... and {counted(len(found.bad) - SHOWN, 'more row')} left out", err=True)

@@ -1,0 +1,217 @@
+"""What every operator command has in common: who and why, a group of commands, four eyes, and the answer.
+
+For `saldo decide`, `saldo deposits`, `saldo dlq` and `saldo approvals`. A command is written to an inbox and kept for
+ever, so none is written but by an authenticated person who may give it (app/access), with a reason; empty and
+placeholder words are none (schemas/checks/attribution.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import identity
+from app.cli.connection import connect
+from app.output.terminal import say
+
+if TYPE_CHECKING:
+    from schemas.records.approvals import ProposeCommand
+    from app.operators.decisions import Answer
+
+APPROVALS_INBOX = "approvals.inbox.v1"
+REFUSED, UNANSWERED = 1, 4
+WAIT_S = 30.0
+
+
+def _reason(why: str) -> str:
+    from schemas.checks.attribution import reason_problem
+
+    return _said("--why", why, reason_problem(why))
+
+
+def _said(option: str, text: str, problem: str) -> str:
+    """The text itself. Raises: CannotRun when it says nothing."""
+    from app.cli.errors import CannotRun
+
+    if problem:
+        raise CannotRun(f"{option} {problem}")
+    return text
+
+
+WhyOption = Annotated[str, typer.Option("--why", callback=_reason, help="Why, in words; it is kept for ever.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the answer; 0 does not wait.")]
+
+
+def add_group(app: typer.Typer, name: str, about: str, commands: Mapping[str, Callable[..., None]]) -> None:
+    """Hang a group of commands below the root."""
+    group = typer.Typer(help=about, no_args_is_help=True)
+    for command_name, command in commands.items():
+        group.command(command_name)(command)
+    app.add_typer(group, name=name)
+
+
+def attributed(command_type: str, why: str) -> dict[str, Any]:
+    """The fields of a new decision that say who, how that is known, when and why.
+
+    Raises: LoginNeeded when nobody is authenticated.
+    """
+    return {
+        "command_id": uuid.uuid4().hex,
+        **identity.actor().fields_for(command_type),
+        "reason": why,
+        "occurred_at": datetime.now(UTC),
+    }
+
+
+def ask(
+    inbox: str,
+    command: Any,
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None = None,
+    *,
+    besides_minor: int = 0,
+) -> Answer | None:
+    """Give a command and wait for what the journal says of it; None when it waits for another person's approval.
+
+    Units:  besides_minor is what counts together with the command's amount where the policy bounds it.
+    Raises: AccessDenied when its person may not give it; typer.Exit with UNANSWERED when nothing is said in time, with
+            0 when nobody wanted to wait.
+    """
+    proposal = admitted(inbox, command, besides_minor)
+    if proposal is not None:
+        propose(proposal, wait_s, bootstrap_servers, schema_registry_url)
+        return None
+    return _answered(inbox, command, wait_s, bootstrap_servers, schema_registry_url)
+
+
+def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand | None:
+    """None if this command may be written as it is; what is to be written instead where it needs four eyes.
+
+    Raises: AccessDenied when its person may not give it; LoginNeeded.
+    """
+    from schemas.wire.codec import to_json
+    from schemas.operator_commands import amount_of
+    from schemas.records.approvals import ProposeCommand
+
+    access, now = identity.access(), datetime.now(UTC)
+    actor = access.actor(now=now)
+    if not access.must_be_approved(actor, command, besides_minor):
+        return None
+    name, amount = type(command).__name__, amount_of(command)
+    return ProposeCommand(
+        proposal_id=f"P{secrets.token_hex(5).upper()}",
+        target_inbox=inbox,
+        command_type=name,
+        command=json.dumps(to_json(command), ensure_ascii=False),
+        summary=_summary(access.policy.rule(name).means, command),
+        amount_minor=amount[0] if amount else None,
+        currency=amount[1] if amount else None,
+        **actor.fields_for("ProposeCommand"),
+        reason=command.reason,
+        expires_at=now + timedelta(seconds=access.policy.proposal_expires_after_s),
+        occurred_at=now,
+    )
+
+
+def propose(
+    proposal: ProposeCommand, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None = None
+) -> None:
+    """Write a proposal and say who goes on with it.
+
+    Raises: typer.Exit with REFUSED when it is not taken, and as ask.
+    """
+    from schemas.records.approvals import ApprovalRefused
+
+    held, *_ = _answered(APPROVALS_INBOX, proposal, wait_s, bootstrap_servers, schema_registry_url).events
+    if isinstance(held, ApprovalRefused):
+        raise refuse(held.refused_because)
+    until = f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"
+    say(f"proposed as {proposal.proposal_id}; another approver decides, until {until}: {proposal.summary}")
+    say(f"    saldo approvals approve {proposal.proposal_id} --why ...")
+
+
+def _summary(means: str, command: Any) -> str:
+    """A command in words, for whoever approves it: what, how much, and what it names."""
+    from schemas.values.money import Money
+    from schemas.operator_commands import amount_of, states_amount
+
+    amount = amount_of(command)
+    named = ("posting_reference", "payment_id", "abas_open_item_id", "abas_customer_id", "bank_line_id", "version")
+    words = [
+        f"{name.removesuffix('_id').replace('_', ' ')} {getattr(command, name)}"
+        for name in named
+        if hasattr(command, name)
+    ]
+    how_much = str(Money(*amount)) if amount else "all that is left" if states_amount(type(command).__name__) else ""
+    return ", ".join([f"{means}: {how_much}" if how_much else means, *words])
+
+
+def _answered(
+    inbox: str, command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None
+) -> Answer:
+    from app.operators import decisions
+
+    async def work() -> decisions.Answer:
+        connection = connect(bootstrap_servers, schema_registry_url)
+        with connection.codec() as codec:
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as desk:
+                return await desk.ask(inbox, command, wait_s=wait_s)
+
+    answer = asyncio.run(work())
+    if answer.is_decided:
+        return answer
+    place = f"{inbox} {answer.partition} {answer.offset}"
+    say(f"written as {place}; not answered yet; `saldo status` shows whether its agent works", err=True)
+    for event in answer.events:
+        say(f"    {type(event).__name__}: {getattr(event, 'message', '')}", err=True)
+    raise typer.Exit(UNANSWERED if wait_s else 0)
+
+
+def decide(
+    inbox: str,
+    command: Any,
+    in_words: Callable[[Any], str],
+    wait_s: float,
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
+    *,
+    besides_minor: int = 0,
+) -> None:
+    """Write a decision and show what follows from it, each event in words; those without words are only bookkeeping.
+
+    Raises: typer.Exit with REFUSED when something stands against it, and as ask.
+    """
+    from schemas.records.receivables import DecisionRefused
+
+    answer = ask(inbox, command, wait_s, bootstrap_servers, schema_registry_url, besides_minor=besides_minor)
+    if answer is None:
+        return
+    decision, *events = answer.events
+    if isinstance(decision, DecisionRefused):
+        raise refuse(decision.refused_because)
+    say_done(command)
+    for line in filter(None, map(in_words, events)):
+        say(f"    {line}")
+
+
+def say_done(command: Any) -> None:
+    """Say that a command was carried out, who gave it, and how that person is known."""
+    from schemas.operator_commands import person_field
+    from app.access.actor import How, in_words
+
+    who, how = getattr(command, person_field(type(command).__name__)), How(command.authenticated_by)
+    say(f"done, by {in_words(who, how)}: {command.reason}")
+
+
+def refuse(why_not: str) -> typer.Exit:
+    """Say why a word was not carried out; raise what this returns."""
+    say(f"refused: {why_not}")
+    return typer.Exit(REFUSED)

@@ -1,0 +1,104 @@
+"""`saldo run`: one process of the pipeline in the foreground, as a supervisor or an orchestrator starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.log.credentials import PROJECTOR, WORKER
+
+if TYPE_CHECKING:
+    from app.settings.settings import Settings
+
+
+class SourceName(StrEnum):
+    """The outside systems that can be read."""
+
+    PAYTRACE = "paytrace"
+    ABAS = "abas"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `run worker|source|projector` below the root."""
+    run = typer.Typer(help="One process of the pipeline, in the foreground.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (worker, source, projector)
+    for command in commands:
+        run.command()(command)
+    app.add_typer(run, name="run")
+
+
+def worker() -> None:
+    """Run every agent.
+
+    Start several and Kafka spreads the partitions over them.
+    """
+    settings = _settings(WORKER)
+    import faust
+
+    from app.composition.bootstrap import wait_for_topics, worker_app
+    from app.output.logs import logging_config
+
+    wait_for_topics(settings)
+    if settings.worker.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.worker.metrics_port, addr="127.0.0.1")
+    faust.Worker(
+        worker_app(settings),
+        loglevel=settings.log_level,
+        redirect_stdouts=False,
+        logging_config=logging_config(settings.log_level),
+    ).execute_from_commandline()
+
+
+def source(name: Annotated[SourceName, typer.Argument(help="The system to read.")]) -> None:
+    """Read an outside system again and again.
+
+    Each change is told once.
+    """
+    settings = _settings(f"source-{name.value}")
+    from app.composition import bootstrap
+
+    sources: dict[SourceName, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
+        SourceName.PAYTRACE: bootstrap.run_paytrace_source,
+        SourceName.ABAS: bootstrap.run_abas_source,
+    }
+    bootstrap.wait_for_topics(settings)
+    asyncio.run(_until_told(settings, sources[name]))
+
+
+def projector() -> None:
+    """Project every topic into ClickHouse.
+
+    In embedded mode it also answers SQL for the other commands and serves the console.
+    """
+    settings = _settings(PROJECTOR)
+    from app.composition.bootstrap import run_projector, wait_for_topics
+
+    wait_for_topics(settings)
+    run_projector(settings)
+
+
+def _settings(role: str) -> Settings:
+    """Settings of a process of this role: it knows one log-in and one key."""
+    from app.settings.guard_key import use_guard_key
+    from app.output.logs import configure_logs
+    from app.settings.settings import load_settings
+
+    settings = load_settings().as_role(role)
+    configure_logs(settings.log_level)
+    use_guard_key(settings)
+    return settings
+
+
+async def _until_told(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, stop)

@@ -1,0 +1,70 @@
+"""`saldo serve`: what listens to the outside world, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.log.credentials import INGRESS
+from app.output.terminal import say
+
+
+class Door(StrEnum):
+    """What can be served."""
+
+    INGRESS = "ingress"
+
+
+def register(app: typer.Typer) -> None:
+    """Hang `serve ingress` below the root."""
+    app.command()(serve)
+
+
+def serve(
+    door: Annotated[Door, typer.Argument(help="What to serve; ingress takes hooks, Silent Posts and observations.")],
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Default: SALDO_INGRESS_PORT.")
+    ] = None,
+) -> None:
+    """Serve hooks, Silent Posts and observations over HTTP.
+
+    What it answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is answered.
+    """
+    assert door is Door.INGRESS
+    from app.composition.bootstrap import run_ingress, wait_for_topics
+    from app.cli.connection import why_nobody_listens
+    from app.settings.guard_key import use_guard_key
+    from app.output.logs import configure_logs
+    from app.settings.settings import load_settings
+
+    settings = load_settings().as_role(INGRESS)
+    if port is not None:
+        settings = settings.model_copy(update={"ingress": settings.ingress.model_copy(update={"port": port})})
+    configure_logs(settings.log_level)
+    use_guard_key(settings)
+    if settings.kafka.bootstrap_servers is None:
+        # The embedded broker tells its address once it runs; one that is named may come later than we do.
+        wait_for_topics(settings)
+    elif why := why_nobody_listens(settings.kafka.bootstrap_servers):
+        where = settings.kafka.bootstrap_servers
+        say(
+            f"saldo: nobody listens at {where} ({why}); until a broker does, whatever comes in is answered 503",
+            err=True,
+        )
+    if settings.ingress.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.ingress.metrics_port, addr="127.0.0.1")
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run_ingress(settings, stop)
+
+    asyncio.run(until_told())

@@ -1,0 +1,539 @@
+"""Puts the rooms together: the one module that sees agents, connectors, projections and settings at once.
+
+Nothing here happens at import. Each process of Saldo is one function below; the commands of app.cli call them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import faust
+from faust.types import TP
+
+from connectors.abas.client import AbasClient
+from connectors.abas.profile import Profile, load_profile
+from connectors.abas.profile_check import check_profile
+from connectors.abas.sink import AbasSink
+from connectors.abas.source import AbasSource
+from connectors.abas.working_set import close_left_open
+from connectors.paytrace.backfill import BackfillProgress, backfill
+from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
+from connectors.paytrace.gateway import not_offered, open_gateway
+from connectors.paytrace.hooks import PayTraceDesk
+from connectors.paytrace.sink import PayTraceSink
+from connectors.paytrace.source import PayTraceSource
+from schemas import catalog
+from schemas.wire.codec import Codec
+from schemas.failures import ContractBroken, Unavailable
+from schemas.records.gateway import (
+    CarryOutGatewayCall,
+    GatewayCallBegun,
+    GatewayCallDone,
+    GatewayCallRefused,
+    RequestGatewayCall,
+)
+from streams.agents import (
+    decide_wishes,
+    fold_payments,
+    hold_approvals,
+    identify_payers,
+    match_open_items,
+    post_to_abas,
+    reconcile_deposits,
+    send_to_paytrace,
+)
+from streams.agents.inbox import Flow
+from streams.edges.claims import Claims
+from app.composition.keys import load_known_signer, load_ring
+from streams.log.cluster import Cluster
+from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
+from streams.log.kafka import KafkaLog, opened
+from streams.log.ports import DeliveryFailed, Log
+from streams.log.signing import Ring, RoleSigner
+from app.output.metrics import TaskMetrics
+from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
+from streams.edges.ports import ErpCommand, ErpOutcome, Sighting
+from app.composition.posting_claims import PostingClaims
+from app.settings.settings import Settings
+from app.sources.status import SourceFile
+from app.status.tasks import StandingFile
+from streams.tasks.crew import AFTER_HALT, Crew
+from streams.tasks.membership import GroupMembership, SoleOwner
+from streams.tasks.ports import Membership, Observer, SilentObserver
+from streams.tasks.processor import Processor
+from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
+from streams.tasks.task import Task, TaskRules
+
+logger = logging.getLogger(__name__)
+
+EXIT_HALTED = 70
+# A cold embedded broker on a busy machine took 15 s; four times that, and a supervisor starts us again anyway.
+TOPICS_TIMEOUT_S = 60.0
+# A process that waits for Kafka says so after this time, and again at such intervals.
+FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
+
+# Every pure agent, in the order in which a payment meets them; wishes come last.
+DECIDERS: tuple[Processor[Any], ...] = (
+    fold_payments.FOLD_PAYMENTS,
+    identify_payers.IDENTIFY_PAYERS,
+    match_open_items.MATCH_OPEN_ITEMS,
+    decide_wishes.DECIDE_WISHES,
+    reconcile_deposits.RECONCILE_DEPOSITS,
+    hold_approvals.HOLD_APPROVALS,
+)
+
+
+def codec(settings: Settings) -> Codec:
+    """The codec of this installation: Confluent frames with a registry, single-object encoding without."""
+    if settings.schema_registry_url is None:
+        return Codec()
+    from schemas.wire.registry import Registry
+
+    return Codec(Registry(settings.schema_registry_url))
+
+
+def signer(settings: Settings) -> RoleSigner:
+    """What signs the commands of this process's role; raises ContractBroken when its key is not here or in the ring."""
+    role = settings.kafka.role
+    return load_known_signer(settings.private_key_path(role), role, settings.public_keys_path)
+
+
+def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) -> None:
+    """Wait until the broker answers and holds every topic: Faust never notices a topic that comes after it.
+
+    Raises: ContractBroken naming what is missing when the time is over.
+    """
+    deadline = time.monotonic() + timeout_s
+    say_at = time.monotonic() + FIRST_WORD_S
+    while True:
+        try:
+            known = Cluster(settings.kafka_options).topics(timeout_s=2.0)
+            missing = [name for name in catalog.topics() if name not in known]
+            leaderless = [name for name in catalog.topics() if name in known and not known[name].is_led]
+            if not missing and not leaderless:
+                return
+            problem = (
+                f"the cluster lacks {', '.join(missing)}; run `saldo topics apply`"
+                if missing
+                else f"no broker answers for {', '.join(leaderless)} yet; is a broker of the cluster away?"
+            )
+        except (ContractBroken, Unavailable) as error:
+            problem = str(error)
+        now = time.monotonic()
+        if now >= deadline:
+            raise ContractBroken(problem)
+        if now >= say_at:
+            logger.warning("waiting for Kafka", extra={"reason": problem, "gives_up_in_s": round(deadline - now)})
+            say_at = now + NEXT_WORD_S
+        time.sleep(0.1)
+
+
+# -- worker --------------------------------------------------------------------------------------------------------
+
+
+class AbasLedger:
+    """The sink's books, opened on first use, inside the loop that uses them."""
+
+    def __init__(self, settings: Settings) -> None:
+        # A label per worker, so that what one that was killed left open is told from what its sister uses.
+        label = f"{settings.abas.working_set_label}-{settings.worker.name}"
+        self._all = settings
+        self._settings = settings.abas.model_copy(update={"working_set_label": label})
+        self._sink: AbasSink | None = None
+        self._opening = asyncio.Lock()
+
+    async def post(self, command: ErpCommand) -> ErpOutcome:
+        """Post one document; see streams.edges.ports.Ledger."""
+        return await (await self._opened()).post(command)
+
+    async def post_checked(self, command: ErpCommand, permit: str) -> ErpOutcome:
+        """Post one document at the request of a person who looked into abas; `permit` names that request."""
+        return await (await self._opened()).post_checked(command, permit)
+
+    async def _opened(self) -> AbasSink:
+        async with self._opening:
+            if self._sink is None:
+                client = AbasClient(self._settings)
+                profile = await _profile(client, self._settings.profile_path)
+                if profile.posting.strategy != "infosystem":
+                    await close_left_open(client)
+                log = KafkaLog(self._all.kafka_options)
+                claims = PostingClaims(log, codec(self._all), claimed_by=_this_process(self._all))
+                self._sink = AbasSink(client, profile, self._settings, rights=claims)
+        return self._sink
+
+
+class PayTraceCalls:
+    """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sink: PayTraceSink | None = None
+
+    async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
+        """Look before a call; see streams.edges.ports.Gateway."""
+        return await self._opened().begin(request)
+
+    async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
+        """Make a call once, or leave it to a person; see streams.edges.ports.Gateway."""
+        return await self._opened().carry_out(call, taken)
+
+    def _opened(self) -> PayTraceSink:
+        if self._sink is None:
+            log = KafkaLog(self._settings.kafka_options)
+            claims = Claims(log, codec(self._settings), claimed_by=_this_process(self._settings))
+            paytrace = self._settings.paytrace
+            self._sink = PayTraceSink(open_gateway(paytrace), paytrace, claims)
+        return self._sink
+
+
+def _this_process(settings: Settings) -> str:
+    """The process, for the person who has to find out whether it still runs."""
+    return f"{settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
+
+
+def worker_app(settings: Settings) -> faust.App:
+    """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
+    settings = settings.as_role(WORKER)
+    client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    session_s = settings.kafka.session_timeout_s
+    app = faust.App(
+        settings.kafka.group,
+        broker=f"kafka://{settings.bootstrap_servers}",
+        broker_client_id=client_id,
+        broker_credentials=_faust_credentials(settings),
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 4,
+        broker_rebalance_timeout=session_s + 2,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        store="memory://",
+        web_enabled=False,
+        datadir=str(settings.data_dir / "faust"),
+    )
+    sink, calls = sink_processor(settings), gateway_processor(settings)
+    processors = (*DECIDERS, calls, sink)
+    membership = GroupMembership(
+        Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
+    )
+    crew = new_crew(settings, processors, membership)
+    flow = Flow(settings.worker.batch_size, settings.worker.linger_s)
+    fold_payments.register(app, crew, flow)
+    identify_payers.register(app, crew, flow)
+    match_open_items.register(app, crew, flow)
+    decide_wishes.register(app, crew, flow)
+    send_to_paytrace.register(app, crew, flow, calls)
+    reconcile_deposits.register(app, crew, flow)
+    hold_approvals.register(app, crew, flow)
+    post_to_abas.register(app, crew, flow, sink)
+    _attend(app, crew, settings.worker.tend_every_s)
+    _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)
+    return app
+
+
+def every_processor(settings: Settings) -> tuple[Processor[Any], ...]:
+    """The work of every agent, for commands that look at all of it; nothing is contacted."""
+    return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
+
+
+def gateway_processor(settings: Settings) -> Processor[send_to_paytrace.Subject]:
+    """What is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
+    return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings))
+
+
+def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
+    """The sink's work against the abas of these settings; nothing is contacted before the first command."""
+    ledger = AbasLedger(settings)
+    return post_to_abas.post_to_abas(ledger, ledger.post_checked)
+
+
+def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
+    """The tasks of a worker, on the real broker."""
+    log = KafkaLog(settings.kafka_options, signer=signer(settings))
+    shared_codec, ring, observer = codec(settings), load_ring(settings.public_keys_path), TaskMetrics()
+
+    def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
+        return build_task(settings, processor, partition, log, shared_codec, ring, membership, observer)
+
+    return Crew(processors, new_task, halt)
+
+
+def build_task(
+    settings: Settings,
+    processor: Processor[Any],
+    partition: int,
+    log: Log,
+    shared_codec: Codec,
+    ring: Ring,
+    membership: Membership | None = None,
+    observer: Observer | None = None,
+    store: StateStore[Any] | None = None,
+) -> Task[Any]:
+    """One task with the store that the settings choose."""
+    worker = settings.worker
+    return Task(
+        processor,
+        partition,
+        log=log,
+        store=state_store(settings, processor, partition) if store is None else store,
+        codec=shared_codec,
+        ring=ring,
+        membership=membership or SoleOwner(),
+        observer=observer or SilentObserver(),
+        rules=TaskRules(failures_in_a_row=worker.failures_in_a_row, marker_every=worker.marker_every),
+    )
+
+
+def state_store(settings: Settings, processor: Processor[Any], partition: int) -> StateStore[Any]:
+    """Memory, or one SQLite file per task and process: two workers of one machine never share a file."""
+    if settings.worker.state_store == "memory":
+        return MemoryStore()
+    return SqliteStore(state_dir(settings) / f"{processor.name}-{partition}.sqlite", processor.state_type)
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where the snapshots of this worker lie."""
+    return settings.data_dir / "state" / settings.worker.name
+
+
+def halt(reason: str) -> NoReturn:
+    """End the process at once, without goodbye: whatever is not durable must not look as if it were."""
+    os._exit(EXIT_HALTED)
+
+
+def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
+    """Look after assigned partitions, let go of revoked ones before somebody else gets them, and die with the app."""
+
+    async def tend() -> None:
+        while not app.should_stop:
+            await crew.tend((tp.topic, tp.partition) for tp in app.consumer.assignment())
+            await asyncio.sleep(every_s)
+
+    async def let_go(_app: Any, revoked: set[TP], **_: Any) -> None:
+        await crew.release((tp.topic, tp.partition) for tp in revoked)
+
+    def end_with_app() -> None:
+        # A crashed Faust app keeps its process, its heartbeat and with them its partitions, and does nothing.
+        while not app.crashed:
+            time.sleep(every_s)
+        reason = f"the Faust app crashed: {app.crash_reason!r}"
+        logger.critical("worker halts", extra={"reason": reason, "next": AFTER_HALT})
+        halt("the Faust app crashed")
+
+    threading.Thread(target=end_with_app, name="saldo-guard", daemon=True).start()
+    app.task(tend)
+    app.on_partitions_revoked.connect(cast("Any", let_go))
+
+
+def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], settings: Settings) -> None:
+    """Say how far every task is, from the first assignment on; the file is read by people and by `saldo up`."""
+    file = StandingFile(state_dir(settings))
+    assigned = asyncio.Event()
+
+    async def tell() -> None:
+        await assigned.wait()
+        while not app.should_stop:
+            mine = sum(tp.topic in inboxes for tp in app.consumer.assignment())
+            with contextlib.suppress(OSError):  # a full disk costs a line of `saldo status` and no more
+                await asyncio.to_thread(file.write, crew.tasks, assigned=mine)
+            await asyncio.sleep(settings.worker.tend_every_s)
+
+    async def begin(_app: Any, _assigned: set[TP], **_: Any) -> None:
+        assigned.set()
+
+    app.task(tell)
+    app.on_partitions_assigned.connect(cast("Any", begin))
+
+
+def _faust_credentials(settings: Settings) -> Any:
+    kafka = settings.kafka_log_in()
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    import ssl
+
+    context = None
+    if kafka.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=kafka.ssl_ca_location and str(kafka.ssl_ca_location))
+    if kafka.security_protocol == "SSL":
+        return context
+    return faust.SASLCredentials(
+        username=kafka.sasl_username,
+        password=kafka.sasl_password.get_secret_value(),
+        ssl_context=context,
+        mechanism=kafka.sasl_mechanism,
+    )
+
+
+# -- sources -------------------------------------------------------------------------------------------------------
+
+
+async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Poll PayTrace until told to stop."""
+    settings = settings.as_role(SOURCE_PAYTRACE)
+    for what in not_offered(settings.paytrace):
+        logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
+        source = PayTraceSource(client, settings.paytrace)
+        facts = PayTraceFacts(client, settings.paytrace)
+        teller = Teller(source.name, log, codec(settings))
+        polling = settings.polling
+        reads_facts = f"{source.name} facts"
+        status = SourceFile(settings.data_dir, source.name, (source.name, reads_facts))
+        _serve_metrics(polling.paytrace_metrics_port)
+        await poll_together(
+            poll_forever(
+                source.name,
+                teller,
+                window_poll(source, polling),
+                polling.paytrace_every_s,
+                stop,
+                status,
+                not_read=lambda: source.not_read,
+            ),
+            poll_forever(
+                reads_facts,
+                teller,
+                window_poll(facts, polling),
+                polling.facts_every_s,
+                stop,
+                status,
+                not_read=lambda: facts.not_read,
+            ),
+        )
+
+
+@asynccontextmanager
+async def paytrace_backfill(
+    settings: Settings, since: date, until: date, *, resume: bool
+) -> AsyncIterator[tuple[AsyncIterator[BackfillProgress], PayTraceHistory]]:
+    """Read PayTrace day by day as far back as asked; what is told already is not told again.
+
+    Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
+            marked. The history knows afterwards which rows could not be read.
+    """
+    settings = settings.as_role(SOURCE_PAYTRACE)
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
+        source = PayTraceSource(client, settings.paytrace)
+        history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
+        teller = Teller(source.name, log, codec(settings))
+        await teller.remember()
+        days = DayByDay(teller, f"backfill/{since.isoformat()}/{until.isoformat()}")
+        done_until = days.done_until if resume else None
+        progress = backfill(history, since, until, tell=days.tell, mark_done=days.mark_done, done_until=done_until)
+        yield progress, history
+
+
+async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
+    """Poll abas until told to stop; the profile is checked against the server before the first poll."""
+    settings = settings.as_role(SOURCE_ABAS)
+    async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
+        source: AbasSource | None = None
+        opening = asyncio.Lock()
+
+        async def sightings(read: Callable[[AbasSource], AsyncIterator[Sighting]]) -> AsyncIterator[Sighting]:
+            nonlocal source
+            async with opening:
+                if source is None:
+                    source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
+            async for sighting in read(source):
+                yield sighting
+
+        name, every_s = AbasSource.name, settings.polling.abas_every_s
+        teller = Teller(name, log, codec(settings))
+        asks = f"{name} wishes"
+        status = SourceFile(settings.data_dir, name, (name, asks) if settings.polling.wishes else (name,))
+        _serve_metrics(settings.polling.abas_metrics_port)
+        polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop, status)]
+        if settings.polling.wishes:
+            # Apart, so that books that can't be read in full don't keep a wish waiting.
+            polls.append(poll_forever(asks, teller, lambda: sightings(AbasSource.wishes), every_s, stop, status))
+        await poll_together(*polls)
+
+
+def _serve_metrics(port: int) -> None:
+    """Prometheus metrics of this process on loopback; 0 is off."""
+    if port:
+        from prometheus_client import start_http_server
+
+        start_http_server(port, addr="127.0.0.1")
+
+
+# -- ingress -------------------------------------------------------------------------------------------------------
+
+
+async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve hooks, Silent Posts and observations until told to stop; what is being answered is answered first.
+
+    Raises: DeliveryFailed when the producer gave up for good: the process ends and its supervisor starts it again.
+    """
+    from app.ingress.app import Ingress
+    from app.ingress.delivery import Delivery
+    from app.ingress.server import listen, new_server
+
+    settings = settings.as_role(INGRESS)
+    ingress = settings.ingress
+    broken = asyncio.Event()
+    shared_codec = codec(settings)
+    async with open_gateway(settings.paytrace) as client, _log(settings) as log:
+        delivery = Delivery(
+            log,
+            shared_codec,
+            ack_timeout_s=ingress.ack_timeout_s,
+            retry_after_s=ingress.retry_after_s,
+            on_broken=broken.set,
+        )
+        desk, zone = PayTraceDesk(client, settings.paytrace), settings.paytrace.zone
+        server = new_server(Ingress(ingress, desk, delivery, shared_codec, zone=zone), ingress)
+        with listen(ingress) as listener:
+            host, port = listener.getsockname()[:2]
+            logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})
+            serving = asyncio.create_task(server.serve([listener]))
+            ends = [asyncio.create_task(event.wait()) for event in (stop, broken)]
+            await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            for end in ends:
+                end.cancel()
+            await serving
+    if broken.is_set():
+        raise DeliveryFailed("the producer of the ingress gave up; see the log")
+
+
+async def _profile(client: AbasClient, path: Path) -> Profile:
+    profile = load_profile(path)
+    await check_profile(profile, client)
+    return profile
+
+
+def _log(settings: Settings, signer: RoleSigner | None = None) -> AbstractAsyncContextManager[KafkaLog]:
+    return opened(settings.kafka_options, signer=signer)
+
+
+# -- projector -----------------------------------------------------------------------------------------------------
+
+
+def run_projector(settings: Settings) -> None:
+    """Project every topic until SIGTERM or SIGINT."""
+    from projections.projector.writer import run_projector as project
+
+    settings = settings.as_role(PROJECTOR)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    assert settings.bootstrap_servers, "raises by itself when there is no broker"
+    project(settings.projection, stop, codec=codec(settings))

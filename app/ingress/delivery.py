@@ -1,0 +1,108 @@
+"""Hands records to the broker and says so only when every in-sync replica has them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from schemas import catalog
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
+from schemas.failures import ContractBroken, Unavailable
+from schemas.records.payments import TransactionObserved
+from app.ingress.problems import away
+from streams.log.ports import DeliveryFailed, Log
+from streams.edges.publishing import to_outbound
+
+logger = logging.getLogger(__name__)
+
+PRODUCER: Final = "ingress"
+_PROBE_TIMEOUT_S: Final = 2.0
+_PROBE_LASTS_S: Final = 1.0
+
+
+class Delivery:
+    """The broker, as the ways in see it."""
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        *,
+        ack_timeout_s: float,
+        retry_after_s: int,
+        on_broken: Callable[[], None],
+    ) -> None:
+        """Take the log; on_broken is called when its producer gave up for good, and the process should end."""
+        self._log = log
+        self._codec = codec
+        self._ack_timeout_s = ack_timeout_s
+        self._retry_after_s = retry_after_s
+        self._on_broken = on_broken
+        self._topic = catalog.inbox_of(TransactionObserved.__name__, producer=PRODUCER).name
+        self._asked: asyncio.Task[int] | None = None
+        self._probing: asyncio.Task[bool] | None = None
+        self._probed_at = float("-inf")
+        self._suspect = False
+
+    async def publish(self, records: Sequence[TransactionObserved]) -> list[str]:
+        """Append records and wait for every acknowledgement.
+
+        Shapes:  records is (n,); the result is (n,), their event ids.
+        Ensures: after a return, all are durable. After a Problem, none is promised; what the broker may have taken
+                 after all is the same event when it is sent again.
+        Raises:  Problem (503) when the broker is away or too slow; Unreadable when a record does not fit its schema.
+        """
+        if self._suspect and not await self.ready():
+            # What was handed to the producer stays with it until the broker is back, so nothing is added meanwhile.
+            raise self._away()
+        try:
+            async with asyncio.timeout(self._ack_timeout_s):
+                await self._know_partitions()
+                outbound = [
+                    to_outbound(record, producer=PRODUCER, log=self._log, codec=self._codec) for record in records
+                ]
+                await self._log.append(outbound)
+        except TimeoutError:
+            self._suspect = True
+            logger.warning("broker too slow", extra={"timeout_s": self._ack_timeout_s})
+            raise self._away() from None
+        except (Unavailable, ContractBroken) as error:
+            self._suspect = True
+            logger.warning("broker away", extra={"error": str(error)})
+            raise self._away() from None
+        except DeliveryFailed as error:
+            logger.error("producer broken", extra={"error": str(error)})
+            self._on_broken()
+            raise self._away() from None
+        self._suspect = False
+        return [header_text(record.headers, "ce_id") or "" for record in outbound]
+
+    async def ready(self) -> bool:
+        """Whether the broker answers for our inbox; asked at most once a second, however many ask us."""
+        if self._probing is None or (self._probing.done() and time.monotonic() - self._probed_at > _PROBE_LASTS_S):
+            self._probing = asyncio.create_task(self._probe())
+        return await asyncio.shield(self._probing)
+
+    async def _probe(self) -> bool:
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                await self._log.watermarks(self._topic, 0)
+            return True
+        except (TimeoutError, Unavailable, ContractBroken):
+            return False
+        finally:
+            self._probed_at = time.monotonic()
+
+    async def _know_partitions(self) -> None:
+        """Ask for the number of partitions outside the loop, one question at a time, until it was answered once."""
+        if self._asked is None or (self._asked.done() and (self._asked.cancelled() or self._asked.exception())):
+            self._asked = asyncio.create_task(asyncio.to_thread(self._log.partition_count, self._topic))
+        if not self._asked.done():
+            await asyncio.shield(self._asked)
+
+    def _away(self) -> Exception:
+        return away("broker-away", "The broker did not acknowledge in time; nothing is promised.", self._retry_after_s)

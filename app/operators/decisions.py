@@ -1,0 +1,128 @@
+"""An operator's word: written to the inbox of the context that it is about, and the answer of that context's journal.
+
+For `saldo decide` and `saldo deposits`. The word is a record like any other, so a replay of the inbox repeats it in its
+place; its answer is what the journal holds under the command's own position, whoever decided it and whenever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import catalog
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text, source_position
+from schemas.records.tasks import RecordParked
+from streams.domain.output import APPROVALS_INBOX, IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
+from streams.log import kafka
+from streams.log.outbound import Outbound, Signer
+from streams.log.ports import Log
+from streams.log.records import partition_for
+from streams.tasks.journal import EVENTS_HEADER
+from app.topics.writing import instant_of
+
+JOURNALS = {
+    IDENTIFICATION_INBOX: "identification.events.v1",
+    RECEIVABLES_INBOX: "receivables.events.v1",
+    SETTLEMENT_INBOX: "settlement.events.v1",
+    APPROVALS_INBOX: "approvals.events.v1",
+}
+_SOURCE = "saldo/operators"
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a word: where it was written, and all that the journal says of it; () if nothing in time."""
+
+    partition: int
+    offset: int
+    events: tuple[Any, ...]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it was carried out or refused; not if it is parked or nothing was said of it yet."""
+        return bool(self.events) and not isinstance(self.events[0], RecordParked)
+
+
+@asynccontextmanager
+async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[Desk]:
+    """The desk at which a broker's contexts take an operator's word."""
+    async with kafka.opened(connection, signer=signer) as log:
+        yield Desk(log, codec)
+
+
+class Desk:
+    """Writes words and waits for their answers."""
+
+    def __init__(self, log: Log, codec: Codec) -> None:
+        self._log = log
+        self._codec = codec
+
+    async def ask(self, inbox: str, word: Any, *, wait_s: float) -> Answer:
+        """Write a word and wait so long for its answer; 0 does not wait.
+
+        Ensures: on return the word is durable. The same one written again is decided once.
+        Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
+        """
+        record = Outbound.of(
+            word,
+            topic=inbox,
+            source=_SOURCE,
+            at=instant_of(word),
+            codec=self._codec,
+            log=self._log,
+            refuses_numbers=True,
+        )
+        partition = record.partition
+        _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
+        (offset,) = await self._log.append([record])
+        return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
+
+    async def journal_end(self, inbox: str, command: Any) -> int:
+        """Where the journal of an inbox ends now, on the partition that will answer this command."""
+        _, end = await self._log.watermarks(JOURNALS[inbox], self._partition_of(inbox, command))
+        return end
+
+    async def outcome_of(self, inbox: str, command: Any, *, start: int, wait_s: float) -> Any:
+        """What was decided since `start` about a command that an agent writes there; None if nothing in time.
+
+        It is known by its command_id; a context that answers without one is not waited for.
+        """
+        wanted = getattr(command, "command_id", None)
+        partition, deadline = self._partition_of(inbox, command), time.monotonic() + wait_s
+        while wanted is not None and time.monotonic() < deadline:
+            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
+            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+                for record in batch:
+                    event = self._codec.decode_as_told(record.value)
+                    if getattr(event, "command_id", None) == wanted:
+                        return event
+            start = end
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return None
+
+    def _partition_of(self, inbox: str, command: Any) -> int:
+        return partition_for(catalog.topic(inbox).key_of(command), self._log.partition_count(inbox))
+
+    async def _answer(self, inbox: str, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
+        """All events that the journal holds of an inbox record, once they are complete."""
+        found: dict[int, Any] = {}
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
+            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+                for record in batch:
+                    source = source_position(record.headers)
+                    if source is None or (source.topic, source.offset) != (inbox, offset):
+                        continue
+                    found[source.index] = self._codec.decode(record.value)
+                    if len(found) == int(header_text(record.headers, EVENTS_HEADER) or 0):
+                        return tuple(found[index] for index in sorted(found))
+            start = end
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return ()

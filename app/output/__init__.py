@@ -1,0 +1,1 @@
+"""What a process says: on a terminal, as log lines, as metrics."""

@@ -1,0 +1,1 @@
+"""Proofs over the topics: the chain of operator commands, and a rebuild that comes back identical."""

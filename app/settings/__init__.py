@@ -1,0 +1,1 @@
+"""Every setting of an installation, read once."""

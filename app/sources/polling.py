@@ -1,0 +1,294 @@
+"""Reads sources that cannot say what is new, and tells each change once.
+
+A poll sees the same things again and again. What was told last is remembered per subject as a digest of its content,
+in `sources.cursors.v1`; only what differs is written to the inboxes, and the cursor after it. A crash between the two
+tells one thing twice, with the same event id, which folds to one event. When and by which way a thing was observed is
+no part of its content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from schemas import catalog
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import content_event_id
+from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
+from schemas.records.sources import SourceCursor
+from schemas.checks.sensitive import mask_card_numbers
+from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.log.records import RecordTooLarge
+from streams.edges.ports import Sighting, WindowSource
+from streams.edges.publishing import content_digest, to_outbound
+from app.settings.settings import PollingSettings
+from app.sources.status import PollObserver, SilentPollObserver
+
+logger = logging.getLogger(__name__)
+
+CURSORS = "sources.cursors.v1"
+WRITE_AT_ONCE = 500
+LONGEST_PAUSE_S = 60.0
+
+
+class Teller:
+    """Writes what a source shows to the inboxes, each change once."""
+
+    def __init__(self, source: str, log: Log, codec: Codec) -> None:
+        self._source = source
+        self._log = log
+        self._codec = codec
+        self._told: dict[str, str] = {}
+        self._marks: dict[str, str] = {}
+        self._reading_back = asyncio.Lock()
+        self._remembers = False
+
+    async def remember(self) -> None:
+        """Read back what this source told before; every poll calls it first, and only the first call reads."""
+        async with self._reading_back:
+            if not self._remembers:
+                await self._read_back()
+                self._remembers = True
+
+    async def _read_back(self) -> None:
+        for partition in range(self._log.partition_count(CURSORS)):
+            start, end = await self._log.watermarks(CURSORS, partition)
+            async for batch in self._log.read(CURSORS, partition, start, end):
+                for record in batch:
+                    try:
+                        cursor = self._codec.decode_as_told(record.value)
+                    except Unreadable as error:  # a stranger's: without it one thing may be told a second time
+                        where = f"{record.topic}/{record.partition}/{record.offset}"
+                        logger.warning("cursor passed over", extra={"at": where, "error": str(error)})
+                        continue
+                    if cursor.source == self._source:
+                        self._told[cursor.subject] = cursor.digest
+                        self._marks[cursor.subject] = cursor.position
+
+    async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
+        """Write what changed since it was last told.
+
+        Ensures: each record is acknowledged before its cursor is written, so nothing is taken for told that is not;
+                 what was seen before a failure of the source is written before the failure goes on.
+        Shapes:  the result is the number of sightings that were new or different.
+        Raises:  Unreadable naming a sighting that no inbox takes (too large, no key, no number that Avro holds), once
+                 all others are told; it is not taken for told, so each poll says so again.
+        """
+        refused: list[Unreadable] = []
+        changed: list[tuple[str, str, tuple[Any, ...]]] = []
+        latest: dict[str, str] = {}
+        told = 0
+        try:
+            async for name, records in sightings:
+                subject = f"{self._source}/{name}"
+                digest = content_digest(records)
+                if latest.get(subject, self._told.get(subject)) != digest:
+                    changed.append((subject, digest, records))
+                    latest[subject] = digest
+                if len(changed) >= WRITE_AT_ONCE:
+                    # Taken out first: what could not be written is not tried again behind what comes later.
+                    batch, changed = changed, []
+                    told += await self._write(batch, refused)
+        finally:
+            told += await self._write(changed, refused)
+        if refused:
+            raise refused[0]
+        return told
+
+    def position_of(self, name: str) -> str:
+        """The newest mark that was set under this name; empty when there is none."""
+        return self._marks.get(f"{self._source}/{name}", "")
+
+    async def mark(self, name: str, position: str) -> None:
+        """Remember how far a piece of work got; on return the mark is durable."""
+        subject = f"{self._source}/{name}"
+        now = datetime.now(UTC)
+        cursor = SourceCursor(source=self._source, subject=subject, digest="", position=position, observed_at=now)
+        await self._log.append([self._cursor(cursor)])
+        self._marks[subject] = position
+
+    async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[Unreadable]) -> int:
+        now = datetime.now(UTC)
+        outbound: list[Outbound] = []
+        cursors: list[Outbound] = []
+        written: list[tuple[str, str]] = []
+        for subject, digest, records in changed:
+            cursor = SourceCursor(source=self._source, subject=subject, digest=digest, position="", observed_at=now)
+            try:
+                built = [self._outbound(record) for record in records]
+                cursors.append(self._cursor(cursor))
+            except Unreadable as error:
+                kind = RecordTooLarge if isinstance(error, RecordTooLarge) else Unreadable
+                refused.append(kind(f"{mask_card_numbers(subject)}: {error}"))
+            else:
+                outbound += built
+                written.append((subject, digest))
+        if not written:
+            return 0
+        await self._log.append(outbound)
+        await self._log.append(cursors)
+        self._told.update(written)
+        return len(written)
+
+    def _outbound(self, record: Any) -> Outbound:
+        return to_outbound(record, producer=f"source-{self._source}", log=self._log, codec=self._codec)
+
+    def _cursor(self, cursor: SourceCursor) -> Outbound:
+        # The same mark set again is the same event, whenever that is.
+        content = catalog.topic(CURSORS).key_of(cursor) + (cursor.digest + cursor.position).encode()
+        return Outbound.of(
+            cursor,
+            topic=CURSORS,
+            source=f"saldo/source-{self._source}",
+            at=cursor.observed_at,
+            codec=self._codec,
+            log=self._log,
+            event_id=content_event_id("SourceCursor", content),
+        )
+
+
+class WindowRounds:
+    """Which days the next poll of a window source reads: the recent ones each time, the whole window now and then."""
+
+    def __init__(
+        self, source: WindowSource, settings: PollingSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._whole_at = float("-inf")
+
+    def sightings(self, now: datetime) -> AsyncIterator[Sighting]:
+        """The next poll; the first one reads the recent days, so that a start is quick, the second one everything."""
+        since, until = self.days(now)
+        return self._source.poll(since, until)
+
+    def days(self, now: datetime) -> tuple[date, date]:
+        """First and last day of the next poll."""
+        first, last = self._source.window(now)
+        recent = max(first, last - timedelta(days=self._settings.recent_days))
+        if self._whole_at == float("-inf"):
+            self._whole_at = self._clock() - self._settings.whole_window_every_s
+            return recent, last
+        if self._clock() - self._whole_at >= self._settings.whole_window_every_s:
+            self._whole_at = self._clock()
+            return first, last
+        return recent, last
+
+
+class DayByDay:
+    """Tells a back-fill's sightings a day at a time, and marks a day once all of it was told."""
+
+    def __init__(self, teller: Teller, name: str) -> None:
+        self._teller = teller
+        self._name = name
+        self._today: list[Sighting] = []
+
+    @property
+    def done_until(self) -> date | None:
+        """The last day that a run under this name marked; None when none did."""
+        position = self._teller.position_of(self._name)
+        return date.fromisoformat(position) if position else None
+
+    async def tell(self, subject: str, records: tuple[Any, ...]) -> None:
+        """Take one sighting of the day at hand; it is written when the day is done."""
+        self._today.append((subject, records))
+
+    async def mark_done(self, day: date) -> None:
+        """Write what changed of the day, then the mark; a crash between the two repeats the day."""
+        today, self._today = self._today, []
+        await self._teller.tell(_each(today))
+        await self._teller.mark(self._name, day.isoformat())
+
+
+async def _each(sightings: Sequence[Sighting]) -> AsyncIterator[Sighting]:
+    for sighting in sightings:
+        yield sighting
+
+
+async def poll_together(*polls: Coroutine[Any, Any, None]) -> None:
+    """Run several polls of one source side by side; the first that fails ends the others.
+
+    Raises: what the first failure raised, once every poll has ended.
+    """
+    running = [asyncio.create_task(poll) for poll in polls]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def poll_forever(
+    name: str,
+    teller: Teller,
+    next_poll: Callable[[], AsyncIterator[Sighting]],
+    every_s: float,
+    stop: asyncio.Event,
+    observer: PollObserver | None = None,
+    not_read: Callable[[], tuple[str, ...]] = tuple,
+) -> None:
+    """Poll until told to stop. A source that fails is asked again, later and later; what it showed before counts.
+
+    Shapes:  not_read says what the last poll left out because the other side refuses it, one text for each.
+    Ensures: the observer hears the end of each poll; the log has one line when polls begin to fail or fail otherwise
+             than before, and one when they work again.
+    Raises:  DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
+    """
+    await teller.remember()
+    hears = observer or SilentPollObserver()
+    failures, well, failing_since = 0, False, 0.0
+    logged = ""
+    while not stop.is_set():
+        began = time.monotonic()
+        pause = every_s
+        try:
+            told = await teller.tell(next_poll())
+            # Every second that nothing is new need not be told; that polls work is told at start and after a failure.
+            level = logging.INFO if told or failures or not well else logging.DEBUG
+            facts: dict[str, Any] = {"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
+            if failures:
+                facts |= {"after_failures": failures, "failed_for_s": round(time.monotonic() - failing_since, 1)}
+            logger.log(level, "polled", extra=facts)
+            failures, well, logged = 0, True, ""
+            hears.succeeded(name, not_read())
+        except ContractBroken as error:
+            hears.failed(name, error, pause_s=0.0)
+            raise
+        except (Transient, Unreadable, Refused) as error:
+            failures += 1
+            failing_since = time.monotonic() if failures == 1 else failing_since
+            pause = _pause_s(every_s, failures, error)
+            hears.failed(name, error, pause_s=pause)
+            # One line for one trouble: numbers and times in the text change with each attempt, its words do not.
+            words = re.sub(r"\d+", "0", str(error))
+            level = logging.DEBUG if words == logged else logging.WARNING
+            logged = words
+            facts = {"source": name, "error": str(error), "pause_s": round(pause, 1), "failures": failures}
+            asked_s = error.asked_s if isinstance(error, Transient) else None
+            logger.log(level, "poll failed", extra={**facts, **({"asked_s": asked_s} if asked_s else {})})
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=pause)
+        except TimeoutError:
+            continue
+
+
+def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
+    """Later and later, and not before the other side wants; a client bounds that by its own setting already."""
+    asked = error.retry_after_s if isinstance(error, Transient) else None
+    backoff = min(every_s * float(2 ** min(failures, 10)), max(every_s, LONGEST_PAUSE_S))
+    return max(bounded_wait_s(asked, MOST_WAIT_S), backoff)
+
+
+def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:
+    """Each poll of a source that is asked for days."""
+    rounds = WindowRounds(source, settings)
+    return lambda: rounds.sightings(datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""How far each task is, in a small file that other processes read."""

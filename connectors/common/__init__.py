@@ -1,0 +1,1 @@
+"""What every connector shares: how another side is reached."""

@@ -1,0 +1,158 @@
+"""Watches the pipeline from outside: has everything that the books hold arrived, and does the balance close?"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import httpx2
+
+from projections import reports
+from projections.store.client import SqlReader
+from projections.serving.reader import open_reader
+from schemas.failures import SaldoError
+from infra.demo.audit import Audit, OpenMoney, audit
+from app.settings.settings import Settings
+
+# PayTrace's books, which the audit starts from, know no disputes, so what waits of one is no part of the gap to abas.
+OPEN_MONEY = """
+SELECT paytrace_transaction_id, signed_minor, currency, reason FROM fct_waiting WHERE waits_in != 'disputes'
+UNION ALL
+SELECT paytrace_transaction_id, signed_minor, currency, concat('parked: ', error_type)
+FROM fct_parked WHERE state = 'PARKED'
+"""
+NETTED = "SELECT paytrace_transaction_id, minor, currency, detail FROM rpt_money WHERE term = 'netted'"
+STATES_SEEN = """
+SELECT paytrace_transaction_id, groupUniqArray(status) FROM fct_observations FINAL
+GROUP BY paytrace_transaction_id
+"""
+IN_PROGRESS = "SELECT count() FROM fct_waiting WHERE reason IN ('POSTING_IN_PROGRESS', 'RECEIPT_NOT_POSTED')"
+BOOKED = "SELECT book_on FROM fct_settlement_lines FINAL WHERE line_id IN ({ids})"
+POLL_S = 0.5
+DEPOSIT_POLL_S = 0.1
+
+# What PayTrace's books call a state, and what we should have seen of it.
+_SEEN_AS = {
+    "AUTHORIZED": "AUTHORIZED",
+    "PENDING": "PENDING_SETTLEMENT",
+    "SETTLED": "SETTLED",
+    "VOIDED": "VOIDED",
+    "VOIDED_BY_RULE": "VOIDED",
+    "DECLINED": "DECLINED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the pipeline stands. Units: record and posting counts."""
+
+    charges: int
+    seen: int
+    posted: int
+    in_progress: int
+    audit: Audit
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to come: all was seen, and nothing is on its way."""
+        return self.seen == self.charges and self.in_progress == 0 and self.audit.is_clean
+
+
+class Watcher:
+    """Reads the books of both sandboxes and our read side."""
+
+    def __init__(self, settings: Settings, *, paytrace_url: str, abas_url: str) -> None:
+        self._settings = settings
+        self._urls = {"paytrace": paytrace_url, "abas": abas_url}
+
+    def standing(self) -> Standing:
+        """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
+        charges = self.charges()
+        documents = self._books("abas")["documents"]
+        reader = open_reader(self._settings.projection)
+        try:
+            open_money, netted = (
+                [OpenMoney(str(i), int(m), str(c), str(r)) for i, m, c, r in rows(reader, sql)]
+                for sql in (OPEN_MONEY, NETTED)
+            )
+            states: Mapping[str, list[str]] = dict(rows(reader, STATES_SEEN))
+            in_progress = int(rows(reader, IN_PROGRESS)[0][0])
+        finally:
+            reader.close()
+        return Standing(
+            charges=len(charges),
+            seen=sum(_is_seen(charge, states.get(str(charge["id"]), [])) for charge in charges),
+            posted=len(documents),
+            in_progress=in_progress,
+            audit=audit(charges, documents, open_money, netted),
+        )
+
+    def wait_until(
+        self, done: Callable[[Standing], bool], *, timeout_s: float, tell: Callable[[Standing], None] = lambda _: None
+    ) -> Standing | None:
+        """Look until done, or None when time is up; a process that is away is waited for."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                standing = self.standing()
+            except (SaldoError, httpx2.HTTPError):
+                time.sleep(POLL_S)
+                continue
+            tell(standing)
+            if done(standing):
+                return standing
+            time.sleep(POLL_S)
+        return None
+
+    def charges(self) -> Any:
+        """PayTrace's own books, entry by entry."""
+        return self._books("paytrace")
+
+    def deposit_days(
+        self, bank_line_ids: Sequence[str], through_on: date, *, timeout_s: float
+    ) -> tuple[dict[str, Any], ...]:
+        """The days of the deposit bridge, once these bank lines are in it and their day has ended, or time is up.
+
+        Lines that came late count on the day that runs, which a statement of earlier days does not end.
+        """
+        report = reports.load("deposit_days")
+        lines_seen = BOOKED.format(ids=", ".join(f"'{id_}'" for id_ in bank_line_ids))
+        deadline = time.monotonic() + timeout_s
+        reader = open_reader(self._settings.projection)
+        try:
+            while True:
+                days = reports.ask(reader, report, {}).records
+                ended = {str(day["day"]) for day in days if day["standing"] != "RUNNING"}
+                booked = [str(on) for (on,) in rows(reader, lines_seen)]
+                is_there = len(booked) == len(bank_line_ids)
+                if is_there and all(on in ended or on > through_on.isoformat() for on in booked):
+                    return days
+                if time.monotonic() > deadline:
+                    return days
+                time.sleep(DEPOSIT_POLL_S)
+        finally:
+            reader.close()
+
+    def _books(self, party: str) -> Any:
+        answer = httpx2.get(f"{self._urls[party]}/_sandbox/books", timeout=60, trust_env=False)
+        return answer.raise_for_status().json()
+
+
+def rows(reader: SqlReader, sql: str) -> list[list[Any]]:
+    """Rows of one statement as JSON values."""
+    found: list[list[Any]] = json.loads(reader.query(sql))["data"]
+    return found
+
+
+def _is_seen(charge: Mapping[str, Any], statuses: Collection[str]) -> bool:
+    """Whether the state of a charge was observed, in whatever order: a hook may be slower than the poll."""
+    state = str(charge["state"])
+    if str(charge["kind"]).startswith("ACH"):
+        expected = {"SETTLED": "ACH_CLEARED", "RETURNED": "ACH_RETURNED"}.get(state)
+    else:
+        expected = _SEEN_AS.get(state)
+    return bool(statuses) and (expected is None or expected in statuses)

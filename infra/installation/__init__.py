@@ -1,0 +1,1 @@
+"""The processes that make a whole Saldo on one machine."""

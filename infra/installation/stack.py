@@ -1,0 +1,389 @@
+"""The embedded installation: which processes make a whole Saldo on one machine, and how they find each other.
+
+Real broker, real worker, real projector, real ingress. PayTrace and abas are the sandboxes unless the settings name
+live systems; the PayTrace sandbox tells the ingress its changes, so a payment comes by all three ways.
+`saldo up` keeps these processes alive, `saldo demo` runs a trading day through them, the kill test shoots at them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import re
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+
+from projections.serving.endpoint import endpoint_file
+from schemas import catalog
+from schemas.files.private_files import write_private
+from app import topics
+from infra.embedded.kafka import EmbeddedKafka, credentials_dir
+from infra.embedded.process import free_port
+from infra.embedded.supervisor import ProcessSpec, RestartPolicy
+from app.settings.guard_key import guard_key_of
+from app.ingress.settings import SECRET_PREFIX, IngressSettings
+from app.composition.keys import key_store
+from streams.log import acls
+from streams.log.cluster import Cluster
+from streams.log.credentials import ADMIN, ROLES, credentials_file
+from app.settings.names import secret_variables, without_secrets
+from app.settings.settings import KeySettings, Settings
+from app.status.tasks import read_standing
+
+PORTS_FILE = "sandbox-ports.json"
+SECRETS_FILE = "ingress-secrets.json"
+PORTS = ("paytrace", "abas", "ingress")
+SANDBOX_USER = "demo123"
+# Sections whose secrets a process gets. A sandbox gets all of them: it checks log-ins and signs hooks.
+SECRETS_OF: Mapping[str, frozenset[str]] = {
+    "projector": frozenset({"guard", "kafka", "reporting"}),
+    "source-paytrace": frozenset({"guard", "kafka", "paytrace"}),
+    "source-abas": frozenset({"guard", "kafka", "abas"}),
+    "ingress": frozenset({"guard", "kafka", "paytrace", "ingress"}),
+    "worker": frozenset({"guard", "kafka", "paytrace", "abas"}),
+}
+ALL_SECRETS = frozenset(secret_variables(Settings))
+SANDBOX_PASSWORD = SecretStr("demo123")  # the vendor's published demo user; the sandbox alone knows it
+ABAS_SANDBOX_PASSWORD = SecretStr("abas-sandbox")  # likewise
+QUICK_RESTARTS = RestartPolicy(first_delay_s=0.5, longest_delay_s=10.0)
+POLL_EVERY_S = 1.0
+# A trading day lasts a minute here, so its batches should not wait for the five minutes of a live account.
+FACTS_EVERY_S = 10.0
+# The supervisor asks in its own loop, so an answer may not take long.
+_HEALTH_TIMEOUT_S = 0.3
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One embedded installation in one data directory."""
+
+    settings: Settings
+    workers: int = 1
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where everything of this installation lies."""
+        return self.settings.data_dir.absolute()
+
+    @property
+    def has_paytrace_sandbox(self) -> bool:
+        """Whether PayTrace is the sandbox: no live user is set."""
+        return not self.settings.paytrace.username
+
+    @property
+    def has_abas_sandbox(self) -> bool:
+        """Whether abas is the sandbox: no live login is set."""
+        return not self.settings.abas.password.get_secret_value() and self.settings.abas.token_login is None
+
+    @property
+    def paytrace_sandbox_url(self) -> str:
+        """Where the PayTrace sandbox listens."""
+        return f"http://127.0.0.1:{self._ports()['paytrace']}"
+
+    @property
+    def abas_sandbox_url(self) -> str:
+        """Where the abas sandbox listens, without the /mw of its API."""
+        return f"http://127.0.0.1:{self._ports()['abas']}"
+
+    @property
+    def ingress_url(self) -> str:
+        """Where the ingress listens."""
+        ingress = self._ingress()
+        scheme = "http" if ingress.tls_cert_path is None else "https"
+        return f"{scheme}://{ingress.host}:{ingress.port}"
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Where the PayTrace sandbox tells its changes, in the words of its admin call."""
+        ingress = self._ingress()
+        return {
+            "url": f"{self.ingress_url}/hooks/paytrace",
+            "secret": ingress.hook_secrets[0].get_secret_value(),
+            "silent_post_url": f"{self.ingress_url}/silent-post/{ingress.silent_post_path.get_secret_value()}",
+        }
+
+    @property
+    def log_dir(self) -> Path:
+        """One log per process, and one of all."""
+        return self.data_dir / "logs"
+
+    @property
+    def status_path(self) -> Path:
+        """What the supervisor last wrote about its processes."""
+        return self.data_dir / "supervisor.json"
+
+    def addresses(self) -> Sequence[str]:
+        """Lines for people: where to look; what does not answer yet says so."""
+        places = {
+            "console": self._told_by_projector("console"),
+            "Kafka": self.kafka_address or "when the broker is ready",
+            "ClickHouse clients": self._told_by_projector("clickhouse"),
+        }
+        if self.has_paytrace_sandbox:
+            places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
+        if self.has_abas_sandbox:
+            places["abas' books"] = f"{self.abas_sandbox_url}/_sandbox/"
+        places["ingress"] = f"{self.ingress_url}/docs"
+        return [f"{name:18} {place}" for name, place in {**places, "logs": str(self.log_dir)}.items()]
+
+    @property
+    def kafka_address(self) -> str | None:
+        """Where clients find Kafka; None while the embedded broker does not run."""
+        if self.settings.kafka.bootstrap_servers:
+            return self.settings.kafka.bootstrap_servers
+        running = EmbeddedKafka.running(self.data_dir)
+        return None if running is None else running.address
+
+    def _told_by_projector(self, name: str) -> str:
+        """An address in projector.json; an empty one is of what is switched off, or asked of a ClickHouse server."""
+        told = _told(endpoint_file(self.data_dir))
+        return "when the projector is ready" if told is None else told.get(name) or "none"
+
+    def env(self) -> dict[str, str]:
+        """The environment of every process; what the caller's own environment sets stays."""
+        own: dict[str, str] = {}
+        for section, fields in self._sandboxed().items():
+            own |= {f"SALDO_{section}_{name}".upper(): _text(value) for name, value in fields.items()}
+        return {**own, **self.base_env()}
+
+    def base_env(self) -> dict[str, str]:
+        """The environment of a `saldo up` for this installation."""
+        return {
+            **os.environ,
+            **self.extra_env,
+            "SALDO_DATA_DIR": str(self.data_dir),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def client_settings(self) -> Settings:
+        """Settings as the processes of this installation see them, for a client in this process."""
+        return self.settings.model_copy(
+            update={
+                section: getattr(self.settings, section).model_copy(update=fields)
+                for section, fields in self._sandboxed().items()
+            }
+        )
+
+    def _sandboxed(self) -> dict[str, dict[str, Any]]:
+        """Settings that lead to the sandboxes, by section; of what is live, the port of the ingress alone."""
+        fields: dict[str, dict[str, Any]] = {"polling": {}, "ingress": self._ingress_fields()}
+        if self.has_paytrace_sandbox:
+            fields["paytrace"] = {
+                "base_url": self.paytrace_sandbox_url,
+                "username": SANDBOX_USER,
+                "password": SANDBOX_PASSWORD,
+                "integrator_id": "saldo",
+                "merchant_id": 1,
+                # The limits towards the live gateway are manners, which the sandbox does not need.
+                "max_requests_per_s": 200.0,
+                "max_concurrent_requests": 8,
+            }
+            fields["polling"]["paytrace_every_s"] = POLL_EVERY_S
+            fields["polling"]["facts_every_s"] = FACTS_EVERY_S
+        if self.has_abas_sandbox:
+            fields["abas"] = {"base_url": f"{self.abas_sandbox_url}/mw", "password": ABAS_SANDBOX_PASSWORD}
+            fields["polling"]["abas_every_s"] = POLL_EVERY_S
+        return fields
+
+    def _ingress(self) -> IngressSettings:
+        return self.settings.ingress.model_copy(update=self._ingress_fields())
+
+    def _ingress_fields(self) -> dict[str, Any]:
+        """A free port unless one is named; with the sandbox also the secrets that it signs with, unless some are."""
+        named = self.settings.ingress
+        fields: dict[str, Any] = {}
+        if "port" not in named.model_fields_set:
+            fields["port"] = self._ports()["ingress"]
+        if self.has_paytrace_sandbox:
+            own = self._secrets()
+            if not named.hook_secrets:
+                fields["hook_secrets"] = (SecretStr(own["hook_secret"]),)
+            if not named.silent_post_path.get_secret_value():
+                fields["silent_post_path"] = SecretStr(own["silent_post_path"])
+        return fields
+
+    def processes(self) -> Sequence[ProcessSpec]:
+        """Every process, in the order in which they start."""
+        self.prepare()
+        brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
+        return [*self.sandboxes(), *brokers, *self.pipeline()]
+
+    def prepare(self) -> None:
+        """A data directory that is closed to everybody else, with the keys that no process may come before.
+
+        The keys that sign commands are made at the first start; whoever names a place for them has made them.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.chmod(0o700)
+        guard_key_of(self.settings)
+        if self.settings.keys == KeySettings():
+            key_store(self.settings).make(datetime.now(UTC))
+
+    def kafka(self) -> ProcessSpec:
+        """The broker; ready once it answers and holds our topics. The pipeline loads its code meanwhile."""
+        broker = EmbeddedKafka(self.data_dir)
+        command = broker.prepare()
+
+        def ready(pid: int) -> bool:
+            if not broker.ready(pid):
+                return False
+            cluster = Cluster(broker.client_options(ADMIN))
+            wanted = catalog.topics().values()
+            topics.apply(cluster, topics.compare(cluster, wanted))
+            acls.apply(cluster, acls.compare(cluster, wanted, group=self.settings.kafka.group))
+            return True
+
+        return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)
+
+    def sandboxes(self) -> Sequence[ProcessSpec]:
+        """The pretended outside world."""
+        wanted = (("paytrace", self.has_paytrace_sandbox, ("--tell-ingress",)), ("abas", self.has_abas_sandbox, ()))
+        return [self._sandbox(name, self._ports()[name], *more) for name, here, more in wanted if here]
+
+    def _sandbox(self, name: str, port: int, *more: str) -> ProcessSpec:
+        words = ("sandbox", "serve", name, "--port", str(port), *more)
+        return self._own(f"{name}-sandbox", *words, ready=_listening(port))
+
+    def pipeline(self) -> Sequence[ProcessSpec]:
+        """Workers, projector, sources and ingress."""
+        workers = [
+            self._own(
+                f"worker-{number}", "run", "worker", env=self._worker_env(number), ready=self._is_restored(number)
+            )
+            for number in range(1, self.workers + 1)
+        ]
+        return [
+            *workers,
+            self._own("projector", "run", "projector", ready=self._projector_reads),
+            self._own("source-abas", "run", "source", "abas"),
+            self._own("source-paytrace", "run", "source", "paytrace"),
+            self._own("ingress", "serve", "ingress", ready=_listening(self._ingress().port)),
+        ]
+
+    def _worker_env(self, number: int) -> dict[str, str]:
+        """What tells one worker of this machine from the next: its snapshots, and the port of its metrics."""
+        env = {"SALDO_WORKER_NAME": f"worker-{number}"}
+        if first := self.settings.worker.metrics_port:
+            env["SALDO_WORKER_METRICS_PORT"] = str(first + number - 1)
+        return env
+
+    def _is_restored(self, number: int) -> Callable[[int], bool]:
+        """Whether that worker has its partitions and knows how far each is."""
+        directory = self.data_dir / "state" / f"worker-{number}"
+
+        def ready(pid: int) -> bool:
+            standing = read_standing(directory)
+            return standing is not None and standing.pid == pid and standing.is_restored
+
+        return ready
+
+    def _projector_reads(self, pid: int) -> bool:
+        """Whether the projector answers and every topic is being read."""
+        told = _told(endpoint_file(self.data_dir))
+        if told is None or told.get("pid") != pid:
+            return False
+        try:
+            answer = httpx2.get(f"{told['url']}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False)
+            return bool(answer.json()["reading"])
+        except (httpx2.HTTPError, ValueError, KeyError):
+            return False
+
+    def _own(
+        self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None
+    ) -> ProcessSpec:
+        """A process of ours. All load their code at the same time, and none is ended because it restores for long."""
+        role = re.sub(r"-\d+$", "", name)
+        return ProcessSpec(
+            name,
+            (sys.executable, "-m", "app.cli", *words),
+            without_secrets(
+                {**self.env(), **self._own_secrets(role), **(env or {})},
+                Settings,
+                keep=SECRETS_OF.get(role, ALL_SECRETS),
+            ),
+            ready=ready,
+            ready_timeout_s=math.inf,
+            gate=False,
+            restart=QUICK_RESTARTS,
+        )
+
+    def _own_secrets(self, role: str) -> dict[str, str]:
+        """Where a process finds its own Kafka log-in and private key: files of its role, never directories of all."""
+        if role not in ROLES:
+            return {}
+        own = {"SALDO_KEYS_PRIVATE_PATH": str(self.settings.private_key_path(role).absolute())}
+        place = self.settings.kafka.credentials_path
+        if self.settings.kafka.bootstrap_servers is None:
+            place = credentials_dir(self.data_dir)
+        if place is not None:
+            # The broker may not have written it yet, so whether this is a directory is not asked of the disk.
+            is_ours = place == credentials_dir(self.data_dir)
+            log_in = place / f"{role}.json" if is_ours else credentials_file(place, role)
+            own["SALDO_KAFKA_CREDENTIALS_PATH"] = str(log_in)
+        return own
+
+    def _ports(self) -> dict[str, int]:
+        """Ports of sandboxes and ingress: free ones, chosen once and kept, so that clients find them again."""
+        return {name: int(port) for name, port in self._kept(PORTS_FILE, dict.fromkeys(PORTS, free_port)).items()}
+
+    def _secrets(self) -> dict[str, str]:
+        """What the sandbox and the ingress of this installation know of each other, chosen once and kept."""
+        makers = {
+            "hook_secret": lambda: SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "silent_post_path": lambda: secrets.token_urlsafe(24),
+        }
+        return {name: str(value) for name, value in self._kept(SECRETS_FILE, makers).items()}
+
+    def _kept(self, file: str, makers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Values of a small file of the data directory; what is missing there is made and written."""
+        path = self.data_dir / file
+        try:
+            kept = dict(json.loads(path.read_text("utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            kept = {}
+        missing = {name: make() for name, make in makers.items() if name not in kept}
+        if missing:
+            kept |= missing
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_private(path, json.dumps(kept))
+        return kept
+
+
+def _listening(port: int) -> Callable[[int], bool]:
+    """Whether somebody listens on a loopback port."""
+
+    def ready(_pid: int) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=_HEALTH_TIMEOUT_S).close()
+        except OSError:
+            return False
+        return True
+
+    return ready
+
+
+def _told(path: Path) -> dict[str, Any] | None:
+    """What a process wrote about itself; None when there is nothing to read."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return json.dumps([_text(part) for part in value])
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,299 @@
+"""The sandbox's own door, for tests, demo and people: seed, fault switches, clock, books and a page to look at."""
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from infra.sandboxes.abas.books import read_books, show_page
+from infra.sandboxes.abas.faults import ErpFault
+from infra.sandboxes.abas.ledger import add_open_item, currency_record
+from infra.sandboxes.abas.state import Sandbox
+from infra.sandboxes.abas.store import Record
+from infra.sandboxes.abas.tables import (
+    ACCOUNT,
+    COST_CENTRE,
+    CUSTOMER,
+    OPEN_ITEM,
+    PAYMENT_WISH,
+    PRODUCT,
+    SALES_ORDER,
+    TableDef,
+)
+from schemas.values.money import from_major
+
+
+class CustomerSeed(BaseModel):
+    """A customer to create; one whose number is there already is changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(min_length=1, max_length=40)
+    name: str = ""
+    vault_customer_id: str = ""
+
+
+class OpenItemSeed(BaseModel):
+    """An outstanding item to create; amount as text, so that no double touches it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    invoice_number: str = Field(min_length=1, max_length=60)
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    due_on: date | None = None
+    order_number: str = Field(default="", max_length=40)
+
+
+class SalesOrderSeed(BaseModel):
+    """A sales order to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str = Field(default="", max_length=40)
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+class NumberedSeed(BaseModel):
+    """A product, account or cost centre to create; one whose number is there already stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["product", "account", "cost_centre", "currency"]
+    number: str = Field(min_length=1, max_length=40)
+    name: str = ""
+    postable: bool = True
+
+
+class PaymentWishSeed(BaseModel):
+    """A wish of somebody at abas: refund, void or charge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    customer_number: str
+    amount: Decimal
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    paytrace_transaction_id: str = ""
+    invoice_number: str = ""
+    reason: str = ""
+    requester: str = ""
+
+
+class OpenEditor(BaseModel):
+    """A record that a person opens and forgets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    record: str
+    user: str = "M. Muster"
+
+
+class ClockSetting(BaseModel):
+    """Where to move the clock: a moment, seconds from now, or neither to bring it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    now: datetime | None = None
+    shift_s: float | None = None
+
+
+class Refusal(ValueError):
+    """What was sent can't be used; answered with 422 and the reason."""
+
+
+def routes(sandbox: Sandbox) -> list[BaseRoute]:
+    """Build the admin routes of one sandbox."""
+
+    def handle(work: Callable[[bytes], Any]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                return JSONResponse(work(await request.body()))
+            except (ValueError, OverflowError) as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+
+        return endpoint
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(show_page(sandbox))
+
+    return [
+        Route("/customers", handle(lambda raw: _seed_customers(sandbox, raw)), methods=["POST"]),
+        Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
+        Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
+        Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
+        Route("/payment-wishes", handle(lambda raw: _seed_payment_wishes(sandbox, raw)), methods=["POST"]),
+        Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
+        Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
+        Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
+        Route("/struck", handle(lambda raw: dict(sandbox.store.struck)), methods=["GET"]),
+        Route("/clock", handle(lambda raw: _set_clock(sandbox, raw)), methods=["POST"]),
+        Route("/reset", handle(lambda raw: _reset(sandbox)), methods=["POST"]),
+        Route("/books", handle(lambda raw: read_books(sandbox)), methods=["GET"]),
+        Route("/", page, methods=["GET"]),
+    ]
+
+
+def _seed_customers(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[CustomerSeed]).validate_json(raw)
+    created: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            values: dict[str, str | bool] = {
+                "idno": seed.number,
+                "swd": seed.name.upper()[:20] or seed.number,
+                "descrOperLang": seed.name,
+                "ypaytracecust": seed.vault_customer_id,
+            }
+            known = next(iter(sandbox.store.matching(CUSTOMER.spec, "idno", seed.number) or ()), None)
+            if known is not None:
+                sandbox.store.change(known, values)
+            created.append(known.id if known is not None else sandbox.store.add(CUSTOMER, values).id)
+    return {"ids": created}
+
+
+def _seed_open_items(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[OpenItemSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    amounts = [from_major(seed.amount, seed.currency).major for seed in seeds]  # refuses what the currency can't hold
+    with sandbox.store.transaction():
+        ids = [
+            add_open_item(
+                sandbox.store,
+                customers[seed.customer_number],
+                invoice=seed.invoice_number,
+                amount=amounts[number],
+                currency=seed.currency,
+                due_on=seed.due_on,
+                order=_named(sandbox, SALES_ORDER, "idno", seed.order_number),
+            ).id
+            for number, seed in enumerate(seeds)
+        ]
+    return {"ids": ids}
+
+
+def _seed_sales_orders(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[SalesOrderSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    with sandbox.store.transaction():
+        ids = [
+            sandbox.store.add(
+                SALES_ORDER,
+                {
+                    "idno": seed.number,
+                    "customer": customers[seed.customer_number].id,
+                    "curr": currency_record(sandbox.store, seed.currency).id,
+                    "totalNetAmt": str(seed.amount),
+                },
+            ).id
+            for seed in seeds
+        ]
+    return {"ids": ids}
+
+
+def _seed_master_data(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[NumberedSeed]).validate_json(raw)
+    tables = {"product": PRODUCT, "account": ACCOUNT, "cost_centre": COST_CENTRE}
+    ids: list[str] = []
+    with sandbox.store.transaction():
+        for seed in seeds:
+            if seed.kind == "currency":
+                ids.append(currency_record(sandbox.store, seed.number).id)
+                continue
+            table = tables[seed.kind]
+            known = next(iter(sandbox.store.matching(table.spec, "idno", seed.number) or ()), None)
+            if known is None:
+                values: dict[str, str | bool] = {"idno": seed.number, "descrOperLang": seed.name}
+                known = sandbox.store.add(table, {**values, "postable": seed.postable} if table is ACCOUNT else values)
+            ids.append(known.id)
+    return {"ids": ids}
+
+
+def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[PaymentWishSeed]).validate_json(raw)
+    customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
+    with sandbox.store.transaction():
+        ids = [
+            sandbox.store.add(
+                PAYMENT_WISH,
+                {
+                    "ykind": seed.kind,
+                    "customer": customers[seed.customer_number].id,
+                    "item": _named(sandbox, OPEN_ITEM, "docNo", seed.invoice_number),
+                    "curr": currency_record(sandbox.store, seed.currency).id,
+                    "amount": str(seed.amount),
+                    "ypaytraceid": seed.paytrace_transaction_id,
+                    "yreason": seed.reason,
+                    "yrequester": seed.requester,
+                    "ystatus": "OPEN",
+                },
+            ).id
+            for seed in seeds
+        ]
+    return {"ids": ids}
+
+
+def _named(sandbox: Sandbox, table: TableDef, column: str, value: str) -> str:
+    """The id of a record by its number; empty where none is asked for."""
+    if not value:
+        return ""
+    found = next(iter(sandbox.store.matching(table.spec, column, value) or ()), None)
+    if found is None:
+        raise Refusal(f"no {table.name} has {column} {value}")
+    return found.id
+
+
+def _leave_open(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    asked = OpenEditor.model_validate_json(raw)
+    record = sandbox.store.record(asked.record)
+    if record is None:
+        raise Refusal(f"record {asked.record} does not exist")
+    try:
+        return {"working_set": sandbox.sessions.leave_open(record, asked.user).id}
+    except ErpFault as fault:
+        raise Refusal(fault.text) from fault
+
+
+def _customer(sandbox: Sandbox, number: str) -> Record:
+    found = next(iter(sandbox.store.matching(CUSTOMER.spec, "idno", number) or ()), None)
+    if found is None:
+        raise Refusal(f"customer {number} does not exist: seed it first")
+    return found
+
+
+def _set_faults(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    try:
+        switches = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise Refusal(f"no JSON: {error}") from error
+    if not isinstance(switches, dict):
+        raise Refusal("switches are an object")
+    sandbox.set_faults(switches)
+    return sandbox.faults.model_dump()
+
+
+def _reset(sandbox: Sandbox) -> dict[str, Any]:
+    sandbox.reset()
+    return {}
+
+
+def _set_clock(sandbox: Sandbox, raw: bytes) -> dict[str, str]:
+    setting = ClockSetting.model_validate_json(raw or b"{}")
+    if setting.now is not None and setting.now.tzinfo is None:
+        raise Refusal("now needs an offset")
+    moment = setting.now
+    if moment is None and setting.shift_s is not None:
+        moment = datetime.fromtimestamp(
+            sandbox.store.now().timestamp() + setting.shift_s, tz=sandbox.store.now().tzinfo
+        )
+    sandbox.store.set_clock(moment)
+    return {"now": sandbox.store.now().isoformat()}

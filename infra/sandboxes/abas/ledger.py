@@ -1,0 +1,174 @@
+"""The accounting rules of the sandbox's abas: what a payment may be, and what saving it does to the open item.
+
+Amounts are decimals in the books, as in abas. A reversal is a negative payment that points at the receipt. A payment on
+account has no open item, and a write-off is a payment of none of the customer's money.
+Everything is checked before anything changes.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from infra.sandboxes.abas.faults import Faults, business_refusal
+from infra.sandboxes.abas.store import Record, Store, Stored
+from infra.sandboxes.abas.tables import CURRENCY, ENTRY, OPEN_ITEM, PAYMENT
+from schemas.values.money import from_major
+
+PERIOD_CLOSED = 4101
+ALREADY_PAID = 4102
+CURRENCY_DIFFERS = 4103
+UNKNOWN_CUSTOMER = 4104
+AMOUNT_TOO_LARGE = 4105
+UNKNOWN_ITEM = 4106
+NOTHING_TO_REVERSE = 4107
+AMOUNT_MISSING = 4108
+UNKNOWN_KIND = 4109
+# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is told nowhere.
+NO_DOCUMENT_DATE = 58
+NOT_POSTABLE = 53
+NOT_BALANCED = 4110
+
+# What the field `ykind` says of a payment that is no plain receipt or reversal.
+ON_ACCOUNT = "ONACCOUNT"
+WRITE_OFF = "WRITEOFF"
+
+
+def post_payment(store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]) -> Record:
+    """Save a payment and carry it to the open item.
+
+    Ensures: the open item falls by a receipt and rises by a reversal; it is filed when nothing is open, active
+             again when something is. There is no check for a reference that is already there.
+    Raises:  ErpFault as abas would say it; names maps our column to the field that the caller knows.
+    """
+    item, receipt = _check(store, faults, values, names)
+    amount = Decimal(str(values["amount"]))
+    open_after = None if item is None else Decimal(str(item.values["openAmt"])) - amount
+    with store.transaction():
+        payment = store.add(PAYMENT, {**values, "reverses": receipt.id if receipt else ""})
+        if item is not None:
+            store.change(item, {"openAmt": str(open_after)}, filed=open_after == 0)
+        customer = store.record(str(values["customer"]))
+        if customer is not None:
+            balance = Decimal(str(customer.values.get("bal") or "0")) - amount
+            store.change(customer, {"bal": str(balance)})
+        if open_after == 0:
+            store.change(payment, {}, filed=True)  # finished documents leave the active set
+    return payment
+
+
+def post_entry(
+    store: Store, faults: Faults, values: dict[str, Stored], rows: list[dict[str, Stored]], names: dict[str, str]
+) -> Record:
+    """Save an entry of the general ledger.
+
+    Ensures: debits and credits are equal, each row is on an account that may be posted to.
+    Raises:  ErpFault as abas would say it.
+    """
+    if not values.get("docDate"):
+        raise business_refusal("Document date is missing", NO_DOCUMENT_DATE, names["docDate"])
+    _refuse_closed(faults, str(values.get("postDate") or values["docDate"]), names["postDate"])
+    total = Decimal(0)
+    for row in rows:
+        account = store.record(str(row.get("account") or ""))
+        if account is None or account.values.get("postable") is not True:
+            raise business_refusal("Account can't be posted to", NOT_POSTABLE, names["account"])
+        total += Decimal(str(row.get("debitAmt") or "0")) - Decimal(str(row.get("creditAmt") or "0"))
+    if not rows or total != 0:
+        raise business_refusal("Entry is not balanced", NOT_BALANCED)
+    with store.transaction():
+        return store.add(ENTRY, values, rows)
+
+
+def _refuse_closed(faults: Faults, day: str, field: str) -> None:
+    if day[:7] in faults.closed_periods:
+        raise business_refusal(f"Posting period {day[5:7]}/{day[:4]} is closed", PERIOD_CLOSED, field)
+
+
+def add_open_item(
+    store: Store,
+    customer: Record,
+    *,
+    invoice: str,
+    amount: Decimal,
+    currency: str,
+    due_on: date | None,
+    order: str = "",
+) -> Record:
+    """Book an invoice's outstanding item, as abas does when an invoice is posted."""
+    values: dict[str, Stored] = {
+        "docNo": invoice,
+        "customer": customer.id,
+        "totalAmt": str(amount),
+        "openAmt": str(amount),
+        "curr": currency_record(store, currency).id,
+        "dueDate": "" if due_on is None else due_on.isoformat(),
+        "order": order,
+    }
+    item = store.add(OPEN_ITEM, values)
+    balance = Decimal(str(customer.values.get("bal") or "0")) + amount
+    store.change(customer, {"bal": str(balance)})
+    return item
+
+
+def currency_record(store: Store, currency: str) -> Record:
+    """Find the currency's record, or create it."""
+    return store.resolve(CURRENCY.spec, currency) or store.add(CURRENCY, {"swd": currency})
+
+
+def _check(
+    store: Store, faults: Faults, values: dict[str, Stored], names: dict[str, str]
+) -> tuple[Record | None, Record | None]:
+    if store.record(str(values.get("customer", ""))) is None:
+        raise business_refusal("Customer does not exist", UNKNOWN_CUSTOMER, names["customer"])
+    item = _item(store, values, names)
+    if item is not None and values.get("curr") != item.values["curr"]:
+        raise business_refusal("Currency differs from the outstanding item", CURRENCY_DIFFERS, names["curr"])
+    currency = store.record(str(values.get("curr") or ""))
+    amount = Decimal(str(values.get("amount") or "0"))
+    if amount == 0:
+        raise business_refusal("Amount is missing", AMOUNT_MISSING, names["amount"])
+    if not _fits(amount, str(currency.values["swd"]) if currency is not None else ""):
+        raise business_refusal("Amount has too many decimal places", AMOUNT_MISSING, names["amount"])
+    _refuse_closed(faults, str(values.get("valDate") or store.now().date().isoformat()), names["valDate"])
+    if amount > 0:
+        if item is None:
+            return None, None
+        open_amount = Decimal(str(item.values["openAmt"]))
+        if open_amount == 0:
+            raise business_refusal("Outstanding item is already paid", ALREADY_PAID, names["item"])
+        if amount > open_amount:
+            raise business_refusal("Amount exceeds the outstanding amount", AMOUNT_TOO_LARGE, names["amount"])
+        return item, None
+    if item is None and values.get("ykind") == ON_ACCOUNT and not values.get("reverses"):
+        return None, None  # money back to the customer's account, of no receipt
+    receipt = store.record(str(values.get("reverses") or ""))
+    item_id = "" if item is None else item.id
+    if receipt is None or receipt.table != PAYMENT.spec or (receipt.values.get("item") or "") != item_id:
+        raise business_refusal("There is no receipt to reverse", NOTHING_TO_REVERSE, names["reverses"])
+    taken_back = [
+        Decimal(str(payment.values["amount"])) for payment in store.matching(PAYMENT.spec, "reverses", receipt.id) or ()
+    ]
+    if Decimal(str(receipt.values["amount"])) + sum(taken_back) + amount < 0:
+        raise business_refusal("Reversal exceeds the receipt", AMOUNT_TOO_LARGE, names["amount"])
+    return item, receipt
+
+
+def _item(store: Store, values: dict[str, Stored], names: dict[str, str]) -> Record | None:
+    """The open item of a payment; None for one on account, and for the reversal of one."""
+    kind, item_id = str(values.get("ykind") or ""), str(values.get("item") or "")
+    if kind not in ("", ON_ACCOUNT, WRITE_OFF):
+        raise business_refusal("Kind of payment is not known", UNKNOWN_KIND, names["ykind"])
+    receipt = store.record(str(values.get("reverses") or ""))
+    if not item_id and (kind == ON_ACCOUNT or (receipt is not None and receipt.values.get("ykind") == ON_ACCOUNT)):
+        return None
+    item = store.record(item_id)
+    if item is None or kind == ON_ACCOUNT or item.values["customer"] != values["customer"]:
+        raise business_refusal("Outstanding item of this customer does not exist", UNKNOWN_ITEM, names["item"])
+    return item
+
+
+def _fits(amount: Decimal, currency: str) -> bool:
+    try:
+        from_major(amount, currency)
+    except ValueError:
+        return False
+    return True

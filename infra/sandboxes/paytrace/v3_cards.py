@@ -1,0 +1,277 @@
+"""The v3 face of the sandbox for cards, vault, schedules and exports; answers are as clients were seen to read them.
+
+Result bodies of v3 are published nowhere, so what stands here beyond the reference is assumed: v1's numbers and
+rows under data. Paths and requests are documented.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+from infra.sandboxes.paytrace import formats
+from infra.sandboxes.paytrace.card_books import ChargeRequest
+from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_card, read_csc
+from infra.sandboxes.paytrace.desk import Desk
+from infra.sandboxes.paytrace.formats import BadValue, to_date, to_minor
+from infra.sandboxes.paytrace.rejections import Rejected
+from infra.sandboxes.paytrace.v1 import read_schedule
+from infra.sandboxes.paytrace.v3 import Invalid, require_merchant
+from infra.sandboxes.paytrace.vault import stored_card
+
+Fields = Mapping[str, Any]
+
+_ENCRYPTED_LENGTHS: Final = range(329, 360)
+_DONE: Final = {"capture": 112, "refund": 106, "void": 109}
+_NOT_DONE: Final = {"capture": 113, "refund": 107, "void": 110}
+
+
+def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> formats.JsonObject | None:
+    """Carry out a v3 call that is not about ACH; None when there is no such call or record."""
+    match method, parts:
+        case "POST", ["card", "sale" | "authorize" as verb, "keyed" | "pt-protect" as way]:
+            return _charge(desk, verb, _card(desk, fields, encrypted=way == "keyed"), "", fields)
+        case "POST", ["card", "sale" | "authorize" as verb, "customer", number]:
+            customer = _customer(desk, number)
+            return _charge(desk, verb, stored_card(customer), customer["customer_id"], fields)
+        case "POST", ["card", "batch", "capture" | "refund" | "void" as verb]:
+            return _batch(desk, verb, fields)
+        case "POST", ["card", "transaction", "adjust", number]:
+            return _adjust(desk, number, fields)
+        case "POST", ["transaction", "export", number]:
+            return _export_one(desk, number)
+        case "POST", ["transactions", "export", "by-date"]:
+            return _export_by_date(desk, fields)
+        case "POST", ["batch", "export", *rest]:
+            return _export_batches(desk, rest, fields)
+        case "POST", ["payment-fields", "token"]:
+            return {"data": {"clientKey": secrets.token_urlsafe(24)}}
+        case "GET" | "DELETE", ["customer", *rest]:
+            return _vault(desk, method, rest, fields)
+        case "POST", ["customer", "create", "by-transaction"]:
+            return _store_from_transaction(desk, fields)
+        case "POST", ["customer", "create", "pt-protect"]:
+            return _store(desk, _card(desk, fields, encrypted=False), fields)
+        case ("POST", ["recurrence", "create"]) | ("DELETE", ["recurrence"]):
+            return _recurrence(desk, method, fields)
+        case _:
+            return None
+
+
+# --- charges
+
+
+def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(desk, fields.get("merchant_id"), "body")
+    address = fields.get("billing_address")
+    address = address if isinstance(address, Mapping) else {}
+    request = ChargeRequest(
+        kind="SALE" if verb == "sale" else "AUTHORIZATION",
+        amount_minor=_amount(fields),
+        card=card,
+        customer_id=customer_id,
+        csc=read_csc({}, card.brand),
+        fields={
+            "invoice_id": fields.get("invoice_number") or "",
+            "description": fields.get("description") or "",
+            "customer_reference_id": fields.get("customer_reference_id") or "",
+            "billing_address": {
+                "name": fields.get("billing_name") or "",
+                "street_address": address.get("street") or "",
+                "city": address.get("city") or "",
+                "state": address.get("state") or "",
+                "zip": address.get("postal_code") or "",
+                "country": address.get("country") or "US",
+            },
+        },
+    )
+    row = desk.cards.charge(request)
+    code = {"DECLINED": 102, "VOIDED_BY_RULE": 103}.get(row["state"], 101)
+    return {
+        "data": {
+            "transaction_id": str(row["number"]),
+            "response_code": code,
+            "response_message": "APPROVED" if code == 101 else "NOT APPROVED",
+            "approval_code": row["approval_code"],
+            "approval_message": row["approval_message"],
+            "avs_response": row["avs"],
+            "csc_response": row["csc"],
+        }
+    }
+
+
+def _card(desk: Desk, fields: Fields, *, encrypted: bool) -> StoredCard:
+    if not encrypted:
+        return read_card(fields, desk.card_secret)
+    card = fields.get("card")
+    card = card if isinstance(card, Mapping) else {}
+    if len(str(card.get("number", ""))) not in _ENCRYPTED_LENGTHS:
+        raise Invalid("body/card/number", "ensure this value is encrypted")
+    given = {
+        "encrypted_number": str(card["number"]),
+        "expiration_month": card.get("expiration_month"),
+        "expiration_year": card.get("expiration_year"),
+    }
+    return read_card({"credit_card": given}, desk.card_secret)
+
+
+def _batch(desk: Desk, verb: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(desk, fields.get("merchant_id"), "body")
+    items = fields.get("batch_items")
+    if not isinstance(items, list) or not items or not all(isinstance(item, Mapping) for item in items):
+        raise Invalid("body/batch_items", "value is not a valid list")
+    return {"data": [_one(desk, verb, item) for item in items]}
+
+
+def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
+    """One element of a list of operations; it may fail while its neighbours succeed."""
+    number = _whole(item.get("transaction_id"), "body/batch_items/transaction_id")
+    amount_minor = _amount(item) if item.get("amount") is not None else None
+    try:
+        match verb:
+            case "capture":
+                row = desk.cards.capture(number, amount_minor)
+            case "refund":
+                row = desk.cards.refund(number, amount_minor)
+            case _:
+                also_by_rule = desk.faults.concerns("void_after_103", number)
+                row = desk.cards.void(number, also_by_rule=also_by_rule)
+    except Rejected as rejected:
+        detail = " ".join(text for texts in rejected.errors.values() for text in texts)
+        return {
+            "status": "failure",
+            "transaction_id": str(number),
+            "response_code": _NOT_DONE[verb],
+            "response_message": detail,
+        }
+    return {"status": "success", "transaction_id": str(row["number"]), "response_code": _DONE[verb]}
+
+
+def _adjust(desk: Desk, number: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(desk, fields.get("merchant_id"), "body")
+    row = desk.cards.adjust(_whole(number, "path/transaction_id"), _amount(fields))
+    return {"data": {"transaction_id": str(row["number"]), "response_code": 180}}
+
+
+# --- exports
+
+
+def _export_one(desk: Desk, number: str) -> formats.JsonObject | None:
+    row = desk.cards.find(_whole(number, "path/transaction_id"))
+    return None if row is None else {"data": [desk.rows.transaction_v3(row)]}
+
+
+def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
+    rows = desk.cards.between(*_range(desk, fields))
+    text = str(fields.get("including_text") or "").lower()
+    found = [row for row in rows if not text or text in f"{row['invoice_id']}\n{row['description']}".lower()]
+    return {"data": [desk.rows.transaction_v3(row) for row in found]}
+
+
+def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> formats.JsonObject | None:
+    number = fields.get("batch_number")
+    match rest:
+        case ["by-date"]:
+            return {"data": [desk.rows.batch(row) for row in desk.cards.batches_between(*_range(desk, fields))]}
+        case []:
+            row = desk.cards.batch(None if number is None else _whole(number, "body/batch_number"))
+            return {"data": [] if row is None else [desk.rows.batch(row)]}
+        case ["transactions"]:
+            batch = desk.cards.batch(_whole(number, "body/batch_number"))
+            rows = [] if batch is None else desk.cards.of_batch(batch["key"])
+            return {"data": [desk.rows.transaction_v3(row) for row in rows]}
+        case _:
+            return None
+
+
+# --- vault and schedules
+
+
+def _vault(desk: Desk, method: str, rest: list[str], fields: Fields) -> formats.JsonObject | None:
+    match method, rest:
+        case "GET", [] | ["export"]:
+            label = fields.get("customer_label")
+            rows = [row for row in desk.vault.customers() if label in (None, row["customer_id"])]
+            return {"data": [desk.rows.customer_v3(row) for row in rows]}
+        case "GET", [number]:
+            customer = _customer(desk, number)
+            masked = f"************{customer['last_four']}"
+            return {"data": {**desk.rows.customer_v3(customer), "card_masked": masked}}
+        case "DELETE", [number]:
+            customer = _customer(desk, number)
+            desk.vault.delete(customer["customer_id"])
+            return {"data": {"customer_id": customer["number"]}}
+        case _:
+            return None
+
+
+def _store_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
+    row = desk.cards.find(_whole(fields.get("transaction_id"), "body/transaction_id"))
+    if row is None:
+        raise Invalid("body/transaction_id", "transaction not found")
+    return _store(desk, stored_card(row), fields)
+
+
+def _store(desk: Desk, card: StoredCard, fields: Fields) -> formats.JsonObject:
+    label = str(fields.get("customer_label") or "")
+    if not 1 <= len(label) <= 50:
+        raise Invalid("body/customer_label", "ensure this value has at most 50 characters")
+    desk.vault.create(label, card if card.last_four else NO_CARD, "", fields)
+    return {"data": {"customer_id": desk.vault.known(label)["number"]}}
+
+
+def _recurrence(desk: Desk, method: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(desk, fields.get("merchant_id"), "body")
+    if method == "DELETE":
+        plan = fields.get("recurrence")
+        identity = _whole(plan.get("id") if isinstance(plan, Mapping) else None, "body/recurrence/id")
+        desk.vault.unschedule(identity)
+        return {"data": {"response_code": 152, "recurrence": {"id": identity}}}
+    customer = _customer(desk, str(fields.get("customer_id", "")))
+    identity = desk.vault.schedule(read_schedule(fields, customer["customer_id"], api="v3"))
+    return {"data": {"response_code": 150, "recurrence": {"id": identity}}}
+
+
+def _customer(desk: Desk, number: str) -> sqlite3.Row:
+    customer = desk.vault.by_number(number)
+    if customer is None:
+        raise Invalid("path/customer_id", "customer not found")
+    return customer
+
+
+# --- reading requests
+
+
+def _amount(fields: Fields) -> int:
+    try:
+        amount_minor = to_minor("amount", fields.get("amount"))
+    except BadValue as error:
+        raise Invalid("body/amount", "value is not a valid number") from error
+    if amount_minor <= 0:
+        raise Invalid("body/amount", "ensure this value is greater than 0")
+    return amount_minor
+
+
+def _whole(value: object, place: str) -> int:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise Invalid(place, "value is not a valid integer")
+    return int(text)
+
+
+def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
+    try:
+        start = to_date("start_date", fields.get("start_date"))
+        end = to_date("end_date", fields.get("end_date"))
+    except BadValue as error:
+        raise Invalid(f"body/{error.field_name}", "invalid date format") from error
+    return desk.rows.day_bounds_us(start, end)
+
+
+def refusal(rejected: Rejected) -> formats.JsonObject:
+    """What the books refuse, in v3's shape."""
+    return {
+        "data": [{"field": f"body/{number}", "detail": " ".join(texts)} for number, texts in rejected.errors.items()]
+    }

@@ -1,0 +1,1 @@
+"""A batch of messages into blocks of rows, written with the positions that prove them."""

@@ -1,0 +1,1 @@
+"""Messages of Kafka as the projector reads them."""

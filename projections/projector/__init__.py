@@ -1,0 +1,1 @@
+"""The projector: every topic into rows, and everything thrown away and made again."""

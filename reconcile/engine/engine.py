@@ -1,0 +1,172 @@
+"""The matching engine: two lists of lines in, one explained answer out. No clock, no dice, no IO.
+
+`match` separates currencies, learns what the data says about itself, and runs the rules in sweeps: first only what is
+sure, which is confirmed; then what is likely though tied, then whatever deserves a suggestion. So no guess ever takes a
+line away from a certainty that a later rule would have found, and nothing is confirmed because a guess came first.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from reconcile.engine import groups, one_sided, one_to_one
+from reconcile.engine.bridge import bridge
+from reconcile.engine.learn import Model, learn, learn_from
+from reconcile.engine.lines import Line, Orientation, Side
+from reconcile.engine.prepare import Book, book, orientation, settle_words, shared_ids
+from reconcile.engine.reasons import unmatched
+from reconcile.engine.results import Match, OneSided, Outcome, Unmatched
+from reconcile.engine.rules import Rule, RuleSet, Shape
+from reconcile.engine.work import Work
+
+Pass = Callable[[Work, Rule, bool, float], None]
+Progress = Callable[[str, int, int], None]
+
+PASSES: Mapping[Shape, Pass] = {
+    Shape.ONE_TO_ONE: one_to_one.run,
+    Shape.GROUP: groups.run,
+    Shape.MANY_TO_MANY: groups.run_many,
+    Shape.OFFSET: one_sided.run,
+    Shape.RETURN: one_sided.run,
+    Shape.DUPLICATE: one_sided.run,
+}
+ENOUGH_ANCHORS = 4_000  # a second reading of the data would teach nothing new
+Forbidden = frozenset[tuple[str, str]]
+NONE_FORBIDDEN: Forbidden = frozenset()
+# (whether a sweep confirms, whether the lines that are still open are compared anew before it): what is sure; what is
+# sure now that those lines are gone; what is likely though tied; what deserves a suggestion. Nothing is confirmed by
+# what an amount is worth among open lines only: many of those have no partner at all.
+SWEEPS = ((True, False), (True, False), (False, True), (False, False))
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What one data set taught: sign reading, whether ids count, and one model a currency. Frozen once made."""
+
+    orientation: Orientation
+    ids_count: bool
+    models: Mapping[str, Model]
+
+
+def match(
+    left: Sequence[Line],
+    right: Sequence[Line],
+    rules: RuleSet,
+    learned: Learned | None = None,
+    progress: Progress | None = None,
+    forbidden: Forbidden = NONE_FORBIDDEN,
+) -> Outcome:
+    """Explain every line of two sides.
+
+    Shapes:  left is (n,), right is (m,), any order, any mix of currencies; ids are unique within a side.
+    learned is what `learn_all` found before; without it the lines themselves teach. forbidden are (left id, right id)
+    pairs that a person has ruled out.
+    Units:   minor units; the outcome's amounts and differences are in the left side's sign.
+    Ensures: the same lines in any order give the same outcome; each line is explained once or listed as unmatched;
+             left total - right total = the bridge's rows, residual 0, per currency; ties are suggestions.
+    """
+    signs = learned.orientation if learned else orientation(left, right)
+    ids_count = learned.ids_count if learned else shared_ids(left, right)
+    matches: list[Match] = []
+    findings: list[OneSided] = []
+    still_open: list[Unmatched] = []
+    uses: Counter[str] = Counter()
+    limits: set[str] = set()
+    for currency in sorted({line.currency for line in (*left, *right)}):
+        with _collector_paused():
+            work = _desk(left, right, currency, signs, ids_count, rules, learned, forbidden)
+            _run_rules(work, progress)
+            still_open += unmatched(work)
+        matches += work.matches
+        findings += work.one_sided
+        uses += work.uses
+        limits |= work.limits_hit
+    rows, totals = bridge(left, right, signs, matches, findings, still_open)
+    return Outcome(
+        matches=tuple(sorted(matches, key=lambda one: (one.left_ids, one.right_ids))),
+        one_sided=tuple(sorted(findings, key=lambda one: (one.side, one.id))),
+        unmatched=tuple(sorted(still_open, key=lambda one: (one.side, one.id))),
+        bridge=rows,
+        totals=totals,
+        orientation=signs,
+        rules_version=rules.version,
+        rule_uses={rule.name: uses.get(rule.name, 0) for rule in rules.rules},
+        limits_hit=tuple(sorted(limits)),
+    )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for reference cycles: there are none, and over millions of objects it takes a tenth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def learn_all(left: Sequence[Line], right: Sequence[Line], rules: RuleSet) -> Learned:
+    """Learn from a data set once, to match many later states of it with the same frozen numbers."""
+    signs = orientation(left, right)
+    ids_count = shared_ids(left, right)
+    models = {}
+    for currency in sorted({line.currency for line in (*left, *right)}):
+        models[currency] = _desk(left, right, currency, signs, ids_count, rules, None).model
+    return Learned(signs, ids_count, models)
+
+
+def _desk(
+    left: Sequence[Line],
+    right: Sequence[Line],
+    currency: str,
+    signs: Orientation,
+    ids_count: bool,
+    rules: RuleSet,
+    learned: Learned | None,
+    forbidden: Forbidden = NONE_FORBIDDEN,
+) -> Work:
+    lefts = book(Side.LEFT, [line for line in left if line.currency == currency], signs, ids_count)
+    rights = book(Side.RIGHT, [line for line in right if line.currency == currency], signs, ids_count)
+    if learned:
+        frozen = learned.models.get(currency) or _untaught(signs)
+        settle_words(lefts, rights, frozen.slips)
+        return _work(lefts, rights, frozen, rules, forbidden)
+    model = learn(lefts, rights, settle_words(lefts, rights))
+    work = _work(lefts, rights, model, rules, forbidden)
+    if model.anchors >= ENOUGH_ANCHORS:
+        return work
+    # Once more, from what the first reading is sure of: more anchors, and not only odd amounts.
+    sure = one_to_one.sure_pairs(work)
+    if len(sure) > model.anchors:
+        learn_from(model, lefts, rights, sure)
+        work = _work(lefts, rights, model, rules, forbidden)
+    return work
+
+
+def _untaught(signs: Orientation) -> Model:
+    """The model of a currency that was not there when the engine learned: priors only."""
+    return learn(book(Side.LEFT, (), signs, False), book(Side.RIGHT, (), signs, False), {})
+
+
+def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet, forbidden: Forbidden) -> Work:
+    work = Work(left=lefts, right=rights, model=model, rules=rules, forbidden=forbidden)
+    work.compare_equal()
+    return work
+
+
+def _run_rules(work: Work, progress: Progress | None) -> None:
+    rules = work.rules.rules
+    for sweep, (confirming, looks_again) in enumerate(SWEEPS):
+        if looks_again:
+            work.look_again()
+        for at, rule in enumerate(rules):
+            if progress:
+                progress(rule.name, sweep * len(rules) + at, len(SWEEPS) * len(rules))
+            last = sweep == len(SWEEPS) - 1
+            PASSES[rule.shape](work, rule, confirming, rule.suggest_score if last else rule.confirm_score)

@@ -1,0 +1,629 @@
+"""Cash application: which invoices a payment pays, from the remittance advice, its own text, or its amount.
+
+Decides for receivables how much of each payment goes to which invoice. Protects the customer's account: an invoice is
+never paid twice, money without a sure home stays on account, and an invoice number that contradicts payer and amount
+is a suggestion at best.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
+from typing import TypeVar
+
+from rapidfuzz.distance import OSA
+
+from reconcile.engine.lines import Line
+from reconcile.engine.parties import Parties, party_score
+from reconcile.engine.results import Status
+from reconcile.engine.subset import MOST_AMOUNTS, subset_sums
+from reconcile.engine.text import JOINT, squashed, with_years_joined, words
+
+CONFIRM_SCORE = 8.0
+CONFIRM_MARGIN = 3.0
+SUGGEST_SCORE = 4.0
+EXACT_NUMBER, TAIL_NUMBER, CORE_NUMBER, QUOTED_NUMBER, NEAR_NUMBER = 6.0, 5.5, 5.0, 4.0, 1.5
+OTHER_NUMBER, FOREIGN_NUMBER = -3.0, -1.5
+EQUAL_AMOUNT, NEAR_AMOUNT, PART_AMOUNT, OVER_AMOUNT, FAR_AMOUNT, WRONG_SIGN = 5.0, 2.5, 1.0, 0.0, -3.0, -8.0
+DISCOUNT_BPS = 500  # of an invoice: up to here a short payment looks like a cash discount
+RANGE_MOST = 60  # invoices in one range; a wider one is a misread
+MOST_WAYS = 500  # choices that are tried where several invoices have the digits of a number
+SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
+
+_NUMBER = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{0,10}}[-_ /#.]{{0,2}}\d[\dA-Za-z{JOINT}]*(?:[-_.]\d[\dA-Za-z{JOINT}]*)*")
+_RANGE = re.compile(
+    r"(?i)(\d{2,12})\s*(?:-|\u2013|to|bis|thru|through|until|\.\.)\s*[A-Za-z]{0,5}[-# ]{0,2}(\d{1,12})(?!\d)"
+)
+_YEAR = re.compile(r"20[0-4]\d")
+_Key = TypeVar("_Key", str, int)
+_LOOKALIKES = str.maketrans({"o": "0", "q": "0", "d": "0", "i": "1", "l": "1", "s": "5", "b": "8", "z": "2", "g": "6"})
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One line of a remittance advice. Units: amount_minor in the payment's currency; None if the payer gave none."""
+
+    payment_id: str
+    invoice_as_written: str
+    amount_minor: int | None
+    memo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A part of a payment that pays a part of an invoice."""
+
+    payment_id: str
+    invoice_id: str
+    amount_minor: int
+    status: Status
+    rule: str
+    score: float
+    margin: float
+    agrees: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OnAccount:
+    """What is left of a payment, and why."""
+
+    payment_id: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The answer.
+
+    Ensures: for each payment its applications + its on-account rest = its amount; no invoice is paid beyond its amount;
+             open_minor holds what each invoice still asks for.
+    """
+
+    applications: tuple[Application, ...]
+    on_account: tuple[OnAccount, ...]
+    open_minor: Mapping[str, int]
+    unread: tuple[Advice, ...]
+
+
+@dataclass(slots=True)
+class _Desk:
+    invoices: dict[str, Line]
+    open: dict[str, int]
+    by_squash: dict[str, list[str]] = field(default_factory=dict)
+    by_core: dict[str, list[str]] = field(default_factory=dict)
+    by_quoted: dict[str, list[str]] = field(default_factory=dict)
+    by_amount: dict[int, list[str]] = field(default_factory=dict)
+    by_customer: dict[str, list[str]] = field(default_factory=dict)
+    prefixes: frozenset[str] = frozenset()
+    near_cores: dict[str, set[str]] = field(default_factory=dict)
+    parties: Parties = field(default_factory=lambda: Parties(()))
+    paid_by: dict[str, str] = field(default_factory=dict)
+    found: list[Application] = field(default_factory=list)
+    rest: list[OnAccount] = field(default_factory=list)
+    unread: list[Advice] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    invoice_id: str
+    score: float
+    rule: str
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+def apply_payments(invoices: Sequence[Line], payments: Sequence[Line], advices: Sequence[Advice]) -> Applied:
+    """Spread payments over invoices.
+
+    Shapes:  any order; ids unique; credit notes are negative invoices, refunds negative payments.
+    Units:   minor units; invoices and payments in the same sign (a payment of 100 pays an invoice of 100).
+    Ensures: see Applied; payments count in order of date, then id, so of two that pay one invoice the earlier one does.
+    """
+    desk = _desk(invoices)
+    by_payment: dict[str, list[Advice]] = {}
+    known = {payment.id for payment in payments}
+    for advice in advices:
+        if advice.payment_id in known:
+            by_payment.setdefault(advice.payment_id, []).append(advice)
+        else:
+            desk.unread.append(advice)
+    ordered = sorted(payments, key=lambda one: (one.day or 0, one.id))
+    for payment in (one for one in ordered if one.id in by_payment):
+        _by_advice(desk, payment, by_payment[payment.id])
+    for payment in (one for one in ordered if one.id not in by_payment):
+        _without_advice(desk, payment)
+    return Applied(tuple(desk.found), tuple(desk.rest), dict(desk.open), tuple(desk.unread))
+
+
+def _desk(invoices: Sequence[Line]) -> _Desk:
+    desk = _Desk({line.id: line for line in invoices}, {line.id: line.amount_minor for line in invoices})
+    for line in invoices:
+        for written in (line.id, *line.references):
+            _add(desk.by_squash, _plain_number(written), line.id)
+            core = _core(written)
+            if core:
+                _add(desk.by_core, core, line.id)
+                _add(desk.by_core, core.rpartition("/")[2], line.id)  # some payers leave the year out
+                for shape in _one_off(core):
+                    desk.near_cores.setdefault(shape, set()).add(core)
+        for word in words(line.text):
+            if not word.isalpha() and len(word) >= 4:
+                _add(desk.by_quoted, word, line.id)
+        _add(desk.by_amount, line.amount_minor, line.id)
+        if line.counterparty:
+            _add(desk.by_customer, line.counterparty, line.id)
+    desk.parties = Parties(desk.by_customer)
+    desk.prefixes = frozenset(_letters(line.id) for line in invoices)
+    return desk
+
+
+def _add(index: dict[_Key, list[str]], key: _Key, value: str) -> None:
+    values = index.setdefault(key, [])
+    if value not in values:
+        values.append(value)
+
+
+# -- numbers as payers write them -------------------------------------------------------------------------------------
+
+
+def _plain_number(written: str) -> str:
+    return squashed(written)
+
+
+def _core(written: str) -> str:
+    """The digits that tell an invoice: the longest run without leading zeros, or a year and the number in it."""
+    joined = with_years_joined(written)
+    if JOINT in joined:
+        return next(f"{one[:4]}/{one[5:].lstrip('0')}" for one in re.findall(rf"\d{{4}}{JOINT}\d+", joined))
+    runs = re.findall(r"\d+", joined)
+    year = next((run for run in runs if _YEAR.fullmatch(run)), "")
+    others = [run for run in runs if run != year]
+    if year and others:  # "2026-RE-0012"
+        return f"{year}/{max(others, key=len).lstrip('0')}"
+    return max(runs, key=len).lstrip("0") if runs else ""
+
+
+def _letters(written: str) -> str:
+    return re.sub(r"[^a-z]", "", squashed(written))
+
+
+def _one_off(core: str) -> Iterator[str]:
+    """Shapes that two numbers share if they are one slip apart: each with one digit left out, and the sorted digits."""
+    yield core
+    for at in range(len(core)):
+        yield core[:at] + "?" + core[at + 1 :]
+        yield core[:at] + core[at + 1 :]
+
+
+def numbers_in(written: str) -> list[str]:
+    """The invoice numbers in a free text, ranges spelled out: "INV-100-102, 105" gives four."""
+    found: dict[str, None] = {}
+    rest = written = with_years_joined(written)
+    for match in _RANGE.finditer(written):
+        first, last = match[1], match[2]
+        if len(last) < len(first):  # "1001-05" means 1001 to 1005
+            last = first[: len(first) - len(last)] + last
+        if len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST:
+            prefix = written[: match.start()].rsplit(" ", 1)[-1].rsplit(",", 1)[-1]
+            if not prefix.endswith(JOINT):
+                prefix = re.sub(r"[^A-Za-z\-_/#.]", "", prefix)
+            for number in range(int(first), int(last) + 1):
+                found[prefix + str(number).zfill(len(first))] = None
+            rest = rest.replace(prefix + match[0] if prefix.endswith(JOINT) else match[0], " ")
+    for match in _NUMBER.finditer(rest):
+        if len(re.sub(r"\D", "", match[0])) >= 2 or rest.strip() == match[0].strip():
+            found[match[0].strip()] = None
+    return [number.replace(JOINT, "/") for number in found]
+
+
+# -- what an advice line means ----------------------------------------------------------------------------------------
+
+
+def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
+    left = payment.amount_minor
+    reasons: list[str] = []
+    advices = _with_credits(desk, payment, _as_one_list(advices))
+    lone = len(advices) == 1
+    named = _Named()
+    for advice in advices:
+        for number in _numbers(desk, advice.invoice_as_written):
+            named.exactly(desk, number)
+    for advice in advices:
+        amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
+        numbers = _numbers(desk, advice.invoice_as_written)
+        if len(numbers) == 1 and _plain_number(numbers[0]) in desk.by_squash:
+            advice = replace(advice, invoice_as_written=numbers[0])
+        if len(numbers) > 1:
+            spent, reason = _several(desk, payment, advice, numbers, amount, named)
+        else:
+            spent, reason = _one(desk, payment, advice, amount, named)
+        left -= spent
+        if reason:
+            reasons.append(reason)
+    if left:
+        desk.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
+
+
+@dataclass(slots=True)
+class _Named:
+    """Which written number an invoice is taken for. Ensures: two different numbers never mean one invoice."""
+
+    by_invoice: dict[str, str] = field(default_factory=dict)
+
+    def exactly(self, desk: _Desk, written: str) -> None:
+        """Keep the invoices that a number names to the letter for this number."""
+        number = _plain_number(written)
+        for one in desk.by_squash.get(number, ()):
+            self.by_invoice.setdefault(one, number)
+
+    def free(self, invoice_id: str, written: str) -> bool:
+        """Whether an invoice may be what this number means."""
+        return self.by_invoice.get(invoice_id, number := _plain_number(written)) == number
+
+    def take(self, invoice_id: str, written: str) -> None:
+        """Take an invoice for what a number means."""
+        self.by_invoice.setdefault(invoice_id, _plain_number(written))
+
+
+_BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
+
+
+def _numbers(desk: _Desk, written: str) -> list[str]:
+    """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
+    pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
+    pieces = [one for piece in pieces for one in _parts(desk, piece)]
+    exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
+    rest = written
+    for piece in [one for one in exact if _holds_range(one)]:  # "SINV-00001-2", the second writing of SINV-00001
+        rest = rest.replace(piece, ", ", 1)
+    if _holds_range(rest):
+        exact = [one for one in exact if _holds_range(one)]
+    for piece in exact:
+        rest = rest.replace(piece, ", ", 1)
+    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
+    return list(found.values())
+
+
+def _parts(desk: _Desk, piece: str) -> list[str]:
+    """Numbers with a slash between them, if each is an invoice's to the letter; else the piece as it is."""
+    parts = piece.split("/")
+    several = len(parts) > 1 and _plain_number(piece) not in desk.by_squash
+    return parts if several and all(_plain_number(one) in desk.by_squash for one in parts) else [piece]
+
+
+def _holds_range(written: str) -> bool:
+    return any(map(_is_range, _RANGE.finditer(with_years_joined(written))))
+
+
+def _is_range(found: re.Match[str]) -> bool:
+    first, last = found[1], found[2]
+    last = first[: max(0, len(first) - len(last))] + last
+    return len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST
+
+
+def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
+    """Rows that only name invoices are one list: the payment is for all of them together."""
+    if len(advices) < 2 or any(advice.amount_minor is not None for advice in advices):
+        return advices
+    return [replace(advices[0], invoice_as_written=", ".join(advice.invoice_as_written for advice in advices))]
+
+
+def _with_credits(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> Sequence[Advice]:
+    """Credit notes that the payer wrote without a minus, if only with it the advice adds up to the payment."""
+    turned = [
+        replace(advice, amount_minor=-advice.amount_minor)
+        if advice.amount_minor is not None and _names_a_credit(desk, advice.invoice_as_written, advice.amount_minor)
+        else advice
+        for advice in advices
+    ]
+    sums = [sum(one.amount_minor or 0 for one in rows) for rows in (advices, turned)]
+    return turned if sums[0] != payment.amount_minor == sums[1] else advices
+
+
+def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
+    """Whether a number is that of an item of the other sign, and of no other."""
+    named = desk.by_squash.get(_plain_number(written)) or desk.by_core.get(_core(written), [])
+    return bool(named) and all((desk.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
+
+
+def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
+    written = advice.invoice_as_written
+    ranked = [one for one in _ranked(desk, payment, written, amount) if named.free(one.invoice_id, written)]
+    if not ranked or ranked[0].score < SUGGEST_SCORE:
+        return 0, f"no open invoice fits {advice.invoice_as_written!r}"
+    best = ranked[0]
+    named.take(best.invoice_id, written)
+    asked = desk.open[best.invoice_id]
+    if not asked:
+        return 0, f"{best.invoice_id} is already paid by {desk.paid_by.get(best.invoice_id, 'an earlier payment')}"
+    part = _part(asked if amount is None else amount, asked)
+    margin = best.score - ranked[1].score if len(ranked) > 1 else best.score
+    _apply(desk, payment, best, part, margin, [one.invoice_id for one in ranked[1:4]])
+    return part, "more paid than the invoice asks for" if amount is not None and part != amount else ""
+
+
+def _part(amount: int, asked: int) -> int:
+    """What of an amount an invoice can take."""
+    if (amount < 0) != (asked < 0):
+        return 0
+    return min(amount, asked, key=abs)
+
+
+def _several(
+    desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None, named: _Named
+) -> tuple[int, str]:
+    """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
+    found: dict[str, _Scored] = {}
+    ties: list[list[_Scored]] = []
+    for number in numbers:
+        ranked = [
+            one
+            for one in _ranked(desk, payment, number, None)
+            if one.rule != "customer-and-amount" and named.free(one.invoice_id, number)
+        ]
+        if ranked:
+            named.take(ranked[0].invoice_id, number)
+        if ranked and desk.open[ranked[0].invoice_id]:
+            found[ranked[0].invoice_id] = ranked[0]
+            ties.append([one for one in ranked if one.score == ranked[0].score and desk.open[one.invoice_id]])
+    if not found:
+        return 0, f"no open invoice fits {advice.invoice_as_written!r}"
+    sure_of_each = True
+    if amount is not None and any(len(one) > 1 for one in ties):
+        ways = _ways(desk, ties, amount)
+        found = ways[0] if ways else found
+        sure_of_each = len(ways) == 1
+    left = sum(desk.open[one] for one in found) if amount is None else amount
+    exact = left == sum(desk.open[one] for one in found)
+    spent = 0
+    for best, part in _spread(desk, left, found.values()):
+        sure = best.score + (EQUAL_AMOUNT if exact else PART_AMOUNT)
+        margin = sure if sure_of_each else 0.0  # the digits may mean another one as well
+        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, margin, [])
+        spent += part
+    return spent, "" if spent == left else "more paid than the named invoices ask for"
+
+
+def _ways(desk: _Desk, ties: Sequence[Sequence[_Scored]], amount: int) -> list[dict[str, _Scored]]:
+    """The choices of one invoice for each number that add up to an amount, where digits alone leave a choice."""
+    if prod(map(len, ties)) > MOST_WAYS:
+        return []
+    chosen = ({one.invoice_id: one for one in way} for way in product(*ties))
+    return [way for way in chosen if len(way) == len(ties) and sum(desk.open[one] for one in way) == amount]
+
+
+def _spread(desk: _Desk, amount: int, named: Iterable[_Scored]) -> list[tuple[_Scored, int]]:
+    """An amount over invoices: the oldest due first, once the credit notes among them have made it larger.
+
+    Ensures: credit notes count in full, or not at all if the invoices can't take what they free.
+    """
+    due = sorted(named, key=lambda one: _due(desk.invoices[one.invoice_id]))
+    credits = [one for one in due if (desk.open[one.invoice_id] < 0) != (amount < 0)]
+    freed = -sum(desk.open[one.invoice_id] for one in credits)
+    owed = sum(desk.open[one.invoice_id] for one in due if one not in credits)
+    if abs(amount + freed) > abs(owed):
+        credits, freed = [], 0
+    parts = [(one, desk.open[one.invoice_id]) for one in credits]
+    left = amount + freed
+    for one in due:
+        if one not in credits and (part := _part(left, desk.open[one.invoice_id])):
+            parts.append((one, part))
+            left -= part
+    return parts
+
+
+def _due(invoice: Line) -> tuple[int, str]:
+    due = invoice.value_on or invoice.on
+    return (due.toordinal() if due else 0, invoice.id)
+
+
+def _apply(desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]) -> None:
+    if not part:
+        return
+    sure = best.score >= CONFIRM_SCORE and margin >= CONFIRM_MARGIN
+    desk.found.append(
+        Application(
+            payment.id,
+            best.invoice_id,
+            part,
+            Status.CONFIRMED if sure else Status.SUGGESTED,
+            best.rule,
+            round(best.score, 2),
+            round(margin, 2),
+            best.agrees,
+            best.differs,
+            () if sure else tuple(candidates),
+        )
+    )
+    desk.open[best.invoice_id] -= part
+    desk.paid_by.setdefault(best.invoice_id, payment.id)
+
+
+def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> list[_Scored]:
+    """Invoices that a written number may mean, best first."""
+    named: dict[str, tuple[float, str]] = {}
+
+    def offer(ids: Iterable[str], base: float, rule: str) -> None:
+        for one in ids:
+            if base > named.get(one, (-99.0, ""))[0]:
+                named[one] = (base, rule)
+
+    core = _core(written)
+    offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
+    exact = bool(named)
+    if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
+        cores = desk.by_core.get(core, ())
+        tails = [one for one in cores if _ends_with(desk, one, written)]
+        offer(tails or cores, TAIL_NUMBER if tails else CORE_NUMBER, "advised-number")
+    for word in words(written):
+        offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
+    if not named or amount is not None:
+        read = _core(squashed(written).translate(_LOOKALIKES)) if not core or not named else core
+        for candidate in {read, core} - {""}:
+            if not exact:
+                offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
+            for shape in _one_off(candidate):
+                for other in desk.near_cores.get(shape, ()):
+                    if not (exact and other == core) and OSA.distance(candidate, other) <= 1:
+                        offer(desk.by_core.get(other, ()), NEAR_NUMBER, "number-with-a-slip")
+    if amount is not None:
+        equal = [one for one in desk.by_amount.get(amount, ()) if desk.open[one] == amount]
+        ours = _letters(written) in desk.prefixes  # written like one of our numbers, and yet not this invoice's
+        offer(equal[:200], OTHER_NUMBER if ours else FOREIGN_NUMBER, "customer-and-amount")
+    scored = [_scored(desk, payment, one, base, rule, amount) for one, (base, rule) in named.items()]
+    return sorted(scored, key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])))
+
+
+def _ends_with(desk: _Desk, invoice_id: str, written: str) -> bool:
+    """Whether an invoice's number ends with a written one, letters included: "SINV-1" is ACC-SINV-1, not ACC-RET-1."""
+    number, line = _plain_number(written), desk.invoices[invoice_id]
+    return not number.isdigit() and any(_plain_number(one).endswith(number) for one in (line.id, *line.references))
+
+
+def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str, amount: int | None) -> _Scored:
+    invoice, asked = desk.invoices[invoice_id], desk.open[invoice_id]
+    agrees: list[str] = []
+    differs: list[str] = []
+    (agrees if base >= QUOTED_NUMBER else differs).append("number")
+    score = base
+    if amount is not None:
+        worth, said = _amount_worth(amount, asked, invoice.amount_minor)
+        score += worth
+        (agrees if worth >= EQUAL_AMOUNT else differs).append(said)
+    party = party_score(f"{payment.counterparty}", payment.text, invoice.counterparty)
+    score += party
+    if party:
+        (agrees if party > 0 else differs).append("payer")
+    if not asked:  # it may still be what the payer meant: then this is a double payment
+        score -= 0.5
+    return _Scored(invoice_id, score, rule, tuple(agrees), tuple(differs))
+
+
+def _amount_worth(amount: int, asked: int, full: int) -> tuple[float, str]:
+    wanted = asked or full
+    if (amount < 0) != (wanted < 0):
+        return WRONG_SIGN, "amount: other sign"
+    if amount in (asked, full):
+        return EQUAL_AMOUNT, "amount"
+    short = abs(wanted) - abs(amount)
+    if 0 < short <= abs(wanted) * DISCOUNT_BPS // 10_000:
+        return NEAR_AMOUNT, f"amount: {short} minor units short"
+    if short > 0:
+        return PART_AMOUNT, f"amount: {short} minor units short"
+    return (OVER_AMOUNT if -short <= abs(wanted) // 4 else FAR_AMOUNT), f"amount: {-short} minor units over"
+
+
+# -- payments without an advice ---------------------------------------------------------------------------------------
+
+
+def _without_advice(desk: _Desk, payment: Line) -> None:
+    amount = payment.amount_minor
+    if _by_quoted_numbers(desk, payment):
+        return
+    customers = desk.parties.like(payment.counterparty, payment.text)
+    best = max(customers.values(), default=0.0)
+    likely = [one for customer in customers for one in desk.by_customer[customer] if desk.open[one]]
+    theirs = [one for one in likely if customers[desk.invoices[one].counterparty] == best]
+    equal = [one for one in likely if desk.open[one] == amount]
+    if equal:
+        ranked = sorted(
+            (_scored(desk, payment, one, 2.0, "customer-and-amount", amount) for one in equal),
+            key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])),
+        )
+        margin = ranked[0].score - ranked[1].score if len(ranked) > 1 else ranked[0].score
+        _apply(desk, payment, ranked[0], amount, margin, [one.invoice_id for one in ranked[1:4]])
+        return
+    if _by_sum(desk, payment, theirs) or _by_discount(desk, payment, theirs):
+        return
+    reason = "no open invoice of this customer fits" if customers else "the payer is not known from any invoice"
+    desk.rest.append(OnAccount(payment.id, amount, reason))
+
+
+def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
+    """Numbers in the payment's own text, if they exist as invoices and the amount bears them out."""
+    found: dict[str, _Scored] = {}
+    for text in (payment.text, *payment.references):
+        for number in _numbers(desk, text):
+            for scored in _quoted(desk, payment, number):
+                found[scored.invoice_id] = scored
+    if not found:
+        return False
+    total = sum(desk.open[one] for one in found)
+    short = total - payment.amount_minor
+    if short and not (len(found) == 1 and payment.amount_minor > 0) and not 0 < short <= total * DISCOUNT_BPS // 10_000:
+        return False
+    left = payment.amount_minor
+    for best, part in _spread(desk, left, found.values()):
+        sure = best.score + (EQUAL_AMOUNT if not short else PART_AMOUNT)
+        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
+        left -= part
+    if left:
+        desk.rest.append(OnAccount(payment.id, left, "more paid than the named invoices ask for"))
+    return True
+
+
+def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
+    """The open invoice that a number in a text means; none where digits alone leave several of them."""
+    exact = desk.by_squash.get(_plain_number(number), [])
+    cores = desk.by_core.get(_core(number), [])
+    tails = [one for one in cores if _ends_with(desk, one, number)]
+    ids = exact or tails or (cores if len(_core(number)) >= 4 else [])
+    fitting = [
+        scored
+        for one in ids
+        if desk.open[one]
+        and (scored := _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)).score >= SUGGEST_SCORE
+    ]
+    if len(fitting) < 2 or exact:
+        return fitting
+    best = max(one.score for one in fitting)
+    fitting = [one for one in fitting if one.score == best]
+    whole = [one for one in fitting if desk.open[one.invoice_id] == payment.amount_minor]
+    return whole if len(whole) == 1 else fitting if len(fitting) == 1 else []
+
+
+def _by_sum(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
+    pool = [one for one in theirs if not payment.on or not _issued_after(desk.invoices[one], payment)]
+    if not 2 <= len(pool) <= min(SEARCH_POOL, MOST_AMOUNTS):
+        return False
+    found = subset_sums([desk.open[one] for one in pool], payment.amount_minor, 8)
+    if len(found.ways) != 1:
+        return False
+    # One way among 2^n: telling only if the amounts are large against the number of ways there were to try.
+    coincidence = 2.0 ** len(pool) / max(1.0, abs(payment.amount_minor) / _grid(desk, pool))
+    for index in found.ways[0]:
+        best = _scored(desk, payment, pool[index], 6.0 if coincidence < 0.01 else 3.0, "customer-and-sum", None)
+        _apply(desk, payment, best, desk.open[pool[index]], best.score, [])
+    return True
+
+
+def _grid(desk: _Desk, pool: Sequence[str]) -> int:
+    return 100 if all(desk.open[one] % 100 == 0 for one in pool) else 1
+
+
+def _issued_after(invoice: Line, payment: Line) -> bool:
+    return bool(invoice.on and payment.on and invoice.on > payment.on)
+
+
+def _by_discount(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
+    amount = payment.amount_minor
+    near = [
+        one
+        for one in theirs
+        if (desk.open[one] > 0) == (amount > 0)
+        and 0 < abs(desk.open[one]) - abs(amount) <= abs(desk.open[one]) * DISCOUNT_BPS // 10_000
+        and not _issued_after(desk.invoices[one], payment)
+    ]
+    if len(near) != 1:
+        return False
+    best = _scored(desk, payment, near[0], 0.0, "customer-and-discount", amount)
+    if best.score < SUGGEST_SCORE:
+        return False
+    _apply(desk, payment, best, amount, 0.0, [])
+    return True

@@ -1,0 +1,1 @@
+"""Values that every context shares: money, business days, references, counted words."""

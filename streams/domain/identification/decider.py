@@ -1,0 +1,97 @@
+"""Whose money is it? Decided for the identification context: references answer, each payment decides.
+
+A token (a vault customer id, an invoice number, an order number) is known by no, one or several abas customers. Only
+one is an answer. A movement goes to the first token of its payment, which sends it on to the payment with its answer;
+a payment whose first token names nobody asks all its other tokens at once. It decides by the first token, in order of
+priority, that names anybody, once all tokens before it have answered. A token that could not name one customer
+remembers who asked, and answers again when it can. What protects the money (docs/adr/0040):
+
+- the payment alone decides, so nothing is identified twice, and all movements of a transaction go to one customer,
+  whatever is learned in between;
+- every token of a payment that waits is heard, whenever its answer comes;
+- a token of several customers waits for a person, and so does every token behind it: a tie is never broken;
+- a token of higher priority that names another customer afterwards is reported as a contest; nothing is moved unseen;
+- a person's decision stands before everything that tokens say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas.records.identification import (
+    AssignCustomer,
+    CustomerReferenced,
+    ForgetReference,
+    IdentificationReviewed,
+    OpenItemReferenced,
+    PaymentAwaitsReference,
+    PaymentIdentified,
+    PaymentPassedOn,
+    PaymentToIdentify,
+    ReferenceAnswered,
+    ReferenceAnswerRecorded,
+    ReferenceAsked,
+    ReferenceForgotten,
+    ReferenceLearned,
+    ReferenceRemembered,
+    RememberReference,
+)
+from schemas.records.receivables import DecisionRefused, DecisionTaken
+from streams.domain.identification import payment as payer_payment, reference as payer_reference
+from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
+from streams.domain.identification.state import INITIAL, Event, State
+
+__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
+
+
+def decide(state: State, record: Record) -> tuple[Event, ...]:
+    """Where this movement goes, or what this reference, answer or command changes.
+
+    Ensures: a movement, an answer or a command that was here yields ().
+    Raises:  Unreadable for a type that this inbox has no rule for, and for a movement without any token.
+    """
+    match record:
+        case PaymentToIdentify():
+            return payer_reference.on_movement(state.reference, record)
+        case OpenItemReferenced() | CustomerReferenced():
+            return payer_reference.on_fact(state.reference, record)
+        case ReferenceAsked():
+            return payer_reference.on_question(state.reference, record)
+        case RememberReference() | ForgetReference() | AssignCustomer() if record.command_id in state.command_ids:
+            return ()
+        case RememberReference() | ForgetReference():
+            return payer_reference.on_command(state.reference, record)
+        case AssignCustomer():
+            return payer_payment.on_assignment(state.payment, record)
+        case PaymentPassedOn():
+            return payer_payment.on_movement(state.payment, record)
+        case ReferenceAnswered():
+            return payer_payment.on_answer(state.payment, record)
+        case _:
+            raise no_rule_for(record, IDENTIFICATION_INBOX)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Remember one event; accepts any event in any state."""
+    match event:
+        case DecisionTaken() | DecisionRefused():
+            return replace(state, command_ids=state.command_ids | {event.command_id})
+        case PaymentAwaitsReference() | ReferenceAnswerRecorded() | PaymentIdentified() | IdentificationReviewed():
+            return replace(state, payment=payer_payment.evolve(state.payment, event))
+        case (
+            ReferenceLearned() | ReferenceRemembered() | ReferenceForgotten() | ReferenceAnswered() | PaymentPassedOn()
+        ):
+            return replace(state, reference=payer_reference.evolve(state.reference, event))
+
+
+def route(state: State, event: Event) -> tuple[Output, ...]:
+    """Movements and answers to their payment, questions to their tokens, what is identified to its customer."""
+    match event:
+        case PaymentPassedOn() | ReferenceAnswered():
+            return (Output(IDENTIFICATION_INBOX, event),)
+        case PaymentAwaitsReference():
+            return tuple(Output(IDENTIFICATION_INBOX, payer_payment.question(event, token)) for token in event.asks)
+        case PaymentIdentified():
+            return (Output(RECEIVABLES_INBOX, event),)
+        case _:
+            return ()

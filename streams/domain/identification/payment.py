@@ -1,0 +1,215 @@
+"""Whose money a payment is: its movements, what its tokens answer, and what a person decides. Pure; for payer.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from schemas.checks.attribution import why_not_attributed
+from schemas.records.identification import (
+    AssignCustomer,
+    IdentificationReviewed,
+    PaymentAwaitsReference,
+    PaymentIdentified,
+    PaymentPassedOn,
+    PaymentToIdentify,
+    ReferenceAnswered,
+    ReferenceAnswerRecorded,
+    ReferenceAsked,
+    WaitingReason,
+)
+from schemas.records.receivables import Decision
+from schemas.values.references import NO_REFERENCE, payment_token
+from streams.domain.decided import decided
+from streams.domain.identification.state import Event, Payment, PaymentEvent
+
+_MOVEMENT_FIELDS = (
+    "movement_id",
+    "paytrace_transaction_id",
+    "movement",
+    "amount_minor",
+    "currency",
+    "method",
+    "invoice_number",
+    "vault_customer_id",
+    "value_on",
+    "occurred_at",
+)
+
+
+def on_movement(payment: Payment, movement: PaymentPassedOn) -> tuple[Event, ...]:
+    """Identify a movement with the customer of its payment, or let it wait with the others."""
+    if movement.movement_id in payment.movement_ids:
+        return ()
+    if payment.abas_customer_id is not None:
+        return (_identified(movement, payment.abas_customer_id, payment.identified_by),)
+    answer = movement.abas_customer_ids
+    if payment.waiting:
+        first = payment.waiting[0]
+        return (_awaits(movement, first.tokens, first.token, first.reason, first.detail),)
+    if len(answer) == 1:
+        return (_identified(movement, answer[0], movement.token),)
+    waits = _tied(movement, movement.tokens, movement.token, answer) if answer else _unknown(movement, movement.tokens)
+    return (waits, _recorded(movement, movement.token, answer))
+
+
+def on_answer(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
+    """Identify what waits, or report what a token of higher priority says of what was decided without it."""
+    if payment.abas_customer_id is None:
+        return _answered(payment, answer)
+    customer, customers = payment.abas_customer_id, answer.abas_customer_ids
+    heard = payment.rank(payment.reviewed_by or payment.identified_by)
+    if not customers or not 0 <= payment.rank(answer.token) < heard:
+        return ()
+    detail = (
+        f"identified with customer {customer} by {payment.identified_by}; "
+        f"{answer.token} is known by {', '.join(customers)}"
+    )
+    return (
+        IdentificationReviewed(
+            payment_token=answer.payment_token,
+            paytrace_transaction_id=answer.paytrace_transaction_id,
+            abas_customer_id=customer,
+            identified_by=payment.identified_by,
+            token=answer.token,
+            abas_customer_ids=customers,
+            agrees=customers == (customer,),
+            detail=detail,
+            occurred_at=answer.occurred_at,
+        ),
+    )
+
+
+def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...]:
+    """Identify what waits with the customer that a person names, or keep a customer that was contested.
+
+    Ensures: money that has a customer is not moved here; the receivables of that customer do that.
+    """
+    by = command.payment_token
+    return decided(
+        command,
+        Decision.ASSIGN_CUSTOMER,
+        customer=command.abas_customer_id,
+        reference=f"PT{command.paytrace_transaction_id}",
+        events=tuple(_identified(one, command.abas_customer_id, by) for one in payment.waiting),
+        refused=why_not_attributed(command.decided_by, command.reason) or _against(payment, command),
+    )
+
+
+def _against(payment: Payment, command: AssignCustomer) -> str:
+    """What stands against an assignment; empty if nothing does."""
+    name, known = command.paytrace_transaction_id, payment.abas_customer_id
+    if command.payment_token != payment_token(name):
+        return f"{command.payment_token} is not the token of payment {name}"
+    if not payment.movement_ids:
+        return f"no money of payment {name} is known here"
+    if known is not None and known != command.abas_customer_id:
+        return f"payment {name} has customer {known}; its receivables move it (ReassignPayment)"
+    if known is not None and not payment.is_contested:
+        return f"payment {name} has customer {known} already"
+    return ""
+
+
+def evolve(payment: Payment, event: PaymentEvent) -> Payment:
+    """Remember one event of a payment; accepts any event in any state."""
+    match event:
+        case PaymentAwaitsReference():
+            by_movement = {one.movement_id: one for one in payment.waiting} | {event.movement_id: event}
+            waiting = tuple(by_movement.values())
+            known = payment.movement_ids | {event.movement_id}
+            return replace(payment, tokens=event.tokens, waiting=waiting, movement_ids=known)
+        case ReferenceAnswerRecorded():
+            return replace(payment, answers={**payment.answers, event.token: event.abas_customer_ids})
+        case PaymentIdentified():
+            return replace(
+                payment,
+                waiting=tuple(one for one in payment.waiting if one.movement_id != event.movement_id),
+                abas_customer_id=event.abas_customer_id,
+                identified_by=event.identified_by,
+                movement_ids=payment.movement_ids | {event.movement_id},
+            )
+        case IdentificationReviewed():
+            return replace(payment, reviewed_by=event.token, is_contested=not event.agrees)
+
+
+def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
+    """What a payment that waits asks one of its tokens."""
+    return ReferenceAsked(
+        token=token,
+        payment_token=payment_token(event.paytrace_transaction_id),
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        occurred_at=event.occurred_at,
+    )
+
+
+def carried(movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference) -> dict[str, Any]:
+    """The fields that every record about one movement shares."""
+    return {name: getattr(movement, name) for name in _MOVEMENT_FIELDS}
+
+
+def _answered(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
+    """What an answer does to the movements that wait: one customer, a tie, or nothing as long as others are to come."""
+    token, customers = answer.token, answer.abas_customer_ids
+    if not payment.waiting or payment.answers.get(token) == customers:
+        return ()
+    recorded = _recorded(answer, token, customers)
+    answers = {**payment.answers, token: customers}
+    for known in payment.tokens:
+        said = answers.get(known)
+        if said is None:
+            return (recorded,)
+        if len(said) == 1:
+            return tuple(_identified(one, said[0], known) for one in payment.waiting)
+        if said:
+            tied = tuple(_tied(one, one.tokens, known, said) for one in payment.waiting)
+            return (recorded, *(tied if tied[0].detail != payment.waiting[0].detail else ()))
+    return (recorded,)
+
+
+def _recorded(
+    source: PaymentPassedOn | ReferenceAnswered, token: str, customers: tuple[str, ...]
+) -> ReferenceAnswerRecorded:
+    return ReferenceAnswerRecorded(
+        payment_token=source.payment_token,
+        paytrace_transaction_id=source.paytrace_transaction_id,
+        token=token,
+        abas_customer_ids=customers,
+        occurred_at=source.occurred_at,
+    )
+
+
+def _unknown(movement: PaymentPassedOn, tokens: tuple[str, ...]) -> PaymentAwaitsReference:
+    if tokens[0].startswith(NO_REFERENCE):
+        reason, detail = WaitingReason.NO_REFERENCE, "the payment names neither an invoice nor a vault customer"
+    else:
+        reason, detail = WaitingReason.REFERENCE_UNKNOWN, f"no abas customer is known by {', '.join(tokens)}"
+    return _awaits(movement, tokens, tokens[0], reason, detail, asks=tokens[1:])
+
+
+def _tied(
+    movement: PaymentPassedOn | PaymentAwaitsReference,
+    tokens: tuple[str, ...],
+    token: str,
+    customers: tuple[str, ...],
+) -> PaymentAwaitsReference:
+    detail = f"{token} is known by customers {', '.join(customers)}"
+    return _awaits(movement, tokens, token, WaitingReason.REFERENCE_AMBIGUOUS, detail)
+
+
+def _awaits(
+    movement: PaymentPassedOn | PaymentAwaitsReference,
+    tokens: tuple[str, ...],
+    token: str,
+    reason: WaitingReason,
+    detail: str,
+    *,
+    asks: tuple[str, ...] = (),
+) -> PaymentAwaitsReference:
+    return PaymentAwaitsReference(
+        token=token, reason=reason, detail=detail, tokens=tokens, asks=asks, **carried(movement)
+    )
+
+
+def _identified(movement: PaymentPassedOn | PaymentAwaitsReference, customer: str, token: str) -> PaymentIdentified:
+    """Carries the movement's own time, which becomes its value date, however long it waited here."""
+    return PaymentIdentified(abas_customer_id=customer, identified_by=token, **carried(movement))

@@ -1,0 +1,929 @@
+"""What PayTrace's sightings of one transaction prove: decided for the payments context, one transaction at a time.
+
+PayTrace has no "modified since" and no webhooks, so the same transaction is seen again and again, late and in any
+order. What was seen is therefore a set that only grows, and every money fact is a monotone function of that set: a
+fact is told at the sighting that completes its proof, once, whichever sighting that is. What protects the money:
+
+- only an explicit yes counts: a status that does not belong to its kind, or that we cannot read, is shown and is
+  never money;
+- the captured amount is the one of the latest sighting (by time, then by status, then by amount);
+- a capture is reversed at most once, by whatever reversed it first;
+- what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
+- sightings that cannot both be true are shown to a person, besides the facts that they prove;
+- a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none.
+
+`occurred_at` of an event is the `observed_at` of the sighting that proved it: when Saldo learned of it. `value_on` is
+the business day of the money, by the rules of value_dates.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import reduce
+from typing import Any, TypeAlias
+
+from schemas.values.business_day import business_day
+from schemas.records.gateway import HoldRefunds
+from schemas.records.identification import Movement, PaymentToIdentify
+from schemas.records.payments import (
+    AchPaymentFailed,
+    AchPaymentInitiated,
+    AchPaymentReturned,
+    CaptureAmountChanged,
+    CaptureReversalReason,
+    CaptureReversed,
+    CaptureSighted,
+    DisputeReported,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentChargebackReversed,
+    PaymentChargedBack,
+    PaymentContradicted,
+    PaymentDeclined,
+    PaymentMethod,
+    PaymentSettled,
+    PaymentStatusRecognized,
+    PaymentStatusUnrecognized,
+    PaymentVoided,
+    RefundApplied,
+    RefundIssued,
+    RefundLinked,
+    RefundReversed,
+    RefundSettled,
+    TransactionKind,
+    TransactionObserved,
+    TransactionStatus,
+    UnrecognizedReason,
+    VoidReason,
+)
+from schemas.records.settlement import MoneySettled
+from schemas.values.references import tokens_of
+from streams.domain.output import (
+    GATEWAY_COMMANDS,
+    IDENTIFICATION_INBOX,
+    PAYMENT_OBSERVATIONS,
+    SETTLEMENT_INBOX,
+    Output,
+    Record,
+    no_rule_for,
+)
+from streams.domain.payments.value_dates import Days, reversed_on
+
+Event: TypeAlias = (
+    PaymentAuthorized
+    | AchPaymentInitiated
+    | PaymentCaptured
+    | CaptureAmountChanged
+    | CaptureSighted
+    | PaymentSettled
+    | PaymentVoided
+    | PaymentDeclined
+    | AchPaymentFailed
+    | AchPaymentReturned
+    | CaptureReversed
+    | RefundIssued
+    | RefundSettled
+    | RefundReversed
+    | RefundApplied
+    | PaymentChargedBack
+    | PaymentChargebackReversed
+    | PaymentStatusUnrecognized
+    | PaymentStatusRecognized
+    | PaymentContradicted
+)
+
+
+class Fact(StrEnum):
+    """What is proved about a transaction. The set of facts only grows."""
+
+    AUTHORIZED = "AUTHORIZED"
+    ACH_INITIATED = "ACH_INITIATED"
+    CAPTURED = "CAPTURED"
+    SETTLED = "SETTLED"
+    VOIDED = "VOIDED"
+    VOIDED_BY_RULE = "VOIDED_BY_RULE"
+    DECLINED = "DECLINED"
+    ACH_FAILED = "ACH_FAILED"
+    ACH_RETURNED = "ACH_RETURNED"
+    CAPTURE_REVERSED = "CAPTURE_REVERSED"
+    REFUND_ISSUED = "REFUND_ISSUED"
+    REFUND_SETTLED = "REFUND_SETTLED"
+    REFUND_REVERSED = "REFUND_REVERSED"
+
+
+class Stage(StrEnum):
+    """Where a transaction stands, for people; derived from the facts and never stored."""
+
+    UNKNOWN = "UNKNOWN"
+    AUTHORIZED = "AUTHORIZED"
+    ACH_PENDING = "ACH_PENDING"
+    CAPTURED = "CAPTURED"
+    CLEARED = "CLEARED"
+    SETTLED = "SETTLED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    VOIDED = "VOIDED"
+    RETURNED = "RETURNED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+    REFUND_ISSUED = "REFUND_ISSUED"
+    REFUND_REVERSED = "REFUND_REVERSED"
+    PARTIALLY_CHARGED_BACK = "PARTIALLY_CHARGED_BACK"
+    CHARGED_BACK = "CHARGED_BACK"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AmountSighting:
+    """A captured amount and what makes it the latest: compared field by field, the highest one wins.
+
+    Units: amount_minor is minor units of the transaction's currency; rank rises with the status (see RANKS).
+    """
+
+    observed_at: datetime
+    rank: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LatestSighting:
+    """The latest observation and whether it could be read: compared field by field, the highest one is the latest.
+
+    words is what could not be read, empty for an observation that could. At one instant the unreadable one counts, so
+    that a person looks.
+    """
+
+    observed_at: datetime
+    is_unread: bool = False
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the first money fact said about the transaction; all its movements are identified by this."""
+
+    merchant: str
+    method: PaymentMethod
+    currency: str
+    invoice_number: str | None
+    vault_customer_id: str | None
+    card_last_four: str | None
+    customer_reference: str | None = None
+
+
+# What most events say of it; the order's number is kept with the money alone, since nothing else asks for it.
+_IDENTIFYING = tuple(field.name for field in fields(Identity) if field.name != "customer_reference")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that is remembered of one transaction. Units: amounts in minor units of identity.currency.
+
+    captured_on and refunded_on are the value dates of its money, ended_on the days of what may take that back.
+    """
+
+    facts: frozenset[Fact] = frozenset()
+    capture: AmountSighting | None = None
+    captured_on: date | None = None
+    refund_minor: int = 0
+    refunded_on: date | None = None
+    ended_on: dict[Fact, date] = field(default_factory=dict)
+    identity: Identity | None = None
+    refunds: dict[str, int]
+    latest: LatestSighting | None = None
+    unrecognized: frozenset[tuple[str, ...]] = frozenset()
+    contradictions: frozenset[str] = frozenset()
+    # What each dispute takes now, by account and case number; one that was won back stands at 0.
+    disputes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def captured_minor(self) -> int:
+        """Captured amount of the latest sighting; 0 when nothing was captured."""
+        return self.capture.amount_minor if self.capture and Fact.CAPTURED in self.facts else 0
+
+    @property
+    def refunded_minor(self) -> int:
+        """Sum of the refunds that are known to refund this payment."""
+        return sum(self.refunds.values())
+
+    @property
+    def is_unrecognized(self) -> bool:
+        """Whether the latest observation can't be read, so that the transaction waits."""
+        return self.latest is not None and self.latest.is_unread
+
+    @property
+    def charged_back_minor(self) -> int:
+        """Sum of what disputes take of this payment now."""
+        return sum(self.disputes.values())
+
+    @property
+    def stage(self) -> Stage:
+        """The furthest stage that the facts prove."""
+        return _stage(self)
+
+
+INITIAL = State(refunds={})
+
+# Of two sightings at one instant, the one whose status is further along is the later one.
+RANKS = {TransactionStatus.PENDING_SETTLEMENT: 0, TransactionStatus.ACH_CLEARED: 0, TransactionStatus.SETTLED: 1}
+
+_CARD_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset({Fact.AUTHORIZED}),
+    TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.CAPTURED}),
+    TransactionStatus.SETTLED: frozenset({Fact.CAPTURED, Fact.SETTLED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+_ACH_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset({Fact.AUTHORIZED}),  # a check on hold
+    TransactionStatus.ACH_PENDING: frozenset({Fact.ACH_INITIATED}),
+    TransactionStatus.ACH_CLEARED: frozenset({Fact.CAPTURED}),
+    TransactionStatus.ACH_RETURNED: frozenset({Fact.ACH_RETURNED}),
+    TransactionStatus.ACH_FAILED: frozenset({Fact.ACH_FAILED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+# A refund that is only authorized has moved nothing and promises nothing, so it proves nothing.
+_CARD_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset(),
+    TransactionStatus.PENDING_SETTLEMENT: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.SETTLED: frozenset({Fact.REFUND_ISSUED, Fact.REFUND_SETTLED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+_ACH_REFUND_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
+    TransactionStatus.AUTHORIZED: frozenset(),
+    TransactionStatus.ACH_PENDING: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.ACH_CLEARED: frozenset({Fact.REFUND_ISSUED}),
+    TransactionStatus.ACH_RETURNED: frozenset({Fact.ACH_RETURNED}),
+    TransactionStatus.ACH_FAILED: frozenset({Fact.ACH_FAILED}),
+    TransactionStatus.VOIDED: frozenset({Fact.VOIDED}),
+    TransactionStatus.VOIDED_BY_RULE: frozenset({Fact.VOIDED_BY_RULE}),
+    TransactionStatus.DECLINED: frozenset({Fact.DECLINED}),
+}
+READINGS: Mapping[TransactionKind, Mapping[TransactionStatus, frozenset[Fact]]] = {
+    TransactionKind.SALE: _CARD_PAYMENT_READINGS,
+    TransactionKind.AUTHORIZATION: _CARD_PAYMENT_READINGS,
+    TransactionKind.ACH_SALE: _ACH_PAYMENT_READINGS,
+    TransactionKind.REFUND: _CARD_REFUND_READINGS,
+    TransactionKind.ACH_REFUND: _ACH_REFUND_READINGS,
+}
+
+_VOIDS = frozenset({Fact.VOIDED, Fact.VOIDED_BY_RULE})
+
+# That no money moves, or that it came back, is proved without an amount.
+_WITHOUT_AMOUNT = _VOIDS | {Fact.DECLINED, Fact.ACH_FAILED, Fact.ACH_RETURNED}
+
+# Pairs that cannot both be true, in the words shown to a person.
+CONTRADICTIONS = (
+    (Fact.SETTLED, Fact.VOIDED),
+    (Fact.SETTLED, Fact.VOIDED_BY_RULE),
+    (Fact.DECLINED, Fact.CAPTURED),
+    (Fact.ACH_FAILED, Fact.CAPTURED),
+    (Fact.DECLINED, Fact.REFUND_ISSUED),
+    (Fact.CAPTURED, Fact.REFUND_ISSUED),
+)
+
+
+def decide(state: State, record: Record) -> tuple[Event, ...]:
+    """What this record proves that was not known before.
+
+    Ensures: a record whose news is known yields (); any order of a transaction's sightings ends in the same state.
+    Raises:  Unreadable for a type that this inbox has no rule for.
+    """
+    match record:
+        case TransactionObserved():
+            return _on_sighting(state, record)
+        case RefundLinked():
+            return _on_refund_linked(state, record)
+        case DisputeReported():
+            return _on_dispute(state, record)
+        case _:
+            raise no_rule_for(record, PAYMENT_OBSERVATIONS)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Remember one event; accepts any event in any state."""
+    known = _with_event(state, event)
+    sighting = _sighting_of(event)
+    if sighting is None:
+        return known
+    return replace(known, latest=sighting if known.latest is None else max(known.latest, sighting))
+
+
+def _with_event(state: State, event: Event) -> State:
+    match event:
+        case PaymentAuthorized():
+            return _with(state, Fact.AUTHORIZED)
+        case AchPaymentInitiated():
+            return _with(state, Fact.ACH_INITIATED)
+        case PaymentCaptured():
+            rank = RANKS[TransactionStatus.PENDING_SETTLEMENT]
+            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
+            captured = _with(sighted, Fact.CAPTURED)
+            return replace(captured, captured_on=_value_on(event), identity=state.identity or _identity(event))
+        case CaptureAmountChanged():
+            return _with_amount(state, _changed_amount(state, event))
+        case CaptureSighted():
+            return _with_amount(
+                state, AmountSighting(event.occurred_at, RANKS.get(event.status, 0), event.amount_minor)
+            )
+        case PaymentSettled():
+            rank = RANKS[TransactionStatus.SETTLED]
+            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
+            return _with(sighted, Fact.SETTLED)
+        case PaymentVoided():
+            by_rule = event.reason is VoidReason.AVS_CSC_RULE
+            return _ended(state, Fact.VOIDED_BY_RULE if by_rule else Fact.VOIDED, _value_on(event))
+        case PaymentDeclined():
+            return _with(state, Fact.DECLINED)
+        case AchPaymentFailed():
+            return _ended(state, Fact.ACH_FAILED, _value_on(event))
+        case AchPaymentReturned():
+            return _ended(state, Fact.ACH_RETURNED, _value_on(event))
+        case CaptureReversed():
+            return _with(state, Fact.CAPTURE_REVERSED)
+        case RefundIssued():
+            issued = _with(state, Fact.REFUND_ISSUED)
+            issued = replace(issued, refund_minor=event.amount_minor, refunded_on=_value_on(event))
+            return replace(issued, identity=state.identity or _identity(event))
+        case RefundSettled():
+            return _with(state, Fact.REFUND_SETTLED)
+        case RefundReversed():
+            return _with(state, Fact.REFUND_REVERSED)
+        case RefundApplied():
+            return replace(state, refunds={**state.refunds, event.refund_transaction_id: event.amount_minor})
+        case PaymentChargedBack() | PaymentChargebackReversed():
+            return replace(state, disputes={**state.disputes, _case_of(event): event.amount_minor})
+        case PaymentStatusUnrecognized():
+            return replace(state, unrecognized=state.unrecognized | {_words(event)})
+        case PaymentStatusRecognized():
+            return state
+        case PaymentContradicted():
+            return replace(state, contradictions=state.contradictions | {event.detail})
+
+
+def route(state: State, event: Event) -> tuple[Output, ...]:
+    """What the other contexts must hear of this event: each movement of money, what PayTrace settled of it, disputes.
+
+    Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
+    Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
+    """
+    return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
+
+
+def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
+    """Each movement of money, for its payer to be found."""
+    match event:
+        case PaymentCaptured():
+            return _movement(state, event, Movement.CAPTURED, event.amount_minor)
+        case CaptureAmountChanged():
+            movement, amount_minor = _change(event)
+            return _movement(state, event, movement, amount_minor, suffix=_change_suffix(state, event))
+        case CaptureReversed():
+            return _movement(state, event, _reversal(event), event.amount_minor)
+        case RefundIssued():
+            return _movement(state, event, Movement.REFUNDED, event.amount_minor)
+        case RefundReversed():
+            return _movement(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+        case _:
+            return ()
+
+
+def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
+    """What the bank must pay out or take back: a card payment once it is settled, an ACH debit once it is cleared.
+
+    A card payment is settled with its latest amount; what a later sighting changes is told as a difference, so that any
+    order of sightings ends in the same sum. A settled card payment can't be voided, so a void of one is a contradiction
+    and not told.
+    """
+    is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
+    match event:
+        case PaymentSettled():
+            amount_minor = state.captured_minor if Fact.CAPTURED in state.facts else event.amount_minor
+            return _settled(state, event, Movement.CAPTURED, amount_minor, event.batch_number)
+        case RefundSettled():
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor, event.batch_number)
+        case CaptureAmountChanged() if is_ach or Fact.SETTLED in state.facts:
+            movement, amount_minor = _change(event)
+            suffix = _change_suffix(state, event)
+            return _settled(state, event, movement, amount_minor, suffix=suffix)
+        case PaymentCaptured() if is_ach:
+            return _settled(state, event, Movement.CAPTURED, event.amount_minor)
+        case CaptureReversed() if is_ach:
+            return _settled(state, event, _reversal(event), event.amount_minor)
+        case RefundIssued() if is_ach:
+            return _settled(state, event, Movement.REFUNDED, event.amount_minor)
+        case RefundReversed() if is_ach:
+            return _settled(state, event, Movement.REFUND_VOIDED, event.amount_minor)
+        case _:
+            return ()
+
+
+def _to_gateway(event: Event) -> tuple[Output, ...]:
+    """Money that a dispute takes must not be refunded besides."""
+    if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
+        return ()
+    hold = HoldRefunds(
+        subject=f"payment/{event.paytrace_transaction_id}",
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        settlement_account=event.settlement_account,
+        dispute_id=event.dispute_id,
+        charged_back_minor=event.amount_minor,
+        currency=event.currency,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(GATEWAY_COMMANDS, hold),)
+
+
+def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
+    reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
+    reason = _why_unrecognized(seen, reading)
+    if reading is None or reason is not None:
+        return _unrecognized(state, seen, reason or UnrecognizedReason.STATUS_UNKNOWN)
+    events = _proved_by(state, reading, seen)
+    return events + _recognized(state, events, seen)
+
+
+def _proved_by(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    if state.identity is not None and state.identity.currency != seen.currency:
+        currencies = " and ".join(sorted((state.identity.currency, seen.currency)))
+        return _contradicted(state, f"currencies {currencies}", seen)
+    # The new amount first, so that what is settled is settled with it.
+    events = _amount_changed(state, reading, seen) + _newly_proved(state, reading, seen)
+    known = reduce(evolve, events, state)
+    for rule in (_reversals, _contradictions, _amount_to_remember):
+        more = rule(known, reading, seen)
+        events, known = events + more, reduce(evolve, more, known)
+    return events
+
+
+def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
+    if link.refund_transaction_id in state.refunds:
+        return ()
+    return (
+        RefundApplied(
+            paytrace_transaction_id=link.paytrace_transaction_id,
+            refund_transaction_id=link.refund_transaction_id,
+            amount_minor=link.amount_minor,
+            currency=link.currency,
+            occurred_at=link.occurred_at,
+        ),
+    )
+
+
+def _on_dispute(state: State, told: DisputeReported) -> tuple[Event, ...]:
+    """Settlement reports what is new of each dispute, in order; a payment that nobody saw is charged back too."""
+    known_minor = state.disputes.get(_case_of(told), 0)
+    if told.charged_back_minor == known_minor:
+        return ()
+    moved = PaymentChargedBack if told.charged_back_minor > known_minor else PaymentChargebackReversed
+    event = moved(
+        paytrace_transaction_id=told.paytrace_transaction_id,
+        settlement_account=told.settlement_account,
+        dispute_id=told.dispute_id,
+        raw_stage=told.raw_stage,
+        previous_minor=known_minor,
+        amount_minor=told.charged_back_minor,
+        currency=told.currency,
+        reason_code=told.reason_code,
+        entered_on=told.entered_on,
+        occurred_at=told.occurred_at,
+    )
+    return (event,)
+
+
+def _case_of(told: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
+    return f"{told.settlement_account} {told.dispute_id}"
+
+
+def _why_unrecognized(seen: TransactionObserved, reading: frozenset[Fact] | None) -> UnrecognizedReason | None:
+    """Why a sighting can't be read; None when it can."""
+    if seen.unreadable is not None:
+        return UnrecognizedReason.ROW_UNREADABLE
+    if seen.raw_amount is not None and (reading is None or not reading <= _WITHOUT_AMOUNT):
+        return UnrecognizedReason.AMOUNT_UNREADABLE
+    if seen.kind not in READINGS:
+        return UnrecognizedReason.KIND_UNKNOWN
+    return UnrecognizedReason.STATUS_UNKNOWN if reading is None else None
+
+
+def _unrecognized(state: State, seen: TransactionObserved, reason: UnrecognizedReason) -> tuple[Event, ...]:
+    """The transaction waits from here, unless a later observation could be read.
+
+    A reading that is known is published again when it is seen later: otherwise an older, readable observation that
+    arrives late would end the waiting.
+    """
+    event = PaymentStatusUnrecognized(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        raw_kind=seen.raw_kind,
+        raw_status=seen.raw_status,
+        reason=reason,
+        detail=seen.unreadable,
+        raw_amount=seen.raw_amount,
+        amount_minor=None if seen.raw_amount is not None else seen.amount_minor,
+        currency=seen.currency,
+        kind=seen.kind,
+        method=seen.method,
+        merchant=seen.merchant,
+        invoice_number=seen.invoice_number,
+        vault_customer_id=seen.vault_customer_id,
+        card_last_four=seen.card_last_four,
+        occurred_at=seen.observed_at,
+    )
+    latest = state.latest
+    if latest is None or latest < LatestSighting(seen.observed_at, True, _words(event)):
+        return (event,)
+    if _words(event) in state.unrecognized:
+        return ()
+    return (event,) if latest.is_unread else (event, _recognized_at(seen.paytrace_transaction_id, latest.observed_at))
+
+
+def _recognized(state: State, events: tuple[Event, ...], seen: TransactionObserved) -> tuple[Event, ...]:
+    """The end of the waiting; also what keeps the time of an observation that proved nothing new.
+
+    Without the second, an unreadable observation that arrives late would wait although a later one could be read.
+    """
+    if state.latest is not None and seen.observed_at <= state.latest.observed_at:
+        return ()
+    if state.is_unrecognized or not any(map(_sighting_of, events)):
+        return (_recognized_at(seen.paytrace_transaction_id, seen.observed_at),)
+    return ()
+
+
+def _recognized_at(transaction_id: str, read_at: datetime) -> PaymentStatusRecognized:
+    return PaymentStatusRecognized(paytrace_transaction_id=transaction_id, occurred_at=read_at)
+
+
+def _newly_proved(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    return tuple(tell(seen) for fact, tell in _TELLING.items() if fact in reading - state.facts)
+
+
+def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """The latest captured amount wins; once the capture is reversed, nothing is left that could change."""
+    if Fact.CAPTURED not in reading & state.facts or Fact.CAPTURE_REVERSED in state.facts:
+        return ()
+    if not _is_later(state, seen) or seen.amount_minor == state.captured_minor:
+        return ()
+    return (
+        CaptureAmountChanged(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            previous_minor=state.captured_minor,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            value_on=state.captured_on,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """Money that went back: told when the second half of the proof is seen, whichever half that is."""
+    if state.identity is None:
+        return ()
+    told = {
+        "paytrace_transaction_id": seen.paytrace_transaction_id,
+        "occurred_at": seen.observed_at,
+        **_identifying(state.identity),
+    }
+    events: tuple[Event, ...] = ()
+    if _completed(state, Fact.CAPTURED, _VOIDS | {Fact.ACH_RETURNED}, Fact.CAPTURE_REVERSED):
+        reason = CaptureReversalReason.VOID if state.facts & _VOIDS else CaptureReversalReason.ACH_RETURN
+        ends = _VOIDS if state.facts & _VOIDS else {Fact.ACH_RETURNED}
+        value_on = reversed_on(_first_end(state, ends), state.captured_on)
+        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, value_on=value_on, **told),)
+    takes_it_back = _VOIDS | {Fact.ACH_FAILED, Fact.ACH_RETURNED}
+    if _completed(state, Fact.REFUND_ISSUED, takes_it_back, Fact.REFUND_REVERSED):
+        value_on = reversed_on(_first_end(state, takes_it_back), state.refunded_on)
+        events += (RefundReversed(amount_minor=state.refund_minor, value_on=value_on, **told),)
+    return events
+
+
+def _first_end(state: State, facts: Collection[Fact]) -> date:
+    """The first day on which one of these facts happened; at least one of them is proved."""
+    return min(day for fact, day in state.ended_on.items() if fact in facts)
+
+
+def _completed(state: State, money: Fact, takes_it_back: frozenset[Fact], told: Fact) -> bool:
+    return money in state.facts and bool(state.facts & takes_it_back) and told not in state.facts
+
+
+def _contradictions(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    details = [f"{one} and {other}" for one, other in CONTRADICTIONS if {one, other} <= state.facts]
+    if Fact.REFUND_ISSUED in reading and state.refund_minor != seen.amount_minor:
+        details.append(f"refund amounts {state.refund_minor} and {seen.amount_minor}")
+    details += Days(seen).doubts()
+    return tuple(event for detail in details for event in _contradicted(state, detail, seen))
+
+
+def _contradicted(state: State, detail: str, seen: TransactionObserved) -> tuple[Event, ...]:
+    if detail in state.contradictions:
+        return ()
+    return (
+        PaymentContradicted(
+            paytrace_transaction_id=seen.paytrace_transaction_id, detail=detail, occurred_at=seen.observed_at
+        ),
+    )
+
+
+def _amount_to_remember(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
+    """A later sighting that no other event has told of; without it an older one could win by arriving late."""
+    if Fact.CAPTURED not in reading or not _is_later(state, seen):
+        return ()
+    return (
+        CaptureSighted(
+            paytrace_transaction_id=seen.paytrace_transaction_id,
+            status=seen.status,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            occurred_at=seen.observed_at,
+        ),
+    )
+
+
+def _is_later(state: State, seen: TransactionObserved) -> bool:
+    return state.capture is None or state.capture < AmountSighting(
+        seen.observed_at, RANKS[seen.status], seen.amount_minor
+    )
+
+
+def _told_by(seen: TransactionObserved) -> dict[str, Any]:
+    """The fields that most events take over from the sighting as they are."""
+    return {
+        "paytrace_transaction_id": seen.paytrace_transaction_id,
+        "amount_minor": seen.amount_minor,
+        "occurred_at": seen.observed_at,
+        **_identifying(seen),
+    }
+
+
+def _money_of(seen: TransactionObserved) -> dict[str, Any]:
+    """The fields of money that came or went: what most events take over, its day, and the number of its order."""
+    return {"value_on": Days(seen).money_on(), "customer_reference": seen.customer_reference, **_told_by(seen)}
+
+
+def _tell_settled(seen: TransactionObserved) -> Event:
+    return PaymentSettled(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        batch_number=seen.batch_number,
+        settled_at=seen.settled_at or seen.observed_at,
+        settled_on=Days(seen).settled_on(),
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_refund_settled(seen: TransactionObserved) -> Event:
+    return RefundSettled(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        batch_number=seen.batch_number,
+        settled_at=seen.settled_at or seen.observed_at,
+        settled_on=Days(seen).settled_on(),
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
+    return lambda seen: PaymentVoided(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        method=seen.method,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        reason=reason,
+        value_on=Days(seen).ended_on(),
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_declined(seen: TransactionObserved) -> Event:
+    return PaymentDeclined(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        merchant=seen.merchant,
+        method=seen.method,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        approval_message=seen.raw_status,
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_ach_failed(seen: TransactionObserved) -> Event:
+    return AchPaymentFailed(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        raw_status=seen.raw_status,
+        value_on=Days(seen).ended_on(),
+        occurred_at=seen.observed_at,
+    )
+
+
+def _tell_ach_returned(seen: TransactionObserved) -> Event:
+    return AchPaymentReturned(
+        paytrace_transaction_id=seen.paytrace_transaction_id,
+        return_code=seen.return_code,
+        value_on=Days(seen).ended_on(),
+        occurred_at=seen.observed_at,
+    )
+
+
+# In the order in which they are told, so that money is told before what becomes of it.
+_TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
+    Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_told_by(seen)),
+    Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_told_by(seen)),
+    Fact.CAPTURED: lambda seen: PaymentCaptured(**_money_of(seen)),
+    Fact.SETTLED: _tell_settled,
+    Fact.VOIDED: _tell_voided(VoidReason.VOID),
+    Fact.VOIDED_BY_RULE: _tell_voided(VoidReason.AVS_CSC_RULE),
+    Fact.DECLINED: _tell_declined,
+    Fact.ACH_FAILED: _tell_ach_failed,
+    Fact.ACH_RETURNED: _tell_ach_returned,
+    Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_money_of(seen)),
+    Fact.REFUND_SETTLED: _tell_refund_settled,
+}
+
+
+# Events that occurred when a readable observation was made, so that they keep its time.
+_BY_READABLE_SIGHTING = (
+    PaymentAuthorized,
+    AchPaymentInitiated,
+    PaymentCaptured,
+    CaptureAmountChanged,
+    CaptureSighted,
+    PaymentSettled,
+    PaymentVoided,
+    PaymentDeclined,
+    AchPaymentFailed,
+    AchPaymentReturned,
+    CaptureReversed,
+    RefundIssued,
+    RefundSettled,
+    RefundReversed,
+    PaymentStatusRecognized,
+    PaymentContradicted,
+)
+
+
+def _sighting_of(event: Event) -> LatestSighting | None:
+    """The observation behind an event; None for an event that has another cause."""
+    if isinstance(event, PaymentStatusUnrecognized):
+        return LatestSighting(event.occurred_at, True, _words(event))
+    return LatestSighting(event.occurred_at) if isinstance(event, _BY_READABLE_SIGHTING) else None
+
+
+def _words(event: PaymentStatusUnrecognized) -> tuple[str, ...]:
+    """What tells one unreadable observation from another, besides when it was made."""
+    amount = event.raw_amount if event.amount_minor is None else str(event.amount_minor)
+    return event.reason.value, event.raw_kind, event.raw_status, amount or "", event.detail or ""
+
+
+def _with(state: State, fact: Fact) -> State:
+    return replace(state, facts=state.facts | {fact})
+
+
+def _ended(state: State, fact: Fact, on: date) -> State:
+    return replace(_with(state, fact), ended_on={**state.ended_on, fact: on})
+
+
+def _value_on(event: Any) -> date:
+    """The value date of an event that moves money or ends a payment."""
+    on: date | None = getattr(event, "value_on", None)
+    return on or business_day(event.occurred_at)
+
+
+def _with_amount(state: State, sighting: AmountSighting) -> State:
+    return replace(state, capture=sighting if state.capture is None else max(state.capture, sighting))
+
+
+def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountSighting:
+    """The event does not name its status; at the instant of the latest sighting it can only be of that rank."""
+    rank = state.capture.rank if state.capture and state.capture.observed_at == event.occurred_at else 0
+    return AmountSighting(event.occurred_at, rank, event.amount_minor)
+
+
+def _identity(told: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
+    return Identity(customer_reference=told.customer_reference, **_identifying(told))
+
+
+def _identifying(told: Identity | TransactionObserved | PaymentCaptured | RefundIssued) -> dict[str, Any]:
+    return {name: getattr(told, name) for name in _IDENTIFYING}
+
+
+def _movement(
+    state: State, event: Event, movement: Movement, amount_minor: int, suffix: str = ""
+) -> tuple[Output, ...]:
+    if state.identity is None:
+        return ()
+    transaction_id, identity = event.paytrace_transaction_id, state.identity
+    to_identify = PaymentToIdentify(
+        movement_id=f"{transaction_id}:{movement}{suffix}",
+        paytrace_transaction_id=transaction_id,
+        movement=movement,
+        amount_minor=amount_minor,
+        currency=identity.currency,
+        method=identity.method,
+        invoice_number=identity.invoice_number,
+        vault_customer_id=identity.vault_customer_id,
+        tokens=tokens_of(
+            transaction_id, identity.vault_customer_id, identity.invoice_number, identity.customer_reference
+        ),
+        value_on=_value_on(event),
+        occurred_at=event.occurred_at,
+    )
+    return (Output(IDENTIFICATION_INBOX, to_identify),)
+
+
+def _settled(
+    state: State,
+    event: Event,
+    movement: Movement,
+    amount_minor: int,
+    batch_number: int | None = None,
+    *,
+    suffix: str = "",
+) -> tuple[Output, ...]:
+    """One line for the bank. A settlement has a time of its own; other money counts on its value date."""
+    if state.identity is None or not amount_minor:
+        return ()
+    identity = state.identity
+    settled_at, moved_on = event.occurred_at, _value_on(event)
+    if isinstance(event, PaymentSettled | RefundSettled):
+        settled_at, moved_on = event.settled_at, event.settled_on or business_day(event.settled_at)
+    settled = MoneySettled(
+        settlement_account=f"{identity.merchant}/{identity.currency}",
+        line_id=f"{event.paytrace_transaction_id}:{movement}{suffix}",
+        paytrace_transaction_id=event.paytrace_transaction_id,
+        movement=movement,
+        amount_minor=amount_minor,
+        currency=identity.currency,
+        method=identity.method,
+        batch_number=batch_number,
+        settled_at=settled_at,
+        moved_on=moved_on,
+        occurred_at=event.occurred_at,
+    )
+    return (Output(SETTLEMENT_INBOX, settled),)
+
+
+def _change(event: CaptureAmountChanged) -> tuple[Movement, int]:
+    delta = event.amount_minor - event.previous_minor
+    return (Movement.AMOUNT_INCREASED if delta > 0 else Movement.AMOUNT_DECREASED), abs(delta)
+
+
+def _reversal(event: CaptureReversed) -> Movement:
+    is_return = event.reason is CaptureReversalReason.ACH_RETURN
+    return Movement.RETURNED if is_return else Movement.VOIDED
+
+
+def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
+    """An amount may come back to what it was, so a change is named by its instant and rank besides the amount."""
+    micros = (event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    rank = state.capture.rank if state.capture else 0
+    return f":{event.amount_minor}:{micros}:{rank}"
+
+
+def _stage(state: State) -> Stage:
+    if state.charged_back_minor:
+        left_minor = state.captured_minor - state.refunded_minor - state.charged_back_minor
+        return Stage.PARTIALLY_CHARGED_BACK if left_minor > 0 else Stage.CHARGED_BACK
+    facts = state.facts
+    if Fact.CAPTURED in facts:
+        return _stage_of_money(state)
+    for fact, stage in _STAGES_WITHOUT_CAPTURE.items():
+        if fact in facts:
+            return stage
+    return Stage.UNKNOWN
+
+
+# The first one that is proved names the stage of a transaction that captured nothing.
+_STAGES_WITHOUT_CAPTURE = {
+    Fact.REFUND_REVERSED: Stage.REFUND_REVERSED,
+    Fact.REFUND_ISSUED: Stage.REFUND_ISSUED,
+    Fact.VOIDED: Stage.VOIDED,
+    Fact.VOIDED_BY_RULE: Stage.VOIDED,
+    Fact.ACH_RETURNED: Stage.RETURNED,
+    Fact.DECLINED: Stage.DECLINED,
+    Fact.ACH_FAILED: Stage.FAILED,
+    Fact.ACH_INITIATED: Stage.ACH_PENDING,
+    Fact.AUTHORIZED: Stage.AUTHORIZED,
+}
+
+
+def _stage_of_money(state: State) -> Stage:
+    if Fact.CAPTURE_REVERSED in state.facts:
+        return Stage.VOIDED if state.facts & _VOIDS else Stage.RETURNED
+    if state.refunded_minor:
+        return Stage.REFUNDED if state.refunded_minor >= state.captured_minor else Stage.PARTIALLY_REFUNDED
+    if Fact.SETTLED in state.facts:
+        return Stage.SETTLED
+    is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
+    return Stage.CLEARED if is_ach else Stage.CAPTURED

@@ -1,0 +1,538 @@
+"""Which open item the money clears, what is asked of abas, and what waits with which reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any, get_args
+
+import pytest
+
+from schemas import catalog
+from schemas.failures import Unreadable
+from schemas.records import receivables as records
+from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashReceipt
+from schemas.records.identification import Movement, WaitingReason
+from schemas.records.payments import PaymentMethod, RefundLinked, TransactionStatus
+from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
+from streams.domain.receivables import decisions, decisions_payer
+from streams.domain import receivables
+from tests.support.builders import (
+    CUSTOMER,
+    PAYMENT,
+    Ledger,
+    at,
+    done,
+    identified,
+    key_by,
+    kinds,
+    open_item,
+    refused,
+    sighting,
+)
+
+RECEIPT = f"PT{PAYMENT}"
+TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
+
+
+def ledger() -> Ledger:
+    return Ledger(receivables, key_by("abas_customer_id"))
+
+
+def requested(*, amount: int = 100_00) -> Ledger:
+    """A payment that found its open item and was asked of abas."""
+    return ledger().given(open_item("i1", amount), identified(Movement.CAPTURED, amount))
+
+
+def posted(*, amount: int = 100_00) -> Ledger:
+    """A payment that abas holds, its item closed."""
+    book = requested(amount=amount)
+    return book.given(done(book.sent()[-1]), open_item("i1", 0, minute=5, is_open=False))
+
+
+def last_command(book: Ledger) -> Any:
+    return book.sent()[-1]
+
+
+def only(events: list[Any], kind: type[Any]) -> Any:
+    (found,) = (event for event in events if isinstance(event, kind))
+    return found
+
+
+def reasons(events: list[Any]) -> list[tuple[str, WaitingReason]]:
+    return [(event.posting_reference, event.reason) for event in events if isinstance(event, EntryWaiting)]
+
+
+# --- matching
+
+
+def test_the_invoice_that_the_payment_names_is_cleared_to_the_cent() -> None:
+    book = ledger().given(open_item("i1", invoice=" re-1"), open_item("i2", invoice="RE-2"))
+    events = book.when(identified(Movement.CAPTURED, invoice="RE-1 ", minute=3))
+    assert kinds(events) == ["MovementRecorded", "PaymentMatched", "PostingRequested"]
+    assert (events[1].abas_open_item_id, events[1].rule, events[1].rule_version) == ("i1", "exact-invoice", 2)
+    assert events[1].evidence == ("invoice RE-1", "open amount 100.00 USD")
+    (out,) = book.outputs
+    assert out.topic == "erp.commands.v1"
+    assert out.record == PostCashReceipt(
+        posting_reference=RECEIPT,
+        paytrace_transaction_id=PAYMENT,
+        abas_customer_id=CUSTOMER,
+        abas_open_item_id="i1",
+        invoice_number=" re-1",
+        amount_minor=100_00,
+        currency="USD",
+        method=PaymentMethod.CARD,
+        value_on=date(2026, 11, 20),
+        occurred_at=at(3),
+    )
+
+
+def test_a_late_item_does_not_change_the_value_date() -> None:
+    book = ledger().given(identified(Movement.CAPTURED), open_item(minute=60 * 24 * 3))
+    command = only(book.sent(), PostCashReceipt)
+    assert (command.value_on, command.occurred_at) == (date(2026, 11, 20), at(60 * 24 * 3))
+
+
+def test_without_invoice_the_only_item_of_this_amount_is_cleared() -> None:
+    for invoice in (None, "PO 77"):
+        book = ledger().given(open_item("i1", 90_00), open_item("i2", invoice="RE-2"))
+        events = book.when(identified(Movement.CAPTURED, invoice=invoice))
+        assert only(events, PaymentMatched).rule == "exact-amount"
+        assert last_command(book).abas_open_item_id == "i2"
+
+
+@pytest.mark.parametrize(
+    ("items", "invoice", "reason", "detail"),
+    [
+        ([], "RE-1", WaitingReason.NO_OPEN_ITEM, "no open item of exactly 100.00 USD"),
+        (
+            [open_item(currency="EUR", invoice="RE-2")],
+            None,
+            WaitingReason.CURRENCY_DIFFERS,
+            "payment in USD (100.00 USD), open item RE-2 in EUR",
+        ),
+        # An item of its own currency is there, and the other one has another amount: no question of currencies.
+        (
+            [open_item("i1", 77_00, currency="EUR", invoice="RE-2"), open_item("i2", 300_00)],
+            None,
+            WaitingReason.NO_OPEN_ITEM,
+            "no open item of exactly 100.00 USD",
+        ),
+        (
+            [open_item("i1", currency="EUR"), open_item("i2", 90_00)],
+            "RE-1",
+            WaitingReason.AMOUNT_DIFFERS,
+            "invoice RE-1 has 90.00 USD open",
+        ),
+        (
+            [open_item("i1", 99_99)],
+            "RE-1",
+            WaitingReason.AMOUNT_DIFFERS,
+            "RE-1 has 99.99 USD open",
+        ),
+        (
+            [open_item(currency="EUR")],
+            "RE-1",
+            WaitingReason.CURRENCY_DIFFERS,
+            "payment in USD (100.00 USD), open item RE-1 in EUR",
+        ),
+        ([open_item("i1"), open_item("i2")], "RE-1", WaitingReason.SEVERAL_OPEN_ITEMS, "2 open items"),
+        ([open_item("i1"), open_item("i2")], None, WaitingReason.SEVERAL_OPEN_ITEMS, r"RE-1 (i1), RE-1 (i2)"),
+        ([open_item(is_open=False)], "RE-1", WaitingReason.NO_OPEN_ITEM, "invoice RE-1 has no open item left"),
+        ([open_item(is_open=False)], None, WaitingReason.NO_OPEN_ITEM, "no open item of exactly"),
+    ],
+)
+def test_what_is_not_certain_waits(items: list[Any], invoice: str, reason: WaitingReason, detail: str) -> None:
+    book = ledger().given(*items)
+    waiting = only(book.when(identified(Movement.CAPTURED, invoice=invoice)), EntryWaiting)
+    assert waiting.reason is reason
+    assert detail in waiting.detail
+    assert book.outputs == []
+
+
+def test_a_payment_of_a_paid_invoice_does_not_clear_another_one_of_the_same_amount() -> None:
+    book = requested().given(open_item("i2", invoice="RE-2"))
+    events = book.when(identified(Movement.CAPTURED, payment="2", invoice="RE-1"))
+    assert reasons(events) == [("PT2", WaitingReason.NO_OPEN_ITEM)]
+
+
+def test_two_payments_never_clear_one_item() -> None:
+    book = ledger().given(open_item(), identified(Movement.CAPTURED, payment="1", invoice=None))
+    events = book.when(identified(Movement.CAPTURED, payment="2", invoice=None))
+    assert reasons(events) == [("PT2", WaitingReason.NO_OPEN_ITEM)]
+    assert len(book.sent(PostCashReceipt)) == 1
+
+
+def test_a_new_item_goes_to_the_oldest_waiting_payment() -> None:
+    book = ledger().given(
+        identified(Movement.CAPTURED, payment="2", invoice=None, minute=2),
+        identified(Movement.CAPTURED, payment="1", invoice=None, minute=1),
+    )
+    events = book.when(open_item(minute=9))
+    assert only(events, PaymentMatched).posting_reference == "PT1"
+
+
+def test_a_changed_item_is_tried_again_and_an_unchanged_one_is_silence() -> None:
+    book = ledger().given(identified(Movement.CAPTURED), open_item("i1", 90_00))
+    assert book.when(open_item("i1", 90_00, minute=1)) == []
+    assert kinds(book.when(open_item("i1", 100_00, minute=2))) == [
+        "OpenItemRecorded",
+        "PaymentMatched",
+        "PostingRequested",
+    ]
+
+
+def test_an_older_view_of_an_item_is_silence() -> None:
+    book = ledger().given(open_item(minute=2, is_open=False))
+    assert book.when(open_item(minute=1)) == []
+
+
+def test_the_same_reason_is_told_once() -> None:
+    book = ledger().given(identified(Movement.CAPTURED, invoice=None))
+    assert kinds(book.when(open_item("i9", 5_00))) == ["OpenItemRecorded"]
+
+
+# --- posting
+
+
+def test_what_abas_did_becomes_posted_once() -> None:
+    book = requested()
+    outcome = done(last_command(book))
+    (event,) = book.when(outcome)
+    assert (event.direction, event.abas_document_number) == (EntryDirection.RECEIPT, RECEIPT)
+    assert book.when(outcome) == []
+
+
+def test_a_refused_posting_waits_and_is_not_tried_again_by_itself() -> None:
+    book = requested()
+    events = book.when(refused(last_command(book)))
+    assert (only(events, EntryWaiting).reason, events[0].detail) == (
+        WaitingReason.POSTING_REFUSED,
+        "PERIOD: posting period is closed",
+    )
+    assert kinds(book.when(open_item("i1", 100_00, minute=3, invoice="RE-1a"))) == ["OpenItemRecorded"]
+    assert len(book.sent(PostCashReceipt)) == 1
+
+
+def test_a_refused_posting_gives_its_item_free() -> None:
+    book = requested().given(identified(Movement.CAPTURED, payment="2", minute=1))
+    events = book.when(refused(book.sent(PostCashReceipt)[0]))
+    assert only(events, PaymentMatched).posting_reference == "PT2"
+
+
+def test_a_document_found_after_a_refusal_is_posted_after_all() -> None:
+    book = requested()
+    command = last_command(book)
+    assert kinds(book.given(refused(command)).when(done(command))) == ["EntryPosted"]
+
+
+def test_an_outcome_of_nothing_we_asked_for_is_silence() -> None:
+    command = last_command(requested())
+    assert ledger().when(done(command)) == []
+    assert ledger().when(refused(command)) == []
+    waiting = ledger().given(identified(Movement.CAPTURED))
+    assert waiting.when(done(command)) == []
+    assert requested().when(replace(done(command), posting_reference="PT0")) == []
+
+
+def test_an_outcome_of_the_wrong_kind_is_silence() -> None:
+    book = posted().given(identified(Movement.VOIDED))
+    reversal = only(book.sent(), ReverseCashReceipt)
+    receipt = only(book.sent(), PostCashReceipt)
+    assert book.when(replace(done(receipt), posting_reference=reversal.posting_reference)) == []
+
+
+def test_an_outcome_of_another_amount_is_unreadable() -> None:
+    book = requested()
+    with pytest.raises(Unreadable, match=f"{RECEIPT} names 9999 USD, asked for was 10000 USD"):
+        book.when(replace(done(last_command(book)), amount_minor=99_99))
+
+
+# --- void and return
+
+
+@pytest.mark.parametrize(
+    ("movement", "suffix", "reason"),
+    [
+        (Movement.VOIDED, "V", ReversalReason.VOID),
+        (Movement.RETURNED, "N", ReversalReason.ACH_RETURN),
+    ],
+)
+def test_a_posted_receipt_is_reversed(movement: Movement, suffix: str, reason: ReversalReason) -> None:
+    book = posted()
+    assert kinds(book.when(identified(movement, minute=9))) == ["MovementRecorded", "PostingRequested"]
+    assert last_command(book) == ReverseCashReceipt(
+        posting_reference=RECEIPT + suffix,
+        paytrace_transaction_id=PAYMENT,
+        abas_customer_id=CUSTOMER,
+        reverses_reference=RECEIPT,
+        abas_open_item_id="i1",
+        invoice_number="RE-1",
+        amount_minor=100_00,
+        currency="USD",
+        method=PaymentMethod.CARD,
+        reason=reason,
+        value_on=date(2026, 11, 20),
+        occurred_at=at(9),
+    )
+    assert kinds(book.when(done(last_command(book)))) == ["EntryPosted"]
+
+
+def test_a_void_before_posting_nets_with_the_receipt() -> None:
+    book = ledger().given(identified(Movement.CAPTURED))
+    events = book.when(identified(Movement.VOIDED))
+    netted = [(e.posting_reference, e.netted_with) for e in events if isinstance(e, EntryNetted)]
+    assert netted == [(RECEIPT, f"{RECEIPT}V"), (f"{RECEIPT}V", RECEIPT)]
+    assert kinds(book.when(open_item())) == ["OpenItemRecorded"]
+    assert book.outputs == []
+
+
+def test_a_void_of_a_requested_receipt_waits_for_abas() -> None:
+    book = requested()
+    command = last_command(book)
+    assert reasons(book.when(identified(Movement.VOIDED))) == [(f"{RECEIPT}V", WaitingReason.RECEIPT_NOT_POSTED)]
+    assert kinds(book.when(done(command))) == ["EntryPosted", "PostingRequested"]
+
+
+def test_a_void_nets_with_a_receipt_that_abas_refused() -> None:
+    book = requested().given(identified(Movement.VOIDED))
+    events = book.when(refused(book.sent(PostCashReceipt)[0]))
+    assert kinds(events) == ["EntryWaiting", "EntryNetted", "EntryNetted"]
+
+
+def test_a_refused_reversal_waits() -> None:
+    book = posted().given(identified(Movement.VOIDED))
+    (event,) = book.when(refused(last_command(book)))
+    assert reasons([event]) == [(f"{RECEIPT}V", WaitingReason.POSTING_REFUSED)]
+
+
+def test_a_reversed_item_is_free_once_abas_shows_it_open_again() -> None:
+    book = posted().given(identified(Movement.VOIDED), identified(Movement.CAPTURED, payment="2", minute=1))
+    book.given(done(book.sent(ReverseCashReceipt)[0]))
+    assert only(book.when(open_item(minute=9)), PaymentMatched).posting_reference == "PT2"
+
+
+def test_a_return_of_more_than_is_left_takes_back_what_is_left_and_waits_with_the_rest() -> None:
+    book = posted().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    book.given(done(last_command(book)))
+    events = book.when(identified(Movement.RETURNED, 100_00))
+    assert last_command(book).amount_minor == 70_00
+    waiting = only(events, EntryWaiting)
+    assert (waiting.amount_minor, waiting.reason) == (30_00, WaitingReason.RECEIPT_NOT_POSTED)
+
+
+# --- changed amounts
+
+
+def test_a_change_before_posting_changes_the_receipt() -> None:
+    book = ledger().given(identified(Movement.CAPTURED), open_item("i1", 80_00))
+    events = book.when(identified(Movement.AMOUNT_DECREASED, 20_00, name="80"))
+    assert kinds(events) == ["MovementRecorded", "PaymentMatched", "PostingRequested"]
+    assert last_command(book).amount_minor == 80_00
+    assert book.when(identified(Movement.AMOUNT_DECREASED, 20_00, name="80")) == []
+
+
+def test_a_change_before_posting_tells_the_new_amount() -> None:
+    book = ledger().given(identified(Movement.CAPTURED, invoice=None))
+    event = only(book.when(identified(Movement.AMOUNT_INCREASED, 5_00)), EntryWaiting)
+    assert (event.posting_reference, event.amount_minor) == (RECEIPT, 105_00)
+
+
+def test_a_decrease_after_posting_is_a_correction() -> None:
+    book = posted()
+    for number, amount in enumerate((20_00, 10_00), 1):
+        book.when(identified(Movement.AMOUNT_DECREASED, amount, name=str(number)))
+        command = last_command(book)
+        assert (command.posting_reference, command.amount_minor) == (f"{RECEIPT}C{number}", amount)
+        assert command.reason is ReversalReason.CORRECTION
+
+
+def test_an_increase_after_posting_waits_as_a_receipt_of_its_own() -> None:
+    book = posted()
+    event = only(book.when(identified(Movement.AMOUNT_INCREASED, 5_00)), EntryWaiting)
+    assert (event.posting_reference, event.direction, event.amount_minor) == (
+        f"{RECEIPT}C1",
+        EntryDirection.RECEIPT,
+        5_00,
+    )
+    assert event.reason is WaitingReason.AMOUNT_INCREASED_AFTER_POSTING
+    assert kinds(book.when(open_item("i2", 5_00, minute=9))) == ["OpenItemRecorded"]
+
+
+def test_a_decrease_first_eats_the_increase_that_waits() -> None:
+    book = posted().given(identified(Movement.AMOUNT_INCREASED, 5_00))
+    events = book.when(identified(Movement.AMOUNT_DECREASED, 15_00))
+    assert only(events, EntryNetted).posting_reference == f"{RECEIPT}C1"
+    assert last_command(book).amount_minor == 10_00
+
+
+def test_a_void_after_an_increase_nets_the_increase_and_reverses_the_receipt() -> None:
+    book = posted().given(identified(Movement.AMOUNT_INCREASED, 5_00))
+    events = book.when(identified(Movement.VOIDED, 105_00))
+    netted = [e.posting_reference for e in events if isinstance(e, EntryNetted)]
+    assert netted == [f"{RECEIPT}C1", f"{RECEIPT}V-2"]
+    assert (last_command(book).posting_reference, last_command(book).amount_minor) == (f"{RECEIPT}V", 100_00)
+
+
+def test_a_change_lifts_an_earlier_refusal() -> None:
+    book = requested()
+    book.given(refused(last_command(book)), open_item("i1", 80_00, minute=1))
+    book.when(identified(Movement.AMOUNT_DECREASED, 20_00))
+    assert last_command(book).amount_minor == 80_00
+
+
+def test_a_card_check_of_no_money_needs_no_document() -> None:
+    book = ledger()
+    assert kinds(book.when(identified(Movement.CAPTURED, 0))) == ["MovementRecorded", "EntryNetted"]
+    assert reasons(book.when(identified(Movement.AMOUNT_INCREASED, 7_00))) == [(RECEIPT, WaitingReason.NO_OPEN_ITEM)]
+
+
+# --- refunds
+
+
+def test_a_refund_is_linked_by_invoice_and_reversed_in_part() -> None:
+    book = posted()
+    events = book.when(identified(Movement.REFUNDED, 30_00, payment="9", invoice="re-1", minute=3))
+    assert kinds(events) == ["MovementRecorded", "RefundMatched", "PostingRequested"]
+    link, command = book.outputs[-2:]
+    assert (link.topic, link.record) == (
+        "payments.observations.v1",
+        RefundLinked(
+            paytrace_transaction_id=PAYMENT,
+            refund_transaction_id="9",
+            amount_minor=30_00,
+            currency="USD",
+            linked_by="same-invoice",
+            occurred_at=at(3),
+        ),
+    )
+    assert (command.record.posting_reference, command.record.paytrace_transaction_id) == ("PT9", "9")
+    assert (command.record.reverses_reference, command.record.reason) == (RECEIPT, ReversalReason.REFUND)
+
+
+def test_a_refund_without_invoice_is_linked_by_what_is_left() -> None:
+    book = posted().given(identified(Movement.REFUNDED, 100_00, payment="9", invoice=None))
+    assert only(book.sent(), RefundLinked).linked_by == "same-amount"
+
+
+@pytest.mark.parametrize(
+    ("refund", "detail"),
+    [
+        (
+            identified(Movement.REFUNDED, 30_00, payment="9", invoice="RE-7"),
+            "RE-7 and 30.00 USD left: no payment",
+        ),
+        (identified(Movement.REFUNDED, 30_00, payment="9", invoice=None), "exactly 30.00 USD left: no payment"),
+        (identified(Movement.REFUNDED, 100_01, payment="9"), "invoice RE-1 and 100.01 USD left: no payment"),
+        (identified(Movement.REFUNDED, 100_00, payment="9", currency="EUR"), "100.00 EUR left: no payment"),
+    ],
+)
+def test_a_refund_that_fits_no_payment_waits(refund: Any, detail: str) -> None:
+    book = posted()
+    event = only(book.when(refund), EntryWaiting)
+    assert event.reason is WaitingReason.REFUND_WITHOUT_PAYMENT
+    assert detail in event.detail
+
+
+def test_a_refund_that_fits_two_payments_waits() -> None:
+    book = posted().given(identified(Movement.CAPTURED, payment="2"))
+    event = only(book.when(identified(Movement.REFUNDED, 30_00, payment="9")), EntryWaiting)
+    assert event.detail.endswith(f"{PAYMENT}, 2")
+
+
+def test_a_refund_is_tried_again_when_a_payment_arrives() -> None:
+    book = ledger().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    events = book.when(identified(Movement.CAPTURED))
+    assert "RefundMatched" in kinds(events)
+    assert reasons(events) == [("PT9", WaitingReason.RECEIPT_NOT_POSTED), (RECEIPT, WaitingReason.NO_OPEN_ITEM)]
+
+
+def test_refunds_never_exceed_their_payment() -> None:
+    book = posted()
+    for refund, amount in (("8", 60_00), ("9", 60_00)):
+        book.when(identified(Movement.REFUNDED, amount, payment=refund))
+    assert [command.posting_reference for command in book.sent(ReverseCashReceipt)] == ["PT8"]
+    assert reasons(book.events)[-1] == ("PT9", WaitingReason.REFUND_WITHOUT_PAYMENT)
+
+
+def test_a_whole_refund_nets_with_a_receipt_that_waits_and_a_part_waits() -> None:
+    book = ledger().given(identified(Movement.CAPTURED))
+    part = book.when(identified(Movement.REFUNDED, 30_00, payment="8"))
+    assert reasons(part) == [("PT8", WaitingReason.RECEIPT_NOT_POSTED)]
+    rest = book.when(identified(Movement.REFUNDED, 70_00, payment="9"))
+    assert [e.posting_reference for e in rest if isinstance(e, EntryNetted)] == [RECEIPT, "PT8", "PT9"]
+
+
+def test_reversals_that_wait_are_requested_in_order_when_the_receipt_is_posted() -> None:
+    book = requested()
+    command = last_command(book)
+    book.given(identified(Movement.REFUNDED, 30_00, payment="8"), identified(Movement.REFUNDED, 20_00, payment="9"))
+    book.given(done(command))
+    assert [sent.posting_reference for sent in book.sent(ReverseCashReceipt)] == ["PT8", "PT9"]
+
+
+def test_a_voided_refund_nets_before_posting() -> None:
+    book = requested().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    events = book.when(identified(Movement.REFUND_VOIDED, 30_00, payment="9"))
+    assert [e.posting_reference for e in events if isinstance(e, EntryNetted)] == ["PT9V", "PT9"]
+
+
+def test_a_voided_refund_nets_though_no_payment_was_found_for_it() -> None:
+    book = ledger().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    events = book.when(identified(Movement.REFUND_VOIDED, 30_00, payment="9"))
+    assert [e.posting_reference for e in events if isinstance(e, EntryNetted)] == ["PT9V", "PT9"]
+
+
+def test_a_voided_refund_clears_the_same_item_again_after_posting() -> None:
+    book = posted().given(identified(Movement.REFUNDED, 30_00, payment="9"))
+    reversal = last_command(book)
+    waiting = book.when(identified(Movement.REFUND_VOIDED, 30_00, payment="9"))
+    assert reasons(waiting) == [("PT9V", WaitingReason.RECEIPT_NOT_POSTED)]
+    events = book.when(done(reversal))
+    assert kinds(events) == ["EntryPosted", "PaymentMatched", "PostingRequested"]
+    command = last_command(book)
+    assert (command.posting_reference, command.abas_open_item_id, command.amount_minor) == ("PT9V", "i1", 30_00)
+
+
+def test_a_voided_refund_waits_when_its_item_is_cleared_by_another_payment() -> None:
+    book = posted().given(identified(Movement.REFUNDED, 100_00, payment="9"))
+    book.given(done(last_command(book)), open_item(minute=8), identified(Movement.CAPTURED, payment="2"))
+    event = only(book.when(identified(Movement.REFUND_VOIDED, 100_00, payment="9")), EntryWaiting)
+    assert event.detail == "invoice RE-1 is cleared by PT2 meanwhile"
+
+
+def test_the_void_of_a_netted_refund_is_a_receipt_like_any_other() -> None:
+    book = ledger().given(identified(Movement.CAPTURED), identified(Movement.REFUNDED, payment="9"))
+    book.given(identified(Movement.REFUND_VOIDED, payment="9"), open_item())
+    assert last_command(book).posting_reference == "PT9V"
+
+
+def test_a_second_refund_takes_back_the_receipt_that_the_voided_one_left() -> None:
+    book = posted().given(identified(Movement.REFUNDED, payment="8"))
+    book.given(done(last_command(book)), identified(Movement.REFUND_VOIDED, payment="8"))
+    book.given(done(last_command(book)), identified(Movement.REFUNDED, payment="9"))
+    assert (last_command(book).posting_reference, last_command(book).reverses_reference) == ("PT9", "PT8V")
+
+
+# --- what is refused
+
+
+def test_what_is_no_money_is_unreadable() -> None:
+    for record in (
+        identified(Movement.UNKNOWN),
+        identified(Movement.CAPTURED, -1),
+        identified(Movement.CAPTURED, currency="usd"),
+        open_item(currency=""),
+        sighting(TransactionStatus.SETTLED),
+    ):
+        with pytest.raises(Unreadable):
+            receivables.decide(receivables.INITIAL, record)
+
+
+def test_every_event_of_the_contract_has_its_rule() -> None:
+    events = {event.__name__ for event in get_args(receivables.Event)}
+    assert events == {record.name for record in catalog.topic("receivables.events.v1").records} - TASK_EVENTS
+    defined = {name for name, value in vars(records).items() if getattr(value, "__module__", "") == records.__name__}
+    commands = {c.__name__ for c in (*get_args(decisions.Command), *get_args(decisions_payer.Command))}
+    assert defined == events | commands | {"EntryDirection", "Decision", "OpenItemObserved"}
