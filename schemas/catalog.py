@@ -19,8 +19,8 @@ from typing import Any
 import yaml
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
-from schemas.failures import Unreadable
 from schemas.checks.sensitive import mask_reference
+from schemas.failures import Unreadable
 
 ROOT = Path(__file__).parent
 CONTEXTS = (

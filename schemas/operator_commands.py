@@ -1,8 +1,8 @@
 """Which records are operator commands: what a person asks for, with who, why and when.
 
 For whoever has to know who may give a command (app/access), holds one back until it is approved
-(streams/domain/approvals/decider.py), or chains it (streams/log/chain.py). Nothing is listed here: the topic files say below
-`commands` what operators give, and schemas/lint sees that none is forgotten there.
+(streams/domain/approvals/decider.py), or chains it (streams/log/chain.py). Nothing is listed here: the topic files say
+below `commands` what operators give, and schemas/lint sees that none is forgotten there.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from schemas.failures import ContractBroken
 from app.access import passwords, tokens, users
 from app.access.actor import Actor, How, single_user
 from app.access.attempts import Attempts
@@ -22,6 +21,7 @@ from app.access.policy import Policy, check_limit, check_role, load_policy, need
 from app.access.roles import Role
 from app.access.settings import AccessSettings
 from app.access.store import PrivateFile, UserStore
+from schemas.failures import ContractBroken
 
 ONE_USER_NOTICE = "one-user mode: nobody logs in, no limits, no four eyes"
 _MOST_REMEMBERED = 1_000

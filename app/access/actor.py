@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from schemas.operator_commands import person_field
 from app.access.roles import Role
+from schemas.operator_commands import person_field
 
 
 class How(StrEnum):

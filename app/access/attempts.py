@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.files.private_files import locked_private, read_private, write_private
 from app.access.errors import LoginNeeded
+from schemas.files.private_files import locked_private, read_private, write_private
 
 # Somebody who mistypes is not held up; from then on the wait doubles, up to a quarter of an hour, some hundred a day.
 FREE = 5

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas import catalog
-from schemas.failures import ContractBroken
-from schemas.values.money import Money, currencies
-from schemas.operator_commands import amount_of, operator_commands, states_amount
 from app.access.actor import Actor
 from app.access.errors import AccessDenied
 from app.access.roles import Role
+from schemas import catalog
+from schemas.failures import ContractBroken
+from schemas.operator_commands import amount_of, operator_commands, states_amount
+from schemas.values.money import Money, currencies
 from streams.domain.approvals.decider import AGENT
 
 DEFAULT_POLICY = Path(__file__).with_name("access.yaml")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.failures import ContractBroken
-from schemas.files.private_files import locked_private, read_private, write_private
 from app.access.actor import Actor
 from app.access.history import changed
 from app.access.tokens import KEY_BYTES
 from app.access.users import Users
+from schemas.failures import ContractBroken
+from schemas.files.private_files import locked_private, read_private, write_private
 
 
 class UserStore:

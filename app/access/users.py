@@ -14,11 +14,11 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.checks.attribution import name_problem
-from schemas.checks.sensitive import find_sensitive
 from app.access.errors import AccessDenied, LoginNeeded
 from app.access.history import Change
 from app.access.roles import Role
+from schemas.checks.attribution import name_problem
+from schemas.checks.sensitive import find_sensitive
 
 KEY_PREFIX = "saldo"
 _USER_ID = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])")

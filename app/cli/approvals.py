@@ -71,9 +71,9 @@ def approve(
 
     Its command goes on at once, with both names. Refused to the proposer, and once it has expired.
     """
-    from schemas.values.business_day import business_day
-    from schemas.records.approvals import ApproveProposal, ProposalApproved
     from app.settings.settings import load_settings
+    from schemas.records.approvals import ApproveProposal, ProposalApproved
+    from schemas.values.business_day import business_day
 
     found = _find(proposal_id, bootstrap_servers)
     said = operators.attributed("ApproveProposal", why)
@@ -166,8 +166,8 @@ def _say_outcome(found: Proposal, outcome: Any) -> None:
 
 
 def _proposals(bootstrap_servers: str | None) -> list[Proposal]:
-    from streams.log import kafka
     from app.operators.proposals import all_proposals
+    from streams.log import kafka
 
     async def work() -> list[Proposal]:
         connection = connect(bootstrap_servers)

@@ -10,9 +10,9 @@ from app.cli import identity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from projections.store.client import SqlReader
-    from projections.reports import Answer
     from app.settings.settings import Settings
+    from projections.reports import Answer
+    from projections.store.client import SqlReader
 
 
 @contextmanager
@@ -21,9 +21,9 @@ def reader_of(settings: Settings) -> Iterator[SqlReader]:
 
     Raises: CannotRun when nothing is projected yet; LoginNeeded; AccessDenied.
     """
-    from projections.store.errors import QueryRefused
-    from projections.serving.reader import open_reader
     from app.cli.errors import CannotRun
+    from projections.serving.reader import open_reader
+    from projections.store.errors import QueryRefused
 
     identity.permit("read")
     reader = open_reader(settings.projection)
@@ -44,8 +44,8 @@ def answer(name: str, **given: str) -> Answer:
     """
     from datetime import UTC, datetime
 
-    from projections import reports
     from app.settings.settings import load_settings
+    from projections import reports
 
     asked, settings = reports.load(name), load_settings()
     values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))

@@ -44,10 +44,10 @@ def assign_customer(
     right customer. What moves of this payment later follows it. The customer that a reference of higher priority
     contests is kept by naming it again.
     """
+    from app.cli.errors import CannotRun
     from schemas.records.identification import AssignCustomer
     from schemas.records.receivables import ReassignPayment
     from schemas.values.references import payment_token
-    from app.cli.errors import CannotRun
 
     _must_be_known(customer, unknown_customer)
     transaction, movements, holders = _found(payment)
@@ -227,8 +227,8 @@ def _is_contested(transaction: str) -> bool:
 
 def _payer_token(payment: str, movements: list[dict[str, Any]]) -> str:
     """What of a payment names its payer: the vault customer, else the order."""
-    from schemas.values.references import normalised_invoice, order_token, vault_token
     from app.cli.errors import CannotRun
+    from schemas.values.references import normalised_invoice, order_token, vault_token
 
     vault, order = movements[0]["vault_customer_id"].strip(), normalised_invoice(movements[0]["invoice_number"])
     if not vault and not order:
@@ -263,8 +263,8 @@ def _reversal(named: str) -> dict[str, Any]:
 
 
 def _reference(text: str) -> str:
-    from schemas.values.references import invoice_token, order_token, vault_token
     from app.cli.errors import CannotRun
+    from schemas.values.references import invoice_token, order_token, vault_token
 
     kind, colon, name = text.strip().partition(":")
     shapes = {"vault": vault_token, "invoice": invoice_token, "order": order_token}
@@ -300,7 +300,6 @@ def _ask(
 
 def _said(event: Any) -> str:
     """One consequence in words; empty for what is only bookkeeping."""
-    from schemas.values.money import Money
     from schemas.records.identification import PaymentIdentified, ReferenceForgotten, ReferenceRemembered
     from schemas.records.receivables import (
         EntryHandedOver,
@@ -309,6 +308,7 @@ def _said(event: Any) -> str:
         PostingRequested,
         RefundMatched,
     )
+    from schemas.values.money import Money
 
     match event:
         case PaymentIdentified():

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli import identity
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
-from streams.log.credentials import VIEWER
 from app.output.terminal import say
+from schemas.values.counting import counted
+from streams.log.credentials import VIEWER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +55,8 @@ def verify(
     when there is one. The newest links are printed: keep them elsewhere and give them to a later run with --against,
     which also sees what was cut off at the end, together with its journal.
     """
-    from app.proofs.audit import head_line, lost_since, parse_heads
     from app.cli.errors import CannotRun
+    from app.proofs.audit import head_line, lost_since, parse_heads
 
     earlier: Mapping[tuple[str, int], Link] = {}
     if against is not None:
@@ -110,10 +110,10 @@ def export(
 def _audited(bootstrap_servers: str | None, schema_registry_url: str | None) -> list[PartitionAudit]:
     import asyncio
 
-    from app.proofs.audit import audit, audit_users
     from app.composition.keys import load_ring
-    from streams.log.kafka import opened
+    from app.proofs.audit import audit, audit_users
     from app.settings.settings import load_settings
+    from streams.log.kafka import opened
 
     connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
     ring = load_ring(load_settings().public_keys_path)

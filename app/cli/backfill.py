@@ -14,9 +14,9 @@ from app.output.terminal import say
 if TYPE_CHECKING:
     from datetime import date
 
+    from app.settings.settings import Settings
     from connectors.paytrace.backfill import BackfillProgress
     from connectors.paytrace.errors import UnreadableRow
-    from app.settings.settings import Settings
 
 _DAY = ["%Y-%m-%d"]
 

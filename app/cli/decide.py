@@ -90,8 +90,8 @@ def reject(
     Its open items are never suggested for this payment again. What is left is not taken by that: this payment is
     matched by a person from now on, never unseen.
     """
-    from schemas.records.receivables import RejectMatch
     from app.cli.errors import CannotRun
+    from schemas.records.receivables import RejectMatch
 
     if every and (code or invoice):
         raise CannotRun("name one suggestion, or all of them with --all")
@@ -197,9 +197,9 @@ def unmatch(
 
     The payment is never matched with that open item again by itself.
     """
-    from schemas.records.receivables import UnmatchEntry
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
+    from schemas.records.receivables import UnmatchEntry
 
     over = ("EntrySplit", "EntryNetted", "EntryUnmatched")
     rows = [
@@ -231,9 +231,9 @@ def undo_write_off(
 
     abas gets a document of its own against it.
     """
-    from schemas.records.receivables import UndoWriteOff
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
+    from schemas.records.receivables import UndoWriteOff
 
     rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
     if not rows:
@@ -300,8 +300,8 @@ def _entry(reference: str) -> dict[str, Any]:
 
 def _not_here(reference: str) -> str:
     """Why nothing can be decided here about a reference that is no entry."""
-    from projections.reports.words import in_words
     from app.cli.asking import answer
+    from projections.reports.words import in_words
 
     for row in answer("waiting_with_candidates").records:
         if reference in (row["posting_reference"], row["paytrace_transaction_id"]):
@@ -396,8 +396,8 @@ def _parts(parts: Sequence[str], customer: str, currency: str) -> tuple[list[str
 def _minor(amount: str, currency: str) -> int:
     from decimal import Decimal, InvalidOperation
 
-    from schemas.values.money import from_major
     from app.cli.errors import CannotRun
+    from schemas.values.money import from_major
 
     try:
         return from_major(Decimal(amount), currency).minor
@@ -414,8 +414,8 @@ def _told(command: type[Command], why: str, customer: str) -> dict[str, Any]:
 
 def _business_day(instant: datetime) -> date:
     """The day in the merchant's zone: the value date of what is decided without money moving."""
-    from schemas.values.business_day import business_day
     from app.settings.settings import load_settings
+    from schemas.values.business_day import business_day
 
     return business_day(instant, load_settings().paytrace.zone)
 
@@ -433,7 +433,6 @@ def _ask(
 
 def _said(event: Any) -> str:
     """One consequence in words; empty for what is only bookkeeping."""
-    from schemas.values.money import Money
     from schemas.records.receivables import (
         EntryUnmatched,
         EntryWaiting,
@@ -442,6 +441,7 @@ def _said(event: Any) -> str:
         RestWriteOffRequested,
         RestWriteOffReversalRequested,
     )
+    from schemas.values.money import Money
 
     match event:
         case PaymentMatched():

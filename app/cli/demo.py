@@ -44,8 +44,8 @@ def demo(
     from rich.console import Console
 
     from app.cli.errors import CannotRun
-    from infra.embedded.supervisor import read_status
     from app.settings.settings import load_settings
+    from infra.embedded.supervisor import read_status
     from infra.installation.stack import Stack
 
     console = Console()
@@ -72,11 +72,11 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from projections.serving.reader import open_reader
     from infra.demo.plan import plan_day
     from infra.demo.show import show_audit, show_day, show_deposits
     from infra.demo.watch import Watcher
     from infra.demo.world import Story, open_world
+    from projections.serving.reader import open_reader
 
     assert isinstance(console, Console)
     settings = stack.client_settings()
@@ -131,12 +131,12 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     """The bank pays out what settled, its statement is imported like any other, and the days of the bridge end."""
     from datetime import UTC, datetime
 
-    from app.topics import writing
     from app.cli.connection import connect
     from app.cli.imports import INBOX
+    from app.topics import writing
     from infra.demo.bank import statement_of
-    from streams.log.credentials import IMPORT
     from reconcile.files.bank_lines import Selection, read_bank_lines
+    from streams.log.credentials import IMPORT
 
     statement = statement_of(watcher.charges(), story.transaction_ids)
     if statement is None:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli import identity, operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say
+from schemas.values.counting import counted
 
 INBOX = "settlement.inbox.v1"
 
@@ -49,8 +49,8 @@ def confirm(
     It counts whatever the rules say, and a difference is booked in your name. A suggestion that is gone or has changed
     since it was shown is refused.
     """
-    from schemas.records.settlement import ConfirmDepositMatch
     from app.cli.errors import CannotRun
+    from schemas.records.settlement import ConfirmDepositMatch
 
     told = _told(ConfirmDepositMatch, account, why)
     if not what:
@@ -77,8 +77,8 @@ def reject(
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
     """Turn down what is suggested; it is not suggested again."""
-    from schemas.records.settlement import RejectDepositMatch
     from app.cli.errors import CannotRun
+    from schemas.records.settlement import RejectDepositMatch
 
     told = _told(RejectDepositMatch, account, why)
     meant = _meant(bank_line, code, told["settlement_account"])
@@ -212,7 +212,6 @@ def _ask(request: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
 
 def _said(event: Any) -> str:
     """One consequence in words; empty for what is only bookkeeping."""
-    from schemas.values.money import Money
     from schemas.records.settlement import (
         BankLineDismissed,
         DepositBreakFound,
@@ -223,6 +222,7 @@ def _said(event: Any) -> str:
         FeeScheduleAccepted,
         SettlementDayStated,
     )
+    from schemas.values.money import Money
 
     match event:
         case DepositMatched():

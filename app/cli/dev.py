@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.identity import needs
-from streams.log.credentials import ADMIN
 from app.output.terminal import say
+from streams.log.credentials import ADMIN
 
 if TYPE_CHECKING:
     from infra.embedded.jars import Progress, ProgressListener
@@ -41,9 +41,9 @@ def kafka(port: Port = 0) -> None:
     """
     from datetime import UTC, datetime
 
-    from infra.embedded.kafka import EmbeddedKafka
     from app.composition.keys import key_store
     from app.settings.settings import load_settings
+    from infra.embedded.kafka import EmbeddedKafka
 
     settings = load_settings()
     key_store(settings).make(datetime.now(UTC))
@@ -56,8 +56,8 @@ def registry(port: Port = 0) -> None:
 
     Apicurio with the Confluent-compatible API, its data below the data directory. `saldo schemas publish` fills it.
     """
-    from infra.embedded.registry import EmbeddedRegistry
     from app.settings.settings import load_settings
+    from infra.embedded.registry import EmbeddedRegistry
 
     server = EmbeddedRegistry(load_settings().data_dir, port=port, die_with_parent=True, on_progress=_fetching())
     _serve(server, "SALDO_SCHEMA_REGISTRY_URL")
@@ -76,8 +76,8 @@ def kafka_tools(
     Brokers and log-in are filled in; everything behind the tool's name is the tool's own. It shows what the broker
     holds, Avro and all; `saldo topics peek` decodes.
     """
-    from infra.embedded import kafka_tools
     from app.settings.settings import load_settings
+    from infra.embedded import kafka_tools
 
     if name is None:
         say(*kafka_tools.TOOLS)

@@ -150,8 +150,8 @@ def resume(
 
     Whatever of it is bad is parked, as single records are, up to this command; after it the count begins anew.
     """
-    from schemas.records.tasks import BreakerResetRequested
     from app.cli.errors import CannotRun
+    from schemas.records.tasks import BreakerResetRequested
 
     first = _first_of_run(bootstrap_servers, inbox, partition)
     if first is None:
@@ -203,8 +203,8 @@ def _find(bootstrap_servers: str | None, inbox: str, partition: int, offset: int
 
 
 def _in_inbox(bootstrap_servers: str | None, inbox: str, partition: int, offset: int) -> ParkedRecord:
-    from app.operators import dead_letters
     from app.cli.errors import CannotRun
+    from app.operators import dead_letters
 
     async def work() -> ParkedRecord | None:
         connection = connect(bootstrap_servers)

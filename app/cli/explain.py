@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from app.output.terminal import say
 from projections.reports.words import UNRECOGNIZED_REMEDY, in_words
 from schemas.values.money import shown
-from app.output.terminal import say
 
 _UNRECOGNIZED = "PaymentStatusUnrecognized"
 

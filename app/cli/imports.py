@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
-from streams.log.credentials import IMPORT
 from app.output.terminal import say
+from schemas.values.counting import counted
+from streams.log.credentials import IMPORT
 
 if TYPE_CHECKING:
     from reconcile.files.bank_lines import BankFile
@@ -63,12 +63,12 @@ def import_bank(
     Each is explained by the money that PayTrace settled. A line counts once, however often it comes.
     Exit code 3: some rows could not be read; they are listed, the others are written.
     """
-    from app.topics import writing
     from app.cli.errors import CannotRun
+    from app.settings.settings import load_settings
+    from app.topics import writing
     from reconcile.files.bank_lines import Selection, read_bank_lines
     from reconcile.files.errors import MatchFileError
     from reconcile.files.profile import load_profile
-    from app.settings.settings import load_settings
 
     paytrace = load_settings().paytrace
     label = merchant or paytrace.merchant

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from schemas.values.counting import counted
 from app.output.terminal import cell, say
+from schemas.values.counting import counted
 
 if TYPE_CHECKING:
     from reconcile.files.run import Run
@@ -63,11 +63,11 @@ def match(
     Matches, evidence, open lines and the bridge are written to DIR.
     """
     # The engine needs the `match` extra; other commands must start without it.
-    from reconcile.engine.rules import RulesInvalid
     from app.settings.guard_key import use_guard_key_or_random
+    from app.settings.settings import load_settings
+    from reconcile.engine.rules import RulesInvalid
     from reconcile.files.errors import MatchFileError
     from reconcile.files.run import run
-    from app.settings.settings import load_settings
 
     use_guard_key_or_random(load_settings())
     errors = Console(stderr=True)

@@ -22,8 +22,8 @@ from app.cli.connection import connect
 from app.output.terminal import say
 
 if TYPE_CHECKING:
-    from schemas.records.approvals import ProposeCommand
     from app.operators.decisions import Answer
+    from schemas.records.approvals import ProposeCommand
 
 APPROVALS_INBOX = "approvals.inbox.v1"
 REFUSED, UNANSWERED = 1, 4
@@ -97,9 +97,9 @@ def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand
 
     Raises: AccessDenied when its person may not give it; LoginNeeded.
     """
-    from schemas.wire.codec import to_json
     from schemas.operator_commands import amount_of
     from schemas.records.approvals import ProposeCommand
+    from schemas.wire.codec import to_json
 
     access, now = identity.access(), datetime.now(UTC)
     actor = access.actor(now=now)
@@ -140,8 +140,8 @@ def propose(
 
 def _summary(means: str, command: Any) -> str:
     """A command in words, for whoever approves it: what, how much, and what it names."""
-    from schemas.values.money import Money
     from schemas.operator_commands import amount_of, states_amount
+    from schemas.values.money import Money
 
     amount = amount_of(command)
     named = ("posting_reference", "payment_id", "abas_open_item_id", "abas_customer_id", "bank_line_id", "version")
@@ -204,8 +204,8 @@ def decide(
 
 def say_done(command: Any) -> None:
     """Say that a command was carried out, who gave it, and how that person is known."""
-    from schemas.operator_commands import person_field
     from app.access.actor import How, in_words
+    from schemas.operator_commands import person_field
 
     who, how = getattr(command, person_field(type(command).__name__)), How(command.authenticated_by)
     say(f"done, by {in_words(who, how)}: {command.reason}")

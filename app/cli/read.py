@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
-from streams.log.credentials import VIEWER
 from app.output.terminal import say
+from schemas.values.counting import counted
+from streams.log.credentials import VIEWER
 
 BOUND = "an offset, a time (2026-11-24T10:00Z), a while ago ('10m ago'), now, beginning or end"
 
@@ -54,11 +54,11 @@ def read(
     """
     from datetime import UTC, datetime
 
-    from schemas import catalog
-    from app.topics import reading
     from app.cli import showing
     from app.cli.errors import CannotRun
     from app.cli.moments import parse_bound
+    from app.topics import reading
+    from schemas import catalog
     from streams.log.kafka import KafkaLog
 
     if record_type is not None:

@@ -34,8 +34,8 @@ def rebuild(
     """
     from rich.console import Console
 
-    from streams.log.credentials import VIEWER
     from app.settings.settings import load_settings
+    from streams.log.credentials import VIEWER
 
     settings = load_settings().as_role(VIEWER)  # it decides into memory and writes nothing
     console = Console()
@@ -56,8 +56,8 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
     """State, journals and what was sent, by deciding every inbox again; then local snapshots are thrown away."""
     from app.composition.bootstrap import codec, every_processor
     from app.composition.keys import load_ring
-    from streams.log.kafka import opened
     from app.proofs.rebuild import compare_agents
+    from streams.log.kafka import opened
 
     # What was parked on the day is parked again here, which is no news for the terminal.
     logging.getLogger("streams.tasks").addHandler(logging.NullHandler())
@@ -80,9 +80,9 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
 
 def _tables(settings: Settings, console: Console) -> list[Comparison]:
     """ClickHouse rows: every table is thrown away and projected again."""
-    from projections.projector.rebuild import rebuild as rebuild_tables
     from app.composition.bootstrap import codec
     from app.proofs.rebuild import Comparison
+    from projections.projector.rebuild import rebuild as rebuild_tables
 
     with console.status("projecting again"):
         found = rebuild_tables(settings.projection, codec=codec(settings))
@@ -121,8 +121,8 @@ def _refuse_while_running(settings: Settings) -> None:
 
 
 def _refuse_without_topics(settings: Settings) -> None:
-    from schemas import catalog
     from app.cli.errors import CannotRun
+    from schemas import catalog
     from streams.log.cluster import Cluster
 
     missing = sorted(set(catalog.topics()) - set(Cluster(settings.kafka_options).topics()))

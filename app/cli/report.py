@@ -76,10 +76,10 @@ def report(
 
     Its parameters may be given in its order (saldo report story_of_one_payment 395970002) or by name.
     """
-    from projections import reports
-    from projections.reports.days import days_of, instant_of
     from app.cli.asking import reader_of
     from app.settings.settings import load_settings
+    from projections import reports
+    from projections.reports.days import days_of, instant_of
 
     if name is None:
         _list()
@@ -117,9 +117,9 @@ def sql(
     locale: LocaleOption = None,
 ) -> None:
     """Ask ClickHouse anything; reading only."""
+    from app.settings.settings import load_settings
     from projections import reports
     from projections.serving.reader import open_reader
-    from app.settings.settings import load_settings
 
     chosen = _format_of(output_format, out, locale)
     identity.permit("read")
@@ -136,9 +136,9 @@ def sql(
 
 
 def _list() -> None:
+    from app.settings.settings import load_settings
     from projections import reports
     from projections.store.errors import QueryRefused
-    from app.settings.settings import load_settings
 
     own = load_settings().reports_dir
     for name in reports.report_names(own):

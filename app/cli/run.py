@@ -86,8 +86,8 @@ def projector() -> None:
 
 def _settings(role: str) -> Settings:
     """Settings of a process of this role: it knows one log-in and one key."""
-    from app.settings.guard_key import use_guard_key
     from app.output.logs import configure_logs
+    from app.settings.guard_key import use_guard_key
     from app.settings.settings import load_settings
 
     settings = load_settings().as_role(role)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli.connection import REGISTRY_VARIABLE, SchemaRegistryUrl, registry_url
 from app.output.terminal import say
+from schemas.values.counting import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +55,8 @@ def lock(
 
     Writes avro/published.lock, which belongs into the repository.
     """
-    from schemas import catalog, lint
     from app.cli.errors import CannotRun
+    from schemas import catalog, lint
 
     try:
         changed = lint.lock(root or catalog.ROOT, replace or ())
@@ -72,9 +72,9 @@ def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:
 
     Oldest first, below FULL_TRANSITIVE compatibility.
     """
+    from app.cli.errors import CannotRun
     from schemas import catalog
     from schemas.wire.registry import Registry
-    from app.cli.errors import CannotRun
 
     url = registry_url(schema_registry_url)
     if url is None:

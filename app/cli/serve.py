@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from streams.log.credentials import INGRESS
 from app.output.terminal import say
+from streams.log.credentials import INGRESS
 
 
 class Door(StrEnum):
@@ -35,10 +35,10 @@ def serve(
     What it answers with 200 is durable in Kafka. SIGTERM or Ctrl-C ends it, once what is being answered is answered.
     """
     assert door is Door.INGRESS
-    from app.composition.bootstrap import run_ingress, wait_for_topics
     from app.cli.connection import why_nobody_listens
-    from app.settings.guard_key import use_guard_key
+    from app.composition.bootstrap import run_ingress, wait_for_topics
     from app.output.logs import configure_logs
+    from app.settings.guard_key import use_guard_key
     from app.settings.settings import load_settings
 
     settings = load_settings().as_role(INGRESS)

@@ -7,15 +7,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.topics.reading import ReadRecord
 from schemas.catalog import TopicSpec
-from schemas.wire.codec import to_json
-from schemas.wire.envelope import format_time, header_text
-from schemas.values.foreign_text import for_json
 from schemas.checks.guard import masked_key
-from schemas.values.money import Money, is_currency
 from schemas.checks.plausibility import findings_of
 from schemas.checks.sensitive import mask_sensitive
-from app.topics.reading import ReadRecord
+from schemas.values.foreign_text import for_json
+from schemas.values.money import Money, is_currency
+from schemas.wire.codec import to_json
+from schemas.wire.envelope import format_time, header_text
 
 _MS_A_DAY = 86_400_000
 

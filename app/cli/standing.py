@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from schemas.values.counting import counted
 
 if TYPE_CHECKING:
-    from infra.embedded.supervisor import ProcessStatus, SupervisorStatus
     from app.sources.status import PollStatus, SourceStatus
-    from infra.installation.stack import Stack
     from app.status.tasks import TaskStanding
+    from infra.embedded.supervisor import ProcessStatus, SupervisorStatus
+    from infra.installation.stack import Stack
 
 _WIDTH = 18
 # A status that hangs tells nothing; both answers take milliseconds in an installation that is well.
@@ -252,11 +252,11 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
 
     Without a supervisor the processes are those that tell of themselves on this machine: workers, sources, projector.
     """
-    from schemas import catalog
-    from app.composition.bootstrap import every_processor
     from app.cli.identity import access
+    from app.composition.bootstrap import every_processor
     from app.sources.status import PollStatus, read_sources
     from app.status.tasks import read_all
+    from schemas import catalog
 
     told = read_all(stack.data_dir / "state")
     processors = every_processor(stack.settings)
@@ -368,9 +368,9 @@ def _told_error(error: Any) -> str:
 
 def _people(stack: Stack) -> tuple[PersonLine, ...] | None:
     """What waits for people, as the tables say; None when they can't be asked."""
-    from projections.store.client import open_read_only
     from projections.serving.metrics import needs_a_person
     from projections.serving.reader import connect_endpoint
+    from projections.store.client import open_read_only
     from schemas.failures import SaldoError
 
     projection = stack.settings.projection

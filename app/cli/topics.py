@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.cli.read import BOUND
-from streams.log.credentials import ADMIN, VIEWER
 from app.output.terminal import say
+from schemas.values.counting import counted
+from streams.log.credentials import ADMIN, VIEWER
 
 if TYPE_CHECKING:
+    from app.topics.reading import ReadRecord
     from streams.log.acls import AccessPlan
     from streams.log.cluster import Cluster
-    from app.topics.reading import ReadRecord
 
 Topic = Annotated[str, typer.Argument(help="Topic name, as docs/topics.md lists them.")]
 
@@ -63,8 +63,8 @@ def list_topics(bootstrap_servers: BootstrapServers = None) -> None:
     Also for how long records are kept, and which types there are. Those of the catalogue first, also when the
     cluster lacks them; then what else the cluster has.
     """
-    from schemas import catalog
     from app.cli.showing import topics_table
+    from schemas import catalog
     from streams.log.cluster import Cluster
 
     cluster = Cluster(connect(bootstrap_servers, role=VIEWER).kafka)
@@ -96,9 +96,9 @@ def peek(
     from collections import deque
     from datetime import UTC, datetime
 
-    from app.topics import reading
     from app.cli import showing
     from app.cli.moments import parse_bound
+    from app.topics import reading
     from streams.log.kafka import KafkaLog
 
     now = datetime.now(UTC)
@@ -138,12 +138,12 @@ def export(
     """
     from datetime import UTC, datetime
 
-    from app.topics import reading
     from app.cli import showing
     from app.cli.errors import CannotRun
     from app.cli.moments import parse_bound
-    from streams.log.kafka import KafkaLog
+    from app.topics import reading
     from app.topics.export import exporting
+    from streams.log.kafka import KafkaLog
 
     ending = next((one for one in ExportFormat if out.suffix.lower() == f".{one.value}"), None)
     chosen = form or ending
@@ -182,8 +182,8 @@ def diff(
 
     Exit code 1 when something does.
     """
-    from schemas import catalog
     from app.topics import compare
+    from schemas import catalog
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
     difference = compare(cluster, catalog.topics().values(), replication_factor=factor)
@@ -206,8 +206,8 @@ def apply(
     It never deletes and never changes a partition count: where one differs, exit code 1 says so. With --acls, each user
     of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
-    from schemas import catalog
     from app import topics
+    from schemas import catalog
     from streams.log import acls as access
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
@@ -260,8 +260,8 @@ def doc(
     to: Annotated[Path | None, typer.Option(help="Write there instead of to the terminal: docs/topics.md.")] = None,
 ) -> None:
     """Describe every topic as Markdown, from schemas/topics."""
-    from schemas import catalog
     from app.topics.doc import render
+    from schemas import catalog
 
     text = render(catalog.topics())
     if to is None:
@@ -272,9 +272,9 @@ def doc(
 
 
 def _compare_access(cluster: Cluster) -> AccessPlan:
+    from app.settings.settings import load_settings
     from schemas import catalog
     from streams.log import acls as access
-    from app.settings.settings import load_settings
 
     return access.compare(cluster, catalog.topics().values(), group=load_settings().kafka.group)
 

@@ -37,9 +37,9 @@ def up(
     started again.
     """
     from app.cli.errors import CannotRun
-    from infra.embedded.supervisor import Supervisor, read_status
     from app.output.logs import as_sentence
     from app.settings.settings import load_settings
+    from infra.embedded.supervisor import Supervisor, read_status
     from infra.installation.stack import Stack
 
     stack = Stack(load_settings(), workers=workers)
@@ -69,8 +69,8 @@ def status(
     that nothing explains, parked records, rows that can't be read.
     """
     from app.cli.standing import runs_alone, standing_of
-    from infra.embedded.supervisor import read_status
     from app.settings.settings import load_settings
+    from infra.embedded.supervisor import read_status
     from infra.installation.stack import Stack
 
     stack = Stack(load_settings())

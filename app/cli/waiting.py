@@ -32,9 +32,9 @@ def waiting(
 
     Longest waiting first; each suggestion has the code that `saldo decide confirm` and `reject` take.
     """
-    from projections import reports
     from app.cli import ways_out
     from app.cli.asking import answer
+    from projections import reports
 
     found = ways_out.listed(answer("waiting_with_candidates", abas_customer_id=customer))
     match output_format:
@@ -83,9 +83,9 @@ def show(rows: tuple[dict[str, Any], ...]) -> None:
 
 
 def _heading(entry: str, row: dict[str, Any]) -> list[str]:
+    from app.cli import ways_out
     from projections.reports.words import in_words
     from schemas.values.money import shown
-    from app.cli import ways_out
 
     commands = [f"    {command}" for command in ways_out.commands(row)]
     if row["waits_in"] == "payments":

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from schemas.values.counting import counted
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.output.terminal import say
+from schemas.values.counting import counted
 
 if TYPE_CHECKING:
     from app.topics.writing import BadLine, Written
@@ -48,11 +48,11 @@ def write(
     When one line is bad, every bad one is listed and nothing is written. The event id comes from the content, so
     writing a file again adds copies that readers count once.
     """
-    from schemas import catalog
-    from app.topics import writing
     from app.cli.errors import CannotRun
-    from streams.log.kafka import opened
     from app.settings.settings import load_settings
+    from app.topics import writing
+    from schemas import catalog
+    from streams.log.kafka import opened
 
     if str(source) != "-" and not source.is_file():
         raise CannotRun(f"--from {source} is no file; name a file of JSON lines, or - for standard input")

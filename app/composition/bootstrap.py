@@ -23,6 +23,13 @@ from typing import Any, NoReturn, cast
 import faust
 from faust.types import TP
 
+from app.composition.keys import load_known_signer, load_ring
+from app.composition.posting_claims import PostingClaims
+from app.output.metrics import TaskMetrics
+from app.settings.settings import Settings
+from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
+from app.sources.status import SourceFile
+from app.status.tasks import StandingFile
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
 from connectors.abas.profile_check import check_profile
@@ -36,7 +43,6 @@ from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -45,6 +51,7 @@ from schemas.records.gateway import (
     GatewayCallRefused,
     RequestGatewayCall,
 )
+from schemas.wire.codec import Codec
 from streams.agents import (
     decide_wishes,
     fold_payments,
@@ -57,19 +64,12 @@ from streams.agents import (
 )
 from streams.agents.inbox import Flow
 from streams.edges.claims import Claims
-from app.composition.keys import load_known_signer, load_ring
+from streams.edges.ports import ErpCommand, ErpOutcome, Sighting
 from streams.log.cluster import Cluster
 from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
-from app.output.metrics import TaskMetrics
-from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
-from streams.edges.ports import ErpCommand, ErpOutcome, Sighting
-from app.composition.posting_claims import PostingClaims
-from app.settings.settings import Settings
-from app.sources.status import SourceFile
-from app.status.tasks import StandingFile
 from streams.tasks.crew import AFTER_HALT, Crew
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import Membership, Observer, SilentObserver

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from app.settings.settings import Settings
 from schemas import catalog
 from schemas.failures import ContractBroken
 from schemas.files.private_files import write_private
 from streams.log.credentials import ADMIN
 from streams.log.signing import PublicKey, RingFile, RoleSigner, parse_ring, public_key_of, render_ring
-from app.settings.settings import Settings
 
 # A running worker must have read the ring before the first record that the revocation is about.
 REVOCATION_LEAD = timedelta(seconds=10)

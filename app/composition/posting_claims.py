@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from connectors.abas.rights import ClaimBook, ended, new_claim, utc_now
-from schemas.wire.codec import Codec
-from schemas.failures.doubt import Doubt
 from schemas.failures import ContractBroken, Unavailable
+from schemas.failures.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
+from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
 

@@ -24,10 +24,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from schemas.values.business_day import PAYTRACE_ZONE
-from schemas.wire.codec import Codec
-from schemas.failures import Unreadable
-from schemas.records.payments import TransactionObserved
 from app.ingress import metrics
 from app.ingress.delivery import Delivery
 from app.ingress.guard import guard_head, guard_parts
@@ -40,6 +36,10 @@ from app.ingress.reading import require_media_type
 from app.ingress.settings import IngressSettings, hook_key
 from app.ingress.signature import Tokens, Verifier
 from app.ingress.ways import Ways
+from schemas.failures import Unreadable
+from schemas.records.payments import TransactionObserved
+from schemas.values.business_day import PAYTRACE_ZONE
+from schemas.wire.codec import Codec
 from streams.edges.ports import GatewayDesk
 
 logger = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from app.ingress.problems import away
 from schemas import catalog
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import header_text
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.payments import TransactionObserved
-from app.ingress.problems import away
-from streams.log.ports import DeliveryFailed, Log
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 from streams.edges.publishing import to_outbound
+from streams.log.ports import DeliveryFailed, Log
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from email.parser import BytesParser
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from schemas.checks.sensitive import Finding, SensitiveKind, find_sensitive, scan
 from app.ingress.problems import FieldError, Problem
+from schemas.checks.sensitive import Finding, SensitiveKind, find_sensitive, scan
 
 _LONGEST_NAME: Final = 120
 _DEEPEST: Final = 64

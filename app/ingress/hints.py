@@ -8,10 +8,10 @@ import math
 import time
 from typing import Final
 
-from schemas.failures import ContractBroken, SaldoError, Transient
-from schemas.records.payments import ObservedBy, TransactionObserved
-from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
 from app.ingress.problems import FieldError, Problem, away
+from schemas.failures import ContractBroken, SaldoError, Transient
+from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
+from schemas.records.payments import ObservedBy, TransactionObserved
 from streams.edges.ports import GatewayDesk
 
 logger = logging.getLogger(__name__)

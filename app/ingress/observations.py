@@ -8,11 +8,10 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from app.ingress.problems import FieldError, unfit
 from schemas import catalog
-from schemas.wire.codec import Codec, from_json
-from schemas.wire.codec import to_json as record_to_json
-from schemas.failures import Unreadable
 from schemas.checks.plausibility import Implausible
+from schemas.failures import Unreadable
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,
@@ -20,7 +19,8 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
-from app.ingress.problems import FieldError, unfit
+from schemas.wire.codec import Codec, from_json
+from schemas.wire.codec import to_json as record_to_json
 
 RECORD: Final = TransactionObserved.__name__
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")

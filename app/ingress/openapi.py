@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas import catalog
 from app.ingress.observations import RECORD
 from app.ingress.settings import IngressSettings
+from schemas import catalog
 
 _LONG: Final = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 _PRIMITIVES: Final[Mapping[str, Mapping[str, Any]]] = {

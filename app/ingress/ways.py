@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from schemas.values.business_day import PAYTRACE_ZONE, with_days
-from schemas.wire.codec import Codec
-from schemas.failures import Unreadable
-from schemas.records.payments import ObservedBy, TransactionObserved
 from app.ingress import guard, reading
 from app.ingress.hints import HintDesk
 from app.ingress.observations import read_observations
 from app.ingress.problems import FieldError, unfit
 from app.ingress.settings import IngressSettings
+from schemas.failures import Unreadable
+from schemas.records.payments import ObservedBy, TransactionObserved
+from schemas.values.business_day import PAYTRACE_ZONE, with_days
+from schemas.wire.codec import Codec
 from streams.edges.ports import GatewayDesk
 
 _ROW_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas import catalog
-from schemas.wire.codec import Codec, to_json
 from schemas.failures import ContractBroken, SaldoError, Unreadable
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from schemas.wire.codec import Codec, to_json
 from streams.log import kafka
 from streams.log.once import each_once
 from streams.log.outbound import Outbound, Signer

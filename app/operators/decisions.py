@@ -13,17 +13,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from app.topics.writing import instant_of
 from schemas import catalog
+from schemas.records.tasks import RecordParked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text, source_position
-from schemas.records.tasks import RecordParked
 from streams.domain.output import APPROVALS_INBOX, IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.log import kafka
 from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.log.records import partition_for
 from streams.tasks.journal import EVENTS_HEADER
-from app.topics.writing import instant_of
 
 JOURNALS = {
     IDENTIFICATION_INBOX: "identification.events.v1",

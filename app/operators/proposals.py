@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from schemas.wire.codec import Codec, from_json
 from schemas.records.approvals import CommandProposed, ProposalApproved, ProposalExpired, ProposalRejected
+from schemas.wire.codec import Codec, from_json
 from streams.log.once import each_once
 from streams.log.ports import Log
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 
-from schemas.values.foreign_text import for_terminal
 from schemas.checks.sensitive import mask_sensitive
+from schemas.values.foreign_text import for_terminal
 
 # Libraries print a float to its last digit, and a fraction of fifteen digits looks like a card number now and then.
 _LONG_FRACTION = re.compile(r"(?<![\d.])(\d+\.\d{3})\d{4,}(?![\d.])", re.ASCII)

@@ -16,17 +16,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.access.history import Change, first_break
+from app.access.users import Users
 from schemas import catalog
-from schemas.wire.codec import Codec, to_json
-from schemas.wire.envelope import header_text, source_position, trusted_position
 from schemas.failures import SaldoError
-from schemas.values.foreign_text import for_spreadsheet
-from schemas.wire.highwater import HighWater
 from schemas.operator_commands import PERSON_FIELDS, is_operator_command
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.tasks import ParkedRecordReleased, RecordParked
-from app.access.history import Change, first_break
-from app.access.users import Users
+from schemas.values.foreign_text import for_spreadsheet
+from schemas.wire.codec import Codec, to_json
+from schemas.wire.envelope import header_text, source_position, trusted_position
+from schemas.wire.highwater import HighWater
 from streams.domain.approvals.decider import released
 from streams.domain.output import APPROVALS_INBOX
 from streams.log.chain import NO_LINK, Link, link_of

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import catalog
+from schemas.records.tasks import BreakerReset, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, header_text, trusted_position
-from schemas.records.tasks import BreakerReset, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 from streams.log.memory import ShadowLog
 from streams.log.once import each_once, each_with_news
 from streams.log.ports import Log

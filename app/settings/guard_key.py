@@ -1,17 +1,18 @@
 """Where a process has its guard key from: the setting, else a file that the embedded installation makes for itself.
 
-The key gives masked numbers their identity (schemas/checks/sensitive/identity.py). Every process of an installation must have
-the same one, so with a broker of one's own it is never made up: only `guard.key` counts there, or a file that is there.
+The key gives masked numbers their identity (schemas/checks/sensitive/identity.py). Every process of an installation
+must have the same one, so with a broker of one's own it is never made up: only `guard.key` counts there, or a file that
+is there.
 """
 
 from __future__ import annotations
 
 import secrets
 
+from app.settings.settings import Settings
+from schemas.checks.sensitive import SHORTEST_KEY, install_guard_key
 from schemas.failures import ContractBroken
 from schemas.files.private_files import make_private
-from schemas.checks.sensitive import SHORTEST_KEY, install_guard_key
-from app.settings.settings import Settings
 
 KEY_FILE = "guard.key"
 _MADE_BYTES = 32

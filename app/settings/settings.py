@@ -20,16 +20,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from app.access.settings import AccessSettings
+from app.ingress.settings import IngressSettings
+from app.settings.names import file_problems, variable_problems
 from connectors.abas.settings import AbasSettings
 from connectors.paytrace.settings import PayTraceSettings
 from projections.serving.log_in import DEFAULT_USER, ClientLogIn, only_the_owner
-from projections.store.errors import QueryRefused
 from projections.serving.settings import ProjectionSettings
+from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken
-from app.access.settings import AccessSettings
-from app.ingress.settings import IngressSettings
 from streams.log.credentials import OPERATORS, Credentials, credentials_file, read_credentials
-from app.settings.names import file_problems, variable_problems
 
 if TYPE_CHECKING:
     from app.access.access import Access

@@ -16,20 +16,20 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from app.settings.settings import PollingSettings
+from app.sources.status import PollObserver, SilentPollObserver
 from schemas import catalog
+from schemas.checks.sensitive import mask_card_numbers
+from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
+from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
+from schemas.records.sources import SourceCursor
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import content_event_id
-from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
-from schemas.records.sources import SourceCursor
-from schemas.checks.sensitive import mask_card_numbers
-from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
+from streams.edges.ports import Sighting, WindowSource
+from streams.edges.publishing import content_digest, to_outbound
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import RecordTooLarge
-from streams.edges.ports import Sighting, WindowSource
-from streams.edges.publishing import content_digest, to_outbound
-from app.settings.settings import PollingSettings
-from app.sources.status import PollObserver, SilentPollObserver
 
 logger = logging.getLogger(__name__)
 

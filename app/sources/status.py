@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from prometheus_client import Counter, Gauge
 
-from schemas.failures import SaldoError, Transient, Unreadable
 from infra.embedded import process
+from schemas.failures import SaldoError, Transient, Unreadable
 
 DIRECTORY = "sources"
 

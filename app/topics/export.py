@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from app.topics.reading import ReadRecord
 from schemas import catalog
-from schemas.wire.codec import fields_of, to_json
-from schemas.wire.envelope import header_text
 from schemas.checks.guard import masked_header, masked_key
 from schemas.checks.sensitive import mask_sensitive
-from app.topics.reading import ReadRecord
+from schemas.wire.codec import fields_of, to_json
+from schemas.wire.envelope import header_text
 
 # Rows that are held until they are written together.
 _ROWS_AT_ONCE: Final = 5_000

@@ -15,9 +15,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, source_position
-from schemas.failures import ContractBroken, Unavailable, Unreadable
 from schemas.wire.highwater import HighWater
 from streams.log.brokers import REMEDY
 from streams.log.ports import Feed, Log, Partition

@@ -15,12 +15,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas import catalog
+from schemas.checks.guard import masked_key
+from schemas.checks.sensitive import mask_sensitive
+from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.records.payments import TransactionObserved
 from schemas.values.business_day import PAYTRACE_ZONE, with_days
 from schemas.wire.codec import Codec, from_json, to_json
-from schemas.failures import ContractBroken, Unavailable, Unreadable
-from schemas.checks.guard import masked_key
-from schemas.records.payments import TransactionObserved
-from schemas.checks.sensitive import mask_sensitive
 from streams.log.guard import HoldsSensitive
 from streams.log.kafka import opened
 from streams.log.outbound import Destination, Outbound

@@ -33,7 +33,6 @@ from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
 from connectors.abas.working_set import working_set
 from schemas.documents import ValueType, kinds
-from schemas.values.money import Money
 from schemas.records.erp import (
     DocumentLine,
     DocumentPosted,
@@ -44,6 +43,7 @@ from schemas.records.erp import (
     SaveRecord,
     Side,
 )
+from schemas.values.money import Money
 
 VERSION_DIFFERS = "VERSION_DIFFERS"
 MISSING_CURRENCY = "MISSING_PROFILE/currency"

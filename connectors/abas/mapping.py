@@ -22,13 +22,13 @@ from connectors.abas.profile import (
     SalesOrderFields,
 )
 from connectors.abas.wire import ErpField, ErpObject
-from schemas.values.money import Money, exponent, from_major
 from schemas.checks.plausibility import plain_text
+from schemas.checks.sensitive import find_sensitive, mask_sensitive
 from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.values.money import Money, exponent, from_major
 from schemas.values.references import invoice_token, order_token, vault_token
-from schemas.checks.sensitive import find_sensitive, mask_sensitive
 
 _MAX_PLAIN_DIGITS = 40  # far above any amount, far below what could fill the memory
 _DOUBLE_DIGITS = 15  # what abas' DOUBLE carries exactly; a longer number may be the noise of its arithmetic

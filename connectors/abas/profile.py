@@ -15,10 +15,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from connectors.abas.errors import ProfileUnreadable
 from schemas.documents import HEAD_ROLES, Kind, kinds, reversals
-from schemas.records.erp import ReversalReason
-from schemas.records.payments import PaymentMethod
 from schemas.files.yaml_lines import Lines, Misfits, dotted, findings, near, read_yaml
 from schemas.files.yaml_lines import Path as YamlPath
+from schemas.records.erp import ReversalReason
+from schemas.records.payments import PaymentMethod
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]

@@ -30,7 +30,6 @@ from connectors.abas.profile import Profile
 from connectors.abas.refusal import abas_words
 from connectors.abas.rights import SavingRights, utc_now
 from connectors.abas.settings import AbasSettings
-from schemas.values.money import Money
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
@@ -50,6 +49,7 @@ from schemas.records.erp import (
     WriteOffPosted,
     WriteOffReversed,
 )
+from schemas.values.money import Money
 
 Command = KindCommand | PostDocument | SaveRecord
 KindOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused

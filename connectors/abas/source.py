@@ -25,10 +25,10 @@ from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, 
 from connectors.abas.settings import AbasSettings
 from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
-from schemas.values.counting import counted
 from schemas.records.gateway import PaymentWishObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.values.counting import counted
 
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
 Sighting = tuple[str, tuple[Record, ...]]

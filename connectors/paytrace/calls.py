@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import httpx2
 
+from connectors.common.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from connectors.paytrace import wire
 from connectors.paytrace.errors import (
     CallNotOffered,
@@ -26,7 +27,6 @@ from connectors.paytrace.errors import (
     UnreadableAnswer,
 )
 from connectors.paytrace.settings import PayTraceSettings
-from connectors.common.reach import NEVER_SENT, PROXY_LOGIN_WANTED, Way, left_alone
 from schemas.failures.retries import retry_context
 from schemas.failures.waiting import IN_PLACE_S, Ask, Pause
 

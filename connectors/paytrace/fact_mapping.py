@@ -21,11 +21,11 @@ from connectors.paytrace.mapping import CUSTOMER_NAMES, to_transaction_observed
 from connectors.paytrace.readings import to_date, to_instant, to_minor
 from connectors.paytrace.words import plain
 from schemas.checks.plausibility import plain_text
+from schemas.checks.sensitive import mask_reference
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.payments import ObservedBy, PaymentMethod, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceObserved, RecurrenceStatus
-from schemas.checks.sensitive import mask_reference
 
 # frequency of a schedule: the legacy table, which the JSON APIs share.
 FREQUENCIES: Final[Mapping[str, RecurrenceFrequency]] = {

@@ -28,7 +28,6 @@ from connectors.paytrace.words import (
     plain,
     return_code_of,
 )
-from schemas.values.business_day import business_day
 from schemas.checks.plausibility import plain_text
 from schemas.records.payments import (
     ObservedBy,
@@ -37,6 +36,7 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
+from schemas.values.business_day import business_day
 
 
 class Meaning(StrEnum):

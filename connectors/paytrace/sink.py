@@ -35,8 +35,9 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
-from schemas.failures.doubt import OutcomeWait
 from schemas.checks.plausibility import plain_text
+from schemas.checks.sensitive import mask_sensitive
+from schemas.failures.doubt import OutcomeWait
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -46,7 +47,6 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
-from schemas.checks.sensitive import mask_sensitive
 
 logger = logging.getLogger(__name__)
 

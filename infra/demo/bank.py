@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from infra.demo.audit import REFUND_KINDS
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
-from infra.demo.audit import REFUND_KINDS
 
 SETTLED = "SETTLED"
 

@@ -14,14 +14,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from app.output.terminal import cell
+from app.settings.settings import Settings
+from infra.demo.audit import Audit
 from projections import reports
-from projections.store.client import SqlReader
 from projections.reports.words import in_words
+from projections.store.client import SqlReader
 from schemas.values.foreign_text import for_terminal
 from schemas.values.money import Money, is_currency
-from infra.demo.audit import Audit
-from app.settings.settings import Settings
-from app.output.terminal import cell
 
 BRIDGE = (
     ("captured", "captured", ""),

@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx2
 
-from projections import reports
-from projections.store.client import SqlReader
-from projections.serving.reader import open_reader
-from schemas.failures import SaldoError
-from infra.demo.audit import Audit, OpenMoney, audit
 from app.settings.settings import Settings
+from infra.demo.audit import Audit, OpenMoney, audit
+from projections import reports
+from projections.serving.reader import open_reader
+from projections.store.client import SqlReader
+from schemas.failures import SaldoError
 
 # PayTrace's books, which the audit starts from, know no disputes, so what waits of one is no part of the gap to abas.
 OPEN_MONEY = """

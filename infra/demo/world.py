@@ -13,13 +13,13 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
+from app.settings.settings import Settings
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import BillingAddress, CardDetails, Charge
 from connectors.paytrace.settings import PayTraceSettings
-from schemas.values.money import Money
 from infra.demo.plan import CURRENCY, Course, Customer, Day, Deal, Invoice, captured_part, refund_parts
-from app.settings.settings import Settings
 from infra.installation.stack import SANDBOX_PASSWORD, SANDBOX_USER
+from schemas.values.money import Money
 
 # The vendor's test cards; they work in a sandbox only.
 TEST_CARD = CardDetails(SecretStr("4012000098765439"), 12, 2030, SecretStr("999"))

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from schemas.failures.retries import retry_context
 from infra.embedded.errors import FetchFailed, FilesNotAsLocked, LockUnreadable, PartMissing
+from schemas.failures.retries import retry_context
 
 if TYPE_CHECKING:
     from jgo.maven import MavenContext

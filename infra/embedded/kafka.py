@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from schemas.failures import ContractBroken, Unavailable
-from schemas.files.private_files import write_private
 from infra.embedded import jars
 from infra.embedded.errors import ServerFailed
 from infra.embedded.jars import ProgressListener
 from infra.embedded.server import Command, EmbeddedServer
+from schemas.failures import ContractBroken, Unavailable
+from schemas.files.private_files import write_private
 from streams.log.cluster import Cluster
 from streams.log.credentials import (
     ADMIN,

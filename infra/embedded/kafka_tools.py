@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from schemas.failures import ContractBroken
-from schemas.files.private_files import write_private
 from infra.embedded import jars
 from infra.embedded.jars import ProgressListener
+from schemas.failures import ContractBroken
+from schemas.files.private_files import write_private
 
 # As the scripts of a Kafka distribution are called, without their .sh.
 TOOLS: Mapping[str, str] = {

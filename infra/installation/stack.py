@@ -24,22 +24,22 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from projections.serving.endpoint import endpoint_file
-from schemas import catalog
-from schemas.files.private_files import write_private
 from app import topics
-from infra.embedded.kafka import EmbeddedKafka, credentials_dir
-from infra.embedded.process import free_port
-from infra.embedded.supervisor import ProcessSpec, RestartPolicy
-from app.settings.guard_key import guard_key_of
-from app.ingress.settings import SECRET_PREFIX, IngressSettings
 from app.composition.keys import key_store
-from streams.log import acls
-from streams.log.cluster import Cluster
-from streams.log.credentials import ADMIN, ROLES, credentials_file
+from app.ingress.settings import SECRET_PREFIX, IngressSettings
+from app.settings.guard_key import guard_key_of
 from app.settings.names import secret_variables, without_secrets
 from app.settings.settings import KeySettings, Settings
 from app.status.tasks import read_standing
+from infra.embedded.kafka import EmbeddedKafka, credentials_dir
+from infra.embedded.process import free_port
+from infra.embedded.supervisor import ProcessSpec, RestartPolicy
+from projections.serving.endpoint import endpoint_file
+from schemas import catalog
+from schemas.files.private_files import write_private
+from streams.log import acls
+from streams.log.cluster import Cluster
+from streams.log.credentials import ADMIN, ROLES, credentials_file
 
 PORTS_FILE = "sandbox-ports.json"
 SECRETS_FILE = "ingress-secrets.json"

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projections.messages.coordinates import Coordinates
 from projections.batches.positions import Progress
 from projections.batches.reading import not_stored, read
+from projections.messages.coordinates import Coordinates
+from projections.messages.topics import is_dead_letter_topic
 from projections.tables import FACT_TABLES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.table import Table
-from projections.messages.topics import is_dead_letter_topic
 from schemas.wire.codec import Codec
 from streams.log.ports import Partition
 from streams.log.records import Inbound

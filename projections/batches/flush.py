@@ -11,9 +11,9 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from projections.batches.batch import Batch, Part, columns_of
+from projections.batches.positions import Progress, store_progress
 from projections.store.client import Store
 from projections.store.errors import RowsRefused
-from projections.batches.positions import Progress, store_progress
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.table import Table
 from streams.log.ports import Partition

@@ -13,13 +13,13 @@ from projections.messages.coordinates import Coordinates
 from projections.messages.dead_letters import open_dead_letter
 from projections.tables.fct_unreadable.row import UnreadableRecord
 from schemas import catalog
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import SourcePosition, header_map
-from schemas.failures import SaldoError, Unreadable
 from schemas.checks.guard import masked_bytes, masked_header
 from schemas.checks.plausibility import UNKNOWN_INSTANT, plain_text
-from schemas.records.tasks import DeadLetter
 from schemas.checks.sensitive import mask_sensitive
+from schemas.failures import SaldoError, Unreadable
+from schemas.records.tasks import DeadLetter
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import SourcePosition, header_map
 from streams.log.records import Inbound
 
 

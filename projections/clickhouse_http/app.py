@@ -27,12 +27,12 @@ from projections.clickhouse_http import compression
 from projections.clickhouse_http.asked import Asked, asked_by
 from projections.clickhouse_http.errors import in_clickhouse_words
 from projections.clickhouse_http.formats import FORMATS
-from projections.serving.log_in import ClientLogIn, is_of_owner, sent_log_in
 from projections.clickhouse_http.native import for_revision
 from projections.clickhouse_http.sessions import ClientSessions
-from projections.store.errors import QueryRefused
+from projections.serving.log_in import ClientLogIn, is_of_owner, sent_log_in
 from projections.serving.serving import LOOPBACK_NAMES, served
 from projections.serving.settings import ProjectionSettings
+from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken
 
 logger = logging.getLogger(__name__)

@@ -25,10 +25,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from projections import reports
-from projections.store.client import SqlReader
 from projections.console.grid import UNITS, grid, money
-from projections.store.errors import QueryRefused
 from projections.reports.words import in_words
+from projections.store.client import SqlReader
+from projections.store.errors import QueryRefused
 
 ROOT = Path(__file__).parent
 MOUNTED_AT = "/console"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import header_text
 from schemas.failures import SaldoError
 from schemas.records.tasks import DeadLetter
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
+from projections.batches.lag import ProjectorStatus
+from projections.projector.writer import Projector, find_partitions, open_log
+from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store, open_store
 from projections.store.digest import TableDigest, digests
 from projections.store.errors import HistoryGone
-from projections.batches.lag import ProjectorStatus
 from projections.store.migrate import migrate
-from projections.serving.settings import ProjectionSettings
 from projections.tables import VIEWS, relations
-from projections.projector.writer import Projector, find_partitions, open_log
 from schemas.wire.codec import Codec
 
 

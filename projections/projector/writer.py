@@ -14,17 +14,17 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from projections.batches.batch import Batch
-from projections.clickhouse_http.app import serve_clickhouse
-from projections.store.client import Store, open_read_only, open_store
-from projections.serving.endpoint import serve_endpoint
-from projections.store.errors import HistoryGone
 from projections.batches.flush import flush
 from projections.batches.lag import ProjectorStatus
-from projections.store.migrate import migrate
-from projections.reports.own import make_views
 from projections.batches.positions import Progress, load_progress
-from projections.serving.settings import ProjectionSettings
+from projections.clickhouse_http.app import serve_clickhouse
 from projections.messages.topics import projected_topics
+from projections.reports.own import make_views
+from projections.serving.endpoint import serve_endpoint
+from projections.serving.settings import ProjectionSettings
+from projections.store.client import Store, open_read_only, open_store
+from projections.store.errors import HistoryGone
+from projections.store.migrate import migrate
 from schemas.wire.codec import Codec
 from streams.log.kafka import KafkaLog
 from streams.log.ports import Log, Partition, RecordsGone

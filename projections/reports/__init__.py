@@ -30,8 +30,8 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 from rich.text import Text
 
-from projections.store.client import SqlReader
 from projections.reports.days import Days
+from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.values.foreign_text import for_json, for_spreadsheet, for_terminal
 from schemas.values.money import Money, is_currency

@@ -26,13 +26,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from projections.store.client import SqlReader
-from projections.console.app import MOUNTED_AT, console_app
-from projections.store.errors import QueryRefused
 from projections.batches.lag import ProjectorStatus
+from projections.console.app import MOUNTED_AT, console_app
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
 from projections.serving.serving import LOOPBACK_NAMES, served
 from projections.serving.settings import ProjectionSettings
+from projections.store.client import SqlReader
+from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.private_files import read_private, write_private
 

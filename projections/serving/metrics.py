@@ -8,9 +8,9 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from projections import reports
+from projections.batches.lag import ProjectorStatus
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
-from projections.batches.lag import ProjectorStatus
 from schemas.failures import ContractBroken, Unavailable
 
 PROMETHEUS_TEXT = CONTENT_TYPE_LATEST

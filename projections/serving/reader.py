@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx2
 
-from projections.store.client import Parameters, SqlReader, open_read_only
 from projections.serving.endpoint import endpoint_file
-from projections.store.errors import QueryRefused, StoreBusy
 from projections.serving.settings import ProjectionSettings
+from projections.store.client import Parameters, SqlReader, open_read_only
+from projections.store.errors import QueryRefused, StoreBusy
 
 # A projector that has just taken the store needs about 2 s until its endpoint answers (chDB opens in 0.5 s).
 _ENDPOINT_PATIENCE_S = 15.0

@@ -26,9 +26,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from projections.store.errors import QueryRefused, RowsRefused, StoreBusy
 from projections.store.sql_guard import checked
-from schemas.failures import Unavailable
 from schemas.checks.plausibility import plain_text
 from schemas.checks.sensitive import mask_sensitive
+from schemas.failures import Unavailable
 
 Parameters = Mapping[str, Any]
 

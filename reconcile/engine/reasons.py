@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from datetime import date
 
-from schemas.values.counting import counted
 from reconcile.engine.lines import Side
 from reconcile.engine.results import Unmatched
 from reconcile.engine.text import words
 from reconcile.engine.work import Work
+from schemas.values.counting import counted
 
 # Words by which banks name their own charges. They only choose the wording of a reason, never a match.
 CHARGES = frozenset(

@@ -11,8 +11,8 @@ import unicodedata
 from functools import lru_cache
 from sys import intern
 
-from schemas.checks.sensitive import MASK, same_length_number
 from reconcile.engine.lines import Line
+from schemas.checks.sensitive import MASK, same_length_number
 
 
 def word_set(text: str) -> frozenset[str]:

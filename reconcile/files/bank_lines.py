@@ -16,11 +16,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from schemas.values.money import is_currency
-from schemas.checks.plausibility import FIRST_DAY, LAST_DAY, findings_of
-from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
-from schemas.checks.sensitive import MASK, mask_sensitive
-from schemas.checks.sensitive.identity import mask_of
 from reconcile.engine.lines import Line, Side
 from reconcile.files.banking import tells_a_place
 from reconcile.files.errors import BadRow, FileUnreadable
@@ -28,6 +23,11 @@ from reconcile.files.profile import SideProfile
 from reconcile.files.reading import SideFile, read_side
 from reconcile.files.statements import READERS
 from reconcile.files.values import NO_CURRENCY
+from schemas.checks.plausibility import FIRST_DAY, LAST_DAY, findings_of
+from schemas.checks.sensitive import MASK, mask_sensitive
+from schemas.checks.sensitive.identity import mask_of
+from schemas.records.settlement import BankDirection, BankLineObserved, BankStatementEnded
+from schemas.values.money import is_currency
 
 _LONGEST_TEXT = 200
 # A bank account's number, a trace number or a reference: nobody can tell, so it is masked and keeps its identity.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from schemas.checks.sensitive import mask_card_numbers
 from reconcile.engine.lines import Line
+from schemas.checks.sensitive import mask_card_numbers
 
 _EIGHT_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){7}")  # no account number that counts here has fewer
 _IBAN = re.compile(r"(?i)\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from schemas.values.counting import counted
 from reconcile.engine.lines import Line, Side
 from reconcile.files.banking import Accounts, Reading
 from reconcile.files.columns import Columns, by_header, normal
@@ -19,6 +18,7 @@ from reconcile.files.rows import RowReader
 from reconcile.files.statements import READERS, read_statement
 from reconcile.files.tables import Table, read_table
 from reconcile.files.values import EMPTY, NO_CURRENCY, precision
+from schemas.values.counting import counted
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much (0: unknown)
 TOLD_EVERY = 10_000  # rows

@@ -14,10 +14,10 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from schemas.values.money import exponent
 from reconcile.engine.text import plain
 from reconcile.files.columns import CURRENCIES
 from reconcile.files.masking import shown
+from schemas.values.money import exponent
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
 EMPTY = "amount is empty"

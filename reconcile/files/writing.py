@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.values.foreign_text import for_spreadsheet
 from reconcile.engine.lines import Side
 from reconcile.engine.results import BridgeLine, Match, OneSided, Outcome
 from reconcile.files.errors import OutputRefused
 from reconcile.files.reading import SideFile
 from reconcile.files.values import money
+from schemas.values.foreign_text import for_spreadsheet
 
 MATCHES = ("match_id", "left_id", "right_id", "amount_minor", "status", "rule", "score")
 ONE_SIDED = ("side", "id", "other_id", "kind", "status", "rule")

@@ -10,8 +10,8 @@ record is masked before anybody sees it.
     personal    who somebody is
     card        what is left of a card: last four, brand, expiry, answers about its code
 
-A masked number keeps its identity (schemas/checks/sensitive/identity.py), so references still match, and masking is done after
-one pass: what is decided live and what is restored from a journal are the same (docs/adr/0052).
+A masked number keeps its identity (schemas/checks/sensitive/identity.py), so references still match, and masking is
+done after one pass: what is decided live and what is restored from a journal are the same (docs/adr/0052).
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ from operator import attrgetter
 from typing import Any
 
 from schemas import catalog
+from schemas.checks.sensitive import mask_sensitive
 from schemas.documents import COMMANDS, faults
 from schemas.failures import Unreadable
 from schemas.values.money import currencies
 from schemas.values.references import REFERENCE_REMEDY, is_token
-from schemas.checks.sensitive import mask_sensitive
 
 # 10^15 minor units are ten trillion dollars, more than a year's card payments of the whole world. Sums stay exact: a
 # single amount is below 2^53 (9 x 10^15), where JSON readers and spreadsheets begin to round, and 10^23 records of it

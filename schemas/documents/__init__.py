@@ -4,7 +4,8 @@ A kind with `lines` is a document: posted once, never changed, taken back by ano
 record, of master data or a business paper: created, and changed where its version is still the expected one. Where in
 an ERP a kind goes is in the ERP's own mapping profile. How to add one: docs/documents.md.
 
-The codec refuses a command that its kind does not allow (schemas/checks/plausibility.py), so none is built, sent or acted on.
+The codec refuses a command that its kind does not allow (schemas/checks/plausibility.py), so none is built, sent
+or acted on.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.values.money import Money
 from schemas.files.yaml_lines import dotted, findings, near, read_yaml
+from schemas.values.money import Money
 
 ROOT = Path(__file__).parent
 

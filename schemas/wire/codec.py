@@ -24,10 +24,10 @@ from fastavro import schemaless_reader, schemaless_writer
 from fastavro.schema import parse_schema
 
 from schemas import catalog
-from schemas.failures import Unreadable
 from schemas.checks.guard import masked
 from schemas.checks.plausibility import refuse_implausible
 from schemas.checks.sensitive import mask_card_numbers
+from schemas.failures import Unreadable
 from schemas.wire.upcasters import STEPS, upcast
 
 SINGLE_OBJECT_MARK = b"\xc3\x01"

@@ -16,7 +16,6 @@ import faust
 from faust.types import AgentT, StreamT
 
 from schemas.failures import Unavailable
-from schemas.values.money import Money
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -28,6 +27,7 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import RefundLinked
+from schemas.values.money import Money
 from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, PAYMENT_OBSERVATIONS, Output, no_rule_for
 from streams.edges.ports import Gateway

@@ -1,7 +1,7 @@
 """A topic of claims as one process uses it: append a claim, and read on what others claimed.
 
-For streams/edges/claims.py and app/composition/posting_claims.py, which say what follows from claims. A claim that can't be read
-stops its reader, since nobody knows what it forbids.
+For streams/edges/claims.py and app/composition/posting_claims.py, which say what follows from claims. A claim that
+can't be read stops its reader, since nobody knows what it forbids.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Unreadable
+from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for

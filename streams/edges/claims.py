@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from schemas.wire.codec import Codec
 from schemas.failures import Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed
+from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.wire.codec import to_json
-from schemas.failures import Unreadable
 from schemas.checks.guard import finding_in_texts
+from schemas.failures import Unreadable
+from schemas.wire.codec import to_json
 
 
 class HoldsSensitive(Unreadable):

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from schemas import catalog
+from schemas.checks.guard import masked_header
 from schemas.wire.codec import Codec, body_of
 from schemas.wire.envelope import (
     Envelope,
@@ -24,7 +25,6 @@ from schemas.wire.envelope import (
     header_map,
     root_traceparent,
 )
-from schemas.checks.guard import masked_header
 from streams.log.guard import refuse_sensitive
 from streams.log.records import LONGEST_ID, Inbound, partition_for, refuse_too_large
 from streams.log.signing import SIGNATURE_HEADER, SIGNATURE_HEADERS

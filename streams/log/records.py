@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas import catalog
-from schemas.wire.envelope import KafkaHeaders, header_text
-from schemas.failures import Unreadable
 from schemas.checks.guard import masked_header
 from schemas.checks.plausibility import UNKNOWN_INSTANT
+from schemas.failures import Unreadable
+from schemas.wire.envelope import KafkaHeaders, header_text
 
 # An id that is longer is a stranger's text; it goes into the headers of all that follows, so it is not taken over.
 LONGEST_ID = 256

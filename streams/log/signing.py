@@ -20,9 +20,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from schemas import catalog
-from schemas.wire.envelope import KafkaHeaders, SourcePosition, header_map, header_text
 from schemas.failures import ContractBroken, Unreadable
 from schemas.operator_commands import is_operator_command, person_field, same_person
+from schemas.wire.envelope import KafkaHeaders, SourcePosition, header_map, header_text
 from streams.log.records import Inbound
 
 logger = logging.getLogger(__name__)

@@ -20,14 +20,11 @@ from typing import Any, Generic, TypeVar
 
 from schemas import catalog
 from schemas.checks.attribution import why_not_attributed
-from schemas.wire.codec import Codec
-from schemas.values.counting import counted
-from schemas.wire.envelope import KafkaHeaders, SourcePosition, header_map, header_text, source_position
-from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.checks.guard import masked_key
-from schemas.wire.highwater import HighWater
-from schemas.operator_commands import is_operator_command
 from schemas.checks.plausibility import plain_text, plausible_instant
+from schemas.checks.sensitive import mask_sensitive
+from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
+from schemas.operator_commands import is_operator_command
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
@@ -39,7 +36,10 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
-from schemas.checks.sensitive import mask_sensitive
+from schemas.values.counting import counted
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import KafkaHeaders, SourcePosition, header_map, header_text, source_position
+from schemas.wire.highwater import HighWater
 from streams.log.chain import Link
 from streams.log.outbound import Cause, Checked, Destination, Outbound, identity_of
 from streams.log.ports import DeliveryFailed

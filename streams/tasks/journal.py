@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import SourcePosition, header_map, header_text, source_position
 from schemas.failures import ContractBroken
 from schemas.records.tasks import (
     BreakerReset,
@@ -27,6 +25,8 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import SourcePosition, header_map, header_text, source_position
 from streams.log.chain import LINK_HEADER, Link, link_of
 from streams.log.records import Inbound
 from streams.tasks.progress import Progress

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedReplayRequested
+from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
 from streams.log.records import Inbound

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas import catalog
-from schemas.wire.codec import Codec, from_json
 from schemas.checks.guard import masked
+from schemas.wire.codec import Codec, from_json
 from streams.log.guard import refuse_sensitive
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Cause, Checked

@@ -17,14 +17,14 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from projections.batches.batch import Batch, columns_of
-from projections.store.client import open_store
 from projections.batches.lag import ProjectorStatus
-from projections.store.migrate import migrate
 from projections.batches.positions import Progress
-from projections.serving.settings import ProjectionSettings
-from projections.tables.table import Table
 from projections.messages.topics import projected_topics
 from projections.projector.writer import Projector, open_log
+from projections.serving.settings import ProjectionSettings
+from projections.store.client import open_store
+from projections.store.migrate import migrate
+from projections.tables.table import Table
 from schemas.wire.codec import Codec
 from streams.log.ports import Log, Partition
 from streams.log.records import Inbound

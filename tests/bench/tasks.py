@@ -21,8 +21,8 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus
+from schemas.wire.codec import Codec
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payments
 from streams.log.kafka import KafkaLog

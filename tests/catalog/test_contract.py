@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from avro.schema import parse as parse_avro
 
-from schemas import catalog
-from schemas.wire.codec import Codec, from_json, to_json
-from schemas.lint import check
-from schemas.wire.upcasters import STEPS
 from app.topics.doc import render
+from schemas import catalog
+from schemas.lint import check
+from schemas.wire.codec import Codec, from_json, to_json
+from schemas.wire.upcasters import STEPS
 
 VERSIONS = [version for versions in catalog.record_versions().values() for version in versions]
 REPOSITORY = Path(__file__).parents[2]

@@ -16,9 +16,9 @@ from confluent_kafka.admin import (
 )
 from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-defined]  # not marked as re-exported
 
+from app import topics
 from schemas import catalog
 from schemas.failures import ContractBroken
-from app import topics
 from streams.log import acls
 from streams.log.acls import AccessPlan, Permission
 from streams.log.cluster import Cluster

@@ -18,7 +18,6 @@ from projections import reports
 from projections.store.client import Store, open_store
 from projections.store.migrate import migrate
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.failures import Unreadable
 from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
 from schemas.records.identification import (
@@ -34,14 +33,15 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.receivables import EntryMoved, HandToFinance, MatchRefund, PutRefundOnAccount, ReassignPayment
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
+from schemas.wire.codec import Codec
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
 from streams.agents.match_open_items import MATCH_OPEN_ITEMS
 from streams.agents.post_to_abas import post_to_abas
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
+from app.access.actor import single_user
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from projections.serving.reader import connect_endpoint
 from schemas.records.identification import Movement
-from app.access.actor import single_user
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.settings.settings import load_settings
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from app.settings.settings import load_settings
 from tests.support.builders import NOON, at, sighting
 from tests.support.cli import saldo
 from tests.support.kafka import TestBroker, use_broker

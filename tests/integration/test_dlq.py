@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus as Status
+from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
 from streams.log.records import partition_for
 from tests.support.builders import sighting

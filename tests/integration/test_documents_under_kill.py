@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
-from schemas.wire.codec import Codec
 from schemas.records.erp import DocumentPosted, PostDocument, RecordSaved, SaveRecord
+from schemas.wire.codec import Codec
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox

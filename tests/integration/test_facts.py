@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.working_set import working_set
 from connectors.paytrace.ports import BankAccount, Charge, RecurrencePlan
+from schemas.checks.sensitive import find_sensitive
 from schemas.records.gateway import WishStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
-from schemas.checks.sensitive import find_sensitive
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
 from tests.support.kafka import TestBroker

@@ -13,9 +13,9 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import catalog
+from schemas.records.identification import CustomerReferenced
 from schemas.wire.codec import Codec, from_json
 from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id
-from schemas.records.identification import CustomerReferenced
 from streams.log.credentials import OPERATORS
 from streams.log.records import partition_for
 from tests.support.kafka import client_options, make_topics, unique

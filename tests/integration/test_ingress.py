@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from schemas.wire.codec import Codec
-from schemas.records.payments import TransactionObserved
 from infra.embedded.kafka import EmbeddedKafka
+from schemas.records.payments import TransactionObserved
+from schemas.wire.codec import Codec
 from streams.log.records import partition_for
 from tests.support.cli import saldo
 from tests.support.ingress import (

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from projections.clickhouse_http.app import serve_clickhouse
-from projections.store.client import open_store
-from projections.store.migrate import migrate
-from projections.serving.settings import ProjectionSettings
 from app.access.access import Access
 from app.access.actor import single_user
 from app.access.roles import Role
+from app.settings.settings import Settings
 from infra.embedded import jars
 from infra.embedded.process import free_port
-from app.settings.settings import Settings
+from projections.clickhouse_http.app import serve_clickhouse
+from projections.serving.settings import ProjectionSettings
+from projections.store.client import open_store
+from projections.store.migrate import migrate
 from tests.support.passwords import quick_passwords
 from tests.support.projecting import project
 from tests.support.scripted import Script

@@ -17,18 +17,18 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from infra.embedded.process import free_port
+from projections.batches.positions import Progress, store_progress
+from projections.messages.topics import projected_topics
+from projections.projector.rebuild import rebuild
+from projections.projector.writer import run_projector
+from projections.serving.endpoint import endpoint_file
+from projections.serving.reader import EndpointReader, open_reader
+from projections.serving.settings import ProjectionSettings
 from projections.store.client import open_read_only, open_store
 from projections.store.digest import TableDigest, digests
-from projections.serving.endpoint import endpoint_file
 from projections.store.errors import HistoryGone, QueryRefused, StoreBusy
 from projections.store.migrate import migrate
-from projections.batches.positions import Progress, store_progress
-from projections.serving.reader import EndpointReader, open_reader
-from projections.projector.rebuild import rebuild
-from projections.serving.settings import ProjectionSettings
-from projections.messages.topics import projected_topics
-from projections.projector.writer import run_projector
-from infra.embedded.process import free_port
 from streams.log.records import Inbound
 from tests.support.clickhouse_http import http_front
 from tests.support.examples import example

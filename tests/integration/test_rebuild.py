@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id, source_position
 from schemas.records.identification import OpenItemReferenced
 from schemas.records.payments import PaymentCaptured
 from schemas.records.payments import TransactionStatus as Status
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id, source_position
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for

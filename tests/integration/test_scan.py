@@ -8,9 +8,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from projections.store.client import open_read_only, open_store
-from schemas.wire.codec import Codec
-from schemas.records.payments import TransactionStatus
 from schemas.checks.sensitive import Finding, SensitiveKind
+from schemas.records.payments import TransactionStatus
+from schemas.wire.codec import Codec
 from tests.kill.run import Outcome
 from tests.support.builders import sighting
 from tests.support.kafka import client_options, make_topics, unique

@@ -16,9 +16,9 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas import catalog
-from schemas.wire.codec import Codec, from_json, to_json
 from schemas.failures import ContractBroken, Unreadable
 from schemas.lint import check
+from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.registry import Registry
 from tests.support.cli import saldo
 from tests.support.kafka import make_topics, unique, use_broker

@@ -26,10 +26,10 @@ from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import header_text
 from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner

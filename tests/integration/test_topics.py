@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
+from app import topics
 from schemas import catalog
 from schemas.failures import ContractBroken
-from app import topics
 from streams.log import acls
 from streams.log.cluster import Cluster
 from tests.support.cli import Outcome, saldo

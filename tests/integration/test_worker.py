@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import source_position
-from schemas.records.payments import TransactionStatus
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.domain import payments
 from streams.log import kafka as kafka_module

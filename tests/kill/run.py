@@ -34,27 +34,27 @@ from typing import Any
 
 import httpx2
 
-from connectors.paytrace.client import PayTraceClient
-from connectors.paytrace.ports import Charge
-from projections.serving.reader import open_reader
-from schemas import catalog
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import trusted_position
-from schemas.failures import SaldoError
-from schemas.wire.highwater import HighWater
-from schemas.values.money import Money
-from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
-from schemas.records.tasks import ParkedReplayRequested
-from streams.agents.send_to_paytrace import NAME
 from app.composition.bootstrap import signer
 from app.operators.dead_letters import DeadLetters, ParkedRecord
+from app.settings.settings import Settings
+from app.status.tasks import read_all
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.ports import Charge
 from infra.demo.plan import CURRENCY, Course, Day, plan_day
 from infra.demo.watch import Standing, Watcher, rows
 from infra.demo.world import TEST_CARD, Story, World, open_world
-from streams.log.kafka import KafkaLog
-from app.settings.settings import Settings
 from infra.installation.stack import Stack
-from app.status.tasks import read_all
+from projections.serving.reader import open_reader
+from schemas import catalog
+from schemas.failures import SaldoError
+from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
+from schemas.records.tasks import ParkedReplayRequested
+from schemas.values.money import Money
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import trusted_position
+from schemas.wire.highwater import HighWater
+from streams.agents.send_to_paytrace import NAME
+from streams.log.kafka import KafkaLog
 from tests.kill.front import HOST, TlsFront
 from tests.kill.range import Plan, Range
 from tests.kill.troubles import BATCHES_KNOWN, SCALED, Played, Troubles, hold, wait_until_seen

@@ -20,15 +20,15 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 
+from app.settings.settings import Settings
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.ports import Charge, RecurrencePlan
-from projections.store.client import SqlReader
 from infra.demo.plan import Course, Customer, Day, Invoice
 from infra.demo.watch import rows
 from infra.demo.world import TEST_CARD, WRONG_ADDRESS, World
-from app.settings.settings import Settings
 from infra.installation.stack import ABAS_SANDBOX_PASSWORD, Stack
+from projections.store.client import SqlReader
 
 # Settings under which the waits of the real sides fit into a run, by environment variable.
 SCALED: Final[Mapping[str, str]] = {

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.composition.bootstrap import DECIDERS
 from schemas import catalog
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
 from streams.agents.post_to_abas import post_to_abas
-from app.composition.bootstrap import DECIDERS
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.log.memory import MemoryLog
 from streams.log.records import Inbound
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

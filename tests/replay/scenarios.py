@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from schemas.wire.codec import to_json
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.identification import AssignCustomer, CustomerReferenced, OpenItemReferenced, RememberReference
 from schemas.records.payments import TransactionKind as Kind
@@ -28,6 +27,7 @@ from schemas.records.receivables import (
 )
 from schemas.records.settlement import DisputeStage
 from schemas.values.references import vault_token
+from schemas.wire.codec import to_json
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from app.composition.bootstrap import DECIDERS
+from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
 from schemas.records.erp import PostingRefused
@@ -43,11 +45,9 @@ from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from streams.agents.post_to_abas import post_to_abas
 from streams.agents.send_to_paytrace import send_to_paytrace
-from app.composition.bootstrap import DECIDERS
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
-from streams.edges.ports import ErpCommand, ErpOutcome
-from app.proofs.rebuild import compare_agents
 from streams.tasks.processor import Processor
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch

@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
 from connectors.common.reach import authorities
 from infra.embedded.process import free_port
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from tests.support.tls import Issued
 
 

@@ -28,6 +28,10 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
+from app.ingress.app import Ingress
+from app.ingress.delivery import Delivery
+from app.ingress.server import listen, new_server
+from app.ingress.settings import IngressSettings
 from connectors.paytrace.hook import HOOK_TYPE as HOOK_TYPE
 from connectors.paytrace.hooks import PayTraceDesk
 from connectors.paytrace.settings import PayTraceSettings
@@ -35,10 +39,6 @@ from connectors.paytrace.source import TransactionReader
 from connectors.paytrace.wire import JsonObject
 from schemas import catalog
 from schemas.wire.codec import Codec
-from app.ingress.app import Ingress
-from app.ingress.delivery import Delivery
-from app.ingress.server import listen, new_server
-from app.ingress.settings import IngressSettings
 from streams.log.memory import MemoryLog
 from streams.log.ports import Log
 from tests.support.kafka import kafka_env

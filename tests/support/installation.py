@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
 from streams.log.kafka import KafkaLog

@@ -21,8 +21,8 @@ class MoneyLine:
     """One customer's money; abas carries out everything that it is asked for."""
 
     def __init__(self, *items: OpenItemObserved) -> None:
-        self.payments = Ledger(payment, key_by("paytrace_transaction_id"))
-        self.payers = Ledger(payer, _token_of)
+        self.payments = Ledger(payments, key_by("paytrace_transaction_id"))
+        self.payers = Ledger(identification, _token_of)
         self.receivables = Ledger(receivables, key_by("abas_customer_id"))
         self.commands: list[ErpCommand] = []
         for item in items:

@@ -20,9 +20,9 @@ from typing import Any
 import uvicorn
 from pydantic import SecretStr
 
-from infra.sandboxes.paytrace import SandboxSettings, create_app
 from connectors.paytrace.settings import PayTraceSettings
 from infra.embedded.process import free_port
+from infra.sandboxes.paytrace import SandboxSettings, create_app
 from tests.support.tls import Issued
 
 VISA = "4012000098765439"

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from projections.batches.batch import Batch
-from projections.store.client import Store
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
+from projections.store.client import Store
 from schemas.wire.codec import Codec
 from streams.log.records import Inbound
 

@@ -9,9 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+from projections.projector.writer import run_projector
 from projections.serving.reader import connect_endpoint
 from projections.serving.settings import ProjectionSettings
-from projections.projector.writer import run_projector
 from tests.support.guard_key import use_guard_key_of_the_tests
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from projections.store.client import SqlReader
-from schemas.wire.codec import Codec
-from schemas.failures import Unreadable
 from schemas.checks.sensitive import Finding, find_sensitive
+from schemas.failures import Unreadable
+from schemas.wire.codec import Codec
 from tests.support.kafka import client_options
 
 READ_TIMEOUT_S = 30.0

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from schemas.records.identification import (
     Movement,
@@ -52,6 +50,8 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
 from streams.log.records import Inbound
 
 OBSERVATIONS = "payments.observations.v1"

@@ -10,12 +10,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.composition.keys import signing_roles
 from schemas import catalog
+from schemas.checks.guard import masked
+from schemas.failures import SaldoError
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import KafkaHeaders, SourcePosition
-from schemas.failures import SaldoError
-from schemas.checks.guard import masked
-from app.composition.keys import signing_roles
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, RoleSigner, givers_of, public_key_of, render_ring

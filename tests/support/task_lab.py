@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas import catalog
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import SourcePosition, header_text, source_position
 from schemas.failures import Unavailable, Unreadable
-from schemas.wire.highwater import HighWater
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import PaymentMethod, RefundApplied, RefundLinked
 from schemas.records.tasks import PositionMarked
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import SourcePosition, header_text, source_position
+from schemas.wire.highwater import HighWater
 from streams.domain.output import Output
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound

@@ -15,11 +15,11 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from app import topics
 from schemas import catalog
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, source_position
 from schemas.wire.highwater import HighWater
-from app import topics
 from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.kafka import KafkaLog

@@ -7,7 +7,6 @@ from typing import Any
 from projections.messages.coordinates import Coordinates
 from projections.tables.money import settlement_sign
 from projections.tables.table import Row, Table
-from schemas.values.counting import counted
 from schemas.records.settlement import (
     BankLineDismissed,
     DepositBreakFound,
@@ -20,6 +19,7 @@ from schemas.records.settlement import (
     SettlementLinesSetAside,
     SettlementRequestRefused,
 )
+from schemas.values.counting import counted
 
 DEPOSIT_EVENTS = (
     DepositMatched,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
+from projections.messages.topics import RECEIVABLES_INBOX
 from projections.tables.money import direction_sign
 from projections.tables.table import Row, Table
-from projections.messages.topics import RECEIVABLES_INBOX
 from schemas.records.receivables import (
     EntryDirection,
     EntryHandedOver,

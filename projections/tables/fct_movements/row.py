@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
+from projections.messages.topics import IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from projections.tables.money import movement_sign
 from projections.tables.table import Row, Table
-from projections.messages.topics import IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from schemas.records.identification import (
     PaymentAwaitsReference,
     PaymentIdentified,

@@ -6,8 +6,8 @@ from typing import Any
 
 from projections.messages.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from schemas.values.business_day import business_day
 from schemas.records.payments import TransactionObserved
+from schemas.values.business_day import business_day
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from projections.messages.coordinates import Coordinates
 from projections.tables.table import Row, Table
-from schemas.values.business_day import business_day
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -33,6 +32,7 @@ from schemas.records.payments import (
     RefundReversed,
     RefundSettled,
 )
+from schemas.values.business_day import business_day
 
 PAYMENT_RECORDS = (
     PaymentAuthorized,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
 from projections.messages.topics import ERP_OUTCOMES
+from projections.tables.table import Row, Table
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
 
 

@@ -14,10 +14,9 @@ from typing import Any, TypeAlias
 
 from schemas import catalog
 from schemas.checks.attribution import why_not_attributed
-from schemas.wire.codec import from_json, to_json
+from schemas.checks.plausibility import refuse_implausible
 from schemas.failures import Unreadable
 from schemas.operator_commands import amount_of, instant_field, operator_commands, person_field, same_person
-from schemas.checks.plausibility import refuse_implausible
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -28,6 +27,7 @@ from schemas.records.approvals import (
     ProposeCommand,
     RejectProposal,
 )
+from schemas.wire.codec import from_json, to_json
 from streams.domain.output import APPROVALS_INBOX, Output, Record, no_rule_for
 
 Event: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused

@@ -37,9 +37,10 @@ from schemas.records.identification import (
     RememberReference,
 )
 from schemas.records.receivables import DecisionRefused, DecisionTaken
-from streams.domain.identification import payment as payer_payment, reference as payer_reference
-from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
+from streams.domain.identification import payment as payer_payment
+from streams.domain.identification import reference as payer_reference
 from streams.domain.identification.state import INITIAL, Event, State
+from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
 
 __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 

@@ -23,9 +23,9 @@ from schemas.records.identification import (
 from schemas.records.receivables import Decision
 from schemas.values.references import payment_token
 from streams.domain.decided import decided
-from streams.domain.output import IDENTIFICATION_INBOX
 from streams.domain.identification.payment import carried
 from streams.domain.identification.state import Event, Reference, ReferenceEvent
+from streams.domain.output import IDENTIFICATION_INBOX
 
 
 def on_movement(reference: Reference, movement: PaymentToIdentify) -> tuple[Event, ...]:

@@ -25,7 +25,6 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any, TypeAlias
 
-from schemas.values.business_day import business_day
 from schemas.records.gateway import HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
@@ -60,6 +59,7 @@ from schemas.records.payments import (
     VoidReason,
 )
 from schemas.records.settlement import MoneySettled
+from schemas.values.business_day import business_day
 from schemas.values.references import tokens_of
 from streams.domain.output import (
     GATEWAY_COMMANDS,

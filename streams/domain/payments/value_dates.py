@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from schemas.values.business_day import business_day, with_days
 from schemas.records.payments import TransactionKind, TransactionObserved, TransactionStatus
+from schemas.values.business_day import business_day, with_days
 
 # A sale and a refund move money at once; what else is captured or cleared does so on a later day.
 _AT_CREATION = frozenset({TransactionKind.SALE, TransactionKind.REFUND, TransactionKind.ACH_REFUND})

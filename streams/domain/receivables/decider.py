@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 
-from schemas.values.business_day import business_day
 from schemas.failures import Unreadable
 from schemas.records.erp import (
     CashReceiptPosted,
@@ -57,12 +56,13 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.values.business_day import business_day
+from streams.domain.output import ERP_COMMANDS, PAYMENT_OBSERVATIONS, RECEIVABLES_INBOX, Output, Record, no_rule_for
 from streams.domain.receivables.decisions import decide_command
 from streams.domain.receivables.decisions_payer import decide_payer_command
 from streams.domain.receivables.entries import Event, evolve
 from streams.domain.receivables.entry import INITIAL, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.matching_rules import Waits
-from streams.domain.output import ERP_COMMANDS, PAYMENT_OBSERVATIONS, RECEIVABLES_INBOX, Output, Record, no_rule_for
 from streams.domain.receivables.posting import follow, waiting_event
 
 __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]

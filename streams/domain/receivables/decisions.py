@@ -21,8 +21,6 @@ from typing import TypeAlias, assert_never
 import yaml
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.values.business_day import business_day
-from schemas.values.money import Money
 from schemas.records.receivables import (
     ConfirmMatch,
     Decision,
@@ -38,9 +36,11 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.values.business_day import business_day
+from schemas.values.money import Money
+from streams.domain.decided import decided
 from streams.domain.receivables.allocation import applied, divided_by_hand, put_on_account, requested
 from streams.domain.receivables.availability import available_minor, holders_of
-from streams.domain.decided import decided
 from streams.domain.receivables.entries import Event
 from streams.domain.receivables.entry import Entry, EntryStatus, State
 from streams.domain.receivables.evidence import evidence

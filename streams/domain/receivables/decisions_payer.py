@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.values.money import Money
 from schemas.records.receivables import (
     Decision,
     EntryHandedOver,
@@ -19,8 +18,9 @@ from schemas.records.receivables import (
     ReassignPayment,
     RefundMatched,
 )
-from streams.domain.receivables.allocation import put_on_account
+from schemas.values.money import Money
 from streams.domain.decided import decided
+from streams.domain.receivables.allocation import put_on_account
 from streams.domain.receivables.decisions import amount_changed
 from streams.domain.receivables.entries import Event
 from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, State

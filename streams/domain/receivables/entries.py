@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from schemas.values.business_day import business_day
 from schemas.records.identification import Movement
 from schemas.records.receivables import (
     Decision,
@@ -34,6 +33,7 @@ from schemas.records.receivables import (
     RestWriteOffReversed,
     RestWrittenOff,
 )
+from schemas.values.business_day import business_day
 from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, Move, State, WriteOff
 from streams.domain.receivables.families import able_to_give_back, receipt_to_reverse, refund_of
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.values.money import Money
 from schemas.records.receivables import OpenItemRecorded
+from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain.receivables.entry import Entry
 from streams.domain.receivables.open_item_lines import named_invoices

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
-from schemas.values.money import Money
+from reconcile.engine.differences import difference_kind, transposed
+from reconcile.engine.results import Match, Outcome, Status
+from reconcile.engine.rules import Need
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
+from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain.receivables.availability import available_minor
 from streams.domain.receivables.entry import Entry, EntryKind, State
 from streams.domain.receivables.evidence import evidence, number_of
 from streams.domain.receivables.families import remaining_minor
-from reconcile.engine.differences import difference_kind, transposed
-from reconcile.engine.results import Match, Outcome, Status
-from reconcile.engine.rules import Need
 from streams.domain.receivables.open_item_lines import compare, item_line, named_invoices, receipt_line, rules
 
 MOST_OPTIONS = 5

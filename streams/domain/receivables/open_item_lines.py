@@ -13,14 +13,14 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from schemas.records.receivables import OpenItemRecorded
-from schemas.values.references import normalised_invoice
-from streams.domain.receivables.entry import Entry
 from reconcile.engine.engine import Forbidden, Learned, learn_all, match
 from reconcile.engine.learn import Model
 from reconcile.engine.lines import Line, Orientation, Side
 from reconcile.engine.results import Outcome
 from reconcile.engine.rules import RuleSet, parse_rules
+from schemas.records.receivables import OpenItemRecorded
+from schemas.values.references import normalised_invoice
+from streams.domain.receivables.entry import Entry
 
 RULES_FILE = Path(__file__).with_name("open_item_rules.yaml")
 # All lines of one run are of one customer; the engine wants to see that as a name that both sides bear.

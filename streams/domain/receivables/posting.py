@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 
-from schemas.values.money import Money
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import (
     EntryMoved,
@@ -23,6 +22,7 @@ from schemas.records.receivables import (
     MatchSuggested,
     RefundMatched,
 )
+from schemas.values.money import Money
 from streams.domain.receivables.allocation import applied, requested, reversal_divided
 from streams.domain.receivables.availability import available_minor, holders_of
 from streams.domain.receivables.entries import Event, evolve

@@ -12,15 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from schemas.values.counting import counted
-from schemas.values.money import shown
-from schemas.records.settlement import (
-    BreakReason,
-    DepositBreakFound,
-    DepositMatched,
-    DepositMatchSuggested,
-    SettlementLineKind,
-)
 from reconcile.engine.deposits import (
     DEPOSIT_REACH_DAYS,
     ONE_BATCH,
@@ -33,6 +24,15 @@ from reconcile.engine.deposits import (
     daily_bridges,
 )
 from reconcile.engine.fees import NO_FEES, FeeRate, FeeSchedule
+from schemas.records.settlement import (
+    BreakReason,
+    DepositBreakFound,
+    DepositMatched,
+    DepositMatchSuggested,
+    SettlementLineKind,
+)
+from schemas.values.counting import counted
+from schemas.values.money import shown
 from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenDeposit, OpenLine, State, evolve
 from streams.domain.suggestion_codes import suggestion_code
 

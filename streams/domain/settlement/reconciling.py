@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
-from schemas.values.business_day import business_day
 from schemas.failures import Unreadable
 from schemas.records.identification import Movement
 from schemas.records.settlement import (
@@ -42,6 +41,7 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
     UnmatchDeposit,
 )
+from schemas.values.business_day import business_day
 from streams.domain.output import SETTLEMENT_INBOX, Output, Record, no_rule_for
 from streams.domain.settlement.books import (
     BANK_KINDS,

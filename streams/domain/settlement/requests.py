@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime
 from typing import TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.values.counting import counted
-from schemas.values.money import Money, shown
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
@@ -27,6 +25,8 @@ from schemas.records.settlement import (
     SettlementRequestRefused,
     UnmatchDeposit,
 )
+from schemas.values.counting import counted
+from schemas.values.money import Money, shown
 from streams.domain.settlement.books import (
     BY_RULE,
     KEPT_DAYS,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from schemas.records.settlement import BreakReason, FeeScheduleProposed, SettlementLineKind
 from reconcile.engine.fees import FeeSchedule, NotEnoughHistory, PastBatch, propose_schedule
+from schemas.records.settlement import BreakReason, FeeScheduleProposed, SettlementLineKind
 from streams.domain.settlement.books import OpenLine, State
 from streams.domain.settlement.explaining import BY_BATCH_KEY, keys_of, payments_of
 

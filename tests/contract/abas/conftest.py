@@ -6,8 +6,8 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
-from infra.sandboxes.abas.faults import Faults
 from connectors.abas.settings import SANDBOX_PROFILE
+from infra.sandboxes.abas.faults import Faults
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 
 NO_FAULTS = Faults().model_dump()

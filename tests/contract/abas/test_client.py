@@ -11,11 +11,11 @@ from connectors.abas.client import AbasClient
 from connectors.abas.criteria import Selection, equals
 from connectors.abas.errors import AbasBusy, AbasQueryRefused, AbasRefused, AbasUnavailable, LoginRejected
 from connectors.abas.profile import Profile
-from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings, TokenLogin
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.wire import DIALECTS
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
 from schemas.records.gateway import WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from app.composition.posting_claims import PostingClaims
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasBusy, AbasDocumentContradicts, AbasDocumentInDoubt
 from connectors.abas.probe import measure_search_lag
@@ -19,12 +20,11 @@ from connectors.abas.profile import Profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.sink import AbasSink, Command, Outcome
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
+from schemas.wire.codec import Codec
 from streams.agents.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
-from app.composition.posting_claims import PostingClaims
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

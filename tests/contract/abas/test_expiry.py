@@ -14,11 +14,11 @@ import pytest
 from connectors.abas.client import AbasClient
 from connectors.abas.errors import AbasDocumentContradicts
 from connectors.abas.profile import Profile
-from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.wire import Answer
 from connectors.common.reach import authorities
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.erp import CashReceiptPosted
 from tests.support.abas_commands import post_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from connectors.common.reach import authorities
+from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
 OBJECTS = "application/abas.objects+json"

@@ -17,8 +17,8 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import LoginRejected
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
-from schemas.records.payments import TransactionKind, TransactionStatus
 from schemas.checks.sensitive import find_sensitive
+from schemas.records.payments import TransactionKind, TransactionStatus
 
 pytestmark = pytest.mark.live
 PREFIX = "SALDO_LIVE_PAYTRACE_"

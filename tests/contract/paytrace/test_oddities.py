@@ -37,7 +37,7 @@ class Books:
         self._minute = 0
         self._source = PayTraceSource(client, sandbox.client_settings(**settings), now=self._now)
         self._known: dict[str, TransactionObserved] = {}
-        self.ledger = Ledger(payment, key_by("paytrace_transaction_id"))
+        self.ledger = Ledger(payments, key_by("paytrace_transaction_id"))
 
     def _now(self) -> datetime:
         return datetime(2026, 11, 24, 20, self._minute, tzinfo=UTC)
@@ -145,7 +145,7 @@ async def test_103_followed_by_a_void_ends_without_money(client: PayTraceClient,
     await books.poll()
     assert (books.net_minor, books.unrecognized) == (0, set())
     (state,) = books.ledger.states.values()
-    assert state.stage in {payment.Stage.VOIDED}
+    assert state.stage in {payments.Stage.VOIDED}
 
 
 @pytest.mark.parametrize("fault", ["page_skips", "page_repeats"])

@@ -17,7 +17,6 @@ from connectors.paytrace.errors import CallInDoubt, CallStillUnknown, PayTraceUn
 from connectors.paytrace.gateway import open_gateway
 from connectors.paytrace.ports import BankAccount, CardDetails, Charge
 from connectors.paytrace.sink import PayTraceSink
-from schemas.wire.codec import Codec
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -26,6 +25,7 @@ from schemas.records.gateway import (
     RequestGatewayCall,
     WishKind,
 )
+from schemas.wire.codec import Codec
 from streams.edges.claims import TOPIC, Claims
 from streams.log.memory import MemoryLog
 from tests.support.paytrace_sandbox import VISA, Sandbox

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import PayTraceRefused
 from connectors.paytrace.ports import BankAccount, CardDetails, Charge, RecurrencePlan
-from infra.sandboxes.paytrace import v1
 from connectors.paytrace.source import PayTraceSource
+from infra.sandboxes.paytrace import v1
 from tests.support.paytrace_sandbox import MASTERCARD, VISA, Sandbox, sandbox_in_thread
 
 TODAY = date(2026, 11, 24)

@@ -19,8 +19,8 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.errors import PayTraceUnavailable
 from connectors.paytrace.settings import PayTraceSettings
-from schemas.failures import SaldoError
 from infra.embedded.process import free_port
+from schemas.failures import SaldoError
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.forward_proxy import forward_proxy
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread

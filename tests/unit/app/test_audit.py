@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from app.access.access import Access
+from app.access.actor import single_user
+from app.access.roles import Role
+from app.access.settings import AccessSettings
+from app.proofs.audit import PartitionAudit, as_csv, as_jsonl, audit, audit_users, head_line, lost_since, parse_heads
+from app.proofs.rebuild import compare_agents
 from schemas import catalog
-from schemas.wire.codec import Codec, to_json
-from schemas.wire.envelope import header_text
 from schemas.files.private_files import write_private
 from schemas.records.approvals import ApproveProposal, ProposeCommand
 from schemas.records.identification import ForgetReference, ReferenceRemembered, RememberReference
@@ -27,17 +31,13 @@ from schemas.records.tasks import (
     PositionMarked,
     RecordParked,
 )
-from app.access.access import Access
-from app.access.actor import single_user
-from app.access.roles import Role
-from app.access.settings import AccessSettings
+from schemas.wire.codec import Codec, to_json
+from schemas.wire.envelope import header_text
 from streams.agents.hold_approvals import HOLD_APPROVALS
 from streams.agents.identify_payers import IDENTIFY_PAYERS
-from app.proofs.audit import PartitionAudit, as_csv, as_jsonl, audit, audit_users, head_line, lost_since, parse_heads
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, Ring, signed_bytes
-from app.proofs.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from schemas.wire.envelope import header_text
-from schemas.failures import ContractBroken
-from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from app.cli import asking, dlq
 from app.cli.errors import CannotRun
 from app.cli.showing import bytes_text, for_eyes
 from app.operators.dead_letters import DeadLetters, ParkedRecord
+from schemas.failures import ContractBroken
+from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
+from schemas.wire.envelope import header_text
 from tests.support.task_lab import CODEC, INBOX, Lab, refund
 
 

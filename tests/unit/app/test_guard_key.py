@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from schemas.failures import ContractBroken
+from app.output.logs import mask_line
+from app.settings.guard_key import KEY_FILE, guard_key_of, use_guard_key_or_random
+from app.settings.settings import GuardSettings, KafkaSettings, Settings
 from schemas.checks.sensitive import guard_key, install_guard_key_source
 from schemas.checks.sensitive.identity import mask_of
-from app.settings.guard_key import KEY_FILE, guard_key_of, use_guard_key_or_random
-from app.output.logs import mask_line
-from app.settings.settings import GuardSettings, KafkaSettings, Settings
+from schemas.failures import ContractBroken
 
 PAN = "4111111111111111"
 

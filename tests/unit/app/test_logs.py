@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from schemas.failures.retries import retry_context
-from schemas.checks.sensitive import find_sensitive
 from app.output.logs import OncePerKind, as_sentence, logging_config
+from schemas.checks.sensitive import find_sensitive
+from schemas.failures.retries import retry_context
 
 
 def line(name: str, message: str, *values: object) -> logging.LogRecord:
@@ -96,7 +96,8 @@ def test_on_a_terminal_a_quoted_text_moves_no_cursor_and_writes_no_line(monkeypa
 def test_a_repeated_call_prints_nothing_to_stdout() -> None:
     """It stood in the middle of the profile that `saldo abas probe > abas.yaml` writes, and in logs unmasked."""
     program = (
-        "from schemas.failures.retries import retry_context; from app.output.logs import configure_logs; configure_logs('info')\n"
+        "from schemas.failures.retries import retry_context\n"
+        "from app.output.logs import configure_logs; configure_logs('info')\n"
         "for attempt in retry_context(on=ValueError, attempts=2, wait_initial=0, wait_jitter=0):\n"
         "    with attempt:\n"
         "        if attempt.num == 1: raise ValueError('4111111111111111')\n"

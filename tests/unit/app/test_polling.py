@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.settings.settings import PollingSettings
+from app.sources import polling
+from app.sources.polling import CURSORS, Teller, WindowRounds, poll_forever
 from schemas import catalog
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import header_text
 from schemas.failures import ContractBroken, Refused, SaldoError, Unavailable
 from schemas.records.payments import TransactionStatus as Status
-from app.sources import polling
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
+from streams.edges.ports import Sighting
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import RecordTooLarge
-from app.sources.polling import CURSORS, Teller, WindowRounds, poll_forever
-from streams.edges.ports import Sighting
-from app.settings.settings import PollingSettings
 from tests.support.builders import sighting
 
 INBOX = "payments.observations.v1"

@@ -8,15 +8,15 @@ from datetime import date
 
 import pytest
 
+from app.sources.polling import CURSORS, DayByDay, Teller, poll_forever, poll_together
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken
 from schemas.records.payments import TransactionStatus
+from schemas.wire.codec import Codec
+from streams.edges.ports import Sighting
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
-from app.sources.polling import CURSORS, DayByDay, Teller, poll_forever, poll_together
-from streams.edges.ports import Sighting
 from tests.support.builders import sighting
 from tests.support.examples import example
 

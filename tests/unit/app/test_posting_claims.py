@@ -16,17 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.composition.posting_claims import TOPIC, PostingClaims
 from connectors.abas.errors import AbasDocumentInDoubt, AbasOutcomeUnknown, AbasUnavailable
 from connectors.abas.profile import Profile, load_profile
 from connectors.abas.rights import ProcessRights
 from connectors.abas.settings import SANDBOX_PROFILE, AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.wire import ErpField, ErpObject
-from schemas.wire.codec import Codec
-from schemas.failures.doubt import OutcomeWait
 from schemas.failures import Delayed, SaldoError, Unavailable
+from schemas.failures.doubt import OutcomeWait
 from schemas.records.erp import CashReceiptPosted
-from app.composition.posting_claims import TOPIC, PostingClaims
+from schemas.wire.codec import Codec
 from tests.support.abas_commands import post_receipt, without_lock
 from tests.support.stepping import Stepped, SteppedLog, finish, pause
 

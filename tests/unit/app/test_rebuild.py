@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from app.proofs.rebuild import Comparison, compare_agents
 from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records.erp import PostCashReceipt
 from schemas.records.payments import PaymentMethod
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.agents.post_to_abas import post_to_abas
+from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
-from streams.edges.ports import ErpCommand, ErpOutcome
-from app.proofs.rebuild import Comparison, compare_agents
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore

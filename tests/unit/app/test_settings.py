@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.failures import ContractBroken
-from infra.embedded.kafka import EmbeddedKafka
 from app.settings.names import without_secrets
 from app.settings.settings import KafkaSettings, Settings, load_settings
+from infra.embedded.kafka import EmbeddedKafka
+from schemas.failures import ContractBroken
 
 
 @pytest.fixture(autouse=True)

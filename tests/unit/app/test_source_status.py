@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from schemas.failures import Unavailable, Unreadable
 from app.sources.status import DIRECTORY, PollStatus, SourceFile, read_source, read_sources
+from schemas.failures import Unavailable, Unreadable
 
 AWAY = Unavailable("PayTrace at paytrace.test:443: HTTP 429", retry_after_s=300.0, asked_s=100_000.0)
 

@@ -12,12 +12,12 @@ import pytest
 from fastavro import reader as avro_reader
 from fastavro.schema import parse_schema
 
+from app.cli import showing
+from app.topics.export import avro_schema, exporting
+from app.topics.reading import ReadRecord
 from schemas import catalog
 from schemas.wire.codec import Codec, fields_of
-from app.cli import showing
 from streams.log.records import Inbound
-from app.topics.reading import ReadRecord
-from app.topics.export import avro_schema, exporting
 from tests.support.examples import example
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas import catalog
 from app.topics import TopicState, plan
+from schemas import catalog
 
 COMMANDS = catalog.topic("erp.commands.v1")
 

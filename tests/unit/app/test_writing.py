@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.topics.writing import BadLine, Line, prepare
 from schemas import catalog
+from schemas.checks.sensitive.identity import mask_of
+from schemas.failures import ContractBroken
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_map
-from schemas.failures import ContractBroken
-from schemas.checks.sensitive.identity import mask_of
 from streams.log.memory import MemoryLog
-from app.topics.writing import BadLine, Line, prepare
 from tests.support.signing import SIGNER
 
 OBSERVATIONS = catalog.topic("payments.observations.v1")

@@ -24,20 +24,20 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.clickhouse_http import app, compression
-from projections.serving import log_in
-from projections.clickhouse_http.formats import FORMATS
-from projections.clickhouse_http.native import for_revision
-from projections.clickhouse_http.settings import settings_for
-from projections.store.client import Store, open_store
-from projections.store.errors import QueryRefused
-from projections.store.migrate import migrate
-from projections.serving.settings import ProjectionSettings
-from schemas.failures import ContractBroken
 from app.access.access import Access
 from app.access.actor import single_user
 from app.access.roles import Role
 from app.settings.settings import Settings
+from projections.clickhouse_http import app, compression
+from projections.clickhouse_http.formats import FORMATS
+from projections.clickhouse_http.native import for_revision
+from projections.clickhouse_http.settings import settings_for
+from projections.serving import log_in
+from projections.serving.settings import ProjectionSettings
+from projections.store.client import Store, open_store
+from projections.store.errors import QueryRefused
+from projections.store.migrate import migrate
+from schemas.failures import ContractBroken
 from tests.support.passwords import quick_passwords
 from tests.support.projecting import project
 from tests.support.scripted import Script

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from app.cli import explain, waiting
 from projections import reports
 from projections.store.client import Store
-from app.cli import explain, waiting
 from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read
 from tests.replay.line import run

@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
-from projections import reports
-from projections.store.client import Store
-from projections.messages.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
-from schemas.records.payments import RefundLinked
-from schemas.records.payments import TransactionStatus as Status
-from schemas.records.settlement import DisputeObserved, DisputeStage
 from app.cli.explain import step
 from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
-from streams.domain import payments
-from streams.domain import settlement
+from projections import reports
+from projections.messages.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
+from projections.store.client import Store
+from schemas.records.payments import RefundLinked
+from schemas.records.payments import TransactionStatus as Status
+from schemas.records.settlement import DisputeObserved, DisputeStage
+from streams.domain import payments, settlement
 from tests.support.builders import refund_linked, sighting
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from projections.store.client import Store
-from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.batches.lag import Lag, ProjectorStatus
+from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
+from projections.store.client import Store
 from schemas.failures import ContractBroken, Unavailable
 from streams.log.memory import MemoryLog
 from tests.support.projecting import project

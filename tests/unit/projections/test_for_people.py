@@ -10,10 +10,10 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from projections.reports.days import Days, days_of, instant_of
-from projections.store.errors import QueryRefused
-from projections.reports.for_people import as_local_csv, as_workbook
 from projections.reports import Answer
+from projections.reports.days import Days, days_of, instant_of
+from projections.reports.for_people import as_local_csv, as_workbook
+from projections.store.errors import QueryRefused
 
 ANSWER = Answer(
     ("id", "day", "at", "amount_minor", "currency", "item_count", "rate", "note"),

@@ -13,18 +13,18 @@ import pytest
 
 from projections import reports
 from projections.batches.batch import Batch
-from projections.store.client import Store
-from projections.store.errors import QueryRefused
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
+from projections.messages.topics import projected_topics
+from projections.store.client import Store
+from projections.store.errors import QueryRefused
 from projections.tables import FACT_TABLES
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.table import Table
-from projections.messages.topics import projected_topics
 from schemas import catalog
+from schemas.records.tasks import ParkedDiscardRequested
 from schemas.wire.codec import Codec, Record
 from schemas.wire.envelope import SourcePosition
-from schemas.records.tasks import ParkedDiscardRequested
 from streams.log.records import Inbound
 from tests.support.examples import example
 from tests.support.poison import poisoned

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from projections.batches.batch import Batch
-from projections.store.client import Store
-from projections.store.digest import digests
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
-from projections.tables import FACT_TABLES
 from projections.messages.topics import projected_topics
+from projections.store.client import Store
+from projections.store.digest import digests
+from projections.tables import FACT_TABLES
 from schemas import catalog
+from schemas.records.payments import PaymentCaptured
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition
-from schemas.records.payments import PaymentCaptured
 from streams.log.records import Inbound
 from tests.support.examples import example
 from tests.support.projecting import project, wipe

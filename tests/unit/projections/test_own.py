@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from projections import reports
+from projections.reports.own import make_views
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.migrate import _every_table_is_there
-from projections.reports.own import make_views
 from tests.support.cli import saldo
 from tests.support.projecting import project
 from tests.support.scripted import Script

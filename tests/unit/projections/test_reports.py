@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from projections import reports
-from projections.store.client import Store
-from projections.reports.days import Days
-from projections.store.errors import QueryRefused
 from projections.messages.topics import SETTLEMENT_EVENTS
+from projections.reports.days import Days
+from projections.store.client import Store
+from projections.store.errors import QueryRefused
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
 from schemas.records.receivables import EntryDirection, EntryHandedOver, RestWriteOffRequested
 from tests.support.examples import example

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from app.cli.explain import step
 from projections import reports
+from projections.messages.topics import SETTLEMENT_EVENTS
 from projections.store.client import Store
 from projections.tables.money import settlement_sign
-from projections.messages.topics import SETTLEMENT_EVENTS
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind, SettlementLineKind
-from app.cli.explain import step
 from streams.domain.settlement.books import sign_of
 from tests.support.projecting import project
 from tests.support.scripted import Script

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projections import reports
-from projections import tables
+from projections import reports, tables
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.sql_guard import allowed_functions, checked

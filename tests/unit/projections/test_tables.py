@@ -14,9 +14,9 @@ import pytest
 
 from projections import tables
 from projections.messages import topics
-from projections.store.client import Store
 from projections.messages.coordinates import COORDINATE_COLUMNS, Coordinates
 from projections.messages.dead_letters import open_dead_letter
+from projections.store.client import Store
 from projections.store.errors import MigrationBroken
 from projections.store.migrate import ROOT as MIGRATIONS
 from projections.store.migrate import migrate, migrations
@@ -31,12 +31,12 @@ from projections.tables.fct_unreadable.row import UnreadableRecord
 from projections.tables.fct_write_offs.row import WRITE_OFF_EVENTS
 from projections.tables.money import direction_sign, movement_sign, parked_money
 from schemas import catalog
-from schemas.values.business_day import PAYTRACE_ZONE
-from schemas.wire.codec import Codec, to_json
-from schemas.wire.envelope import SourcePosition
 from schemas.records.identification import Movement
 from schemas.records.payments import CaptureReversalReason
 from schemas.records.receivables import DecisionRefused, DecisionTaken, EntryDirection, MatchSuggested
+from schemas.values.business_day import PAYTRACE_ZONE
+from schemas.wire.codec import Codec, to_json
+from schemas.wire.envelope import SourcePosition
 from tests.support.examples import example
 
 

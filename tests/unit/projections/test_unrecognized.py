@@ -9,13 +9,12 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from projections import reports
-from projections import tables
+from app.cli import explain, waiting, ways_out
+from app.cli.standing import AgentLine, PersonLine, Standing
+from projections import reports, tables
 from projections.store.client import Store
 from projections.store.migrate import migrate
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
-from app.cli import explain, waiting, ways_out
-from app.cli.standing import AgentLine, PersonLine, Standing
 from tests.support.examples import example
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import NOON, PAYMENTS, Script

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import catalog
-from schemas.wire.codec import Codec, from_json, to_json
 from schemas.failures import Unreadable
 from schemas.records.payments import PaymentSettled, TransactionObserved
+from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.examples import example as a_record
 
 NAMES = sorted(catalog.record_versions())

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from schemas.wire.codec import Codec, from_json, to_json
+from schemas.checks.plausibility import Implausible
 from schemas.documents import faults, kinds, read_kinds
 from schemas.failures import Unreadable
 from schemas.lint.documents import document_rules
-from schemas.checks.plausibility import Implausible
 from schemas.records.erp import RecordRow, Side, SubjectKind
+from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.erp_data import customer, fee, fee_reversal, sales_order
 
 CODEC = Codec()

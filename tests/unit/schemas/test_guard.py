@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from schemas import catalog
 from schemas.catalog import FieldClass
-from schemas.wire.codec import Codec, from_json
 from schemas.checks.guard import masked, masked_key
+from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
+from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import TransactionStatus
 from schemas.records.tasks import DeadLetter
 from schemas.values.references import invoice_token, tokens_of
-from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
-from schemas.checks.sensitive.identity import mask_of
+from schemas.wire.codec import Codec, from_json
 from tests.support.builders import NOON, open_item, sighting
 
 PAN = "4111111111111111"

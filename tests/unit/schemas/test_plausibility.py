@@ -11,9 +11,9 @@ import pytest
 
 from schemas import catalog
 from schemas.checks import plausibility
-from schemas.wire.codec import Codec
-from schemas.values.money import currencies, is_currency, shown
 from schemas.checks.plausibility import UNKNOWN_INSTANT, Implausible, findings_of, plain_text, refuse_implausible
+from schemas.values.money import currencies, is_currency, shown
+from schemas.wire.codec import Codec
 from tests.support.examples import example
 from tests.support.poison import poisoned
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.wire.codec import Codec
 from schemas.wire.registry import Registry
 
 SCHEMA = json.dumps({"type": "record", "name": "Fact", "namespace": "saldo.payments", "fields": []})

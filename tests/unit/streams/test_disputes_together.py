@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from app.proofs.rebuild import compare_agents
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.records.gateway import GatewayCallRefused, RequestGatewayCall, WishKind
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeStage
+from schemas.wire.codec import Codec
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.agents.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
-from app.proofs.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

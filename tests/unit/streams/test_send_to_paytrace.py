@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.operators.dead_letters import DeadLetters, ParkedRecord
+from app.proofs.rebuild import compare_agents
 from connectors.paytrace.errors import CallInDoubt
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.failures import Unavailable, Unreadable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -25,12 +26,11 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import RefundLinked
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
+from schemas.wire.codec import Codec
 from streams.agents.send_to_paytrace import Subject, evolve, route, send_to_paytrace
-from streams.edges.claims import TOPIC, Claims
-from app.operators.dead_letters import DeadLetters, ParkedRecord
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX
+from streams.edges.claims import TOPIC, Claims
 from streams.log.memory import MemoryLog
-from app.proofs.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.records.settlement import DepositMatched, SettlementBatchRecorded, SettlementLineRecorded
 from schemas.records.tasks import ParkedReplayRequested, RecordParked
@@ -14,7 +15,6 @@ from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
-from app.proofs.rebuild import compare_agents
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

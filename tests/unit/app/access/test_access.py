@@ -15,8 +15,6 @@ import jwt
 import pytest
 from argon2 import Type
 
-from schemas.failures import ContractBroken
-from schemas.files.private_files import write_private
 from app.access import passwords, tokens, users
 from app.access.access import Access
 from app.access.actor import Actor, How, single_user
@@ -27,6 +25,8 @@ from app.access.policy import DEFAULT_POLICY
 from app.access.roles import Role
 from app.access.settings import AccessSettings
 from app.access.users import Users
+from schemas.failures import ContractBroken
+from schemas.files.private_files import write_private
 from tests.support.passwords import REAL
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -11,10 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas import catalog
-from schemas.wire.codec import from_json
-from schemas.failures import ContractBroken
-from schemas.operator_commands import operator_commands, person_field
 from app.access.access import Access
 from app.access.actor import Actor, How, single_user
 from app.access.errors import AccessDenied
@@ -22,6 +18,10 @@ from app.access.policy import ACTIONS, DEFAULT_POLICY, check_limit, check_role, 
 from app.access.roles import Role
 from app.access.settings import AccessSettings
 from app.cli import build
+from schemas import catalog
+from schemas.failures import ContractBroken
+from schemas.operator_commands import operator_commands, person_field
+from schemas.wire.codec import from_json
 
 POLICY = load_policy()
 V, C, P, O, A = Role.VIEWER, Role.ACCOUNTANT, Role.APPROVER, Role.OPERATOR, Role.ADMIN  # noqa: E741

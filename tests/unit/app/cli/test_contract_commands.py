@@ -6,8 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from schemas import catalog
 from app.topics.doc import render
+from schemas import catalog
 from tests.support.cli import saldo
 
 

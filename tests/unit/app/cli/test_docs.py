@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import typer
 
-from projections import reports
 from app.cli import build
+from projections import reports
 
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

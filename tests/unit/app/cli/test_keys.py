@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.failures import ContractBroken
 from app.composition.keys import KeyStore, load_known_signer
+from schemas.failures import ContractBroken
 from tests.support.cli import saldo
 
 

@@ -16,12 +16,12 @@ import typer
 from confluent_kafka import KafkaError, KafkaException
 
 import app.cli
-from schemas.failures import ContractBroken, Refused
 from app.cli.connection import KAFKA_VARIABLE, REGISTRY_VARIABLE, connect
 from app.cli.errors import explain
-from infra.embedded.errors import PartMissing
-from streams.log.brokers import failure_of
 from app.output.terminal import say, say_json
+from infra.embedded.errors import PartMissing
+from schemas.failures import ContractBroken, Refused
+from streams.log.brokers import failure_of
 from tests.support.cli import saldo
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.cli.connection import connect, why_nobody_listens
+from app.composition import bootstrap
+from app.settings.settings import load_settings
 from projections.store.client import open_read_only
 from schemas.failures import ContractBroken, Unavailable
-from app.composition import bootstrap
-from app.cli.connection import connect, why_nobody_listens
 from streams.log.cluster import Cluster
-from app.settings.settings import load_settings
 
 
 @pytest.fixture

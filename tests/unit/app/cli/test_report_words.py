@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
-from projections import reports
-from projections.reports import Answer
 from app.cli.errors import CannotRun
 from app.cli.report import Format, _format_of, _given, _show
+from projections import reports
+from projections.reports import Answer
 from tests.support.cli import saldo
 
 STORY = reports.load("story_of_one_payment")

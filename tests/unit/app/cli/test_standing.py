@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from schemas.failures import Unavailable
 from app.cli.standing import (
     AgentLine,
     PersonLine,
@@ -20,12 +19,13 @@ from app.cli.standing import (
     runs_alone,
     standing_of,
 )
-from infra.embedded import process
-from infra.embedded.supervisor import ProcessState, ProcessStatus, SupervisorStatus
 from app.settings.settings import Settings
 from app.sources.status import PollStatus, SourceFile
-from infra.installation.stack import Stack
 from app.status.tasks import StandingFile, TaskStanding
+from infra.embedded import process
+from infra.embedded.supervisor import ProcessState, ProcessStatus, SupervisorStatus
+from infra.installation.stack import Stack
+from schemas.failures import Unavailable
 
 
 def task(position: int, *, parked: int = 0, waits: str | None = None, held: int = 0) -> TaskStanding:

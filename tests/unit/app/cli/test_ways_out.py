@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.values.money import Money
+from app.cli import assign, ways_out
 from schemas.records.identification import AssignCustomer, Movement, PaymentAwaitsReference, WaitingReason
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -26,8 +26,8 @@ from schemas.records.receivables import (
     SplitEntry,
     UnmatchEntry,
 )
+from schemas.values.money import Money
 from schemas.values.references import payment_token
-from app.cli import assign, ways_out
 from streams.domain import identification, receivables
 from streams.domain.receivables.entry import EntryStatus
 from tests.support.builders import (
@@ -217,7 +217,7 @@ def test_the_stories_show_every_reason_why_money_waits() -> None:
 
 @pytest.mark.parametrize("tokens", [("none:79388123",), ("vault:acme", "invoice:RE-1")])
 def test_what_waits_for_its_payer_takes_assign_customer(tokens: tuple[str, ...]) -> None:
-    line = Ledger(payer, payers_key).given(to_identify(*tokens))
+    line = Ledger(identification, payers_key).given(to_identify(*tokens))
     line.when(line.outputs[0].record)
     (waits,) = [event for event in line.events if isinstance(event, PaymentAwaitsReference)]
     row = {

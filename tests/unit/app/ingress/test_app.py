@@ -19,14 +19,14 @@ from pydantic import SecretStr
 from connectors.paytrace import wire
 from connectors.paytrace.errors import LoginRejected, PayTraceThrottled, PayTraceUnavailable, UnreadableAnswer
 from connectors.paytrace.wire import JsonObject
-from schemas.wire.codec import to_json
-from schemas.wire.envelope import header_text
 from schemas.failures import SaldoError, Unavailable
 from schemas.records.payments import ObservedBy, TransactionObserved, TransactionStatus
+from schemas.wire.codec import to_json
+from schemas.wire.envelope import header_text
+from streams.edges.publishing import observation_id
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
-from streams.edges.publishing import observation_id
 from tests.support.builders import sighting
 from tests.support.ingress import (
     HOOK_TYPE,

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from schemas.wire.codec import to_json
-from schemas.records.payments import TransactionStatus
 from schemas.checks.sensitive import SensitiveKind, find_sensitive
+from schemas.records.payments import TransactionStatus
+from schemas.wire.codec import to_json
 from streams.log.memory import MemoryLog
 from tests.support.builders import sighting
 from tests.support.ingress import (

@@ -13,10 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from requests import PreparedRequest
 from schemathesis import checks
 
-from connectors.paytrace.hook import HOOK_TYPE
-from schemas.wire.codec import from_json
 from app.ingress.observations import RECORD
 from app.ingress.openapi import describe, record_schema
+from connectors.paytrace.hook import HOOK_TYPE
+from schemas.wire.codec import from_json
 from tests.support.ingress import (
     ROW,
     SILENT_PATH,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from schemas.failures import ContractBroken
 from app.ingress.settings import IngressSettings
 from app.settings.settings import load_settings
+from schemas.failures import ContractBroken
 from tests.support.ingress import OLD_SECRET, SECRET, SILENT_PATH, TOKEN, environment, settings
 
 

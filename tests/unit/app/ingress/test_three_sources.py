@@ -19,18 +19,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from app.sources.polling import Teller
 from connectors.paytrace import wire
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
-from schemas.wire.codec import Codec
-from schemas.wire.envelope import header_text
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
+from schemas.wire.codec import Codec
+from schemas.wire.envelope import header_text
 from streams.agents.fold_payments import FOLD_PAYMENTS
 from streams.log.memory import MemoryLog
-from app.sources.polling import Teller
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore

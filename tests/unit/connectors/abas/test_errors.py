@@ -6,8 +6,8 @@ import pytest
 
 from connectors.abas import errors
 from connectors.abas.errors import error_from_answer, error_without_body
-from infra.sandboxes.abas.faults import STATUS_OF_CATEGORY
 from connectors.abas.wire import ErpError, ErpMessage
+from infra.sandboxes.abas.faults import STATUS_OF_CATEGORY
 from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
 
 FATES: dict[str, type[SaldoError]] = {

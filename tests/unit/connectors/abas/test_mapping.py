@@ -25,9 +25,9 @@ from connectors.abas.mapping import (
 from connectors.abas.profile import load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject, parse_object
-from schemas.wire.codec import Codec
 from schemas.values.money import from_major
 from schemas.values.references import invoice_token
+from schemas.wire.codec import Codec
 
 PROFILE = load_profile(SANDBOX_PROFILE)
 FORMATS = PROFILE.formats

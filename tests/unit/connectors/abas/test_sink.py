@@ -15,10 +15,10 @@ from connectors.abas.settings import SANDBOX_PROFILE, AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.wire import ErpObject
 from schemas import catalog
-from schemas.wire.codec import Codec
+from schemas.checks.sensitive import find_sensitive
 from schemas.records.erp import PostingRefused
 from schemas.records.tasks import RecordParked
-from schemas.checks.sensitive import find_sensitive
+from schemas.wire.codec import Codec
 from streams.agents.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner

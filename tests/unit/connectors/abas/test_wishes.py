@@ -15,9 +15,9 @@ from connectors.abas.mapping import WISH_KINDS, WISH_STATUSES, to_payment_wish_o
 from connectors.abas.profile import PaymentWishFields, load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject
-from schemas.wire.codec import Codec
-from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
 from schemas.checks.sensitive import find_sensitive
+from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
+from schemas.wire.codec import Codec
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CARD_NUMBER = "4012000098765439"

@@ -14,8 +14,8 @@ from connectors.paytrace.hook import read_hook
 from connectors.paytrace.mapping import to_ach_observed, to_transaction_observed
 from connectors.paytrace.readings import to_day
 from connectors.paytrace.settings import PayTraceSettings
-from schemas.values.business_day import business_day, with_days
 from schemas.records.payments import ObservedBy, TransactionObserved
+from schemas.values.business_day import business_day, with_days
 from streams.edges.publishing import content_digest
 
 PACIFIC, BERLIN, AUCKLAND = ZoneInfo("America/Los_Angeles"), ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Auckland")

@@ -25,12 +25,12 @@ from connectors.paytrace.fact_mapping import (
     to_recurrence_observed,
     to_vault_customer_observed,
 )
-from schemas.wire.codec import Codec
+from schemas.checks.sensitive import find_sensitive
+from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import PaymentMethod, TransactionKind
 from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceObserved, RecurrenceStatus
-from schemas.checks.sensitive import find_sensitive
-from schemas.checks.sensitive.identity import mask_of
+from schemas.wire.codec import Codec
 from tests.support.paytrace_fact_rows import LISTED, SETTLED, batch_row, customer_row, listed, schedule_row
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -20,6 +20,7 @@ from connectors.paytrace.mapping import (
     to_ach_observed,
     to_transaction_observed,
 )
+from schemas.checks.sensitive import find_sensitive
 from schemas.records.payments import (
     ObservedBy,
     PaymentMethod,
@@ -27,7 +28,6 @@ from schemas.records.payments import (
     TransactionObserved,
     TransactionStatus,
 )
-from schemas.checks.sensitive import find_sensitive
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

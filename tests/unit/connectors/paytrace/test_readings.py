@@ -23,8 +23,8 @@ from connectors.paytrace.readings import (
     to_minor,
 )
 from connectors.paytrace.wire import decode, encode
-from schemas.records.payments import ObservedBy, TransactionStatus
 from schemas.checks.sensitive import find_sensitive
+from schemas.records.payments import ObservedBy, TransactionStatus
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 

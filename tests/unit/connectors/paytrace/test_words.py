@@ -14,7 +14,6 @@ from connectors.paytrace.answers import read_v1_rows, read_v3_rows
 from connectors.paytrace.calls import Call, Reply
 from connectors.paytrace.errors import PayTraceRefused, UnreadableAnswer
 from connectors.paytrace.mapping import read_card_status
-from infra.sandboxes.paytrace import oddities
 from connectors.paytrace.words import (
     ACH_KINDS,
     ACH_STATUSES,
@@ -25,6 +24,7 @@ from connectors.paytrace.words import (
     plain,
     says_nothing_found,
 )
+from infra.sandboxes.paytrace import oddities
 from schemas.records.payments import TransactionKind, TransactionStatus
 from tests.unit.connectors.paytrace.test_mapping import ach_row, observe_ach
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.failures import ContractBroken
 from infra.embedded import jars
 from infra.embedded.kafka_tools import TOOLS, as_properties, main_class
+from schemas.failures import ContractBroken
 
 
 def test_a_log_in_is_worded_for_java_whatever_the_password_holds() -> None:

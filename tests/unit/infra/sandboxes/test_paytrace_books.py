@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from connectors.paytrace import wire
-from infra.sandboxes.paytrace import SandboxSettings, create_app
-from infra.sandboxes.paytrace import v1
+from infra.sandboxes.paytrace import SandboxSettings, create_app, v1
 from infra.sandboxes.paytrace.bank_books import DebitRequest
 from infra.sandboxes.paytrace.card_books import ChargeRequest
 from infra.sandboxes.paytrace.cards import StoredCard

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.records.settlement import BankDirection
+from reconcile.files.bank_lines import BankFile, Selection, batch_number_in, masked, read_bank_lines
 from schemas.checks.sensitive import guard_key
 from schemas.checks.sensitive.identity import mask_of
-from reconcile.files.bank_lines import BankFile, Selection, batch_number_in, masked, read_bank_lines
+from schemas.records.settlement import BankDirection
 
 SEEN = datetime(2026, 11, 26, 7, tzinfo=UTC)
 OURS = Selection(merchant="main", account="checking", currency="USD")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from typer.testing import CliRunner
 
-from schemas.values.foreign_text import for_spreadsheet
 from app.cli.match import register
 from reconcile.engine.lines import Side
 from reconcile.files.columns import by_header, column_names
@@ -23,6 +22,7 @@ from reconcile.files.errors import FileUnreadable, ProfileInvalid
 from reconcile.files.profile import DEFAULT_RULES, load_profile, load_rules
 from reconcile.files.reading import SideFile, one_currency, read_side
 from reconcile.files.values import BadValue, amount_minor, date_order, decimal_mark, read_date
+from schemas.values.foreign_text import for_spreadsheet
 
 APP = typer.Typer()
 register(APP)

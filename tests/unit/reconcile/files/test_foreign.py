@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from schemas.checks.sensitive.identity import mask_of
 from reconcile.engine.lines import Side
 from reconcile.files.errors import FileUnreadable, ProfileInvalid
 from reconcile.files.profile import SideProfile, load_profile
 from reconcile.files.reading import SideFile, read_side
 from reconcile.files.run import run
+from schemas.checks.sensitive.identity import mask_of
 
 Pairs = dict[str, tuple[str, str]]  # left id -> right id and status
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.checks.sensitive import MASK, is_card_number
 from reconcile.files import reading
 from reconcile.files.run import run
+from schemas.checks.sensitive import MASK, is_card_number
 from tests.corpus.generate import card
 
 LINES = 60

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.wire.codec import to_json
 from schemas.failures import Unreadable
 from schemas.operator_commands import same_person
 from schemas.records.approvals import (
@@ -25,6 +24,7 @@ from schemas.records.approvals import (
     RejectProposal,
 )
 from schemas.records.receivables import WriteOffRest
+from schemas.wire.codec import to_json
 from streams.domain import approvals
 from streams.domain.approvals.decider import INITIAL, State
 

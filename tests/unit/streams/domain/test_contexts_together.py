@@ -21,8 +21,8 @@ class Pipeline:
     """The contexts joined by topic name, each topic in order, and abas as it answers each command."""
 
     def __init__(self, answers: tuple[Any, ...] = (done,)) -> None:
-        self.payments = Ledger(payment, key_by("paytrace_transaction_id"))
-        self.payers = Ledger(payer, payers_key)
+        self.payments = Ledger(payments, key_by("paytrace_transaction_id"))
+        self.payers = Ledger(identification, payers_key)
         self.customers = Ledger(receivables, key_by("abas_customer_id"))
         self.settled: list[Any] = []
         self.answers = deque(answers)

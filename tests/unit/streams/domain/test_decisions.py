@@ -31,8 +31,8 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
-from streams.domain.receivables import decisions
 from streams.domain import receivables
+from streams.domain.receivables import decisions
 from streams.domain.receivables.availability import available_minor
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 

@@ -25,8 +25,7 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
     SettlementLineRefused,
 )
-from streams.domain import payments
-from streams.domain import settlement
+from streams.domain import payments, settlement
 from streams.domain.payments.decider import Stage
 from streams.domain.settlement.books import sign_of
 from tests.support.builders import PAYMENT, refund_linked, sighting

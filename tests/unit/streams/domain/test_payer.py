@@ -39,7 +39,7 @@ class Payers:
     """The identification context alone: what it sends to itself is decided before the next record comes."""
 
     def __init__(self) -> None:
-        self.book = Ledger(payer, payers_key)
+        self.book = Ledger(identification, payers_key)
 
     def tell(self, *records: Any) -> list[Any]:
         """Decide these records and all that follow from them; gives the events in order."""
@@ -360,6 +360,6 @@ def test_a_decision_about_a_payer_needs_a_name_and_a_reason(kind: type[Any], by:
         told["token"] = "vault:acme"
     if kind is not ForgetReference:
         told["abas_customer_id"] = CUSTOMER
-    (answer,) = Ledger(payer, payers_key).given(to_identify("none:79388123")).when(kind(**told))
+    (answer,) = Ledger(identification, payers_key).given(to_identify("none:79388123")).when(kind(**told))
     assert isinstance(answer, DecisionRefused)
     assert "names nobody" in answer.refused_because or "is no reason" in answer.refused_because

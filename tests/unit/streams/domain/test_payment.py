@@ -25,7 +25,7 @@ from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, op
 
 
 def ledger() -> Ledger:
-    return Ledger(payment, key_by("paytrace_transaction_id"))
+    return Ledger(payments, key_by("paytrace_transaction_id"))
 
 
 def movements(book: Ledger) -> list[tuple[Movement, int]]:

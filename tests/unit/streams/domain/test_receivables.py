@@ -15,8 +15,8 @@ from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashRece
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked, TransactionStatus
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
-from streams.domain.receivables import decisions, decisions_payer
 from streams.domain import receivables
+from streams.domain.receivables import decisions, decisions_payer
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,

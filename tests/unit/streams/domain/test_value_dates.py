@@ -25,8 +25,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from schemas.records.settlement import MoneySettled, SettlementLineRecorded
-from streams.domain import payments
-from streams.domain import settlement
+from streams.domain import payments, settlement
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, key_by, open_item, refused, sighting
 from tests.support.money_line import MoneyLine
 
@@ -66,12 +65,12 @@ def seen(
 
 def told(*sightings: TransactionObserved) -> dict[str, date | None]:
     """Value date of each movement that these sightings prove."""
-    book = Ledger(payment, key_by("paytrace_transaction_id")).given(*sightings)
+    book = Ledger(payments, key_by("paytrace_transaction_id")).given(*sightings)
     return {sent.movement.value: sent.value_on for sent in book.sent(PaymentToIdentify)}
 
 
 def contradictions(*sightings: TransactionObserved) -> list[str]:
-    book = Ledger(payment, key_by("paytrace_transaction_id")).given(*sightings)
+    book = Ledger(payments, key_by("paytrace_transaction_id")).given(*sightings)
     return [event.detail for event in book.events if isinstance(event, PaymentContradicted)]
 
 
@@ -219,7 +218,7 @@ def test_what_paytrace_dates_has_one_value_date_in_any_order_and_whenever_it_is_
     shuffled = data.draw(st.permutations(history + data.draw(st.lists(st.sampled_from(history), max_size=3))))
 
     def days(sightings: list[TransactionObserved]) -> set[tuple[str, date | None]]:
-        book = Ledger(payment, key_by("paytrace_transaction_id")).given(*sightings)
+        book = Ledger(payments, key_by("paytrace_transaction_id")).given(*sightings)
         sent = [one for one in book.sent(PaymentToIdentify) if not one.movement.startswith("AMOUNT_")]
         # A change of the amount may be told or not, by the order; where it is, it is of the day of its capture.
         changes = {one.value_on for one in book.sent(PaymentToIdentify) if one.movement.startswith("AMOUNT_")}
@@ -244,7 +243,7 @@ def test_what_paytrace_dates_has_one_value_date_in_any_order_and_whenever_it_is_
     )
 )
 def test_no_value_date_lies_after_the_last_sighting(history: list[TransactionObserved]) -> None:
-    book = Ledger(payment, key_by("paytrace_transaction_id")).given(*history)
+    book = Ledger(payments, key_by("paytrace_transaction_id")).given(*history)
     latest = max((one.observed_on or NOVEMBER for one in history), default=NOVEMBER)
     assert all(sent.value_on <= latest for sent in book.sent(PaymentToIdentify))
     assert all(sent.moved_on <= latest for sent in book.sent(MoneySettled))
@@ -343,7 +342,7 @@ def test_a_write_off_and_its_reversal_are_of_the_business_day_of_the_decision(
 def test_money_settled_in_the_evening_is_of_the_merchants_day() -> None:
     """The cut-off at 20:00 in Los Angeles is the next day in UTC."""
     evening = replace(seen(Status.SETTLED, settled=2), settled_at=datetime(2026, 11, 3, 4, tzinfo=UTC))
-    (settled,) = Ledger(payment, key_by("paytrace_transaction_id")).given(evening).sent(MoneySettled)
+    (settled,) = Ledger(payments, key_by("paytrace_transaction_id")).given(evening).sent(MoneySettled)
     assert (settled.moved_on, settled.settled_at) == (day(2), datetime(2026, 11, 3, 4, tzinfo=UTC))
     for line in (settled, replace(settled, moved_on=None)):
         (recorded,) = settlement.decide(settlement.INITIAL, line)
@@ -354,7 +353,7 @@ def test_money_settled_in_the_evening_is_of_the_merchants_day() -> None:
 def test_a_bank_debit_counts_in_the_deposit_bridge_on_its_value_dates() -> None:
     cleared = seen(Status.ACH_CLEARED, kind=Kind.ACH_SALE, settled=4)
     returned = seen(Status.ACH_RETURNED, kind=Kind.ACH_SALE, settled=4, returned=6)
-    book = Ledger(payment, key_by("paytrace_transaction_id")).given(cleared, returned)
+    book = Ledger(payments, key_by("paytrace_transaction_id")).given(cleared, returned)
     assert [(sent.movement.value, sent.moved_on) for sent in book.sent(MoneySettled)] == [
         ("CAPTURED", day(4)),
         ("RETURNED", day(6)),

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.values.money import Money
 from schemas.records.erp import PostCashReceipt
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import (
@@ -30,6 +29,7 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain import receivables
 from streams.domain.receivables.availability import available_minor

@@ -27,9 +27,9 @@ from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink, SendingRights
 from connectors.paytrace.wire import JsonObject
-from schemas.wire.codec import Codec
 from schemas.failures import ContractBroken, Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed, GatewayCallDone, WishKind
+from schemas.wire.codec import Codec
 from streams.edges.claims import TOPIC, Claims
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from schemas import catalog
-from schemas.wire.codec import Codec
 from schemas.records.payments import TransactionStatus
+from schemas.wire.codec import Codec
+from streams.edges.publishing import to_outbound
 from streams.log.memory import MemoryLog
 from streams.log.records import RecordTooLarge
-from streams.edges.publishing import to_outbound
 from tests.support.builders import sighting
 from tests.support.signing import SIGNER
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from app.settings.settings import KafkaSettings, Settings
+from infra.installation.stack import Stack
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log.acls import AccessPlan, Permission, grants, permissions, plan, roles_of
@@ -21,8 +23,6 @@ from streams.log.credentials import (
     read_credentials,
     user_of,
 )
-from app.settings.settings import KafkaSettings, Settings
-from infra.installation.stack import Stack
 
 SPECS = tuple(catalog.topics().values())
 ALL = permissions(SPECS, group="saldo")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from schemas import catalog
-from schemas.wire.codec import Codec, body_of
-from schemas.wire.envelope import content_event_id, header_map, root_traceparent
+from schemas.checks.sensitive.identity import mask_of
 from schemas.failures import Unreadable
 from schemas.records.sources import SourceCursor
-from schemas.checks.sensitive.identity import mask_of
+from schemas.wire.codec import Codec, body_of
+from schemas.wire.envelope import content_event_id, header_map, root_traceparent
 from streams.log.guard import HoldsSensitive
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Cause, Checked, Outbound

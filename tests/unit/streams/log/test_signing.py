@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.composition.keys import KeyStore, load_ring, load_signer, signing_roles
 from schemas import catalog
 from schemas.failures import ContractBroken
-from app.composition.keys import KeyStore, load_ring, load_signer, signing_roles
 from streams.log.records import Inbound
 from streams.log.signing import KeyRing, NotSigned, givers_of, prove, signed_bytes
 from tests.support.signing import KEYS, RING, SIGNER, signer_of

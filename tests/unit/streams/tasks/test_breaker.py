@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.operators.dead_letters import DeadLetters
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import BreakerReset, BreakerResetRequested, DeadLetter
-from app.operators.dead_letters import DeadLetters
 from streams.tasks.progress import Progress
 from streams.tasks.stores import MemoryStore
 from tests.support.task_lab import CODEC, DLQ, INBOX, Counted, Lab, refund

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.wire.envelope import SourcePosition, header_text
 from schemas.records.payments import RefundApplied, RefundLinked
+from schemas.wire.envelope import SourcePosition, header_text
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import partition_for

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.wire.envelope import header_map
+from schemas.checks.sensitive import find_sensitive
 from schemas.records.tasks import (
     DeadLetter,
     ParkedDiscardRequested,
     ParkedRecordDiscarded,
     RecordParked,
 )
-from schemas.checks.sensitive import find_sensitive
+from schemas.wire.envelope import header_map
 from tests.support.task_lab import CODEC, DLQ, INBOX, JOURNAL, NOON, Lab, refund
 
 CARD = "4111111111111111"

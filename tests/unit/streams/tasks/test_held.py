@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.proofs.rebuild import compare_agents
 from schemas.failures import Delayed, Unreadable
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import (
@@ -17,7 +18,6 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     RecordParked,
 )
-from app.proofs.rebuild import compare_agents
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore

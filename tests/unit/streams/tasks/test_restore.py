@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from schemas.wire.envelope import SourcePosition, header_map
 from schemas.failures import ContractBroken
 from schemas.records.payments import RefundApplied, RefundLinked
+from schemas.wire.envelope import SourcePosition, header_map
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks import task as task_module
