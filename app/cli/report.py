@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from projections.reports import Answer, Report
+    from projections.reports.questions import Answer, Report
 
 
 class Format(StrEnum):
@@ -78,7 +78,7 @@ def report(
     """
     from app.cli.asking import reader_of
     from app.settings.settings import load_settings
-    from projections import reports
+    from projections.reports import questions as reports
     from projections.reports.days import days_of, instant_of
 
     if name is None:
@@ -118,7 +118,7 @@ def sql(
 ) -> None:
     """Ask ClickHouse anything; reading only."""
     from app.settings.settings import load_settings
-    from projections import reports
+    from projections.reports import questions as reports
     from projections.serving.reader import open_reader
 
     chosen = _format_of(output_format, out, locale)
@@ -137,7 +137,7 @@ def sql(
 
 def _list() -> None:
     from app.settings.settings import load_settings
-    from projections import reports
+    from projections.reports import questions as reports
     from projections.store.errors import QueryRefused
 
     own = load_settings().reports_dir
@@ -182,7 +182,7 @@ def _show(
     name: str = "answer",
     about: Mapping[str, str] | None = None,
 ) -> None:
-    from projections import reports
+    from projections.reports import questions as reports
 
     assert isinstance(answer, reports.Answer)
     match output_format:
@@ -211,7 +211,7 @@ def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    from projections import reports
+    from projections.reports import questions as reports
 
     page = io.StringIO()
     console = Console() if out is None else Console(file=page)

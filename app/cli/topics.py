@@ -182,7 +182,7 @@ def diff(
 
     Exit code 1 when something does.
     """
-    from app.topics import compare
+    from app.topics.provisioning import compare
     from schemas import catalog
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
@@ -206,7 +206,7 @@ def apply(
     It never deletes and never changes a partition count: where one differs, exit code 1 says so. With --acls, each user
     of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
-    from app import topics
+    from app.topics import provisioning as topics
     from schemas import catalog
     from streams.log import acls as access
 

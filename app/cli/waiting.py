@@ -34,7 +34,7 @@ def waiting(
     """
     from app.cli import ways_out
     from app.cli.asking import answer
-    from projections import reports
+    from projections.reports import questions as reports
 
     found = ways_out.listed(answer("waiting_with_candidates", abas_customer_id=customer))
     match output_format:

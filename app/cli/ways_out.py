@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from projections.reports.words import UNRECOGNIZED_REMEDY
 
 if TYPE_CHECKING:
-    from projections.reports import Answer
+    from projections.reports.questions import Answer
 
 _UNDOES_A_MATCH = re.compile(r"U\d+$")
 _REMEDIES = {

@@ -52,17 +52,10 @@ from schemas.records.gateway import (
     RequestGatewayCall,
 )
 from schemas.wire.codec import Codec
-from streams.agents import (
-    decide_wishes,
-    fold_payments,
-    hold_approvals,
-    identify_payers,
-    match_open_items,
-    post_to_abas,
-    reconcile_deposits,
-    send_to_paytrace,
-)
-from streams.agents.inbox import Flow
+from streams.agents import DECIDERS, Flow, register
+from streams.domain.receivables.decisions import write_off_limits
+from streams.domain.receivables.open_item_lines import rules
+from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import ErpCommand, ErpOutcome, Sighting
 from streams.log.cluster import Cluster
@@ -84,16 +77,6 @@ EXIT_HALTED = 70
 TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
-
-# Every pure agent, in the order in which a payment meets them; wishes come last.
-DECIDERS: tuple[Processor[Any], ...] = (
-    fold_payments.FOLD_PAYMENTS,
-    identify_payers.IDENTIFY_PAYERS,
-    match_open_items.MATCH_OPEN_ITEMS,
-    decide_wishes.DECIDE_WISHES,
-    reconcile_deposits.RECONCILE_DEPOSITS,
-    hold_approvals.HOLD_APPROVALS,
-)
 
 
 def codec(settings: Settings) -> Codec:
@@ -227,21 +210,16 @@ def worker_app(settings: Settings) -> faust.App:
         web_enabled=False,
         datadir=str(settings.data_dir / "faust"),
     )
-    sink, calls = sink_processor(settings), gateway_processor(settings)
-    processors = (*DECIDERS, calls, sink)
+    processors = every_processor(settings)
+    rules()  # what is wrong with these is said now and not at the first payment
+    write_off_limits()
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
     crew = new_crew(settings, processors, membership)
     flow = Flow(settings.worker.batch_size, settings.worker.linger_s)
-    fold_payments.register(app, crew, flow)
-    identify_payers.register(app, crew, flow)
-    match_open_items.register(app, crew, flow)
-    decide_wishes.register(app, crew, flow)
-    send_to_paytrace.register(app, crew, flow, calls)
-    reconcile_deposits.register(app, crew, flow)
-    hold_approvals.register(app, crew, flow)
-    post_to_abas.register(app, crew, flow, sink)
+    for processor in processors:
+        register(app, crew, flow, processor)
     _attend(app, crew, settings.worker.tend_every_s)
     _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)
     return app

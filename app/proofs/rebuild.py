@@ -29,7 +29,7 @@ from streams.log.signing import SIGNATURE_HEADERS, Ring
 from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Effect, Processor
 from streams.tasks.stores import MemoryStore, StateStore, digest
 from streams.tasks.task import Task, TaskRules
 
@@ -100,8 +100,8 @@ async def _compare_task(
     for topic in sorted(destinations):
         found = sent.get((topic, lane), _Sent())
         after = [record for part in range(topics[topic]) for record in shadow.records(topic, part)]
-        accepted = found.told_by(after) if processor.is_effect else found.accepted
-        if processor.is_effect and topic == catalog.topic(processor.inbox).dlq:
+        accepted = found.told_by(after) if isinstance(processor, Effect) else found.accepted
+        if isinstance(processor, Effect) and topic == catalog.topic(processor.inbox).dlq:
             # A dead letter alone says nothing: killed before its journal, a sink may have done it the second time.
             accepted = [record for record in accepted if _cause(record) in verdicts.parked]
         before = [record for record in accepted if _caused_before(record, position)]

@@ -17,7 +17,7 @@ from rich.table import Table
 from app.output.terminal import cell
 from app.settings.settings import Settings
 from infra.demo.audit import Audit
-from projections import reports
+from projections.reports import questions as reports
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from schemas.values.foreign_text import for_terminal

@@ -13,7 +13,7 @@ import httpx2
 
 from app.settings.settings import Settings
 from infra.demo.audit import Audit, OpenMoney, audit
-from projections import reports
+from projections.reports import questions as reports
 from projections.serving.reader import open_reader
 from projections.store.client import SqlReader
 from schemas.failures import SaldoError

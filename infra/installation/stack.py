@@ -24,13 +24,13 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from app import topics
 from app.composition.keys import key_store
 from app.ingress.settings import SECRET_PREFIX, IngressSettings
 from app.settings.guard_key import guard_key_of
 from app.settings.names import secret_variables, without_secrets
 from app.settings.settings import KeySettings, Settings
 from app.status.tasks import read_standing
+from app.topics import provisioning as topics
 from infra.embedded.kafka import EmbeddedKafka, credentials_dir
 from infra.embedded.process import free_port
 from infra.embedded.supervisor import ProcessSpec, RestartPolicy

@@ -24,8 +24,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from projections import reports
 from projections.console.grid import UNITS, grid, money
+from projections.reports import questions as reports
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused

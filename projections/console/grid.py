@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from projections.reports import COORDINATES, MINOR, Answer, separated
+from projections.reports.questions import COORDINATES, MINOR, Answer, separated
 from projections.reports.words import in_words
 
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")

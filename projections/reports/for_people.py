@@ -19,7 +19,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import get_currency_precision, get_decimal_symbol
 
-from projections.reports import MINOR, Answer, flat, major_units
+from projections.reports.questions import MINOR, Answer, flat, major_units
 from projections.store.errors import QueryRefused
 from schemas.values.foreign_text import for_spreadsheet, for_workbook
 

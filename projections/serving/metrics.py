@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from projections import reports
 from projections.batches.lag import ProjectorStatus
+from projections.reports import questions as reports
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, Unavailable

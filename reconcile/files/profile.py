@@ -41,7 +41,7 @@ SINGLE = (
 )
 MANY = ("text", "reference", "extra", "ignore")
 SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "period", "encoding", "delimiter", "sheet")
-DEFAULT_RULES = Path(__file__).parent.parent / "domain" / "matching" / "default_rules.yaml"
+DEFAULT_RULES = Path(__file__).parent.parent / "engine" / "default_rules.yaml"
 
 
 @dataclass(frozen=True, slots=True)

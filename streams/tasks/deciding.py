@@ -46,7 +46,7 @@ from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, RecordTooLarge, partition_for
 from streams.log.signing import NotSigned, Ring, prove, prove_approval
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Effect, Processor
 from streams.tasks.progress import LONGEST_ERROR, Progress
 
 logger = logging.getLogger(__name__)
@@ -398,9 +398,10 @@ async def _events(around: Surroundings[S], step: _Step, state: S, checked: str |
 
     Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
     """
-    recall = around.processor.recall
+    processor = around.processor
+    recall = processor.recall if isinstance(processor, Effect) else None
     if around.verdicts is None or recall is None:
-        return await around.processor.events(state, step.value, checked)
+        return await processor.events(state, step.value, checked)
     return await recall(around.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
 
 
@@ -621,7 +622,7 @@ def _assemble(
         progress.position = record.offset + 1
         batch.decided += 1
         came = outcomes.get(record.offset)
-        if around.processor.is_effect and came is not None and came.depends_on_the_day:
+        if isinstance(around.processor, Effect) and came is not None and came.depends_on_the_day:
             if not came.events:
                 batch.journal.append(mark_position(around, record, progress))
                 batch.silent = 0

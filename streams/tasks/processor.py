@@ -1,7 +1,8 @@
-"""What a task computes: a decider (pure) or an effect (acts on the outside), bound to one inbox and one journal."""
+"""What a task computes, bound to one inbox and one journal: a decider (pure) or an effect (acts on the outside)."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,18 +32,10 @@ def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Processor(Generic[S]):
-    """One agent's work, per key: decide(state, record) -> events, evolve(state, event) -> state, route -> outputs.
+class Processor(ABC, Generic[S]):
+    """One agent's work, per key: record -> events, evolve(state, event) -> state, route(state, event) -> outputs.
 
-    `decide` is pure and gives the same events for the same state and record, so a replay writes the same journal.
-    An effect gives `perform` instead: it acts on another system, looks up before it acts, and returns what it found
-    as events. With `recall` it gives once more what its journal holds of one record, without acting: the work of a
-    replay. `recall` gets the events that performing this very record led to, none where there were none. With
-    `perform_checked` it does what a person's replay of a parked record asks for; the text names that request, the same
-    at each attempt. With `is_order_free` a record that can't be decided waits alone: the later records of its key are
-    decided without it, and it is decided later than they were. Only where the outcome does not depend on that order
-    (docs/adr/0047). `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the
-    journal.
+    `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 
     name: str
@@ -51,32 +44,52 @@ class Processor(Generic[S]):
     state_type: type[S]
     initial: S
     evolve: Callable[[S, Record], S]
-    decide: Callable[[S, Record], Events] | None = None
-    perform: Callable[[S, Record], Awaitable[Events]] | None = None
-    perform_checked: Callable[[S, Record, str], Awaitable[Events]] | None = None
-    recall: Callable[[Sequence[Record]], Callable[[S, Record], Awaitable[Events]]] | None = None
     route: Callable[[S, Record], tuple[RoutedRecord, ...]] = no_routes
     version: int = 1
     batch_size: int = 500
     concurrency: int = 1
     is_order_free: bool = False
 
-    def __post_init__(self) -> None:
-        if self.is_order_free and self.decide is None:
-            raise ValueError(f"processor {self.name} is an effect, whose records have an order")
-        if (self.decide is None) == (self.perform is None):
-            raise ValueError(f"processor {self.name} needs either decide (pure) or perform (effect)")
-
-    @property
-    def is_effect(self) -> bool:
-        """Whether it acts on another system, so a replay must not run it again."""
-        return self.perform is not None
-
+    @abstractmethod
     async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
         """What follows from one record in this state; `checked` names the replay by which a person asks for it."""
-        if self.decide is not None:
-            return self.decide(state, record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decider(Processor[S]):
+    """Pure: the same state and record give the same events, so a replay writes the same journal.
+
+    With `is_order_free` a record that can't be decided waits alone: the later records of its key are decided without
+    it, and it is decided later than they were. Only where the outcome does not depend on that order (docs/adr/0047).
+    """
+
+    decide: Callable[[S, Record], Events]
+
+    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+        """See Processor; a replay is decided like any other record."""
+        return self.decide(state, record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect(Processor[S]):
+    """Acts on another system: looks up before it acts, and returns what it found as events. Its records have an order.
+
+    With `recall` it gives once more what its journal holds of one record, without acting: the work of a replay.
+    `recall` gets the events that performing this very record led to, none where there were none. With
+    `perform_checked` it does what a person's replay of a parked record asks for; the text names that request, the same
+    at each attempt.
+    """
+
+    perform: Callable[[S, Record], Awaitable[Events]]
+    perform_checked: Callable[[S, Record, str], Awaitable[Events]] | None = None
+    recall: Callable[[Sequence[Record]], Callable[[S, Record], Awaitable[Events]]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.is_order_free:
+            raise ValueError(f"processor {self.name} is an effect, whose records have an order")
+
+    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+        """See Processor."""
         if checked is not None and self.perform_checked is not None:
             return await self.perform_checked(state, record, checked)
-        assert self.perform is not None
         return await self.perform(state, record)

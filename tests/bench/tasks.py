@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from schemas import catalog
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
-from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS
 from streams.domain import payments
 from streams.log.kafka import KafkaLog
 from streams.log.records import Inbound

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
 )
 from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-defined]  # not marked as re-exported
 
-from app import topics
+from app.topics import provisioning as topics
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log import acls

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from projections import reports
+from projections.reports import questions as reports
 from projections.store.client import Store, open_store
 from projections.store.migrate import migrate
 from schemas import catalog
@@ -34,17 +34,15 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.records.receivables import EntryMoved, HandToFinance, MatchRefund, PutRefundOnAccount, ReassignPayment
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from schemas.wire.codec import Codec
-from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.agents.identify_payers import IDENTIFY_PAYERS
-from streams.agents.match_open_items import MATCH_OPEN_ITEMS
-from streams.agents.post_to_abas import post_to_abas
+from streams.agents import FOLD_PAYMENTS, IDENTIFY_PAYERS, MATCH_OPEN_ITEMS
 from streams.edges.ports import ErpCommand, ErpOutcome
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Decider, Effect, Processor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
@@ -118,11 +116,11 @@ class Rooms:
             if self.poisoned.setdefault(name, self.dice.random() < odds):
                 raise Unreadable("this version has no rule for it")
 
-        if processor.decide is not None:
+        if isinstance(processor, Decider):
             inner = processor.decide
             return replace(processor, decide=lambda state, record: (check(record), inner(state, record))[1])
+        assert isinstance(processor, Effect)
         act = processor.perform
-        assert act is not None
 
         async def perform(state: Any, record: Any) -> tuple[Any, ...]:
             check(record)

@@ -30,7 +30,7 @@ from schemas.records.payments import CaptureSighted, ObservedBy
 from schemas.records.tasks import PositionMarked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
-from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS
 from streams.log.kafka import KafkaLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver

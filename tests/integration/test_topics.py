@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from app import topics
+from app.topics import provisioning as topics
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log import acls

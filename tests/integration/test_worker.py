@@ -16,7 +16,7 @@ import pytest
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import source_position
-from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS
 from streams.domain import payments
 from streams.log import kafka as kafka_module
 from streams.log.cluster import Cluster

@@ -53,7 +53,7 @@ from schemas.values.money import Money
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import trusted_position
 from schemas.wire.highwater import HighWater
-from streams.agents.send_to_paytrace import NAME
+from streams.edges.send_to_paytrace import NAME
 from streams.log.kafka import KafkaLog
 from tests.kill.front import HOST, TlsFront
 from tests.kill.range import Plan, Range

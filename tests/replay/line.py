@@ -15,8 +15,8 @@ from schemas import catalog
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
-from streams.agents.post_to_abas import post_to_abas
 from streams.edges.ports import ErpCommand, ErpOutcome
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner

@@ -43,9 +43,9 @@ from schemas.records.receivables import (
 from schemas.records.settlement import DisputeRecorded
 from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
-from streams.agents.post_to_abas import post_to_abas
-from streams.agents.send_to_paytrace import send_to_paytrace
 from streams.edges.ports import ErpCommand, ErpOutcome
+from streams.edges.post_to_abas import post_to_abas
+from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.processor import Processor

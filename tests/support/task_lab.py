@@ -26,7 +26,7 @@ from streams.log.outbound import Outbound
 from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import Membership, SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Decider, Effect, Processor
 from streams.tasks.stores import MemoryStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING, SIGNER, command_headers
@@ -99,7 +99,7 @@ def route(_state: Counted, event: RefundApplied) -> tuple[Output, ...]:
     return (Output(NEXT, movement),)
 
 
-COUNTING = Processor(
+COUNTING = Decider(
     name="counting",
     inbox=INBOX,
     journal=JOURNAL,
@@ -109,6 +109,20 @@ COUNTING = Processor(
     evolve=evolve,
     route=route,
 )
+
+
+def effect(**more: Any) -> Effect[Counted]:
+    """The counting agent as one that acts: `perform` and whatever else an Effect takes."""
+    return Effect(
+        name=COUNTING.name,
+        inbox=INBOX,
+        journal=JOURNAL,
+        state_type=Counted,
+        initial=Counted(),
+        evolve=evolve,
+        route=route,
+        **more,
+    )
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
-from app import topics
+from app.topics import provisioning as topics
 from schemas import catalog
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, source_position

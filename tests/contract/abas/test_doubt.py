@@ -23,7 +23,7 @@ from schemas import catalog
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from schemas.wire.codec import Codec
-from streams.agents.post_to_abas import post_to_abas
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver

@@ -33,8 +33,7 @@ from schemas.records.tasks import (
 )
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import header_text
-from streams.agents.hold_approvals import HOLD_APPROVALS
-from streams.agents.identify_payers import IDENTIFY_PAYERS
+from streams.agents import HOLD_APPROVALS, IDENTIFY_PAYERS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, Ring, signed_bytes

@@ -13,8 +13,8 @@ from schemas.failures import Unreadable
 from schemas.records.erp import PostCashReceipt
 from schemas.records.payments import PaymentMethod
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
-from streams.agents.post_to_abas import post_to_abas
 from streams.edges.ports import ErpCommand, ErpOutcome
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.ports import SilentObserver

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.topics import TopicState, plan
+from app.topics.provisioning import TopicState, plan
 from schemas import catalog
 
 COMMANDS = catalog.topic("erp.commands.v1")

@@ -38,7 +38,9 @@ def prove(*lines: str, topic: catalog.TopicSpec = OBSERVATIONS) -> tuple[list[Li
 
 @pytest.mark.parametrize("name", ["blank", "long", "lower"])
 def test_a_currency_that_is_none_is_refused_with_its_line(name: str) -> None:
-    text = (Path(__file__).parent / f"matchfiles/cases/write-currency-that-is-none/{name}.jsonl").read_text("utf-8")
+    text = (Path(__file__).parents[1] / f"reconcile/files/cases/write-currency-that-is-none/{name}.jsonl").read_text(
+        "utf-8"
+    )
     good, (bad,) = prove(text)
     assert good == []
     assert "line 1" in str(bad)

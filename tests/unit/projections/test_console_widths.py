@@ -12,9 +12,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from projections import reports
 from projections.console.app import MOUNTED_AT, ROOT
 from projections.console.grid import grid, money
+from projections.reports import questions as reports
 from projections.reports.words import in_words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

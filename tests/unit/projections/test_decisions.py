@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from app.cli import explain, waiting
-from projections import reports
+from projections.reports import questions as reports
 from projections.store.client import Store
 from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read

@@ -11,8 +11,8 @@ from typing import Any
 from app.cli.explain import step
 from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
-from projections import reports
 from projections.messages.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
+from projections.reports import questions as reports
 from projections.store.client import Store
 from schemas.records.payments import RefundLinked
 from schemas.records.payments import TransactionStatus as Status

@@ -10,9 +10,9 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from projections.reports import Answer
 from projections.reports.days import Days, days_of, instant_of
 from projections.reports.for_people import as_local_csv, as_workbook
+from projections.reports.questions import Answer
 from projections.store.errors import QueryRefused
 
 ANSWER = Answer(

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from projections import reports
 from projections.batches.batch import Batch
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
 from projections.messages.topics import projected_topics
+from projections.reports import questions as reports
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.tables import FACT_TABLES

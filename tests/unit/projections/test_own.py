@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from projections import reports
+from projections.reports import questions as reports
 from projections.reports.own import make_views
 from projections.store.client import Store
 from projections.store.errors import QueryRefused

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from projections import reports
 from projections.messages.topics import SETTLEMENT_EVENTS
+from projections.reports import questions as reports
 from projections.reports.days import Days
 from projections.store.client import Store
 from projections.store.errors import QueryRefused

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.cli.explain import step
-from projections import reports
 from projections.messages.topics import SETTLEMENT_EVENTS
+from projections.reports import questions as reports
 from projections.store.client import Store
 from projections.tables.money import settlement_sign
 from schemas.records.identification import Movement

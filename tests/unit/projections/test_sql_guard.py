@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from projections import reports, tables
+from projections import tables
+from projections.reports import questions as reports
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.sql_guard import allowed_functions, checked

@@ -11,7 +11,8 @@ import pytest
 
 from app.cli import explain, waiting, ways_out
 from app.cli.standing import AgentLine, PersonLine, Standing
-from projections import reports, tables
+from projections import tables
+from projections.reports import questions as reports
 from projections.store.client import Store
 from projections.store.migrate import migrate
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason

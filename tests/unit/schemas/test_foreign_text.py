@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from projections.reports import Answer, as_csv, as_json
+from projections.reports.questions import Answer, as_csv, as_json
 from schemas.values.foreign_text import for_spreadsheet
 
 SIGNS = ("\x1b[2J", "\x9b2J", "\u202e", "\u2028", "\x07", "\r", "\x00", "\u2066", "\ufeff")

@@ -12,9 +12,8 @@ from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBa
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeStage
 from schemas.wire.codec import Codec
-from streams.agents.fold_payments import FOLD_PAYMENTS
-from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
-from streams.agents.send_to_paytrace import send_to_paytrace
+from streams.agents import FOLD_PAYMENTS, RECONCILE_DEPOSITS
+from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver

@@ -15,7 +15,7 @@ from schemas.checks.plausibility import findings_of
 from schemas.failures import Unreadable
 from schemas.records.tasks import DeadLetter
 from schemas.wire.codec import Codec, to_json
-from streams.agents.post_to_abas import post_to_abas
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner

@@ -27,13 +27,13 @@ from schemas.records.gateway import (
 from schemas.records.payments import RefundLinked
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from schemas.wire.codec import Codec
-from streams.agents.send_to_paytrace import Subject, evolve, route, send_to_paytrace
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX
 from streams.edges.claims import TOPIC, Claims
+from streams.edges.send_to_paytrace import Subject, evolve, route, send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Effect, Processor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING, SIGNER, by_hand
@@ -163,7 +163,7 @@ async def test_a_replay_tells_the_same_and_asks_nobody() -> None:
     events, outputs = await live(processor, *records)
     asked = len(gateway.carried_out)
     assert processor.recall is not None
-    again = Processor(
+    again = Effect(
         name=processor.name,
         inbox=processor.inbox,
         journal=processor.journal,

@@ -11,7 +11,7 @@ from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.records.settlement import DepositMatched, SettlementBatchRecorded, SettlementLineRecorded
 from schemas.records.tasks import ParkedReplayRequested, RecordParked
-from streams.agents.reconcile_deposits import RECONCILE_DEPOSITS
+from streams.agents import RECONCILE_DEPOSITS
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for

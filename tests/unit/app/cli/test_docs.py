@@ -18,9 +18,9 @@ import pytest
 import typer
 
 from app.cli import build
-from projections import reports
+from projections.reports import questions as reports
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _IN_PROSE = re.compile(r"`(?:\.venv/bin/)?(saldo(?: [^`]+)?)`")
 _ON_ITS_OWN = re.compile(r"^ {4,}(?:\.venv/bin/)?(saldo .+)$", re.MULTILINE)

@@ -15,7 +15,7 @@ import typer
 from app.cli import build
 from tests.support.cli import saldo
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 STARTS_SERVERS = {"up", "demo", "run", "serve", "dev", "sandbox", "rebuild"}
 # Where a value of the right type is not enough to be read.
 _VALUES = {"why": "agreed with the customer", "parts": "RE-1=60.00"}

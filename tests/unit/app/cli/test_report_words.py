@@ -10,8 +10,8 @@ from openpyxl import load_workbook
 
 from app.cli.errors import CannotRun
 from app.cli.report import Format, _format_of, _given, _show
-from projections import reports
-from projections.reports import Answer
+from projections.reports import questions as reports
+from projections.reports.questions import Answer
 from tests.support.cli import saldo
 
 STORY = reports.load("story_of_one_payment")

@@ -29,7 +29,7 @@ from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
-from streams.agents.fold_payments import FOLD_PAYMENTS
+from streams.agents import FOLD_PAYMENTS
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver

@@ -19,7 +19,7 @@ from schemas.checks.sensitive import find_sensitive
 from schemas.records.erp import PostingRefused
 from schemas.records.tasks import RecordParked
 from schemas.wire.codec import Codec
-from streams.agents.post_to_abas import post_to_abas
+from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver

@@ -14,7 +14,7 @@ BUILT_HERE = {"Envelope", "Outbound"}
 
 
 def modules() -> Iterator[Path]:
-    for room in ("schemas", "streams", "connectors", "projections"):
+    for room in ("schemas", "streams", "reconcile", "connectors", "projections", "infra", "app"):
         yield from (ROOT / room).rglob("*.py")
 
 

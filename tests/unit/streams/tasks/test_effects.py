@@ -4,7 +4,7 @@ asked again, never assumed."""
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING
-from tests.support.task_lab import CODEC, COUNTING, DLQ, Counted, FragileLog, Killed, Lab, ids_of, refund
+from tests.support.task_lab import CODEC, DLQ, Counted, FragileLog, Killed, Lab, effect, ids_of, refund
 
 
 @dataclass
@@ -57,7 +57,7 @@ class World:
 
 def sink(lab: Lab, world: World, *, concurrency: int = 2, batch_size: int = 20) -> Task[Counted]:
     return Task(
-        replace(COUNTING, decide=None, perform=world.perform, concurrency=concurrency, batch_size=batch_size),
+        effect(perform=world.perform, concurrency=concurrency, batch_size=batch_size),
         0,
         log=lab.log,
         store=MemoryStore(),

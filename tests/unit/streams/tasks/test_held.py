@@ -25,13 +25,13 @@ from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING
 from tests.support.task_lab import (
     CODEC,
-    COUNTING,
     DLQ,
     INBOX,
     Counted,
     FragileLog,
     Killed,
     Lab,
+    effect,
     ids_of,
     refund,
 )
@@ -75,9 +75,7 @@ class World:
 
     @property
     def processor(self) -> Processor[Counted]:
-        return replace(
-            COUNTING, decide=None, perform=self.perform, perform_checked=self.perform_checked, recall=_recall
-        )
+        return effect(perform=self.perform, perform_checked=self.perform_checked, recall=_recall)
 
 
 def _recall(events: Any) -> Any:

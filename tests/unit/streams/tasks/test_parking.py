@@ -502,4 +502,4 @@ def test_an_effect_is_never_free_of_order() -> None:
         return ()
 
     with pytest.raises(ValueError, match="counting is an effect"):
-        replace(task_lab.COUNTING, decide=None, perform=perform, is_order_free=True)
+        task_lab.effect(perform=perform, is_order_free=True)

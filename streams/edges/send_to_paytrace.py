@@ -12,9 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import faust
-from faust.types import AgentT, StreamT
-
 from schemas.failures import Unavailable
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -28,11 +25,9 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import RefundLinked
 from schemas.values.money import Money
-from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, PAYMENT_OBSERVATIONS, Output, no_rule_for
 from streams.edges.ports import Gateway
-from streams.tasks.crew import Crew
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Effect
 
 NAME = "send-to-paytrace"
 # What a crash can make us look up again.
@@ -52,9 +47,9 @@ class Subject:
     charged_back: dict[str, int] = field(default_factory=dict)
 
 
-def send_to_paytrace(gateway: Gateway) -> Processor[Subject]:
+def send_to_paytrace(gateway: Gateway) -> Effect[Subject]:
     """The work of this agent, against this gateway."""
-    return Processor(
+    return Effect(
         name=NAME,
         inbox=GATEWAY_COMMANDS,
         journal="gateway.outcomes.v1",
@@ -222,14 +217,3 @@ def _refund_link(event: GatewayCallDone | GatewayCallRefused) -> RefundLinked | 
         linked_by=NAME,
         occurred_at=event.occurred_at,
     )
-
-
-def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Subject]) -> AgentT[bytes]:
-    """Hang the agent onto the app."""
-
-    @app.agent(inbox_topic(app, processor.inbox), name=processor.name)
-    async def send_to_paytrace(stream: StreamT[bytes]) -> None:
-        async for records in batches(stream, flow):
-            await crew.advance(processor, records)
-
-    return send_to_paytrace

@@ -6,16 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import faust
-from faust.types import AgentT, StreamT
-
 from schemas.failures import Unavailable, Unreadable
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
-from streams.agents.inbox import Flow, batches, inbox_topic
 from streams.domain.output import Output
 from streams.edges.ports import ErpCommand, ErpOutcome, Ledger, ReceivablesOutcome
-from streams.tasks.crew import Crew
-from streams.tasks.processor import Processor
+from streams.tasks.processor import Effect
 
 PostChecked = Callable[[ErpCommand, str], Awaitable[ErpOutcome]]
 
@@ -33,7 +28,7 @@ class Nothing:
     """The sink keeps no state: whether a document was posted is abas' own knowledge, looked up each time."""
 
 
-def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Processor[Nothing]:
+def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Effect[Nothing]:
     """The sink's work, against these books.
 
     `post_checked` does what a person's replay asks for: a document in doubt that isn't found is sent once more. Where
@@ -47,7 +42,7 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Pro
         assert post_checked is not None
         return (await post_checked(_command(record), permit),)
 
-    return Processor(
+    return Effect(
         name="post-to-abas",
         inbox="erp.commands.v1",
         journal="erp.outcomes.v1",
@@ -92,14 +87,3 @@ def _name(record: Any) -> str | None:
     if isinstance(record, SaveRecord | RecordSaved | RecordRefused):
         return f"{record.kind}/{record.natural_key}"
     return getattr(record, "posting_reference", None)
-
-
-def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Nothing]) -> AgentT[bytes]:
-    """Hang the agent onto the app."""
-
-    @app.agent(inbox_topic(app, processor.inbox), name=processor.name)
-    async def post_to_abas(stream: StreamT[bytes]) -> None:
-        async for records in batches(stream, flow):
-            await crew.advance(processor, records)
-
-    return post_to_abas

@@ -1,0 +1,99 @@
+"""Which agents there are, and how one is hung onto Faust: a table, and one function for every row of it.
+
+The two agents that act on another system are made with it: streams/edges/post_to_abas.py, send_to_paytrace.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from faust.types import AgentT, EventT, StreamT
+
+from streams.domain import approvals, gateway, identification, payments, receivables, settlement
+from streams.log.records import Inbound
+from streams.tasks.crew import Crew
+from streams.tasks.processor import Decider, Processor
+
+_BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
+
+
+def _decider(name: str, context: str, rules: Any, **more: Any) -> Decider[Any]:
+    """One row: the rules of a context, on the inbox and journal of its name."""
+    return Decider(
+        name=name,
+        inbox=more.pop("inbox", f"{context}.inbox.v1"),
+        journal=f"{context}.events.v1",
+        state_type=rules.State,
+        initial=rules.INITIAL,
+        decide=rules.decide,
+        evolve=rules.evolve,
+        route=rules.route,
+        **more,
+    )
+
+
+# What PayTrace says becomes the state of each payment; each movement goes to identification and settlement.
+FOLD_PAYMENTS = _decider("fold-payments", "payments", payments, inbox="payments.observations.v1")
+# The abas customer behind each movement of money, or it waits for a reference.
+IDENTIFY_PAYERS = _decider("identify-payers", "identification", identification, version=2)
+# Identified money meets a customer's open items; abas is asked to post what is certain.
+MATCH_OPEN_ITEMS = _decider("match-open-items", "receivables", receivables, version=4)
+# Which payment requests of people at abas are carried out at the gateway.
+DECIDE_WISHES = _decider("decide-wishes", "gateway", gateway)
+# Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
+# merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
+RECONCILE_DEPOSITS = _decider("reconcile-deposits", "settlement", settlement, version=3, is_order_free=True)
+# Each command that needs a second person is held until one approves it, rejects it, or comes too late.
+HOLD_APPROVALS = _decider(approvals.AGENT, "approvals", approvals)
+
+# In the order in which a payment meets them; what people ask for comes last.
+DECIDERS: tuple[Decider[Any], ...] = (
+    FOLD_PAYMENTS,
+    IDENTIFY_PAYERS,
+    MATCH_OPEN_ITEMS,
+    DECIDE_WISHES,
+    RECONCILE_DEPOSITS,
+    HOLD_APPROVALS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How much an agent takes at once. Units: linger_s is how long it waits for batch_size records, in seconds."""
+
+    batch_size: int
+    linger_s: float
+
+
+def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Any]) -> AgentT[bytes]:
+    """Hang one agent onto the app.
+
+    Its inbox comes as raw bytes: the task layer decodes, so that bytes that don't decode are parked and not lost.
+    """
+
+    async def advance(stream: StreamT[bytes]) -> None:
+        # StreamT, which agents are annotated with, does not list take_events; every stream has it.
+        batches = cast("faust.Stream[bytes]", stream).take_events(flow.batch_size, within=flow.linger_s)
+        async for events in batches:
+            await crew.advance(processor, [_as_record(event) for event in events])
+
+    inbox = app.topic(processor.inbox, key_serializer="raw", value_serializer="raw")
+    return app.agent(inbox, name=processor.name)(advance)
+
+
+def _as_record(event: EventT[bytes]) -> Inbound:
+    message = event.message
+    headers = message.headers or {}
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return Inbound(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(pairs),
+        timestamp_ms=int(message.timestamp * 1000),
+        is_broker_time=message.timestamp_type == _BROKER_TIME,
+    )
