@@ -17,7 +17,7 @@ from app.settings.settings import Settings
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import BillingAddress, CardDetails, Charge
 from connectors.paytrace.settings import PayTraceSettings
-from infra.demo.plan import CURRENCY, Course, Customer, Day, Deal, Invoice, captured_part, refund_parts
+from infra.demo.plan import CURRENCY, Course, Customer, Deal, Invoice, captured_part, refund_parts
 from infra.installation.stack import SANDBOX_PASSWORD, SANDBOX_USER
 from schemas.values.money import Money
 
@@ -208,13 +208,3 @@ async def open_world(settings: Settings, *, paytrace_url: str, abas_url: str) ->
         httpx2.AsyncClient(base_url=abas_url, timeout=60, trust_env=False) as erp,
     ):
         yield World(paytrace, desk, erp, settings.paytrace)
-
-
-async def play(world: World, day: Day, story: Story, done: Progress = lambda _: None) -> None:
-    """A whole day without a pause."""
-    await world.prepare(day.customers)
-    await world.invoice(day.invoices)
-    await world.morning(day.deals, story, done)
-    await world.afternoon(story, done)
-    await world.evening(story, done)
-    await world.returns(story, done)

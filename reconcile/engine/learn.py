@@ -1,8 +1,7 @@
 """What the data says about itself: how telling a word, an amount and a date distance are in these two books.
 
 A model is a set of frozen numbers. `learn` reads them off the pairs that can hardly be wrong (an odd amount that
-occurs once on each side, "anchors"), against what chance would give. `match` then only compares. The incremental
-engine keeps one model until it is told to learn again, so that one more line can't shift old answers.
+occurs once on each side, "anchors"), against what chance would give. `match` then only compares.
 
 All scores are natural logarithms of odds: +4.6 means a hundred times likelier for two records of the same event
 than for two lines that meet by chance.

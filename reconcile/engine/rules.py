@@ -74,7 +74,6 @@ class Rule:
     last_day: int | None = None
     tolerances: tuple[Tolerance, ...] = ()
     kind: str = ""
-    side_less: str = ""
     confirm_score: float = 5.0
     confirm_margin: float = 5.0
     suggest_score: float = 0.0
@@ -133,7 +132,6 @@ _RULE_KEYS = {
     "days",
     "tolerances",
     "kind",
-    "side_less",
     "confirm",
     "suggest",
     "prior",

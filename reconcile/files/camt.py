@@ -80,7 +80,6 @@ class _Statement:
 
     opening: _Node | None = None
     closing: _Node | None = None
-    pages: int = 1
     whole: bool = True
     account: str = ""
     entries_minor: int = 0
