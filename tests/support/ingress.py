@@ -347,11 +347,19 @@ def ingress_in_process(
             process.wait(10)
 
 
-def kept(log: MemoryLog) -> Sequence[Any]:
-    """Every record of the inbox of a log in memory, decoded."""
+def ends(log: MemoryLog) -> list[int]:
+    """How many records each partition of the inbox of a log in memory holds."""
+    return [len(log.records(INBOX, partition)) for partition in range(log.partition_count(INBOX))]
+
+
+def kept(log: MemoryLog, since: Sequence[int] = ()) -> Sequence[Any]:
+    """Every record of the inbox of a log in memory, decoded; with `since`, those above these ends."""
     codec = Codec()
-    partitions = range(log.partition_count(INBOX))
-    return [codec.decode(record.value) for partition in partitions for record in log.records(INBOX, partition)]
+    return [
+        codec.decode(record.value)
+        for partition, begin in enumerate(since or [0] * log.partition_count(INBOX))
+        for record in log.records(INBOX, partition)[begin:]
+    ]
 
 
 def _port_in(log_path: Path, process: subprocess.Popen[bytes]) -> int:

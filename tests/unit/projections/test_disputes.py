@@ -31,7 +31,7 @@ def of(transaction: str | None, fact: DisputeObserved) -> DisputeObserved:
     return replace(fact, paytrace_transaction_id=transaction)
 
 
-def projected(store: Store, payments: Sequence[str], *facts: Any) -> None:
+def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
     """Settled payments of 100.00 that are posted in abas, then these facts, as the agents decide them."""
     script = Script()
     states: dict[str, payments.State] = {}
@@ -43,7 +43,7 @@ def projected(store: Store, payments: Sequence[str], *facts: Any) -> None:
         for event in events:
             script.write(PAYMENT_EVENTS, event)
 
-    for key in payments:
+    for key in transactions:
         pay(sighting(Status.SETTLED, 100_00, payment=key))
         script.identified(key, 100_00)
         script.requested(key, 100_00)

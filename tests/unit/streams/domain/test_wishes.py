@@ -24,6 +24,7 @@ from schemas.records.gateway import (
     WishStatus,
 )
 from streams.domain import gateway
+from streams.domain.gateway.decider import call_reference
 from streams.domain.output import GATEWAY_COMMANDS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -154,7 +155,7 @@ def test_whatever_is_told_in_whatever_order_a_wish_is_carried_out_at_most_once(s
 
 @pytest.mark.parametrize("wish_id", ["(4712,900,0)", "x" * 300, "(1,2,3)"])
 def test_a_reference_fits_into_an_invoice_number(wish_id: str) -> None:
-    reference = gateway.call_reference(wish_id)
+    reference = call_reference(wish_id)
     assert len(reference) <= 50
-    assert reference == gateway.call_reference(wish_id)
+    assert reference == call_reference(wish_id)
     assert reference.replace("-", "").isalnum()
