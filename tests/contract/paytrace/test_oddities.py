@@ -22,6 +22,7 @@ from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import PaymentStatusUnrecognized, TransactionKind, TransactionObserved
 from schemas.records.settlement import SettlementBatchObserved
 from streams.domain import payments
+from streams.domain.payments.decider import Stage
 from tests.contract.paytrace.test_ach import pay, v3_token
 from tests.support.builders import SIGNS, Ledger, key_by
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_thread
@@ -145,7 +146,7 @@ async def test_103_followed_by_a_void_ends_without_money(client: PayTraceClient,
     await books.poll()
     assert (books.net_minor, books.unrecognized) == (0, set())
     (state,) = books.ledger.states.values()
-    assert state.stage in {payments.Stage.VOIDED}
+    assert state.stage in {Stage.VOIDED}
 
 
 @pytest.mark.parametrize("fault", ["page_skips", "page_repeats"])
