@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from app.settings.settings import Settings
     from projections.reports.questions import Answer
     from projections.store.client import SqlReader
+    from projections.store.errors import QueryRefused
+
+_TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+_COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
 
 
 @contextmanager
@@ -30,11 +34,20 @@ def reader_of(settings: Settings) -> Iterator[SqlReader]:
     try:
         yield reader
     except QueryRefused as error:
-        if "UNKNOWN_TABLE" in str(error):
-            raise CannotRun(f"nothing is projected in {settings.data_dir} yet; run `saldo up`") from error
-        raise
+        raise CannotRun(_with_remedy(error, reader, settings)) from error
     finally:
         reader.close()
+
+
+def _with_remedy(error: QueryRefused, reader: SqlReader, settings: Settings) -> str:
+    """What was refused, and what helps: the names there are, or a projector where there are none yet."""
+    if "(UNKNOWN_TABLE)" in str(error):
+        if b"fct_records" not in reader.query(_TABLES, output_format="TSV"):
+            return f"nothing is projected in {settings.data_dir} yet; run `saldo up`"
+        return f'{error}; the tables are listed by: saldo sql "{_TABLES}"'
+    if "(UNKNOWN_IDENTIFIER)" in str(error):
+        return f'{error}; the columns are listed by: saldo sql "{_COLUMNS}"'
+    return str(error)
 
 
 def answer(name: str, **given: str) -> Answer:

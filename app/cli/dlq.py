@@ -232,13 +232,12 @@ def _refuse_unless_unreadable(record: ParkedRecord) -> None:
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
 
-    at = (record.inbox, record.partition, record.offset)
-    where = " ".join(map(str, at))
-    for row in answer("unreadable_records").records:
-        if (row["source_topic"], int(row["source_partition"]), int(row["source_offset"])) == at:
-            if row["parked"] == "DISCARDED":
-                raise CannotRun(f"{where} is given up already")
-            return
+    at = (record.inbox, str(record.partition), str(record.offset))
+    where = " ".join(at)
+    for row in answer("unreadable_records", place="/".join(at)).records:
+        if row["parked"] == "DISCARDED":
+            raise CannotRun(f"{where} is given up already")
+        return
     raise CannotRun(
         f"{where} is neither parked nor unreadable, so there is nothing to give up; `saldo dlq list` and "
         "`saldo report unreadable_records` show what can be"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import identity
 from app.output.terminal import say
 
 if TYPE_CHECKING:
@@ -86,6 +85,9 @@ def report(
         return
     chosen = _format_of(output_format, out, locale)
     settings = load_settings()
+    for place, why in reports.not_asked(settings.reports_dir).items():
+        if Path(place).stem == name:
+            say(f"saldo: {place} is not asked: {why}", err=True)
     asked = reports.load(name, settings.reports_dir)
     zone, now = settings.paytrace.time_zone, datetime.now(UTC)
     instant = None if as_of is None else instant_of(as_of, zone=zone, now=now)
@@ -117,21 +119,17 @@ def sql(
     locale: LocaleOption = None,
 ) -> None:
     """Ask ClickHouse anything; reading only."""
+    from app.cli.asking import reader_of
     from app.settings.settings import load_settings
     from projections.reports import questions as reports
-    from projections.serving.reader import open_reader
 
     chosen = _format_of(output_format, out, locale)
-    identity.permit("read")
     text = sys.stdin.read() if statement == "-" else statement
-    reader = open_reader(load_settings().projection)
-    try:
+    with reader_of(load_settings()) as reader:
         if chosen is Format.PARQUET:
             _write(reader.query(text, output_format="Parquet"), out)
             return
         answer = reports.answer_of(reader.query(text))
-    finally:
-        reader.close()
     _show(answer, chosen, out, title=None, locale=locale, name="sql", about={"statement": text})
 
 
@@ -144,7 +142,7 @@ def _list() -> None:
     for name in reports.report_names(own):
         try:
             known = reports.load(name, own)
-        except (QueryRefused, LookupError) as error:
+        except QueryRefused as error:
             say(name, f"    can't be asked: {error}")
             continue
         say(name, f"    {known.question}")
@@ -152,6 +150,8 @@ def _list() -> None:
             say(f"    {_usage(known)}")
         if known.period:
             say(f"    --period, --from, --to: {known.period_meaning}")
+    for place, why in reports.not_asked(own).items():
+        say(f"saldo: {place} is not asked: {why}", err=True)
 
 
 def _format_of(output_format: Format | None, out: Path | None, locale: str | None) -> Format:

@@ -64,7 +64,10 @@ def lock(
         raise CannotRun(f"--replace: {error.args[0]}") from None
     for version in changed:
         say(version)
-    say(f"{counted(len(changed), 'version')} published in {lint.LOCK}")
+    if changed:
+        say(f"{counted(len(changed), 'version')} published in {lint.LOCK}")
+    else:
+        say(f"nothing to publish: every version stands in {lint.LOCK} already")
 
 
 def publish(schema_registry_url: SchemaRegistryUrl = None) -> None:

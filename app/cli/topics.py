@@ -153,6 +153,8 @@ def export(
         raise CannotRun(f"{out} ends like {ending.value} and --format says {chosen.value}; make them agree")
     now = datetime.now(UTC)
     stretch = reading.Stretch(topic, parse_bound(start, now), parse_bound(stop, now))
+    if not out.parent.is_dir():
+        raise CannotRun(f"can't write {out}: there is no folder {out.parent}; name another file with -o")
     connection = connect(bootstrap_servers, schema_registry_url, role=VIEWER)
     count = unreadable = 0
     with (
@@ -166,7 +168,8 @@ def export(
             count += 1
             unreadable += record.reason is not None
     damaged = f", {unreadable} of them unreadable" if unreadable else ""
-    say(f"{count} {'record' if count == 1 else 'records'} of {topic} in {out}{damaged}")
+    # The records themselves may have gone to stdout.
+    say(f"{count} {'record' if count == 1 else 'records'} of {topic} in {out}{damaged}", err=not out.is_file())
 
 
 def _wanted(records: Iterable[ReadRecord], key: str | None) -> Iterator[ReadRecord]:

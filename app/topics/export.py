@@ -47,9 +47,13 @@ class _Rows(Protocol):
 def exporting(path: Path, form: str, topic: str, line_of: Callable[[ReadRecord], str]) -> Iterator[Sink]:
     """Give what takes records one by one; the file is there, whole, when the block ends without an error.
 
+    What stands there and is no plain file (/dev/stdout, a pipe) is written to, never replaced; a link keeps leading to
+    its file.
     Shapes: form is avro, parquet or jsonl; line_of makes the JSON line of a record.
     """
-    part = path.with_name(f"{path.name}.part")
+    is_plain = path.is_file() or not path.exists()
+    whole = Path(os.path.realpath(path)) if is_plain else path
+    part = whole.with_name(f"{whole.name}.part") if is_plain else path
     try:
         with part.open("wb") as file:
             rows: _Rows
@@ -61,9 +65,11 @@ def exporting(path: Path, form: str, topic: str, line_of: Callable[[ReadRecord],
                 rows = _Lines(file, line_of)
             yield rows.write
             rows.close()
-        os.replace(part, path)
+        if is_plain:
+            os.replace(part, whole)
     finally:
-        part.unlink(missing_ok=True)
+        if is_plain:
+            part.unlink(missing_ok=True)
 
 
 def avro_schema(topic: str) -> dict[str, Any]:

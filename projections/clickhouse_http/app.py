@@ -6,13 +6,16 @@ loopback and a page of a browser may not ask, so a page in the owner's browser c
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
+import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from starlette.applications import Starlette
@@ -20,8 +23,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from projections.clickhouse_http import compression
 from projections.clickhouse_http.asked import Asked, asked_by
@@ -29,6 +33,7 @@ from projections.clickhouse_http.errors import in_clickhouse_words
 from projections.clickhouse_http.formats import FORMATS
 from projections.clickhouse_http.native import for_revision
 from projections.clickhouse_http.sessions import ClientSessions
+from projections.clickhouse_http.spool import Spool
 from projections.serving.log_in import ClientLogIn, is_of_owner, sent_log_in
 from projections.serving.serving import LOOPBACK_NAMES, served
 from projections.serving.settings import ProjectionSettings
@@ -40,6 +45,8 @@ logger = logging.getLogger(__name__)
 # Lets pass who may read, and gives the name under which; raises QueryRefused for everybody else.
 Admission = Callable[[ClientLogIn], str]
 DISPLAY_NAME: Final = "saldo"
+# An answer up to this size is sent at once, with its length.
+_HEAD_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +68,15 @@ def clickhouse_app(sessions: ClientSessions, admit: Admission) -> Starlette:
         return Response("Ok.\n", media_type="text/plain; charset=UTF-8")
 
     async def query(request: Request) -> Response:
-        if request.method == "GET" and request.url.path == "/" and not request.query_params:
+        if request.method in ("GET", "HEAD") and request.url.path == "/" and not request.query_params:
             return await ok(request)
         query_id = str(uuid.uuid4())
         try:
             await run_in_threadpool(_let_in, request, admit)
             asked = await asked_by(request)
             query_id = asked.query_id or query_id
-            output_format, content = await run_in_threadpool(_packed_answer, sessions, asked)
+            async with _watched(request) as client_gone:
+                output_format, spool = await run_in_threadpool(sessions.answer, asked, client_gone)
         except QueryRefused as error:
             return _refusal(error, query_id)
         headers = {
@@ -79,7 +87,17 @@ def clickhouse_app(sessions: ClientSessions, admit: Admission) -> Starlette:
             **_identity(query_id),
             **({"Content-Encoding": asked.encoding, "Vary": "Accept-Encoding"} if asked.encoding else {}),
         }
-        return Response(content, headers=headers)
+        try:
+            pieces = _packed(spool, output_format, asked)
+            # What can't be written for this client is refused with the first piece.
+            head, is_whole = await run_in_threadpool(_head, pieces)
+        except QueryRefused as error:
+            spool.close()
+            return _refusal(error, query_id)
+        if is_whole:
+            spool.close()
+            return Response(head, headers=headers)
+        return _Sent(chain((head,), pieces), spool, headers)
 
     return Starlette(
         routes=[
@@ -124,7 +142,8 @@ def serve_clickhouse(settings: ProjectionSettings) -> Iterator[Opened]:
         logger.error("%s", problem)
         yield Opened(problem=problem)
         return
-    sessions = ClientSessions(settings.clickhouse_dsn)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    sessions = ClientSessions(settings.clickhouse_dsn, settings.data_dir)
     try:
         with served(clickhouse_app(sessions, settings.admit), listener, "clickhouse-clients"):
             yield Opened(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -146,15 +165,59 @@ def _let_in(request: Request, admit: Admission) -> None:
     admit(ClientLogIn(user, secret, is_owner))
 
 
-def _packed_answer(sessions: ClientSessions, asked: Asked) -> tuple[str, bytes]:
-    output_format, content = sessions.answer(asked)
+def _packed(spool: Spool, output_format: str, asked: Asked) -> Iterator[bytes]:
+    pieces = spool.pieces()
     if output_format == "Native" and asked.revision:
-        content = for_revision(content, asked.revision)
+        pieces = for_revision(spool.content(), asked.revision)
     if asked.in_blocks:
-        content = compression.as_blocks(content)
+        pieces = compression.as_blocks(pieces)
     if asked.encoding:
-        content = compression.packed(content, asked.encoding)
-    return output_format, content
+        pieces = compression.packed(pieces, asked.encoding)
+    return pieces
+
+
+def _head(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
+    """The beginning of an answer, and whether it is all of it."""
+    head = bytearray()
+    for piece in pieces:
+        head += piece
+        if len(head) >= _HEAD_BYTES:
+            return bytes(head), False
+    return bytes(head), True
+
+
+class _Sent(StreamingResponse):
+    """A large answer, sent piece by piece; thrown away when it is sent, or when the client has gone."""
+
+    def __init__(self, pieces: Iterator[bytes], spool: Spool, headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
+        self._spool = spool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._spool.close()
+
+
+@asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator[threading.Event]:
+    """An event that is set once the client of the request has gone."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        # The body has been read, so nothing else can come.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def _refusal(error: QueryRefused, query_id: str) -> Response:

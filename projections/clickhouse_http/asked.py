@@ -21,11 +21,24 @@ _ON: Final = frozenset({"1", "true"})
 
 
 @dataclass(frozen=True, slots=True)
+class Escaped:
+    r"""A parameter's value as the protocol writes it: `O\'Brien`, `\N` for NULL, `['a', 'b']`; the engine reads it so.
+
+    No str, which the client library below would escape once more.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One question.
 
     output_format  the one of the request, when the statement names none
-    parameters     values of {name:Type}, as texts
+    parameters     values of {name:Type}
     in_blocks      whether the answer shall come in ClickHouse's compressed blocks
     encoding       of the answer's body over HTTP; None is plain
     revision       of the protocol that the client speaks, for Native; 0 when it says none
@@ -33,7 +46,7 @@ class Asked:
 
     statement: str
     output_format: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Escaped]
     settings: Mapping[str, str]
     database: str
     in_blocks: bool = False
@@ -66,7 +79,9 @@ async def asked_by(request: Request) -> Asked:
         statement=statement,
         output_format=output_format,
         parameters={
-            name.removeprefix(_PARAMETER): value for name, value in address.items() if name.startswith(_PARAMETER)
+            name.removeprefix(_PARAMETER): Escaped(value)
+            for name, value in address.items()
+            if name.startswith(_PARAMETER)
         },
         settings=settings_for({name: value for name, value in address.items() if not name.startswith(_PARAMETER)}),
         database=address.get("database") or request.headers.get("x-clickhouse-database", ""),

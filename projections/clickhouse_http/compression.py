@@ -6,11 +6,10 @@ head, size of the content, and the content as LZ4.
 
 from __future__ import annotations
 
-import gzip
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Protocol
 
 import lz4.block  # type: ignore[import-untyped]  # ships no types
 import lz4.frame  # type: ignore[import-untyped]  # likewise
@@ -24,13 +23,8 @@ _HEAD: Final = struct.Struct("<BII")
 _CHECKSUM_BYTES: Final = 16
 # As large as the server's own blocks; clients hold one at a time.
 _BLOCK_BYTES: Final = 1 << 20
-_PACK: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    # In the order in which they are taken when a client takes several: fast ones first.
-    "lz4": lz4.frame.compress,
-    "zstd": zstd.compress,
-    "gzip": lambda content: gzip.compress(content, 1, mtime=0),
-    "deflate": lambda content: zlib.compress(content, 1),
-}
+# In the order in which they are taken when a client takes several: fast ones first.
+_ENCODINGS: Final = ("lz4", "zstd", "gzip", "deflate")
 _UNPACK: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
     "gzip": lambda content, most: _inflated(content, most, 31),
     "deflate": lambda content, most: _inflated(content, most, 15),
@@ -39,17 +33,38 @@ _UNPACK: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
 }
 
 
+class _Packer(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
 def chosen_encoding(accepted: str) -> str | None:
     """The encoding for an answer, out of an Accept-Encoding header; None is none."""
     offered = {
         part.partition(";")[0].strip().lower() for part in accepted.split(",") if "q=0" not in part.replace(" ", "")
     }
-    return next((name for name in _PACK if name in offered), None)
+    return next((name for name in _ENCODINGS if name in offered), None)
 
 
-def packed(content: bytes, encoding: str) -> bytes:
-    """The content in that encoding."""
-    return _PACK[encoding](content)
+def packed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The pieces in that encoding, as one stream."""
+    match encoding:
+        case "lz4":
+            frame = lz4.frame.LZ4FrameCompressor()
+            yield frame.begin()
+            yield from _packed(pieces, frame)
+        case "zstd":
+            yield from _packed(pieces, zstd.ZstdCompressor())
+        case _:
+            yield from _packed(pieces, zlib.compressobj(1, wbits=31 if encoding == "gzip" else 15))
+
+
+def _packed(pieces: Iterable[bytes], packer: _Packer) -> Iterator[bytes]:
+    for piece in pieces:
+        if packed_piece := packer.compress(piece):
+            yield packed_piece
+    yield packer.flush()
 
 
 def unpacked(content: bytes, encoding: str, *, most: int) -> bytes:
@@ -68,9 +83,11 @@ def unpacked(content: bytes, encoding: str, *, most: int) -> bytes:
     return plain
 
 
-def as_blocks(content: bytes) -> bytes:
-    """The content as ClickHouse's compressed blocks."""
-    return b"".join(_block(content[start : start + _BLOCK_BYTES]) for start in range(0, len(content), _BLOCK_BYTES))
+def as_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of the pieces as ClickHouse's compressed blocks."""
+    for piece in pieces:
+        for start in range(0, len(piece), _BLOCK_BYTES):
+            yield _block(piece[start : start + _BLOCK_BYTES])
 
 
 def from_blocks(content: bytes, *, most: int) -> bytes:

@@ -12,11 +12,12 @@ _CSV = "text/csv; charset=UTF-8; header={}"
 # Those that write a result and nothing else: no format that reads a schema file or opens a socket is among them.
 FORMATS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("JSON", "JSONStrings", "JSONColumns", "JSONColumnsWithMetadata", "JSONCompact",
-                     "JSONCompactStrings", "JSONCompactColumns"), _JSON),
+                     "JSONCompactStrings", "JSONCompactColumns", "JSONObjectEachRow"), _JSON),
     **dict.fromkeys(("JSONEachRow", "JSONLines", "NDJSON", "JSONStringsEachRow", "JSONCompactEachRow",
                      "JSONCompactEachRowWithNames", "JSONCompactEachRowWithNamesAndTypes",
                      "JSONCompactStringsEachRow", "JSONCompactStringsEachRowWithNames",
-                     "JSONCompactStringsEachRowWithNamesAndTypes"), _LINES),
+                     "JSONCompactStringsEachRowWithNamesAndTypes", "JSONEachRowWithProgress",
+                     "JSONStringsEachRowWithProgress", "PrettyJSONEachRow"), _LINES),
     **dict.fromkeys(("TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "TabSeparatedWithNames", "TSVWithNames",
                      "TabSeparatedRawWithNames", "TSVRawWithNames", "TabSeparatedWithNamesAndTypes",
                      "TSVWithNamesAndTypes", "TabSeparatedRawWithNamesAndTypes", "TSVRawWithNamesAndTypes",
@@ -24,10 +25,11 @@ FORMATS: Final[Mapping[str, str]] = {
     "CSV": _CSV.format("absent"),
     **dict.fromkeys(("CSVWithNames", "CSVWithNamesAndTypes"), _CSV.format("present")),
     **dict.fromkeys(("RowBinary", "RowBinaryWithNames", "RowBinaryWithNamesAndTypes", "Native", "Parquet", "Arrow",
-                     "ArrowStream", "ORC", "Avro", "MsgPack"), _BYTES),
+                     "ArrowStream", "ORC", "Avro", "MsgPack", "BSONEachRow", "RawBLOB"), _BYTES),
     **dict.fromkeys(("Pretty", "PrettyNoEscapes", "PrettyMonoBlock", "PrettyCompact", "PrettyCompactNoEscapes",
                      "PrettyCompactMonoBlock", "PrettySpace", "PrettySpaceNoEscapes", "PrettySpaceMonoBlock",
-                     "Vertical", "Values", "Markdown", "SQLInsert"), _PLAIN),
+                     "Vertical", "Values", "Markdown", "SQLInsert", "CustomSeparated", "CustomSeparatedWithNames",
+                     "CustomSeparatedWithNamesAndTypes", "LineAsString", "Null"), _PLAIN),
     "XML": "application/xml; charset=UTF-8",
 }  # fmt: skip
 DEFAULT_FORMAT: Final = "TabSeparated"

@@ -9,12 +9,16 @@ Source: https://github.com/ClickHouse/ClickHouse/blob/master/src/Formats/NativeW
 
 from __future__ import annotations
 
+import mmap
 import re
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from projections.store.errors import QueryRefused
+
+# An answer in memory or in a file.
+Content = bytes | mmap.mmap
 
 _WITH_CUSTOM_SERIALIZATION: Final = 54454
 # The newest revision whose blocks are written here; what a later one adds to their head (54480) is not known to us.
@@ -36,38 +40,35 @@ _TYPE: Final = re.compile(r"(?P<name>[A-Za-z]\w*)(?:\((?P<inside>.*)\))?", re.DO
 _NAMED: Final = re.compile(r"(?:\w+|`(?:[^`\\]|\\.)*`) (?P<type>.+)", re.DOTALL)
 
 
-def for_revision(content: bytes, revision: int) -> bytes:
-    """The same blocks for a client of this revision.
+def for_revision(content: Content, revision: int) -> Iterator[bytes]:
+    """The same blocks for a client of this revision, one by one.
 
-    Raises: QueryRefused, code NOT_IMPLEMENTED, for a column of a type whose length can't be told.
+    Raises: QueryRefused, code NOT_IMPLEMENTED, for a column of a type whose length can't be told; with the first block.
     """
-    return b"".join(_pieces(content, revision))
-
-
-def _pieces(content: bytes, revision: int) -> Iterator[bytes]:
     place = 0
     while place < len(content):
-        yield _BLOCK_HEAD
+        pieces = [_BLOCK_HEAD]
         start = place
         column_count, place = _number(content, place)
         row_count, place = _number(content, place)
-        yield content[start:place]
+        pieces.append(content[start:place])
         for _ in range(column_count):
             start = place
             place = _text_end(content, place)
             type_start = place
             place = _text_end(content, place)
             size, type_text = _number(content, type_start)
-            yield content[start:place]
+            pieces.append(content[start:place])
             if revision >= _WITH_CUSTOM_SERIALIZATION:
-                yield _PLAIN_COLUMN
+                pieces.append(_PLAIN_COLUMN)
             start, kind = place, content[type_text : type_text + size].decode()
             if row_count:
                 place = _end(content, place + _VERSION_BYTES * _dictionaries(kind), kind, row_count)
-            yield content[start:place]
+            pieces.append(content[start:place])
+        yield b"".join(pieces)
 
 
-def _end(content: bytes, place: int, kind: str, row_count: int) -> int:
+def _end(content: Content, place: int, kind: str, row_count: int) -> int:
     """Where a column of this type ends that begins at place."""
     found = _TYPE.fullmatch(kind)
     name, inside = (found["name"], found["inside"] or "") if found else ("", "")
@@ -104,7 +105,7 @@ def _end(content: bytes, place: int, kind: str, row_count: int) -> int:
     return place
 
 
-def _dictionary_end(content: bytes, place: int, kind: str, row_count: int) -> int:
+def _dictionary_end(content: Content, place: int, kind: str, row_count: int) -> int:
     """Where a column of LowCardinality ends: flags, the values once each, and the place of each row's value."""
     if row_count == 0:
         return place
@@ -152,12 +153,12 @@ def _parts(inside: str) -> list[str]:
     return [*parts, inside[start:].strip()]
 
 
-def _text_end(content: bytes, place: int) -> int:
+def _text_end(content: Content, place: int) -> int:
     size, place = _number(content, place)
     return place + size
 
 
-def _number(content: bytes, place: int) -> tuple[int, int]:
+def _number(content: Content, place: int) -> tuple[int, int]:
     """A number of variable length, seven bits a byte, and where it ends."""
     value = shift = 0
     while True:

@@ -134,6 +134,13 @@ def _exists(found: Mapping[str, str], database: str) -> Statement:
     )
 
 
+def _exists_database(found: Mapping[str, str], database: str) -> Statement:
+    named = {"saldo_database": _plain(found["database"], database)}
+    return Statement(
+        "SELECT toUInt8(count() > 0) AS result FROM system.databases WHERE name = {saldo_database:String}", named
+    )
+
+
 def _show_create(found: Mapping[str, str], database: str) -> Statement:
     return _about(
         found,
@@ -184,6 +191,7 @@ _LOOKS: Final[tuple[tuple[re.Pattern[str], Callable[[Mapping[str, str], str], St
     (re.compile(rf"SHOW TABLES(?: FROM (?P<from>{_NAME}))?{_LIKE}{_LIMIT}"), _tables),
     (re.compile(rf"DESCRIBE TABLE {_TABLE}"), _describe),
     (re.compile(rf"EXISTS (?:TABLE|VIEW) {_TABLE}"), _exists),
+    (re.compile(rf"EXISTS DATABASE (?P<database>{_NAME})"), _exists_database),
     (re.compile(rf"SHOW CREATE (?:TABLE|VIEW) {_TABLE}"), _show_create),
     (re.compile(rf"USE (?P<database>{_NAME})"), _use),
 )

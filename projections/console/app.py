@@ -54,8 +54,11 @@ Page = Callable[[Request], Awaitable[Response]]
 class Console:
     """Asks the reports that a page needs and lays them out."""
 
-    def __init__(self, reader: SqlReader, *, day_zone: str, access_notice: Callable[[], str]) -> None:
+    def __init__(
+        self, reader: SqlReader, *, day_zone: str, access_notice: Callable[[], str], own_reports: Path | None = None
+    ) -> None:
         self._reader = reader
+        self._own_reports = own_reports
         self._access_notice = access_notice
         self._day_zone = day_zone
         self._templates = jinja2.Environment(
@@ -75,14 +78,25 @@ class Console:
             activity=grid(self._ask("activity_by_day_method_and_state"), base=MOUNTED_AT),
         )
 
+    def all_reports(self, _request: Request) -> Response:
+        """Every report there is, the user's own among them, with what it has to be told."""
+        listed = [self._listed(name) for name in reports.report_names(self._own_reports)]
+        listed += [
+            {"name": place, "question": "", "needed": (), "problem": why}
+            for place, why in reports.not_asked(self._own_reports).items()
+        ]
+        return self._page("reports.html", title="Reports", listed=listed)
+
     def report(self, request: Request) -> Response:
-        """One report without parameters of its own, as a table."""
+        """One report as a table; its parameters stand in the address."""
         name = str(request.path_params["name"])
         try:
-            report = reports.load(name)
-            answer = self._ask(name)
-        except (LookupError, QueryRefused) as error:
+            report = reports.load(name, self._own_reports)
+            answer = self._ask(name, **request.query_params)
+        except LookupError as error:
             return self._page("message.html", status=404, title="No such report", message=str(error))
+        except QueryRefused as error:
+            return self._page("message.html", status=400, title="It can't be answered", message=str(error))
         return self._page(
             "report.html", title=report.question, note=report.description, answer=grid(answer, base=MOUNTED_AT)
         )
@@ -107,8 +121,17 @@ class Console:
             steps=grid(steps, base=MOUNTED_AT),
         )
 
+    def _listed(self, name: str) -> dict[str, Any]:
+        """A report for the list: its question and needed parameters, or what is wrong with its file."""
+        try:
+            report = reports.load(name, self._own_reports)
+        except QueryRefused as error:
+            return {"name": name, "question": "", "needed": (), "problem": str(error)}
+        needed = tuple(parameter for parameter in report.parameters if parameter.default is None)
+        return {"name": name, "question": report.question, "needed": needed, "problem": ""}
+
     def _ask(self, name: str, **given: str) -> reports.Answer:
-        report = reports.load(name)
+        report = reports.load(name, self._own_reports)
         values = reports.values_for(report, given, day_zone=self._day_zone, now=datetime.now(UTC))
         return reports.ask(self._reader, report, values)
 
@@ -119,15 +142,24 @@ class Console:
         return HTMLResponse(page, status)
 
 
-def console_app(reader: SqlReader, token: str, *, day_zone: str, access_notice: Callable[[], str] = str) -> Starlette:
+def console_app(
+    reader: SqlReader,
+    token: str,
+    *,
+    day_zone: str,
+    access_notice: Callable[[], str] = str,
+    own_reports: Path | None = None,
+) -> Starlette:
     """The console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once.
 
     access_notice is what every page says of how people are known here, asked anew for each; empty says nothing.
+    own_reports is the user's folder of reports.
     """
-    console = Console(reader, day_zone=day_zone, access_notice=access_notice)
+    console = Console(reader, day_zone=day_zone, access_notice=access_notice, own_reports=own_reports)
     return Starlette(
         routes=[
             Route("/", _in_thread(console.overview)),
+            Route("/reports", _in_thread(console.all_reports)),
             Route("/reports/{name}", _in_thread(console.report)),
             Route("/payment", _in_thread(console.search)),
             Route("/search", _in_thread(console.search)),

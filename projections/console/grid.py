@@ -37,8 +37,8 @@ class Cell:
 
     @property
     def is_prose(self) -> bool:
-        """Long enough to be broken into lines; everything else stays on one."""
-        return len(self.text) > 30 and " " in self.text
+        """Long enough to be broken into lines, as a text or a record's place is; everything else stays on one."""
+        return (len(self.text) > 30 and " " in self.text) or (len(self.text) > 20 and self.text.count("/") > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def _heading(column: str) -> str:
 
 def _cell(record: dict[str, Any], column: str, is_number: bool, base: str) -> Cell:
     value = record[column]
+    if value is None:
+        return Cell("", is_number)
     if column.endswith(MINOR):
         alarming = column in ("residual_minor", "unexplained_minor") and value != 0
         major = record[column.removesuffix(MINOR)]
-        unknown = f"{value}{UNITS}" if value is not None and record.get("currency") else str(value)
+        unknown = f"{value}{UNITS}" if record.get("currency") else str(value)
         return Cell(unknown if major is None else money(major), True, alarming)
-    if value is None:
-        return Cell("", is_number)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     if column in CODES:
         text = in_words(text)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from projections.reports.questions import not_asked
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.sql_guard import checked
@@ -30,6 +31,8 @@ def make_views(store: Store, folder: Path | None) -> dict[str, str]:
 
     Ensures: a view holds a statement that the guard let pass, in its normal form.
     """
+    for place, why in not_asked(folder).items():
+        logger.error("%s is not asked: %s", place, why)
     waiting = sorted((folder / TABLES).glob("*.sql")) if folder is not None else []
     problems: dict[str, str] = {}
     made: set[str] = set()

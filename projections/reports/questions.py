@@ -107,6 +107,19 @@ def report_names(own: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted({path.stem for folder in folders for path in folder.glob("*.sql")}))
 
 
+def not_asked(own: Path | None) -> dict[str, str]:
+    """What of the user's folder is no report of its own, by place, and why: no folder, or a name that Saldo's has."""
+    if own is None:
+        return {}
+    if not own.is_dir():
+        return {str(own): "there is no such folder; SALDO_REPORTS_DIR names it"}
+    return {
+        str(path): f"Saldo's own report is called {path.stem}; call the file otherwise"
+        for path in sorted(own.glob("*.sql"))
+        if (ROOT / path.name).is_file()
+    }
+
+
 def load(name: str, own: Path | None = None) -> Report:
     """One report; Saldo's own go before those of a folder of the user's.
 
@@ -115,8 +128,13 @@ def load(name: str, own: Path | None = None) -> Report:
     """
     ours = ROOT / f"{name}.sql"
     path = ours if own is None or ours.is_file() else own / f"{name}.sql"
-    if not _NAME.match(name) or not path.is_file():
+    if name not in report_names(own):
         raise LookupError(f"no report {name!r}; there are {', '.join(report_names(own))}")
+    if not _NAME.match(name):
+        raise QueryRefused(
+            f"{path}: a report is called by a-z, 0-9 and _, and this is {name!r}; call the file otherwise",
+            code="REPORT",
+        )
     try:
         sql = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

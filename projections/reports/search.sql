@@ -76,7 +76,7 @@ FROM
         OR {id:String} IN (record_key, posting_reference, abas_customer_id)
     UNION ALL
     SELECT 'record', concat(toString(source_topic), '/', toString(source_partition), '/', toString(source_offset)),
-        concat(toString(record_type), ' of key ', record_key), toInt128(0), '', '', toString(source_topic), source_partition, source_offset
+        concat(toString(record_type), ' of key ', record_key), CAST(NULL AS Nullable(Int128)), '', '', toString(source_topic), source_partition, source_offset
     FROM fct_records FINAL
     WHERE place = concat(toString(source_topic), '/', toString(source_partition), '/', toString(source_offset))
         OR (has(tokens, record_key) AND record_type IN ('CustomerReferenced', 'OpenItemReferenced', 'ReferenceLearned',

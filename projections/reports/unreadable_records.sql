@@ -2,6 +2,7 @@
 -- One row for each record that could not be read, cannot be true, or holds what a table does not take; newest first.
 -- The bytes stay in the topic: `saldo read` shows them. `parked` says what became of it where an agent parked it too, or
 -- a person gave it up.
+-- parameter place String = all: only the record of this place, topic/partition/offset; empty for all
 -- period recorded_at: when it was written
 SELECT
     unreadable.recorded_at AS recorded_at,
@@ -27,4 +28,6 @@ LEFT JOIN fct_parked AS parked
     AND parked.inbox_partition = unreadable.source_partition
     AND parked.inbox_offset = unreadable.source_offset
 WHERE unreadable.given_up_offset IS NULL
+    AND ({place:String} = '' OR {place:String} = concat(toString(unreadable.source_topic), '/',
+        toString(unreadable.source_partition), '/', toString(unreadable.source_offset)))
 ORDER BY recorded_at DESC, source_topic, source_partition, source_offset

@@ -55,6 +55,7 @@ def endpoint_app(
     *,
     day_zone: str,
     access_notice: Callable[[], str] = str,
+    own_reports: Path | None = None,
 ) -> Starlette:
     """The projector's HTTP interface.
 
@@ -95,7 +96,12 @@ def endpoint_app(
             Route("/health", health),
             Route("/lag", lag),
             Route("/metrics", metrics),
-            Mount(MOUNTED_AT, console_app(reader, console_token, day_zone=day_zone, access_notice=access_notice)),
+            Mount(
+                MOUNTED_AT,
+                console_app(
+                    reader, console_token, day_zone=day_zone, access_notice=access_notice, own_reports=own_reports
+                ),
+            ),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)],
     )
@@ -112,7 +118,13 @@ def serve_endpoint(
     token = secrets.token_urlsafe(32)
     listener, console_token = _same_address(settings)
     app = endpoint_app(
-        reader, status, token, console_token, day_zone=settings.day_zone, access_notice=settings.access_notice
+        reader,
+        status,
+        token,
+        console_token,
+        day_zone=settings.day_zone,
+        access_notice=settings.access_notice,
+        own_reports=settings.reports_dir,
     )
     address = endpoint_file(settings.data_dir)
     with served(app, listener, "projector-endpoint"):

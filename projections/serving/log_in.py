@@ -58,7 +58,10 @@ def only_the_owner(log_in: ClientLogIn) -> str:
 
 
 def sent_log_in(headers: Mapping[str, str], address: Mapping[str, str]) -> tuple[str, str]:
-    """User and secret of a request: ClickHouse's headers, else Authorization, else the address."""
+    """User and secret of a request: ClickHouse's headers, else Authorization, else the address.
+
+    Raises: QueryRefused, code AUTHENTICATION_FAILED, for an Authorization that can't be read: who sends one means it.
+    """
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
         return headers.get("x-clickhouse-user", ""), headers.get("x-clickhouse-key", "")
     scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -69,10 +72,16 @@ def sent_log_in(headers: Mapping[str, str], address: Mapping[str, str]) -> tuple
             try:
                 user, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
-                return "", ""
+                raise _unreadable("the Basic Authorization is no base64 of user:password") from None
             return user, secret
+        case _ if scheme:
+            raise _unreadable(f"{scheme[:20]!r} HTTP Authorization scheme is not supported; send Basic or Bearer")
         case _:
             return address.get("user", ""), address.get("password", "")
+
+
+def _unreadable(why: str) -> QueryRefused:
+    return QueryRefused(f"Authentication failed: {why}", code="AUTHENTICATION_FAILED")
 
 
 def is_of_owner(client: tuple[str, int], server: tuple[str, int]) -> bool:

@@ -13,7 +13,8 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +59,7 @@ _UNFIT_VALUES = (DataError, ValueError, TypeError, AttributeError, OverflowError
 # many parts) is the store's, and blamed on no record.
 _UNFIT_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 131, 321, 349, 407, 469, 691})
 _SERVER_CODE = re.compile(r"\bcode:? *(\d+)", re.IGNORECASE)
+_PIECE_BYTES = 1 << 20
 _LONGEST_REASON = 500
 _LONGEST_REFUSAL = 3_000
 
@@ -153,18 +155,50 @@ class Store:
         settings   of this statement; whoever gives them has checked them, and the session must take them
         describes  answer the columns of the statement, not its rows
         """
-        if not _FORMAT_NAME.fullmatch(output_format):
-            raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
-        statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
-        if describes:
-            statement = f"DESCRIBE TABLE ({statement})"
+        statement, bound = self._checked(sql, parameters, output_format, describes=describes)
         literals = {name: quoted(value) for name, value in sorted((settings or {}).items())}
         if as_of is not None:
             literals["additional_table_filters"] = self._up_to(as_of)
-        if literals:
-            statement += " SETTINGS " + ", ".join(f"{name} = {value}" for name, value in literals.items())
         with self._asking():
-            return self._client.raw_query(statement, parameters=bound, fmt=output_format)
+            return self._client.raw_query(statement + _clause(literals), parameters=bound, fmt=output_format)
+
+    def hand_over(
+        self,
+        take: Callable[[bytes], None],
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str,
+        settings: Mapping[str, str] | None = None,
+        describes: bool = False,
+    ) -> None:
+        """Give the answer of `query` to take, piece by piece as the embedded engine writes it; none of it is kept.
+
+        What take raises is raised here, once the engine has come to its end; nothing more is given to it. After an
+        error, what was given is no answer.
+        """
+        statement, bound = self._checked(sql, parameters, output_format, describes=describes)
+        literals = {name: quoted(value) for name, value in sorted((settings or {}).items())}
+        refusal: QueryRefused | None = None
+        with _pipe_to(take) as (end, pieces):
+            # APPEND, because what is there already, a pipe, is written to.
+            statement += f" INTO OUTFILE '/dev/fd/{end}' APPEND" + _clause(literals)
+            try:
+                with self._asking():
+                    self._client.raw_query(statement, parameters=bound, fmt=output_format)
+            except QueryRefused as error:
+                refusal = error
+        pieces.result()
+        if refusal is not None:
+            raise refusal
+
+    def _checked(
+        self, sql: str, parameters: Parameters | None, output_format: str, *, describes: bool
+    ) -> tuple[str, dict[str, Any]]:
+        if not _FORMAT_NAME.fullmatch(output_format):
+            raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
+        statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
+        return (f"DESCRIBE TABLE ({statement})" if describes else statement), bound
 
     def close(self) -> None:
         """Let go of the store, and of its lock when this session took it."""
@@ -278,6 +312,29 @@ def _reading_client(path: Path, *settings: str) -> Client:
         client.close()
         raise
     return client
+
+
+def _clause(literals: Mapping[str, str]) -> str:
+    return " SETTINGS " + ", ".join(f"{name} = {value}" for name, value in literals.items()) if literals else ""
+
+
+@contextmanager
+def _pipe_to(take: Callable[[bytes], None]) -> Iterator[tuple[int, Future[None]]]:
+    """The end of a pipe to write to inside the block, and what becomes of its pieces, done after the block."""
+    reading, writing = os.pipe()
+
+    def give() -> None:
+        # Closed when take is done or raises: the engine, refused by the system, writes nothing more then.
+        with open(reading, "rb", buffering=0) as pieces:
+            while piece := pieces.read(_PIECE_BYTES):
+                take(piece)
+
+    with ThreadPoolExecutor(1, "answer") as threads:
+        given = threads.submit(give)
+        try:
+            yield writing, given
+        finally:
+            os.close(writing)
 
 
 def quoted(text: str) -> str:

@@ -50,11 +50,15 @@ _TABLE_FUNCTIONS: Final = frozenset(
 _SYSTEM_TABLES: Final = frozenset(
     f"{schema}.{table}"
     for schema, tables in {
-        "system": ("one", "numbers", "tables", "columns", "functions", "databases"),
+        # The last four hold names that the engine knows, which JDBC and Superset list.
+        "system": (
+            "one", "numbers", "tables", "columns", "functions", "databases",
+            "table_functions", "data_type_families", "table_engines", "formats",
+        ),
         "information_schema": ("tables", "columns", "schemata"),
     }.items()
     for table in tables
-)
+)  # fmt: skip
 # Deeper than anybody writes: the tree is walked on Python's stack.
 _DEEPEST: Final = 300
 # The right side of these may name a table without a FROM.
@@ -70,6 +74,9 @@ _NAME: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?: \(alias .*\))?",
 # The client library takes a statement that ends so for a question about columns; 00 is the same number.
 _LIMIT_0: Final = re.compile(r"LIMIT 0$")
 _ALIAS: Final = re.compile(r" \(alias .*\)$", re.DOTALL)
+_INSERT: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*INSERT\b", re.IGNORECASE | re.DOTALL)
+# How the normal form of a statement begins that answers rows.
+_QUERIES: Final = ("SELECT", "WITH", "(")
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # SQL's names of functions that need no brackets: where no column is called so, the engine calls them. Those that are
 # missing (now, today, current_date ...) are allowed as functions too.
@@ -97,20 +104,37 @@ def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, databa
         json.dumps([statement, dict(parameters)], ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         raise QueryRefused("statement and parameters must be Unicode texts; send UTF-8", code="SYNTAX_ERROR") from None
+    normal = normal_form(rows, statement)
+    if _ESCAPED_NAME.search(_STRING.sub("''", normal)):
+        # The tree prints names as they are, so a line break in one could pass for a node.
+        raise _refused("a name with an escaped character", "write names plainly")
+    bound = _bound_by_engine(normal, parameters)
+    try:
+        explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {_LIMIT_0.sub('LIMIT 00', normal)}", bound)]
+    except QueryRefused as error:
+        if error.code == "SYNTAX_ERROR" and not normal.startswith(_QUERIES):
+            # It has a normal form and answers nothing, so no format can stand behind it: SYSTEM is one of these.
+            raise _refused(f"{normal.partition(' ')[0]}", "write one SELECT") from error
+        raise
+    _check_statement(_tree(explained), database.casefold())
+    return normal, bound
+
+
+def normal_form(rows: Rows, statement: str) -> str:
+    """The statement without comments, as the engine writes it.
+
+    Raises: QueryRefused, code READONLY for several statements and for rows to be inserted, else in the engine's words.
+    """
     try:
         ((normal,),) = rows("SELECT formatQuerySingleLine({saldo_statement:String})", {"saldo_statement": statement})
     except QueryRefused as error:
         if "Multi-statements are not allowed" in str(error):
             raise QueryRefused("ask one statement at a time: there are several here", code="READONLY") from error
+        if _INSERT.match(statement):
+            # The engine takes what follows for rows, and finds no end of the statement.
+            raise _refused("INSERT", "write one SELECT") from error
         raise
-    normal = _text(normal)
-    if _ESCAPED_NAME.search(_STRING.sub("''", normal)):
-        # The tree prints names as they are, so a line break in one could pass for a node.
-        raise _refused("a name with an escaped character", "write names plainly")
-    bound = _bound_by_engine(normal, parameters)
-    explained = [_text(line) for (line,) in rows(f"EXPLAIN AST {_LIMIT_0.sub('LIMIT 00', normal)}", bound)]
-    _check_statement(_tree(explained), database.casefold())
-    return normal, bound
+    return _text(normal)
 
 
 def _bound_by_engine(normal: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class Cluster:
         self._address = str(connection["bootstrap.servers"])
         with broker_asked(self._address):
             # For this room alone (acls.py): what it raises is the library's.
-            self.admin = AdminClient(dict(connection))
+            # Its errors are raised; beside that the library would write each attempt to stderr, in a form of its own.
+            self.admin = AdminClient({"log_level": 0, **connection})
 
     def identity(self, *, timeout_s: float | None = None) -> tuple[str, int]:
         """The id of the cluster, and how many brokers take part in it."""

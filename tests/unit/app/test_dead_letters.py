@@ -142,25 +142,22 @@ async def test_what_a_person_gave_up_is_known_as_that() -> None:
     assert not after.is_parked
 
 
-UNREADABLE = {"source_topic": INBOX, "source_partition": 1, "source_offset": "7", "parked": ""}
-
-
 @pytest.mark.parametrize(
     ("rows", "refused"),
     [
-        ([UNREADABLE], None),
-        ([UNREADABLE | {"parked": "DISCARDED"}], "is given up already"),
-        ([UNREADABLE | {"source_offset": "8"}], "is neither parked nor unreadable"),
-        ([UNREADABLE | {"source_partition": 2}], "is neither parked nor unreadable"),
+        ([{"parked": ""}], None),
+        ([{"parked": "DISCARDED"}], "is given up already"),
         ([], "is neither parked nor unreadable"),
     ],
 )
 def test_only_what_no_table_shows_is_given_up_without_being_parked(
     rows: list[dict[str, object]], refused: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        asking, "answer", lambda name: SimpleNamespace(records=rows) if name == "unreadable_records" else None
-    )
+    def answer(name: str, **given: str) -> SimpleNamespace:
+        assert (name, given) == ("unreadable_records", {"place": f"{INBOX}/1/7"}), "of one record, not of all"
+        return SimpleNamespace(records=rows)
+
+    monkeypatch.setattr(asking, "answer", answer)
     record = ParkedRecord(INBOX, 1, 7, b"k", None, "", "", None, None)
     if refused is None:
         dlq._refuse_unless_unreadable(record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,29 @@ def written(path: Path, form: str, topic: str) -> list[ReadRecord]:
             write(row)
     assert not path.with_name(f"{path.name}.part").exists()
     return rows
+
+
+def test_a_pipe_is_written_to_and_a_link_keeps_leading_to_its_file(tmp_path: Path) -> None:
+    """As root, a rename would put a file in the place of /dev/null."""
+    topic = "payments.events.v1"
+
+    def export(path: Path) -> None:
+        with exporting(path, "jsonl", topic, lambda read: showing.as_json_line(read)[0]) as write:
+            for row in rows_of(topic):
+                write(row)
+
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(pipe.read_text)
+        export(pipe)
+        assert len(found.result().splitlines()) == len(rows_of(topic))
+    assert pipe.is_fifo()
+    (tmp_path / "there").mkdir()
+    link.symlink_to(tmp_path / "there" / "x.jsonl")
+    export(link)
+    assert link.is_symlink()
+    assert len((tmp_path / "there" / "x.jsonl").read_text().splitlines()) == len(rows_of(topic))
 
 
 @pytest.mark.parametrize("topic", sorted(catalog.topics()))

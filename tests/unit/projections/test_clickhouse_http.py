@@ -7,9 +7,12 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,9 +31,12 @@ from app.access.access import Access
 from app.access.actor import single_user
 from app.access.roles import Role
 from app.settings.settings import Settings
-from projections.clickhouse_http import app, compression
+from projections.clickhouse_http import app, compression, spool
+from projections.clickhouse_http.asked import Asked
+from projections.clickhouse_http.errors import in_clickhouse_words
 from projections.clickhouse_http.formats import FORMATS
 from projections.clickhouse_http.native import for_revision
+from projections.clickhouse_http.sessions import ClientSessions
 from projections.clickhouse_http.settings import settings_for
 from projections.serving import log_in
 from projections.serving.settings import ProjectionSettings
@@ -63,6 +69,9 @@ HOSTILE = (
     "SHOW ACCESS",
     "EXPLAIN SELECT 1",
     "KILL QUERY WHERE 1",
+    "SYSTEM FLUSH LOGS",
+    "INSERT INTO fct_payments VALUES (1)",
+    "/* c */ -- d\n insert into fct_payments format JSONEachRow {}",
 )
 # What tools ask when they connect and when they show tables, as their sources have it.
 OF_TOOLS = {
@@ -97,6 +106,14 @@ OF_TOOLS = {
         "FROM system.tables\nWHERE database = 'saldo'",
         "SHOW CREATE TABLE saldo.fct_payments",
         "SELECT name FROM system.databases",
+    ),
+    # apache/superset, superset/db_engine_specs/clickhouse.py; clickhouse-jdbc, DatabaseMetaDataImpl
+    "superset": (
+        "SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions LIMIT 10000",
+        "SELECT name, case_insensitive, alias_to FROM system.data_type_families",
+        "SELECT name FROM system.table_engines",
+        "EXISTS DATABASE saldo",
+        "EXISTS TABLE saldo.fct_payments",
     ),
 }  # fmt: skip
 
@@ -169,6 +186,7 @@ def test_a_query_may_stand_in_the_address_in_the_body_or_in_both(http: httpx2.Cl
     assert asked(http, "number + 3 FROM numbers(1)", query="SELECT").text == "3\n"
     assert asked(http, "SELECT 4 -- a comment\n FORMAT TSV;").text == "4\n"
     assert http.get("/").text == "Ok.\n"
+    assert http.head("/").status_code == http.head("/?query=SELECT+1").status_code == 200
     assert http.get("/ping").text == http.get("/replicas_status").text == "Ok.\n"
 
 
@@ -201,7 +219,7 @@ def test_the_format_is_the_statement_s_else_the_address_s_else_a_header_s(http: 
 def test_every_listed_format_is_one_of_the_engine_s(http: httpx2.Client, name: str) -> None:
     answer = asked(http, f"SELECT toUInt8(7) AS n, 'x' AS s FORMAT {name}")
     assert answer.status_code == 200, answer.text
-    assert answer.content
+    assert answer.content or name == "Null"
 
 
 def test_parameters_are_values_and_never_text_of_the_statement(http: httpx2.Client) -> None:
@@ -216,6 +234,13 @@ def test_parameters_are_values_and_never_text_of_the_statement(http: httpx2.Clie
     assert http.post("/", files=form).text == "750\n"
     refusal = http.post("/", files={"query": (None, "SELECT 1"), "t": ("t.csv", b"1")})
     assert refusal.headers["x-clickhouse-exception-code"] == "164"
+
+
+@pytest.mark.parametrize("value", ["O'Brien", "a\\b", "tab\tline\nend", "\\N", "ä€😀", "", '`q`"', "{x:String}"])
+def test_a_client_s_parameter_arrives_as_it_was(client: Client, value: str) -> None:
+    assert client.query("SELECT {v:String}", parameters={"v": value}).result_rows == [(value,)]
+    assert client.query("SELECT {v:Array(String)}", parameters={"v": [value, "'"]}).result_rows == [([value, "'"],)]
+    assert client.query("SELECT {v:Nullable(String)} IS NULL", parameters={"v": None}).result_rows == [(1,)]
 
 
 def test_settings_count_or_are_harmless_or_are_refused_by_name(http: httpx2.Client) -> None:
@@ -296,7 +321,7 @@ def test_bodies_are_packed_as_http_packs_them(url: str, encoding: str) -> None:
 
 
 def test_blocks_of_clickhouse_s_own_go_in_and_out(http: httpx2.Client) -> None:
-    body = compression.as_blocks(b"SELECT number FROM numbers(400000) FORMAT RowBinary")
+    body = b"".join(compression.as_blocks([b"SELECT number FROM numbers(400000) FORMAT RowBinary"]))
     answer = http.post("/", params={"compress": "1", "decompress": "1"}, content=body)
     assert len(compression.from_blocks(answer.content, most=10**9)) == 8 * 400_000
     assert len(answer.content) < 8 * 400_000
@@ -307,14 +332,99 @@ def test_blocks_of_clickhouse_s_own_go_in_and_out(http: httpx2.Client) -> None:
 
 @given(st.binary(max_size=3_000_000))
 def test_blocks_hold_what_was_put_in(content: bytes) -> None:
-    assert compression.from_blocks(compression.as_blocks(content), most=len(content)) == content
+    assert compression.from_blocks(b"".join(compression.as_blocks([content])), most=len(content)) == content
 
 
 def test_a_bomb_is_no_statement(http: httpx2.Client) -> None:
     bomb = gzip.compress(b" " * (64 << 20))
     assert http.post("/", content=bomb, headers={"content-encoding": "gzip"}).status_code == 400
-    blocks = compression.as_blocks(b" " * (64 << 20))
+    blocks = b"".join(compression.as_blocks([b" " * (64 << 20)]))
     assert http.post("/", params={"decompress": "1"}, content=blocks).status_code == 400
+
+
+# -- large answers -----------------------------------------------------------------------------------------------------
+
+MANY = "SELECT number AS n, toString(number) AS s FROM numbers(300000) FORMAT "
+
+
+def test_a_large_answer_arrives_whole_in_every_packing(url: str, client: Client, http: httpx2.Client) -> None:
+    plain = asked(http, MANY + "JSON")
+    assert "content-length" not in plain.headers, "sent piece by piece"
+    assert plain.json()["rows"] == 300_000
+    assert [row["n"] for row in plain.json()["data"]] == list(range(300_000))
+    blocks = http.post("/", params={"compress": "1"}, content=MANY + "TSV").content
+    assert compression.from_blocks(blocks, most=10**8) == asked(http, MANY + "TSV").content
+    rows = client.query("SELECT number AS n, toString(number) AS s FROM numbers(300000)").result_rows
+    assert rows == [(number, str(number)) for number in range(300_000)]
+    unpack = {"gzip": gzip.decompress, "deflate": zlib.decompress, "lz4": lz4.frame.decompress, "zstd": zstd.decompress}
+    # Random, so that it is large when it is packed, too.
+    random = "SELECT n, cityHash64(n) AS h FROM (SELECT number AS n FROM numbers(300000)) FORMAT TSV"
+    whole = asked(http, random).content
+    for encoding, unpacked in unpack.items():
+        headers = {"accept-encoding": encoding}
+        address = f"{url}/?enable_http_compression=1"
+        with httpx2.stream("POST", address, content=random, headers=headers, trust_env=False, timeout=60) as answer:
+            assert unpacked(b"".join(answer.iter_raw())) == whole
+
+
+def test_an_answer_too_large_is_refused_and_not_kept(
+    http: httpx2.Client, settings: ProjectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "LARGEST_ANSWER", 5_000_000)
+    # The engine counts a constant once, however often it is written.
+    answer = refused(http, "SELECT repeat('x', 1000) FROM numbers(50000)", 396)
+    assert "more than 5000000 bytes; ask for fewer rows" in answer.text
+    assert asked(http, "SELECT 1").text == "1\n"
+    assert not list(settings.data_dir.glob("tmp*"))
+
+
+def test_an_error_late_in_a_large_answer_is_an_error_and_no_half_answer(http: httpx2.Client) -> None:
+    late = "SELECT throwIf(number = 2900000), toString(number) FROM numbers(3000000)"
+    assert refused(http, late, 395).status_code == 500
+    assert asked(http, "SELECT 1").text == "1\n"
+
+
+def test_a_client_that_goes_halfway_leaves_nothing_behind(http: httpx2.Client) -> None:
+    def without_name() -> list[str]:
+        links = []
+        for entry in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                links.append(str(entry.readlink()))
+        return [link for link in links if link.endswith("(deleted)") and "/tmp" in Path(link).name]
+
+    before = without_name()
+    for _ in range(3):
+        with http.stream("POST", "/", content=MANY + "JSON") as answer:
+            next(answer.iter_raw())
+    deadline = time.monotonic() + 10
+    while without_name() != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert without_name() == before
+    assert asked(http, "SELECT 1").text == "1\n"
+
+
+def test_who_waits_too_long_for_others_is_told_and_who_has_gone_waits_no_more(
+    store: Store, settings: ProjectionSettings
+) -> None:
+    sessions = ClientSessions(settings.clickhouse_dsn, settings.data_dir, count=1, most_wait_s=0.3)
+    wanted = Asked("SELECT 1", "TSV", {}, {}, "")
+    gone = threading.Event()
+    taken = sessions._free.get()
+    try:
+        with pytest.raises(QueryRefused, match="Too many simultaneous queries: 1 run already") as refusal:
+            sessions.answer(wanted, gone)
+        assert in_clickhouse_words(refusal.value)[1] == 202
+        gone.set()
+        with pytest.raises(QueryRefused, match="closed its connection"):
+            sessions.answer(wanted, gone)
+        sessions._free.put(taken)
+        with pytest.raises(QueryRefused, match="closed its connection"):
+            sessions.answer(wanted, gone)
+        output_format, kept = sessions.answer(wanted, threading.Event())
+        assert (output_format, b"".join(kept.pieces())) == ("TSV", b"1\n")
+        kept.close()
+    finally:
+        sessions.close()
 
 
 # -- what a reader may see ---------------------------------------------------------------------------------------------
@@ -423,7 +533,7 @@ def test_later_revisions_have_a_byte_behind_each_type(http: httpx2.Client) -> No
     later = asked(http, "SELECT 'x' AS s FORMAT Native", client_protocol_version="54454").content
     assert later == head + b"\x01\x01\x01s\x06String\x00\x01x"
     with pytest.raises(QueryRefused, match="cast it to a plain type"):
-        for_revision(b"\x01\x01\x01s\x07Variant\x01x", 54454)
+        list(for_revision(b"\x01\x01\x01s\x07Variant\x01x", 54454))
 
 
 def test_parquet_is_parquet(http: httpx2.Client, tmp_path: Path) -> None:
@@ -439,6 +549,9 @@ def test_without_users_the_owner_of_the_process_asks_and_nobody_else(
     http: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(http, "SELECT 1").status_code == 200
+    for unreadable in ("Basic !", "Digest x"):
+        answer = http.post("/", content="SELECT 1", headers={"authorization": unreadable})
+        assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (403, "516")
     answer = http.post("/", content="SELECT 1", auth=("maria", "x"))
     assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (403, "516")
     assert "no users yet" in answer.text
@@ -503,6 +616,7 @@ def test_with_users_a_client_logs_in_as_clickhouse_clients_do(with_users: tuple[
         {"auth": ("ada", key)},
         {"auth": ("bot", key + "x")},
         {"headers": {"authorization": "Basic !"}},
+        {"headers": {"authorization": "Digest x"}},
     ):
         assert status(**sent) in ((403, "516"), (401, "194")), sent
     access.keeper(single_user(), now=datetime.now(UTC)).set_disabled("vera", is_disabled=True)

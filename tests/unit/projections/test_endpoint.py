@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from projections.batches.lag import Lag, ProjectorStatus
+from projections.reports import questions as reports
 from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store
@@ -59,8 +60,23 @@ def address(store: Store, status: CaughtUp, tmp_path: Path) -> Iterator[dict[str
     script.captured("<b>4</b>", 10_00)
     script.awaits_reference("<b>4</b>", 10_00)
     project(store, script.messages)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "large_payments.sql").write_text(
+        "-- Which payments are large?\n-- parameter least UInt64: least amount, minor units\n"
+        "SELECT paytrace_transaction_id, amount_minor, currency FROM fct_payments WHERE amount_minor >= {least:UInt64}"
+    )
+    (own / "mine.sql").write_text("-- What is mine?\nSELECT 7 AS seven")
+    (own / "no_head.sql").write_text("SELECT 1")
+    (own / "My Report.sql").write_text("-- Mine?\nSELECT 1")
+    (own / "open_items.sql").write_text("-- Mine?\nSELECT 1")
+    (own / "writes.sql").write_text("-- Does it write?\nDROP TABLE fct_payments")
     settings = ProjectionSettings(
-        clickhouse_dsn="chdb:///unused", bootstrap_servers="", data_dir=tmp_path, access_notice=lambda: "".join(NOTICE)
+        clickhouse_dsn="chdb:///unused",
+        bootstrap_servers="",
+        data_dir=tmp_path,
+        access_notice=lambda: "".join(NOTICE),
+        reports_dir=own,
     )
     with serve_endpoint(settings, store, status):
         yield json.loads(endpoint_file(tmp_path).read_text("utf-8"))
@@ -103,11 +119,42 @@ def test_every_link_of_the_navigation_leads_somewhere(browser: httpx2.Client, na
     assert browser.get(f"/console/reports/{name}").status_code == 200
 
 
+def test_every_report_is_listed_the_user_s_own_among_them_and_bad_files_are_named(browser: httpx2.Client) -> None:
+    assert '<a href="/console/reports">' in browser.get("/console/").text
+    page = browser.get("/console/reports").text
+    for name in (*reports.report_names(), "mine", "large_payments", "no_head"):
+        assert f"{name}<" in page
+    assert "no_head.sql says not what it answers" in page
+    assert "a report is called by a-z" in page
+    assert "Saldo&#39;s own report is called open_items" in page
+    assert 'name="least"' in page
+    assert browser.get("/console/reports/mine").status_code == 200
+    answer = browser.get("/console/reports/large_payments", params={"least": "100000"}).text
+    assert "1,234.50" in answer
+    assert "125.00" not in answer
+    for name, said in (
+        ("large_payments", "large_payments needs least"),
+        ("large_payments?least=x", "BAD_QUERY_PARAMETER"),
+        ("writes", "is not allowed"),
+        ("no_head", "says not what it answers"),
+    ):
+        refused = browser.get(f"/console/reports/{name}")
+        assert refused.status_code == 400
+        assert said in refused.text
+    assert browser.get("/console/reports/nope").status_code == 404
+
+
+def test_what_has_no_amount_shows_none(browser: httpx2.Client) -> None:
+    page = browser.get("/console/search", params={"id": "erp.outcomes.v1/0/0"}).text
+    assert '<td data-heading="amount" class="number"></td>' in page
+    assert "erp.outcomes.v1/<wbr>0/<wbr>0" in page
+
+
 def test_a_payment_s_story_has_every_station_with_its_coordinates(browser: httpx2.Client) -> None:
     page = browser.get("/console/payment", params={"id": "1"}).text
     for station in ("transaction observed", "payment captured", "payment identified", "receipt posted", "ZE-1"):
         assert station in page
-    assert "erp.outcomes.v1/0/0" in page
+    assert "erp.outcomes.v1/<wbr>0/<wbr>0" in page
     assert browser.get("/console/payment", params={"id": "nobody"}).status_code == 404
     assert browser.get("/console/payment").status_code == 200
 

@@ -116,6 +116,8 @@ def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
     (needed,) = asked(store, "what_needs_a_person")
     assert (needed["kind"], int(needed["item_count"])) == ("records unreadable", 2)
     assert sorted(row["source_offset"] for row in asked(store, "unreadable_records")) == [3, 6]
+    place = f"{OBSERVATIONS}/0/6"
+    assert [row["source_offset"] for row in asked(store, "unreadable_records", place=place)] == [6]
     # A person gives one of them up, and then the other: nobody is needed any more, and the list says so.
     for given_up, left in ((3, [1]), (6, [])):
         request = ParkedDiscardRequested(
@@ -207,10 +209,10 @@ def _parquet(store: Store, report: reports.Report) -> list[dict[str, Any]]:
     return rows
 
 
-def asked(store: Store, name: str) -> tuple[dict[str, Any], ...]:
+def asked(store: Store, name: str, **more: str) -> tuple[dict[str, Any], ...]:
     report = reports.load(name)
     given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    values = reports.values_for(report, given | more, day_zone="America/Los_Angeles", now=NOW)
     answer = reports.ask(store, report, values)
     json.loads(reports.as_json(answer))
     reports.as_csv(answer)

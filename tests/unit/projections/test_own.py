@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from projections.reports import questions as reports
 from projections.reports.own import make_views
+from projections.serving import reader
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.migrate import _every_table_is_there
@@ -102,13 +104,51 @@ def test_the_list_shows_own_reports_and_says_what_is_wrong_with_one(
     (own / "loose.sql").write_text("-- What?\n-- parameter x\nSELECT 1", "utf-8")
     (own / "dated.sql").write_text("-- What?\n-- parameter x Date = yesterday: a day\nSELECT 1", "utf-8")
     (own / "open_items.sql").write_text("-- Mine?\nSELECT 1", "utf-8")
+    (own / "My Report.sql").write_text("-- Mine?\nSELECT 1", "utf-8")
+    (own / "folder.sql").mkdir()
     monkeypatch.setenv("SALDO_REPORTS_DIR", str(own))
     monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
-    listed = saldo("report").out
+    done = saldo("report")
+    listed = done.out
+    assert f"{own / 'open_items.sql'} is not asked: Saldo's own report is called open_items" in done.err
+    assert "is not asked" in saldo("report", "open_items", "-o", str(tmp_path / "x.csv")).err
     assert "big_payments\n    Which payments are large?\n" in listed
     for name, why in (("bare", "says not what it answers"), ("latin", "can't be read"), ("loose", "-- parameter NAME"),
-                      ("dated", "no default 'yesterday'")):  # fmt: skip
+                      ("dated", "no default 'yesterday'"), ("My Report", "a report is called by a-z"),
+                      ("folder", "can't be read")):  # fmt: skip
         assert f"{name}\n    can't be asked: " in listed
         assert why in listed
     assert "Mine?" not in listed, "Saldo's own report of that name goes before"
     assert "open_items\n    What do customers still owe" in listed
+
+
+def test_a_folder_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SALDO_REPORTS_DIR", str(tmp_path / "nope"))
+    monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
+    done = saldo("report")
+    assert f"{tmp_path / 'nope'} is not asked: there is no such folder" in done.err
+    assert "open_items" in done.out
+
+
+def test_sql_that_names_what_is_not_there_says_where_the_names_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Kept:
+        """The store of these tests, which a command does not close."""
+
+        def query(self, sql: str, *given: object, **more: object) -> bytes:
+            return store.query(sql, *given, **more)  # type: ignore[arg-type]
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(reader, "open_reader", lambda _settings: Kept())
+    for sql, listing in (("SELECT nope FROM fct_payments", "system.columns"), ("SELECT * FROM nope", "system.tables")):
+        done = saldo("sql", sql)
+        assert done.exit_code == 2
+        assert "nope" in done.err
+        (remedy,) = re.findall(r'saldo sql "([^"]+)"', done.err)
+        assert listing in remedy
+        saldo("sql", remedy, "-o", str(tmp_path / "names.csv"))
+        assert "fct_payments" in (tmp_path / "names.csv").read_text("utf-8")

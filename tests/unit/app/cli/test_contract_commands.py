@@ -17,6 +17,11 @@ def test_a_contract_in_order_says_so() -> None:
     assert outcome.out.startswith("in order")
 
 
+def test_nothing_to_publish_is_said_as_that() -> None:
+    outcome = saldo("schemas", "lock")
+    assert outcome.out == "nothing to publish: every version stands in avro/published.lock already\n"
+
+
 def test_every_finding_is_shown_with_file_and_remedy(tmp_path: Path) -> None:
     for part in ("avro", "examples", "topics"):
         shutil.copytree(catalog.ROOT / part, tmp_path / part)
