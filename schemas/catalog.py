@@ -21,21 +21,9 @@ from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 from schemas.checks.sensitive import mask_reference
 from schemas.failures import Unreadable
+from schemas.records import Record
 
 ROOT = Path(__file__).parent
-CONTEXTS = (
-    "payments",
-    "identification",
-    "receivables",
-    "settlement",
-    "customers",
-    "subscriptions",
-    "gateway",
-    "erp",
-    "approvals",
-    "tasks",
-    "sources",
-)
 # What an inbox says below `agent:` while nothing decides it; its history waits for the agent to come.
 NO_AGENT_YET = "none yet"
 AGENTS_RUN_IN = "worker"
@@ -108,14 +96,18 @@ class TopicSpec:
             **({"message.timestamp.type": "LogAppendTime"} if self.role == "inbox" else {}),
         }
 
-    def key_of(self, record: Any) -> bytes:
+    def carries(self, record: Record) -> bool:
+        """Whether the topic may hold records of this type."""
+        return any(known.name == type(record).__name__ for known in self.records)
+
+    def key_of(self, record: Record) -> bytes:
         """The Kafka key of a record on this topic, masked as the record's own field is.
 
         Raises: Unreadable when the topic does not carry this type, or the key is empty; GuardKeyMissing.
         """
         name = type(record).__name__
         field = next((known.key_field for known in self.records if known.name == name), None)
-        if field is None:
+        if field is None:  # so no rule ever sees a record that its inbox does not carry
             raise Unreadable(f"topic {self.name} does not carry {name}; see schemas/topics/{self.name}.yaml")
         if not field:
             raise Unreadable(f"{name} has no key on {self.name}; it belongs to a partition, not to an aggregate")
@@ -204,9 +196,9 @@ def field_class(name: str, field: str) -> FieldClass:
 
 
 @cache
-def record_classes() -> Mapping[str, type[Any]]:
+def record_classes() -> Mapping[str, type[Record]]:
     """The dataclass of each record type, by name."""
-    classes: dict[str, type[Any]] = {}
+    classes: dict[str, type[Record]] = {}
     for name, versions in record_versions().items():
         module = importlib.import_module(f"schemas.records.{versions[-1].context}")
         classes[name] = getattr(module, name)
@@ -214,7 +206,7 @@ def record_classes() -> Mapping[str, type[Any]]:
 
 
 @cache
-def row_classes() -> Mapping[str, type[Any]]:
+def row_classes() -> Mapping[str, type[Record]]:
     """The dataclass of each record that others hold in lists, by name."""
     return MappingProxyType(
         {
@@ -283,6 +275,16 @@ def inbox_of(record_name: str, *, producer: str) -> TopicSpec:
             f"{producer} has {len(found)} inboxes for {record_name}; state it as producer of one in schemas/topics"
         )
     return found[0]
+
+
+@cache
+def journal_of(inbox: str) -> TopicSpec:
+    """The journal of the agent that decides an inbox; LookupError when no agent does."""
+    deciding = set(topic(inbox).consumers)
+    for spec in topics().values():
+        if spec.role == "journal" and deciding.intersection(spec.producers):
+            return spec
+    raise LookupError(f"no agent decides {inbox}; see schemas/topics/{inbox}.yaml")
 
 
 def _name_and_version(path: Path) -> tuple[str, int]:

@@ -11,20 +11,21 @@ from typing import Any, cast
 import faust
 from faust.types import AgentT, EventT, StreamT
 
+from schemas.topic import Topic
 from streams.domain import approvals, gateway, identification, payments, receivables, settlement
 from streams.log.records import Inbound
 from streams.tasks.crew import Crew
-from streams.tasks.processor import Decider, Processor
+from streams.tasks.processor import AnyProcessor, Decider
 
 _BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
 
 
-def _decider(name: str, context: str, rules: Any, **more: Any) -> Decider[Any]:
-    """One row: the rules of a context, on the inbox and journal of its name."""
+def _decider(name: str, inbox: Topic, journal: Topic, rules: Any, **more: Any) -> Decider[Any, Any, Any]:
+    """One row: the rules of a context. That they take all that the inbox carries, mypy sees in the rules themselves."""
     return Decider(
         name=name,
-        inbox=more.pop("inbox", f"{context}.inbox.v1"),
-        journal=f"{context}.events.v1",
+        inbox=inbox,
+        journal=journal,
         state_type=rules.State,
         initial=rules.INITIAL,
         decide=rules.decide,
@@ -35,21 +36,27 @@ def _decider(name: str, context: str, rules: Any, **more: Any) -> Decider[Any]:
 
 
 # What PayTrace says becomes the state of each payment; each movement goes to identification and settlement.
-FOLD_PAYMENTS = _decider("fold-payments", "payments", payments, inbox="payments.observations.v1")
+FOLD_PAYMENTS = _decider("fold-payments", Topic.PAYMENTS_OBSERVATIONS, Topic.PAYMENTS_EVENTS, payments)
 # The abas customer behind each movement of money, or it waits for a reference.
-IDENTIFY_PAYERS = _decider("identify-payers", "identification", identification, version=2)
+IDENTIFY_PAYERS = _decider(
+    "identify-payers", Topic.IDENTIFICATION_INBOX, Topic.IDENTIFICATION_EVENTS, identification, version=2
+)
 # Identified money meets a customer's open items; abas is asked to post what is certain.
-MATCH_OPEN_ITEMS = _decider("match-open-items", "receivables", receivables, version=4)
+MATCH_OPEN_ITEMS = _decider(
+    "match-open-items", Topic.RECEIVABLES_INBOX, Topic.RECEIVABLES_EVENTS, receivables, version=4
+)
 # Which payment requests of people at abas are carried out at the gateway.
-DECIDE_WISHES = _decider("decide-wishes", "gateway", gateway)
+DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
-RECONCILE_DEPOSITS = _decider("reconcile-deposits", "settlement", settlement, version=3, is_order_free=True)
+RECONCILE_DEPOSITS = _decider(
+    "reconcile-deposits", Topic.SETTLEMENT_INBOX, Topic.SETTLEMENT_EVENTS, settlement, version=3, is_order_free=True
+)
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
-HOLD_APPROVALS = _decider(approvals.AGENT, "approvals", approvals)
+HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
 
 # In the order in which a payment meets them; what people ask for comes last.
-DECIDERS: tuple[Decider[Any], ...] = (
+DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     FOLD_PAYMENTS,
     IDENTIFY_PAYERS,
     MATCH_OPEN_ITEMS,
@@ -67,7 +74,7 @@ class Flow:
     linger_s: float
 
 
-def register(app: faust.App, crew: Crew, flow: Flow, processor: Processor[Any]) -> AgentT[bytes]:
+def register(app: faust.App, crew: Crew, flow: Flow, processor: AnyProcessor) -> AgentT[bytes]:
     """Hang one agent onto the app.
 
     Its inbox comes as raw bytes: the task layer decodes, so that bytes that don't decode are parked and not lost.

@@ -11,8 +11,9 @@ import typer
 from app.cli import identity, operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
-from app.cli.operators import APPROVALS_INBOX, WAIT_S, WaitOption, WhyOption
+from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say, say_json
+from schemas.topic import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -128,7 +129,7 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
     """
     from schemas.records.approvals import ApprovalRefused
 
-    answer = operators.ask(APPROVALS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
+    answer = operators.ask(Topic.APPROVALS_INBOX, command, wait_s, bootstrap_servers, schema_registry_url)
     assert answer is not None, "the policy holds no approval back for another approval"
     if isinstance(answer.events[0], ApprovalRefused):
         raise operators.refuse(answer.events[0].refused_because)

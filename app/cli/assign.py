@@ -13,8 +13,9 @@ from app.cli import operators
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
+from schemas.topic import Topic
 
-IDENTIFICATION, RECEIVABLES = "identification.inbox.v1", "receivables.inbox.v1"
+IDENTIFICATION, RECEIVABLES = Topic.IDENTIFICATION_INBOX, Topic.RECEIVABLES_INBOX
 # An undone match leaves the posted receipt and its reversal, which cancel out.
 _OVER = ("EntrySplit", "EntryNetted", "EntryHandedOver")
 

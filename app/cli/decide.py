@@ -13,11 +13,12 @@ from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.cli.waiting import parts_of
+from schemas.topic import Topic
 
 if TYPE_CHECKING:
     from streams.domain.receivables.decisions import Command
 
-INBOX = "receivables.inbox.v1"
+INBOX = Topic.RECEIVABLES_INBOX
 
 ReferenceArgument = Annotated[str, typer.Argument(help="Posting reference or payment, as `saldo waiting` shows it.")]
 CodeArgument = Annotated[str | None, typer.Argument(help="Code of the suggestion, as `saldo waiting` shows it.")]

@@ -12,9 +12,10 @@ from app.cli.connection import BootstrapServers, SchemaRegistryUrl
 from app.cli.identity import needs
 from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from app.output.terminal import say
+from schemas.topic import Topic
 from schemas.values.counting import counted
 
-INBOX = "settlement.inbox.v1"
+INBOX = Topic.SETTLEMENT_INBOX
 
 BankLine = Annotated[str, typer.Argument(help="Bank line, as `saldo report deposit_breaks` names it.")]
 AccountOption = Annotated[

@@ -15,6 +15,7 @@ import typer
 from app.cli.connection import BootstrapServers, SchemaRegistryUrl, connect
 from app.cli.identity import needs
 from app.output.terminal import say
+from schemas.topic import Topic
 from schemas.values.counting import counted
 from streams.log.credentials import IMPORT
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from reconcile.files.bank_lines import BankFile
 
 EXIT_BAD_ROWS = 3
-INBOX = "settlement.inbox.v1"
+INBOX = Topic.SETTLEMENT_INBOX
 SHOWN = 10
 
 

@@ -20,12 +20,12 @@ import typer
 from app.cli import identity
 from app.cli.connection import connect
 from app.output.terminal import say
+from schemas.topic import Topic
 
 if TYPE_CHECKING:
     from app.operators.decisions import Answer
     from schemas.records.approvals import ProposeCommand
 
-APPROVALS_INBOX = "approvals.inbox.v1"
 REFUSED, UNANSWERED = 1, 4
 WAIT_S = 30.0
 
@@ -130,7 +130,7 @@ def propose(
     """
     from schemas.records.approvals import ApprovalRefused
 
-    held, *_ = _answered(APPROVALS_INBOX, proposal, wait_s, bootstrap_servers, schema_registry_url).events
+    held, *_ = _answered(Topic.APPROVALS_INBOX, proposal, wait_s, bootstrap_servers, schema_registry_url).events
     if isinstance(held, ApprovalRefused):
         raise refuse(held.refused_because)
     until = f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"

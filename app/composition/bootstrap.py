@@ -44,6 +44,7 @@ from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
 from schemas.failures import ContractBroken, Unavailable
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -57,7 +58,7 @@ from streams.domain.receivables.decisions import write_off_limits
 from streams.domain.receivables.open_item_lines import rules
 from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
-from streams.edges.ports import ErpCommand, ErpOutcome, Sighting
+from streams.edges.ports import Sighting
 from streams.log.cluster import Cluster
 from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.log.kafka import KafkaLog, opened
@@ -66,7 +67,7 @@ from streams.log.signing import Ring, RoleSigner
 from streams.tasks.crew import AFTER_HALT, Crew
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import Membership, Observer, SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 
@@ -138,11 +139,11 @@ class AbasLedger:
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         """Post one document; see streams.edges.ports.Ledger."""
         return await (await self._opened()).post(command)
 
-    async def post_checked(self, command: ErpCommand, permit: str) -> ErpOutcome:
+    async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """Post one document at the request of a person who looked into abas; `permit` names that request."""
         return await (await self._opened()).post_checked(command, permit)
 
@@ -225,28 +226,28 @@ def worker_app(settings: Settings) -> faust.App:
     return app
 
 
-def every_processor(settings: Settings) -> tuple[Processor[Any], ...]:
+def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     """The work of every agent, for commands that look at all of it; nothing is contacted."""
     return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
 
 
-def gateway_processor(settings: Settings) -> Processor[send_to_paytrace.Subject]:
+def gateway_processor(settings: Settings) -> send_to_paytrace.Calls:
     """What is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
     return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings))
 
 
-def sink_processor(settings: Settings) -> Processor[post_to_abas.Nothing]:
+def sink_processor(settings: Settings) -> post_to_abas.Sink:
     """The sink's work against the abas of these settings; nothing is contacted before the first command."""
     ledger = AbasLedger(settings)
     return post_to_abas.post_to_abas(ledger, ledger.post_checked)
 
 
-def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membership: Membership) -> Crew:
+def new_crew(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> Crew:
     """The tasks of a worker, on the real broker."""
     log = KafkaLog(settings.kafka_options, signer=signer(settings))
     shared_codec, ring, observer = codec(settings), load_ring(settings.public_keys_path), TaskMetrics()
 
-    def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
+    def new_task(processor: AnyProcessor, partition: int) -> Task[Any]:
         return build_task(settings, processor, partition, log, shared_codec, ring, membership, observer)
 
     return Crew(processors, new_task, halt)
@@ -254,7 +255,7 @@ def new_crew(settings: Settings, processors: Sequence[Processor[Any]], membershi
 
 def build_task(
     settings: Settings,
-    processor: Processor[Any],
+    processor: AnyProcessor,
     partition: int,
     log: Log,
     shared_codec: Codec,
@@ -278,7 +279,7 @@ def build_task(
     )
 
 
-def state_store(settings: Settings, processor: Processor[Any], partition: int) -> StateStore[Any]:
+def state_store(settings: Settings, processor: AnyProcessor, partition: int) -> StateStore[Any]:
     """Memory, or one SQLite file per task and process: two workers of one machine never share a file."""
     if settings.worker.state_store == "memory":
         return MemoryStore()

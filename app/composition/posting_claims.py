@@ -16,11 +16,12 @@ from connectors.abas.rights import ClaimBook, ended, new_claim, utc_now
 from schemas.failures import ContractBroken, Unavailable
 from schemas.failures.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
 
-TOPIC = "erp.claims.v1"
+TOPIC = Topic.ERP_CLAIMS
 
 
 class PostingClaims:

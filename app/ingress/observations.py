@@ -89,10 +89,11 @@ def read_observations(value: Any, most: int, codec: Codec, latest: datetime) -> 
 def _fitting(item: Mapping[str, Any], codec: Codec) -> TransactionObserved | None:
     """The record, when every field fits."""
     try:
-        record: TransactionObserved = from_json(RECORD, item)
+        record = from_json(RECORD, item)
         codec.encode(record)
     except (Unreadable, OverflowError):
         return None
+    assert isinstance(record, TransactionObserved)
     return record if all(check(getattr(record, name)) for name, check in _STRICTER.items()) else None
 
 

@@ -18,19 +18,12 @@ from schemas import catalog
 from schemas.records.tasks import RecordParked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text, source_position
-from streams.domain.output import APPROVALS_INBOX, IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 from streams.log import kafka
 from streams.log.outbound import Outbound, Signer
 from streams.log.ports import Log
 from streams.log.records import partition_for
 from streams.tasks.journal import EVENTS_HEADER
 
-JOURNALS = {
-    IDENTIFICATION_INBOX: "identification.events.v1",
-    RECEIVABLES_INBOX: "receivables.events.v1",
-    SETTLEMENT_INBOX: "settlement.events.v1",
-    APPROVALS_INBOX: "approvals.events.v1",
-}
 _SOURCE = "saldo/operators"
 _LOOK_EVERY_S = 0.2
 
@@ -79,13 +72,13 @@ class Desk:
             refuses_numbers=True,
         )
         partition = record.partition
-        _, journal_end = await self._log.watermarks(JOURNALS[inbox], partition)
+        _, journal_end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
         (offset,) = await self._log.append([record])
         return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 
     async def journal_end(self, inbox: str, command: Any) -> int:
         """Where the journal of an inbox ends now, on the partition that will answer this command."""
-        _, end = await self._log.watermarks(JOURNALS[inbox], self._partition_of(inbox, command))
+        _, end = await self._log.watermarks(catalog.journal_of(inbox).name, self._partition_of(inbox, command))
         return end
 
     async def outcome_of(self, inbox: str, command: Any, *, start: int, wait_s: float) -> Any:
@@ -96,8 +89,8 @@ class Desk:
         wanted = getattr(command, "command_id", None)
         partition, deadline = self._partition_of(inbox, command), time.monotonic() + wait_s
         while wanted is not None and time.monotonic() < deadline:
-            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
-            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+            _, end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
+            async for batch in self._log.read(catalog.journal_of(inbox).name, partition, start, end):
                 for record in batch:
                     event = self._codec.decode_as_told(record.value)
                     if getattr(event, "command_id", None) == wanted:
@@ -114,8 +107,8 @@ class Desk:
         found: dict[int, Any] = {}
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
-            _, end = await self._log.watermarks(JOURNALS[inbox], partition)
-            async for batch in self._log.read(JOURNALS[inbox], partition, start, end):
+            _, end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
+            async for batch in self._log.read(catalog.journal_of(inbox).name, partition, start, end):
                 for record in batch:
                     source = source_position(record.headers)
                     if source is None or (source.topic, source.offset) != (inbox, offset):

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from schemas.records.approvals import CommandProposed, ProposalApproved, ProposalExpired, ProposalRejected
+from schemas.topic import Topic
 from schemas.wire.codec import Codec, from_json
 from streams.log.once import each_once
 from streams.log.ports import Log
 
-JOURNAL = "approvals.events.v1"
+JOURNAL = Topic.APPROVALS_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

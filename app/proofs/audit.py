@@ -22,18 +22,19 @@ from schemas import catalog
 from schemas.failures import SaldoError
 from schemas.operator_commands import PERSON_FIELDS, is_operator_command
 from schemas.records.approvals import ApproveProposal, ProposeCommand
+from schemas.records.by_topic import TaskRequests
 from schemas.records.tasks import ParkedRecordReleased, RecordParked
+from schemas.topic import Topic
 from schemas.values.foreign_text import for_spreadsheet
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import header_text, source_position, trusted_position
 from schemas.wire.highwater import HighWater
 from streams.domain.approvals.decider import released
-from streams.domain.output import APPROVALS_INBOX
 from streams.log.chain import NO_LINK, Link, link_of
 from streams.log.ports import Log
 from streams.log.records import Inbound, partition_for
 from streams.log.signing import KEY_ID_HEADER, NotSigned, Ring, prove, prove_approval, prove_link
-from streams.tasks.deciding import Request, why_refused
+from streams.tasks.deciding import why_refused
 
 _HEAD = re.compile(
     r"^whole +(?P<inbox>[a-z0-9.-]+)/(?P<partition>\d+) +(?P<number>\d+) commands +(?P<digest>[0-9a-f]{64})$",
@@ -154,7 +155,7 @@ async def audit(log: Log, codec: Codec, ring: Ring) -> AsyncIterator[PartitionAu
     """
     approvals = _Approvals()
     # What was approved has to be known before what was released, and may be released to any other inbox.
-    inboxes = sorted(audited_inboxes().items(), key=lambda pair: (pair[0] != APPROVALS_INBOX, pair[0]))
+    inboxes = sorted(audited_inboxes().items(), key=lambda pair: (pair[0] != Topic.APPROVALS_INBOX, pair[0]))
     for inbox, journal in inboxes:
         for partition in range(log.partition_count(inbox)):
             yield await _audit_partition(log, codec, ring, inbox, journal, partition, approvals)
@@ -299,7 +300,7 @@ class _Command:
     @property
     def is_request(self) -> bool:
         """Whether it speaks to the task, about what is parked."""
-        return isinstance(self.value, Request)
+        return isinstance(self.value, TaskRequests)
 
 
 def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:

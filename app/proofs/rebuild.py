@@ -29,7 +29,7 @@ from streams.log.signing import SIGNATURE_HEADERS, Ring
 from streams.tasks.deciding import Verdicts
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Effect, Processor
+from streams.tasks.processor import AnyProcessor, Effect
 from streams.tasks.stores import MemoryStore, StateStore, digest
 from streams.tasks.task import Task, TaskRules
 
@@ -53,7 +53,7 @@ class Comparison:
 
 
 async def compare_agents(
-    processors: Sequence[Processor[Any]], log: Log, codec: Codec, ring: Ring, *, tell: Tell = lambda _: None
+    processors: Sequence[AnyProcessor], log: Log, codec: Codec, ring: Ring, *, tell: Tell = lambda _: None
 ) -> list[Comparison]:
     """Decide every inbox again and compare.
 
@@ -70,7 +70,7 @@ async def compare_agents(
 
 
 async def _compare_task(
-    processor: Processor[Any],
+    processor: AnyProcessor,
     partition: int,
     log: Log,
     codec: Codec,
@@ -112,7 +112,7 @@ async def _compare_task(
 
 
 def _task(
-    processor: Processor[Any],
+    processor: AnyProcessor,
     partition: int,
     log: Log,
     codec: Codec,

@@ -22,7 +22,9 @@ from schemas import catalog
 from schemas.checks.sensitive import mask_card_numbers
 from schemas.failures import ContractBroken, Refused, SaldoError, Transient, Unreadable
 from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
+from schemas.records import Record
 from schemas.records.sources import SourceCursor
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import content_event_id
 from streams.edges.ports import Sighting, WindowSource
@@ -33,7 +35,7 @@ from streams.log.records import RecordTooLarge
 
 logger = logging.getLogger(__name__)
 
-CURSORS = "sources.cursors.v1"
+CURSORS = Topic.SOURCES_CURSORS
 WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
 
@@ -68,7 +70,7 @@ class Teller:
                         where = f"{record.topic}/{record.partition}/{record.offset}"
                         logger.warning("cursor passed over", extra={"at": where, "error": str(error)})
                         continue
-                    if cursor.source == self._source:
+                    if isinstance(cursor, SourceCursor) and cursor.source == self._source:
                         self._told[cursor.subject] = cursor.digest
                         self._marks[cursor.subject] = cursor.position
 
@@ -137,7 +139,7 @@ class Teller:
         self._told.update(written)
         return len(written)
 
-    def _outbound(self, record: Any) -> Outbound:
+    def _outbound(self, record: Record) -> Outbound:
         return to_outbound(record, producer=f"source-{self._source}", log=self._log, codec=self._codec)
 
     def _cursor(self, cursor: SourceCursor) -> Outbound:
@@ -197,7 +199,7 @@ class DayByDay:
         position = self._teller.position_of(self._name)
         return date.fromisoformat(position) if position else None
 
-    async def tell(self, subject: str, records: tuple[Any, ...]) -> None:
+    async def tell(self, subject: str, records: tuple[Record, ...]) -> None:
         """Take one sighting of the day at hand; it is written when the day is done."""
         self._today.append((subject, records))
 

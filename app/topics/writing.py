@@ -18,6 +18,7 @@ from schemas import catalog
 from schemas.checks.guard import masked_key
 from schemas.checks.sensitive import mask_sensitive
 from schemas.failures import ContractBroken, Unavailable, Unreadable
+from schemas.records import Record
 from schemas.records.payments import TransactionObserved
 from schemas.values.business_day import PAYTRACE_ZONE, with_days
 from schemas.wire.codec import Codec, from_json, to_json
@@ -96,7 +97,7 @@ def prepare(
     return good, bad
 
 
-def send(connection: Mapping[str, Any], topic: str, records: Sequence[Any], codec: Codec) -> Sequence[Written]:
+def send(connection: Mapping[str, Any], topic: str, records: Sequence[Record], codec: Codec) -> Sequence[Written]:
     """Prove these records as if they came from a file, and write all of them or none.
 
     Raises: Unreadable naming those that can't be written; otherwise as `write`.
@@ -184,7 +185,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def instant_of(record: Any) -> datetime:
+def instant_of(record: Record) -> datetime:
     """A record's own instant, by which its envelope is dated."""
     found = (getattr(record, name, None) for name in _INSTANTS)
     return next((instant for instant in found if isinstance(instant, datetime)), datetime.fromtimestamp(0, UTC))

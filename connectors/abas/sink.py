@@ -7,7 +7,7 @@ are written as data says (by_profile.py); the older commands by their document k
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, Generic, assert_never
 
 from connectors.abas.by_profile import DocumentWrite, RecordWrite
 from connectors.abas.client import AbasClient
@@ -20,7 +20,6 @@ from connectors.abas.documents import (
     WRITE_OFF,
     WRITE_OFF_REVERSAL,
 )
-from connectors.abas.documents.kind import Command as KindCommand
 from connectors.abas.documents.kind import CommandT, DocumentKind
 from connectors.abas.errors import AbasDocumentContradicts, AbasRefused, ProfileMismatch
 from connectors.abas.mapping import PostedDocument, to_posted_document
@@ -30,19 +29,16 @@ from connectors.abas.profile import Profile
 from connectors.abas.refusal import abas_words
 from connectors.abas.rights import SavingRights, utc_now
 from connectors.abas.settings import AbasSettings
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
-    DocumentPosted,
-    DocumentRefused,
     PostCashReceipt,
     PostDocument,
     PostingRefused,
     PostOnAccountReceipt,
     PostOnAccountRefund,
     PostWriteOff,
-    RecordRefused,
-    RecordSaved,
     ReverseCashReceipt,
     ReverseWriteOff,
     SaveRecord,
@@ -51,9 +47,7 @@ from schemas.records.erp import (
 )
 from schemas.values.money import Money
 
-Command = KindCommand | PostDocument | SaveRecord
 KindOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
-Outcome = KindOutcome | DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
 # The others follow a person's decision; where the profile leaves them out, that decision is refused.
 _ALWAYS_NEEDED = (CASH_RECEIPT, RECEIPT_REVERSAL)
 
@@ -85,18 +79,18 @@ class AbasSink:
         self._profile = profile
         self._writer = OnceWriter(profile, settings, rights=rights, sleep=sleep, now=now)
 
-    async def post(self, command: Command) -> Outcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         """Make abas hold this document or record once, and say what became of it; as OnceWriter.carry_out."""
         return await self._posted(command, "")
 
-    async def post_checked(self, command: Command, permit: str) -> Outcome:
+    async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """As `post`, at the request of a person who looked into abas: what is in doubt and not found is sent again.
 
         Ensures: one permit allows one attempt, over all processes and restarts; none is sent before outcome_wait_s.
         """
         return await self._posted(command, permit)
 
-    async def _posted(self, command: Command, permit: str) -> Outcome:
+    async def _posted(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         profile = self._profile
         match command:
             case PostDocument():
@@ -121,8 +115,10 @@ class AbasSink:
                 return await self._by_kind(RECEIPT_REVERSAL, command, permit)
             case ReverseWriteOff():
                 return await self._by_kind(WRITE_OFF_REVERSAL, command, permit)
+            case _:
+                assert_never(command)
 
-    async def _by_kind(self, kind: DocumentKind[CommandT], command: CommandT, permit: str) -> Outcome:
+    async def _by_kind(self, kind: DocumentKind[CommandT], command: CommandT, permit: str) -> ErpOutcomes:
         if kind.name not in self._profile.posting.documents:
             return _refused(command, self._not_in_profile("posting.documents", kind.name))
         return await self._writer.carry_out(_KindWrite(self._client, self._profile, kind, command), permit)

@@ -1,19 +1,8 @@
-"""The topics that the projector reads, by the names that the catalogue gives them (tests hold the two together)."""
+"""The topics that the projector reads."""
 
 from __future__ import annotations
 
 from schemas import catalog
-
-PAYMENT_OBSERVATIONS = "payments.observations.v1"
-PAYMENT_EVENTS = "payments.events.v1"
-IDENTIFICATION_INBOX = "identification.inbox.v1"
-IDENTIFICATION_EVENTS = "identification.events.v1"
-RECEIVABLES_INBOX = "receivables.inbox.v1"
-RECEIVABLES_EVENTS = "receivables.events.v1"
-ERP_COMMANDS = "erp.commands.v1"
-ERP_OUTCOMES = "erp.outcomes.v1"
-SETTLEMENT_INBOX = "settlement.inbox.v1"
-SETTLEMENT_EVENTS = "settlement.events.v1"
 
 PROJECTOR = "projector"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from projections.messages.topics import ERP_COMMANDS, IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostOnAccountRefund, ReverseCashReceipt
 from schemas.records.identification import Movement, PaymentIdentified, PaymentPassedOn, PaymentToIdentify
 from schemas.records.receivables import EntryDirection, EntryMoved
 from schemas.records.settlement import SettlementLineKind
+from schemas.topic import Topic
 
 
 def movement_sign(movement: Movement) -> int:
@@ -75,15 +75,15 @@ def parked_money(inbox: str, record: Any) -> int:
     its money is already counted as posted or as a posting in progress.
     """
     match inbox, record:
-        case (str(topic), PaymentToIdentify() | PaymentPassedOn()) if topic == IDENTIFICATION_INBOX:
+        case (str(topic), PaymentToIdentify() | PaymentPassedOn()) if topic == Topic.IDENTIFICATION_INBOX:
             return movement_sign(record.movement) * record.amount_minor
-        case (str(topic), PaymentIdentified()) if topic == RECEIVABLES_INBOX:
+        case (str(topic), PaymentIdentified()) if topic == Topic.RECEIVABLES_INBOX:
             return movement_sign(record.movement) * record.amount_minor
-        case (str(topic), PostCashReceipt() | PostOnAccountReceipt()) if topic == ERP_COMMANDS:
+        case (str(topic), PostCashReceipt() | PostOnAccountReceipt()) if topic == Topic.ERP_COMMANDS:
             return int(record.amount_minor)
-        case (str(topic), EntryMoved()) if topic == RECEIVABLES_INBOX:
+        case (str(topic), EntryMoved()) if topic == Topic.RECEIVABLES_INBOX:
             return direction_sign(record.direction) * int(record.amount_minor)
-        case (str(topic), ReverseCashReceipt() | PostOnAccountRefund()) if topic == ERP_COMMANDS:
+        case (str(topic), ReverseCashReceipt() | PostOnAccountRefund()) if topic == Topic.ERP_COMMANDS:
             return -int(record.amount_minor)
         case _:
             return 0

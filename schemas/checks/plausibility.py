@@ -22,6 +22,7 @@ from schemas import catalog
 from schemas.checks.sensitive import mask_sensitive
 from schemas.documents import COMMANDS, faults
 from schemas.failures import Unreadable
+from schemas.records import Record
 from schemas.values.money import currencies
 from schemas.values.references import REFERENCE_REMEDY, is_token
 
@@ -75,7 +76,7 @@ class Implausible(Unreadable):
         self.findings = findings
 
 
-def refuse_implausible(record: Any) -> None:
+def refuse_implausible(record: Record) -> None:
     """Raise Implausible, naming each field at fault, when a record cannot be true.
 
     Shapes: record is a dataclass of schemas.records whose fields have the types that it declares.
@@ -89,7 +90,7 @@ def refuse_implausible(record: Any) -> None:
         raise Implausible(name, findings)
 
 
-def findings_of(record: Any) -> tuple[Finding, ...]:
+def findings_of(record: Record) -> tuple[Finding, ...]:
     """Everything that cannot be true of a record; empty when it is plausible."""
     return tuple(_rules(type(record).__name__).findings(record))
 
@@ -136,7 +137,7 @@ class _Rules:
     is_command: bool  # whether its kind of document has a say (schemas/documents)
     judges: tuple[tuple[str, _Judge], ...]
 
-    def is_clean(self, record: Any) -> bool:
+    def is_clean(self, record: Record) -> bool:
         """Whether nothing in the record needs a closer look."""
         for number, (low, high) in zip(self.numbers(record), self.bounds, strict=True):
             if number is not None and not low <= number <= high:
@@ -171,7 +172,7 @@ class _Rules:
         # No control character is printable; what else is not (an end of line, a no-break space) is looked at closely.
         return text.isprintable() or _BAD_CHARACTER.search(text) is None
 
-    def findings(self, record: Any) -> Iterator[Finding]:
+    def findings(self, record: Record) -> Iterator[Finding]:
         for field, judge in self.judges:
             value = getattr(record, field)
             if value is None:

@@ -96,6 +96,8 @@ def _avro_value(schema: Any, value: Any) -> Any:
             return _expect(value, bool)
         case "string":
             return _expect(value, str)
+        case str(other) if other.rpartition(".")[2][:1].isupper():
+            return value  # a type that was defined further up; the writer knows whether the value fits
         case other:
             raise TypeError(f"no example rule for {other}")
 

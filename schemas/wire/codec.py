@@ -14,7 +14,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache, partial
@@ -28,14 +28,13 @@ from schemas.checks.guard import masked
 from schemas.checks.plausibility import refuse_implausible
 from schemas.checks.sensitive import mask_card_numbers
 from schemas.failures import Unreadable
+from schemas.records import Record
 from schemas.wire.upcasters import STEPS, upcast
 
 SINGLE_OBJECT_MARK = b"\xc3\x01"
 CONFLUENT_MARK = b"\x00"
 
 _BITS = {"int": 32, "long": 64}
-
-Record = Any  # any dataclass of schemas.records; the catalogue knows them all
 
 
 class SchemaIds(Protocol):
@@ -58,7 +57,7 @@ class Codec:
         self._lock = threading.Lock()
         self._prefixes: dict[str, bytes] = {}
         self._foreign: dict[int, tuple[str, int, Any]] = {}
-        self._last_guarded: Record = None
+        self._last_guarded: Record | None = None
 
     def encode(self, record: Record) -> bytes:
         """One record as framed Avro bytes, always in the newest version of its type.
@@ -225,7 +224,7 @@ def from_json(name: str, data: Mapping[str, Any]) -> Record:
     return _from_json(_class_of(name), name, data)
 
 
-def _from_json(cls: type[Any], name: str, data: Mapping[str, Any]) -> Any:
+def _from_json(cls: type[Record], name: str, data: Mapping[str, Any]) -> Record:
     hints = _hints(name)
     unknown = sorted(set(data) - set(hints))
     if unknown:
@@ -263,7 +262,7 @@ def _stepped() -> frozenset[tuple[str, int]]:
 
 
 @cache
-def _class_of(name: str) -> type[Any]:
+def _class_of(name: str) -> type[Record]:
     """The dataclass of a record type, or of a record that others hold in lists."""
     return catalog.row_classes().get(name) or catalog.record_classes()[name]
 
@@ -357,9 +356,10 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
     try:
         for field, convert in _converters(name):
             decoded[field] = convert(decoded[field])
-        return _class_of(name)(**decoded)
+        record = _class_of(name)(**decoded)
     except (TypeError, ValueError, KeyError) as error:
         raise Unreadable(f"{name} was decoded but does not fit its record: {error}") from error
+    return record
 
 
 def fields_of(record: Record) -> dict[str, Any]:
@@ -420,7 +420,7 @@ def _from_jsonable(hint: Any, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
         return {str(key): _from_jsonable(get_args(hint)[1], item) for key, item in value.items()}
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Record):
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, got {type(value).__name__} {str(value)[:40]!r}")
         return _from_json(hint, hint.__name__, value)

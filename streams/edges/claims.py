@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 
 from schemas.failures import Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
 
-TOPIC = "gateway.claims.v1"
+TOPIC = Topic.GATEWAY_CLAIMS
 
 
 @dataclass(frozen=True, slots=True)

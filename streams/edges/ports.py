@@ -4,27 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from schemas.records.erp import (
-    CashReceiptPosted,
-    CashReceiptReversed,
-    DocumentPosted,
-    DocumentRefused,
-    PostCashReceipt,
-    PostDocument,
-    PostingRefused,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
-    RecordRefused,
-    RecordSaved,
-    ReverseCashReceipt,
-    ReverseWriteOff,
-    SaveRecord,
-    WriteOffPosted,
-    WriteOffReversed,
-)
+from schemas.records import Record
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -34,25 +17,13 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import ObservedBy, TransactionObserved
 
-ErpCommand = (
-    PostCashReceipt
-    | PostOnAccountReceipt
-    | PostOnAccountRefund
-    | ReverseCashReceipt
-    | PostWriteOff
-    | ReverseWriteOff
-    | PostDocument
-    | SaveRecord
-)
-ReceivablesOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused
-ErpOutcome = ReceivablesOutcome | DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
-Sighting = tuple[str, tuple[Any, ...]]
+Sighting = tuple[str, tuple[Record, ...]]
 
 
 class Ledger(Protocol):
     """The ERP's books, as the posting agent sees them."""
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         """Make the ERP hold this document exactly once, looking up before and after; the same outcome each time.
 
         Raises: Delayed, Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.

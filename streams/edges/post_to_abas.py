@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
-from schemas.failures import Unavailable, Unreadable
+from schemas.failures import Unavailable
+from schemas.records import Record
+from schemas.records.by_topic import ErpCommands, ErpOutcomes, ReceivablesInbox
 from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
+from schemas.topic import Topic
 from streams.domain.output import Output
-from streams.edges.ports import ErpCommand, ErpOutcome, Ledger, ReceivablesOutcome
+from streams.edges.ports import Ledger
 from streams.tasks.processor import Effect
 
-PostChecked = Callable[[ErpCommand, str], Awaitable[ErpOutcome]]
-
-REPLY_TO = "receivables.inbox.v1"
+PostChecked = Callable[[ErpCommands, str], Awaitable[ErpOutcomes]]
 
 # abas takes an ERP licence per running request; two are the default of the reference, so two customers at a time.
 CUSTOMERS_AT_ONCE = 2
@@ -28,24 +29,27 @@ class Nothing:
     """The sink keeps no state: whether a document was posted is abas' own knowledge, looked up each time."""
 
 
-def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Effect[Nothing]:
+Sink: TypeAlias = Effect[Nothing, ErpCommands, ErpOutcomes]
+
+
+def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sink:
     """The sink's work, against these books.
 
     `post_checked` does what a person's replay asks for: a document in doubt that isn't found is sent once more. Where
     it is left out, a replay posts like any other attempt.
     """
 
-    async def perform(_state: Nothing, record: Any) -> tuple[Any, ...]:
-        return (await ledger.post(_command(record)),)
+    async def perform(_state: Nothing, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
+        return (await ledger.post(command),)
 
-    async def perform_checked(_state: Nothing, record: Any, permit: str) -> tuple[Any, ...]:
+    async def perform_checked(_state: Nothing, command: ErpCommands, permit: str) -> tuple[ErpOutcomes, ...]:
         assert post_checked is not None
-        return (await post_checked(_command(record), permit),)
+        return (await post_checked(command, permit),)
 
     return Effect(
         name="post-to-abas",
-        inbox="erp.commands.v1",
-        journal="erp.outcomes.v1",
+        inbox=Topic.ERP_COMMANDS,
+        journal=Topic.ERP_OUTCOMES,
         state_type=Nothing,
         initial=Nothing(),
         perform=perform,
@@ -58,22 +62,16 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Eff
     )
 
 
-def _reply(_state: Nothing, outcome: Any) -> tuple[Output, ...]:
+def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
     """Tell whoever asked; nobody asks for documents and records of schemas/documents yet."""
-    return (Output(REPLY_TO, outcome),) if isinstance(outcome, ReceivablesOutcome) else ()
+    return (Output(Topic.RECEIVABLES_INBOX, outcome),) if isinstance(outcome, ReceivablesInbox) else ()
 
 
-def _command(record: Any) -> ErpCommand:
-    if isinstance(record, ErpCommand):
-        return record
-    raise Unreadable(f"erp.commands.v1 carries no {type(record).__name__}")
-
-
-def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[Any, ...]]]:
+def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaitable[tuple[ErpOutcomes, ...]]]:
     """The outcomes that the journal holds of one record, without asking abas."""
-    outcomes = {_name(event): event for event in events}
+    outcomes = {_name(event): event for event in events if isinstance(event, ErpOutcomes)}
 
-    async def perform(_state: Nothing, command: Any) -> tuple[Any, ...]:
+    async def perform(_state: Nothing, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
         outcome = outcomes.get(_name(command))
         if outcome is None:
             raise Unavailable(f"the journal holds no outcome of {_name(command)}")
@@ -82,8 +80,8 @@ def _recall(events: Sequence[Any]) -> Callable[[Nothing, Any], Awaitable[tuple[A
     return perform
 
 
-def _name(record: Any) -> str | None:
+def _name(record: ErpCommands | ErpOutcomes) -> str:
     """What a command and its outcome have in common: the reference of a document, kind and key of a record."""
     if isinstance(record, SaveRecord | RecordSaved | RecordRefused):
         return f"{record.kind}/{record.natural_key}"
-    return getattr(record, "posting_reference", None)
+    return record.posting_reference

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas import catalog
+from schemas.records import Record
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import content_event_id
 from streams.log.outbound import Outbound
@@ -43,16 +44,16 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
     )
 
 
-def observation_id(record: Any) -> str:
+def observation_id(record: Record) -> str:
     """The event id of an observation: a digest of what it says."""
     return content_event_id(type(record).__name__, _content(record))
 
 
-def content_digest(records: Sequence[Any]) -> str:
+def content_digest(records: Sequence[Record]) -> str:
     """Digest of what the records say, leaving out when and how it was observed."""
     return hashlib.sha256(b"\n".join(map(_content, records))).hexdigest()
 
 
-def _content(record: Any) -> bytes:
+def _content(record: Record) -> bytes:
     fields = {name: value for name, value in to_json(record).items() if name not in NOT_CONTENT}
     return json.dumps([type(record).__name__, fields], sort_keys=True, ensure_ascii=False).encode()

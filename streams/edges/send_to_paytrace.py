@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeAlias, assert_never
 
 from schemas.failures import Unavailable
+from schemas.records import Record
+from schemas.records.by_topic import GatewayCommands, GatewayOutcomes
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -24,8 +26,9 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import RefundLinked
+from schemas.topic import Topic
 from schemas.values.money import Money
-from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, PAYMENT_OBSERVATIONS, Output, no_rule_for
+from streams.domain.output import Output
 from streams.edges.ports import Gateway
 from streams.tasks.processor import Effect
 
@@ -47,12 +50,15 @@ class Subject:
     charged_back: dict[str, int] = field(default_factory=dict)
 
 
-def send_to_paytrace(gateway: Gateway) -> Effect[Subject]:
+Calls: TypeAlias = Effect[Subject, GatewayCommands, GatewayOutcomes]
+
+
+def send_to_paytrace(gateway: Gateway) -> Calls:
     """The work of this agent, against this gateway."""
     return Effect(
         name=NAME,
-        inbox=GATEWAY_COMMANDS,
-        journal="gateway.outcomes.v1",
+        inbox=Topic.GATEWAY_COMMANDS,
+        journal=Topic.GATEWAY_OUTCOMES,
         state_type=Subject,
         initial=Subject(),
         perform=_performing(gateway),
@@ -63,8 +69,8 @@ def send_to_paytrace(gateway: Gateway) -> Effect[Subject]:
     )
 
 
-def _performing(gateway: Gateway) -> Callable[[Subject, Any], Awaitable[tuple[Any, ...]]]:
-    async def perform(state: Subject, record: Any) -> tuple[Any, ...]:
+def _performing(gateway: Gateway) -> Callable[[Subject, GatewayCommands], Awaitable[tuple[GatewayOutcomes, ...]]]:
+    async def perform(state: Subject, record: GatewayCommands) -> tuple[GatewayOutcomes, ...]:
         match record:
             case RequestGatewayCall():
                 if record.call_reference in state.begun | state.ended:
@@ -80,7 +86,7 @@ def _performing(gateway: Gateway) -> Callable[[Subject, Any], Awaitable[tuple[An
                     () if state.charged_back.get(_case_of(record), 0) == record.charged_back_minor else (_held(record),)
                 )
             case _:
-                raise no_rule_for(record, GATEWAY_COMMANDS)
+                assert_never(record)
 
     return perform
 
@@ -127,7 +133,7 @@ def _held(hold: HoldRefunds) -> RefundsHeld:
 class _Told:
     """A gateway that does nothing and says what the journal says that it said."""
 
-    def __init__(self, events: Sequence[Any]) -> None:
+    def __init__(self, events: Sequence[Record]) -> None:
         self._begun: dict[str, GatewayCallBegun] = {}
         self._ended: dict[str, GatewayCallDone | GatewayCallRefused] = {}
         for event in events:
@@ -156,7 +162,7 @@ def _untold(reference: str) -> Unavailable:
     return Unavailable(f"the journal holds no outcome of {reference}")
 
 
-def evolve(state: Subject, event: Any) -> Subject:
+def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
     """The subject after this event."""
     match event:
         case GatewayCallBegun():
@@ -169,18 +175,18 @@ def evolve(state: Subject, event: Any) -> Subject:
         case RefundsHeld():
             return replace(state, charged_back={**state.charged_back, _case_of(event): event.charged_back_minor})
         case _:
-            return state
+            assert_never(event)
 
 
-def route(_state: Subject, event: Any) -> tuple[Output, ...]:
+def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
     """A begun call is carried out next; an outcome closes its wish, and a refund is linked to its payment."""
     match event:
         case GatewayCallBegun():
-            return (Output(GATEWAY_COMMANDS, _carry_out(event)),)
+            return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)),)
         case GatewayCallDone() | GatewayCallRefused():
-            outputs = (Output(GATEWAY_INBOX, event),)
+            outputs = (Output(Topic.GATEWAY_INBOX, event),)
             link = _refund_link(event)
-            return outputs if link is None else (*outputs, Output(PAYMENT_OBSERVATIONS, link))
+            return outputs if link is None else (*outputs, Output(Topic.PAYMENTS_OBSERVATIONS, link))
         case _:
             return ()
 

@@ -5,10 +5,9 @@ What programs write is masked instead (schemas/checks/guard.py, called by the co
 
 from __future__ import annotations
 
-from typing import Any
-
 from schemas.checks.guard import finding_in_texts
 from schemas.failures import Unreadable
+from schemas.records import Record
 from schemas.wire.codec import to_json
 
 
@@ -16,7 +15,7 @@ class HoldsSensitive(Unreadable):
     """A text of a record holds what no topic may hold; the message names the field and never the value."""
 
 
-def refuse_sensitive(record: Any) -> None:
+def refuse_sensitive(record: Record) -> None:
     """Raise HoldsSensitive naming the first text that holds a card number, security code or bank number."""
     name = type(record).__name__
     finding = finding_in_texts(name, to_json(record))

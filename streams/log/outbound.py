@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from schemas import catalog
 from schemas.checks.guard import masked_header
+from schemas.records import Record
 from schemas.wire.codec import Codec, body_of
 from schemas.wire.envelope import (
     Envelope,
@@ -87,7 +88,7 @@ class Outbound:
     @classmethod
     def of(
         cls,
-        record: Any,
+        record: Record,
         *,
         topic: str,
         source: str,
@@ -112,7 +113,7 @@ class Outbound:
 class Checked:
     """A record that its topic takes: encoded, small enough, and without a card or bank number."""
 
-    record: Any
+    record: Record
     topic: str
     key: bytes
     value: bytes
@@ -120,7 +121,7 @@ class Checked:
     @classmethod
     def of(
         cls,
-        record: Any,
+        record: Record,
         *,
         topic: str,
         codec: Codec,
@@ -146,7 +147,7 @@ class Checked:
         return cls._proved(record, topic, key, value)
 
     @classmethod
-    def again(cls, found: Inbound, record: Any, *, key: bytes, codec: Codec) -> Checked:
+    def again(cls, found: Inbound, record: Record, *, key: bytes, codec: Codec) -> Checked:
         """A record to be written once more to its own topic, byte for byte unless a number in it had to be masked.
 
         `record` is what it says. What is signed holds no number: it was masked before.
@@ -161,7 +162,7 @@ class Checked:
     @classmethod
     def _proved(
         cls,
-        record: Any,
+        record: Record,
         topic: str,
         key: bytes,
         value: bytes,

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from schemas.failures import Unavailable
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -27,15 +27,15 @@ IDLE_S = 1.0
 AFTER_HALT = "nothing is lost: started again, it goes on from its journals"
 
 Halt = Callable[[str], NoReturn]
-NewTask = Callable[[Processor[Any], int], Task[Any]]
+NewTask = Callable[[AnyProcessor, int], Task[Any]]
 
 
 class Crew:
     """The tasks of a worker process."""
 
-    def __init__(self, processors: Iterable[Processor[Any]], new_task: NewTask, halt: Halt) -> None:
+    def __init__(self, processors: Iterable[AnyProcessor], new_task: NewTask, halt: Halt) -> None:
         """Name the processors; `new_task` makes a task for a partition, `halt` ends the process."""
-        self._processors: Mapping[str, Processor[Any]] = {processor.inbox: processor for processor in processors}
+        self._processors: Mapping[str, AnyProcessor] = {processor.inbox: processor for processor in processors}
         self._new_task = new_task
         self._halt = halt
         self._tasks: dict[tuple[str, int], Task[Any]] = {}
@@ -45,7 +45,7 @@ class Crew:
         """The tasks at hand, by inbox and partition."""
         return [task for _, task in sorted(self._tasks.items())]
 
-    async def advance(self, processor: Processor[Any], records: Sequence[Inbound]) -> None:
+    async def advance(self, processor: AnyProcessor, records: Sequence[Inbound]) -> None:
         """Decide records of any partitions of a processor's inbox; on return their consequences are durable."""
         by_partition: dict[int, list[Inbound]] = {}
         for record in records:

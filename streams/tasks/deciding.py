@@ -25,6 +25,8 @@ from schemas.checks.plausibility import plain_text, plausible_instant
 from schemas.checks.sensitive import mask_sensitive
 from schemas.failures import ContractBroken, Delayed, SaldoError, Unavailable, Unreadable
 from schemas.operator_commands import is_operator_command
+from schemas.records import Record
+from schemas.records.by_topic import TaskRequests
 from schemas.records.tasks import (
     BreakerReset,
     BreakerResetRequested,
@@ -56,9 +58,6 @@ TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in th
 # A key stands twice in a parked record's journal entry. Ours have some ten bytes.
 LONGEST_KEY = 1_024
 POSITION_KEY = b"position"
-
-
-Request = ParkedReplayRequested | ParkedDiscardRequested | BreakerResetRequested
 
 
 class Stop(Exception):
@@ -114,7 +113,7 @@ class Verdicts:
 class Surroundings(Generic[S]):
     """What deciding needs to know besides the records."""
 
-    processor: Processor[S]
+    processor: Processor[S, Any, Any]
     partition: int
     log: Destination
     state_of: Callable[[bytes], S]
@@ -197,7 +196,7 @@ def _read(around: Surroundings[S], record: Inbound) -> _Step:
         moved = None
         # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
         # task that parked the record, wherever that one lies.
-        is_request = isinstance(value, Request)
+        is_request = isinstance(value, TaskRequests)
         if not is_request and _partition_of(around, key) != around.partition:
             moved = Checked.again(record, value, key=key, codec=around.codec)
         unproved = None
@@ -262,12 +261,12 @@ class _Consequence:
     kept: Mapping[str, bytes] | None = None
 
 
-def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Any) -> _Consequence:
+def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Record) -> _Consequence:
     journal, key = around.processor.journal, step.key
     return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key))
 
 
-def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Any) -> _Consequence:
+def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Record) -> _Consequence:
     return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec))
 
 
@@ -327,7 +326,7 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
-    if isinstance(step.value, Request):
+    if isinstance(step.value, TaskRequests):
         missing = str(step.unproved or "") or why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
             return await _replay(around, step, step.value, state, queue)
@@ -364,7 +363,7 @@ def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def why_refused(request: Request) -> str:
+def why_refused(request: TaskRequests) -> str:
     """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason)
 
@@ -429,7 +428,7 @@ async def _replay(
         if step.failure is not None:
             failed = step.failure
             continue
-        if isinstance(step.value, Request):
+        if isinstance(step.value, TaskRequests):
             pass  # a request that was refused for want of a name or reason; it stays refused
         elif step.key != request.record_key or step.moved is not None:
             try:

@@ -15,11 +15,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from schemas import catalog
 from schemas.failures import ContractBroken
+from schemas.records import Record
 from schemas.records.tasks import (
-    BreakerReset,
     ParkedRecordDiscarded,
     ParkedRecordReleased,
     PositionMarked,
@@ -42,17 +42,14 @@ class JournalEntry:
     """One event as the journal holds it."""
 
     key: bytes
-    event: Any
+    event: Record
     source: SourcePosition
     group_size: int
     accepted: tuple[SourcePosition, ...]
     link: Link | None = None
 
 
-BOOKKEEPING = (PositionMarked, RecordParked, ParkedRecordReleased, ParkedRecordDiscarded, BreakerReset)
-
-
-def instant_of(event: Any, origin: Inbound) -> datetime:
+def instant_of(event: Record, origin: Inbound) -> datetime:
     """The instant that dates what a task writes: the event's own, else that of the record that it is about."""
     when = getattr(event, "occurred_at", None)
     return when if isinstance(when, datetime) else origin.entered_at
@@ -127,6 +124,11 @@ class JournalReader:
             )
         # As it stands: what was decided is the state, whatever today's rules say of its values.
         event = self._codec.decode_as_told(record.value)
+        if not catalog.topic(record.topic).carries(event):
+            raise ContractBroken(
+                f"journal {record.topic}/{record.partition}/{record.offset} holds a {type(event).__name__}, which "
+                f"schemas/topics/{record.topic}.yaml does not name; only its own task may write to a journal"
+            )
         self._open.append(JournalEntry(record.key or b"", event, source, group_size, accepted, link))
         self._values.append(record.value)
         if len(self._open) < group_size:

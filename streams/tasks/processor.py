@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from schemas.records import Record
+from schemas.topic import Topic
 
 S = TypeVar("S")
-Record = Any  # a dataclass of schemas.records
-Events = tuple[Record, ...]
+R = TypeVar("R", bound=Record)
+E = TypeVar("E", bound=Record)
 
 
 class RoutedRecord(Protocol):
@@ -32,46 +35,47 @@ def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Processor(ABC, Generic[S]):
+class Processor(ABC, Generic[S, R, E]):
     """One agent's work, per key: record -> events, evolve(state, event) -> state, route(state, event) -> outputs.
 
+    S is the state; R is the union of what the inbox carries and E that of the journal (schemas/records/by_topic.py).
     `version` belongs to the shape of the state: raise it and local snapshots are rebuilt from the journal.
     """
 
     name: str
-    inbox: str
-    journal: str
+    inbox: Topic
+    journal: Topic
     state_type: type[S]
     initial: S
-    evolve: Callable[[S, Record], S]
-    route: Callable[[S, Record], tuple[RoutedRecord, ...]] = no_routes
+    evolve: Callable[[S, E], S]
+    route: Callable[[S, E], tuple[RoutedRecord, ...]] = no_routes
     version: int = 1
     batch_size: int = 500
     concurrency: int = 1
     is_order_free: bool = False
 
     @abstractmethod
-    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
         """What follows from one record in this state; `checked` names the replay by which a person asks for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decider(Processor[S]):
+class Decider(Processor[S, R, E]):
     """Pure: the same state and record give the same events, so a replay writes the same journal.
 
     With `is_order_free` a record that can't be decided waits alone: the later records of its key are decided without
     it, and it is decided later than they were. Only where the outcome does not depend on that order (docs/adr/0047).
     """
 
-    decide: Callable[[S, Record], Events]
+    decide: Callable[[S, R], tuple[E, ...]]
 
-    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
         """See Processor; a replay is decided like any other record."""
         return self.decide(state, record)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect(Processor[S]):
+class Effect(Processor[S, R, E]):
     """Acts on another system: looks up before it acts, and returns what it found as events. Its records have an order.
 
     With `recall` it gives once more what its journal holds of one record, without acting: the work of a replay.
@@ -80,16 +84,21 @@ class Effect(Processor[S]):
     at each attempt.
     """
 
-    perform: Callable[[S, Record], Awaitable[Events]]
-    perform_checked: Callable[[S, Record, str], Awaitable[Events]] | None = None
-    recall: Callable[[Sequence[Record]], Callable[[S, Record], Awaitable[Events]]] | None = None
+    perform: Callable[[S, R], Awaitable[tuple[E, ...]]]
+    perform_checked: Callable[[S, R, str], Awaitable[tuple[E, ...]]] | None = None
+    recall: Callable[[Sequence[Record]], Callable[[S, R], Awaitable[tuple[E, ...]]]] | None = None
 
     def __post_init__(self) -> None:
         if self.is_order_free:
             raise ValueError(f"processor {self.name} is an effect, whose records have an order")
 
-    async def events(self, state: S, record: Record, checked: str | None = None) -> Events:
+    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
         """See Processor."""
         if checked is not None and self.perform_checked is not None:
             return await self.perform_checked(state, record, checked)
         return await self.perform(state, record)
+
+
+# For whoever runs agents of every kind. A task hands a record to its processor only when the inbox carries its type:
+# TopicSpec.key_of refuses any other, so what arrives is one of R although no checker can see it.
+AnyProcessor: TypeAlias = Processor[Any, Any, Any]

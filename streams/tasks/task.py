@@ -16,9 +16,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from schemas.failures import ContractBroken
+from schemas.records.by_topic import TaskEvents
 from schemas.records.tasks import ParkedReplayRequested
 from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
@@ -35,7 +36,7 @@ from streams.tasks.deciding import (
     is_reset,
     mark_position,
 )
-from streams.tasks.journal import BOOKKEEPING, JournalEntry, JournalReader, note
+from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
@@ -91,7 +92,7 @@ class Task(Generic[S]):
 
     def __init__(
         self,
-        processor: Processor[S],
+        processor: Processor[S, Any, Any],
         partition: int,
         *,
         log: Log,
@@ -305,7 +306,7 @@ class Task(Generic[S]):
 
     def _fold(self, group: Sequence[JournalEntry], changed: dict[bytes, S]) -> None:
         for entry in group:
-            if isinstance(entry.event, BOOKKEEPING):
+            if isinstance(entry.event, TaskEvents):
                 continue
             state = changed[entry.key] if entry.key in changed else self._state(entry.key)
             changed[entry.key] = self.processor.evolve(state, entry.event)

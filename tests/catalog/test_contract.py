@@ -11,6 +11,7 @@ from avro.schema import parse as parse_avro
 
 from app.topics.doc import render
 from schemas import catalog
+from schemas.generate import stale
 from schemas.lint import check
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.upcasters import STEPS
@@ -23,8 +24,8 @@ def test_every_rule_of_the_lint_holds() -> None:
     assert [str(problem) for problem in check()] == []
 
 
-def test_the_catalogue_knows_every_context_folder() -> None:
-    assert {path.name for path in (catalog.ROOT / "avro").iterdir() if path.is_dir()} == set(catalog.CONTEXTS)
+def test_what_is_generated_is_current() -> None:
+    assert [str(problem) for problem in stale(catalog.ROOT)] == []
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version.name}.v{version.version}")
@@ -88,4 +89,4 @@ def test_each_upcasting_step_leads_from_a_version_to_the_next() -> None:
 
 def test_the_topic_page_is_current() -> None:
     page = REPOSITORY / "docs" / "topics.md"
-    assert page.read_text("utf-8") == render(catalog.topics()), "run: saldo topics doc --to docs/topics.md"
+    assert page.read_text("utf-8") == render(catalog.topics()), "run: saldo schemas generate"

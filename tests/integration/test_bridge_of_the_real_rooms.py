@@ -19,6 +19,7 @@ from projections.store.client import Store, open_store
 from projections.store.migrate import migrate
 from schemas import catalog
 from schemas.failures import Unreadable
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
 from schemas.records.identification import (
     AssignCustomer,
@@ -35,14 +36,13 @@ from schemas.records.receivables import EntryMoved, HandToFinance, MatchRefund, 
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
 from schemas.wire.codec import Codec
 from streams.agents import FOLD_PAYMENTS, IDENTIFY_PAYERS, MATCH_OPEN_ITEMS
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Decider, Effect, Processor
+from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
@@ -70,7 +70,7 @@ class Abas:
     dice: random.Random
     refuse_one_in: int
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         return refused(command) if self.dice.randrange(self.refuse_one_in) == 0 else done(command)
 
 
@@ -107,7 +107,7 @@ class Rooms:
             for partition in range(PARTITIONS)
         ]
 
-    def _poisonous(self, processor: Processor[Any]) -> Processor[Any]:
+    def _poisonous(self, processor: AnyProcessor) -> AnyProcessor:
         """The same rules, which choke on some records until `mend`."""
 
         def check(record: Any) -> None:

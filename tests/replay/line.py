@@ -12,16 +12,16 @@ from typing import Any
 
 from app.composition.bootstrap import DECIDERS
 from schemas import catalog
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import done
@@ -36,9 +36,9 @@ Line = dict[str, Any]
 class Books:
     """abas: looks a document up by its reference before it makes one."""
 
-    documents: dict[str, ErpOutcome] = field(default_factory=dict)
+    documents: dict[str, ErpOutcomes] = field(default_factory=dict)
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         """See streams.edges.ports.Ledger."""
         return self.documents.setdefault(command.posting_reference, done(command))
 
@@ -62,7 +62,7 @@ async def run(told: Iterable[Line], *, restarts: bool) -> Run:
     """
     log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     books = Books()
-    processors: Sequence[Processor[Any]] = (*DECIDERS, post_to_abas(books))
+    processors: Sequence[AnyProcessor] = (*DECIDERS, post_to_abas(books))
     tasks = [_task(processor, log) for processor in processors]
     for line in told:
         record = from_json(line["type"], line["record"])
@@ -82,7 +82,7 @@ async def run(told: Iterable[Line], *, restarts: bool) -> Run:
     )
 
 
-def _task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
+def _task(processor: AnyProcessor, log: MemoryLog) -> Task[Any]:
     return Task(
         processor,
         0,

@@ -12,6 +12,7 @@ from app.composition.bootstrap import DECIDERS
 from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import PostingRefused
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -43,12 +44,11 @@ from schemas.records.receivables import (
 from schemas.records.settlement import DisputeRecorded
 from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
@@ -69,10 +69,10 @@ class Books:
     refuses: set[str] = field(default_factory=set)
     contradicts: set[str] = field(default_factory=set)
     locked: set[str] = field(default_factory=set)
-    documents: dict[str, ErpOutcome] = field(default_factory=dict)
+    documents: dict[str, ErpOutcomes] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         reference = command.posting_reference
         self.calls[reference] += 1
         if reference in self.contradicts:
@@ -83,7 +83,7 @@ class Books:
             return refused(command, f"refusal {self.calls[reference]}")
         return self.documents.setdefault(reference, done(command))
 
-    async def post_checked(self, command: ErpCommand, permit: str) -> ErpOutcome:
+    async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """A person looked into abas."""
         assert permit
         return await self.post(command)
@@ -121,7 +121,7 @@ class Installation:
     def __init__(self) -> None:
         self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
         self.books, self.gateway, self.minute = Books(), Gateway(), 100
-        self.processors: list[Processor[Any]] = [
+        self.processors: list[AnyProcessor] = [
             *DECIDERS,
             send_to_paytrace(self.gateway),
             post_to_abas(self.books, self.books.post_checked),

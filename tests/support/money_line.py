@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas import catalog
+from schemas.records.by_topic import ErpCommands
 from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import TransactionObserved
 from schemas.records.receivables import OpenItemObserved
+from schemas.topic import Topic
 from schemas.values.references import invoice_token
 from streams.domain import identification, payments, receivables
-from streams.domain.output import IDENTIFICATION_INBOX
-from streams.edges.ports import ErpCommand
 from tests.support.builders import Ledger, done, key_by
 
 
@@ -24,7 +24,7 @@ class MoneyLine:
         self.payments = Ledger(payments, key_by("paytrace_transaction_id"))
         self.payers = Ledger(identification, _token_of)
         self.receivables = Ledger(receivables, key_by("abas_customer_id"))
-        self.commands: list[ErpCommand] = []
+        self.commands: list[ErpCommands] = []
         for item in items:
             self._receivable(item)
             token = invoice_token(item.invoice_number)
@@ -38,14 +38,14 @@ class MoneyLine:
                 )
             )
 
-    def shows(self, *sightings: TransactionObserved) -> list[ErpCommand]:
+    def shows(self, *sightings: TransactionObserved) -> list[ErpCommands]:
         """PayTrace shows these; the commands that follow, also of what abas made of them."""
         before = len(self.commands)
         for seen in sightings:
             self._to_payers(_news(self.payments, seen))
         return self.commands[before:]
 
-    def tell(self, *records: Any) -> list[ErpCommand]:
+    def tell(self, *records: Any) -> list[ErpCommands]:
         """A person or abas tells the receivables something."""
         before = len(self.commands)
         for record in records:
@@ -71,7 +71,7 @@ class MoneyLine:
 
 
 def _token_of(record: Any) -> str:
-    return catalog.topic(IDENTIFICATION_INBOX).key_of(record).decode()
+    return catalog.topic(Topic.IDENTIFICATION_INBOX).key_of(record).decode()
 
 
 def _news(ledger: Ledger, record: Any) -> list[Any]:

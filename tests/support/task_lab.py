@@ -156,7 +156,7 @@ class Lab:
     store: StateStore[Counted] = field(default_factory=MemoryStore)
     membership: Membership = field(default_factory=SoleOwner)
     rules: TaskRules = field(default_factory=lambda: TaskRules(failures_in_a_row=3, marker_every=1_000))
-    processor: Processor[Counted] = COUNTING
+    processor: Processor[Counted, Any, Any] = COUNTING
 
     def __post_init__(self) -> None:
         self.task = self.new_task()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.messages.topics import RECEIVABLES_INBOX
 from projections.tables.money import direction_sign
 from projections.tables.table import Row, Table
 from schemas.records.receivables import (
@@ -23,6 +22,7 @@ from schemas.records.receivables import (
     PostingRequested,
     RefundMatched,
 )
+from schemas.topic import Topic
 
 ENTRY_EVENTS = (
     EntryWaiting,
@@ -43,7 +43,7 @@ ENTRY_EVENTS = (
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each event of an entry."""
     # On its way into an inbox an entry that moves is the same as in the journal that it left.
-    if not isinstance(record, ENTRY_EVENTS) or at.topic == RECEIVABLES_INBOX:
+    if not isinstance(record, ENTRY_EVENTS) or at.topic == Topic.RECEIVABLES_INBOX:
         return ()
     direction = _direction(record)
     refund = getattr(record, "refund_transaction_id", "")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.messages.topics import IDENTIFICATION_INBOX, RECEIVABLES_INBOX
 from projections.tables.money import movement_sign
 from projections.tables.table import Row, Table
 from schemas.records.identification import (
@@ -19,6 +18,7 @@ from schemas.records.identification import (
     PaymentToIdentify,
 )
 from schemas.records.receivables import MovementRecorded
+from schemas.topic import Topic
 
 # A movement goes from a token to its payment, each perhaps on another partition, so offsets alone don't order its
 # records; the stage does. What repeats within a stage lies on one partition.
@@ -34,7 +34,7 @@ STAGES: dict[type, int] = {
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each record about a movement on its way."""
     stage = STAGES.get(type(record))
-    is_sent_on = at.topic == RECEIVABLES_INBOX or (at.topic == IDENTIFICATION_INBOX and stage != 0)
+    is_sent_on = at.topic == Topic.RECEIVABLES_INBOX or (at.topic == Topic.IDENTIFICATION_INBOX and stage != 0)
     if stage is None or is_sent_on:
         return ()
     return (

@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.messages.topics import ERP_OUTCOMES
 from projections.tables.table import Row, Table
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
+from schemas.topic import Topic
 
 
 def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     """One row for each outcome; a refusal moves no money."""
-    if at.topic != ERP_OUTCOMES or not isinstance(record, CashReceiptPosted | CashReceiptReversed | PostingRefused):
+    if at.topic != Topic.ERP_OUTCOMES or not isinstance(
+        record, CashReceiptPosted | CashReceiptReversed | PostingRefused
+    ):
         return ()
     return (
         {

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 from schemas import catalog
 from schemas.checks.attribution import why_not_attributed
 from schemas.checks.plausibility import refuse_implausible
 from schemas.failures import Unreadable
 from schemas.operator_commands import amount_of, instant_field, operator_commands, person_field, same_person
+from schemas.records import Record
 from schemas.records.approvals import (
     ApprovalRefused,
     ApproveProposal,
@@ -27,10 +28,12 @@ from schemas.records.approvals import (
     ProposeCommand,
     RejectProposal,
 )
+from schemas.records.by_topic import ApprovalsEvents, ApprovalsInbox
+from schemas.topic import Topic
 from schemas.wire.codec import from_json, to_json
-from streams.domain.output import APPROVALS_INBOX, Output, Record, no_rule_for
+from streams.domain.output import Output
 
-Event: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
+Event: TypeAlias = ApprovalsEvents
 AGENT = "hold-approvals"
 # How somebody who has logged in is authenticated (app/access/actor.py).
 SESSION = "session"
@@ -48,7 +51,7 @@ class State:
 INITIAL = State()
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: ApprovalsInbox) -> tuple[Event, ...]:
     """What follows from a proposal, an approval or a rejection; () for one that was here.
 
     Ensures: of one proposal at most one ProposalApproved ever, never by its proposer, never from expires_at on.
@@ -60,10 +63,10 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case ApproveProposal() | RejectProposal():
             return _answered(state, record)
         case _:
-            raise no_rule_for(record, APPROVALS_INBOX)
+            assert_never(record)
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: ApprovalsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
         case CommandProposed():
@@ -76,14 +79,16 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, ended_by=f"it expired at {_shown(event.expires_at)}")
         case ApprovalRefused():
             ended = state
+        case _:
+            assert_never(event)
     return replace(ended, command_ids=state.command_ids | {event.command_id})
 
 
-def route(_state: State, event: Event) -> tuple[Output, ...]:
+def route(_state: State, event: ApprovalsEvents) -> tuple[Output, ...]:
     """An approved command, for its own inbox."""
     if not isinstance(event, ProposalApproved):
         return ()
-    return (Output(event.target_inbox, from_json(event.command_type, json.loads(event.command))),)
+    return (Output(Topic(event.target_inbox), from_json(event.command_type, json.loads(event.command))),)
 
 
 def _proposed(state: State, asked: ProposeCommand) -> tuple[Event, ...]:

@@ -10,8 +10,9 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
+from schemas.records.by_topic import GatewayEvents, GatewayInbox
 from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
@@ -23,7 +24,8 @@ from schemas.records.gateway import (
     WishKind,
     WishStatus,
 )
-from streams.domain.output import GATEWAY_COMMANDS, GATEWAY_INBOX, Output, Record, no_rule_for
+from schemas.topic import Topic
+from streams.domain.output import Output
 
 # PayTrace is a US-dollar gateway.
 CURRENCY: Final = "USD"
@@ -32,7 +34,7 @@ _LONGEST_INVOICE: Final = 50
 _LONGEST_WORD: Final = 40
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 
-Event = PaymentWishAccepted | PaymentWishTurnedDown | PaymentWishClosed
+Event: TypeAlias = GatewayEvents
 
 
 class Stage(StrEnum):
@@ -54,11 +56,10 @@ class State:
 INITIAL: Final = State()
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: GatewayInbox) -> tuple[Event, ...]:
     """What follows from a wish, or from what the gateway made of it.
 
     Ensures: at most one PaymentWishAccepted per wish.
-    Raises:  Unreadable for a type that this inbox has no rule for.
     """
     match record:
         case PaymentWishObserved():
@@ -66,10 +67,10 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case GatewayCallDone() | GatewayCallRefused():
             return _on_outcome(state, record)
         case _:
-            raise no_rule_for(record, GATEWAY_INBOX)
+            assert_never(record)
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: GatewayEvents) -> State:
     """The wish after this event."""
     match event:
         case PaymentWishAccepted():
@@ -82,7 +83,7 @@ def evolve(state: State, event: Event) -> State:
             assert_never(event)
 
 
-def route(_state: State, event: Event) -> tuple[Output, ...]:
+def route(_state: State, event: GatewayEvents) -> tuple[Output, ...]:
     """An accepted wish becomes a command for the gateway."""
     if not isinstance(event, PaymentWishAccepted):
         return ()
@@ -99,7 +100,7 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
         currency=event.currency,
         occurred_at=event.occurred_at,
     )
-    return (Output(GATEWAY_COMMANDS, command),)
+    return (Output(Topic.GATEWAY_COMMANDS, command),)
 
 
 def call_reference(wish_id: str) -> str:

@@ -17,7 +17,9 @@ remembers who asked, and answers again when it can. What protects the money (doc
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
+from schemas.records.by_topic import IdentificationEvents, IdentificationInbox
 from schemas.records.identification import (
     AssignCustomer,
     CustomerReferenced,
@@ -37,19 +39,20 @@ from schemas.records.identification import (
     RememberReference,
 )
 from schemas.records.receivables import DecisionRefused, DecisionTaken
+from schemas.topic import Topic
 from streams.domain.identification import payment as payer_payment
 from streams.domain.identification import reference as payer_reference
 from streams.domain.identification.state import INITIAL, Event, State
-from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, Output, Record, no_rule_for
+from streams.domain.output import Output
 
 __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
     """Where this movement goes, or what this reference, answer or command changes.
 
     Ensures: a movement, an answer or a command that was here yields ().
-    Raises:  Unreadable for a type that this inbox has no rule for, and for a movement without any token.
+    Raises:  Unreadable for a movement without any token.
     """
     match record:
         case PaymentToIdentify():
@@ -69,10 +72,10 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case ReferenceAnswered():
             return payer_payment.on_answer(state.payment, record)
         case _:
-            raise no_rule_for(record, IDENTIFICATION_INBOX)
+            assert_never(record)
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: IdentificationEvents) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
         case DecisionTaken() | DecisionRefused():
@@ -83,16 +86,20 @@ def evolve(state: State, event: Event) -> State:
             ReferenceLearned() | ReferenceRemembered() | ReferenceForgotten() | ReferenceAnswered() | PaymentPassedOn()
         ):
             return replace(state, reference=payer_reference.evolve(state.reference, event))
+        case _:
+            assert_never(event)
 
 
-def route(state: State, event: Event) -> tuple[Output, ...]:
+def route(state: State, event: IdentificationEvents) -> tuple[Output, ...]:
     """Movements and answers to their payment, questions to their tokens, what is identified to its customer."""
     match event:
         case PaymentPassedOn() | ReferenceAnswered():
-            return (Output(IDENTIFICATION_INBOX, event),)
+            return (Output(Topic.IDENTIFICATION_INBOX, event),)
         case PaymentAwaitsReference():
-            return tuple(Output(IDENTIFICATION_INBOX, payer_payment.question(event, token)) for token in event.asks)
+            return tuple(
+                Output(Topic.IDENTIFICATION_INBOX, payer_payment.question(event, token)) for token in event.asks
+            )
         case PaymentIdentified():
-            return (Output(RECEIVABLES_INBOX, event),)
+            return (Output(Topic.RECEIVABLES_INBOX, event),)
         case _:
             return ()

@@ -21,11 +21,11 @@ from schemas.records.identification import (
     RememberReference,
 )
 from schemas.records.receivables import Decision
+from schemas.topic import Topic
 from schemas.values.references import payment_token
 from streams.domain.decided import decided
 from streams.domain.identification.payment import carried
 from streams.domain.identification.state import Event, Reference, ReferenceEvent
-from streams.domain.output import IDENTIFICATION_INBOX
 
 
 def on_movement(reference: Reference, movement: PaymentToIdentify) -> tuple[Event, ...]:
@@ -34,7 +34,9 @@ def on_movement(reference: Reference, movement: PaymentToIdentify) -> tuple[Even
     Raises: Unreadable for a movement without any token.
     """
     if not movement.tokens:
-        raise Unreadable(f"PaymentToIdentify {movement.movement_id} on {IDENTIFICATION_INBOX} names no token to ask")
+        raise Unreadable(
+            f"PaymentToIdentify {movement.movement_id} on {Topic.IDENTIFICATION_INBOX} names no token to ask"
+        )
     return (
         PaymentPassedOn(
             payment_token=payment_token(movement.paytrace_transaction_id),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from schemas.records.by_topic import IdentificationEvents
 from schemas.records.identification import (
     IdentificationReviewed,
     PaymentAwaitsReference,
@@ -22,13 +23,12 @@ from schemas.records.identification import (
     ReferenceLearned,
     ReferenceRemembered,
 )
-from schemas.records.receivables import DecisionRefused, DecisionTaken
 
 ReferenceEvent: TypeAlias = (
     ReferenceLearned | ReferenceRemembered | ReferenceForgotten | ReferenceAnswered | PaymentPassedOn
 )
 PaymentEvent: TypeAlias = PaymentAwaitsReference | ReferenceAnswerRecorded | PaymentIdentified | IdentificationReviewed
-Event: TypeAlias = ReferenceEvent | PaymentEvent | DecisionTaken | DecisionRefused
+Event: TypeAlias = IdentificationEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

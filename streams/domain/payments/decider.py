@@ -23,8 +23,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
+from schemas.records.by_topic import PaymentsEvents, PaymentsObservations
 from schemas.records.gateway import HoldRefunds
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
@@ -59,41 +60,13 @@ from schemas.records.payments import (
     VoidReason,
 )
 from schemas.records.settlement import MoneySettled
+from schemas.topic import Topic
 from schemas.values.business_day import business_day
 from schemas.values.references import tokens_of
-from streams.domain.output import (
-    GATEWAY_COMMANDS,
-    IDENTIFICATION_INBOX,
-    PAYMENT_OBSERVATIONS,
-    SETTLEMENT_INBOX,
-    Output,
-    Record,
-    no_rule_for,
-)
+from streams.domain.output import Output
 from streams.domain.payments.value_dates import Days, reversed_on
 
-Event: TypeAlias = (
-    PaymentAuthorized
-    | AchPaymentInitiated
-    | PaymentCaptured
-    | CaptureAmountChanged
-    | CaptureSighted
-    | PaymentSettled
-    | PaymentVoided
-    | PaymentDeclined
-    | AchPaymentFailed
-    | AchPaymentReturned
-    | CaptureReversed
-    | RefundIssued
-    | RefundSettled
-    | RefundReversed
-    | RefundApplied
-    | PaymentChargedBack
-    | PaymentChargebackReversed
-    | PaymentStatusUnrecognized
-    | PaymentStatusRecognized
-    | PaymentContradicted
-)
+Event: TypeAlias = PaymentsEvents
 
 
 class Fact(StrEnum):
@@ -290,11 +263,10 @@ CONTRADICTIONS = (
 )
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: PaymentsObservations) -> tuple[Event, ...]:
     """What this record proves that was not known before.
 
     Ensures: a record whose news is known yields (); any order of a transaction's sightings ends in the same state.
-    Raises:  Unreadable for a type that this inbox has no rule for.
     """
     match record:
         case TransactionObserved():
@@ -304,10 +276,10 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case DisputeReported():
             return _on_dispute(state, record)
         case _:
-            raise no_rule_for(record, PAYMENT_OBSERVATIONS)
+            assert_never(record)
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     known = _with_event(state, event)
     sighting = _sighting_of(event)
@@ -316,7 +288,7 @@ def evolve(state: State, event: Event) -> State:
     return replace(known, latest=sighting if known.latest is None else max(known.latest, sighting))
 
 
-def _with_event(state: State, event: Event) -> State:
+def _with_event(state: State, event: PaymentsEvents) -> State:
     match event:
         case PaymentAuthorized():
             return _with(state, Fact.AUTHORIZED)
@@ -366,9 +338,11 @@ def _with_event(state: State, event: Event) -> State:
             return state
         case PaymentContradicted():
             return replace(state, contradictions=state.contradictions | {event.detail})
+        case _:
+            assert_never(event)
 
 
-def route(state: State, event: Event) -> tuple[Output, ...]:
+def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     """What the other contexts must hear of this event: each movement of money, what PayTrace settled of it, disputes.
 
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
@@ -377,7 +351,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
     return _to_identification(state, event) + _to_settlement(state, event) + _to_gateway(event)
 
 
-def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
+def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     """Each movement of money, for its payer to be found."""
     match event:
         case PaymentCaptured():
@@ -395,7 +369,7 @@ def _to_identification(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
-def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
+def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
     """What the bank must pay out or take back: a card payment once it is settled, an ACH debit once it is cleared.
 
     A card payment is settled with its latest amount; what a later sighting changes is told as a difference, so that any
@@ -425,7 +399,7 @@ def _to_settlement(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
-def _to_gateway(event: Event) -> tuple[Output, ...]:
+def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
     """Money that a dispute takes must not be refunded besides."""
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
@@ -438,7 +412,7 @@ def _to_gateway(event: Event) -> tuple[Output, ...]:
         currency=event.currency,
         occurred_at=event.occurred_at,
     )
-    return (Output(GATEWAY_COMMANDS, hold),)
+    return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
 
 def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
@@ -773,7 +747,7 @@ _BY_READABLE_SIGHTING = (
 )
 
 
-def _sighting_of(event: Event) -> LatestSighting | None:
+def _sighting_of(event: PaymentsEvents) -> LatestSighting | None:
     """The observation behind an event; None for an event that has another cause."""
     if isinstance(event, PaymentStatusUnrecognized):
         return LatestSighting(event.occurred_at, True, _words(event))
@@ -819,7 +793,7 @@ def _identifying(told: Identity | TransactionObserved | PaymentCaptured | Refund
 
 
 def _movement(
-    state: State, event: Event, movement: Movement, amount_minor: int, suffix: str = ""
+    state: State, event: PaymentsEvents, movement: Movement, amount_minor: int, suffix: str = ""
 ) -> tuple[Output, ...]:
     if state.identity is None:
         return ()
@@ -839,12 +813,12 @@ def _movement(
         value_on=_value_on(event),
         occurred_at=event.occurred_at,
     )
-    return (Output(IDENTIFICATION_INBOX, to_identify),)
+    return (Output(Topic.IDENTIFICATION_INBOX, to_identify),)
 
 
 def _settled(
     state: State,
-    event: Event,
+    event: PaymentsEvents,
     movement: Movement,
     amount_minor: int,
     batch_number: int | None = None,
@@ -871,7 +845,7 @@ def _settled(
         moved_on=moved_on,
         occurred_at=event.occurred_at,
     )
-    return (Output(SETTLEMENT_INBOX, settled),)
+    return (Output(Topic.SETTLEMENT_INBOX, settled),)
 
 
 def _change(event: CaptureAmountChanged) -> tuple[Movement, int]:

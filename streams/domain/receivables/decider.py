@@ -11,8 +11,10 @@ import re
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
+from typing import assert_never
 
 from schemas.failures import Unreadable
+from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import (
     CashReceiptPosted,
     CashReceiptReversed,
@@ -56,8 +58,9 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.topic import Topic
 from schemas.values.business_day import business_day
-from streams.domain.output import ERP_COMMANDS, PAYMENT_OBSERVATIONS, RECEIVABLES_INBOX, Output, Record, no_rule_for
+from streams.domain.output import Output
 from streams.domain.receivables.decisions import decide_command
 from streams.domain.receivables.decisions_payer import decide_payer_command
 from streams.domain.receivables.entries import Event, evolve
@@ -78,13 +81,13 @@ _REASONS = {
 }
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
     """What this record changes for the customer, and everything that follows from it.
 
     Ensures: a record that was here, an older view of an open item and an outcome of something that we never asked for
              yield ().
-    Raises:  Unreadable for a type that this inbox has no rule for, for a movement that is not money, and for an
-             outcome that names another amount than was asked for.
+    Raises:  Unreadable for a movement that is not money, and for an outcome that names another amount than was asked
+             for.
     """
     match record:
         case PaymentIdentified():
@@ -115,21 +118,21 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case EntryMoved():
             return _with_consequences(state, _on_moved(state, record), record.occurred_at)
         case _:
-            raise no_rule_for(record, RECEIVABLES_INBOX)
+            assert_never(record)
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
     """What abas is asked to post, which payment a refund was found to belong to, and what goes to another customer."""
     match event:
         case EntryMoved() if event.abas_customer_id == event.from_customer_id:
-            return (Output(RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
+            return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
             entry = state.entries.get(event.posting_reference)
-            return () if entry is None else (Output(ERP_COMMANDS, _command(state, entry, event)),)
+            return () if entry is None else (Output(Topic.ERP_COMMANDS, _command(state, entry, event)),)
         case RestWriteOffRequested():
-            return (Output(ERP_COMMANDS, _write_off_command(event)),)
+            return (Output(Topic.ERP_COMMANDS, _write_off_command(event)),)
         case RestWriteOffReversalRequested():
-            return (Output(ERP_COMMANDS, _write_off_reversal_command(event)),)
+            return (Output(Topic.ERP_COMMANDS, _write_off_reversal_command(event)),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -139,7 +142,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
                 linked_by=event.rule,
                 occurred_at=event.occurred_at,
             )
-            return (Output(PAYMENT_OBSERVATIONS, link),)
+            return (Output(Topic.PAYMENTS_OBSERVATIONS, link),)
         case _:
             return ()
 

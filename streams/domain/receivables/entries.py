@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
+from schemas.records.by_topic import ReceivablesEvents
 from schemas.records.identification import Movement
 from schemas.records.receivables import (
     Decision,
@@ -57,21 +58,10 @@ WriteOffEvent: TypeAlias = (
     | RestWriteOffReversed
     | RestWriteOffReversalRefused
 )
-Event: TypeAlias = (
-    OpenItemRecorded
-    | MovementRecorded
-    | EntryEvent
-    | EntryPartMade
-    | EntryUnmatched
-    | EntryMoved
-    | PaymentReassigned
-    | DecisionTaken
-    | DecisionRefused
-    | WriteOffEvent
-)
+Event: TypeAlias = ReceivablesEvents
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: ReceivablesEvents) -> State:
     """Remember one event; accepts any event in any state."""
     state = replace(state, abas_customer_id=event.abas_customer_id)
     match event:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, assert_never
 
+from schemas.records.by_topic import SettlementEvents
 from schemas.records.settlement import (
     BankLineDismissed,
     CardTypeRecorded,
@@ -35,25 +36,7 @@ from schemas.records.settlement import (
 )
 from streams.domain.settlement.disputes import NO_CASE, Case, with_fact
 
-Event: TypeAlias = (
-    SettlementLineRecorded
-    | SettlementLineRefused
-    | SettlementLinesSetAside
-    | DisputeRecorded
-    | SettlementBatchRecorded
-    | CardTypeRecorded
-    | DepositMatched
-    | DepositMatchSuggested
-    | DepositBreakFound
-    | DepositMissing
-    | DepositMatchRejected
-    | DepositUnmatched
-    | BankLineDismissed
-    | SettlementRequestRefused
-    | FeeScheduleProposed
-    | FeeScheduleAccepted
-    | SettlementDayStated
-)
+Event: TypeAlias = SettlementEvents
 Answer: TypeAlias = (
     DepositMatched
     | DepositMatchRejected
@@ -274,7 +257,7 @@ def refusal_id(line_id: str, kind: SettlementLineKind, amount_minor: int, moved_
     return f"refused {line_id} {kind.value} {amount_minor} {moved_on}"
 
 
-def evolve(state: State, event: Event) -> State:
+def evolve(state: State, event: SettlementEvents) -> State:
     """Remember one event; accepts any event in any state."""
     match event:
         case SettlementLineRecorded():
@@ -327,6 +310,8 @@ def evolve(state: State, event: Event) -> State:
             )
         case SettlementLineRefused() | DepositMissing():
             return state
+        case _:
+            assert_never(event)
 
 
 def _with_line(state: State, event: SettlementLineRecorded) -> State:

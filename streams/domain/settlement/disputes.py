@@ -21,7 +21,8 @@ from datetime import date, datetime
 
 from schemas.records.payments import DisputeReported
 from schemas.records.settlement import DisputeObserved, DisputeRecorded, DisputeStage
-from streams.domain.output import PAYMENT_OBSERVATIONS, Output
+from schemas.topic import Topic
+from streams.domain.output import Output
 
 MONEY_STAGES = (DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED)
 
@@ -127,7 +128,7 @@ def _disputed(recorded: DisputeRecorded, transaction_id: str, charged_back_minor
         entered_on=recorded.entered_on,
         occurred_at=recorded.occurred_at,
     )
-    return Output(PAYMENT_OBSERVATIONS, disputed)
+    return Output(Topic.PAYMENTS_OBSERVATIONS, disputed)
 
 
 def _later(known: DisputeRecorded | None, fact: DisputeRecorded) -> DisputeRecorded:

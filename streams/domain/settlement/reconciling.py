@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
+from typing import assert_never
 
 from schemas.failures import Unreadable
+from schemas.records.by_topic import SettlementInbox
 from schemas.records.identification import Movement
 from schemas.records.settlement import (
     AcceptFeeSchedule,
@@ -42,7 +44,7 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from schemas.values.business_day import business_day
-from streams.domain.output import SETTLEMENT_INBOX, Output, Record, no_rule_for
+from streams.domain.output import Output
 from streams.domain.settlement.books import (
     BANK_KINDS,
     BATCH_DAYS,
@@ -87,11 +89,11 @@ _OF_STAGE = {
 }
 
 
-def decide(state: State, record: Record) -> tuple[Event, ...]:
+def decide(state: State, record: SettlementInbox) -> tuple[Event, ...]:
     """What this record changes for the account, and everything that follows from it.
 
     Ensures: a line, batch or request that was here yields (); no past day's figures change.
-    Raises:  Unreadable for a type that this inbox has no rule for, for a line that is not money, and for a day that
+    Raises:  Unreadable for a line that is not money, and for a day that
              lies ahead of its source.
     """
     match record:
@@ -113,7 +115,7 @@ def decide(state: State, record: Record) -> tuple[Event, ...]:
         case ConfirmDepositMatch() | RejectDepositMatch() | UnmatchDeposit() | DismissBankLine() | AcceptFeeSchedule():
             return _on_request(state, record)
         case _:
-            raise no_rule_for(record, SETTLEMENT_INBOX)
+            assert_never(record)
 
 
 def route(_state: State, event: Event) -> tuple[Output, ...]:

@@ -18,9 +18,10 @@ from connectors.abas.errors import AbasBusy, AbasDocumentContradicts, AbasDocume
 from connectors.abas.probe import measure_search_lag
 from connectors.abas.profile import Profile
 from connectors.abas.profile_check import check_profile
-from connectors.abas.sink import AbasSink, Command, Outcome
+from connectors.abas.sink import AbasSink
 from schemas import catalog
 from schemas.failures import ContractBroken, Delayed
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
 from schemas.wire.codec import Codec
 from streams.edges.post_to_abas import post_to_abas
@@ -70,7 +71,7 @@ def waiting(sandbox: AbasSandboxProcess) -> Any:
     return sandbox.settings(outcome_wait_s=WAIT_S, write_attempts=2)
 
 
-async def until_known(sink: AbasSink, command: Command) -> Outcome:
+async def until_known(sink: AbasSink, command: ErpCommands) -> ErpOutcomes:
     """What the task does with a held key: it asks again."""
     async with asyncio.timeout(30):
         while True:

@@ -11,8 +11,9 @@ import pytest
 
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile
-from connectors.abas.sink import AbasSink, Outcome
+from connectors.abas.sink import AbasSink
 from schemas.failures import Transient
+from schemas.records.by_topic import ErpOutcomes
 from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, ReverseCashReceipt
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
@@ -40,7 +41,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
-async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCashReceipt) -> Outcome:
+async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCashReceipt) -> ErpOutcomes:
     """Do what the task layer does with a transient failure: try the same command again.
 
     The patience is time, not attempts: on a busy machine a killed server needs long to come back.
@@ -53,7 +54,7 @@ async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCash
                 await asyncio.sleep(0.05)
 
 
-def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, Outcome]) -> None:
+def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, ErpOutcomes]) -> None:
     """Compare what the sink told with abas' own books, and the books with themselves."""
     documents = sandbox.documents()
     assert Counter(d["posting_reference"] for d in documents) == Counter(list(outcomes))
@@ -77,7 +78,7 @@ async def test_a_storm_of_faults_loses_and_doubles_nothing(
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
     settings = empty_sandbox.settings(read_timeout_s=0.2, retry_initial_s=0.01, retry_max_s=0.05, write_attempts=3)
     items = empty_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(15)])
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, ErpOutcomes] = {}
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen, settings)
         for number, item in enumerate(items):
@@ -97,7 +98,7 @@ async def test_a_server_killed_again_and_again_loses_and_doubles_nothing(
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
     items = own_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(18)])
     settings = own_sandbox.settings(retry_max_s=0.2, read_attempts=2)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, ErpOutcomes] = {}
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen, settings)
 

@@ -17,8 +17,8 @@ from connectors.paytrace.backfill import backfill
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from connectors.paytrace.source import PayTraceSource
+from schemas.records.by_topic import ErpCommands
 from schemas.records.payments import PaymentContradicted, TransactionObserved
-from streams.edges.ports import ErpCommand
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 from tests.support.builders import open_item as shown_item
 from tests.support.money_line import MoneyLine
@@ -70,7 +70,7 @@ class Books:
         [item] = sandbox.seed(open_item(invoice, f"{minor / 100:.2f}"))
         self.line = MoneyLine(shown_item(item, minor, invoice=invoice))
 
-    async def post(self, commands: list[ErpCommand]) -> dict[str, str]:
+    async def post(self, commands: list[ErpCommands]) -> dict[str, str]:
         """Value date of each document that abas then holds, by posting reference."""
         async with AbasClient(self._sandbox.settings()) as client:
             sink = AbasSink(client, load_profile(SANDBOX_PROFILE), self._sandbox.settings())

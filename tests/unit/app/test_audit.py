@@ -39,7 +39,7 @@ from streams.log.outbound import Outbound
 from streams.log.signing import KeyRing, Ring, signed_bytes
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import KEYS, RING, SIGNER, by_hand, signer_of
@@ -68,7 +68,7 @@ class Room:
     log: MemoryLog = field(default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER))
     ring: Ring = RING
 
-    def task(self, marker_every: int = 1_000, processor: Processor[Any] = IDENTIFY_PAYERS) -> Task[Any]:
+    def task(self, marker_every: int = 1_000, processor: AnyProcessor = IDENTIFY_PAYERS) -> Task[Any]:
         return Task(
             processor,
             0,

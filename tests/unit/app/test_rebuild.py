@@ -10,15 +10,15 @@ from typing import Any
 from app.proofs.rebuild import Comparison, compare_agents
 from schemas import catalog
 from schemas.failures import Unreadable
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import PostCashReceipt
 from schemas.records.payments import PaymentMethod
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
-from streams.edges.ports import ErpCommand, ErpOutcome
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task
 from tests.support.builders import done
@@ -39,7 +39,7 @@ def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
     )
 
 
-async def compared(log: MemoryLog, processor: Processor[Any]) -> dict[str, Comparison]:
+async def compared(log: MemoryLog, processor: AnyProcessor) -> dict[str, Comparison]:
     sizes = {name: len(log.records(name, 0)) for name in catalog.topics()}
     found = await compare_agents([processor], log, CODEC, RING)
     assert {name: len(log.records(name, 0)) for name in catalog.topics()} == sizes, "nothing may be written"
@@ -134,7 +134,7 @@ class Books:
     turned_down: set[str] = field(default_factory=set)
     calls: int = 0
 
-    async def post(self, command: ErpCommand) -> ErpOutcome:
+    async def post(self, command: ErpCommands) -> ErpOutcomes:
         self.calls += 1
         if command.posting_reference in self.turned_down:
             raise Unreadable(f"{command.posting_reference} contradicts the document that is there")
@@ -193,7 +193,7 @@ async def test_an_outcome_that_the_journal_lost_shows() -> None:
     assert f"journal {OUTCOMES}/0" in differing(await compared(lab.log, sink))
 
 
-def _sink_task(lab: Lab, sink: Processor[Any]) -> Task[Any]:
+def _sink_task(lab: Lab, sink: AnyProcessor) -> Task[Any]:
     return Task(
         sink,
         0,

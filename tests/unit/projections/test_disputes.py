@@ -11,12 +11,12 @@ from typing import Any
 from app.cli.explain import step
 from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
-from projections.messages.topics import PAYMENT_EVENTS, SETTLEMENT_EVENTS
 from projections.reports import questions as reports
 from projections.store.client import Store
 from schemas.records.payments import RefundLinked
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeObserved, DisputeStage
+from schemas.topic import Topic
 from streams.domain import payments, settlement
 from tests.support.builders import refund_linked, sighting
 from tests.support.projecting import bridge, project, residual
@@ -41,7 +41,7 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
         events = payments.decide(states.get(key, payments.INITIAL), record)
         states[key] = reduce(payments.evolve, events, states.get(key, payments.INITIAL))
         for event in events:
-            script.write(PAYMENT_EVENTS, event)
+            script.write(Topic.PAYMENTS_EVENTS, event)
 
     for key in transactions:
         pay(sighting(Status.SETTLED, 100_00, payment=key))
@@ -57,7 +57,7 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
             continue
         for event in settlement.decide(account, fact):
             account = settlement.evolve(account, event)
-            script.write(SETTLEMENT_EVENTS, event)
+            script.write(Topic.SETTLEMENT_EVENTS, event)
             for output in settlement.route(account, event):
                 pay(output.record)
     project(store, script.messages)

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from projections.messages.topics import SETTLEMENT_EVENTS
 from projections.reports import questions as reports
 from projections.reports.days import Days
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
 from schemas.records.receivables import EntryDirection, EntryHandedOver, RestWriteOffRequested
+from schemas.topic import Topic
 from tests.support.examples import example
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
@@ -68,9 +68,9 @@ def day(store: Store) -> Store:
     script.awaits_reference("4", 8_000)
     script.refunded("5", 3_000)
     script.awaits_reference("5", 3_000, Movement.REFUNDED)
-    script.write(SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
+    script.write(Topic.SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
     for event in deposits():
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     return store
 
@@ -361,7 +361,7 @@ def test_a_bank_line_that_nothing_explains_needs_a_person(store: Store) -> None:
     account.tell(bank("rent", 600_00, 1))
     script = Script()
     for event in account.events:
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "what_needs_a_person")
     assert (row["kind"], row["currency"], row["item_count"], row["amount_minor"]) == (

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from app.cli.explain import step
-from projections.messages.topics import SETTLEMENT_EVENTS
 from projections.reports import questions as reports
 from projections.store.client import Store
 from projections.tables.money import settlement_sign
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind, SettlementLineKind
+from schemas.topic import Topic
 from streams.domain.settlement.books import sign_of
 from tests.support.projecting import project
 from tests.support.scripted import Script
@@ -47,7 +47,7 @@ def account(store: Store) -> Account:
     account.tell(dismiss("rent"), confirm("b2", "3:CAPTURED", minute=1), statement(3), settled("4", 1_00, 4))
     script = Script()
     for event in account.events:
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     return account
 
@@ -94,7 +94,7 @@ def test_breaks_show_what_waits_and_vanish_when_an_operator_explains_them(store:
     account.tell(unmatch("b2", 9))
     script = Script()
     for event in account.events:
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "deposit_breaks")
     assert (row["id"], row["standing"], row["reason"]) == ("b2", "break", "DIFFERENCE_IS_NO_FEE")
@@ -134,7 +134,7 @@ def test_lines_that_nothing_explains_do_not_make_up_for_each_other(store: Store)
     account, script = Account(), Script()
     account.tell(bank("rent", -100_00, 1), bank("gift", 100_00, 1))
     for event in account.events:
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "what_needs_a_person")
     assert (row["kind"], row["item_count"], int(row["amount_minor"])) == ("bank lines unexplained", 2, 200_00)
@@ -144,12 +144,12 @@ def test_overdue_money_is_a_break_until_a_deposit_pays_it_out(store: Store) -> N
     account, script = Account(), Script()
     account.tell(settled("1", 100_00, 0, 17), settled("2", 10_00, 12))
     for event in account.events:
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "deposit_breaks")
     assert (row["standing"], row["amount_minor"], row["suggested_ids"]) == ("overdue", 100_00, ["1:CAPTURED"])
     for event in account.tell(bank("b1", 100_00, 12), confirm("b1", "1:CAPTURED")):
-        script.write(SETTLEMENT_EVENTS, event)
+        script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     assert asked(store, "deposit_breaks") == ()
 

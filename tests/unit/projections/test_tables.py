@@ -34,6 +34,7 @@ from schemas import catalog
 from schemas.records.identification import Movement
 from schemas.records.payments import CaptureReversalReason
 from schemas.records.receivables import DecisionRefused, DecisionTaken, EntryDirection, MatchSuggested
+from schemas.topic import Topic
 from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import SourcePosition
@@ -86,7 +87,7 @@ def test_the_body_of_a_record_is_its_json(name: str) -> None:
     record = example(name)
     if name == "PositionMarked":
         return
-    (row,) = FCT_RECORDS.project(record, standing(topics.PAYMENT_EVENTS))
+    (row,) = FCT_RECORDS.project(record, standing(Topic.PAYMENTS_EVENTS))
     told = {
         key: value for key, value in to_json(record).items() if not key.startswith("record_") or key == "record_key"
     }
@@ -101,7 +102,7 @@ def test_each_fact_table_is_fed() -> None:
         if table.project(as_read(name), standing(topic))
     }
     unreadable = UnreadableRecord(value=b"x", error_type="Unreadable", message="no")
-    assert FCT_UNREADABLE.project(unreadable, standing(topics.PAYMENT_EVENTS))
+    assert FCT_UNREADABLE.project(unreadable, standing(Topic.PAYMENTS_EVENTS))
     assert fed | {FCT_UNREADABLE.name} == {table.name for table in tables.FACT_TABLES}
 
 
@@ -135,13 +136,13 @@ def test_topic_names_are_the_catalogue_s() -> None:
 
 def test_an_outcome_on_its_way_back_is_not_a_second_posting() -> None:
     record = example("CashReceiptPosted")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(topics.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
 def test_an_identified_payment_that_arrives_in_receivables_is_not_identified_twice() -> None:
     record = example("PaymentIdentified")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(topics.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
@@ -181,7 +182,7 @@ def test_money_events_add_to_their_term(event: Any, term: tuple[str, int]) -> No
 def test_no_other_payment_event_moves_money() -> None:
     moving = {"PaymentCaptured", "CaptureAmountChanged", "RefundIssued", "RefundReversed", "CaptureReversed"}
     moving |= {"PaymentChargedBack", "PaymentChargebackReversed"}
-    others = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - moving
+    others = {record.name for record in catalog.topic(Topic.PAYMENTS_EVENTS).records} - moving
     assert {bridge_term(example(name)) for name in others} == {("", 0)}
     assert len(CaptureReversalReason) == 3
 
@@ -213,27 +214,27 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
         for name in (record.name for record in catalog.topic(topic).records)
     }
     assert {key: value for key, value in money.items() if value} == {
-        (topics.IDENTIFICATION_INBOX, "PaymentToIdentify"): 12500,
-        (topics.IDENTIFICATION_INBOX, "PaymentPassedOn"): 12500,
-        (topics.RECEIVABLES_INBOX, "PaymentIdentified"): 12500,
-        (topics.RECEIVABLES_INBOX, "EntryMoved"): 12500,
-        (topics.ERP_COMMANDS, "PostCashReceipt"): 12500,
-        (topics.ERP_COMMANDS, "PostOnAccountReceipt"): 10000,
-        (topics.ERP_COMMANDS, "PostOnAccountRefund"): -10000,
-        (topics.ERP_COMMANDS, "ReverseCashReceipt"): -12500,
+        (Topic.IDENTIFICATION_INBOX, "PaymentToIdentify"): 12500,
+        (Topic.IDENTIFICATION_INBOX, "PaymentPassedOn"): 12500,
+        (Topic.RECEIVABLES_INBOX, "PaymentIdentified"): 12500,
+        (Topic.RECEIVABLES_INBOX, "EntryMoved"): 12500,
+        (Topic.ERP_COMMANDS, "PostCashReceipt"): 12500,
+        (Topic.ERP_COMMANDS, "PostOnAccountReceipt"): 10000,
+        (Topic.ERP_COMMANDS, "PostOnAccountRefund"): -10000,
+        (Topic.ERP_COMMANDS, "ReverseCashReceipt"): -12500,
     }
 
 
 def test_every_event_of_the_payments_journal_is_in_its_table() -> None:
     bookkeeping = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
-    told = {record.name for record in catalog.topic(topics.PAYMENT_EVENTS).records} - bookkeeping
+    told = {record.name for record in catalog.topic(Topic.PAYMENTS_EVENTS).records} - bookkeeping
     assert told == {kind.__name__ for kind in PAYMENT_RECORDS}
 
 
 def test_every_event_of_an_entry_is_in_its_table() -> None:
     told = {
         record.name
-        for record in catalog.topic(topics.RECEIVABLES_EVENTS).records
+        for record in catalog.topic(Topic.RECEIVABLES_EVENTS).records
         if "posting_reference" in {field.name for field in fields(catalog.record_classes()[record.name])}
     }
     of_their_own = {kind.__name__ for kind in (MatchSuggested, DecisionTaken, DecisionRefused, *WRITE_OFF_EVENTS)}

@@ -17,7 +17,7 @@ from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import PAYMENT, at, sighting
@@ -35,7 +35,7 @@ class Nobody:
         raise AssertionError(call)
 
 
-def task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
+def task(processor: AnyProcessor, log: MemoryLog) -> Task[Any]:
     return Task(
         processor,
         0,
@@ -51,7 +51,7 @@ def task(processor: Processor[Any], log: MemoryLog) -> Task[Any]:
 
 async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical() -> None:
     log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
-    processors: tuple[Processor[Any], ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
+    processors: tuple[AnyProcessor, ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
 
     async def tell(topic: str, record: Any) -> None:
         key = catalog.topic(topic).key_of(record)

@@ -20,7 +20,7 @@ from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
@@ -62,7 +62,7 @@ async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) 
                 assert findings_of(CODEC.decode(record.value)) == ()
 
 
-async def _settle(processor: Processor[Any], log: MemoryLog) -> None:
+async def _settle(processor: AnyProcessor, log: MemoryLog) -> None:
     task: Task[Any] = Task(
         processor,
         0,

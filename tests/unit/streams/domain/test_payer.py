@@ -29,7 +29,7 @@ from schemas.records.identification import (
 from schemas.records.receivables import Decision, DecisionRefused, DecisionTaken
 from schemas.values.references import payment_token
 from streams.domain import identification
-from tests.support.builders import CUSTOMER, NOON, PAYMENT, Ledger, at, kinds, open_item, payers_key, to_identify
+from tests.support.builders import CUSTOMER, NOON, PAYMENT, Ledger, at, kinds, payers_key, to_identify
 
 VAULT, INVOICE, ORDER, PURCHASE = "vault:acme", "invoice:RE-1", "order:RE-1", "order:PO-7"
 TOKENS = (VAULT, INVOICE, ORDER, PURCHASE)
@@ -246,8 +246,6 @@ def test_a_later_movement_waits_behind_the_first_and_goes_its_way() -> None:
 def test_what_cannot_be_asked_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="names no token"):
         identification.decide(identification.INITIAL, to_identify())
-    with pytest.raises(Unreadable, match=r"OpenItemObserved on identification\.inbox\.v1"):
-        identification.decide(identification.INITIAL, open_item())
 
 
 def test_any_order_of_facts_about_one_customer_ends_in_the_same_identification() -> None:

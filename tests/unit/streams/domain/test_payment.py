@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 
-from schemas.failures import Unreadable
-from schemas.records import payments as records
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import (
     CaptureReversalReason,
@@ -21,7 +18,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
 from streams.domain import payments
 from streams.domain.payments.decider import Stage
-from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, open_item, refund_linked, sighting
+from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, refund_linked, sighting
 
 
 def ledger() -> Ledger:
@@ -309,17 +306,6 @@ def test_tokens_in_the_order_in_which_they_are_asked(
     (sent,) = book.sent(PaymentToIdentify)
     assert sent.tokens == tokens
     assert (sent.movement_id, sent.method) == (f"{PAYMENT}:CAPTURED", PaymentMethod.CARD)
-
-
-def test_a_record_of_another_context_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match=r"OpenItemObserved on payments\.observations\.v1"):
-        payments.decide(payments.INITIAL, open_item())
-
-
-def test_every_event_of_the_contract_has_its_rule() -> None:
-    told = {name for name in vars(records) if name.startswith(("Payment", "Ach", "Capture", "Refund"))}
-    told -= {"PaymentMethod", "CaptureReversalReason", "RefundLinked"}
-    assert {event.__name__ for event in get_args(payments.Event)} == told
 
 
 # -- what settlement hears -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from schemas.failures import Unreadable
 from schemas.records import receivables as records
 from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashReceipt
 from schemas.records.identification import Movement, WaitingReason
-from schemas.records.payments import PaymentMethod, RefundLinked, TransactionStatus
+from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables import decisions, decisions_payer
@@ -28,7 +28,6 @@ from tests.support.builders import (
     kinds,
     open_item,
     refused,
-    sighting,
 )
 
 RECEIPT = f"PT{PAYMENT}"
@@ -524,7 +523,6 @@ def test_what_is_no_money_is_unreadable() -> None:
         identified(Movement.CAPTURED, -1),
         identified(Movement.CAPTURED, currency="usd"),
         open_item(currency=""),
-        sighting(TransactionStatus.SETTLED),
     ):
         with pytest.raises(Unreadable):
             receivables.decide(receivables.INITIAL, record)

@@ -483,11 +483,6 @@ def test_what_is_no_money_is_parked(account: Account, record: object) -> None:
         account.tell(record)
 
 
-def test_a_stranger_is_parked(account: Account) -> None:
-    with pytest.raises(Unreadable, match="no rule"):
-        account.tell(object())
-
-
 def test_state_does_not_grow_with_the_days(account: Account) -> None:
     sizes = []
     for on in range(60):

@@ -19,7 +19,6 @@ from schemas.records.tasks import (
     RecordParked,
 )
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING
@@ -74,7 +73,7 @@ class World:
         return await self.perform(state, record)
 
     @property
-    def processor(self) -> Processor[Counted]:
+    def processor(self) -> Effect[Counted, Any, Any]:
         return effect(perform=self.perform, perform_checked=self.perform_checked, recall=_recall)
 
 

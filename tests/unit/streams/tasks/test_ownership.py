@@ -17,7 +17,7 @@ from streams.log.records import Inbound, partition_for
 from streams.tasks.crew import Crew
 from streams.tasks.membership import GroupMembership
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import Processor
+from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING
@@ -181,7 +181,7 @@ class Slow(FragileLog):
 
 
 def crew_on(log: FragileLog) -> Crew:
-    def new_task(processor: Processor[Any], partition: int) -> Task[Any]:
+    def new_task(processor: AnyProcessor, partition: int) -> Task[Any]:
         return Task(
             processor,
             partition,
