@@ -26,7 +26,7 @@ from streams.log.outbound import Outbound
 from streams.log.records import Inbound
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import Membership, SilentObserver
-from streams.tasks.processor import Decider, Effect, Processor
+from streams.tasks.processor import Decider, Effect
 from streams.tasks.stores import MemoryStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING, SIGNER, command_headers
@@ -111,7 +111,7 @@ COUNTING = Decider(
 )
 
 
-def effect(**more: Any) -> Effect[Counted]:
+def effect(**more: Any) -> Effect[Counted, Any, Any]:
     """The counting agent as one that acts: `perform` and whatever else an Effect takes."""
     return Effect(
         name=COUNTING.name,
@@ -156,7 +156,7 @@ class Lab:
     store: StateStore[Counted] = field(default_factory=MemoryStore)
     membership: Membership = field(default_factory=SoleOwner)
     rules: TaskRules = field(default_factory=lambda: TaskRules(failures_in_a_row=3, marker_every=1_000))
-    processor: Processor[Counted, Any, Any] = COUNTING
+    processor: Decider[Counted, Any, Any] = COUNTING
 
     def __post_init__(self) -> None:
         self.task = self.new_task()

@@ -19,6 +19,7 @@ from schemas.records.tasks import (
     RecordParked,
 )
 from streams.tasks.ports import SilentObserver
+from streams.tasks.processor import Effect
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING
