@@ -58,7 +58,7 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 
 .PHONY: test
 test: setup ## every test, on real parts, the short kill test included; the slowest ten are listed
-	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(SIDE_BY_SIDE) --durations=10
+	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit tests/simulator $(SIDE_BY_SIDE) --durations=10
 	$(VENV)/bin/pytest tests/contract tests/integration $(SIDE_BY_SIDE) $(REAL_PARTS) --durations=10 --deselect $(KILL_TEST)
 	$(VENV)/bin/pytest $(KILL_TEST) $(REAL_PARTS) --durations=3
 
@@ -78,6 +78,10 @@ golden: setup ## record the golden scenarios again; whoever changed a rule reads
 .PHONY: kill-test
 kill-test: setup ## the long kill test: SEED=n SECONDS=s
 	$(PY) -m tests.kill.run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+.PHONY: simulate
+simulate: setup ## the whole pipeline in virtual time under troubles: SEEDS=n FROM=seed, TRACE=1 shows every step
+	$(PY) -m tests.simulator.run --seeds $(or $(SEEDS),1) --from $(or $(FROM),1) $(if $(TRACE),--trace)
 
 .PHONY: topics
 topics: setup ## what separates the cluster from the catalogue

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import faust
+import httpx2
 from faust.types import TP
 
 from app.composition.keys import load_known_signer, load_ring
@@ -28,7 +29,7 @@ from app.composition.posting_claims import PostingClaims
 from app.output.metrics import TaskMetrics
 from app.settings.settings import Settings
 from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
-from app.sources.status import SourceFile
+from app.sources.status import PollObserver, SourceFile
 from app.status.tasks import StandingFile
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
@@ -37,6 +38,8 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.working_set import close_left_open
 from connectors.paytrace.backfill import BackfillProgress, backfill
+from connectors.paytrace.client import PayTraceClient
+from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.gateway import not_offered, open_gateway
 from connectors.paytrace.hooks import PayTraceDesk
@@ -78,6 +81,9 @@ EXIT_HALTED = 70
 TOPICS_TIMEOUT_S = 60.0
 # A process that waits for Kafka says so after this time, and again at such intervals.
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
+
+# The second poll of each source, as people see it in `saldo status`.
+PAYTRACE_FACTS, ABAS_WISHES = f"{PayTraceSource.name} facts", f"{AbasSource.name} wishes"
 
 
 def codec(settings: Settings) -> Codec:
@@ -128,13 +134,41 @@ def wait_for_topics(settings: Settings, *, timeout_s: float = TOPICS_TIMEOUT_S) 
 # -- worker --------------------------------------------------------------------------------------------------------
 
 
+class Edges:
+    """What the sinks of one process reach the world by: its log, its name for people, and the way to both sides.
+
+    Given none of it, the broker of the settings, this process of this machine, and the network.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: Log | None = None,
+        process: str | None = None,
+        abas: httpx2.AsyncBaseTransport | None = None,
+        paytrace: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`process` is how a person finds out whether it still runs; a transport takes the place of the network."""
+        self._settings = settings
+        self._log = log
+        self.process = process or f"{settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
+        self.abas = abas
+        self.paytrace = paytrace
+
+    def log(self) -> Log:
+        """The log that claims are kept in; contacted on first use."""
+        return self._log or KafkaLog(self._settings.kafka_options)
+
+
 class AbasLedger:
     """The sink's books, opened on first use, inside the loop that uses them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
         # A label per worker, so that what one that was killed left open is told from what its sister uses.
         label = f"{settings.abas.working_set_label}-{settings.worker.name}"
-        self._all = settings
+        self._edges = edges or Edges(settings)
+        self._codec = codec(settings)
         self._settings = settings.abas.model_copy(update={"working_set_label": label})
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
@@ -150,12 +184,12 @@ class AbasLedger:
     async def _opened(self) -> AbasSink:
         async with self._opening:
             if self._sink is None:
-                client = AbasClient(self._settings)
+                edges = self._edges
+                client = AbasClient(self._settings, transport=edges.abas)
                 profile = await _profile(client, self._settings.profile_path)
                 if profile.posting.strategy != "infosystem":
                     await close_left_open(client)
-                log = KafkaLog(self._all.kafka_options)
-                claims = PostingClaims(log, codec(self._all), claimed_by=_this_process(self._all))
+                claims = PostingClaims(edges.log(), self._codec, claimed_by=edges.process)
                 self._sink = AbasSink(client, profile, self._settings, rights=claims)
         return self._sink
 
@@ -163,8 +197,9 @@ class AbasLedger:
 class PayTraceCalls:
     """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
         self._settings = settings
+        self._edges = edges or Edges(settings)
         self._sink: PayTraceSink | None = None
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
@@ -177,16 +212,10 @@ class PayTraceCalls:
 
     def _opened(self) -> PayTraceSink:
         if self._sink is None:
-            log = KafkaLog(self._settings.kafka_options)
-            claims = Claims(log, codec(self._settings), claimed_by=_this_process(self._settings))
-            paytrace = self._settings.paytrace
-            self._sink = PayTraceSink(open_gateway(paytrace), paytrace, claims)
+            edges, paytrace = self._edges, self._settings.paytrace
+            claims = Claims(edges.log(), codec(self._settings), claimed_by=edges.process)
+            self._sink = PayTraceSink(open_gateway(paytrace, transport=edges.paytrace), paytrace, claims)
         return self._sink
-
-
-def _this_process(settings: Settings) -> str:
-    """The process, for the person who has to find out whether it still runs."""
-    return f"{settings.worker.name} on {socket.gethostname()}, process {os.getpid()}"
 
 
 def worker_app(settings: Settings) -> faust.App:
@@ -231,14 +260,14 @@ def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
     return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
 
 
-def gateway_processor(settings: Settings) -> send_to_paytrace.Calls:
+def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
     """What is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
-    return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings))
+    return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings, edges))
 
 
-def sink_processor(settings: Settings) -> post_to_abas.Sink:
+def sink_processor(settings: Settings, edges: Edges | None = None) -> post_to_abas.Sink:
     """The sink's work against the abas of these settings; nothing is contacted before the first command."""
-    ledger = AbasLedger(settings)
+    ledger = AbasLedger(settings, edges)
     return post_to_abas.post_to_abas(ledger, ledger.post_checked)
 
 
@@ -368,33 +397,43 @@ async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
     for what in not_offered(settings.paytrace):
         logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
-        source = PayTraceSource(client, settings.paytrace)
-        facts = PayTraceFacts(client, settings.paytrace)
-        teller = Teller(source.name, log, codec(settings))
-        polling = settings.polling
-        reads_facts = f"{source.name} facts"
-        status = SourceFile(settings.data_dir, source.name, (source.name, reads_facts))
-        _serve_metrics(polling.paytrace_metrics_port)
-        await poll_together(
-            poll_forever(
-                source.name,
-                teller,
-                window_poll(source, polling),
-                polling.paytrace_every_s,
-                stop,
-                status,
-                not_read=lambda: source.not_read,
-            ),
-            poll_forever(
-                reads_facts,
-                teller,
-                window_poll(facts, polling),
-                polling.facts_every_s,
-                stop,
-                status,
-                not_read=lambda: facts.not_read,
-            ),
-        )
+        status = SourceFile(settings.data_dir, PayTraceSource.name, (PayTraceSource.name, PAYTRACE_FACTS))
+        _serve_metrics(settings.polling.paytrace_metrics_port)
+        await poll_paytrace(settings, client, log, stop, status)
+
+
+async def poll_paytrace(
+    settings: Settings,
+    client: PayTraceClient | PayTraceV3Client,
+    log: Log,
+    stop: asyncio.Event,
+    observer: PollObserver,
+) -> None:
+    """Both polls of PayTrace, side by side, until told to stop."""
+    source = PayTraceSource(client, settings.paytrace)
+    facts = PayTraceFacts(client, settings.paytrace)
+    teller = Teller(source.name, log, codec(settings))
+    polling = settings.polling
+    await poll_together(
+        poll_forever(
+            source.name,
+            teller,
+            window_poll(source, polling),
+            polling.paytrace_every_s,
+            stop,
+            observer,
+            not_read=lambda: source.not_read,
+        ),
+        poll_forever(
+            PAYTRACE_FACTS,
+            teller,
+            window_poll(facts, polling),
+            polling.facts_every_s,
+            stop,
+            observer,
+            not_read=lambda: facts.not_read,
+        ),
+    )
 
 
 @asynccontextmanager
@@ -422,27 +461,34 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
     """Poll abas until told to stop; the profile is checked against the server before the first poll."""
     settings = settings.as_role(SOURCE_ABAS)
     async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
-        source: AbasSource | None = None
-        opening = asyncio.Lock()
-
-        async def sightings(read: Callable[[AbasSource], AsyncIterator[Sighting]]) -> AsyncIterator[Sighting]:
-            nonlocal source
-            async with opening:
-                if source is None:
-                    source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
-            async for sighting in read(source):
-                yield sighting
-
-        name, every_s = AbasSource.name, settings.polling.abas_every_s
-        teller = Teller(name, log, codec(settings))
-        asks = f"{name} wishes"
-        status = SourceFile(settings.data_dir, name, (name, asks) if settings.polling.wishes else (name,))
+        names = (AbasSource.name, ABAS_WISHES) if settings.polling.wishes else (AbasSource.name,)
+        status = SourceFile(settings.data_dir, AbasSource.name, names)
         _serve_metrics(settings.polling.abas_metrics_port)
-        polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop, status)]
-        if settings.polling.wishes:
-            # Apart, so that books that can't be read in full don't keep a wish waiting.
-            polls.append(poll_forever(asks, teller, lambda: sightings(AbasSource.wishes), every_s, stop, status))
-        await poll_together(*polls)
+        await poll_abas(settings, client, log, stop, status)
+
+
+async def poll_abas(
+    settings: Settings, client: AbasClient, log: Log, stop: asyncio.Event, observer: PollObserver
+) -> None:
+    """Both polls of abas, side by side, until told to stop."""
+    source: AbasSource | None = None
+    opening = asyncio.Lock()
+
+    async def sightings(read: Callable[[AbasSource], AsyncIterator[Sighting]]) -> AsyncIterator[Sighting]:
+        nonlocal source
+        async with opening:
+            if source is None:
+                source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
+        async for sighting in read(source):
+            yield sighting
+
+    name, every_s = AbasSource.name, settings.polling.abas_every_s
+    teller = Teller(name, log, codec(settings))
+    polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop, observer)]
+    if settings.polling.wishes:
+        # Apart, so that books that can't be read in full don't keep a wish waiting.
+        polls.append(poll_forever(ABAS_WISHES, teller, lambda: sightings(AbasSource.wishes), every_s, stop, observer))
+    await poll_together(*polls)
 
 
 def _serve_metrics(port: int) -> None:

@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 
-from connectors.abas.rights import ClaimBook, ended, new_claim, utc_now
+from connectors.abas.rights import ClaimBook, ended, new_claim
 from schemas.failures import ContractBroken, Unavailable
 from schemas.failures.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
 from schemas.topic import Topic
+from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from schemas import catalog
 from schemas.failures import ContractBroken, SaldoError, Unreadable
 from schemas.records.tasks import DeadLetter, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec, to_json
 from streams.log import kafka
 from streams.log.once import each_once
@@ -147,7 +148,7 @@ class DeadLetters:
 
     async def ask(self, parked: ParkedRecord, request: Callable[[datetime], Any]) -> None:
         """Write an operator's request into the inbox, behind everything that is there."""
-        now = datetime.now(UTC)
+        now = utc_now()
         record = Outbound.of(
             request(now),
             topic=parked.inbox,

@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.settings.settings import PollingSettings
@@ -25,6 +24,7 @@ from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
 from schemas.records import Record
 from schemas.records.sources import SourceCursor
 from schemas.topic import Topic
+from schemas.values.clock import monotonic_s, utc_now
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import content_event_id
 from streams.edges.ports import Sighting, WindowSource
@@ -111,13 +111,13 @@ class Teller:
     async def mark(self, name: str, position: str) -> None:
         """Remember how far a piece of work got; on return the mark is durable."""
         subject = f"{self._source}/{name}"
-        now = datetime.now(UTC)
+        now = utc_now()
         cursor = SourceCursor(source=self._source, subject=subject, digest="", position=position, observed_at=now)
         await self._log.append([self._cursor(cursor)])
         self._marks[subject] = position
 
     async def _write(self, changed: Sequence[tuple[str, str, tuple[Any, ...]]], refused: list[Unreadable]) -> int:
-        now = datetime.now(UTC)
+        now = utc_now()
         outbound: list[Outbound] = []
         cursors: list[Outbound] = []
         written: list[tuple[str, str]] = []
@@ -160,7 +160,7 @@ class WindowRounds:
     """Which days the next poll of a window source reads: the recent ones each time, the whole window now and then."""
 
     def __init__(
-        self, source: WindowSource, settings: PollingSettings, clock: Callable[[], float] = time.monotonic
+        self, source: WindowSource, settings: PollingSettings, clock: Callable[[], float] = monotonic_s
     ) -> None:
         self._source = source
         self._settings = settings
@@ -250,15 +250,15 @@ async def poll_forever(
     failures, well, failing_since = 0, False, 0.0
     logged = ""
     while not stop.is_set():
-        began = time.monotonic()
+        began = monotonic_s()
         pause = every_s
         try:
             told = await teller.tell(next_poll())
             # Every second that nothing is new need not be told; that polls work is told at start and after a failure.
             level = logging.INFO if told or failures or not well else logging.DEBUG
-            facts: dict[str, Any] = {"source": name, "changed": told, "seconds": round(time.monotonic() - began, 3)}
+            facts: dict[str, Any] = {"source": name, "changed": told, "seconds": round(monotonic_s() - began, 3)}
             if failures:
-                facts |= {"after_failures": failures, "failed_for_s": round(time.monotonic() - failing_since, 1)}
+                facts |= {"after_failures": failures, "failed_for_s": round(monotonic_s() - failing_since, 1)}
             logger.log(level, "polled", extra=facts)
             failures, well, logged = 0, True, ""
             hears.succeeded(name, not_read())
@@ -267,7 +267,7 @@ async def poll_forever(
             raise
         except (Transient, Unreadable, Refused) as error:
             failures += 1
-            failing_since = time.monotonic() if failures == 1 else failing_since
+            failing_since = monotonic_s() if failures == 1 else failing_since
             pause = _pause_s(every_s, failures, error)
             hears.failed(name, error, pause_s=pause)
             # One line for one trouble: numbers and times in the text change with each attempt, its words do not.
@@ -293,4 +293,4 @@ def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
 def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:
     """Each poll of a source that is asked for days."""
     rounds = WindowRounds(source, settings)
-    return lambda: rounds.sightings(datetime.now(UTC))
+    return lambda: rounds.sightings(utc_now())

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from infra.embedded import process
 from schemas.failures import SaldoError, Transient, Unreadable
+from schemas.values.clock import utc_now
 
 DIRECTORY = "sources"
 
@@ -114,13 +115,13 @@ class SourceFile:
 
     def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
         """Everything was read that may be read."""
-        self._polls[poll] = PollStatus(reads=True, last_success_at=_text(datetime.now(UTC)), not_read=not_read)
+        self._polls[poll] = PollStatus(reads=True, last_success_at=_text(utc_now()), not_read=not_read)
         self._measure(poll)
         self._write()
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
         """Not everything was read; from now on until the next success."""
-        now, known = datetime.now(UTC), self._polls.get(poll, PollStatus())
+        now, known = utc_now(), self._polls.get(poll, PollStatus())
         self._polls[poll] = replace(
             known,
             reads=isinstance(error, Unreadable),

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
 
@@ -12,6 +11,7 @@ from connectors.abas.errors import AbasUnavailable, LoginRejected
 from connectors.abas.settings import AbasSettings, TokenLogin
 from connectors.common.reach import PROXY_LOGIN_WANTED, ReachSettings, Way
 from schemas.failures.waiting import Pause
+from schemas.values.clock import monotonic_s
 
 _TOO_MANY_REQUESTS = 429
 
@@ -63,9 +63,9 @@ class BearerLogin(Login):
 
     async def _valid_token(self) -> str:
         async with self._lock:
-            if not self._token or time.monotonic() >= self._renew_at:
+            if not self._token or monotonic_s() >= self._renew_at:
                 self._token, lifetime_s = await self._fetch()
-                self._renew_at = time.monotonic() + max(lifetime_s - self._login.refresh_before_s, 1.0)
+                self._renew_at = monotonic_s() + max(lifetime_s - self._login.refresh_before_s, 1.0)
             return self._token
 
     async def _fetch(self) -> tuple[str, float]:

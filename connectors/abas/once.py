@@ -25,12 +25,13 @@ from connectors.abas.errors import (
 )
 from connectors.abas.posting import Saving
 from connectors.abas.profile import Profile
-from connectors.abas.rights import ProcessRights, SavingRights, utc_now
+from connectors.abas.rights import ProcessRights, SavingRights
 from connectors.abas.settings import AbasSettings
 from schemas.failures import ContractBroken, Transient, Unavailable
 from schemas.failures.doubt import Doubt, OutcomeWait
 from schemas.failures.waiting import IN_PLACE_S, bounded_wait_s
 from schemas.records.erp import ClaimStage, PostingClaimed
+from schemas.values.clock import utc_now
 
 # What abas, or the way to it, says of a call that saved nothing. Anything else leaves the write in doubt.
 _NOTHING_SAVED = (AbasRefused, AbasRequestRejected, AbasObjectLocked, AbasSessionLost, Unavailable, ContractBroken)

@@ -5,6 +5,7 @@ and every installation has its own; they stand in one YAML file, which is read h
 problem with its file and line. profile_check.py compares it with the server's own metadata.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -423,6 +424,7 @@ def load_profile(path: Path) -> Profile:
     return parse_profile(text, origin=str(path))
 
 
+@functools.lru_cache(maxsize=4)  # a process reads the same one for its sink and its source, and again for each restart
 def parse_profile(text: str, *, origin: str) -> Profile:
     """Read a profile from text; origin names it in messages.
 

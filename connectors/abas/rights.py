@@ -5,15 +5,15 @@ successor of one that was paused) knows that it may be there although no search 
 keepers of claims; app/composition/posting_claims.py keeps them in a topic.
 """
 
-import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from schemas.failures.doubt import Doubt
 from schemas.records.erp import ClaimStage, PostingClaimed
+from schemas.values.clock import new_uuid, utc_now
 
 
 class SavingRights(Protocol):
@@ -102,17 +102,12 @@ def new_claim(reference: str, subject: str, permit: str, *, claimed_by: str, now
     return PostingClaimed(
         posting_reference=reference,
         subject=subject,
-        claim_id=uuid.uuid4().hex,
+        claim_id=new_uuid().hex,
         permit=permit,
         stage=ClaimStage.CLAIMED,
         claimed_by=claimed_by,
         occurred_at=now,
     )
-
-
-def utc_now() -> datetime:
-    """Our clock."""
-    return datetime.now(UTC)
 
 
 class ProcessRights:

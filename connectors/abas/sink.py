@@ -27,7 +27,7 @@ from connectors.abas.once import OnceWriter, Write
 from connectors.abas.posting import Saving, is_fenced, post_document
 from connectors.abas.profile import Profile
 from connectors.abas.refusal import abas_words
-from connectors.abas.rights import SavingRights, utc_now
+from connectors.abas.rights import SavingRights
 from connectors.abas.settings import AbasSettings
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import (
@@ -45,6 +45,7 @@ from schemas.records.erp import (
     WriteOffPosted,
     WriteOffReversed,
 )
+from schemas.values.clock import utc_now
 from schemas.values.money import Money
 
 KindOutcome = CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed | PostingRefused

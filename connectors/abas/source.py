@@ -6,7 +6,7 @@ shown no longer is looked up by id (vanished.py).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from connectors.abas.client import AbasClient, press, set_field
 from connectors.abas.criteria import Filing, Selection, at_least, not_empty
@@ -28,6 +28,7 @@ from connectors.abas.wire import ErpObject
 from schemas.records.gateway import PaymentWishObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
+from schemas.values.clock import utc_now
 from schemas.values.counting import counted
 
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
@@ -72,7 +73,7 @@ class AbasSource:
         profile: Profile,
         settings: AbasSettings,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._profile = profile

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from connectors.paytrace.errors import (
 from connectors.paytrace.settings import PayTraceSettings
 from schemas.failures.retries import retry_context
 from schemas.failures.waiting import IN_PLACE_S, Ask, Pause
+from schemas.values.clock import monotonic_s
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Pacer:
     async def turn(self) -> AsyncIterator[None]:
         """Wait for our turn and hold the slot for as long as the block runs."""
         async with self._slots:
-            now_s = time.monotonic()
+            now_s = monotonic_s()
             start_s = max(now_s, self._next_start_s)
             self._next_start_s = start_s + self._gap_s
             if start_s > now_s:
@@ -124,7 +124,7 @@ class Caller:
     async def _send_once(self, call: Call) -> Reply:
         await left_alone(self._pause, self._way, PayTraceThrottled)
         async with self._pacer.turn():
-            started_s = time.monotonic()
+            started_s = monotonic_s()
             try:
                 status, headers, body = await self._exchange(call)
             except httpx2.HTTPError as error:
@@ -227,6 +227,6 @@ def _log(call: Call, started_s: float, *, outcome: str) -> None:
             "paytrace_method": call.method,
             "paytrace_path": call.path,
             "paytrace_outcome": outcome,
-            "elapsed_s": round(time.monotonic() - started_s, 3),
+            "elapsed_s": round(monotonic_s() - started_s, 3),
         },
     )

@@ -25,11 +25,12 @@ from connectors.paytrace.fact_mapping import (
     to_vault_customer_observed,
 )
 from connectors.paytrace.settings import PayTraceSettings
-from connectors.paytrace.source import PayTraceSource, utc_now
+from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.settlement import SettlementBatchObserved
 from schemas.records.subscriptions import RecurrenceObserved
+from schemas.values.clock import utc_now
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.hook import HOOK_TYPE, read_hook
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.silent_post import parse_silent_post
-from connectors.paytrace.source import PayTraceSource, TransactionReader, utc_now
+from connectors.paytrace.source import PayTraceSource, TransactionReader
 from schemas.records.payments import ObservedBy, TransactionObserved
+from schemas.values.clock import utc_now
 
 
 class PayTraceDesk:

@@ -6,7 +6,6 @@ One login serves many calls at the same time; a lock keeps a burst of refused ca
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,6 +15,7 @@ from connectors.paytrace.calls import Call, Caller, Reply
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, UnreadableAnswer
 from connectors.paytrace.mapping import Meaning, read_response_code
 from connectors.paytrace.settings import PayTraceSettings
+from schemas.values.clock import monotonic_s
 
 V1_TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 -- a path
 V3_TOKEN_PATH: Final = "/v3/token"  # noqa: S105 -- a path
@@ -46,7 +46,7 @@ class Login:
         *,
         default_life_s: float,
         margin_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._sender = sender
         self._request = request

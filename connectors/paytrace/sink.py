@@ -33,7 +33,6 @@ from connectors.paytrace.errors import (
 from connectors.paytrace.mapping import Meaning, to_transaction_observed
 from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
-from connectors.paytrace.source import utc_now
 from connectors.paytrace.wire import JsonObject
 from schemas.checks.plausibility import plain_text
 from schemas.checks.sensitive import mask_sensitive
@@ -47,6 +46,7 @@ from schemas.records.gateway import (
     WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
+from schemas.values.clock import utc_now
 
 logger = logging.getLogger(__name__)
 

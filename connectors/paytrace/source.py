@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from connectors.paytrace import cells
@@ -20,6 +20,7 @@ from connectors.paytrace.readings import days_between
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.wire import JsonObject
 from schemas.records.payments import ObservedBy, TransactionObserved
+from schemas.values.clock import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +44,6 @@ class TransactionReader(Protocol):
 
     def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
         """ACH transactions of these days."""
-
-
-def utc_now() -> datetime:
-    """The wall clock, in UTC."""
-    return datetime.now(UTC)
 
 
 class PayTraceSource:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from schemas.values.clock import monotonic_s, utc_now
 
 # 5 min: a side that asks for a day is still asked 288 times in it, which troubles nobody, and money is late by 5 min at
 # most once it is back. Twelve missed polls of 5 s would be noticed by a person at about the same time.
@@ -47,7 +48,7 @@ def asked_wait_s(retry_after: str | None, *, date: str | None = None) -> float |
     when = _instant(text)
     if when is None:
         return None
-    now = _instant(date) or datetime.now(UTC)
+    now = _instant(date) or utc_now()
     return min(max(0.0, (when - now).total_seconds()), _FOREVER_S)
 
 
@@ -87,7 +88,7 @@ class Ask:
 class Pause:
     """Keeps calls from one party for as long as it asked, within bounds; shared by all calls of one client."""
 
-    def __init__(self, longest_s: float = LONGEST_WAIT_S, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, longest_s: float = LONGEST_WAIT_S, *, clock: Callable[[], float] = monotonic_s) -> None:
         self._longest_s = longest_s
         self._clock = clock
         self._until = -math.inf
@@ -98,7 +99,7 @@ class Pause:
         asked_s = asked_wait_s(retry_after, date=date)
         if asked_s is None:
             return None
-        ask = Ask(asked_s, bounded_wait_s(asked_s, self._longest_s), datetime.now(UTC))
+        ask = Ask(asked_s, bounded_wait_s(asked_s, self._longest_s), utc_now())
         until = self._clock() + ask.granted_s
         if until > self._until:
             self._until, self._ask = until, ask

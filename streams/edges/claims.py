@@ -12,11 +12,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from schemas.failures import Unavailable
 from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed
 from schemas.topic import Topic
+from schemas.values.clock import utc_now
 from schemas.wire.codec import Codec
 from streams.edges.claim_topic import ClaimTopic
 from streams.log.ports import Log
@@ -41,7 +42,7 @@ class Claims:
         """Name the process as an operator would look for it."""
         self._topic = ClaimTopic(log, codec, TOPIC, source="saldo/send-to-paytrace")
         self._claimed_by = claimed_by
-        self._now = now or (lambda: datetime.now(UTC))
+        self._now = now or utc_now
         self._of: defaultdict[str, list[Claim]] = defaultdict(list)
         self._own: dict[str, int] = {}
         self._used: set[str] = set()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from schemas.failures import Unavailable
+from schemas.values.clock import monotonic_s
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound
 from streams.tasks.processor import AnyProcessor
@@ -60,7 +60,7 @@ class Crew:
         idle = [
             task
             for task in (self._task(*tp) for tp in sorted(mine))
-            if task.progress is None or time.monotonic() - task.moved_at >= IDLE_S
+            if task.progress is None or monotonic_s() - task.moved_at >= IDLE_S
         ]
         await self._guarded(*(task.catch_up() for task in idle))
         # Also for a task that is never idle: what it holds back must not wait for a quiet moment.

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from schemas.failures import ContractBroken, Unavailable
+from schemas.values.clock import monotonic_s
 from streams.log.cluster import Cluster
 
 logger = logging.getLogger(__name__)
@@ -33,15 +33,15 @@ class GroupMembership:
 
     async def holds(self, topic: str, partition: int) -> bool:
         """Whether the coordinator, asked within half a session timeout, says that the partition is ours."""
-        if time.monotonic() - self._confirmed_at >= self._fresh_s:
+        if monotonic_s() - self._confirmed_at >= self._fresh_s:
             async with self._lock:
-                if time.monotonic() - self._confirmed_at >= self._fresh_s:
+                if monotonic_s() - self._confirmed_at >= self._fresh_s:
                     await self.confirm()
         return (topic, partition) in self._held
 
     async def confirm(self) -> None:
         """Ask now. When the coordinator cannot be asked, nothing is ours until it can."""
-        asked_at = time.monotonic()
+        asked_at = monotonic_s()
         try:
             self._held = await asyncio.to_thread(self._ask)
         except (Unavailable, ContractBroken) as error:

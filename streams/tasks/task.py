@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from schemas.failures import ContractBroken
 from schemas.records.by_topic import TaskEvents
 from schemas.records.tasks import ParkedReplayRequested
+from schemas.values.clock import monotonic_s, utc_now
 from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
@@ -138,7 +137,7 @@ class Task(Generic[S]):
         self._looked_to = 0
         self.stalled_because: str | None = None
         self.breaker_open = False
-        self.moved_at = time.monotonic()
+        self.moved_at = monotonic_s()
 
     @property
     def name(self) -> str:
@@ -158,7 +157,7 @@ class Task(Generic[S]):
         Raises:  DeliveryFailed when the broker does not acknowledge; the process must end then.
         """
         async with self._lock:
-            if not records or time.monotonic() < self._stalled_until or not await self._owned():
+            if not records or monotonic_s() < self._stalled_until or not await self._owned():
                 return
             progress = await self._restored()
             last = max(record.offset for record in records)
@@ -172,7 +171,7 @@ class Task(Generic[S]):
         Shapes: the result is the number of records still ahead when it returns.
         """
         async with self._lock:
-            if time.monotonic() < self._stalled_until and not (self.breaker_open and await self._finds_reset()):
+            if monotonic_s() < self._stalled_until and not (self.breaker_open and await self._finds_reset()):
                 return 0
             if not await self._owned():
                 return 0
@@ -189,7 +188,7 @@ class Task(Generic[S]):
         inbox repeats what came of it. When it is due lives in memory; after a restart the pauses begin anew.
         """
         progress = self._progress
-        if progress is None or not (progress.held or self._retries) or time.monotonic() < self._stalled_until:
+        if progress is None or not (progress.held or self._retries) or monotonic_s() < self._stalled_until:
             return
         for key in self._retries.keys() - progress.held:
             del self._retries[key]
@@ -197,8 +196,8 @@ class Task(Generic[S]):
         for key in sorted(progress.held):
             head, retry = progress.parked[key][0], self._retries.get(key)
             if retry is None or retry.head != head:
-                retry = self._retries[key] = _Retry(head, time.monotonic() + self._rules.held_first_s)
-            if time.monotonic() >= retry.due and retry.asked_at < progress.position:
+                retry = self._retries[key] = _Retry(head, monotonic_s() + self._rules.held_first_s)
+            if monotonic_s() >= retry.due and retry.asked_at < progress.position:
                 due.append((key, retry))
         if not due or not await self._owned():
             return
@@ -207,10 +206,10 @@ class Task(Generic[S]):
             retry.number += 1
             retry.asked_at = offset
             pause = self._rules.held_first_s * 2.0 ** min(retry.number, 30)
-            retry.due = time.monotonic() + min(pause, self._rules.held_longest_s)
+            retry.due = monotonic_s() + min(pause, self._rules.held_longest_s)
 
     def _request(self, key: bytes, number: int) -> Outbound:
-        now = datetime.now(UTC)
+        now = utc_now()
         record = ParkedReplayRequested(
             record_key=key,
             requested_by=self.name,
@@ -260,7 +259,7 @@ class Task(Generic[S]):
         return self._progress
 
     async def _read_journal(self) -> Progress:
-        began = time.monotonic()
+        began = monotonic_s()
         journal = self.processor.journal
         identity = "/".join(
             (
@@ -299,7 +298,7 @@ class Task(Generic[S]):
                 "position": progress.position,
                 "snapshot": snapshot_at,
                 "journal_end": end,
-                "seconds": round(time.monotonic() - began, 3),
+                "seconds": round(monotonic_s() - began, 3),
             },
         )
         return progress
@@ -404,7 +403,7 @@ class Task(Generic[S]):
         return False
 
     def _report(self, batch: Batch[S], stop: Stop | None) -> None:
-        self.moved_at = time.monotonic()
+        self.moved_at = monotonic_s()
         self._observer.decided(self.name, batch.decided)
         self._observer.dropped(self.name, batch.dropped)
         self._observer.parked(self.name, batch.parked)
@@ -429,7 +428,7 @@ class Task(Generic[S]):
         self._observer.breaker(self.name, is_open=breaker_open)
         self.breaker_open = breaker_open
         self.stalled_because = reason
-        self._stalled_until = time.monotonic() + self._stall_s
+        self._stalled_until = monotonic_s() + self._stall_s
         self._stall_s = min(2 * self._stall_s, LONGEST_STALL_S)
 
     async def _reread(self, offset: int) -> Inbound:

@@ -10,8 +10,6 @@ import binascii
 import hmac
 import json
 import re
-import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +28,7 @@ from infra.sandboxes.abas.faults import ErpFault
 from infra.sandboxes.abas.render import PROTOCOL_VERSION, dialect_of
 from infra.sandboxes.abas.server import cut
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD, SESSION_COOKIE, Call, Reply, Sandbox
+from schemas.values.clock import monotonic_s, new_uuid, utc_now
 
 Handler = Callable[[Call], Reply]
 
@@ -71,7 +70,7 @@ def create_app(
 
 
 async def _no_resource(request: Request, error: Exception) -> Response:
-    return _fault_response(request, ErpFault("MISSING_OBJECT", "Resource does not exist"), str(uuid.uuid4()))
+    return _fault_response(request, ErpFault("MISSING_OBJECT", "Resource does not exist"), str(new_uuid()))
 
 
 async def _to_page(request: Request) -> Response:
@@ -138,7 +137,7 @@ def _endpoint(sandbox: Sandbox, handler: Handler) -> Callable[[Request], object]
     async def endpoint(request: Request) -> Response:
         faults = sandbox.faults
         writes = request.method not in _READS and handler is not routes_objects.list_records
-        request_id, session = str(uuid.uuid4()), None
+        request_id, session = str(new_uuid()), None
         sandbox.running += 1
         try:
             raw = await _body_of(request)
@@ -175,12 +174,12 @@ async def _answer(handler: Handler, call: Call) -> Reply:
     """Run the handler; a lock is waited for as long as maxWaitOnLock says, in seconds."""
     wait = call.query.get("maxWaitOnLock", "0")
     seconds = float(wait) if re.fullmatch(r"-?\d{1,6}", wait) else 0.0
-    deadline = time.monotonic() + (_FOREVER_S if seconds < 0 else seconds)
+    deadline = monotonic_s() + (_FOREVER_S if seconds < 0 else seconds)
     while True:
         try:
             return handler(call)
         except ErpFault as fault:
-            if fault.category != "RECORD_LOCKED" or time.monotonic() >= deadline:
+            if fault.category != "RECORD_LOCKED" or monotonic_s() >= deadline:
                 raise
         await asyncio.sleep(_LOCK_POLL_S)
 
@@ -201,7 +200,7 @@ async def _body_of(request: Request) -> bytes:
 def _disturbance(sandbox: Sandbox, *, writes: bool) -> Response | None:
     """Act out the switches that come before any work."""
     faults = sandbox.faults
-    if sandbox.take("unavailable") or time.time() < faults.unavailable_until:
+    if sandbox.take("unavailable") or utc_now().timestamp() < faults.unavailable_until:
         raise ErpFault("UNAVAILABLE", "ERP is not available")
     if sandbox.take("login_expired"):
         raise ErpFault("AUTHENTICATION_FAILURE", "Login has expired")

@@ -4,8 +4,6 @@ Held in memory like the sessions of a real server: a restart drops them, and not
 expired working set takes all its editors along at once, which is what Saldo's editor strategy leans on.
 """
 
-import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +16,7 @@ from infra.sandboxes.abas.selection import Path, resolve_among
 from infra.sandboxes.abas.store import Record, Store, Stored
 from infra.sandboxes.abas.tables import ENTRY, OPEN_ITEM, PAYMENT, TABLES, Column, Kind, TableDef, column_of
 from infra.sandboxes.abas.values import accept_value
+from schemas.values.clock import monotonic_s, new_uuid
 
 _WRITING_ACTIONS = frozenset({"NEW", "COPY", "UPDATE", "MODIFY", "STORE", "PAYMENT", "REVERSAL"})
 _LOCKING_ACTIONS = frozenset({"UPDATE", "MODIFY", "STORE"})
@@ -86,7 +85,7 @@ class Sessions:
         """Open a working set, under an id of the caller's if he has one."""
         self._expire()
         self._count += 1
-        expires_at_s = time.monotonic() + self.idle_s
+        expires_at_s = monotonic_s() + self.idle_s
         working_set = WorkingSet(set_id or f"ws-{self._count}", label, user, expires_at_s, self.store.now())
         self._sets[working_set.id] = working_set
         return working_set
@@ -105,7 +104,7 @@ class Sessions:
         working_set = self._sets.get(set_id)
         if working_set is None:
             raise ErpFault("MISSING_OBJECT", f"Working set {set_id[:40]} is missing", error_code="MISSING_WORKINGSET")
-        working_set.expires_at_s = time.monotonic() + self.idle_s
+        working_set.expires_at_s = monotonic_s() + self.idle_s
         return working_set
 
     def leave_open(self, record: Record, user: str) -> WorkingSet:
@@ -146,7 +145,7 @@ class Sessions:
             raise ErpFault("MISSING_ARGUMENT", f"Command {action} needs {'no' if record else 'a'} record")
         target, source, values = self._start_values(table, record, action)
         editor = Editor(
-            f"ep-{uuid.uuid4()}", working_set, target.head, target.rows, action, target, record=source, values=values
+            f"ep-{new_uuid()}", working_set, target.head, target.rows, action, target, record=source, values=values
         )
         if source is not None:
             editor.rows = [dict(row) for row in source.rows]
@@ -158,7 +157,7 @@ class Sessions:
     def open_infosystem(self, working_set: WorkingSet, infosystem: InfosystemDef) -> Editor:
         """Open an infosystem's screen."""
         editor = Editor(
-            f"ep-{uuid.uuid4()}", working_set, infosystem.head, infosystem.rows, "VIEW", infosystem=infosystem
+            f"ep-{new_uuid()}", working_set, infosystem.head, infosystem.rows, "VIEW", infosystem=infosystem
         )
         working_set.editors[editor.id] = editor
         return editor
@@ -303,11 +302,11 @@ class Sessions:
 
     def lock_for(self, seconds: dict[str, float]) -> None:
         """Let somebody else have these records open for so long from now on."""
-        self._locked_until = {record: time.monotonic() + lasting for record, lasting in seconds.items()}
+        self._locked_until = {record: monotonic_s() + lasting for record, lasting in seconds.items()}
 
     def refuse_locked(self, record_id: str) -> None:
         """Say who has a record open, if the switches say that somebody has."""
-        is_locked_for_long = self._locked_until.get(record_id, 0.0) > time.monotonic()
+        is_locked_for_long = self._locked_until.get(record_id, 0.0) > monotonic_s()
         if record_id in self.faults.locked or is_locked_for_long:
             self.store.strike("locked_s" if is_locked_for_long else "locked")
             raise locked_by("another user", record_id)
@@ -320,7 +319,7 @@ class Sessions:
                 del self._locks[record_id]
 
     def _expire(self) -> None:
-        now = time.monotonic()
+        now = monotonic_s()
         for working_set in [ws for ws in self._sets.values() if ws.expires_at_s <= now]:
             self.close_set(working_set)
 

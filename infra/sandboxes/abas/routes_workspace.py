@@ -1,6 +1,5 @@
 """The stateful way to write: working sets with editors, opened by commands."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ from infra.sandboxes.abas.editors import Editor, WorkingSet
 from infra.sandboxes.abas.faults import ErpFault
 from infra.sandboxes.abas.routes_objects import apply_actions, find_record
 from infra.sandboxes.abas.state import Call, Reply
+from schemas.values.clock import monotonic_s
 
 
 def open_new(call: Call) -> Reply:
@@ -138,7 +138,7 @@ def _shown(call: Call, editor: Editor) -> Reply:
 
 def _show_set(call: Call, working_set: WorkingSet) -> dict[str, Any]:
     clock = call.sandbox.store.now()
-    left = timedelta(seconds=working_set.expires_at_s - time.monotonic())
+    left = timedelta(seconds=working_set.expires_at_s - monotonic_s())
     accessed = clock + left - timedelta(seconds=call.sandbox.sessions.idle_s)
     return {
         "workingSetId": working_set.id,

@@ -1,7 +1,6 @@
 """One running sandbox, one call to it, and the reply: what the route functions take and give."""
 
 import secrets
-import time
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -16,6 +15,7 @@ from infra.sandboxes.abas.render import PROTOCOL_VERSION, Renderer, View, dialec
 from infra.sandboxes.abas.selection import follow
 from infra.sandboxes.abas.store import Store
 from infra.sandboxes.abas.tables import TABLES, TableDef
+from schemas.values.clock import monotonic_s
 
 DEFAULT_PASSWORD = "abas-sandbox"  # noqa: S105 - guards invented books on the loopback only
 DEFAULT_LIMIT = 20
@@ -50,7 +50,7 @@ class Sandbox:
 
     def new_token(self) -> str:
         """Give out a bearer token, known until it ends or the process does."""
-        now = time.monotonic()
+        now = monotonic_s()
         self._tokens = {token: end for token, end in self._tokens.items() if end > now}
         token = secrets.token_urlsafe(24)
         self._tokens[token] = now + self.faults.token_lifetime_s
@@ -58,7 +58,7 @@ class Sandbox:
 
     def knows_token(self, token: str) -> bool:
         """Whether the token was given out and lives."""
-        return self._tokens.get(token, 0.0) > time.monotonic()
+        return self._tokens.get(token, 0.0) > monotonic_s()
 
     def take_licence(self) -> None:
         """Let a call run.
@@ -76,7 +76,7 @@ class Sandbox:
         """
         if not self.faults.sessions:
             return None
-        now = time.monotonic()
+        now = monotonic_s()
         self._logins = {session: end for session, end in self._logins.items() if end > now}
         if cookie not in self._logins:
             if len(self._logins) >= self.faults.sessions:

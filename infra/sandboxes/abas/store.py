@@ -7,15 +7,15 @@ One process per file.
 
 import json
 import sqlite3
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from infra.sandboxes.abas.tables import TABLES, TableDef
+from schemas.values.clock import monotonic_s, utc_now
 
 # Canonical values: text as is, decimals as plain text, dates and instants in ISO, references as record ids.
 Stored = str | bool
@@ -107,11 +107,11 @@ class Store:
 
     def now(self) -> datetime:
         """The ERP's clock."""
-        return datetime.now(UTC) + self._clock_offset
+        return utc_now() + self._clock_offset
 
     def set_clock(self, moment: datetime | None) -> None:
         """Move the ERP's clock, which then runs on; None brings it back to the real time."""
-        self._clock_offset = timedelta(0) if moment is None else moment - datetime.now(UTC)
+        self._clock_offset = timedelta(0) if moment is None else moment - utc_now()
         self.set_fact("clock_offset_s", str(self._clock_offset.total_seconds()))
 
     def fact(self, name: str) -> str | None:
@@ -137,7 +137,7 @@ class Store:
         record_id = f"({record_no},{table.database},0)"
         stored = {**values, "id": record_id, "idno": number, "stand": moment, "erfass": moment}
         record = Record(record_id, seq, table.spec, stored, rows or [])
-        self._was(record.id, _Was(time.monotonic(), None))
+        self._was(record.id, _Was(monotonic_s(), None))
         self._remember(record)
         self._dirty[record.id] = record
         return record
@@ -153,7 +153,7 @@ class Store:
         """Change a record's values and, if told, its rows, and move it in or out of the filed set."""
         self._forget(record)
         was_rows = tuple(map(dict, record.rows))
-        self._was(record.id, _Was(time.monotonic(), dict(record.values), record.filed, was_rows, record.version))
+        self._was(record.id, _Was(monotonic_s(), dict(record.values), record.filed, was_rows, record.version))
         record.values.update(values)
         record.rows = record.rows if rows is None else rows
         record.values["stand"] = self.now().isoformat(timespec="microseconds")
@@ -178,7 +178,7 @@ class Store:
 
     def records_before(self, table: str, lag_s: float) -> Iterable[Record]:
         """All records of a table as they were so many seconds ago, oldest first."""
-        then = time.monotonic() - lag_s
+        then = monotonic_s() - lag_s
         for record in self._records[table].values():
             was = next((past for past in self._past.get(record.id, ()) if past.until_s > then), None)
             if was is None:

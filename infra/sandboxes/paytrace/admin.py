@@ -6,7 +6,7 @@ For tests, the kill-test audit and people. The books name refund links that PayT
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from infra.sandboxes.paytrace.hooks import Hooks
 from infra.sandboxes.paytrace.rejections import Rejected
 from infra.sandboxes.paytrace.rows import bank_entry, card_entry
 from infra.sandboxes.paytrace.store import from_us
+from schemas.values.clock import utc_now
 
 # The documented enum of the v3 list.
 ACH_STATUSES: Final = (
@@ -166,7 +167,7 @@ class AdminFace:
         newest = sorted(entries, key=lambda entry: entry["created_at"], reverse=True)[:_SHOWN_ON_PAGE]
         html = _PAGE.render(
             now=from_us(self._desk.store.now_us()).astimezone(self._desk.settings.zone),
-            utc=datetime.now(UTC),
+            utc=utc_now(),
             summary=summary,
             charges=[{**entry, "amount": _dollars(entry["amount_minor"])} for entry in newest],
             batches=[self._desk.rows.batch(row) for row in self._desk.cards.latest_batches(20)],

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import uuid
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from infra.sandboxes.paytrace.rejections import BAD_CHECK_ID, REFUND_ABOVE_SALE, Rejected
 from infra.sandboxes.paytrace.store import DAY_US, Store
+from schemas.values.clock import new_uuid
 
 _OPEN: Final = frozenset({"HELD", "INITIATED", "ACCEPTED"})
 _DEFAULT_RETURN_CODE: Final = "R01"
@@ -95,7 +95,7 @@ class BankBooks:
 
     def _new_identity(self, api: str) -> tuple[str, int | None]:
         if api == "v3":
-            return str(uuid.uuid4()), None
+            return str(new_uuid()), None
         last = self._store.row("SELECT max(number) AS number FROM bank_charge")
         first = self._store.settings.first_check_id
         number = first if last is None or last["number"] is None else last["number"] + 1

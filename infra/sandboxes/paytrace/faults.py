@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.sandboxes.paytrace.store import MICROS, SKEW_US
+from schemas.values.clock import monotonic_s
 
 ADMIN_PREFIX: Final = "/_sandbox"
 NAMES: Final = (
@@ -117,13 +117,13 @@ class Faults:
                 "retry_after": rule.retry_after,
             }
             for name, rule in self._rules.items()
-            if time.monotonic() < rule.until_s
+            if monotonic_s() < rule.until_s
         }
 
     def strikes(self, name: str, path: str) -> Rule | None:
         """The rule when this fault hits this request, which uses up one of its count; else None."""
         rule = self._rules.get(name)
-        if rule is None or not path.startswith(rule.path) or time.monotonic() >= rule.until_s:
+        if rule is None or not path.startswith(rule.path) or monotonic_s() >= rule.until_s:
             return None
         if rule.share < 1.0 and self._dice.random() >= rule.share:
             return None
@@ -175,7 +175,7 @@ def _read_rule(name: str, value: object) -> Rule:
         left=None if count is None else int(count),
         path=str(value.get("path", "/")),
         seconds=float(value.get("seconds", 0.0)),
-        until_s=time.monotonic() + float(value.get("for_s", "inf")),
+        until_s=monotonic_s() + float(value.get("for_s", "inf")),
         retry_after=_header_text(value.get("retry_after", value.get("retry_after_s"))),
     )
 

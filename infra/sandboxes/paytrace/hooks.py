@@ -13,7 +13,7 @@ import binascii
 import contextlib
 import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.faults import Faults
 from infra.sandboxes.paytrace.store import MICROS, Store, from_us
+from schemas.values.clock import utc_now
 
 _LOOK_EVERY_S: Final = 0.05
 _AT_ONCE: Final = 100
@@ -175,7 +176,7 @@ class Hooks:
     async def _post(self, http: httpx2.AsyncClient, targets: dict[str, str], row: sqlite3.Row, body: bytes) -> bool:
         """Send one signed hook and say whether it was accepted (or refused for good, which is final too)."""
         skew = self._faults.strikes("hook_clock_skew", "/")
-        signed_at = datetime.now(UTC) + timedelta(seconds=0.0 if skew is None else skew.seconds)
+        signed_at = utc_now() + timedelta(seconds=0.0 if skew is None else skew.seconds)
         identity = f"msg_{row['id']}"
         headers = {
             "content-type": "application/json",
@@ -244,4 +245,4 @@ class Hooks:
     @staticmethod
     def _real_now_us() -> int:
         """The clock of networks, which the sandbox clock does not move."""
-        return int(datetime.now(UTC).timestamp() * MICROS)
+        return int(utc_now().timestamp() * MICROS)

@@ -7,7 +7,6 @@ that say what clients were told. Instants are microseconds since 1970 (UTC), amo
 from __future__ import annotations
 
 import sqlite3
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 from infra.sandboxes.paytrace.settings import SandboxSettings
 from schemas.failures import ContractBroken
+from schemas.values.clock import utc_now
 
 MICROS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROS
@@ -163,7 +163,7 @@ class Store:
 
     def now_us(self) -> int:
         """The sandbox clock, as the request at hand sees it."""
-        return time.time_ns() // 1000 + self._offset_us + SKEW_US.get()
+        return to_us(utc_now()) + self._offset_us + SKEW_US.get()
 
     def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
         """Move the clock by seconds or to an instant; it keeps running from there.
@@ -173,7 +173,7 @@ class Store:
         offset_us = self._offset_us
         if advance_s is not None:
             offset_us += round(advance_s * MICROS)
-        real_us = time.time_ns() // 1000
+        real_us = to_us(utc_now())
         if to is not None:
             offset_us = to_us(to) - real_us
         if not _EARLIEST_US <= real_us + offset_us <= _LATEST_US:

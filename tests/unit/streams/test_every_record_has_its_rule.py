@@ -10,10 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 from mypy import api
-from streams.agents.post_to_abas import post_to_abas
-from streams.agents.send_to_paytrace import send_to_paytrace
 
-from app.composition.bootstrap import DECIDERS
 from schemas import catalog
 from schemas.failures import ContractBroken
 from schemas.generate.topics import union_of
@@ -22,6 +19,9 @@ from schemas.records.tasks import DeadLetter
 from schemas.topic import Topic
 from schemas.wire.codec import Codec, from_json
 from schemas.wire.envelope import SourcePosition
+from streams.agents import DECIDERS
+from streams.edges.post_to_abas import post_to_abas
+from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound

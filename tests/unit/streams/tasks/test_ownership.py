@@ -122,7 +122,7 @@ OURS = (INBOX, 0)
 @pytest.fixture
 def coordinator(monkeypatch: pytest.MonkeyPatch) -> Coordinator:
     found = Coordinator([{OURS}])
-    monkeypatch.setattr("streams.tasks.membership.time.monotonic", lambda: found.now)
+    monkeypatch.setattr("streams.tasks.membership.monotonic_s", lambda: found.now)
     return found
 
 

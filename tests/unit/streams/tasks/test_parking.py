@@ -335,7 +335,7 @@ async def test_a_key_stays_parked_over_a_restart_from_a_snapshot(tmp_path: Path)
 
 async def test_a_stopped_task_waits_and_then_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("streams.tasks.task.time.monotonic", lambda: now)
+    monkeypatch.setattr("streams.tasks.task.monotonic_s", lambda: now)
     lab = Lab()
     calls: list[object] = []
 

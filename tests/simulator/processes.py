@@ -1,0 +1,304 @@
+"""Our processes as the simulator runs them: what bootstrap.py puts together; Faust and the supervisor are played.
+
+Of Faust is played what the task layer rests on and what it may not rest on: records come in batches of any size, a
+fetch begins anywhere after a rebalance (so records come again), and now and then some are never delivered. The
+supervisor starts whatever ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+
+from app.composition.bootstrap import (
+    DECIDERS,
+    Edges,
+    build_task,
+    gateway_processor,
+    poll_abas,
+    poll_paytrace,
+    sink_processor,
+)
+from app.settings.settings import Settings
+from app.sources.status import SilentPollObserver
+from connectors.abas.client import AbasClient
+from connectors.paytrace.gateway import open_gateway
+from schemas.failures import ContractBroken, Unavailable
+from schemas.wire.codec import Codec
+from streams.log.cluster import Cluster
+from streams.log.ports import DeliveryFailed, Log, Partition
+from streams.tasks.crew import Crew
+from streams.tasks.membership import GroupMembership
+from streams.tasks.processor import AnyProcessor
+from streams.tasks.progress import Progress
+from streams.tasks.stores import MemoryStore
+from streams.tasks.task import Task
+from tests.simulator.broker import SESSION_S, Broker, Group, ProcessLog
+from tests.simulator.loop import Process
+from tests.simulator.network import Side
+from tests.support.signing import RING
+
+CODEC = Codec()
+_HEARTBEAT_S = 1.0
+
+
+class Halted(BaseException):
+    """The process ended itself."""
+
+
+@dataclass
+class Surroundings:
+    """What every process of ours stands in."""
+
+    settings: Settings
+    broker: Broker
+    group: Group
+    paytrace: Side
+    abas: Side
+    rng: random.Random
+    # Snapshots of tasks, as they lie on the disk of each worker.
+    disks: dict[str, dict[str, tuple[bytes, dict[bytes, Any]]]] = field(default_factory=dict)
+    # Share of fetches after which some records are never delivered by Faust.
+    skipped: float = 0.0
+    # Two ways in which a test breaks a delivery rule, to see that it is found: a task, and where claims are kept.
+    break_task: Callable[[Task[Any]], None] = lambda _: None
+    claims_kept_in: Callable[[ProcessLog], Log] = lambda log: log
+
+
+class SnapshotStore(MemoryStore[Any]):
+    """State that outlives the process, as the SQLite file of a task does; the disk may hold an older one, or none."""
+
+    def __init__(self, disk: dict[str, tuple[bytes, dict[bytes, Any]]], name: str) -> None:
+        super().__init__()
+        self._disk = disk
+        self._name = name
+        self._identity = ""
+
+    def load(self, identity: str) -> Progress | None:
+        """The snapshot of this identity."""
+        self._identity = identity
+        self._states.clear()
+        found = self._disk.get(f"{self._name} {identity}")
+        if found is None:
+            return None
+        progress, states = found
+        self._states.update(states)
+        return Progress.from_bytes(progress)
+
+    def commit(self, changed: Mapping[bytes, Any], progress: Progress) -> None:
+        """Keep state and progress together."""
+        super().commit(changed, progress)
+        self._disk[f"{self._name} {self._identity}"] = (progress.to_bytes(), dict(self._states))
+
+
+class Worker:
+    """One worker process: the task manager on its partitions, fed as Faust feeds it."""
+
+    def __init__(
+        self, around: Surroundings, process: Process, name: str, life: int, halt: Callable[[str], NoReturn]
+    ) -> None:
+        self.around = around
+        self.process = process
+        self.name = name
+        self.client_id = f"{name}-{life}"
+        self.assigned: frozenset[Partition] = frozenset()
+        self._fetched: dict[Partition, int] = {}
+        self._arrived: dict[str, asyncio.Event] = {}
+        self._rng = random.Random(around.rng.getrandbits(64))
+        broker = around.broker
+        settings = around.settings.model_copy(
+            update={"worker": around.settings.worker.model_copy(update={"name": name})}
+        )
+        self._log = ProcessLog(broker, process)
+        edges = Edges(
+            settings,
+            log=around.claims_kept_in(self._log),
+            process=self.client_id,
+            abas=around.abas.transport(),
+            paytrace=around.paytrace.transport(),
+        )
+        self.processors: tuple[AnyProcessor, ...] = (
+            *DECIDERS,
+            gateway_processor(settings, edges),
+            sink_processor(settings, edges),
+        )
+        self._settings = settings
+        self._membership = GroupMembership(
+            cast("Cluster", around.group), group="workers", client_id=self.client_id, session_timeout_s=SESSION_S
+        )
+        self._halt = halt
+        self._crew: Crew | None = None
+
+    def behind(self) -> dict[str, str]:
+        """Tasks of assigned partitions that are not at the end of their inbox, or hold a key back; for people."""
+        if self._crew is None or not self.assigned:
+            return {self.client_id: "holds nothing"}
+        tasks = {(task.processor.inbox, task.partition): task for task in self._crew.tasks}
+        found: dict[str, str] = {}
+        for partition, end in self._log.ends(sorted(self.assigned)).items():
+            task = tasks.get(partition)
+            progress = task.progress if task is not None else None
+            if progress is None:
+                found["/".join(map(str, partition))] = "not restored"
+            elif progress.position < end or progress.held:
+                stalled = f", {task.stalled_because}" if task is not None and task.stalled_because else ""
+                found["/".join(map(str, partition))] = (
+                    f"{progress.position} of {end}, {len(progress.held)} held{stalled}"
+                )
+        return found
+
+    async def run(self) -> None:
+        """Live until killed."""
+        around = self.around
+        self._crew = Crew(self.processors, self._new_task, self._halt)
+        context = around.broker.loop.context_of(self.process)
+        for processor in self.processors:
+            event = self._arrived[processor.inbox] = asyncio.Event()
+
+            def wake(event: asyncio.Event = event) -> None:
+                if self.process.is_alive:
+                    around.broker.loop.call_soon(event.set, context=context)
+
+            around.broker.watch(processor.inbox, wake)
+        around.group.join(self)
+        await _together(self._heartbeat(), self._tend(), *(self._feed(processor) for processor in self.processors))
+
+    def _new_task(self, processor: AnyProcessor, partition: int) -> Task[Any]:
+        disk = self.around.disks.get(self.name)
+        store = MemoryStore() if disk is None else SnapshotStore(disk, f"{processor.name}-{partition}")
+        task = build_task(self._settings, processor, partition, self._log, CODEC, RING, self._membership, store=store)
+        self.around.break_task(task)
+        return task
+
+    # -- the group -------------------------------------------------------------------------------------------------
+
+    def told_to_release(self, revoked: frozenset[Partition], done: Callable[[], None]) -> None:
+        """Faust's on_partitions_revoked."""
+
+        async def release() -> None:
+            assert self._crew is not None
+            await self._crew.release(sorted(self.assigned | revoked))
+            done()
+
+        self.around.broker.loop.spawn(self.process, release())
+
+    def told_what_it_holds(self, assigned: frozenset[Partition]) -> None:
+        """Faust's assignment; its committed offsets lie anywhere before the end."""
+        self.assigned = assigned
+        ends = self._log.ends(assigned)
+        self._fetched = {partition: int(self._rng.random() * (ends[partition] + 1)) for partition in sorted(assigned)}
+        for event in self._arrived.values():
+            event.set()
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            if not self.around.group.knows(self.client_id):
+                assert self._crew is not None
+                await self._crew.release(sorted(self.assigned))
+                self.assigned = frozenset()
+                self.around.group.join(self)
+
+    # -- what Faust does ---------------------------------------------------------------------------------------------
+
+    async def _feed(self, processor: AnyProcessor) -> None:
+        assert self._crew is not None
+        arrived = self._arrived[processor.inbox]
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            await asyncio.sleep(self.around.broker.hop_s())
+            while batch := self._fetch(processor.inbox):
+                await self._crew.advance(processor, batch)
+
+    def _fetch(self, inbox: str) -> list[Any]:
+        most = 1 + int(self._rng.random() ** 2 * 40)
+        batch: list[Any] = []
+        for partition in sorted(self.assigned):
+            if partition[0] != inbox:
+                continue
+            begin = self._fetched.get(partition, 0)
+            kept = self.around.broker.kept.records(*partition)
+            if begin < len(kept) and self.around.skipped and self._rng.random() < self.around.skipped:
+                begin += 1 + int(self._rng.random() * 3)
+            found = kept[begin : begin + most]
+            self._fetched[partition] = min(begin + len(found), len(kept))
+            batch += found
+        return batch
+
+    async def _tend(self) -> None:
+        assert self._crew is not None
+        while True:
+            await self._crew.tend(sorted(self.assigned))
+            await asyncio.sleep(self._settings.worker.tend_every_s)
+
+
+async def _together(*works: Any) -> None:
+    await asyncio.gather(*(asyncio.ensure_future(work) for work in works))
+
+
+async def run_paytrace_source(around: Surroundings, process: Process) -> None:
+    """The process that polls PayTrace."""
+    client = open_gateway(around.settings.paytrace, transport=around.paytrace.transport())
+    log = ProcessLog(around.broker, process)
+    await poll_paytrace(around.settings, client, log, asyncio.Event(), SilentPollObserver())
+
+
+async def run_abas_source(around: Surroundings, process: Process) -> None:
+    """The process that polls abas."""
+    client = AbasClient(around.settings.abas, transport=around.abas.transport())
+    log = ProcessLog(around.broker, process)
+    await poll_abas(around.settings, client, log, asyncio.Event(), SilentPollObserver())
+
+
+class Supervised:
+    """One of our processes by name, started again whenever it ended, as the supervisor does."""
+
+    def __init__(self, around: Surroundings, name: str, rng: random.Random) -> None:
+        self.around = around
+        self.name = name
+        self.lives = 0
+        self.process: Process | None = None
+        self.worker: Worker | None = None
+        self.ended_because = ""
+        self._rng = rng
+
+    def start(self) -> None:
+        """Begin a life."""
+        loop = self.around.broker.loop
+        self.lives += 1
+        process = self.process = loop.new_process(f"{self.name}-{self.lives}")
+        process.on_death = self._start_again
+        self.around.broker.trace.say(f"start {process}")
+        loop.spawn(process, self._live(process))
+
+    async def _live(self, process: Process) -> None:
+        try:
+            match self.name:
+                case "paytrace-source":
+                    await run_paytrace_source(self.around, process)
+                case "abas-source":
+                    await run_abas_source(self.around, process)
+                case _:
+                    self.worker = Worker(self.around, process, self.name, self.lives, self._halted)
+                    await self.worker.run()
+        except (DeliveryFailed, ContractBroken, Unavailable) as error:
+            self.ended_because = f"{type(error).__name__}: {error}"
+            self.around.broker.trace.say(f"end   {process}: {self.ended_because}")
+            self.around.broker.loop.kill(process)
+
+    def _halted(self, reason: str) -> NoReturn:
+        """End the process at once, as app.composition.bootstrap.halt does."""
+        assert self.process is not None
+        self.ended_because = reason
+        self.around.broker.trace.say(f"halt  {self.process}: {reason}")
+        self.around.broker.loop.kill(self.process)
+        raise Halted(reason)
+
+    def _start_again(self) -> None:
+        broker = self.around.broker
+        broker.trace.say(f"dead  {self.process}")
+        broker.at(broker.loop.time() + 0.1 + self._rng.random() * 2.0, self.start)

@@ -1,0 +1,266 @@
+"""What people, customers and the bank do while the pipeline runs: the trading days of one seed.
+
+Payments go every way that a trading day knows (infra/demo/plan.py). Besides, invoices come late, people at abas ask
+for refunds and charges, and operators decide what waits: rightly, wrongly and twice. The other sides have bad days of
+their own as well: words that nobody knows, searches that lag, customers whose records somebody else has open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from app.operators.decisions import Desk
+from infra.demo.bank import statement_of
+from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
+from infra.demo.world import Story, World
+from reconcile.files.bank_lines import Selection, read_bank_lines
+from schemas.records.identification import AssignCustomer
+from schemas.records.receivables import (
+    ConfirmMatch,
+    HandToFinance,
+    PostAgain,
+    PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
+    RejectMatch,
+    UndoWriteOff,
+    UnmatchEntry,
+    WriteOffRest,
+)
+from schemas.values.clock import new_uuid, utc_now
+from schemas.values.money import Money
+from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
+
+# What may be on at PayTrace and abas for the length of a story; each with its own coin.
+PAYTRACE_ODDITIES: Mapping[str, object] = {
+    "odd_status": {"share": 0.3},
+    "amount_text": {"share": 0.5},
+    "page_repeats": {"share": 0.2},
+    "page_skips": {"share": 0.2},
+    "void_after_103": True,
+    "batch_number_repeats": {"share": 0.75},
+}
+ABAS_ODDITIES: Mapping[str, object] = {
+    "search_lag_s": 1.5,
+    "slow_posting_s": 2.0,
+    "sessions": 2,
+    "internal_error": 2,
+    "unavailable": 3,
+}
+ABAS_WELL: Mapping[str, object] = {
+    "search_lag_s": 0,
+    "slow_posting_s": 0,
+    "sessions": 0,
+    "internal_error": 0,
+    "unavailable": 0,
+    "locked_s": {},
+}
+_REFUNDABLE = (Course.VAULT_SALE, Course.KEYED_SALE, Course.VAULT_SALE_NO_INVOICE)
+# Amounts of requests are told from those of payments, which end well below.
+_FIRST_REQUEST_MINOR = 9_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody at abas asked for; the amount is its own alone. Units: minor units."""
+
+    kind: str
+    subject: str
+    amount_minor: int
+
+
+@dataclass
+class Told:
+    """What was done, for whoever compares it with the books."""
+
+    requests: list[Request] = field(default_factory=list)
+    commands: int = 0
+
+
+class People:
+    """Everybody outside our processes, and what they do in one story."""
+
+    def __init__(
+        self,
+        rng: random.Random,
+        world: World,
+        paytrace: httpx2.AsyncClient,
+        erp: httpx2.AsyncClient,
+        desk: Desk,
+        entries: Callable[[], Any],
+        merchant: str,
+        directory: Path,
+    ) -> None:
+        self._rng = rng
+        self._world = world
+        self._paytrace = paytrace
+        self._erp = erp
+        self._desk = desk
+        self._entries = entries
+        self._merchant = merchant
+        self._directory = directory
+        self._day: Day | None = None
+        self._story = Story()
+        self.told = Told()
+
+    async def live(self, payments: int, customers: int) -> None:
+        """One trading day and what follows from it."""
+        rng = self._rng
+        day = self._day = plan_day(rng.getrandbits(30), payments, customers=customers, label="S")
+        await self._world.prepare(day.customers)
+        await self._bad_days(day)
+        late = [invoice for invoice in day.invoices if rng.random() < 0.2]
+        early = [invoice for invoice in day.invoices if invoice not in late]
+        parts: list[Callable[[], Any]] = [
+            lambda: self._world.invoice(early),
+            lambda: self._world.morning(day.deals, self._story),
+            lambda: self._world.afternoon(self._story),
+            lambda: self._late(day, late),
+            lambda: self._decide(day),
+            lambda: self._world.evening(self._story),
+            lambda: self._ask(day),
+            lambda: self._world.returns(self._story),
+            lambda: self._decide(day),
+            self._pay_out,
+            lambda: self._decide(day),
+        ]
+        for part in parts:
+            # Nobody waits for our pipeline, so what it sees of two events may be one, both, or the second only.
+            await asyncio.sleep(rng.choice((0.1, 2.0, 8.0)) * rng.random())
+            await part()
+        await asyncio.sleep(rng.random() * 5)
+
+    async def _bad_days(self, day: Day) -> None:
+        rng = self._rng
+        switches = {name: value for name, value in PAYTRACE_ODDITIES.items() if rng.random() < 0.2}
+        await self._switch(self._paytrace, switches)
+        erp = {name: value for name, value in ABAS_ODDITIES.items() if rng.random() < 0.2}
+        if rng.random() < 0.2:
+            books = (await self._erp.get("/_sandbox/books")).json()
+            erp["locked_s"] = {str(rng.choice(books["customers"])["id"]): 20.0}
+        await self._switch(self._erp, erp)
+
+    async def recover(self) -> None:
+        """The other sides are well again."""
+        await self._switch(self._paytrace, {"clear": True})
+        await self._switch(self._erp, ABAS_WELL)
+
+    async def _switch(self, side: httpx2.AsyncClient, switches: Mapping[str, object]) -> None:
+        if switches:
+            (await side.post("/_sandbox/faults", json=dict(switches))).raise_for_status()
+
+    async def _late(self, day: Day, late: Sequence[Invoice]) -> None:
+        """Invoices that come after their payment, and the one that a payment named and nobody knew."""
+        named = {deal.invoice_number: deal for deal in day.deals if deal.course is Course.UNKNOWN_INVOICE}
+        found = [Invoice(number, deal.customer, deal.amount_minor) for number, deal in named.items()]
+        await self._world.invoice([*late, *(one for one in found if self._rng.random() < 0.5)])
+
+    async def _ask(self, day: Day) -> None:
+        """People at abas ask for money back, and for a charge of a stored card."""
+        rng, rows = self._rng, []
+        for deal, payment in self._story.of(*_REFUNDABLE):
+            if rng.random() < 0.4:
+                amount = 100 + len(self.told.requests)
+                self.told.requests.append(Request("refund", payment, amount))
+                rows.append(("refund", deal.customer.number, amount, payment))
+        if rng.random() < 0.5:
+            amount = _FIRST_REQUEST_MINOR + len(self.told.requests)
+            customer = rng.choice(day.customers)
+            self.told.requests.append(Request("charge", customer.vault_id, amount))
+            rows.append(("charge", customer.number, amount, ""))
+        body = [
+            {
+                "kind": kind,
+                "customer_number": customer,
+                "amount": str(Money(amount, CURRENCY).major),
+                "currency": CURRENCY,
+            }
+            | ({"paytrace_transaction_id": payment} if payment else {})
+            for kind, customer, amount, payment in rows
+        ]
+        if body:
+            (await self._erp.post("/_sandbox/payment-wishes", json=body)).raise_for_status()
+
+    async def _pay_out(self) -> None:
+        """The bank pays out what PayTrace's own books say is settled."""
+        charges = (await self._paytrace.get("/_sandbox/books")).json()
+        statement = statement_of(charges, self._story.transaction_ids)
+        if statement is None or self._rng.random() < 0.3:
+            return
+        path = self._directory / "statement.csv"
+        path.write_text(statement.text, "utf-8")
+        selection = Selection(self._merchant, self._merchant, CURRENCY)
+        found = read_bank_lines(path, selection, utc_now())
+        for record in (*found.lines, *found.ended):
+            await self._desk.ask(SETTLEMENT_INBOX, record, wait_s=0)
+
+    # -- operators -------------------------------------------------------------------------------------------------
+
+    async def _decide(self, day: Day) -> None:
+        """Decide some of what is there: what waits, what was posted, what was written off."""
+        rng = self._rng
+        for state in await self._entries():
+            for entry in list(state.entries.values()):
+                if rng.random() < 0.5:
+                    await self._give(RECEIVABLES_INBOX, self._command_for(state, entry, day))
+            for item in state.items.values():
+                if rng.random() < 0.1:
+                    rest = WriteOffRest(
+                        abas_open_item_id=item.abas_open_item_id, currency=CURRENCY, **self._given(state)
+                    )
+                    await self._give(RECEIVABLES_INBOX, rest)
+            for written_off in state.write_offs.values():
+                if rng.random() < 0.5:
+                    undone = UndoWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
+                    await self._give(RECEIVABLES_INBOX, undone)
+        for deal, payment in self._story.of(Course.NO_REFERENCE, Course.UNKNOWN_INVOICE):
+            if rng.random() < 0.4:
+                assigned = AssignCustomer(
+                    payment_token=f"payment:{payment}",
+                    paytrace_transaction_id=payment,
+                    **{**self._given(None), "abas_customer_id": deal.customer.number},
+                )
+                await self._give(IDENTIFICATION_INBOX, assigned)
+
+    def _command_for(self, state: Any, entry: Any, day: Day) -> Any:
+        rng, given = self._rng, self._given(state)
+        reference = {"posting_reference": entry.posting_reference}
+        if entry.options and rng.random() < 0.7:
+            option = rng.choice(entry.options)
+            shown = {"abas_open_item_ids": option.abas_open_item_ids, "suggestion_code": option.suggestion_code}
+            if rng.random() < 0.3:
+                return RejectMatch(**shown, **reference, **given)
+            parts = {"part_amounts": option.part_amounts, "currency": option.currency}
+            return ConfirmMatch(**shown, **parts, **reference, **given)
+        drawn = rng.random()
+        if entry.is_waiting:
+            if not entry.is_receipt:
+                return (PutRefundOnAccount if drawn < 0.5 else HandToFinance)(**reference, **given)
+            return (PutOnAccount if drawn < 0.7 else PostAgain)(**reference, **given)
+        if drawn < 0.7:
+            return UnmatchEntry(**reference, **given)
+        return ReassignPayment(
+            paytrace_transaction_id=entry.owner, to_customer_id=rng.choice(day.customers).number, **given
+        )
+
+    def _given(self, state: Any) -> dict[str, Any]:
+        return {
+            "command_id": new_uuid().hex,
+            "abas_customer_id": "" if state is None else state.abas_customer_id,
+            "decided_by": "anna",
+            "reason": "simulated",
+            "occurred_at": utc_now(),
+        }
+
+    async def _give(self, inbox: str, command: Any) -> None:
+        self.told.commands += 1
+        await self._desk.ask(inbox, command, wait_s=0)
+        if self._rng.random() < 0.1:
+            await self._desk.ask(inbox, command, wait_s=0)  # pressed twice
