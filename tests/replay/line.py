@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.composition.bootstrap import DECIDERS
 from schemas import catalog
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
+from streams.agents import DECIDERS
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.records import Inbound

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from app.composition.bootstrap import DECIDERS
 from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
@@ -44,6 +43,7 @@ from schemas.records.receivables import (
 from schemas.records.settlement import DisputeRecorded
 from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
+from streams.agents import DECIDERS
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
 from streams.log.memory import MemoryLog

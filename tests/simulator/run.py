@@ -29,7 +29,7 @@ from typing import Any, TextIO
 import httpx2
 from pydantic import SecretStr
 
-from app.composition.bootstrap import DECIDERS, gateway_processor, sink_processor
+from app.composition.bootstrap import gateway_processor, sink_processor
 from app.operators.dead_letters import DeadLetters
 from app.operators.decisions import Desk
 from app.settings.settings import PollingSettings, Settings, WorkerSettings
@@ -49,6 +49,7 @@ from infra.sandboxes.paytrace import create_app as create_paytrace
 from schemas import catalog
 from schemas.records.tasks import ParkedReplayRequested
 from schemas.values.clock import utc_now
+from streams.agents import DECIDERS
 from streams.tasks.processor import AnyProcessor
 from tests.simulator import books
 from tests.simulator.broker import Broker, Group, ProcessLog

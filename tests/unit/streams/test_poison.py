@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from app.composition.bootstrap import DECIDERS
 from app.topics import writing
 from schemas import catalog
 from schemas.checks.plausibility import findings_of
 from schemas.failures import Unreadable
 from schemas.records.tasks import DeadLetter
 from schemas.wire.codec import Codec, to_json
+from streams.agents import DECIDERS
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
