@@ -16,8 +16,8 @@ from app.sources.polling import CURSORS, Teller
 from infra.demo.audit import OpenMoney, audit
 from projections.tables.money import movement_sign
 from schemas import catalog
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
-from streams.domain.output import GATEWAY_COMMANDS
 from streams.domain.receivables.entry import EntryStatus
 from streams.edges.ports import Sighting
 from streams.edges.publishing import observation_id
@@ -82,7 +82,7 @@ async def problems(
     found += [
         f"parked: {one.inbox}/{one.partition}/{one.offset} {one.error_type}: {one.message}"
         for one in still_parked
-        if one.inbox != GATEWAY_COMMANDS  # those are held against PayTrace's books
+        if one.inbox != Topic.GATEWAY_COMMANDS  # those are held against PayTrace's books
     ]
     found += _hold_requests(requests, charges, still_parked)
     found += [
@@ -141,7 +141,7 @@ def _hold_requests(
     in_doubt = {
         int(one.content["amount_minor"])
         for one in still_parked
-        if one.inbox == GATEWAY_COMMANDS and one.content is not None and "amount_minor" in one.content
+        if one.inbox == Topic.GATEWAY_COMMANDS and one.content is not None and "amount_minor" in one.content
     }
     return [
         f"{request} was carried out {made[request]} times"
