@@ -439,8 +439,6 @@ def _said(event: Any) -> str:
         EntryWaiting,
         PaymentMatched,
         PostingRequested,
-        RestWriteOffRequested,
-        RestWriteOffReversalRequested,
     )
     from schemas.values.money import Money
 
@@ -448,6 +446,15 @@ def _said(event: Any) -> str:
         case PaymentMatched():
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: {amount} belongs to invoice {event.invoice_number}"
+        case PostingRequested(document_kind="write_off"):
+            amount = Money(event.amount_minor, event.currency)
+            return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
+        case PostingRequested(document_kind="write_off_reversal"):
+            amount = Money(event.amount_minor, event.currency)
+            return (
+                f"{event.reverses_reference} is taken back by {event.posting_reference}: {amount} of invoice "
+                f"{event.invoice_number} asked of abas"
+            )
         case PostingRequested():
             amount = Money(event.amount_minor, event.currency)
             return f"{event.posting_reference}: {event.direction.lower()} of {amount} asked of abas"
@@ -458,14 +465,5 @@ def _said(event: Any) -> str:
             )
         case EntryWaiting():
             return f"{event.posting_reference} waits, {event.reason}: {event.detail}"
-        case RestWriteOffRequested():
-            amount = Money(event.amount_minor, event.currency)
-            return f"{event.posting_reference}: write-off of {amount} of invoice {event.invoice_number} asked of abas"
-        case RestWriteOffReversalRequested():
-            amount = Money(event.amount_minor, event.currency)
-            return (
-                f"{event.reverses_reference} is taken back by {event.posting_reference}: {amount} of invoice "
-                f"{event.invoice_number} asked of abas"
-            )
         case _:
             return ""

@@ -71,6 +71,8 @@ def _what(row: dict[str, Any]) -> str:
     by_rule = f"rule {row['rule']} version {row['rule_version']}"
     by = row["decided_by"]
     match row["what"]:
+        case "PostingRequested" | "EntryPosted" | "EntryWaiting" if row["rule"]:
+            return _write_off(row, amount)
         case "PaymentMatched":
             return f"{amount} belongs to invoice {invoice}, by {f'{by}, after ' if by else ''}{by_rule}"
         case "MatchSuggested":
@@ -111,18 +113,6 @@ def _what(row: dict[str, Any]) -> str:
             return f"{amount} {row['detail']}"
         case "RefundMatched":
             return f"refund of {amount} linked to its payment, by rule {row['rule']}"
-        case "RestWriteOffRequested":
-            return f"{by} writes off {amount}: {row['reason']}{_value_date(row)}"
-        case "RestWrittenOff":
-            return f"{amount} written off in abas as document {row['detail']}"
-        case "RestWriteOffRefused":
-            return f"abas refused to write off {amount}: {row['detail']}"
-        case "RestWriteOffReversalRequested":
-            return f"{by} takes a write-off of {amount} back: {row['reason']}{_value_date(row)}"
-        case "RestWriteOffReversed":
-            return f"write-off of {amount} taken back in abas by document {row['detail']}"
-        case "RestWriteOffReversalRefused":
-            return f"abas refused to take back the write-off of {amount}: {row['detail']}"
         case "DisputeRecorded":
             return _dispute(row)
         case "DepositMatched":
@@ -135,6 +125,22 @@ def _what(row: dict[str, Any]) -> str:
             return f"{by}: {in_words(decided)}, {amount}: {row['detail']}"
         case other:
             return f"{in_words(other)} {amount} {row['detail']}".rstrip()
+
+
+def _write_off(row: dict[str, Any], amount: str) -> str:
+    """A step of a write-off, or of what takes one back."""
+    is_reversal = row["rule"] == "write_off_reversal"
+    match row["what"]:
+        case "PostingRequested":
+            what = "reversal of a write-off" if is_reversal else "write-off"
+            return f"{what} of {amount} asked of abas{_value_date(row)}"
+        case "EntryPosted" if is_reversal:
+            return f"write-off of {amount} taken back in abas by document {row['detail']}"
+        case "EntryPosted":
+            return f"{amount} written off in abas as document {row['detail']}"
+        case _:
+            what = "take back the write-off of" if is_reversal else "write off"
+            return f"abas refused to {what} {amount}: {row['detail']}"
 
 
 def _dispute(row: dict[str, Any]) -> str:

@@ -121,6 +121,10 @@ class PersonLine:
 # Kind of the report -> singular and plural of what is counted, and the command that shows it.
 _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
     "money waits": ("payment waits|payments wait", "saldo waiting"),
+    "documents refused": (
+        "document refused by abas|documents refused by abas",
+        "saldo report documents refused",
+    ),
     "payments not recognized": ("payment not recognized|payments not recognized", "saldo waiting"),
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),

@@ -1,8 +1,9 @@
 """Writes documents and records as data says: what a kind carries (schemas/documents) and where it goes (the profile).
 
-No kind is known here by name, so a new one is no code. A document is saved once by an editor for a new record, under
-the lock that the profile names, and read back row by row. A record is created the same way; it is changed under the
-lock of its own editor, where its version is compared before anything is set, and only what differs is set.
+No kind is known here by name, so a new one is no code. A document is saved once, by a posting infosystem or by an
+editor for a new record under the lock that the profile names, and read back. A record is created by such an editor; it
+is changed under the lock of its own editor, where its version is compared before anything is set, and only what differs
+is set.
 
 A record is read by its id where it is known, because a search may show it as it was a moment ago; that one record's own
 page shows what was last saved is our assumption (docs/abas.md).
@@ -15,19 +16,27 @@ from decimal import Decimal
 
 from connectors.abas.client import AbasClient, Action, commit, insert_row, set_field
 from connectors.abas.criteria import Filing, Selection, equals
-from connectors.abas.errors import AbasDocumentContradicts, AbasRefused
+from connectors.abas.errors import (
+    AbasDocumentContradicts,
+    AbasRecordUnreadable,
+    AbasRefused,
+    AbasSavedUnseen,
+    ProfileMismatch,
+)
 from connectors.abas.mapping import (
     is_day,
     read_instant,
     read_number,
     read_text,
+    shows_amount,
+    shows_currency,
     to_date_text,
     to_decimal_text,
     to_number_text,
 )
 from connectors.abas.once import Write
-from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor
-from connectors.abas.profile import DocumentWay, Formats, Profile, RecordWay, Rows
+from connectors.abas.posting import Lock, Opening, Saving, act, save_by_editor, save_by_infosystem
+from connectors.abas.profile import REVERSES_DOCUMENT, DocumentWay, Formats, Infosystem, Profile, RecordWay, Rows
 from connectors.abas.profile import Lock as LockEntry
 from connectors.abas.refusal import abas_words
 from connectors.abas.wire import ErpField, ErpObject
@@ -53,18 +62,31 @@ _AMOUNTS = ("debit", "credit")
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One value that is set, as text, and how it is compared with what abas shows."""
+    """One value that is set, as text, and how it is compared with what abas shows.
+
+    signed is an amount with its sign in abas. Words are texts and codes, which abas may cut or show in another
+    language: they are set and never compared.
+    """
 
     text: str
     day: date | None = None
     number: Decimal | None = None
+    signed: Money | None = None
+    is_currency: bool = False
+    is_words: bool = False
 
     def is_shown_by(self, entry: ErpField | None, formats: Formats) -> bool:
         """Whether abas shows what was set."""
+        if self.is_words:
+            return True
         if self.day is not None:
             return is_day(read_text(entry), self.day, formats)
         if self.number is not None:
             return read_number(entry, formats) == self.number
+        if self.signed is not None:
+            return shows_amount(entry, self.signed, formats)
+        if self.is_currency:
+            return shows_currency(entry, self.text)
         return read_text(entry) == self.text.strip()
 
 
@@ -73,11 +95,12 @@ Puts = Mapping[str, Put]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that abas holds under our reference."""
+    """A document that abas holds under our reference; names are the fields of `shown` by role."""
 
     id: str
     number: str
     created_at: datetime
+    names: Mapping[str, str]
     shown: ErpObject
 
 
@@ -101,13 +124,17 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             command.reverses_reference,
         )
         self._client, self._profile, self._way, self._command = client, profile, way, command
-        self._head = _document_head(command, profile.formats)
-        self._rows = [_line(line, profile.formats) for line in command.lines]
+        self._head = _document_head(command, way, profile.formats)
+        self._rows = [_line(line, profile.formats) for line in command.lines] if way.rows is not None else []
 
     @property
     def is_fenced(self) -> bool:
-        """Only by a lock under which a search shows at once what was saved."""
-        return _is_fenced(self._way, self._profile)
+        """By an infosystem, or by a lock under which a search shows at once what was saved."""
+        return self._infosystem is not None or _is_fenced(self._way, self._profile)
+
+    @property
+    def _infosystem(self) -> Infosystem | None:
+        return self._way.infosystem if self._profile.strategy_of(self._way) == "infosystem" else None
 
     async def look_up(self) -> Document | None:
         """Find the document under our reference."""
@@ -118,50 +145,73 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         return None if self.original is None else await self._find(self.original)
 
     async def _find(self, reference: str) -> Document | None:
-        way, formats = self._way, self._profile.formats
-        found = await _search(self._client, self._profile, way, "posting_reference", reference)
-        if found is None:
-            return None
+        found = await _search(self._client, self._profile, self._way, "posting_reference", reference)
+        return None if found is None else self._document(found, _names(self._way))
+
+    def _document(self, shown: ErpObject, names: Mapping[str, str]) -> Document:
         return Document(
-            id=found.id,
-            number=_number(way, found),
-            created_at=read_instant(found, way.created, formats),
-            shown=found,
+            id=shown.id,
+            number=_number(self._way, shown),
+            created_at=read_instant(shown, self._way.created, self._profile.formats),
+            names=names,
+            shown=shown,
         )
 
     async def make(self, original: Document | None, saving: Saving) -> Document:
-        """Post it."""
-        way = self._way
+        """Post it.
+
+        Raises: ProfileMismatch when the profile has no entry for the way of posting that it chooses.
+        """
+        way, profile = self._way, self._profile
         currencies = sorted({line.currency for line in self._command.lines})
-        if len(currencies) > 1 and "currency" not in way.rows.inputs:
+        if len(currencies) > 1 and (way.rows is None or "currency" not in way.rows.inputs):
             # Without its currency each line would be read in the head's, or in the currency of the house.
             raise AbasRefused(
                 f"the document has lines in {' and '.join(currencies)}, and the mapping profile names no field for the "
                 f"currency of a line; add documents.{self._command.kind}.rows.inputs.currency",
                 code=MISSING_CURRENCY,
             )
-        actions = [
-            *_set_head(way.constants, way.inputs, self._head),
-            *_set_new_rows(way.rows, self._rows),
-            commit(),
-        ]
+        head = self._head if original is None else {**self._head, REVERSES_DOCUMENT: Put(original.id)}
+        strategy = profile.strategy_of(way)
+        if strategy == "infosystem" and way.infosystem is not None:
+            return await self._by_infosystem(way.infosystem, head, saving)
+        if strategy == "infosystem" or (strategy == "typecommand" and way.type_command is None):
+            where = profile.where("documents", self._command.kind)
+            raise ProfileMismatch([f"{where}: {self._command.kind} has no entry for strategy {strategy}"])
+        actions = [*_set_head(way.constants, way.inputs, head), *_set_new_rows(way.rows, self._rows), commit()]
         return await save_by_editor(
             self._client,
-            self._profile.posting.dialog_answers,
-            Opening(way.table, way.action),
+            profile.posting.dialog_answers,
+            Opening(way.table, way.action, type_command=way.type_command if strategy == "typecommand" else None),
             actions,
-            lock=_lock(way.lock, self._head),
+            lock=_lock(way.lock, head),
             look_up=self.look_up,
             saving=saving,
         )
 
+    async def _by_infosystem(self, call: Infosystem, head: Puts, saving: Saving) -> Document:
+        inputs = list(_set_head(call.constants, call.inputs, head))
+        shown = await save_by_infosystem(
+            self._client, self._profile.posting.dialog_answers, call, inputs, saving=saving
+        )
+        names = call.outputs
+        told = {name: read_text(shown.head.get(field)) for name, field in names.items()}
+        try:
+            if empty := [name for name, text in told.items() if not text]:
+                raise AbasRecordUnreadable(f"{names[empty[0]]} is missing or empty")
+            created_at = read_instant(shown, names["created"], self._profile.formats)
+        except AbasRecordUnreadable as error:
+            raise AbasSavedUnseen(f"the posting infosystem answered without telling the document: {error}") from error
+        return Document(told["id"], told["number"], created_at, names, shown)
+
     def outcome(self, found: Document) -> DocumentPosted:
-        """Report the document; it is compared with the command, all but its texts for people."""
-        formats = self._profile.formats
-        differences = [
-            *_differences(self._way, _but_words(self._head), found.shown.head, formats),
-            *_row_differences(self._way.rows, [_but_words(row) for row in self._rows], found.shown.rows, formats),
-        ]
+        """Report the document; it is compared with the command, all but its texts for people and its codes."""
+        formats, head = self._profile.formats, dict(self._head)
+        if self.original is not None and REVERSES_DOCUMENT in self._way.reads:
+            head[REVERSES_DOCUMENT] = Put(self.original)
+        differences = list(_differences(found.names, head, found.shown.head, formats))
+        if self._way.rows is not None:
+            differences += _row_differences(self._way.rows, self._rows, found.shown.rows, formats)
         if differences:
             raise AbasDocumentContradicts(
                 f"abas document {found.number} under {self.reference} is not the {self._command.kind} asked for: "
@@ -174,6 +224,8 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             reverses_reference=command.reverses_reference,
             subject_kind=command.subject_kind,
             subject=command.subject,
+            values=command.values,
+            lines=command.lines,
             document_id=found.id,
             document_number=found.number,
             occurred_at=found.created_at,
@@ -190,8 +242,11 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         return DocumentRefused(
             kind=command.kind,
             posting_reference=command.posting_reference,
+            reverses_reference=command.reverses_reference,
             subject_kind=command.subject_kind,
             subject=command.subject,
+            values=command.values,
+            lines=command.lines,
             code=code,
             message=message,
             field_name=field_name,
@@ -201,8 +256,8 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
     @property
     def described(self) -> str:
         """Kind, reference, amount and subject."""
-        command, debit = self._command, next(line for line in self._command.lines if line.side is Side.DEBIT)
-        amount = f"{Money(debit.amount_minor, debit.currency).major} {debit.currency}"
+        command, line = self._command, self._command.lines[0]
+        amount = f"{Money(line.amount_minor, line.currency).major} {line.currency}"
         return (
             f"the {command.kind} {command.posting_reference} ({amount}, {command.subject_kind.lower()} "
             f"{command.subject})"
@@ -223,9 +278,9 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         kind = kinds()[command.kind]
         self._head: Puts = {
             "natural_key": Put(command.natural_key),
-            **_typed(command.values, kind.values, profile.formats),
+            **_typed(command.values, kind.values, profile.formats, {}),
         }
-        self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats) for row in command.rows}
+        self._rows = {row.row_key: _typed(row.values, kind.row_values, profile.formats, {}) for row in command.rows}
         self._known: Saved | None = None
 
     @property
@@ -305,20 +360,21 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 
     def _changes(self, current: Saved) -> Iterator[Action]:
         way, formats = self._way, self._profile.formats
-        for role, put in _unlike(way, self._head, current.shown.head, formats):
+        for role, put in _unlike(_names(way), self._head, current.shown.head, formats):
             yield set_field(way.inputs[role], put.text)
         for key, puts, number, shown in self._rows_in(current):
             if number is None:
                 yield from self._set_new_rows({key: puts})
                 continue
-            for role, put in _unlike(self._row_way, puts, shown, formats):
+            for role, put in _unlike(_names(self._row_way), puts, shown, formats):
                 yield set_field(self._row_way.inputs[role], put.text, row=str(number))
 
     def _differences(self, found: Saved) -> list[str]:
         formats = self._profile.formats
-        differences = list(_differences(self._way, self._head, found.shown.head, formats))
+        differences = list(_differences(_names(self._way), self._head, found.shown.head, formats))
+        names = _names(self._row_way)
         for key, puts, _, shown in self._rows_in(found):
-            differences += [f"row {key}: {text}" for text in _differences(self._row_way, puts, shown, formats)]
+            differences += [f"row {key}: {text}" for text in _differences(names, puts, shown, formats)]
         return differences
 
     @property
@@ -383,51 +439,63 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
 # -- commands to values, by role ------------------------------------------------------------------------------------
 
 
-def _document_head(command: PostDocument, formats: Formats) -> Puts:
+def _document_head(command: PostDocument, way: DocumentWay, formats: Formats) -> Puts:
     currencies = {line.currency for line in command.lines}
     given = {
         "posting_reference": command.posting_reference,
         "reverses_reference": command.reverses_reference,
         "subject": command.subject,
-        "text": command.text,
-        "currency": currencies.pop() if len(currencies) == 1 else None,
+        "open_item": command.lines[0].open_item if way.rows is None else None,
     }
     head = {role: Put(text) for role, text in given.items() if text is not None}
-    return {**head, **_typed(command.values, kinds()[command.kind].values, formats)}
+    if len(currencies) == 1:
+        head["currency"] = Put(currencies.pop(), is_currency=True)
+    if command.text is not None:
+        head["text"] = Put(command.text[: way.cut.get("text")], is_words=True)
+    if way.rows is None:
+        line = command.lines[0]
+        sign = 1 if line.side.value.lower() == way.amount_side else -1
+        head["amount"] = _amount(sign * line.amount_minor, line.currency, formats)
+    return {**head, **_typed(command.values, kinds()[command.kind].values, formats, way.codes)}
 
 
 def _line(line: DocumentLine, formats: Formats) -> Puts:
     given = {
         "account": line.account,
-        "currency": line.currency,
         "open_item": line.open_item,
         "cost_centre": line.cost_centre,
         "tax_code": line.tax_code,
-        "text": line.text,
     }
-    amount = Put(
-        to_decimal_text(line.amount_minor, line.currency, formats), number=Money(line.amount_minor, line.currency).major
-    )
-    texts = {role: Put(text) for role, text in given.items() if text is not None}
-    return {**texts, ("debit" if line.side is Side.DEBIT else "credit"): amount}
+    puts = {role: Put(text) for role, text in given.items() if text is not None}
+    puts["currency"] = Put(line.currency, is_currency=True)
+    if line.text is not None:
+        puts["text"] = Put(line.text, is_words=True)
+    puts["debit" if line.side is Side.DEBIT else "credit"] = _amount(line.amount_minor, line.currency, formats)
+    return puts
 
 
-def _typed(values: Mapping[str, str], types: Mapping[str, ValueType], formats: Formats) -> Puts:
-    return {role: _put(text, types[role], formats) for role, text in values.items()}
+def _amount(minor: int, currency: str, formats: Formats) -> Put:
+    return Put(to_decimal_text(minor, currency, formats), signed=Money(minor, currency))
 
 
-def _put(text: str, of_type: ValueType, formats: Formats) -> Put:
+def _typed(
+    values: Mapping[str, str],
+    types: Mapping[str, ValueType],
+    formats: Formats,
+    codes: Mapping[str, Mapping[str, str]],
+) -> dict[str, Put]:
+    return {role: _put(text, types[role], formats, codes.get(role, {})) for role, text in values.items()}
+
+
+def _put(text: str, of_type: ValueType, formats: Formats, codes: Mapping[str, str]) -> Put:
     if text and of_type is ValueType.DAY:
         day = date.fromisoformat(text)
         return Put(to_date_text(day, formats), day=day)
     if text and of_type is ValueType.NUMBER:
         return Put(to_number_text(Decimal(text), formats), number=Decimal(text))
+    if of_type is ValueType.CODE:
+        return Put(codes.get(text, text), is_words=True)
     return Put(text)
-
-
-def _but_words(puts: Puts) -> Puts:
-    """Leave out texts for people, which abas may cut."""
-    return {role: put for role, put in puts.items() if role != "text"}
 
 
 # -- values to actions, and back ------------------------------------------------------------------------------------
@@ -438,8 +506,9 @@ def _set_head(constants: Mapping[str, str], inputs: Mapping[str, str], puts: Put
     yield from (set_field(name, puts[role].text) for role, name in inputs.items() if role in puts)
 
 
-def _set_new_rows(rows: Rows, lines: Sequence[Puts]) -> Iterator[Action]:
+def _set_new_rows(rows: Rows | None, lines: Sequence[Puts]) -> Iterator[Action]:
     for puts in lines:
+        assert rows is not None, "lines are built for a profile entry that has rows"
         yield insert_row()
         yield from (set_field(name, puts[role].text, row=".") for role, name in rows.inputs.items() if role in puts)
 
@@ -493,21 +562,26 @@ async def _search(
     return found[0] if found else None
 
 
+def _names(way: DocumentWay | RecordWay | Rows) -> Mapping[str, str]:
+    """Field by role, as abas shows it, in the order of the fields that are set."""
+    return {role: way.read_at(role) for role in way.inputs}
+
+
 def _unlike(
-    way: DocumentWay | RecordWay | Rows, puts: Puts, shown: Mapping[str, ErpField], formats: Formats
+    names: Mapping[str, str], puts: Puts, shown: Mapping[str, ErpField], formats: Formats
 ) -> Iterator[tuple[str, Put]]:
     """Roles with a field here that abas shows otherwise, in the order of the fields."""
-    for role in way.inputs:
+    for role, name in names.items():
         put = puts.get(role)
-        if put is not None and not put.is_shown_by(shown.get(way.read_at(role)), formats):
+        if put is not None and not put.is_shown_by(shown.get(name), formats):
             yield role, put
 
 
 def _differences(
-    way: DocumentWay | RecordWay | Rows, puts: Puts, shown: Mapping[str, ErpField], formats: Formats
+    names: Mapping[str, str], puts: Puts, shown: Mapping[str, ErpField], formats: Formats
 ) -> Iterator[str]:
-    for role, put in _unlike(way, puts, shown, formats):
-        yield f"{role} is {read_text(shown.get(way.read_at(role)))!r} and not {put.text!r}"
+    for role, put in _unlike(names, puts, shown, formats):
+        yield f"{role} is {read_text(shown.get(names[role]))!r} and not {put.text!r}"
 
 
 def _row_differences(
@@ -518,5 +592,5 @@ def _row_differences(
         return
     for number, (puts, row) in enumerate(zip(lines, shown, strict=True), start=1):
         wanted = {**puts, **{side: Put("", number=Decimal(0)) for side in _AMOUNTS if side not in puts}}
-        for text in _differences(rows, wanted, row, formats):
+        for text in _differences(_names(rows), wanted, row, formats):
             yield f"row {number}: {text}"

@@ -7,7 +7,6 @@ for people; an amount with more digits than its currency has is refused, not rou
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
@@ -15,7 +14,6 @@ from zoneinfo import ZoneInfo
 from connectors.abas.errors import AbasRecordUnreadable
 from connectors.abas.profile import (
     CustomerFields,
-    DocumentFields,
     Formats,
     ItemFields,
     PaymentWishFields,
@@ -39,23 +37,6 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}")
 # The words of our own table of wishes, in any case. A wish moves money, so nothing is guessed: others are UNKNOWN.
 WISH_KINDS: Mapping[str, WishKind] = {kind.value: kind for kind in WishKind}
 WISH_STATUSES: Mapping[str, WishStatus] = {status.value: status for status in WishStatus}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostedDocument:
-    """A document that abas holds under one of our references, in our words.
-
-    Units: amount_minor keeps abas' sign: a reversal booked as a negative payment is below zero.
-    """
-
-    id: str
-    number: str
-    posting_reference: str
-    paytrace_transaction_id: str
-    amount_minor: int
-    currency: str
-    created_at: datetime
-    abas_customer_id: str | None = None  # None where the profile doesn't name the field
 
 
 def to_open_item_observed(
@@ -175,24 +156,6 @@ def _word(text: str) -> str:
     return text.upper() if text.isascii() else text
 
 
-def to_posted_document(document: ErpObject, fields: DocumentFields, formats: Formats) -> PostedDocument:
-    """Read a posted document, from the payment table or from a posting infosystem's outputs.
-
-    Raises: AbasRecordUnreadable naming document and field.
-    """
-    currency = _currency(document, fields.currency)
-    return PostedDocument(
-        id=_required_text(document, fields.id),
-        number=_required_text(document, fields.number),
-        posting_reference=_required_text(document, fields.posting_reference),
-        paytrace_transaction_id=_required_text(document, fields.paytrace_transaction_id),
-        amount_minor=_minor(document, fields.amount, currency, formats),
-        currency=currency,
-        created_at=read_instant(document, fields.created, formats),
-        abas_customer_id=(None if fields.customer_number is None else _required_text(document, fields.customer_number)),
-    )
-
-
 def to_raw(item: ErpObject) -> str:
     """Write the header's values as JSON, keys sorted, numbers as abas wrote them.
 
@@ -256,12 +219,23 @@ def read_number(entry: ErpField | None, formats: Formats) -> Decimal | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, Decimal | int):
-        return Decimal(value)
+        return Decimal(value) if Decimal(value).is_finite() else None
     text = read_text(entry)
     try:
         return Decimal(plain_amount(text, formats.decimal_mark)) if text else Decimal(0)
     except (InvalidOperation, ValueError):
         return None
+
+
+def shows_amount(entry: ErpField | None, amount: Money, formats: Formats) -> bool:
+    """Whether a field shows this amount; the noise of binary arithmetic makes no difference."""
+    number = read_number(entry, formats)
+    return number is not None and _without_noise(number, amount.currency) == amount.major
+
+
+def shows_currency(entry: ErpField | None, currency: str) -> bool:
+    """Whether a field shows this currency, as its value or as the text beside a reference."""
+    return currency in (_text(entry).upper(), ((entry.text if entry is not None else None) or "").strip().upper())
 
 
 def is_day(text: str, day: date, formats: Formats) -> bool:
@@ -334,7 +308,10 @@ def _without_noise(value: Decimal | int, currency: str) -> Decimal | int:
         return value
     if abs(value.adjusted()) > _MAX_PLAIN_DIGITS:
         return value
-    near = round(value, exponent(currency))
+    try:
+        near = round(value, exponent(currency))
+    except InvalidOperation:  # more digits than arithmetic keeps
+        return value
     return near if abs(value - near) <= _NOISE else value
 
 

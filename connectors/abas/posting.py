@@ -1,21 +1,21 @@
-"""The ways to post one document into abas: a posting infosystem, or the payment's editor. For the sink.
+"""The ways to save one document or record in abas: a posting infosystem, or an editor. For by_profile.py.
 
 Two writers may want to post the same reference at once: a worker that was paused and its successor. Nothing in
 the REST facade stops them (no idempotency key, no transaction over several records), so each way has its fence.
 
 - infosystem: the ERP side looks for the reference and posts within one database transaction and returns the
   document that is there, old or new. Both writers get the same document.
-- editor: the payment's editor is opened first, then the lock record (the customer) in the same working set; under the
-  lock the reference is looked for, then the payment is saved. While the lock is held, nobody else posts for this
-  customer. A paused writer whose set expired has lost the payment's editor with the lock, whenever that was, so its
+- editor: the document's editor is opened first, then the lock record (the customer, say) in the same working set; under
+  the lock the reference is looked for, then the document is saved. While the lock is held, nobody else posts for this
+  customer. A paused writer whose set expired has lost the document's editor with the lock, whenever that was, so its
   late commit fails with AbasSessionLost. The order matters: abas makes an expired set anew when something is opened in
-  it, so a payment editor opened after the lock could live without it.
+  it, so an editor opened after the lock could live without it.
   What remains: this rests on abas dropping all editors of an expired set at once (docs/abas.md lists it for the live
-  check). With `lock` left out of the profile the payment goes through /exec in one request, two writers can double a
-  document and nothing stops them.
+  check). With `lock` left out of the profile the document goes through /exec in one request, two writers can double it
+  and nothing stops them.
   The look-up under the lock fences only where a search shows at once what was saved. Where it lags, a document that the
-  writer before us saved a moment ago is not seen, so a document in doubt is not sent again (`is_fenced`).
-- typecommand: as editor, but the payment's editor is opened by a type command instead of an edit action.
+  writer before us saved a moment ago is not seen, so a document in doubt is not sent again (`Write.is_fenced`).
+- typecommand: as editor, but the editor is opened by a type command instead of an edit action.
 
 Directly before the one call that saves, and under the lock where there is one, `saving` is asked: it writes down that
 the document may be there from now on (connectors/abas/rights.py).
@@ -24,14 +24,13 @@ A question that abas asks on the way is answered when the profile has the answer
 other is a refusal in abas' words, and what was open is dropped.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from connectors.abas.client import AbasClient, Action, answering, commit, press, set_field
-from connectors.abas.errors import AbasAsked, AbasRecordUnreadable, AbasSavedUnseen, ProfileMismatch
-from connectors.abas.mapping import PostedDocument, to_posted_document
-from connectors.abas.profile import DialogAnswers, InfosystemCall, Profile, Role
+from connectors.abas.client import AbasClient, Action, answering, press
+from connectors.abas.errors import AbasAsked, AbasSavedUnseen
+from connectors.abas.profile import DialogAnswers, Infosystem
 from connectors.abas.wire import ErpDialog, ErpObject
 from connectors.abas.working_set import WorkingSet, discard, working_set
 
@@ -65,67 +64,21 @@ class Saving(Protocol):
         """Send, once; raises what `send` raises, or Delayed when it may not be sent now."""
 
 
-def is_fenced(profile: Profile, kind_name: str) -> bool:
-    """Whether abas itself makes a repeat of a document harmless that may have been saved and doesn't show."""
-    entry, posting = profile.posting.documents[kind_name], profile.posting
-    if posting.strategy == "infosystem":
-        return entry.infosystem is not None
-    return entry.editor is not None and entry.editor.lock is not None and posting.search_lag_s == 0
+async def save_by_infosystem(
+    client: AbasClient, answers: DialogAnswers, call: Infosystem, inputs: Sequence[Action], *, saving: Saving
+) -> ErpObject:
+    """Post one document by one call of a posting infosystem, and return what it tells of it.
 
-
-async def post_document(
-    client: AbasClient,
-    profile: Profile,
-    kind_name: str,
-    values: Mapping[Role, str],
-    *,
-    customer: str,
-    look_up: LookUp[PostedDocument],
-    saving: Saving,
-) -> PostedDocument:
-    """Post one document in the way that the profile chooses.
-
-    Ensures: returns the document as abas holds it.
-    Raises:  AbasRefused for a business refusal; Transient when it may or may not be posted: look up again;
-             AbasSavedUnseen when abas said yes and shows no document: it must not be posted again.
+    Raises: AbasRefused for a business refusal; Transient when it may or may not be posted: look up again.
     """
-    entry, strategy = profile.posting.documents[kind_name], profile.posting.strategy
-    if strategy == "infosystem" and entry.infosystem is not None:
-        return await _by_infosystem(client, profile, entry.infosystem, values, saving)
-    call = entry.editor
-    command = call.type_command if call is not None else None
-    if call is not None and (strategy == "editor" or (strategy == "typecommand" and command is not None)):
-        opening = Opening(
-            profile.tables.payment.table, call.action, type_command=command if strategy == "typecommand" else None
-        )
-        actions = [*_set_all(call.inputs, call.constants, values), commit()]
-        lock = None
-        if call.lock is not None:
-            # A document without an open item is fenced by its customer, whatever the profile locks otherwise.
-            role = call.lock.table if "open_item" in values else "customer"
-            held = customer if role == "customer" else values["open_item"]
-            lock = Lock(getattr(profile.tables, role).table, call.lock.action, held)
-        return await save_by_editor(
-            client, profile.posting.dialog_answers, opening, actions, lock=lock, look_up=look_up, saving=saving
-        )
-    where = profile.where("posting", "documents", kind_name)
-    raise ProfileMismatch([f"{where}: {kind_name} has no entry for strategy {strategy}"])
-
-
-async def _by_infosystem(
-    client: AbasClient, profile: Profile, call: InfosystemCall, values: Mapping[Role, str], saving: Saving
-) -> PostedDocument:
-    shown = list(call.outputs.model_dump(exclude_none=True).values())
 
     async def run(actions: Sequence[Action]) -> ErpObject:
-        return await client.run_infosystem(call.workspace, call.search_word, actions, head_fields=shown)
+        return await client.run_infosystem(
+            call.workspace, call.search_word, actions, head_fields=list(call.outputs.values())
+        )
 
-    actions = [*_set_all(call.inputs, call.constants, values), press(call.press)]
-    result = await saving(lambda: _in_one_request(client, profile.posting.dialog_answers, actions, run))
-    try:
-        return to_posted_document(result, call.outputs, profile.formats)
-    except AbasRecordUnreadable as error:
-        raise AbasSavedUnseen(f"the posting infosystem answered without telling the document: {error}") from error
+    actions = [*inputs, press(call.press)]
+    return await saving(lambda: _in_one_request(client, answers, actions, run))
 
 
 async def save_by_editor(
@@ -141,7 +94,8 @@ async def save_by_editor(
     """Save by an editor, under a lock where there is one: look up under it, act, look up again.
 
     Ensures: what a writer before us saved is found under the lock, and nothing is saved then.
-    Raises:  as post_document.
+    Raises:  AbasRefused for a business refusal; Transient when it may or may not be saved: look up again;
+             AbasSavedUnseen when abas said yes and shows nothing: it must not be saved again.
     """
     if lock is None and opening.type_command is None:
         init = {"_type": "OpenEditor", "tableName": opening.table, "editAction": opening.action}
@@ -220,9 +174,3 @@ def _decided(answers: DialogAnswers, dialog: ErpDialog) -> Sequence[str] | None:
     """Look for the answer that somebody decided on, by id, title or prompt."""
     told = (dialog.id, dialog.title, dialog.prompt)
     return next((answers[word] for word in told if word in answers), None)
-
-
-def _set_all(inputs: Mapping[Role, str], constants: Mapping[str, str], values: Mapping[Role, str]) -> list[Action]:
-    """Write one action per input in the profile's order, constants first."""
-    fixed = [set_field(name, value) for name, value in constants.items()]
-    return fixed + [set_field(name, values[role]) for role, name in inputs.items() if role in values]

@@ -71,6 +71,7 @@ _BASE_TYPES = {
 }
 _TARGETS = {
     "customer_number": "customer",
+    "subject": "customer",
     "open_item": "open_item",
     "reverses_document": "payment",
     "currency": "currency",
@@ -105,19 +106,7 @@ _TABLES: Mapping[str, _Wanted] = {
             "changed": ("stand",),
         },
     ),
-    "payment": _Wanted(
-        ("Payment", "IncomingPayment", "PaymentEntry"),
-        {
-            "id": ("id",),
-            "number": _NUMBER,
-            "posting_reference": ("yposref", "ypaytraceref"),
-            "paytrace_transaction_id": _PAYTRACE_ID,
-            "amount": _AMOUNT,
-            "currency": _CURRENCY,
-            "created": ("erfass",),
-        },
-        {"customer_number": _CUSTOMER},
-    ),
+    "payment": _Wanted(("Payment", "IncomingPayment", "PaymentEntry"), {}),
     "sales_order": _Wanted(("SalesOrder",), {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)}),
     "payment_wish": _Wanted(
         ("PaymentWish",),
@@ -138,17 +127,20 @@ _TABLES: Mapping[str, _Wanted] = {
     ),
 }
 _OPTIONAL_TABLES = frozenset({"sales_order", "payment_wish"})
+# Where a document goes, by the roles of schemas/documents: an infosystem of the customer's own, the payment's editor.
 _POSTING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "posting_reference": ("yposref",),
     "paytrace_transaction_id": ("ypaytraceid",),
-    "customer_number": ("ycustomer", "ykunde"),
+    "subject": ("ycustomer", "ykunde"),
     "open_item": ("yitem", "yop"),
     "amount": ("yamount", "ybetrag"),
     "currency": ("ycurr", "ywaehr"),
     "method": ("ymethod", "yzart"),
     "value_on": ("yvaldate", "yvaluta"),
+    "reverses_document": ("yreverses", "ystorno"),
+    "reason": ("yreason", "ygrund"),
+    "text": ("yreason", "ygrund"),
 }
-_POSTING_REASON: Mapping[str, tuple[str, ...]] = {"reason": ("yreason", "ygrund")}
 _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "id": ("ydocid",),
     "number": ("ydocno",),
@@ -158,46 +150,61 @@ _POSTING_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "currency": ("ydoccurr",),
     "created": ("ydoccreated",),
 }
-_POSTING_OPTIONAL_OUTPUTS: Mapping[str, str] = {"customer_number": "ydoccustomer"}
+_POSTING_OPTIONAL_OUTPUTS: Mapping[str, str] = {"subject": "ydoccustomer"}
 _EDITOR_INPUTS: Mapping[str, tuple[str, ...]] = {
-    "posting_reference": ("yposref",),
+    "posting_reference": ("yposref", "ypaytraceref"),
     "paytrace_transaction_id": _PAYTRACE_ID,
-    "customer_number": ("customer", "kunde", "account", "konto"),
+    "subject": ("customer", "kunde", "account", "konto"),
     "open_item": ("item", "op"),
     "amount": _AMOUNT,
     "currency": ("curr", "waehr"),
     "method": ("method", "zart"),
     "value_on": ("valDate", "valuta"),
+    "reverses_document": ("reverses", "storno"),
+    "reason": ("yreason",),
+    "text": ("yreason",),
 }
-_EDITOR_REASON: Mapping[str, tuple[str, ...]] = {"reason": ("yreason",)}
+# The field of another record by which a reference is read.
+_READ_BY: Mapping[str, tuple[str, ...]] = {
+    "subject": _NUMBER,
+    "currency": ("swd", "such"),
+    "reverses_document": ("yposref",),
+}
+_CODES: Mapping[str, str] = {
+    "method": '{CARD: "(Other)", ACH: "(Other)", UNKNOWN: "(Other)"}  # guess: the method for processors',
+    "reason": "{REFUND: REFUND, VOID: VOID, ACH_RETURN: RETURN, CORRECTION: CORRECTION, UNKNOWN: OTHER}",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A document kind: what it sets beyond the cash receipt, and the word by which a field of ours tells it apart.
+    """A document kind: what it sets, and the word by which a field of ours tells it apart.
 
     A kind with a word is optional: where no such field is, it is left out, and the decision that needs it is refused.
     """
 
     name: str
-    sign: str = "positive"
+    without: tuple[str, ...]
     word: str = ""
-    infosystem_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    editor_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_reversal: bool = False
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that it sets, in the order of the fields."""
+        others: tuple[str, ...] = ("text",) if self.name == "write_off" else ()
+        others = ("reverses_document", "reason") if self.is_reversal else others
+        common = [role for role in _EDITOR_INPUTS if role not in ("reverses_document", "reason", "text")]
+        return (*(role for role in common if role not in self.without), *others)
 
 
 _KIND_FIELDS = ("ykind", "yart")
 _KINDS = (
-    _Kind("cash_receipt"),
-    _Kind("on_account_receipt", word="ONACCOUNT"),
-    _Kind("on_account_refund", "negative", word="ONACCOUNT"),
-    _Kind("write_off", word="WRITEOFF", infosystem_inputs=_POSTING_REASON, editor_inputs=_EDITOR_REASON),
-    _Kind(
-        "receipt_reversal",
-        "negative",
-        infosystem_inputs={"reverses_document": ("yreverses", "ystorno"), **_POSTING_REASON},
-        editor_inputs={"reverses_document": ("reverses", "storno"), **_EDITOR_REASON},
-    ),
+    _Kind("cash_receipt", ()),
+    _Kind("cash_receipt_reversal", (), is_reversal=True),
+    _Kind("on_account_receipt", ("open_item",), word="ONACCOUNT"),
+    _Kind("on_account_refund", ("open_item",), word="ONACCOUNT"),
+    _Kind("write_off", ("method",), word="WRITEOFF"),
+    _Kind("write_off_reversal", ("method",), is_reversal=True),
 )
 
 
@@ -328,6 +335,7 @@ class _Findings:
     missing: list[str] = field(default_factory=list)
     _known: dict[str, _Fields] = field(default_factory=dict)
     _specs: dict[str, str] = field(default_factory=dict)  # table by our role
+    _places: dict[str, tuple[str, str]] = field(default_factory=dict)  # number and class name by our role
     _customer_locks: bool = False
 
     async def tables(self) -> list[str]:
@@ -353,6 +361,9 @@ class _Findings:
                     f"table {role}: several fit: {', '.join(spec for spec, _ in found[role])}; took the first"
                 )
             spec, name = found[role][0] if found[role] else (_MISSING, _MISSING)
+            self._places[role] = (spec, name)
+            if role == "payment":
+                continue  # it is read and written as the documents below say
             lines += [f"  {role}:", f'    table: "{spec}"', f"    meta_name: {name}", "    order_by: id", "    fields:"]
             lines += await self._table_fields(spec if found[role] else None, role, wanted)
         return lines
@@ -405,11 +416,10 @@ class _Findings:
         infosystem = await self._posting_infosystem()
         lines = [
             f"  strategy: {'infosystem' if infosystem else 'editor'}",
-            '  methods: {CARD: "(Other)", ACH: "(Other)", UNKNOWN: "(Other)"}  # guess: the method for processors',
-            "  reasons: {REFUND: REFUND, VOID: VOID, ACH_RETURN: RETURN, CORRECTION: CORRECTION, UNKNOWN: OTHER}",
             "  dialog_answers: {}",
             *_search_lines(self.search_lag_s),
-            "  documents:",
+            "",
+            "documents:",
         ]
         payment = self._specs.get("payment")
         editor = await self._fields_of(payment) if payment else {}
@@ -417,9 +427,9 @@ class _Findings:
             self.missing.append(f"table {payment}: it allows no NEW; find the command that posts a payment")
         for kind in _KINDS:
             by_infosystem = [] if infosystem is None else self._infosystem_lines(*infosystem, kind)
-            by_editor = self._editor_lines(editor, kind)
-            if by_editor if infosystem is None else by_infosystem:
-                lines += [f"    {kind.name}:", f"      amount_sign: {kind.sign}", *by_infosystem, *by_editor]
+            by_editor = await self._editor_lines(editor, kind)
+            if by_editor and (infosystem is None or by_infosystem):
+                lines += [f"  {kind.name}:", *by_editor, *by_infosystem]
             else:
                 self.missing.append(
                     f"document {kind.name}: no field ({' or '.join(_KIND_FIELDS)}) that tells it from a receipt; "
@@ -456,35 +466,68 @@ class _Findings:
         buttons = [name for name, entry in fields.items() if entry.base_type == "BUTTON"]
         if len(buttons) != 1:
             self._miss(f"{where}: the button that posts; it has {', '.join(buttons) or 'none'}")
-        inputs = {**_POSTING_INPUTS, **kind.infosystem_inputs}
+        picked = {role: self._pick(fields, where, role, _POSTING_OUTPUTS[role], set()) for role in _POSTING_OUTPUTS}
         return [
-            "      infosystem:",
-            f"        workspace: {workspace}",
-            f"        search_word: {search_word}",
-            *constants,
-            "        inputs:",
-            *(f"          {role}: {self._pick(fields, where, role, names, set())}" for role, names in inputs.items()),
-            f"        press: {buttons[0] if len(buttons) == 1 else _MISSING}",
-            "        outputs:",
+            "    infosystem:",
+            f"      workspace: {workspace}",
+            f"      search_word: {search_word}",
+            *(f"  {line}" for line in constants),
+            "      inputs:",
             *(
-                f"          {role}: {self._pick(fields, where, role, names, set())}"
-                for role, names in _POSTING_OUTPUTS.items()
+                f"        {role}: {self._pick(fields, where, role, _POSTING_INPUTS[role], set())}"
+                for role in kind.roles
             ),
-            *(f"          {role}: {name}" for role, name in _POSTING_OPTIONAL_OUTPUTS.items() if name in fields),
+            f"      press: {buttons[0] if len(buttons) == 1 else _MISSING}",
+            "      outputs:",
+            *(f"        {role}: {name}" for role, name in picked.items()),
+            *(f"        {role}: {name}" for role, name in _POSTING_OPTIONAL_OUTPUTS.items() if name in fields),
         ]
 
-    def _editor_lines(self, fields: _Fields, kind: _Kind) -> list[str]:
+    async def _editor_lines(self, fields: _Fields, kind: _Kind) -> list[str]:
         constants = _constants(fields, kind)
         if constants is None:
             return []
-        inputs = {**_EDITOR_INPUTS, **kind.editor_inputs}
-        lines = ["      editor:", "        action: NEW", *constants, "        inputs:"]
-        used = {name for names in inputs.values() for name in names if name in fields}
-        for role, names in inputs.items():
-            name = self._pick(fields, "payment editor", role, names, used)
-            used.add(name.partition(" ")[0])
-            lines.append(f"          {role}: {name}")
-        return [*lines, "        lock: {table: customer, action: UPDATE}"] if self._customer_locks else lines
+        table, name = self._places["payment"]
+        used = {name for role in kind.roles for name in _EDITOR_INPUTS[role] if name in fields}
+        inputs: dict[str, str] = {}
+        for role in kind.roles:
+            inputs[role] = self._pick(fields, "payment editor", role, _EDITOR_INPUTS[role], used)
+            used.add(inputs[role].partition(" ")[0])
+        lines = [
+            f'    table: "{table}"',
+            f"    meta_name: {name}",
+            "    order_by: id",
+            f"    number: {self._pick(fields, 'payment editor', 'number', _NUMBER, used)}",
+            f"    created: {self._pick(fields, 'payment editor', 'created', ('erfass',), used)}",
+            "    action: NEW",
+            *constants,
+            "    inputs:",
+            *(f"      {role}: {name}" for role, name in inputs.items()),
+            "    reads:",
+            *[
+                f"      {role}: {await self._read_path(fields, inputs[role], role)}"
+                for role in _READ_BY
+                if role in inputs
+            ],
+        ]
+        codes = [f"      {role}: {words}" for role, words in _CODES.items() if role in inputs]
+        lines += ["    codes:", *codes] if codes else []
+        lines += ["    cut: {text: 60}  # guess: how many characters the field holds"] if "text" in inputs else []
+        lines += ["    without: [invoice_number]"] if "open_item" in inputs else []
+        if self._customer_locks:
+            spec, name = self._places["customer"]
+            lines.append(f'    lock: {{table: "{spec}", meta_name: {name}, action: UPDATE, record: subject}}')
+        return lines
+
+    async def _read_path(self, fields: _Fields, written: str, role: str) -> str:
+        """Where a reference is read: the field itself, followed to the one by which its record is known."""
+        name, _, guess = written.partition(" ")
+        entry = fields.get(name)
+        target = None if entry is None else entry.target
+        for candidate in _READ_BY[role]:
+            if target is not None and candidate in await self._fields_of(target):
+                return f"{name}^{candidate} {guess}".rstrip()
+        return written
 
     def _miss(self, line: str) -> None:
         if line not in self.missing:
@@ -558,7 +601,7 @@ def _constants(fields: _Fields, kind: _Kind) -> list[str] | None:
     if not kind.word:
         return []
     there = [name for name in _KIND_FIELDS if name in fields]
-    return [f"        constants: {{{there[0]}: {kind.word}}}  # guess: the word"] if there else None
+    return [f"    constants: {{{there[0]}: {kind.word}}}  # guess: the word"] if there else None
 
 
 def _described(listed: Sequence[Mapping[str, Any]]) -> dict[str, _Field]:

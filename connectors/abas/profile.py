@@ -18,8 +18,6 @@ from connectors.abas.errors import ProfileUnreadable
 from schemas.documents import HEAD_ROLES, Kind, kinds, reversals
 from schemas.files.yaml_lines import Lines, Misfits, dotted, findings, near, read_yaml
 from schemas.files.yaml_lines import Path as YamlPath
-from schemas.records.erp import ReversalReason
-from schemas.records.payments import PaymentMethod
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\^[A-Za-z][A-Za-z0-9_]*)*$")]
@@ -32,20 +30,7 @@ def plain_spec(spec: str) -> str:
 
 TableSpec = Annotated[str, Field(pattern=r"^\d{1,3}:\d{1,3}$"), AfterValidator(plain_spec)]
 SearchWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")]
-Role = Literal[
-    "posting_reference",
-    "paytrace_transaction_id",
-    "customer_number",
-    "open_item",
-    "invoice_number",
-    "amount",
-    "currency",
-    "method",
-    "value_on",
-    "reverses_reference",
-    "reverses_document",
-    "reason",
-]
+Strategy = Literal["infosystem", "editor", "typecommand"]
 
 
 class _Entry(BaseModel):
@@ -108,19 +93,6 @@ class PaymentWishFields(_Entry):
     requester: FieldName | None = None
 
 
-class DocumentFields(_Entry):
-    """Fields by which a posted document is found again and judged."""
-
-    id: FieldName
-    number: FieldName
-    posting_reference: FieldName
-    paytrace_transaction_id: FieldName
-    amount: FieldName
-    currency: FieldName
-    created: FieldName
-    customer_number: FieldName | None = None  # whose document it is; without it, that is not compared
-
-
 FieldsT = TypeVar("FieldsT", bound=BaseModel)
 
 
@@ -138,7 +110,6 @@ class Tables(_Entry):
 
     customer: Table[CustomerFields]
     open_item: Table[OpenItemFields] | None = None
-    payment: Table[DocumentFields]
     sales_order: Table[SalesOrderFields] | None = None
     payment_wish: Table[PaymentWishFields] | None = None
 
@@ -154,50 +125,6 @@ class OpenItemList(_Entry):
     constants: Mapping[FieldName, str] = {}
     press: FieldName
     rows: ItemRowFields
-
-
-class InfosystemCall(_Entry):
-    """A posting infosystem: one call that looks for the reference, posts when it isn't there, and tells which.
-
-    Contract with the ERP side: press runs it in one database transaction; the outputs describe the document
-    under the reference, new or old; a business refusal is an error answer.
-    """
-
-    workspace: SearchWord
-    search_word: SearchWord
-    inputs: Mapping[Role, FieldName]
-    constants: Mapping[FieldName, str] = {}
-    press: FieldName
-    outputs: DocumentFields
-
-
-class PostingLock(_Entry):
-    """The record that a writer holds open, in the same working set, while it looks up and posts."""
-
-    table: Literal["customer", "open_item"]
-    action: str
-
-
-class EditorCall(_Entry):
-    """Posting by the editor of the payment table: open, set, commit.
-
-    It is opened by an edit action (strategy editor) or by a type command, named by number or name (strategy
-    typecommand); a type command's own table and action are checked against this entry.
-    """
-
-    action: str
-    type_command: str | None = None
-    inputs: Mapping[Role, FieldName]
-    constants: Mapping[FieldName, str] = {}
-    lock: PostingLock | None = None
-
-
-class DocumentEntry(_Entry):
-    """One document kind: the sign that its amount has in abas, and the ways to post it."""
-
-    amount_sign: Literal["positive", "negative"]
-    infosystem: InfosystemCall | None = None
-    editor: EditorCall | None = None
 
 
 class Lock(_Entry):
@@ -221,6 +148,21 @@ class Rows(_Entry):
     def read_at(self, role: str) -> str:
         """Name the field, or the path to it, where a role is read."""
         return self.reads.get(role, self.inputs[role])
+
+
+class Infosystem(_Entry):
+    """A posting infosystem: one call that looks for the reference, posts when it isn't there, and tells which.
+
+    Contract with the ERP side: press runs it in one database transaction; the outputs describe the document
+    under the reference, new or old; a business refusal is an error answer.
+    """
+
+    workspace: SearchWord
+    search_word: SearchWord
+    inputs: Mapping[str, FieldName]
+    constants: Mapping[FieldName, str] = {}
+    press: FieldName
+    outputs: Mapping[str, FieldName]  # id, number, created, and roles by which the document is judged
 
 
 class _Way(_Entry):
@@ -257,24 +199,14 @@ class _Way(_Entry):
         if self.rows is not None and not of_row:
             yield ("rows",), "the kind has no rows; remove it"
             return
-        for path, at, known, wanted in (
-            ((), self, head, needed),
-            (("rows",), rows, of_row, needed_of_row),
-        ):
-            for role in sorted(wanted - set(at.inputs) - self.without):
-                free = [one for one in at.inputs if one not in known]
-                remedy = near(role, free, "name its field, or write the role below without")
-                yield (*path, "inputs"), f"has no {role}; {remedy}"
-            for role in sorted(set(at.inputs) - known):
-                yield (*path, "inputs", role), f"is no role of the kind; {near(role, known)}"
+        yield from self._inputs_misfit((), self.inputs, self.constants, head, needed)
+        yield from self._inputs_misfit(("rows",), rows.inputs, {}, of_row, needed_of_row)
+        for path, at in (((), self), (("rows",), rows)):
             for role in sorted(set(at.reads) - set(at.inputs)):
                 yield (*path, "reads", role), f"is read and never set; {near(role, at.inputs)}"
-            fields = [*at.inputs.items(), *((f"constants.{name}", name) for name in self.constants if at is self)]
-            for index, (role, name) in enumerate(fields):
-                other = next((earlier for earlier, same in fields[:index] if same == name), None)
-                if other is not None:
-                    where = ("constants", name) if role.startswith("constants.") else ("inputs", role)
-                    yield (*path, *where), f"sets {name}, which {other} sets as well; name another field"
+        for role in sorted(_FOUND_BY & set(self.reads)):
+            where = f"written to {self.inputs.get(role)} and looked for in {self.reads[role]}"
+            yield ("reads", role), f"the reference is {where}; use one"
         for role in sorted(self.without):
             if role not in (needed | needed_of_row) or role in _ALWAYS_NEEDED:
                 may = (needed | needed_of_row) - _ALWAYS_NEEDED
@@ -289,32 +221,93 @@ class _Way(_Entry):
                 "after =",
             )
 
+    def _inputs_misfit(
+        self,
+        path: YamlPath,
+        inputs: Mapping[str, str],
+        constants: Mapping[str, str],
+        known: AbstractSet[str],
+        needed: AbstractSet[str],
+    ) -> Iterator[tuple[YamlPath, str]]:
+        for role in sorted(needed - set(inputs) - self.without):
+            free = [one for one in inputs if one not in known]
+            remedy = near(role, free, "name its field, or write the role below without")
+            yield (*path, "inputs"), f"has no {role}; {remedy}"
+        for role in sorted(set(inputs) - known):
+            yield (*path, "inputs", role), f"is no role of the kind; {near(role, known)}"
+        fields = [*inputs.items(), *((f"constants.{name}", name) for name in constants)]
+        for index, (role, name) in enumerate(fields):
+            other = next((earlier for earlier, same in fields[:index] if same == name), None)
+            if other is not None:
+                where = ("constants", name) if role.startswith("constants.") else ("inputs", role)
+                yield (*path, *where), f"sets {name}, which {other} sets as well; name another field"
 
+
+_FOUND_BY = frozenset({"posting_reference"})
 # Roles by which a thing is found, taken back and added up: an abas without a field for them can't hold it once.
 _ALWAYS_NEEDED = frozenset(
-    {"posting_reference", "reverses_reference", "account", "debit", "credit", "natural_key", "row_key"}
+    {"posting_reference", "reverses_reference", "account", "debit", "credit", "amount", "natural_key", "row_key"}
 )
 _LINE_ROLES = frozenset({"account", "debit", "credit", "currency", "open_item", "cost_centre", "tax_code", "text"})
+# What a posting infosystem must tell of the document that it made or found.
+_OUTPUTS = frozenset({"id", "number", "created", "posting_reference", "amount", "currency"})
+# The document that is taken back, by its record in abas in place of our reference.
+REVERSES_DOCUMENT = "reverses_document"
 
 
 class DocumentWay(_Way):
-    """A document: posted by an action for a new record, found by its reference."""
+    """A document: posted by an editor for a new record or by a posting infosystem, found by its reference.
+
+    One whose other side abas books itself may go into the head alone, without rows: its line's amount and open item are
+    roles of the head then, and amount_side says which side is a positive amount there.
+    """
 
     created: FieldName
+    strategy: Strategy | None = None  # in place of posting.strategy
     action: str = "NEW"
-    rows: Rows
+    type_command: str | None = None
+    infosystem: Infosystem | None = None
+    rows: Rows | None = None
+    amount_side: Literal["debit", "credit"] = "credit"
+    codes: Mapping[str, Mapping[str, str]] = {}  # abas' word for each code of a value
+    cut: Mapping[Literal["text"], Annotated[int, Field(gt=0)]] = {}  # how many characters a text for people may have
 
     def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
         """Path and remedy of what does not fit the kind; every value has a field or is named in without."""
-        is_reversal = kind.kind in reversals()
-        head = {*kind.values, *(HEAD_ROLES if is_reversal else HEAD_ROLES - {"reverses_reference"})}
-        needed = {*kind.values, "posting_reference"} | ({"reverses_reference"} if is_reversal else set())
+        is_reversal, is_flat = kind.kind in reversals(), self.rows is None and kind.other_side is not None
+        head = {*kind.values, *HEAD_ROLES} - (set() if is_reversal else {"reverses_reference"})
+        needed = {*kind.values, "posting_reference"}
+        always = {*kind.required, "posting_reference", "subject"}
         taken = frozenset[str]().union(*(line.takes for line in kind.lines)) - {"text"}
-        of_row = {"account", "debit", "credit", *taken}
-        always = {*kind.values, "posting_reference", "subject"}
-        yield from self._misfits(head, needed, _LINE_ROLES, of_row, always)
-        if "currency" not in self.inputs and "currency" not in self.rows.inputs:
+        if is_reversal and REVERSES_DOCUMENT in self.inputs:
+            head.add(REVERSES_DOCUMENT)
+        elif is_reversal:
+            needed.add("reverses_reference")
+        if is_flat:
+            of_line = {"amount", *taken}
+            head, needed, always = head | of_line, needed | of_line, always | kind.lines[0].requires
+        of_row = set[str]() if is_flat else set(_LINE_ROLES)
+        yield from self._misfits(head, needed, of_row, of_row and {"account", "debit", "credit", *taken}, always)
+        in_rows = () if self.rows is None else self.rows.inputs
+        if "currency" not in self.inputs and "currency" not in in_rows:
             yield ("inputs",), "has no currency; name its field, here or in rows.inputs"
+        for role in sorted(set(kind.codes) - self.without):
+            unsaid = [code for code in kind.codes[role] if code not in self.codes.get(role, {})]
+            if unsaid:
+                yield ("codes",), f"say nothing for {role} {', '.join(unsaid)}; write abas' word for each"
+        for role in sorted(set(self.codes) - set(kind.codes)):
+            yield ("codes", role), f"is no code of the kind; {near(role, kind.codes)}"
+        if self.infosystem is not None:
+            at, call = ("infosystem",), self.infosystem
+            if not is_flat:
+                yield at, "takes the head alone, and the kind has rows here; remove it"
+            found = self._inputs_misfit(at, call.inputs, call.constants, head | {REVERSES_DOCUMENT}, needed)
+            yield from found if is_flat else ()
+            if missing := sorted(_OUTPUTS - set(call.outputs)):
+                yield (*at, "outputs"), f"has no {', '.join(missing)}; name the field"
+            known = head | _OUTPUTS
+            for role in sorted(set(call.outputs) - known):
+                yield (*at, "outputs", role), f"is no role of the kind; {near(role, known)}"
 
 
 class RecordWay(_Way):
@@ -337,26 +330,13 @@ DialogAnswers = Mapping[str, tuple[str, ...]]
 class Posting(_Entry):
     """How we post."""
 
-    strategy: Literal["infosystem", "editor", "typecommand"]
-    methods: Mapping[PaymentMethod, str]
-    reasons: Mapping[ReversalReason, str]
+    strategy: Strategy
     # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
     dialog_answers: DialogAnswers = {}
     # How late a saved record appeared in a search, in seconds, as `saldo abas probe --measure` found it; None: unknown.
     search_lag_s: float | None = Field(default=None, ge=0)
     # How long a document whose answer was lost is looked for, in seconds; SALDO_ABAS_OUTCOME_WAIT_S overrules it.
     outcome_wait_s: float = Field(default=300.0, ge=0)
-    documents: Mapping[str, DocumentEntry]
-
-    @model_validator(mode="after")
-    def _every_word_has_a_translation(self) -> Self:
-        untold = [
-            *(m for m in PaymentMethod if m not in self.methods),
-            *(r for r in ReversalReason if r not in self.reasons),
-        ]
-        if untold:
-            raise ValueError(f"methods and reasons say nothing for {', '.join(untold)}")
-        return self
 
 
 class Formats(_Entry):
@@ -384,9 +364,6 @@ class Profile(_Entry):
     def _items_are_read_somewhere(self) -> Self:
         if self.tables.open_item is None and self.open_item_list is None:
             raise ValueError("outstanding items need tables.open_item or open_item_list")
-        locks = [entry.editor.lock for entry in self.posting.documents.values() if entry.editor is not None]
-        if self.tables.open_item is None and any(lock is not None and lock.table == "open_item" for lock in locks):
-            raise ValueError("a lock on open_item needs tables.open_item")
         return self
 
     @model_validator(mode="after")
@@ -403,6 +380,10 @@ class Profile(_Entry):
         if found:
             raise Misfits(found)
         return self
+
+    def strategy_of(self, way: DocumentWay) -> Strategy:
+        """How a document is posted."""
+        return way.strategy or self.posting.strategy
 
     _origin: str = PrivateAttr(default="profile")
     _lines: Lines = PrivateAttr(default_factory=lambda: Lines({}, ()))

@@ -25,9 +25,7 @@ from connectors.abas.errors import (
 from connectors.abas.mapping import is_day, plain_amount, to_date_text
 from connectors.abas.profile import (
     DocumentWay,
-    EditorCall,
     Formats,
-    InfosystemCall,
     Profile,
     RecordWay,
     Table,
@@ -61,7 +59,7 @@ async def check_profile(profile: Profile, client: AbasClient) -> None:
     """
     check = _Check(profile, client)
     try:
-        for part in (check.tables, check.open_item_list, check.documents, check.ways, check.formats):
+        for part in (check.tables, check.open_item_list, check.ways, check.formats):
             await part()
     except _NotOffered as error:
         logger.warning("abas offers no metadata; the profile stays unchecked", extra={"reason": str(error)})
@@ -138,34 +136,31 @@ class _Check:
                 named += [(f"rows.reads.{role}", name) for role, name in way.rows.reads.items()]
             if isinstance(way, DocumentWay):
                 named.append(("created", way.created))
-                actions = {"action": way.action}
-            else:
-                actions = {"create": way.create, "change": way.change}
             for role, name in named:
                 await self._field((*path, *role.split(".")), way.table, name)
-            for role, action in actions.items():
-                await self._action((*path, role), way.table, action)
+            if isinstance(way, DocumentWay):
+                await self._document(path, way)
+            else:
+                await self._action((*path, "create"), way.table, way.create)
+                await self._action((*path, "change"), way.table, way.change)
             lock = way.lock
             if lock is not None and self._table((*path, "lock"), lock.table, lock.meta_name):
                 await self._action((*path, "lock", "action"), lock.table, lock.action)
 
-    async def documents(self) -> None:
-        """Check how each document kind is posted, for the strategy that is chosen."""
-        for kind, entry in self._profile.posting.documents.items():
-            path = ("posting", "documents", kind)
-            strategy = self._profile.posting.strategy
-            chosen = entry.infosystem if strategy == "infosystem" else entry.editor
-            if chosen is None:
-                self._tell(path, f"{kind} can't be posted by {strategy}", "add that entry")
-            elif isinstance(chosen, InfosystemCall):
-                named = [("press", chosen.press), *((f"constants.{name}", name) for name in chosen.constants)]
-                named += [(f"inputs.{role}", name) for role, name in chosen.inputs.items()]
-                named += [
-                    (f"outputs.{role}", name) for role, name in chosen.outputs.model_dump(exclude_none=True).items()
-                ]
-                await self._infosystem((*path, "infosystem"), chosen.workspace, chosen.search_word, named)
-            else:
-                await self._editor((*path, "editor"), chosen, by_type_command=strategy == "typecommand")
+    async def _document(self, path: tuple[str, ...], way: DocumentWay) -> None:
+        """Check how a document is posted, for the strategy that is chosen."""
+        strategy, call = self._profile.strategy_of(way), way.infosystem
+        if strategy == "editor":
+            await self._action((*path, "action"), way.table, way.action)
+        elif strategy == "typecommand":
+            await self._type_command((*path, "type_command"), way)
+        elif call is None:
+            self._tell(path, f"{path[-1]} can't be posted by infosystem", "add that entry, or strategy: editor")
+        else:
+            named = [("press", call.press), *((f"constants.{name}", name) for name in call.constants)]
+            named += [(f"inputs.{role}", name) for role, name in call.inputs.items()]
+            named += [(f"outputs.{role}", name) for role, name in call.outputs.items()]
+            await self._infosystem((*path, "infosystem"), call.workspace, call.search_word, named)
 
     async def open_item_list(self) -> None:
         """Check the infosystem that lists outstanding items, when there is one."""
@@ -177,9 +172,9 @@ class _Check:
 
     async def formats(self) -> None:
         """Let abas read a date and an amount as we write them, where it offers that."""
-        payment, formats = self._profile.tables.payment, self._profile.formats
-        item = self._profile.tables.open_item
-        if not await self._tells_formats(payment.table, payment.fields.amount):
+        item, formats = self._profile.tables.open_item, self._profile.formats
+        amounts = [(way.table, name) for way in self._profile.documents.values() if (name := way.inputs.get("amount"))]
+        if not amounts or not await self._tells_formats(*amounts[0]):
             logger.warning("abas doesn't tell how it reads values; date_input stays unchecked")
             return
         if item is not None:
@@ -187,9 +182,7 @@ class _Check:
                 ("formats", "date_input"), item.table, item.fields.due_on, to_date_text(_PROBE_DAY, formats), _PROBE_DAY
             )
         mark = formats.decimal_mark or "."
-        await self._format(
-            ("formats", "decimal_mark"), payment.table, payment.fields.amount, _PROBE_AMOUNT.replace(".", mark), None
-        )
+        await self._format(("formats", "decimal_mark"), *amounts[0], _PROBE_AMOUNT.replace(".", mark), None)
 
     async def _tells_formats(self, table: str, name: str) -> bool:
         """Ask for a value that can be read in one way only: who refuses that doesn't offer to tell."""
@@ -232,41 +225,22 @@ class _Check:
         for role, name in named:
             await self._path((*path, *role.split(".", 1)), f"infosystem {workspace}/{search_word}", fields, name)
 
-    async def _editor(self, path: tuple[str, ...], call: EditorCall, *, by_type_command: bool) -> None:
-        payment, found_by = self._profile.tables.payment.table, self._profile.tables.payment.fields.posting_reference
-        if call.inputs.get("posting_reference") != found_by:
-            written = call.inputs.get("posting_reference", "nothing")
-            self._tell(
-                (*path, "inputs"), f"the reference is written to {written} and looked for in {found_by}", "use one"
-            )
-        if by_type_command:
-            await self._type_command((*path, "type_command"), call, payment)
-        else:
-            await self._action((*path, "action"), payment, call.action)
-        for role, name in call.inputs.items():
-            await self._field((*path, "inputs", role), payment, name)
-        for name in call.constants:
-            await self._field((*path, "constants", name), payment, name)
-        if call.lock is not None:
-            locked: Table[BaseModel] = getattr(self._profile.tables, call.lock.table)
-            await self._action((*path, "lock", "action"), locked.table, call.lock.action)
-
-    async def _type_command(self, path: tuple[str, ...], call: EditorCall, payment: str) -> None:
-        if call.type_command is None:
+    async def _type_command(self, path: tuple[str, ...], way: DocumentWay) -> None:
+        if way.type_command is None:
             self._tell(path[:-1], "the strategy typecommand needs type_command", "add it, by number or (Name)")
             return
         try:
-            told = await self._client.type_command(call.type_command)
+            told = await self._client.type_command(way.type_command)
         except AbasRefused:
-            self._tell(path, f"there is no type command {call.type_command}", "see sys/typeCmd for what there is")
+            self._tell(path, f"there is no type command {way.type_command}", "see sys/typeCmd for what there is")
             return
         except AbasAddressWrong:
-            logger.warning("abas doesn't tell what a type command opens", extra={"type_command": call.type_command})
+            logger.warning("abas doesn't tell what a type command opens", extra={"type_command": way.type_command})
             return
         tables = [plain_spec(value) for value in told.values() if _SPEC.fullmatch(value)]
-        if tables and payment not in tables:
+        if tables and way.table not in tables:
             self._tell(
-                path, f"{call.type_command} opens {tables[0]}, not {payment}", "name the one that opens payments"
+                path, f"{way.type_command} opens {tables[0]}, not {way.table}", "name the one that opens that table"
             )
 
     async def _action(self, path: tuple[str, ...], table: str, action: str) -> None:

@@ -19,10 +19,9 @@ concerned AS
     WHERE has(abas_open_item_ids, {id:String}) OR has(arrayMap(number -> upper(number), invoice_numbers), upper({id:String}))
     UNION DISTINCT
     SELECT posting_reference
-    FROM fct_write_offs FINAL
-    WHERE {id:String} IN (posting_reference, paytrace_transaction_id, abas_open_item_id)
-        OR replaceRegexpOne(posting_reference, 'U[0-9]+$', '') = {id:String}
-        OR abas_open_item_id IN (SELECT abas_open_item_id FROM fct_open_items FINAL WHERE upper(invoice_number) = upper({id:String}))
+    FROM fct_entries FINAL
+    WHERE direction = 'NONE' AND (replaceRegexpOne(posting_reference, 'U[0-9]+$', '') = {id:String}
+        OR abas_open_item_id IN (SELECT abas_open_item_id FROM fct_open_items FINAL WHERE upper(invoice_number) = upper({id:String})))
     UNION DISTINCT
     SELECT paytrace_transaction_id
     FROM fct_unrecognized FINAL
@@ -45,8 +44,11 @@ disputed AS
 steps AS
 (
     SELECT
-        occurred_at, toString(record_type) AS what, posting_reference, signed_minor, toString(currency) AS currency,
-        invoice_number, '' AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
+        occurred_at, toString(record_type) AS what, posting_reference,
+        if(direction = 'NONE', amount_minor, signed_minor) AS signed_minor, toString(currency) AS currency, invoice_number,
+        -- Which kind of document, where it is none of the payer's money.
+        multiIf(direction != 'NONE', '', match(posting_reference, 'W[0-9]+U[0-9]+$'), 'write_off_reversal', 'write_off')
+            AS rule, toInt32(0) AS rule_version, emptyArrayString() AS agrees, emptyArrayString() AS differs,
         '' AS runner_up, toInt32(0) AS runner_up_distance_hundredths, '' AS decided_by,
         multiIf(detail != '', detail, netted_with != '', concat('with ', netted_with), abas_document_number) AS detail,
         toString(reason) AS reason, value_on, source_partition, source_offset
@@ -72,12 +74,6 @@ steps AS
         if(approved_by = '', toString(decided_by), concat(decided_by, ', approved by ', approved_by, ',')),
         refused_because, reason, NULL, source_partition, source_offset
     FROM fct_decisions FINAL
-    UNION ALL
-    SELECT
-        occurred_at, toString(record_type), posting_reference, amount_minor, toString(currency), abas_open_item_id, '', 0,
-        emptyArrayString(), emptyArrayString(), '', 0, toString(decided_by),
-        if(detail != '', detail, abas_document_number), reason, value_on, source_partition, source_offset
-    FROM fct_write_offs FINAL
     UNION ALL
     -- Before it is money it has no posting reference: it stands under its transaction.
     SELECT

@@ -51,6 +51,8 @@ SELECT
                 JSONExtractString(body, 'abas_open_item_id'),
                 JSONExtractString(body, 'netted_with'),
                 JSONExtractString(body, 'abas_document_number'),
+                JSONExtractString(body, 'document_number'),
+                if(startsWith(record_type, 'Document') OR record_type = 'PostDocument', JSONExtractString(body, 'kind'), ''),
                 JSONExtractString(body, 'code'),
                 JSONExtractString(body, 'message'),
                 posting_reference

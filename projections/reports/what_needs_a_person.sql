@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that
--- nothing explains, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, documents that the ERP refused, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -25,6 +25,19 @@ FROM
     FROM fct_waiting
     WHERE reason != 'POSTING_IN_PROGRESS'
     GROUP BY kind, currency
+    UNION ALL
+    -- A payer's money that was refused waits above. Another document counts until one of its kind is asked for its item.
+    SELECT
+        'documents refused',
+        toString(currency),
+        count(),
+        sum(toInt128(amount_minor)),
+        toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_documents_now
+    WHERE state = 'refused' AND NOT is_payer_money
+        AND (open_item = '' OR (kind, open_item) NOT IN
+            (SELECT kind, open_item FROM rpt_documents_now WHERE state IN ('posted', 'waiting')))
+    GROUP BY currency
     UNION ALL
     SELECT
         'payments not recognized',
@@ -94,5 +107,6 @@ FROM
         )
     HAVING count() > 0
 )
-ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'chargebacks to book',
+ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
+    'chargebacks to book',
     'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency

@@ -45,9 +45,11 @@ WORDS: Mapping[str, str] = {
     "ID_USED_TWICE": "its id stands for another line already",
     "NO_DEPOSIT": "no deposit has paid it out",
     # what abas made of it
-    "CashReceiptPosted": "receipt posted",
-    "CashReceiptReversed": "receipt taken back",
-    "PostingRefused": "refused by abas",
+    "cash_receipt": "receipt posted",
+    "cash_receipt_reversal": "receipt taken back",
+    "on_account_receipt": "receipt posted on account",
+    "on_account_refund": "refund posted on account",
+    "DocumentRefused": "refused by abas",
     # what was decided
     "ON_ACCOUNT": "put on account",
     "REFUND_ON_ACCOUNT": "put a refund on account",

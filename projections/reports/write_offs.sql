@@ -6,30 +6,36 @@
 WITH
 events AS
 (
-    SELECT *, if(record_type IN ('RestWriteOffReversalRequested', 'RestWriteOffReversed', 'RestWriteOffReversalRefused'),
-        replaceRegexpOne(posting_reference, 'U[0-9]+$', ''), posting_reference) AS write_off
-    FROM fct_write_offs FINAL
+    -- A document that takes a write-off back is named by the write-off, U and a number.
+    SELECT *, match(posting_reference, 'W[0-9]+U[0-9]+$') AS is_reversal,
+        replaceRegexpOne(posting_reference, 'U[0-9]+$', '') AS write_off
+    FROM fct_entries FINAL
+    WHERE direction = 'NONE'
+),
+decisions AS
+(
+    SELECT posting_reference, argMax(decided_by, source_offset) AS decided_by, argMax(reason, source_offset) AS reason
+    FROM fct_decisions FINAL
+    WHERE decision IN ('WRITE_OFF', 'UNDO_WRITE_OFF') AND outcome = 'TAKEN'
+    GROUP BY posting_reference
 )
 SELECT
     min(events.occurred_at) AS decided_at,
     events.write_off AS posting_reference,
-    multiIf(
-        last_event = 'RestWriteOffRequested', 'asked of abas',
-        last_event = 'RestWrittenOff', 'written off',
-        last_event = 'RestWriteOffRefused', 'refused',
-        last_event = 'RestWriteOffReversalRequested', 'to be taken back',
-        last_event = 'RestWriteOffReversed', 'taken back',
-        last_event = 'RestWriteOffReversalRefused', 'written off',
-        last_event) AS standing,
+    argMax(multiIf(
+        events.record_type = 'PostingRequested', if(events.is_reversal, 'to be taken back', 'asked of abas'),
+        events.record_type = 'EntryPosted', if(events.is_reversal, 'taken back', 'written off'),
+        if(events.is_reversal, 'written off', 'refused')), events.source_offset) AS standing,
     any(events.abas_customer_id) AS abas_customer_id,
-    any(events.abas_open_item_id) AS abas_open_item_id,
+    anyIf(events.abas_open_item_id, events.abas_open_item_id != '') AS abas_open_item_id,
     any(events.amount_minor) AS amount_minor,
     toString(any(events.currency)) AS currency,
-    toString(argMaxIf(events.decided_by, events.source_offset, events.decided_by != '')) AS decided_by,
-    argMaxIf(events.reason, events.source_offset, events.reason != '') AS reason,
+    toString(any(decisions.decided_by)) AS decided_by,
+    any(decisions.reason) AS reason,
     argMax(events.detail, events.source_offset) AS detail,
     toString(argMax(events.record_type, events.source_offset)) AS last_event
 FROM events
+LEFT JOIN decisions ON decisions.posting_reference = events.write_off
 WHERE {abas_customer_id:String} = '' OR events.abas_customer_id = {abas_customer_id:String}
 GROUP BY events.write_off
 ORDER BY decided_at DESC, posting_reference

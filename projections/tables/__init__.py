@@ -8,6 +8,7 @@ from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
 from projections.tables.fct_deposit_events.row import TABLE as FCT_DEPOSIT_EVENTS
 from projections.tables.fct_disputes.row import TABLE as FCT_DISPUTES
+from projections.tables.fct_documents.row import TABLE as FCT_DOCUMENTS
 from projections.tables.fct_entries.row import TABLE as FCT_ENTRIES
 from projections.tables.fct_fee_schedules.row import TABLE as FCT_FEE_SCHEDULES
 from projections.tables.fct_matches.row import TABLE as FCT_MATCHES
@@ -16,7 +17,6 @@ from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_open_items.row import TABLE as FCT_OPEN_ITEMS
 from projections.tables.fct_parking.row import TABLE as FCT_PARKING
 from projections.tables.fct_payment_events.row import TABLE as FCT_PAYMENT_EVENTS
-from projections.tables.fct_postings.row import TABLE as FCT_POSTINGS
 from projections.tables.fct_proposals.row import TABLE as FCT_PROPOSALS
 from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
@@ -25,7 +25,6 @@ from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unrecognized.row import TABLE as FCT_UNRECOGNIZED
-from projections.tables.fct_write_offs.row import TABLE as FCT_WRITE_OFFS
 from projections.tables.table import Table
 
 ROOT = Path(__file__).parent
@@ -38,7 +37,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_MOVEMENTS,
     FCT_OPEN_ITEMS,
     FCT_ENTRIES,
-    FCT_POSTINGS,
+    FCT_DOCUMENTS,
     FCT_SETTLEMENT_BATCHES,
     FCT_SETTLEMENT_LINES,
     FCT_DEPOSIT_EVENTS,
@@ -51,7 +50,6 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_MATCHES,
     FCT_SUGGESTIONS,
     FCT_DECISIONS,
-    FCT_WRITE_OFFS,
     FCT_PROPOSALS,
 )
 POSITIONS = "saldo_positions"
@@ -66,6 +64,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_entries_now",
     "rpt_open_items_now",
     "fct_parked",
+    "rpt_documents_now",
     "rpt_disputes_now",
     "fct_waiting",
     "rpt_money",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from schemas.records.erp import PostCashReceipt, PostOnAccountReceipt, PostOnAccountRefund, ReverseCashReceipt
+from schemas.documents import payer_money_sign
+from schemas.records.erp import PostDocument
 from schemas.records.identification import Movement, PaymentIdentified, PaymentPassedOn, PaymentToIdentify
 from schemas.records.receivables import EntryDirection, EntryMoved
 from schemas.records.settlement import SettlementLineKind
@@ -26,13 +27,13 @@ def movement_sign(movement: Movement) -> int:
 
 
 def direction_sign(direction: EntryDirection) -> int:
-    """+1 for a receipt, -1 for a reversal; 0 for a direction this version has no word for."""
+    """+1 for a receipt, -1 for a reversal; 0 for a write-off and for a direction this version has no word for."""
     match direction:
         case EntryDirection.RECEIPT:
             return 1
         case EntryDirection.REVERSAL:
             return -1
-        case EntryDirection.UNKNOWN:
+        case EntryDirection.NONE | EntryDirection.UNKNOWN:
             return 0
         case _:
             assert_never(direction)
@@ -79,11 +80,9 @@ def parked_money(inbox: str, record: Any) -> int:
             return movement_sign(record.movement) * record.amount_minor
         case (str(topic), PaymentIdentified()) if topic == Topic.RECEIVABLES_INBOX:
             return movement_sign(record.movement) * record.amount_minor
-        case (str(topic), PostCashReceipt() | PostOnAccountReceipt()) if topic == Topic.ERP_COMMANDS:
-            return int(record.amount_minor)
+        case (str(topic), PostDocument()) if topic == Topic.ERP_COMMANDS:
+            return payer_money_sign(record.kind) * record.lines[0].amount_minor
         case (str(topic), EntryMoved()) if topic == Topic.RECEIVABLES_INBOX:
             return direction_sign(record.direction) * int(record.amount_minor)
-        case (str(topic), ReverseCashReceipt() | PostOnAccountRefund()) if topic == Topic.ERP_COMMANDS:
-            return -int(record.amount_minor)
         case _:
             return 0

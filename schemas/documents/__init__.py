@@ -40,12 +40,16 @@ ROW_ROLES = frozenset({"row_key"})
 
 
 class ValueType(StrEnum):
-    """How a value is written in a command: ISO day, number with a point, the ERP's number of a record, or any text."""
+    """How a value is written in a command: ISO day, number with a point, the ERP's number of a record, or any text.
+
+    A code is one of those that the kind lists below `codes`; the mapping profile has the ERP's word for each.
+    """
 
     TEXT = "text"
     DAY = "day"
     NUMBER = "number"
     REFERENCE = "reference"
+    CODE = "code"
 
 
 class _Entry(BaseModel):
@@ -53,11 +57,12 @@ class _Entry(BaseModel):
 
 
 class LineKind(_Entry):
-    """One line of a document kind, and which of its optional fields it may carry."""
+    """One line of a document kind, which of its optional fields it may carry, and which of them it must."""
 
     role: str = Field(pattern=_NAME)
     side: Literal["debit", "credit"]
     takes: frozenset[Literal["open_item", "cost_centre", "tax_code", "text"]] = frozenset()
+    requires: frozenset[str] = frozenset()
 
 
 class Kind(_Entry):
@@ -66,8 +71,11 @@ class Kind(_Entry):
     kind: str = Field(pattern=_NAME)
     subject: Literal["customer", "account"] | None = None
     values: Mapping[Name, ValueType]
-    requires: frozenset[str] | None = None  # of a record; a document carries every value
+    requires: frozenset[str] | None = None  # every value, where it says nothing
+    codes: Mapping[Name, tuple[str, ...]] = {}
     lines: tuple[LineKind, ...] = ()
+    other_side: Literal["erp"] | None = None  # the ERP books it itself, so that the one line is the subject's
+    money: Literal["payer"] | None = None  # what a payer paid: the bridge of PayTrace and the ERP counts it
     reversed_by: str | None = None
     row_values: Mapping[Name, ValueType] = {}
 
@@ -88,16 +96,26 @@ class Kind(_Entry):
                 "a document has lines and a subject, a record has neither; "
                 f"{'add subject: account or subject: customer' if self.is_document else 'add lines, or drop subject'}"
             )
-        if self.is_document and (self.row_values or self.requires is not None):
-            raise ValueError(
-                "row_values and requires are for records; drop them: a document has lines, and all its values"
-            )
+        if self.is_document and self.row_values:
+            raise ValueError("row_values are for records; drop them: a document has lines")
+        if self.other_side is not None and len(self.lines) != 1:
+            raise ValueError("the ERP books the other side; write one line, that of the subject")
+        if self.money is not None and self.other_side is None:
+            raise ValueError("money of a payer is the one line of a document whose other side the ERP books")
         if not self.is_document and self.reversed_by is not None:
             raise ValueError("a record is changed, not reversed; drop reversed_by")
         if len({line.role for line in self.lines}) < len(self.lines):
             raise ValueError("two lines have one role; give each line a role of its own")
-        if self.is_document and {line.side for line in self.lines} != {"debit", "credit"}:
-            raise ValueError("its lines are all on one side; debits and credits are equal, so write both")
+        if self.is_document and self.other_side is None and {line.side for line in self.lines} != {"debit", "credit"}:
+            raise ValueError(
+                "its lines are all on one side; debits and credits are equal, so write both, or other_side: erp"
+            )
+        for line in self.lines:
+            if strange := sorted(line.requires - line.takes):
+                raise ValueError(f"line {line.role} requires {', '.join(strange)}, which takes lacks; add it there")
+        coded = {role for role, of_type in self.values.items() if of_type is ValueType.CODE}
+        if differing := sorted(coded ^ set(self.codes)):
+            raise ValueError(f"codes and values of type code differ in {', '.join(differing)}; write both, or neither")
         if strange := sorted(self.required - set(self.values)):
             raise ValueError(f"requires {', '.join(strange)}, which values lacks; {near(strange[0], self.values)}")
         own = HEAD_ROLES if self.is_document else RECORD_ROLES
@@ -168,8 +186,6 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
     if {line.role: line.side for line in other.lines} != turned:
         wanted = ", ".join(f"{role} {side}" for role, side in turned.items())
         yield BadKind(file, f"{other.kind} doesn't turn its lines; there they are {wanted}")
-    if sum(one.reversed_by == other.kind for one in found.values()) > 1:
-        yield BadKind(file, f"{other.kind} takes back several kinds; give each a reversal of its own")
 
 
 @cache
@@ -185,9 +201,18 @@ def kinds() -> Mapping[str, Kind]:
 
 
 @cache
-def reversals() -> Mapping[str, str]:
-    """Kinds that take another one back, each with the one that it takes back."""
-    return MappingProxyType({kind.reversed_by: kind.kind for kind in kinds().values() if kind.reversed_by is not None})
+def reversals() -> frozenset[str]:
+    """Kinds that take another one back."""
+    return frozenset(kind.reversed_by for kind in kinds().values() if kind.reversed_by is not None)
+
+
+@cache
+def payer_money_sign(kind: str) -> int:
+    """Which way a document moves a payer's money: 1 into the ERP, -1 out of it, 0 for any other kind."""
+    of_kind = kinds().get(kind)
+    if of_kind is None or of_kind.money is None:
+        return 0
+    return 1 if of_kind.lines[0].side == "credit" else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +247,7 @@ def _document_faults(command: Any) -> Iterator[Fault]:
     if is_reversal != (command.reverses_reference is not None):
         remedy = "name the document that is taken back" if is_reversal else "leave it out: it takes nothing back"
         yield Fault("reverses_reference", command.reverses_reference, remedy)
-    yield from _value_faults("values", command.values, kind.values, kind.required)
+    yield from _value_faults("values", command.values, kind.values, kind.required, kind.codes)
     wanted = [(line.role, line.side.upper()) for line in kind.lines]
     given = [(line.role, line.side.value) for line in command.lines]
     if given != wanted:
@@ -236,6 +261,12 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         for name in ("open_item", "cost_centre", "tax_code", "text"):
             if getattr(line, name) is not None and name not in of_kind.takes:
                 yield Fault(f"lines[{index}].{name}", getattr(line, name), f"a {of_kind.role} line takes none")
+            if not getattr(line, name) and name in of_kind.requires:
+                yield Fault(f"lines[{index}].{name}", "missing", "give it a value")
+    if kind.other_side is not None:
+        if command.lines[0].account != command.subject:
+            yield Fault("lines[0].account", command.lines[0].account, "write the subject: the line is on its account")
+        sums.clear()
     for currency, minor in sums.items():
         if minor:
             difference = f"{Money(minor, currency).major:f} {currency}"
@@ -251,7 +282,7 @@ def _record_faults(command: Any) -> Iterator[Fault]:
         return
     if not command.natural_key.strip():
         yield Fault("natural_key", "", "name the record as the other side knows it")
-    yield from _value_faults("values", command.values, kind.values, kind.required)
+    yield from _value_faults("values", command.values, kind.values, kind.required, kind.codes)
     if command.rows and not kind.row_values:
         yield Fault("rows", len(command.rows), f"a {kind.kind} has no rows")
         return
@@ -260,7 +291,7 @@ def _record_faults(command: Any) -> Iterator[Fault]:
         if not row.row_key or row.row_key in keys:
             yield Fault(f"rows[{index}].row_key", row.row_key, "give each row a key of its own")
         keys.add(row.row_key)
-        yield from _value_faults(f"rows[{index}].values", row.values, kind.row_values, frozenset(kind.row_values))
+        yield from _value_faults(f"rows[{index}].values", row.values, kind.row_values, frozenset(kind.row_values), {})
 
 
 def _unknown(kind: str, known: list[str]) -> Fault:
@@ -268,7 +299,11 @@ def _unknown(kind: str, known: list[str]) -> Fault:
 
 
 def _value_faults(
-    where: str, values: Mapping[str, str], types: Mapping[str, ValueType], required: frozenset[str]
+    where: str,
+    values: Mapping[str, str],
+    types: Mapping[str, ValueType],
+    required: frozenset[str],
+    codes: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Fault]:
     for role in sorted(required - {role for role, value in values.items() if value}):
         yield Fault(f"{where}.{role}", "missing", "give it a value")
@@ -276,6 +311,9 @@ def _value_faults(
         of_type = types.get(role)
         if of_type is None:
             yield Fault(f"{where}.{role}", value, f"use {', '.join(types)}")
+        elif of_type is ValueType.CODE:
+            if value and value not in codes[role]:
+                yield Fault(f"{where}.{role}", value, f"write {' or '.join(codes[role])}")
         elif value and not _reads_as(value, of_type):
             shape = {"day": "a day such as 2026-11-30", "number": "a number such as 45.00"}
             yield Fault(f"{where}.{role}", value, f"write {shape[of_type]}")

@@ -22,24 +22,13 @@ from schemas.records.approvals import (
 )
 from schemas.records.customers import VaultCustomerObserved
 from schemas.records.erp import (
-    CashReceiptPosted,
-    CashReceiptReversed,
     DocumentPosted,
     DocumentRefused,
-    PostCashReceipt,
     PostDocument,
     PostingClaimed,
-    PostingRefused,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
     RecordRefused,
     RecordSaved,
-    ReverseCashReceipt,
-    ReverseWriteOff,
     SaveRecord,
-    WriteOffPosted,
-    WriteOffReversed,
 )
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -126,12 +115,6 @@ from schemas.records.receivables import (
     ReassignPayment,
     RefundMatched,
     RejectMatch,
-    RestWriteOffRefused,
-    RestWriteOffRequested,
-    RestWriteOffReversalRefused,
-    RestWriteOffReversalRequested,
-    RestWriteOffReversed,
-    RestWrittenOff,
     SplitEntry,
     UndoWriteOff,
     UnmatchEntry,
@@ -185,27 +168,8 @@ ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalReject
 ApprovalsInbox: TypeAlias = ProposeCommand | ApproveProposal | RejectProposal
 CustomersInbox: TypeAlias = VaultCustomerObserved
 ErpClaims: TypeAlias = PostingClaimed
-ErpCommands: TypeAlias = (
-    PostCashReceipt
-    | ReverseCashReceipt
-    | PostOnAccountReceipt
-    | PostOnAccountRefund
-    | PostWriteOff
-    | ReverseWriteOff
-    | PostDocument
-    | SaveRecord
-)
-ErpOutcomes: TypeAlias = (
-    CashReceiptPosted
-    | CashReceiptReversed
-    | WriteOffPosted
-    | WriteOffReversed
-    | PostingRefused
-    | DocumentPosted
-    | DocumentRefused
-    | RecordSaved
-    | RecordRefused
-)
+ErpCommands: TypeAlias = PostDocument | SaveRecord
+ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
 GatewayEvents: TypeAlias = PaymentWishAccepted | PaymentWishTurnedDown | PaymentWishClosed
@@ -277,21 +241,12 @@ ReceivablesEvents: TypeAlias = (
     | EntryHandedOver
     | DecisionTaken
     | DecisionRefused
-    | RestWriteOffRequested
-    | RestWrittenOff
-    | RestWriteOffRefused
-    | RestWriteOffReversalRequested
-    | RestWriteOffReversed
-    | RestWriteOffReversalRefused
 )
 ReceivablesInbox: TypeAlias = (
     PaymentIdentified
     | OpenItemObserved
-    | CashReceiptPosted
-    | CashReceiptReversed
-    | PostingRefused
-    | WriteOffPosted
-    | WriteOffReversed
+    | DocumentPosted
+    | DocumentRefused
     | ConfirmMatch
     | RejectMatch
     | SplitEntry

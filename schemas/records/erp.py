@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from schemas.records import Record
-from schemas.records.payments import PaymentMethod
 
 
 class ClaimStage(StrEnum):
@@ -22,16 +21,6 @@ class ClaimStage(StrEnum):
     CLAIMED = "CLAIMED"
     WITHDRAWN = "WITHDRAWN"
     SAVED = "SAVED"
-
-
-class ReversalReason(StrEnum):
-    """Why a posted cash receipt is taken back."""
-
-    UNKNOWN = "UNKNOWN"
-    VOID = "VOID"
-    ACH_RETURN = "ACH_RETURN"
-    REFUND = "REFUND"
-    CORRECTION = "CORRECTION"
 
 
 class Side(StrEnum):
@@ -48,35 +37,6 @@ class SubjectKind(StrEnum):
     UNKNOWN = "UNKNOWN"
     CUSTOMER = "CUSTOMER"
     ACCOUNT = "ACCOUNT"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CashReceiptPosted(Record):
-    """Outcome: abas holds this cash receipt, once."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CashReceiptReversed(Record):
-    """Outcome: abas holds this reversal, once."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +63,8 @@ class DocumentPosted(Record):
     reverses_reference: str | None = None
     subject_kind: SubjectKind
     subject: str
+    values: Mapping[str, str]
+    lines: tuple[DocumentLine, ...]
     document_id: str
     document_number: str
     occurred_at: datetime
@@ -114,27 +76,14 @@ class DocumentRefused(Record):
 
     kind: str
     posting_reference: str
+    reverses_reference: str | None = None
     subject_kind: SubjectKind
     subject: str
+    values: Mapping[str, str]
+    lines: tuple[DocumentLine, ...]
     code: str
     message: str
     field_name: str | None = None
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostCashReceipt(Record):
-    """Command: post a cash receipt for an open item. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    method: PaymentMethod
-    value_on: date
     occurred_at: datetime
 
 
@@ -155,50 +104,6 @@ class PostDocument(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostOnAccountReceipt(Record):
-    """Command: post a cash receipt to the customer's account, without an open item. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    method: PaymentMethod
-    value_on: date
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostOnAccountRefund(Record):
-    """Command: post a refund to the customer's account; it takes no receipt back. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    method: PaymentMethod
-    value_on: date
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostWriteOff(Record):
-    """Command: write off what is left of a paid open item. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    value_on: date
-    reason: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PostingClaimed(Record):
     """A process of ours is about to save a document in the ERP, or tells what became of such a claim of its own."""
 
@@ -208,21 +113,6 @@ class PostingClaimed(Record):
     permit: str
     stage: ClaimStage
     claimed_by: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostingRefused(Record):
-    """Outcome: abas said no; a fact, not a failure."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    code: str
-    message: str
-    field_name: str | None = None
     occurred_at: datetime
 
 
@@ -261,40 +151,6 @@ class RecordSaved(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReverseCashReceipt(Record):
-    """Command: take back a posted cash receipt, in part or in whole. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    method: PaymentMethod
-    reason: ReversalReason
-    value_on: date
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReverseWriteOff(Record):
-    """Command: take back a posted write-off. Key: abas_customer_id."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    value_on: date
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveRecord(Record):
     """Command: make the ERP hold this master data or business paper with these values. Key: subject."""
 
@@ -304,33 +160,4 @@ class SaveRecord(Record):
     values: Mapping[str, str]
     rows: tuple[RecordRow, ...]
     expected_version: int | None = None
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOffPosted(Record):
-    """Outcome: abas holds this write-off, once."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOffReversed(Record):
-    """Outcome: abas holds the document that takes a write-off back, once."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
     occurred_at: datetime

@@ -37,11 +37,12 @@ class Decision(StrEnum):
 
 
 class EntryDirection(StrEnum):
-    """RECEIPT lowers what the customer owes, REVERSAL raises it again."""
+    """RECEIPT lowers what the customer owes, REVERSAL raises it again, NONE moves no money of a payer (a write-off)."""
 
     UNKNOWN = "UNKNOWN"
     RECEIPT = "RECEIPT"
     REVERSAL = "REVERSAL"
+    NONE = "NONE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +407,10 @@ class PostingRequested(Record):
     amount_minor: int
     currency: str
     abas_open_item_id: str | None = None
+    document_kind: str
+    invoice_number: str | None = None
+    reverses_reference: str | None = None
+    text: str | None = None
     value_on: date | None = None
     occurred_at: datetime
 
@@ -484,101 +489,6 @@ class RejectMatch(Record):
     authenticated_by: str = ""
     approved_by: str | None = None
     reason: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWriteOffRefused(Record):
-    """abas refused the write-off; the rest stays open."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    abas_open_item_id: str
-    amount_minor: int
-    currency: str
-    detail: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWriteOffRequested(Record):
-    """What is left of a paid open item is given up; abas is asked to post it."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    decided_by: str
-    reason: str
-    value_on: date | None = None
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWriteOffReversalRefused(Record):
-    """abas refused to take the write-off back; it stands."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    abas_open_item_id: str
-    amount_minor: int
-    currency: str
-    detail: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWriteOffReversalRequested(Record):
-    """A write-off was wrong; abas is asked to take it back."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    abas_open_item_id: str
-    invoice_number: str
-    amount_minor: int
-    currency: str
-    decided_by: str
-    reason: str
-    value_on: date | None = None
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWriteOffReversed(Record):
-    """abas holds the document that takes the write-off back; the rest is open again."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    reverses_reference: str
-    abas_open_item_id: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestWrittenOff(Record):
-    """abas holds the write-off."""
-
-    posting_reference: str
-    paytrace_transaction_id: str
-    abas_customer_id: str
-    abas_open_item_id: str
-    amount_minor: int
-    currency: str
-    abas_document_id: str
-    abas_document_number: str
     occurred_at: datetime
 
 

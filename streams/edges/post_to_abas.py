@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from schemas.failures import Unavailable
 from schemas.records import Record
-from schemas.records.by_topic import ErpCommands, ErpOutcomes, ReceivablesInbox
-from schemas.records.erp import RecordRefused, RecordSaved, SaveRecord
+from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.erp import DocumentPosted, DocumentRefused, RecordRefused, RecordSaved, SaveRecord, SubjectKind
 from schemas.topic import Topic
 from streams.domain.output import Output
 from streams.edges.ports import Ledger
@@ -63,8 +63,10 @@ def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sin
 
 
 def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
-    """Tell whoever asked; nobody asks for documents and records of schemas/documents yet."""
-    return (Output(Topic.RECEIVABLES_INBOX, outcome),) if isinstance(outcome, ReceivablesInbox) else ()
+    """Report a customer's document to the receivables, which ask for those; nobody asks for others and records yet."""
+    if isinstance(outcome, DocumentPosted | DocumentRefused) and outcome.subject_kind is SubjectKind.CUSTOMER:
+        return (Output(Topic.RECEIVABLES_INBOX, outcome),)
+    return ()
 
 
 def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaitable[tuple[ErpOutcomes, ...]]]:

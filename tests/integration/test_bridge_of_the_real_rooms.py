@@ -20,7 +20,7 @@ from projections.store.migrate import migrate
 from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
+from schemas.records.erp import PostDocument
 from schemas.records.identification import (
     AssignCustomer,
     CustomerReferenced,
@@ -53,8 +53,7 @@ PARTITIONS = 2
 MINUTES = 160
 # Mostly the records that carry money, so that much of it is parked and little else; the factor of the odds.
 WHAT_CHOKES: dict[type, float] = {
-    PostCashReceipt: 2.0,
-    ReverseCashReceipt: 2.0,
+    PostDocument: 2.0,
     PaymentIdentified: 1.5,
     PaymentToIdentify: 1.5,
     PaymentPassedOn: 1.5,

@@ -94,4 +94,5 @@ def test_the_files_tell_the_scenarios_of_today() -> None:
 
 
 def _money(found: Run) -> set[tuple[str, int]]:
-    return {(line["record"]["posting_reference"], line["record"]["amount_minor"]) for line in found.commands}
+    documents = [line["record"] for line in found.commands]
+    return {(one["posting_reference"], line["amount_minor"]) for one in documents for line in one["lines"]}

@@ -12,7 +12,7 @@ from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import PostingRefused
+from schemas.records.erp import DocumentRefused
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -77,8 +77,8 @@ class Books:
         self.calls[reference] += 1
         if reference in self.contradicts:
             raise Unreadable(f"{reference} contradicts the document that is there")
-        if command.abas_customer_id in self.locked:
-            raise Delayed(f"customer {command.abas_customer_id} is open in another editor")
+        if command.subject in self.locked:
+            raise Delayed(f"customer {command.subject} is open in another editor")
         if reference in self.refuses:
             return refused(command, f"refusal {self.calls[reference]}")
         return self.documents.setdefault(reference, done(command))
@@ -372,7 +372,7 @@ async def test_everything_comes_back_identical_after_every_operator_command_refu
     payers = {one.decision.value for one in office.events("identification.events.v1", DecisionTaken)}
     assert payers == {"ASSIGN_CUSTOMER", "REMEMBER", "FORGET"}
     assert set(turned_down) >= {"CONFIRM", "REJECT", "ON_ACCOUNT", "POST_AGAIN"}
-    refusals = [one.code for one in office.events("erp.outcomes.v1", PostingRefused) if one.posting_reference == "PT1"]
+    refusals = [one.code for one in office.events("erp.outcomes.v1", DocumentRefused) if one.posting_reference == "PT1"]
     assert refusals == ["refusal 1", "refusal 2"], "one reference, three outcomes"
     assert {"PT1", "PT2", "PT3", "PT4", "PT5", "PT1W2"} <= set(office.books.documents)
     assert {"PT61", "PT61U1", "PT61A1", "PT61A1U1", "PT61A1A1", "PT71", "PT72", "PT90", "PT90U1"} <= set(

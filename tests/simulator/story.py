@@ -34,9 +34,9 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.topic import Topic
 from schemas.values.clock import new_uuid, utc_now
 from schemas.values.money import Money
-from streams.domain.output import IDENTIFICATION_INBOX, RECEIVABLES_INBOX, SETTLEMENT_INBOX
 
 # What may be on at PayTrace and abas for the length of a story; each with its own coin.
 PAYTRACE_ODDITIES: Mapping[str, object] = {
@@ -199,7 +199,7 @@ class People:
         selection = Selection(self._merchant, self._merchant, CURRENCY)
         found = read_bank_lines(path, selection, utc_now())
         for record in (*found.lines, *found.ended):
-            await self._desk.ask(SETTLEMENT_INBOX, record, wait_s=0)
+            await self._desk.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
 
     # -- operators -------------------------------------------------------------------------------------------------
 
@@ -209,17 +209,17 @@ class People:
         for state in await self._entries():
             for entry in list(state.entries.values()):
                 if rng.random() < 0.5:
-                    await self._give(RECEIVABLES_INBOX, self._command_for(state, entry, day))
+                    await self._give(Topic.RECEIVABLES_INBOX, self._command_for(state, entry, day))
             for item in state.items.values():
                 if rng.random() < 0.1:
                     rest = WriteOffRest(
                         abas_open_item_id=item.abas_open_item_id, currency=CURRENCY, **self._given(state)
                     )
-                    await self._give(RECEIVABLES_INBOX, rest)
+                    await self._give(Topic.RECEIVABLES_INBOX, rest)
             for written_off in state.write_offs.values():
                 if rng.random() < 0.5:
                     undone = UndoWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
-                    await self._give(RECEIVABLES_INBOX, undone)
+                    await self._give(Topic.RECEIVABLES_INBOX, undone)
         for deal, payment in self._story.of(Course.NO_REFERENCE, Course.UNKNOWN_INVOICE):
             if rng.random() < 0.4:
                 assigned = AssignCustomer(
@@ -227,7 +227,7 @@ class People:
                     paytrace_transaction_id=payment,
                     **{**self._given(None), "abas_customer_id": deal.customer.number},
                 )
-                await self._give(IDENTIFICATION_INBOX, assigned)
+                await self._give(Topic.IDENTIFICATION_INBOX, assigned)
 
     def _command_for(self, state: Any, entry: Any, day: Day) -> Any:
         rng, given = self._rng, self._given(state)

@@ -1,4 +1,4 @@
-"""Builders for ERP commands and profiles: the boring fields of a test about abas."""
+"""Documents of payments as commands, and profiles: the boring fields of a test about abas."""
 
 from __future__ import annotations
 
@@ -6,19 +6,42 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from connectors.abas.profile import Profile
-from schemas.records.erp import (
-    PostCashReceipt,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
-    ReversalReason,
-    ReverseCashReceipt,
-    ReverseWriteOff,
-)
-from schemas.records.payments import PaymentMethod
+from schemas.records.erp import DocumentLine, PostDocument, Side, SubjectKind
 
 VALUE_ON = date(2026, 11, 20)
 OCCURRED_AT = datetime(2026, 11, 20, 18, 6, 30, tzinfo=UTC)
+
+
+def document(
+    kind: str,
+    reference: str,
+    side: Side,
+    minor: int,
+    *,
+    transaction: str,
+    item: str | None = None,
+    currency: str = "USD",
+    customer: str = "70001",
+    reverses: str | None = None,
+    value_on: date = VALUE_ON,
+    text: str | None = None,
+    **values: str,
+) -> PostDocument:
+    line = DocumentLine(
+        role="receivable", account=customer, side=side, amount_minor=minor, currency=currency, open_item=item
+    )
+    return PostDocument(
+        kind=kind,
+        posting_reference=reference,
+        reverses_reference=reverses,
+        subject_kind=SubjectKind.CUSTOMER,
+        subject=customer,
+        values={"paytrace_transaction_id": transaction, "value_on": value_on.isoformat(), **values},
+        text=text,
+        lines=(line,),
+        mapping_version="",
+        occurred_at=OCCURRED_AT,
+    )
 
 
 def post_receipt(
@@ -29,93 +52,81 @@ def post_receipt(
     currency: str = "USD",
     customer: str = "70001",
     value_on: date = VALUE_ON,
-) -> PostCashReceipt:
-    return PostCashReceipt(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id=customer,
-        abas_open_item_id=item,
-        invoice_number="RE-100451",
-        amount_minor=minor,
+) -> PostDocument:
+    return document(
+        "cash_receipt",
+        reference,
+        Side.CREDIT,
+        minor,
+        transaction=reference.removeprefix("PT"),
+        item=item,
         currency=currency,
-        method=PaymentMethod.CARD,
+        customer=customer,
         value_on=value_on,
-        occurred_at=OCCURRED_AT,
+        invoice_number="RE-100451",
+        method="CARD",
     )
 
 
 def reverse_receipt(
     reference: str, reverses: str, item: str, *, minor: int = 12500, customer: str = "70001"
-) -> ReverseCashReceipt:
-    return ReverseCashReceipt(
-        posting_reference=reference,
-        paytrace_transaction_id=reverses.removeprefix("PT"),
-        abas_customer_id=customer,
-        reverses_reference=reverses,
-        abas_open_item_id=item,
-        invoice_number="RE-100451",
-        amount_minor=minor,
-        currency="USD",
-        method=PaymentMethod.CARD,
-        reason=ReversalReason.REFUND,
-        value_on=VALUE_ON,
-        occurred_at=OCCURRED_AT,
+) -> PostDocument:
+    return document(
+        "cash_receipt_reversal",
+        reference,
+        Side.DEBIT,
+        minor,
+        transaction=reverses.removeprefix("PT"),
+        item=item or None,
+        customer=customer,
+        reverses=reverses,
+        method="CARD",
+        reason="REFUND",
+        **({"invoice_number": "RE-100451"} if item else {}),
     )
 
 
-def on_account(reference: str, minor: int = 25_00) -> PostOnAccountReceipt:
-    return PostOnAccountReceipt(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id="70001",
-        amount_minor=minor,
-        currency="USD",
-        method=PaymentMethod.CARD,
-        value_on=VALUE_ON,
-        occurred_at=OCCURRED_AT,
+def on_account(reference: str, minor: int = 25_00) -> PostDocument:
+    return document(
+        "on_account_receipt",
+        reference,
+        Side.CREDIT,
+        minor,
+        transaction=reference.removeprefix("PT"),
+        method="CARD",
     )
 
 
-def refund_on_account(reference: str, minor: int = 25_00) -> PostOnAccountRefund:
-    return PostOnAccountRefund(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id="70001",
-        amount_minor=minor,
-        currency="USD",
-        method=PaymentMethod.CARD,
-        value_on=VALUE_ON,
-        occurred_at=OCCURRED_AT,
+def refund_on_account(reference: str, minor: int = 25_00) -> PostDocument:
+    return document(
+        "on_account_refund", reference, Side.DEBIT, minor, transaction=reference.removeprefix("PT"), method="CARD"
     )
 
 
-def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostWriteOff:
-    return PostWriteOff(
-        posting_reference=reference,
-        paytrace_transaction_id=reference.removeprefix("PT"),
-        abas_customer_id="70001",
-        abas_open_item_id=item,
+def write_off(reference: str, item: str, minor: int, reason: str = "below the cost of a reminder") -> PostDocument:
+    return document(
+        "write_off",
+        reference,
+        Side.CREDIT,
+        minor,
+        transaction=reference.removeprefix("PT"),
+        item=item,
+        text=reason,
         invoice_number="RE-1",
-        amount_minor=minor,
-        currency="USD",
-        value_on=VALUE_ON,
-        reason=reason,
-        occurred_at=OCCURRED_AT,
     )
 
 
-def undo_write_off(reference: str, reverses: str, item: str, minor: int) -> ReverseWriteOff:
-    return ReverseWriteOff(
-        posting_reference=reference,
-        paytrace_transaction_id=reverses.removeprefix("PT"),
-        abas_customer_id="70001",
-        reverses_reference=reverses,
-        abas_open_item_id=item,
+def undo_write_off(reference: str, reverses: str, item: str, minor: int) -> PostDocument:
+    return document(
+        "write_off_reversal",
+        reference,
+        Side.DEBIT,
+        minor,
+        transaction=reverses.removeprefix("PT"),
+        item=item,
+        reverses=reverses,
         invoice_number="RE-1",
-        amount_minor=minor,
-        currency="USD",
-        value_on=VALUE_ON,
-        occurred_at=OCCURRED_AT,
+        reason="CORRECTION",
     )
 
 
@@ -125,11 +136,5 @@ def with_strategy(profile: Profile, strategy: Literal["infosystem", "editor", "t
 
 def without_lock(profile: Profile) -> Profile:
     """The editor strategy without its fence, to show what the fence is for."""
-    documents = {
-        name: entry.model_copy(
-            update={"editor": entry.editor.model_copy(update={"lock": None}) if entry.editor else None}
-        )
-        for name, entry in profile.posting.documents.items()
-    }
-    posting = profile.posting.model_copy(update={"documents": documents, "strategy": "editor"})
-    return profile.model_copy(update={"posting": posting})
+    documents = {kind: way.model_copy(update={"lock": None}) for kind, way in profile.documents.items()}
+    return with_strategy(profile.model_copy(update={"documents": documents}), "editor")

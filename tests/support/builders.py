@@ -13,19 +13,8 @@ from types import ModuleType
 from typing import Any, Self
 
 from schemas import catalog
-from schemas.records.erp import (
-    CashReceiptPosted,
-    CashReceiptReversed,
-    PostCashReceipt,
-    PostingRefused,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
-    ReverseCashReceipt,
-    ReverseWriteOff,
-    WriteOffPosted,
-    WriteOffReversed,
-)
+from schemas.documents import faults
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, Side
 from schemas.records.identification import Movement, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import (
     ObservedBy,
@@ -37,6 +26,7 @@ from schemas.records.payments import (
 )
 from schemas.records.receivables import OpenItemObserved
 from streams.domain.output import Output
+from streams.domain.receivables.decider import ReversalReason
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PAYMENT = "79388123"
@@ -189,52 +179,95 @@ def open_item(
     )
 
 
-Command = (
-    PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt | PostWriteOff | ReverseWriteOff
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A document of a payment that abas was asked for, told flat: its one line, its values and its head."""
+
+    kind: str
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str | None
+    invoice_number: str | None
+    amount_minor: int
+    currency: str
+    side: Side
+    reverses_reference: str | None = None
+    method: PaymentMethod | None = None
+    reason: ReversalReason | None = None
+    text: str | None = None
+    value_on: date
+    occurred_at: datetime
+    document: PostDocument = field(compare=False, repr=False, default=None)  # type: ignore[assignment]  # what it was read from
 
 
-def done(command: Command) -> CashReceiptPosted | CashReceiptReversed | WriteOffPosted | WriteOffReversed:
+def asked(document: PostDocument) -> Asked:
+    """What a command asks of abas."""
+    (line,) = document.lines
+    values = dict(document.values)
+    told = Asked(
+        kind=document.kind,
+        posting_reference=document.posting_reference,
+        paytrace_transaction_id=values.pop("paytrace_transaction_id"),
+        abas_customer_id=document.subject,
+        abas_open_item_id=line.open_item,
+        invoice_number=values.pop("invoice_number", None),
+        amount_minor=line.amount_minor,
+        currency=line.currency,
+        side=line.side,
+        reverses_reference=document.reverses_reference,
+        method=PaymentMethod(values.pop("method")) if "method" in values else None,
+        reason=ReversalReason(values.pop("reason")) if "reason" in values else None,
+        text=document.text,
+        value_on=date.fromisoformat(values.pop("value_on")),
+        occurred_at=document.occurred_at,
+        document=document,
+    )
+    assert values == {}
+    assert list(faults(document)) == [], "the kind allows it"
+    return told
+
+
+def done(command: Asked | PostDocument) -> DocumentPosted:
     """The outcome of a command that abas carried out."""
-    told: dict[str, Any] = {
-        "posting_reference": command.posting_reference,
-        "paytrace_transaction_id": command.paytrace_transaction_id,
-        "abas_customer_id": command.abas_customer_id,
-        "amount_minor": command.amount_minor,
-        "currency": command.currency,
-        "abas_document_id": f"({command.posting_reference},0,0)",
-        "abas_document_number": command.posting_reference,
-        "occurred_at": command.occurred_at,
-    }
-    if isinstance(command, PostWriteOff):
-        return WriteOffPosted(**told)
-    if isinstance(command, ReverseWriteOff):
-        return WriteOffReversed(reverses_reference=command.reverses_reference, **told)
-    if isinstance(command, PostCashReceipt | PostOnAccountReceipt):
-        return CashReceiptPosted(**told)
-    if isinstance(command, PostOnAccountRefund):
-        return CashReceiptReversed(reverses_reference="", **told)
-    return CashReceiptReversed(reverses_reference=command.reverses_reference, **told)
+    document = command.document if isinstance(command, Asked) else command
+    return DocumentPosted(
+        kind=document.kind,
+        posting_reference=document.posting_reference,
+        reverses_reference=document.reverses_reference,
+        subject_kind=document.subject_kind,
+        subject=document.subject,
+        values=document.values,
+        lines=document.lines,
+        document_id=f"({document.posting_reference},0,0)",
+        document_number=document.posting_reference,
+        occurred_at=document.occurred_at,
+    )
 
 
-def refused(command: Command, code: str = "PERIOD") -> PostingRefused:
+def refused(command: Asked | PostDocument, code: str = "PERIOD") -> DocumentRefused:
     """The outcome of a command that abas refused."""
-    return PostingRefused(
-        posting_reference=command.posting_reference,
-        paytrace_transaction_id=command.paytrace_transaction_id,
-        abas_customer_id=command.abas_customer_id,
-        amount_minor=command.amount_minor,
-        currency=command.currency,
+    document = command.document if isinstance(command, Asked) else command
+    return DocumentRefused(
+        kind=document.kind,
+        posting_reference=document.posting_reference,
+        reverses_reference=document.reverses_reference,
+        subject_kind=document.subject_kind,
+        subject=document.subject,
+        values=document.values,
+        lines=document.lines,
         code=code,
         message="posting period is closed",
-        occurred_at=command.occurred_at,
+        occurred_at=document.occurred_at,
     )
 
 
 def key_by(name: str) -> Callable[[Any], str]:
-    """The key of a record: this field, or the first element of a list."""
+    """The key of a record: this field, or the first element of a list; of a document's outcome whose it is."""
 
     def key_of(record: Any) -> str:
+        if isinstance(record, DocumentPosted | DocumentRefused):
+            return record.subject
         value = getattr(record, name)
         return value[0] if isinstance(value, tuple) else str(value)
 
@@ -283,9 +316,13 @@ class Ledger:
         (state,) = self.states.values()
         return state
 
-    def sent(self, kind: type[Any] | None = None) -> list[Any]:
-        """Records sent to others, of one type or all."""
-        return [out.record for out in self.outputs if kind is None or isinstance(out.record, kind)]
+    def sent(self, kind: type[Any] | str | None = None) -> list[Any]:
+        """Records sent to others, of one type or all; documents as `asked` tells them, and by their kind."""
+        records = [out.record for out in self.outputs]
+        told = [asked(record) if isinstance(record, PostDocument) else record for record in records]
+        if isinstance(kind, str):
+            return [one for one in told if isinstance(one, Asked) and one.kind == kind]
+        return [one for one in told if kind is None or isinstance(one, kind)]
 
 
 def kinds(events: Iterable[Any]) -> list[str]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas import catalog
-from schemas.records.by_topic import ErpCommands
+from schemas.records.erp import PostDocument
 from schemas.records.identification import OpenItemReferenced, PaymentIdentified, PaymentToIdentify
 from schemas.records.payments import TransactionObserved
 from schemas.records.receivables import OpenItemObserved
 from schemas.topic import Topic
 from schemas.values.references import invoice_token
 from streams.domain import identification, payments, receivables
-from tests.support.builders import Ledger, done, key_by
+from tests.support.builders import Asked, Ledger, asked, done, key_by
 
 
 class MoneyLine:
@@ -24,7 +24,7 @@ class MoneyLine:
         self.payments = Ledger(payments, key_by("paytrace_transaction_id"))
         self.payers = Ledger(identification, _token_of)
         self.receivables = Ledger(receivables, key_by("abas_customer_id"))
-        self.commands: list[ErpCommands] = []
+        self.commands: list[Asked] = []
         for item in items:
             self._receivable(item)
             token = invoice_token(item.invoice_number)
@@ -38,14 +38,14 @@ class MoneyLine:
                 )
             )
 
-    def shows(self, *sightings: TransactionObserved) -> list[ErpCommands]:
+    def shows(self, *sightings: TransactionObserved) -> list[Asked]:
         """PayTrace shows these; the commands that follow, also of what abas made of them."""
         before = len(self.commands)
         for seen in sightings:
             self._to_payers(_news(self.payments, seen))
         return self.commands[before:]
 
-    def tell(self, *records: Any) -> list[ErpCommands]:
+    def tell(self, *records: Any) -> list[Asked]:
         """A person or abas tells the receivables something."""
         before = len(self.commands)
         for record in records:
@@ -65,8 +65,8 @@ class MoneyLine:
         told = deque([record])
         while told:
             for command in _news(self.receivables, told.popleft()):
-                if hasattr(command, "value_on"):
-                    self.commands.append(command)
+                if isinstance(command, PostDocument):
+                    self.commands.append(asked(command))
                     told.append(done(command))
 
 

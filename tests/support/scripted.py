@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
+from schemas.records.erp import PostDocument, Side
 from schemas.records.identification import (
     Movement,
     PaymentAwaitsReference,
@@ -53,6 +53,8 @@ from schemas.records.tasks import (
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import Envelope, SourcePosition, content_event_id, derived_event_id
 from streams.log.records import Inbound
+from tests.support.abas_commands import document as document_of
+from tests.support.builders import done, refused
 
 OBSERVATIONS = "payments.observations.v1"
 PAYMENTS = "payments.events.v1"
@@ -301,7 +303,10 @@ class Script:
     def requested(self, payment: str, signed_minor: int) -> Inbound:
         return self._journal(
             PostingRequested(
-                abas_open_item_id=f"OI-{payment}", value_on=self.value_on, **self._entry(payment, signed_minor)
+                abas_open_item_id=f"OI-{payment}",
+                document_kind="cash_receipt" if signed_minor >= 0 else "cash_receipt_reversal",
+                value_on=self.value_on,
+                **self._entry(payment, signed_minor),
             )
         )
 
@@ -324,35 +329,41 @@ class Script:
     # --- the ERP sink
 
     def command(self, payment: str, amount_minor: int) -> Inbound:
-        fields = self._entry(payment, amount_minor)
-        del fields["direction"]
         return self.write(
             COMMANDS,
-            PostCashReceipt(
-                abas_open_item_id=f"OI-{payment}",
-                invoice_number=f"RE-{payment}",
-                method=PaymentMethod.CARD,
-                value_on=self.now.date(),
-                **fields,
-            ),
+            self._document(payment, amount_minor),
             caused_by=self._inbox_position(RECEIVABLES_INBOX, 0),
         )
 
     def posted(
         self, payment: str, signed_minor: int, *, document: str | None = None, reference: str | None = None
     ) -> Inbound:
-        fields = self._entry(payment, signed_minor)
-        del fields["direction"]
-        fields["posting_reference"] = reference or fields["posting_reference"]
-        found = {"abas_document_id": document or f"D-{payment}", "abas_document_number": "ZE-1"}
-        if signed_minor < 0:
-            return self._outcome(CashReceiptReversed(reverses_reference=f"PT{payment}", **found, **fields))
-        return self._outcome(CashReceiptPosted(**found, **fields))
+        outcome = done(self._document(payment, signed_minor, reference))
+        return self._outcome(replace(outcome, document_id=document or f"D-{payment}", document_number="ZE-1"))
 
     def refused(self, payment: str, amount_minor: int) -> Inbound:
-        fields = self._entry(payment, amount_minor)
-        del fields["direction"]
-        return self._outcome(PostingRefused(code="OTHER/1147", message="Posting period 10/2026 is closed", **fields))
+        outcome = refused(self._document(payment, amount_minor), code="OTHER/1147")
+        return self._outcome(replace(outcome, message="Posting period 10/2026 is closed"))
+
+    def _document(self, payment: str, signed_minor: int, reference: str | None = None) -> PostDocument:
+        entry = self._entry(payment, signed_minor)
+        is_receipt = signed_minor >= 0
+        made = document_of(
+            "cash_receipt" if is_receipt else "cash_receipt_reversal",
+            reference or entry["posting_reference"],
+            Side.CREDIT if is_receipt else Side.DEBIT,
+            entry["amount_minor"],
+            transaction=payment,
+            item=f"OI-{payment}",
+            currency=entry["currency"],
+            customer=entry["abas_customer_id"],
+            reverses=None if is_receipt else f"PT{payment}",
+            value_on=self.now.date(),
+            invoice_number=f"RE-{payment}",
+            method="CARD",
+            **({} if is_receipt else {"reason": "REFUND"}),
+        )
+        return replace(made, occurred_at=entry["occurred_at"])
 
     # --- the task layer
 

@@ -17,7 +17,7 @@ from tests.support.signing import signer_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
-TOPIC, TYPE, KEY, VALUE = "erp.commands.v1", "PostCashReceipt", b"70001", b"\xc3\x01 value"
+TOPIC, TYPE, KEY, VALUE = "erp.commands.v1", "PostDocument", b"70001", b"\xc3\x01 value"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 
 from projections.messages.coordinates import Coordinates
 from projections.messages.dead_letters import OpenedDeadLetter
+from projections.tables.about import text_of
 from projections.tables.keys import shown_key
 from projections.tables.money import parked_money
 from projections.tables.table import Row, Table
@@ -28,12 +29,12 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "record_key": shown_key(letter.record_key),
             "record_type": type(inner).__name__ if inner is not None else "",
             "record_event_id": record.event_id,
-            "paytrace_transaction_id": _text(inner, "paytrace_transaction_id"),
-            "movement_id": _text(inner, "movement_id"),
-            "posting_reference": _text(inner, "posting_reference"),
-            "abas_customer_id": _text(inner, "abas_customer_id"),
+            "paytrace_transaction_id": text_of(inner, "paytrace_transaction_id"),
+            "movement_id": text_of(inner, "movement_id"),
+            "posting_reference": text_of(inner, "posting_reference"),
+            "abas_customer_id": text_of(inner, "abas_customer_id"),
             "signed_minor": parked_money(letter.topic, inner),
-            "currency": _text(inner, "currency"),
+            "currency": text_of(inner, "currency"),
             "occurred_at": getattr(inner, "occurred_at", None),
             "behind": letter.behind,
             "error_type": letter.error_type,
@@ -43,11 +44,6 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "value_bytes": len(letter.record_value),
         },
     )
-
-
-def _text(record: Any, name: str) -> str:
-    """A field of the parked record; empty where its type has none or where it may be left out and is."""
-    return getattr(record, name, None) or ""
 
 
 TABLE = Table(

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS fct_entries
     evidence Array(String),
     reason LowCardinality(String),
     detail String,
+    document_kind LowCardinality(String),
     netted_with String,
     moved_to String,
     command_id String,

@@ -13,6 +13,7 @@ import msgspec
 
 from projections.messages.coordinates import Coordinates
 from projections.messages.dead_letters import OpenedDeadLetter
+from projections.tables.about import amount_of, text_of
 from projections.tables.keys import shown_key
 from projections.tables.table import Row, Table
 from schemas.records.tasks import DeadLetter, PositionMarked
@@ -38,21 +39,16 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
             "causation_id": at.causation_id,
             "record_type": type(record).__name__,
             "record_key": shown_key(at.key),
-            "paytrace_transaction_id": _text(record, "paytrace_transaction_id"),
-            "refund_transaction_id": _text(record, "refund_transaction_id"),
-            "posting_reference": _text(record, "posting_reference"),
-            "abas_customer_id": _text(record, "abas_customer_id"),
-            "currency": _text(record, "currency"),
-            "amount_minor": getattr(record, "amount_minor", None) or 0,
+            "paytrace_transaction_id": text_of(record, "paytrace_transaction_id"),
+            "refund_transaction_id": text_of(record, "refund_transaction_id"),
+            "posting_reference": text_of(record, "posting_reference"),
+            "abas_customer_id": text_of(record, "abas_customer_id"),
+            "currency": text_of(record, "currency"),
+            "amount_minor": amount_of(record),
             "occurred_at": _instant(record) or at.recorded_at,
             "body": _body(record),
         },
     )
-
-
-def _text(record: Any, name: str) -> str:
-    """A field as text; empty for a record that has none, or leaves it open."""
-    return getattr(record, name, None) or ""
 
 
 def _body(record: Any) -> str:

@@ -3,8 +3,8 @@ WITH
 posted AS
 (
     SELECT posting_reference
-    FROM fct_postings FINAL
-    WHERE record_type IN ('CashReceiptPosted', 'CashReceiptReversed')
+    FROM fct_documents FINAL
+    WHERE record_type = 'DocumentPosted'
 ),
 -- A parked command is counted as parked, a discarded one as discarded; its entry must not be counted a second time.
 stopped AS

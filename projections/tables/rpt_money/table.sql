@@ -34,10 +34,10 @@ documents AS
 (
     -- A look-up that finds the document again says so again; it is one document.
     SELECT *
-    FROM fct_postings FINAL
-    WHERE record_type IN ('CashReceiptPosted', 'CashReceiptReversed')
+    FROM fct_documents FINAL
+    WHERE record_type = 'DocumentPosted' AND is_payer_money
     ORDER BY source_offset
-    LIMIT 1 BY posting_reference, abas_document_id
+    LIMIT 1 BY posting_reference, document_id
 ),
 lines AS
 (
@@ -50,7 +50,7 @@ lines AS
     SELECT
         'posted', toInt128(signed_minor),
         if(match(posting_reference, '[CU][0-9]'), 1, toInt8(sign(signed_minor))), toString(currency),
-        paytrace_transaction_id, posting_reference, toString(record_type), abas_document_number,
+        paytrace_transaction_id, posting_reference, toString(kind), document_number,
         occurred_at, recorded_at, toString(source_topic), source_partition, source_offset
     FROM documents
     UNION ALL

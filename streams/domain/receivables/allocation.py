@@ -19,6 +19,7 @@ from schemas.records.receivables import (
 )
 from streams.domain.receivables.entries import Event
 from streams.domain.receivables.entry import Entry, State
+from streams.domain.receivables.families import receipt_to_reverse
 from streams.domain.receivables.matching_rules import Option, Part, rule_version
 
 
@@ -66,7 +67,7 @@ def put_on_account(
         direction=receipt.direction,
         occurred_at=at,
     )
-    part = replace(receipt, posting_reference=reference, amount_minor=amount_minor)
+    part = replace(receipt, posting_reference=reference, amount_minor=amount_minor, on_account=True)
     return on_account, requested(state, part, None, at)
 
 
@@ -139,12 +140,25 @@ def _matched(
         decided_by=by,
         occurred_at=at,
     )
-    share = replace(receipt, posting_reference=reference, amount_minor=part.amount_minor)
+    share = replace(
+        receipt,
+        posting_reference=reference,
+        amount_minor=part.amount_minor,
+        item_invoice_number=part.item.invoice_number,
+        on_account=False,
+    )
     return matched, requested(state, share, part.item.abas_open_item_id, at)
 
 
-def requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> PostingRequested:
-    """The event that asks abas for the document of this entry, or of this part of one."""
+def requested(
+    state: State, entry: Entry, item_id: str | None, at: datetime, *, text: str | None = None
+) -> PostingRequested:
+    """The event that asks abas for the document of this entry, or of this part of one.
+
+    A reversal is asked against a posted receipt; text is what the document says for people.
+    """
+    receipt = None if entry.is_receipt or entry.on_account else receipt_to_reverse(state, entry)
+    reverses = receipt.posting_reference if receipt is not None else entry.reverses if entry.is_write_off else None
     return PostingRequested(
         posting_reference=entry.posting_reference,
         paytrace_transaction_id=entry.transaction_id,
@@ -153,6 +167,10 @@ def requested(state: State, entry: Entry, item_id: str | None, at: datetime) -> 
         amount_minor=entry.amount_minor,
         currency=entry.currency,
         abas_open_item_id=item_id,
+        document_kind=entry.document_kind,
+        invoice_number=(entry if receipt is None else receipt).item_invoice_number or None if item_id else None,
+        reverses_reference=reverses,
+        text=text,
         value_on=entry.value_on,
         occurred_at=at,
     )

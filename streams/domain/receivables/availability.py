@@ -69,7 +69,7 @@ def _ours(state: State) -> tuple[Mapping[str, int], Mapping[str, int]]:
             receipt = state.entries.get(entry.reverses)
             count(receipt.abas_open_item_id if receipt else None, -entry.amount_minor, entry.posted_at)
     for write_off in state.write_offs.values():
-        count(write_off.abas_open_item_id, write_off.held_minor, write_off.posted_at)
+        count(write_off.abas_open_item_id, write_off.written_off_minor, write_off.posted_at)
     return held, unseen
 
 

@@ -10,24 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from functools import reduce
 from typing import assert_never
 
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
 from schemas.records.erp import (
-    CashReceiptPosted,
-    CashReceiptReversed,
-    PostCashReceipt,
-    PostingRefused,
-    PostOnAccountReceipt,
-    PostOnAccountRefund,
-    PostWriteOff,
-    ReversalReason,
-    ReverseCashReceipt,
-    ReverseWriteOff,
-    WriteOffPosted,
-    WriteOffReversed,
+    DocumentLine,
+    DocumentPosted,
+    DocumentRefused,
+    PostDocument,
+    SubjectKind,
 )
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
@@ -47,19 +41,12 @@ from schemas.records.receivables import (
     ReassignPayment,
     RefundMatched,
     RejectMatch,
-    RestWriteOffRefused,
-    RestWriteOffRequested,
-    RestWriteOffReversalRefused,
-    RestWriteOffReversalRequested,
-    RestWriteOffReversed,
-    RestWrittenOff,
     SplitEntry,
     UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
 from schemas.topic import Topic
-from schemas.values.business_day import business_day
 from streams.domain.output import Output
 from streams.domain.receivables.decisions import decide_command
 from streams.domain.receivables.decisions_payer import decide_payer_command
@@ -70,6 +57,16 @@ from streams.domain.receivables.posting import follow, waiting_event
 
 __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
+
+class ReversalReason(StrEnum):
+    """Why a document is reversed: the codes that schemas/documents allows for it."""
+
+    VOID = "VOID"
+    ACH_RETURN = "ACH_RETURN"
+    REFUND = "REFUND"
+    CORRECTION = "CORRECTION"
+
+
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
 _REASONS = {
@@ -78,6 +75,7 @@ _REASONS = {
     EntryKind.CORRECTION: ReversalReason.CORRECTION,
     EntryKind.REFUND: ReversalReason.REFUND,
     EntryKind.UNMATCH: ReversalReason.CORRECTION,
+    EntryKind.WRITE_OFF_REVERSAL: ReversalReason.CORRECTION,
 }
 
 
@@ -94,13 +92,9 @@ def decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
             return _with_consequences(state, _on_payment(state, record), record.occurred_at)
         case OpenItemObserved():
             return _with_consequences(state, _on_open_item(state, record), record.observed_at)
-        case CashReceiptPosted() | CashReceiptReversed():
+        case DocumentPosted():
             return _with_consequences(state, _on_posted(state, record), record.occurred_at)
-        case WriteOffPosted() | WriteOffReversed():
-            return _with_consequences(state, _on_written_off(state, record), record.occurred_at)
-        case PostingRefused() if record.posting_reference in state.write_offs:
-            return _with_consequences(state, _on_write_off_refused(state, record), record.occurred_at)
-        case PostingRefused():
+        case DocumentRefused():
             return _with_consequences(state, _on_refused(state, record), record.occurred_at)
         case (
             ConfirmMatch()
@@ -127,12 +121,8 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
         case EntryMoved() if event.abas_customer_id == event.from_customer_id:
             return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
-            entry = state.entries.get(event.posting_reference)
-            return () if entry is None else (Output(Topic.ERP_COMMANDS, _command(state, entry, event)),)
-        case RestWriteOffRequested():
-            return (Output(Topic.ERP_COMMANDS, _write_off_command(event)),)
-        case RestWriteOffReversalRequested():
-            return (Output(Topic.ERP_COMMANDS, _write_off_reversal_command(event)),)
+            entry = _entry(state, event.posting_reference)
+            return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(entry, event)),)
         case RefundMatched():
             link = RefundLinked(
                 paytrace_transaction_id=event.paytrace_transaction_id,
@@ -208,26 +198,30 @@ def _is_news(known: OpenItemRecorded, seen: OpenItemRecorded) -> bool:
     return differs and seen.occurred_at > known.occurred_at
 
 
-def _on_posted(state: State, outcome: CashReceiptPosted | CashReceiptReversed) -> tuple[Event, ...]:
+def _entry(state: State, reference: str) -> Entry | None:
+    return state.entries.get(reference) or state.write_offs.get(reference)
+
+
+def _on_posted(state: State, outcome: DocumentPosted) -> tuple[Event, ...]:
     entry = _asked_for(state, outcome)
-    if entry is None or entry.is_receipt is not isinstance(outcome, CashReceiptPosted):
+    if entry is None or entry.side is not outcome.lines[0].side:
         return ()
     return (
         EntryPosted(
             posting_reference=entry.posting_reference,
             paytrace_transaction_id=entry.transaction_id,
-            abas_customer_id=outcome.abas_customer_id,
+            abas_customer_id=outcome.subject,
             direction=entry.direction,
             amount_minor=entry.amount_minor,
             currency=entry.currency,
-            abas_document_id=outcome.abas_document_id,
-            abas_document_number=outcome.abas_document_number,
+            abas_document_id=outcome.document_id,
+            abas_document_number=outcome.document_number,
             occurred_at=outcome.occurred_at,
         ),
     )
 
 
-def _on_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
+def _on_refused(state: State, outcome: DocumentRefused) -> tuple[Event, ...]:
     entry = _asked_for(state, outcome)
     if entry is None or entry.status is not EntryStatus.REQUESTED:
         return ()
@@ -235,160 +229,56 @@ def _on_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
     return (waiting_event(state, entry, refused, outcome.occurred_at),)
 
 
-def _on_written_off(state: State, outcome: WriteOffPosted | WriteOffReversed) -> tuple[Event, ...]:
-    known = state.write_offs.get(outcome.posting_reference)
-    if known is None or known.status is EntryStatus.POSTED:
-        return ()
-    if known.reverses is not None:
-        reversed_ = RestWriteOffReversed(
-            posting_reference=known.posting_reference,
-            paytrace_transaction_id=known.transaction_id,
-            abas_customer_id=outcome.abas_customer_id,
-            reverses_reference=known.reverses,
-            abas_open_item_id=known.abas_open_item_id,
-            amount_minor=known.amount_minor,
-            currency=known.currency,
-            abas_document_id=outcome.abas_document_id,
-            abas_document_number=outcome.abas_document_number,
-            occurred_at=outcome.occurred_at,
-        )
-        return (reversed_,)
-    return (
-        RestWrittenOff(
-            posting_reference=known.posting_reference,
-            paytrace_transaction_id=known.transaction_id,
-            abas_customer_id=outcome.abas_customer_id,
-            abas_open_item_id=known.abas_open_item_id,
-            amount_minor=known.amount_minor,
-            currency=known.currency,
-            abas_document_id=outcome.abas_document_id,
-            abas_document_number=outcome.abas_document_number,
-            occurred_at=outcome.occurred_at,
-        ),
-    )
-
-
-def _on_write_off_refused(state: State, outcome: PostingRefused) -> tuple[Event, ...]:
-    known = state.write_offs[outcome.posting_reference]
-    if known.status is not EntryStatus.REQUESTED:
-        return ()
-    detail = f"{outcome.code}: {outcome.message}"
-    if known.reverses is not None:
-        stands = RestWriteOffReversalRefused(
-            posting_reference=known.posting_reference,
-            paytrace_transaction_id=known.transaction_id,
-            abas_customer_id=outcome.abas_customer_id,
-            reverses_reference=known.reverses,
-            abas_open_item_id=known.abas_open_item_id,
-            amount_minor=known.amount_minor,
-            currency=known.currency,
-            detail=detail,
-            occurred_at=outcome.occurred_at,
-        )
-        return (stands,)
-    return (
-        RestWriteOffRefused(
-            posting_reference=known.posting_reference,
-            paytrace_transaction_id=known.transaction_id,
-            abas_customer_id=outcome.abas_customer_id,
-            abas_open_item_id=known.abas_open_item_id,
-            amount_minor=known.amount_minor,
-            currency=known.currency,
-            detail=detail,
-            occurred_at=outcome.occurred_at,
-        ),
-    )
-
-
-def _asked_for(state: State, outcome: CashReceiptPosted | CashReceiptReversed | PostingRefused) -> Entry | None:
+def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry | None:
     """The entry that an outcome is about, unless it is none of ours or its story is over.
 
     A refused entry counts, because abas may hold a document after all that our look-up did not see in time.
     """
-    entry = state.entries.get(outcome.posting_reference)
+    entry = _entry(state, outcome.posting_reference)
     is_handed_over = entry is not None and entry.status is EntryStatus.HANDED_OVER
     if entry is None or not (entry.status is EntryStatus.REQUESTED or entry.is_refused or is_handed_over):
         return None
-    if (outcome.amount_minor, outcome.currency) != (entry.amount_minor, entry.currency):
+    amounts = [(line.amount_minor, line.currency) for line in outcome.lines]
+    if amounts != [(entry.amount_minor, entry.currency)]:
+        named = " and ".join(f"{minor} {currency}" for minor, currency in amounts) or "no amount"
         raise Unreadable(
-            f"{type(outcome).__name__} of {outcome.posting_reference} names {outcome.amount_minor} {outcome.currency}, "
+            f"{type(outcome).__name__} of {outcome.posting_reference} names {named}, "
             f"asked for was {entry.amount_minor} {entry.currency} (minor units); compare the document in abas"
         )
     return entry
 
 
-def _command(
-    state: State, entry: Entry, event: PostingRequested
-) -> PostCashReceipt | PostOnAccountReceipt | PostOnAccountRefund | ReverseCashReceipt:
-    """The value date is the business day on which the money moved, however late it is seen, identified or posted."""
-    receipt = entry if entry.is_receipt else state.entries[entry.reverses or entry.posting_reference]
-    if entry.on_account:
-        return (PostOnAccountReceipt if entry.is_receipt else PostOnAccountRefund)(
-            posting_reference=entry.posting_reference,
-            paytrace_transaction_id=event.paytrace_transaction_id,
-            abas_customer_id=event.abas_customer_id,
-            amount_minor=entry.amount_minor,
-            currency=entry.currency,
-            method=entry.method,
-            value_on=entry.value_on,
-            occurred_at=event.occurred_at,
-        )
-    if entry.is_receipt:
-        return PostCashReceipt(
-            posting_reference=entry.posting_reference,
-            paytrace_transaction_id=event.paytrace_transaction_id,
-            abas_customer_id=event.abas_customer_id,
-            abas_open_item_id=event.abas_open_item_id or "",
-            invoice_number=receipt.item_invoice_number,
-            amount_minor=entry.amount_minor,
-            currency=entry.currency,
-            method=entry.method,
-            value_on=entry.value_on,
-            occurred_at=event.occurred_at,
-        )
-    return ReverseCashReceipt(
-        posting_reference=entry.posting_reference,
-        paytrace_transaction_id=event.paytrace_transaction_id,
-        abas_customer_id=event.abas_customer_id,
-        reverses_reference=receipt.posting_reference,
-        abas_open_item_id=event.abas_open_item_id or "",
-        invoice_number=receipt.item_invoice_number,
+def _document(entry: Entry, event: PostingRequested) -> PostDocument:
+    """The document of an entry: one line on the customer's account, abas books the other side.
+
+    Its value date is the business day on which the money moved, however late it is seen, identified or posted; of a
+    write-off, by which none moves, the day of the decision.
+    """
+    values = {"paytrace_transaction_id": event.paytrace_transaction_id, "value_on": entry.value_on.isoformat()}
+    if event.invoice_number is not None:
+        values["invoice_number"] = event.invoice_number
+    if not entry.is_write_off:
+        values["method"] = entry.method.value
+    reason = _REASONS.get(entry.kind)
+    if reason is not None and not entry.on_account:
+        values["reason"] = reason.value
+    line = DocumentLine(
+        role="receivable",
+        account=event.abas_customer_id,
+        side=entry.side,
         amount_minor=entry.amount_minor,
         currency=entry.currency,
-        method=entry.method,
-        reason=_REASONS[entry.kind],
-        value_on=entry.value_on,
-        occurred_at=event.occurred_at,
+        open_item=event.abas_open_item_id,
     )
-
-
-def _write_off_command(event: RestWriteOffRequested) -> PostWriteOff:
-    """The value date is the business day of the decision: no money moves."""
-    return PostWriteOff(
+    return PostDocument(
+        kind=event.document_kind,
         posting_reference=event.posting_reference,
-        paytrace_transaction_id=event.paytrace_transaction_id,
-        abas_customer_id=event.abas_customer_id,
-        abas_open_item_id=event.abas_open_item_id,
-        invoice_number=event.invoice_number,
-        amount_minor=event.amount_minor,
-        currency=event.currency,
-        value_on=event.value_on or business_day(event.occurred_at),
-        reason=event.reason,
-        occurred_at=event.occurred_at,
-    )
-
-
-def _write_off_reversal_command(event: RestWriteOffReversalRequested) -> ReverseWriteOff:
-    """The value date is the business day of the decision, as it was for the write-off."""
-    return ReverseWriteOff(
-        posting_reference=event.posting_reference,
-        paytrace_transaction_id=event.paytrace_transaction_id,
-        abas_customer_id=event.abas_customer_id,
         reverses_reference=event.reverses_reference,
-        abas_open_item_id=event.abas_open_item_id,
-        invoice_number=event.invoice_number,
-        amount_minor=event.amount_minor,
-        currency=event.currency,
-        value_on=event.value_on or business_day(event.occurred_at),
+        subject_kind=SubjectKind.CUSTOMER,
+        subject=event.abas_customer_id,
+        values=values,
+        text=event.text,
+        lines=(line,),
+        mapping_version="",
         occurred_at=event.occurred_at,
     )

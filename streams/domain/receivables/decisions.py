@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TypeAlias, assert_never
 import yaml
 
 from schemas.checks.attribution import why_not_attributed
+from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     ConfirmMatch,
     Decision,
@@ -29,8 +30,6 @@ from schemas.records.receivables import (
     PostAgain,
     PutOnAccount,
     RejectMatch,
-    RestWriteOffRequested,
-    RestWriteOffReversalRequested,
     SplitEntry,
     UndoWriteOff,
     UnmatchEntry,
@@ -42,7 +41,7 @@ from streams.domain.decided import decided
 from streams.domain.receivables.allocation import applied, divided_by_hand, put_on_account, requested
 from streams.domain.receivables.availability import available_minor, holders_of
 from streams.domain.receivables.entries import Event
-from streams.domain.receivables.entry import Entry, EntryStatus, State
+from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.evidence import evidence
 from streams.domain.receivables.families import receipt_to_reverse, unclaimed_minor
 from streams.domain.receivables.matching_rules import Option, Part
@@ -357,7 +356,7 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     payers = holders_of(state, item_id)
     limits = write_off_limits()
     limit = limits.limits_minor.get(item.currency, 0)
-    before = sum(one.held_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id)
+    before = sum(one.written_off_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id)
     refused = ""
     if command.currency != item.currency:
         refused = f"invoice {item.invoice_number} is in {item.currency}, not in {command.currency}"
@@ -377,19 +376,20 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     # A payment that came from another customer may have write-offs there; the holder's own reference is unique.
     came = any(taken == payers[-1].posting_reference for _, taken in state.moves_taken)
     reference = _free_reference(state.write_offs, f"{payers[-1].posting_reference if came else f'PT{payment}'}W")
-    asked = RestWriteOffRequested(
+    write_off = Entry(
         posting_reference=reference,
-        paytrace_transaction_id=payment,
-        abas_customer_id=command.abas_customer_id,
-        abas_open_item_id=item_id,
-        invoice_number=item.invoice_number,
+        kind=EntryKind.WRITE_OFF,
+        transaction_id=payment,
+        payment_id=None,
         amount_minor=minor,
         currency=item.currency,
-        decided_by=command.decided_by,
-        reason=command.reason,
-        value_on=command.decided_on or business_day(command.occurred_at),
+        method=PaymentMethod.UNKNOWN,
+        invoice_number=None,
+        item_invoice_number=item.invoice_number,
+        value_on=command.decided_on or business_day(command.occurred_at),  # no money moves, so the day of the decision
         occurred_at=command.occurred_at,
     )
+    asked = requested(state, write_off, item_id, command.occurred_at, text=command.reason)
     return Answer(reference, (item_id,), (asked,))
 
 
@@ -398,7 +398,8 @@ def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
     known = state.write_offs.get(reference)
     if known is None or known.reverses is not None:
         return Answer(reference, refused=f"this customer has no write-off {reference}")
-    items = (known.abas_open_item_id,)
+    item_id = known.abas_open_item_id or ""
+    items = (item_id,)
     why_not = {
         EntryStatus.REQUESTED: f"{reference} is being posted; ask again once abas has answered",
         EntryStatus.WAITING: f"abas refused {reference}, so there is nothing to take back",
@@ -407,21 +408,16 @@ def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
         why_not = f"{reference} is taken back already"
     if why_not:
         return Answer(reference, items, refused=why_not + _decided_before(state, reference))
-    asked = RestWriteOffReversalRequested(
+    reversal = replace(
+        known,
         posting_reference=_free_reference(state.write_offs, f"{reference}U"),
-        paytrace_transaction_id=known.transaction_id,
-        abas_customer_id=command.abas_customer_id,
-        reverses_reference=reference,
-        abas_open_item_id=known.abas_open_item_id,
-        invoice_number=state.items[known.abas_open_item_id].invoice_number,
-        amount_minor=known.amount_minor,
-        currency=known.currency,
-        decided_by=command.decided_by,
-        reason=command.reason,
+        kind=EntryKind.WRITE_OFF_REVERSAL,
+        reverses=reference,
+        item_invoice_number=state.items[item_id].invoice_number,
         value_on=command.decided_on or business_day(command.occurred_at),
         occurred_at=command.occurred_at,
     )
-    return Answer(reference, items, (asked,))
+    return Answer(reference, items, (requested(state, reversal, item_id, command.occurred_at),))
 
 
 def _post_again(state: State, command: PostAgain) -> Answer:

@@ -7,6 +7,7 @@ from typing import TypeAlias, assert_never
 
 from schemas.records.by_topic import ReceivablesEvents
 from schemas.records.identification import Movement
+from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     Decision,
     DecisionRefused,
@@ -27,16 +28,10 @@ from schemas.records.receivables import (
     PaymentReassigned,
     PostingRequested,
     RefundMatched,
-    RestWriteOffRefused,
-    RestWriteOffRequested,
-    RestWriteOffReversalRefused,
-    RestWriteOffReversalRequested,
-    RestWriteOffReversed,
-    RestWrittenOff,
 )
 from schemas.values.business_day import business_day
-from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, Move, State, WriteOff
-from streams.domain.receivables.families import able_to_give_back, receipt_to_reverse, refund_of
+from streams.domain.receivables.entry import WRITE_OFFS, Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.families import able_to_give_back, refund_of
 
 EntryEvent: TypeAlias = (
     EntryWaiting
@@ -49,14 +44,6 @@ EntryEvent: TypeAlias = (
     | EntryPutOnAccount
     | EntryHandedOver
     | RefundMatched
-)
-WriteOffEvent: TypeAlias = (
-    RestWriteOffRequested
-    | RestWrittenOff
-    | RestWriteOffRefused
-    | RestWriteOffReversalRequested
-    | RestWriteOffReversed
-    | RestWriteOffReversalRefused
 )
 Event: TypeAlias = ReceivablesEvents
 
@@ -87,23 +74,19 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
             return replace(state, entries={**state.entries, gone.posting_reference: moved})
         case EntryMoved():
             return _taken_over(state, event)
-        case (
-            RestWriteOffRequested()
-            | RestWrittenOff()
-            | RestWriteOffRefused()
-            | RestWriteOffReversalRequested()
-            | RestWriteOffReversed()
-            | RestWriteOffReversalRefused()
-        ):
-            return replace(state, write_offs=_write_offs_after(state.write_offs, event))
+        case PostingRequested() if event.document_kind in WRITE_OFFS:
+            return replace(state, write_offs={**state.write_offs, event.posting_reference: _write_off(event)})
+        case EntryPosted() | EntryWaiting() if event.posting_reference in state.write_offs:
+            known = state.write_offs[event.posting_reference]
+            return replace(state, write_offs={**state.write_offs, known.posting_reference: _moved_on(known, event)})
         case _:
             entry = state.entries.get(event.posting_reference)
             if entry is None or entry.status is EntryStatus.POSTED or not entry.is_live:
                 return state
-            return replace(state, entries={**state.entries, entry.posting_reference: _moved_on(state, entry, event)})
+            return replace(state, entries={**state.entries, entry.posting_reference: _moved_on(entry, event)})
 
 
-def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
+def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
     match event:
         case EntryWaiting():
             # Suggestions are told at once before the reason; a reason that comes alone ends them.
@@ -119,9 +102,7 @@ def _moved_on(state: State, entry: Entry, event: EntryEvent) -> Entry:
         case EntryPutOnAccount():
             return replace(entry, on_account=True, abas_open_item_id=None, item_invoice_number="")
         case PostingRequested():
-            receipt = None if entry.is_receipt else receipt_to_reverse(state, entry)
-            reverses = receipt.posting_reference if receipt else None
-            return replace(entry, status=EntryStatus.REQUESTED, reverses=reverses, options=())
+            return replace(entry, status=EntryStatus.REQUESTED, reverses=event.reverses_reference, options=())
         case EntryPosted():
             return replace(entry, status=EntryStatus.POSTED, posted_at=event.occurred_at)
         case EntryNetted():
@@ -258,28 +239,24 @@ def _narrowed(state: State, event: DecisionTaken, decided: Entry | None) -> froz
     )
 
 
-def _write_offs_after(write_offs: dict[str, WriteOff], event: WriteOffEvent) -> dict[str, WriteOff]:
-    match event:
-        case RestWriteOffRequested() | RestWriteOffReversalRequested():
-            made = WriteOff(
-                posting_reference=event.posting_reference,
-                transaction_id=event.paytrace_transaction_id,
-                abas_open_item_id=event.abas_open_item_id,
-                amount_minor=event.amount_minor,
-                currency=event.currency,
-                reverses=event.reverses_reference if isinstance(event, RestWriteOffReversalRequested) else None,
-            )
-            return {**write_offs, made.posting_reference: made}
-        case RestWrittenOff() | RestWriteOffRefused() | RestWriteOffReversed() | RestWriteOffReversalRefused():
-            known = write_offs.get(event.posting_reference)
-            if known is None:
-                return write_offs
-            is_posted = isinstance(event, RestWrittenOff | RestWriteOffReversed)
-            status = EntryStatus.POSTED if is_posted else EntryStatus.WAITING
-            at = event.occurred_at if is_posted else None
-            return {**write_offs, known.posting_reference: replace(known, status=status, posted_at=at)}
-        case _:
-            assert_never(event)
+def _write_off(event: PostingRequested) -> Entry:
+    """The entry of a write-off, or of what takes one back: it begins when it is asked for."""
+    return Entry(
+        posting_reference=event.posting_reference,
+        kind=WRITE_OFFS[event.document_kind],
+        transaction_id=event.paytrace_transaction_id,
+        payment_id=None,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        method=PaymentMethod.UNKNOWN,
+        invoice_number=None,
+        value_on=event.value_on or business_day(event.occurred_at),
+        occurred_at=event.occurred_at,
+        status=EntryStatus.REQUESTED,
+        abas_open_item_id=event.abas_open_item_id,
+        item_invoice_number=event.invoice_number or "",
+        reverses=event.reverses_reference,
+    )
 
 
 def _entries_after(entries: dict[str, Entry], movement: MovementRecorded) -> dict[str, Entry]:

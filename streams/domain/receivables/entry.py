@@ -1,4 +1,4 @@
-"""What is remembered of one customer's receivables: open items, an entry for each document due in abas, write-offs.
+"""What is remembered of one customer's receivables: open items, and an entry for each document due in abas.
 
 An entry is one document that abas should hold: a receipt (money in) or a reversal (money out). It waits, is requested,
 is posted, is netted with its opposite before anything was posted, is divided into parts that take its place, is moved
@@ -6,8 +6,8 @@ to the customer whose money it is, or is handed over to finance. The entries of 
 its increases, and everything that takes money back.
 
 The invariant that the whole room stands on: the signed sum of all entries that are neither netted nor divided is the
-signed sum of all movements that were recorded. `evolve` keeps it; nothing else changes an amount. A write-off is no
-entry: it is none of the payer's money.
+signed sum of all movements that were recorded. `evolve` keeps it; nothing else changes an amount. A write-off, and what
+takes one back, are entries of their own that stand apart: they are none of the payer's money, and count in no sum.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from schemas.records.erp import Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
 
 
 class EntryKind(StrEnum):
-    """Which movement an entry comes from."""
+    """Which movement an entry comes from, or that a person gave up what is left of an item."""
 
     CAPTURE = "CAPTURE"
     INCREASE = "INCREASE"
@@ -33,6 +34,8 @@ class EntryKind(StrEnum):
     REFUND = "REFUND"
     UNMATCH = "UNMATCH"
     RELEASED = "RELEASED"
+    WRITE_OFF = "WRITE_OFF"
+    WRITE_OFF_REVERSAL = "WRITE_OFF_REVERSAL"
 
 
 class EntryStatus(StrEnum):
@@ -48,6 +51,8 @@ class EntryStatus(StrEnum):
 
 
 RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
+# Their kind of document, which tells them from entries of the payer's money.
+WRITE_OFFS = {"write_off": EntryKind.WRITE_OFF, "write_off_reversal": EntryKind.WRITE_OFF_REVERSAL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +96,29 @@ class Entry:
         return self.kind in RECEIPT_KINDS
 
     @property
+    def is_write_off(self) -> bool:
+        """A write-off, or what takes one back: none of the payer's money."""
+        return self.kind in WRITE_OFFS.values()
+
+    @property
+    def document_kind(self) -> str:
+        """Its document, by schemas/documents."""
+        if self.is_write_off:
+            return self.kind.value.lower()
+        if self.on_account:
+            return "on_account_receipt" if self.is_receipt else "on_account_refund"
+        return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
+
+    @property
+    def side(self) -> Side:
+        """The side of the customer's account that its document is on."""
+        return Side.CREDIT if self.is_receipt or self.kind is EntryKind.WRITE_OFF else Side.DEBIT
+
+    @property
     def direction(self) -> EntryDirection:
-        """The same in the words of the records."""
+        """The same in the words of the records; none for a write-off."""
+        if self.is_write_off:
+            return EntryDirection.NONE
         return EntryDirection.RECEIPT if self.is_receipt else EntryDirection.REVERSAL
 
     @property
@@ -127,6 +153,17 @@ class Entry:
         """Requested or posted, so abas holds the document or may hold it any moment."""
         return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
 
+    @property
+    def written_off_minor(self) -> int:
+        """What it gives up of its open item: a write-off once requested, its reversal once abas has confirmed it."""
+        match self.kind:
+            case EntryKind.WRITE_OFF:
+                return self.amount_minor if self.is_at_abas else 0
+            case EntryKind.WRITE_OFF_REVERSAL:
+                return -self.amount_minor if self.status is EntryStatus.POSTED else 0
+            case _:
+                return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -137,39 +174,10 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOff:
-    """What is given up of an open item, or the document that takes that back.
-
-    Units: amount_minor is minor units of currency, never negative. reverses is the write-off that is taken back, None
-           for a write-off itself.
-    """
-
-    posting_reference: str
-    transaction_id: str
-    abas_open_item_id: str
-    amount_minor: int
-    currency: str
-    status: EntryStatus = EntryStatus.REQUESTED
-    posted_at: datetime | None = None
-    reverses: str | None = None
-
-    @property
-    def is_at_abas(self) -> bool:
-        """Requested or posted, so abas holds the document or may hold it any moment."""
-        return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
-
-    @property
-    def held_minor(self) -> int:
-        """What it lowers the open item by: a write-off once requested, its reversal once abas has confirmed it."""
-        if self.reverses is None:
-            return self.amount_minor if self.is_at_abas else 0
-        return -self.amount_minor if self.status is EntryStatus.POSTED else 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """One customer. Shapes: items by abas_open_item_id, entries by posting reference in order of arrival.
+    """One customer.
 
+    Shapes: items by abas_open_item_id, entries and write_offs by posting reference, in order of arrival.
     ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
     and open item where the item was among several that were suggested for the payment until a person gave it to
     something else; held are the payments of either, and those of which a person has undone anything, so that only a
@@ -183,7 +191,7 @@ class State:
     items: dict[str, OpenItemRecorded]
     entries: dict[str, Entry]
     movement_ids: frozenset[str] = frozenset()
-    write_offs: dict[str, WriteOff] = field(default_factory=dict)
+    write_offs: dict[str, Entry] = field(default_factory=dict)
     command_ids: frozenset[str] = frozenset()
     ruled_out: frozenset[tuple[str, str]] = frozenset()
     narrowed: frozenset[tuple[str, str]] = frozenset()

@@ -16,7 +16,7 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from connectors.abas.wire import DIALECTS
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
+from schemas.records.erp import DocumentPosted, DocumentRefused
 from schemas.records.gateway import WishKind, WishStatus
 from schemas.records.identification import CustomerReferenced
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
@@ -37,8 +37,8 @@ async def test_every_dialect_serves_for_everything(
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen, settings)
         posted = await sink.post(post_receipt(reference, item))
-        assert isinstance(posted, CashReceiptPosted)
-        assert isinstance(await sink.post(reverse_receipt(f"{reference}-R", reference, item)), CashReceiptReversed)
+        assert isinstance(posted, DocumentPosted)
+        assert isinstance(await sink.post(reverse_receipt(f"{reference}-R", reference, item)), DocumentPosted)
         assert await sink.post(post_receipt(reference, item)) == posted
         seen = {key: records async for key, records in AbasSource(client, chosen, settings).poll()}
     assert f"open-item/{item}" in seen
@@ -69,7 +69,7 @@ async def test_a_login_that_expired_is_made_anew_even_for_a_write(
         sink = AbasSink(client, profile, settings)
         await client.user_info()
         sandbox.faults(login_expired=1)
-        assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), CashReceiptPosted)
+        assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), DocumentPosted)
 
 
 async def test_a_wrong_secret_is_told_as_such(sandbox: AbasSandboxProcess) -> None:
@@ -96,7 +96,7 @@ async def test_a_question_nobody_decided_on_is_a_refusal(
         sink = AbasSink(client, chosen, sandbox.settings())
         outcome = await sink.post(post_receipt(f"PT{next(_numbers)}", item))
         assert await client.working_sets() == ()
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "DIALOG/CONFIRM_POSTING"
     assert "Save this payment?" in outcome.message
 
@@ -112,7 +112,7 @@ async def test_a_question_that_the_profile_answers_does_not_stop_a_posting(
     settings = sandbox.settings()
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen.model_copy(update={"posting": answering}), settings)
-        assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), CashReceiptPosted)
+        assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), DocumentPosted)
 
 
 async def test_no_free_licence_is_waited_for(empty_sandbox: AbasSandboxProcess) -> None:

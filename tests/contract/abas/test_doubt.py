@@ -22,7 +22,7 @@ from connectors.abas.sink import AbasSink
 from schemas import catalog
 from schemas.failures import ContractBroken, Delayed
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, PostingRefused
+from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument
 from schemas.wire.codec import Codec
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
@@ -96,8 +96,8 @@ async def test_a_lost_answer_and_a_search_that_lags_make_one_document_and_no_ref
         sink = worker(client, named, sandbox, log, "second") if is_restarted else sink
         outcome = await until_known(sink, post_receipt(reference, item))
     [document] = documents_under(sandbox, reference)
-    assert isinstance(outcome, CashReceiptPosted)
-    assert outcome.abas_document_id == document["id"]
+    assert isinstance(outcome, DocumentPosted)
+    assert outcome.document_id == document["id"]
 
 
 @pytest.mark.parametrize("strategy", ["infosystem", "editor", "editor without lock"])
@@ -108,18 +108,18 @@ async def test_what_was_never_saved_is_sent_again_where_abas_takes_it_once_and_e
     log, named, command = new_log(), chosen(profile, strategy), post_receipt(reference, item)
     async with AbasClient(waiting(sandbox)) as client:
         rights = PostingClaims(log, CODEC, claimed_by="killed before it could send")
-        assert await rights.doubt(command.posting_reference, command.abas_customer_id) is None
-        assert await rights.claim(command.posting_reference, command.abas_customer_id, "", after=None) is not None
+        assert await rights.doubt(command.posting_reference, command.subject) is None
+        assert await rights.claim(command.posting_reference, command.subject, "", after=None) is not None
         sink = worker(client, named, sandbox, log, "successor")
         began = asyncio.get_running_loop().time()
         if strategy == "infosystem":
-            assert isinstance(await until_known(sink, command), CashReceiptPosted)
+            assert isinstance(await until_known(sink, command), DocumentPosted)
             assert asyncio.get_running_loop().time() - began > WAIT_S - 0.2
             return
         with pytest.raises(AbasDocumentInDoubt, match="killed before it could send"):
             await until_known(sink, command)
         assert documents_under(sandbox, reference) == []
-        assert isinstance(await sink.post_checked(command, "erp.commands.v1/0/7 (dana)"), CashReceiptPosted)
+        assert isinstance(await sink.post_checked(command, "erp.commands.v1/0/7 (dana)"), DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
 
 
@@ -148,8 +148,8 @@ async def test_an_operators_replay_that_crashes_is_not_carried_out_twice(
     replay = "erp.commands.v1/0/7 (dana)"
     async with AbasClient(waiting(sandbox)) as client:
         rights = PostingClaims(log, CODEC, claimed_by="killed")
-        await rights.doubt(command.posting_reference, command.abas_customer_id)
-        await rights.claim(command.posting_reference, command.abas_customer_id, "", after=None)
+        await rights.doubt(command.posting_reference, command.subject)
+        await rights.claim(command.posting_reference, command.subject, "", after=None)
         with pytest.raises(AbasDocumentInDoubt):
             await until_known(worker(client, named, sandbox, log, "second"), command)
         sandbox.faults(search_lag_s=LAG_S, cut_after=1)
@@ -158,7 +158,7 @@ async def test_an_operators_replay_that_crashes_is_not_carried_out_twice(
         with pytest.raises(Delayed):
             await worker(client, named, sandbox, log, "fourth").post_checked(command, replay)
         outcome = await until_known(worker(client, named, sandbox, log, "fourth"), command)
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
 
 
@@ -169,7 +169,7 @@ async def test_the_receipt_of_a_reversal_may_show_late(sandbox: AbasSandboxProce
         sink = AbasSink(client, chosen(profile, "infosystem"), waiting(sandbox))
         await sink.post(post_receipt(reference, item))
         outcome = await until_known(sink, reverse_receipt(f"{reference}-R", reference, item))
-    assert isinstance(outcome, CashReceiptReversed)
+    assert isinstance(outcome, DocumentPosted)
 
 
 async def test_a_refusal_of_a_fresh_document_is_a_fact_at_once(sandbox: AbasSandboxProcess, profile: Profile) -> None:
@@ -178,10 +178,10 @@ async def test_a_refusal_of_a_fresh_document_is_a_fact_at_once(sandbox: AbasSand
     async with AbasClient(waiting(sandbox)) as client:
         sink, log = AbasSink(client, chosen(profile, "editor"), waiting(sandbox)), new_log()
         outcome = await sink.post(post_receipt(fresh(), item, minor=99_999))
-        assert isinstance(outcome, PostingRefused)
+        assert isinstance(outcome, DocumentRefused)
         again = worker(client, chosen(profile, "editor"), sandbox, log, "another")
         smaller = post_receipt(outcome.posting_reference, item, minor=100)
-        assert isinstance(await until_known(again, smaller), CashReceiptPosted)
+        assert isinstance(await until_known(again, smaller), DocumentPosted)
 
 
 # -- a task on top: others go on -------------------------------------------------------------------------------------
@@ -201,9 +201,9 @@ def task_of(sink: AbasSink, log: MemoryLog) -> Task[Any]:
     )
 
 
-def enqueue(log: MemoryLog, commands: Sequence[PostCashReceipt]) -> None:
+def enqueue(log: MemoryLog, commands: Sequence[PostDocument]) -> None:
     for command in commands:
-        key = command.abas_customer_id.encode()
+        key = command.subject.encode()
         log._append(by_hand(log, "erp.commands.v1", command, CODEC.encode(command), key=key))
 
 
@@ -268,7 +268,7 @@ async def test_a_client_keeps_to_one_session_and_ends_it(sandbox: AbasSandboxPro
     for item in items:
         async with AbasClient(settings) as client:
             sink = AbasSink(client, with_strategy(profile, "editor"), settings)
-            assert isinstance(await sink.post(post_receipt(fresh(), item)), CashReceiptPosted)
+            assert isinstance(await sink.post(post_receipt(fresh(), item)), DocumentPosted)
 
 
 async def test_a_limit_of_sessions_is_said_clearly_and_makes_everybody_wait(sandbox: AbasSandboxProcess) -> None:
@@ -301,7 +301,7 @@ async def test_amounts_are_written_in_the_format_that_the_profile_says(
     outcome = await AbasSink(client, german, sandbox.settings()).post(
         post_receipt(reference, item, minor=minor, currency=currency)
     )
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     [document] = documents_under(sandbox, reference)
     assert document["amount_minor"] == minor
 
@@ -323,5 +323,5 @@ async def test_what_abas_misread_is_read_back_and_is_no_success(
 ) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-M", "999999.00"))
     sandbox.faults(decimal_mark=",", wrong_mark="dropped")
-    with pytest.raises(AbasDocumentContradicts, match="12345600"):
+    with pytest.raises(AbasDocumentContradicts, match="123456"):
         await AbasSink(client, profile, sandbox.settings()).post(post_receipt(reference, item, minor=123_456))

@@ -19,7 +19,7 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.wire import Answer
 from connectors.common.reach import authorities
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
-from schemas.records.erp import CashReceiptPosted
+from schemas.records.erp import DocumentPosted
 from tests.support.abas_commands import post_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
 
@@ -123,7 +123,7 @@ async def _zombie_and_successor(
         zombie = asyncio.create_task(AbasSink(zombie_client, profile, settings).post(command))
         await zombie_client.stopped.wait()
         successor = await AbasSink(client, profile, settings).post(command)
-        assert isinstance(successor, CashReceiptPosted)
+        assert isinstance(successor, DocumentPosted)
         await asyncio.sleep(asleep_s)
         zombie_client.go_on.set()
         try:

@@ -27,7 +27,7 @@ from connectors.abas.settings import AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.working_set import close_left_open, working_set
 from schemas.failures import Transient
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostingRefused
+from schemas.records.erp import DocumentPosted, DocumentRefused
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
@@ -71,9 +71,9 @@ def sink(sandbox: AbasSandboxProcess, client: AbasClient, strategy_profile: Prof
 async def test_a_receipt_clears_its_open_item(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-1"))
     outcome = await sink.post(post_receipt(reference, item))
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     [document] = documents_under(sandbox, reference)
-    assert (document["number"], document["id"]) == (outcome.abas_document_number, outcome.abas_document_id)
+    assert (document["number"], document["id"]) == (outcome.document_number, outcome.document_id)
     assert (document["kind"], document["amount_minor"], document["currency"]) == ("receipt", 12500, "USD")
     assert document["value_on"] == "2026-11-20"
     assert item_state(sandbox, item) == (0, True)
@@ -87,8 +87,8 @@ async def test_amounts_are_exact_in_every_currency(
 ) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-2", text, currency))
     outcome = await sink.post(post_receipt(reference, item, minor=minor, currency=currency))
-    assert isinstance(outcome, CashReceiptPosted)
-    assert (outcome.amount_minor, outcome.currency) == (minor, currency)
+    assert isinstance(outcome, DocumentPosted)
+    assert (outcome.lines[0].amount_minor, outcome.lines[0].currency) == (minor, currency)
     assert item_state(sandbox, item) == (0, True)
 
 
@@ -106,8 +106,8 @@ async def test_a_part_reversal_reopens_the_item(sandbox: AbasSandboxProcess, sin
     await sink.post(post_receipt(reference, item))
     command = reverse_receipt(f"{reference}-R1", reference, item, minor=2500)
     outcome = await sink.post(command)
-    assert isinstance(outcome, CashReceiptReversed)
-    assert (outcome.amount_minor, outcome.reverses_reference) == (2500, reference)
+    assert isinstance(outcome, DocumentPosted)
+    assert (outcome.lines[0].amount_minor, outcome.reverses_reference) == (2500, reference)
     [document] = documents_under(sandbox, f"{reference}-R1")
     assert (document["kind"], document["reverses_reference"]) == ("reversal", reference)
     assert item_state(sandbox, item) == (2500, False)
@@ -118,7 +118,7 @@ async def test_a_part_reversal_reopens_the_item(sandbox: AbasSandboxProcess, sin
 async def test_a_reversal_without_its_receipt_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-5"))
     outcome = await sink.post(reverse_receipt(f"{reference}-R", reference, item))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "MISSING_OBJECT/receipt"
     assert documents_under(sandbox, f"{reference}-R") == []
 
@@ -128,7 +128,7 @@ async def test_a_reversal_above_its_receipt_is_refused(sandbox: AbasSandboxProce
     await sink.post(post_receipt(reference, item, minor=10000))
     await sink.post(reverse_receipt(f"{reference}-R1", reference, item, minor=6000))
     outcome = await sink.post(reverse_receipt(f"{reference}-R2", reference, item, minor=6000))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "OTHER/4105"
 
 
@@ -137,7 +137,7 @@ async def test_a_closed_period_is_a_fact(sandbox: AbasSandboxProcess, sink: Abas
     sandbox.faults(closed_periods=["2026-10"])
     command = post_receipt(reference, item, value_on=date(2026, 10, 31))
     outcome = await sink.post(command)
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "OTHER/4101"
     assert "Posting period 10/2026 is closed" in outcome.message
     assert outcome.field_name is not None
@@ -149,21 +149,21 @@ async def test_an_item_already_paid_is_refused(sandbox: AbasSandboxProcess, sink
     [item] = sandbox.seed(open_item("RE-8"))
     await sink.post(post_receipt(fresh(), item))
     outcome = await sink.post(post_receipt(fresh(), item))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "OTHER/4102"
 
 
 async def test_a_foreign_currency_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     [item, _] = sandbox.seed(open_item("RE-9"), open_item("RE-9E", currency="EUR"))
     outcome = await sink.post(post_receipt(fresh(), item, currency="EUR"))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert outcome.code == "OTHER/4103"
 
 
 async def test_an_unknown_customer_is_refused(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     [item] = sandbox.seed(open_item("RE-10"))
     outcome = await sink.post(post_receipt(fresh(), item, customer="79999"))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
 
 
 @pytest.mark.parametrize("switch", ["cut_before", "cut_after", "unavailable", "internal_error", "rate_limited"])
@@ -180,16 +180,16 @@ async def test_one_fault_of_each_kind_still_gives_exactly_one_document(
         outcome: object = await sink.post_checked(command, "a person looked")
     else:
         outcome = await sink.post(command)
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     [document] = documents_under(sandbox, reference)
-    assert document["id"] == outcome.abas_document_id
+    assert document["id"] == outcome.document_id
     assert item_state(sandbox, item) == (12500, False)
 
 
 async def test_a_gateways_page_instead_of_an_answer_is_no_success(sandbox: AbasSandboxProcess, sink: AbasSink) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-12", "250.00"))
     sandbox.faults(wrong_content_type=2)
-    assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+    assert isinstance(await sink.post(post_receipt(reference, item)), DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
 
 
@@ -201,7 +201,7 @@ async def test_an_answer_that_comes_too_late_gives_one_document(
     settings = sandbox.settings(read_timeout_s=0.4, retry_initial_s=0.1)
     async with AbasClient(settings) as client:
         outcome = await AbasSink(client, strategy_profile, settings).post(post_receipt(reference, item))
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
 
 
@@ -227,7 +227,7 @@ async def test_an_outage_longer_than_the_retries_is_transient(sandbox: AbasSandb
     with pytest.raises(AbasUnavailable):
         await sink.post(post_receipt(reference, item))
     sandbox.faults(unavailable=0)
-    assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+    assert isinstance(await sink.post(post_receipt(reference, item)), DocumentPosted)
 
 
 async def test_a_server_that_is_away_is_transient(own_sandbox: AbasSandboxProcess, profile: Profile) -> None:
@@ -249,7 +249,7 @@ async def test_a_locked_customer_is_waited_for_and_then_told(sandbox: AbasSandbo
             await sink.post(post_receipt(reference, item))
         assert documents_under(sandbox, reference) == []
         sandbox.faults(locked=[])
-        assert isinstance(await sink.post(post_receipt(reference, item)), CashReceiptPosted)
+        assert isinstance(await sink.post(post_receipt(reference, item)), DocumentPosted)
 
 
 async def test_another_document_under_our_reference_is_not_taken_for_ours(
@@ -316,7 +316,7 @@ async def test_a_refusal_that_we_caused_ourselves_is_not_reported_as_one(
         with pytest.raises(AbasDocumentInDoubt):
             await sink.post(command)
         outcome = await sink.post_checked(command, "a person looked, and was too early")
-    assert isinstance(outcome, CashReceiptPosted)
+    assert isinstance(outcome, DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
 
 
@@ -327,8 +327,8 @@ async def test_a_type_command_posts_once_under_the_lock(sandbox: AbasSandboxProc
         posted = await sink.post(post_receipt(reference, item))
         sandbox.faults(cut_after=1)
         other = await sink.post(reverse_receipt(f"{reference}-R", reference, item))
-        assert isinstance(posted, CashReceiptPosted)
-        assert isinstance(other, CashReceiptReversed)
+        assert isinstance(posted, DocumentPosted)
+        assert isinstance(other, DocumentPosted)
         assert await sink.post(post_receipt(reference, item)) == posted
         assert await client.working_sets() == ()
     assert len(documents_under(sandbox, reference)) == 1
@@ -369,7 +369,7 @@ async def test_what_was_answered_survives_kill_9(own_sandbox: AbasSandboxProcess
             own_sandbox.start()
     own_sandbox.kill()
     own_sandbox.start()
-    told = [o.abas_document_id for o in outcomes if isinstance(o, CashReceiptPosted)]
+    told = [o.document_id for o in outcomes if isinstance(o, DocumentPosted)]
     assert told == [d["id"] for d in own_sandbox.documents()]
     assert len(told) == 12
 
@@ -398,6 +398,6 @@ async def test_a_retry_after_of_hours_holds_no_customer_in_silence(
         assert all(seconds <= 5.0 for seconds in slept)
         assert documents_under(sandbox, reference) == []
         await asyncio.sleep(6.0 - (time.monotonic() - started_s) + 0.2)
-        assert isinstance(await sink.post(post_receipt(reference, item, minor=1_00)), CashReceiptPosted)
+        assert isinstance(await sink.post(post_receipt(reference, item, minor=1_00)), DocumentPosted)
     assert len(documents_under(sandbox, reference)) == 1
     sandbox.faults(retry_after="")

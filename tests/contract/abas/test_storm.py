@@ -14,7 +14,7 @@ from connectors.abas.profile import Profile
 from connectors.abas.sink import AbasSink
 from schemas.failures import Transient
 from schemas.records.by_topic import ErpOutcomes
-from schemas.records.erp import CashReceiptPosted, CashReceiptReversed, PostCashReceipt, ReverseCashReceipt
+from schemas.records.erp import DocumentPosted, PostDocument
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 
@@ -41,7 +41,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
-async def post_until_done(sink: AbasSink, command: PostCashReceipt | ReverseCashReceipt) -> ErpOutcomes:
+async def post_until_done(sink: AbasSink, command: PostDocument) -> ErpOutcomes:
     """Do what the task layer does with a transient failure: try the same command again.
 
     The patience is time, not attempts: on a busy machine a killed server needs long to come back.
@@ -60,8 +60,8 @@ def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, ErpOutcomes]) -> None
     assert Counter(d["posting_reference"] for d in documents) == Counter(list(outcomes))
     for document in documents:
         outcome = outcomes[document["posting_reference"]]
-        assert isinstance(outcome, CashReceiptPosted | CashReceiptReversed)
-        assert (outcome.abas_document_id, outcome.amount_minor) == (document["id"], document["amount_minor"])
+        assert isinstance(outcome, DocumentPosted)
+        assert (outcome.document_id, outcome.lines[0].amount_minor) == (document["id"], document["amount_minor"])
     for item in sandbox.open_items():
         moved = sum(
             d["amount_minor"] * (1 if d["kind"] == "receipt" else -1) for d in documents if d["open_item"] == item["id"]
@@ -82,7 +82,7 @@ async def test_a_storm_of_faults_loses_and_doubles_nothing(
     async with AbasClient(settings) as client:
         sink = AbasSink(client, chosen, settings)
         for number, item in enumerate(items):
-            commands: list[PostCashReceipt | ReverseCashReceipt] = [post_receipt(f"PT{number}", item)]
+            commands: list[PostDocument] = [post_receipt(f"PT{number}", item)]
             if number % 3 == 0:
                 commands.append(reverse_receipt(f"PT{number}-R", f"PT{number}", item, minor=2500))
             for command in commands:

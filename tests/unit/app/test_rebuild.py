@@ -11,8 +11,7 @@ from app.proofs.rebuild import Comparison, compare_agents
 from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import PostCashReceipt
-from schemas.records.payments import PaymentMethod
+from schemas.records.erp import PostDocument
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
@@ -21,6 +20,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task
+from tests.support.abas_commands import post_receipt
 from tests.support.builders import done
 from tests.support.signing import RING, by_hand
 from tests.support.task_lab import CODEC, COUNTING, DLQ, INBOX, JOURNAL, NEXT, FragileLog, Lab, decide_mended, refund
@@ -145,20 +145,9 @@ def put(log: MemoryLog, record: Any) -> None:
     log._append(by_hand(log, COMMANDS, record, CODEC.encode(record), key=b"70001"))
 
 
-def commands(*references: str) -> Sequence[PostCashReceipt]:
+def commands(*references: str) -> Sequence[PostDocument]:
     return [
-        PostCashReceipt(
-            posting_reference=reference,
-            paytrace_transaction_id=reference,
-            abas_customer_id="70001",
-            abas_open_item_id="i1",
-            invoice_number="RE-1",
-            amount_minor=100,
-            currency="USD",
-            method=PaymentMethod.CARD,
-            value_on=WHEN.date(),
-            occurred_at=WHEN,
-        )
+        replace(post_receipt(reference, "i1", minor=100, value_on=WHEN.date()), occurred_at=WHEN)
         for reference in references
     ]
 

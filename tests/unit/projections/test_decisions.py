@@ -106,7 +106,7 @@ async def test_the_document_that_takes_a_write_off_back_is_told_and_listed_as_on
     text = explained(store, "79388123")
     for expected in (
         "mweber decided undo write off: customer called",
-        "mweber takes a write-off of 3.00 USD back: customer called",
+        "reversal of a write-off of 3.00 USD asked of abas",
         "write-off of 3.00 USD taken back in abas by document PT79388123W1U1",
         "mweber asked for undo write off (customer called); refused, because PT79388123W1 is taken back already",
     ):

@@ -152,7 +152,14 @@ def test_what_has_no_amount_shows_none(browser: httpx2.Client) -> None:
 
 def test_a_payment_s_story_has_every_station_with_its_coordinates(browser: httpx2.Client) -> None:
     page = browser.get("/console/payment", params={"id": "1"}).text
-    for station in ("transaction observed", "payment captured", "payment identified", "receipt posted", "ZE-1"):
+    for station in (
+        "transaction observed",
+        "payment captured",
+        "payment identified",
+        "document posted",
+        "cash_receipt",
+        "ZE-1",
+    ):
         assert station in page
     assert "erp.outcomes.v1/<wbr>0/<wbr>0" in page
     assert browser.get("/console/payment", params={"id": "nobody"}).status_code == 404
@@ -170,7 +177,7 @@ def test_a_payment_s_story_has_every_station_with_its_coordinates(browser: httpx
         ("invoice:RE-3", "way to its customer"),
         ("identification.inbox.v1/2/0", "parked record"),
         ("identification.inbox.v1 2 0", "parked record"),
-        ("erp.outcomes.v1/0/0", "CashReceiptPosted of key"),
+        ("erp.outcomes.v1/0/0", "DocumentPosted of key"),
     ],
 )
 def test_search_takes_ids_of_every_kind(browser: httpx2.Client, wanted: str, said: str) -> None:

@@ -64,7 +64,7 @@ def eventful() -> list[Inbound]:
     script.write_again(first)
     script.write("settlement.inbox.v1", example("SettlementBatchObserved"))
     script.matched("1", 100)
-    for name in ("MatchSuggested", "DecisionTaken", "RestWriteOffRequested"):
+    for name in ("MatchSuggested", "DecisionTaken", "PostingRequested"):
         script.write(RECEIVABLES, example(name))
     settlement = ("SettlementLineRecorded", "DepositMatched", "SettlementDayStated", "FeeScheduleProposed")
     for name in (*settlement, "DisputeRecorded"):

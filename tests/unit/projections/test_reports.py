@@ -18,7 +18,7 @@ from projections.reports.days import Days
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
-from schemas.records.receivables import EntryDirection, EntryHandedOver, RestWriteOffRequested
+from schemas.records.receivables import EntryDirection, EntryHandedOver, PostingRequested
 from schemas.topic import Topic
 from tests.support.examples import example
 from tests.support.projecting import project
@@ -129,9 +129,11 @@ def handed_over() -> EntryHandedOver:
     )
 
 
-def write_off_requested() -> RestWriteOffRequested:
+def write_off_requested() -> PostingRequested:
     """A person gives up the rest of an invoice."""
-    return RestWriteOffRequested(
+    return PostingRequested(
+        document_kind="write_off",
+        direction=EntryDirection.NONE,
         posting_reference="PT9W1",
         paytrace_transaction_id="9",
         abas_customer_id="70001",
@@ -139,8 +141,7 @@ def write_off_requested() -> RestWriteOffRequested:
         invoice_number="RE-1",
         amount_minor=50,
         currency="USD",
-        decided_by="mweber",
-        reason="freight",
+        text="freight",
         occurred_at=NOW,
     )
 
@@ -264,7 +265,7 @@ def test_waiting_is_told_with_reason_and_age(day: Store) -> None:
         (row["standing"], row["reason"], row["currency"]): row
         for row in asked(day, "posted_waiting_parked_and_for_how_long")
     }
-    assert rows["posted", "CashReceiptPosted", "USD"]["median_hours"] == 2
+    assert rows["posted", "cash_receipt", "USD"]["median_hours"] == 2
     assert rows["waiting", "AMOUNT_DIFFERS", "USD"]["longest_hours"] == 108
     assert rows["waiting", "REFERENCE_UNKNOWN", "JPY"]["amount"] == "5000"
     assert rows["parked", "Boom", "USD"]["item_count"] == 1
@@ -304,9 +305,9 @@ def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None
         "MovementRecorded",
         "PaymentMatched",
         "PostingRequested",
-        "PostCashReceipt",
-        "CashReceiptPosted",
-        "CashReceiptPosted",
+        "PostDocument",
+        "DocumentPosted",
+        "DocumentPosted",
         "EntryPosted",
     ]
     assert all(row["source_topic"] and row["source_offset"] is not None for row in story)

@@ -43,7 +43,7 @@ HOSTILE = (
     "SELECT record_type FROM fct_records PREWHERE file('{path}') != ''",
     "SELECT record_type FROM fct_records LIMIT length(file('{path}'))",
     "SELECT record_type FROM fct_records LIMIT length(file('{path}')) BY record_type",
-    "SELECT record_type FROM fct_records JOIN fct_postings AS p ON file('{path}') = p.record_type",
+    "SELECT record_type FROM fct_records JOIN fct_documents AS p ON file('{path}') = p.record_type",
     "SELECT record_type FROM fct_records ARRAY JOIN [file('{path}')] AS a",
     "SELECT * REPLACE (file('{path}') AS record_type) FROM fct_records",
     "SELECT record_type FROM fct_records ORDER BY record_type WITH FILL INTERPOLATE (record_type AS file('{path}'))",
@@ -310,11 +310,11 @@ def test_no_bare_name_calls_a_function_that_is_not_allowed(store: Store) -> None
         "SELECT a, row_number() OVER (PARTITION BY a ORDER BY a) FROM (SELECT record_type AS a FROM fct_records)",
         "SELECT x FROM (SELECT 1 AS x UNION ALL SELECT 2) ORDER BY x LIMIT 1 OFFSET 1",
         "SELECT toDate('2026-11-29') + INTERVAL 1 DAY, toString(1)::Int64, CAST(1 AS String), [1, 2][1], (1, 2).1",
-        "SELECT r.record_type FROM fct_records AS r LEFT JOIN fct_postings AS p USING (source_offset) "
+        "SELECT r.record_type FROM fct_records AS r LEFT JOIN fct_documents AS p USING (source_offset) "
         "WHERE r.record_type LIKE 'P%' AND NOT p.record_type IN ('a', 'b') AND r.source_offset BETWEEN 1 AND 2",
         "SELECT number FROM numbers(3) ARRAY JOIN [1, 2] AS n",
         "SELECT record_type FROM fct_records AS r "
-        "WHERE EXISTS (SELECT 1 FROM fct_postings AS p WHERE p.source_offset = r.source_offset)",
+        "WHERE EXISTS (SELECT 1 FROM fct_documents AS p WHERE p.source_offset = r.source_offset)",
         "SELECT grouping(record_type), record_type, count() FROM fct_records GROUP BY ROLLUP(record_type)",
         "SELECT record_type, count() FROM fct_records GROUP BY record_type WITH TOTALS HAVING count() > 1",
         "SELECT * FROM fct_records ORDER BY source_offset LIMIT 1 BY record_type LIMIT 3 WITH TIES",

@@ -28,7 +28,6 @@ from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
-from projections.tables.fct_write_offs.row import WRITE_OFF_EVENTS
 from projections.tables.money import direction_sign, movement_sign, parked_money
 from schemas import catalog
 from schemas.records.identification import Movement
@@ -38,6 +37,16 @@ from schemas.topic import Topic
 from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import SourcePosition
+from tests.support.abas_commands import (
+    on_account,
+    post_receipt,
+    refund_on_account,
+    reverse_receipt,
+    undo_write_off,
+    write_off,
+)
+from tests.support.builders import done
+from tests.support.erp_data import fee
 from tests.support.examples import example
 
 
@@ -135,7 +144,7 @@ def test_topic_names_are_the_catalogue_s() -> None:
 
 
 def test_an_outcome_on_its_way_back_is_not_a_second_posting() -> None:
-    record = example("CashReceiptPosted")
+    record = example("DocumentPosted")
     homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
@@ -202,6 +211,7 @@ def test_every_movement_and_direction_has_a_sign() -> None:
         EntryDirection.UNKNOWN: 0,
         EntryDirection.RECEIPT: 1,
         EntryDirection.REVERSAL: -1,
+        EntryDirection.NONE: 0,
     }
 
 
@@ -218,11 +228,19 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
         (Topic.IDENTIFICATION_INBOX, "PaymentPassedOn"): 12500,
         (Topic.RECEIVABLES_INBOX, "PaymentIdentified"): 12500,
         (Topic.RECEIVABLES_INBOX, "EntryMoved"): 12500,
-        (Topic.ERP_COMMANDS, "PostCashReceipt"): 12500,
-        (Topic.ERP_COMMANDS, "PostOnAccountReceipt"): 10000,
-        (Topic.ERP_COMMANDS, "PostOnAccountRefund"): -10000,
-        (Topic.ERP_COMMANDS, "ReverseCashReceipt"): -12500,
+        (Topic.ERP_COMMANDS, "PostDocument"): 12500,
     }
+    documents = [
+        post_receipt("PT1", "i1", minor=1),
+        reverse_receipt("PT2", "PT1", "i1", minor=2),
+        on_account("PT3", 3),
+        refund_on_account("PT4", 4),
+        write_off("PT1W1", "i1", 5),
+        undo_write_off("PT1W1U1", "PT1W1", "i1", 6),
+        fee("FEE-1"),
+    ]
+    assert [parked_money(Topic.ERP_COMMANDS, one) for one in documents] == [1, -2, 3, -4, 0, 0, 0]
+    assert [parked_money(Topic.RECEIVABLES_INBOX, done(one)) for one in documents] == [0] * 7
 
 
 def test_every_event_of_the_payments_journal_is_in_its_table() -> None:
@@ -237,7 +255,7 @@ def test_every_event_of_an_entry_is_in_its_table() -> None:
         for record in catalog.topic(Topic.RECEIVABLES_EVENTS).records
         if "posting_reference" in {field.name for field in fields(catalog.record_classes()[record.name])}
     }
-    of_their_own = {kind.__name__ for kind in (MatchSuggested, DecisionTaken, DecisionRefused, *WRITE_OFF_EVENTS)}
+    of_their_own = {kind.__name__ for kind in (MatchSuggested, DecisionTaken, DecisionRefused)}
     assert told - of_their_own == {kind.__name__ for kind in ENTRY_EVENTS}
 
 

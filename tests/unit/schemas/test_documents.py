@@ -15,10 +15,12 @@ from schemas.failures import Unreadable
 from schemas.lint.documents import document_rules
 from schemas.records.erp import RecordRow, Side, SubjectKind
 from schemas.wire.codec import Codec, from_json, to_json
+from tests.support.abas_commands import post_receipt
 from tests.support.erp_data import customer, fee, fee_reversal, sales_order
 
 CODEC = Codec()
 FEE = fee("FEE-1")
+RECEIPT = post_receipt("PT1", "i1")
 ORDER = sales_order("WC-1", {"a": ("10001", "2", "45.00")})
 
 
@@ -66,6 +68,24 @@ def test_a_command_comes_back_as_it_was(command: Any) -> None:
             "lines[0].amount_minor",
             "it is never negative",
         ),
+        (
+            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], account="70002"),)),
+            "lines[0].account",
+            "write the subject",
+        ),
+        (replace(RECEIPT, lines=(replace(RECEIPT.lines[0], open_item=None),)), "lines[0].open_item", "give it a value"),
+        (
+            replace(RECEIPT, lines=(replace(RECEIPT.lines[0], side=Side.DEBIT),)),
+            "lines",
+            "has the lines receivable CREDIT",
+        ),
+        (
+            replace(RECEIPT, values={**RECEIPT.values, "method": "CASH"}),
+            "values.method",
+            "write UNKNOWN or CARD or ACH",
+        ),
+        (replace(RECEIPT, values={"value_on": "2026-11-30"}), "values.paytrace_transaction_id", "give it a value"),
+        (replace(RECEIPT, reverses_reference="PT0"), "reverses_reference", "leave it out"),
         (replace(customer("SHOP-1"), natural_key=""), "natural_key", "name the record"),
         (replace(customer("SHOP-1"), values={"town": "Karlsruhe"}), "values.name", "give it a value"),
         (replace(customer("SHOP-1"), rows=ORDER.rows), "rows", "a customer has no rows"),
@@ -100,7 +120,12 @@ def test_every_kind_reads() -> None:
 
 
 WRONG_KINDS = [
-    ("value_on: day", "value_on: date", "tip.yaml:5", r"values\.value_on is 'date'; write 'text', 'day', 'number' or"),
+    (
+        "value_on: day",
+        "value_on: date",
+        "tip.yaml:5",
+        r"values\.value_on is 'date'; write 'text', 'day', 'number', 'ref",
+    ),
     ("side: debit", "side: debt", "tip.yaml:7", r"lines\.0\.side is 'debt'; write 'debit' or 'credit'"),
     ("takes: [text]", "takes: [txt]", "tip.yaml:7", r"lines\.0\.takes\.0 is 'txt'; write"),
     ("subject: account", "subjct: account", "tip.yaml:2", r"subjct is no entry here; remove it, or correct its name"),

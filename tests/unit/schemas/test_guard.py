@@ -42,7 +42,7 @@ def test_code_can_ask_for_the_class_of_a_field() -> None:
     assert catalog.field_class("OpenItemObserved", "invoice_number") is FieldClass.REFERENCE
     assert catalog.field_class("TransactionObserved", "description") is FieldClass.FREE_TEXT
     assert catalog.field_class("TransactionObserved", "card_last_four") is FieldClass.CARD
-    assert catalog.field_class("PostCashReceipt", "amount_minor") is FieldClass.PUBLIC
+    assert catalog.field_class("PostingRequested", "amount_minor") is FieldClass.PUBLIC
     assert catalog.field_class("ConfirmMatch", "decided_by") is FieldClass.PERSONAL
     with pytest.raises(LookupError, match="has no field 'colour'"):
         catalog.field_class("ConfirmMatch", "colour")

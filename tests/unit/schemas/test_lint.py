@@ -15,7 +15,7 @@ import yaml
 from schemas import catalog
 from schemas.lint import Problem, check, lock
 
-PAID = "avro/erp/PostCashReceipt.v1.avsc"
+PAID = "avro/receivables/MovementRecorded.v1.avsc"
 SEEN = "avro/payments/TransactionObserved.v1.avsc"
 COMMANDS = "topics/erp.commands.v1.yaml"
 OUTCOMES = "topics/erp.outcomes.v1.yaml"
@@ -145,7 +145,12 @@ SCHEMA_RULES = [
         add_field(name="posted", doc="d", type={"type": "long", "logicalType": "timestamp-micros"}),
         "field posted has logicalType timestamp-micros",
     ),
-    Broken("_on is a date", PAID, change_field("value_on", type="string"), "field value_on has logicalType None"),
+    Broken(
+        "_on is a date",
+        PAID,
+        change_field("value_on", type="string", default=""),
+        "field value_on has logicalType None",
+    ),
     Broken(
         "optional has default null", SEEN, lambda s: field(s, "settled_at").pop("default") and None, "no default null"
     ),
@@ -204,7 +209,7 @@ def test_a_broken_schema_is_found(contract: Copy, broken: Broken) -> None:
     assert hits[0].remedy
 
 
-EXAMPLE = "examples/erp/PostCashReceipt.v1.json"
+EXAMPLE = "examples/receivables/MovementRecorded.v1.json"
 EXAMPLE_RULES = [
     Broken("unknown field", EXAMPLE, lambda e: e.update(extra=1), "unknown ['extra']"),
     Broken("missing field", EXAMPLE, lambda e: e.pop("currency") and None, "missing ['currency']"),
@@ -265,9 +270,10 @@ def test_files_that_cannot_be_read_are_findings(contract: Copy) -> None:
 
 def test_two_contexts_cannot_own_one_name(contract: Copy) -> None:
     contract.write(
-        "avro/tasks/PostCashReceipt.v1.avsc", (contract.root / PAID).read_text().replace("saldo.erp", "saldo.tasks")
+        "avro/tasks/MovementRecorded.v1.avsc",
+        (contract.root / PAID).read_text().replace("saldo.receivables", "saldo.tasks"),
     )
-    assert any("is also in context erp" in problem.what for problem in contract.check())
+    assert any("is also in context receivables" in problem.what for problem in contract.check())
 
 
 # -- versions ----------------------------------------------------------------------------------------------------------
@@ -277,12 +283,13 @@ def new_version(
     contract: Copy, change: Callable[[Any], Any], number: int = 2, *, example: dict[str, Any] | None = None
 ) -> str:
     schema = json.loads((contract.root / PAID).read_text())
-    file = f"avro/erp/PostCashReceipt.v{number}.avsc"
+    file = f"avro/receivables/MovementRecorded.v{number}.avsc"
     contract.write(file, json.dumps(change(schema) or schema))
     sample = json.loads((contract.root / EXAMPLE).read_text()) | (example or {})
     names = [field["name"] for field in json.loads((contract.root / file).read_text())["fields"]]
     contract.write(
-        f"examples/erp/PostCashReceipt.v{number}.json", json.dumps({n: v for n, v in sample.items() if n in names})
+        f"examples/receivables/MovementRecorded.v{number}.json",
+        json.dumps({n: v for n, v in sample.items() if n in names}),
     )
     return file
 
@@ -308,7 +315,7 @@ def test_an_optional_field_may_be_added(contract: Copy) -> None:
     [
         ("new field without default", add_field(name="note", type="string", doc="Note."), "v2 readers can't read v1"),
         ("dropped required field", drop("currency"), "v1 readers can't read v2 records"),
-        ("changed type", change_field("invoice_number", type="long"), "can't read"),
+        ("changed type", change_field("movement_id", type="long"), "can't read"),
         ("narrowed to optional", change_field("currency", type=["null", "string"], default=None), "v1 readers"),
         (
             "dropped symbol without enum default",
@@ -418,9 +425,9 @@ def without(file: str, name: str) -> dict[str, str]:
         (COMMANDS, {"records": without(COMMANDS, "ParkedReplayRequested")}, "an inbox without ParkedReplayRequested"),
         (COMMANDS, {"records": DROP}, "carries no records"),
         (COMMANDS, {"records": records_of(COMMANDS) | {"Ghost": "id"}}, "carries Ghost, which has no schema"),
-        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": "id"}}, "has no field 'id' to be its key"),
-        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": ""}}, "PostCashReceipt has no key"),
-        (COMMANDS, {"records": records_of(COMMANDS) | {"PostCashReceipt": "amount_minor"}}, "optional or not text"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostDocument": "id"}}, "has no field 'id' to be its key"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostDocument": ""}}, "PostDocument has no key"),
+        (COMMANDS, {"records": records_of(COMMANDS) | {"PostDocument": "reverses_reference"}}, "optional or not text"),
         (OUTCOMES, {"dlq": "erp.outcomes.v1.dlq"}, "a journal with a dlq"),
         (OUTCOMES, {"cleanup_policy": "compact"}, "role journal, and it forgets"),
         (OUTCOMES, {"records": without(OUTCOMES, "PositionMarked")}, "a journal without PositionMarked"),
@@ -447,8 +454,9 @@ def test_a_broken_topic_file_is_found(contract: Copy, file: str, changes: dict[s
 
 
 def test_a_record_that_no_topic_carries_is_found(contract: Copy) -> None:
-    contract.yaml(COMMANDS, records=without(COMMANDS, "PostCashReceipt"))
-    assert any(problem.file == PAID and "no topic carries" in problem.what for problem in contract.check())
+    contract.yaml(COMMANDS, records=without(COMMANDS, "PostDocument"))
+    file = "avro/erp/PostDocument.v1.avsc"
+    assert any(problem.file == file and "no topic carries" in problem.what for problem in contract.check())
 
 
 def test_an_agent_reads_one_inbox(contract: Copy) -> None:
@@ -461,8 +469,8 @@ def test_all_findings_come_at_once_in_the_order_of_the_files(contract: Copy) -> 
     contract.json(SEEN, change_field("approval_code", doc=""))
     contract.yaml(COMMANDS, owner=DROP)
     problems = contract.check()
-    assert [problem.file for problem in problems] == [PAID, SEEN, COMMANDS]
-    assert str(problems[0]) == f"{PAID}: field value_on has no doc; state meaning, unit and source"
+    assert [problem.file for problem in problems] == [SEEN, PAID, COMMANDS]
+    assert str(problems[1]) == f"{PAID}: field value_on has no doc; state meaning, unit and source"
 
 
 EDITS: Mapping[str, Callable[[Any], Any]] = {
@@ -484,7 +492,7 @@ def test_a_published_version_is_not_edited_in_place(contract: Copy, edit: Callab
     assert "write v2 beside it" in found.remedy
     assert lock(contract.root) == (), "locking again hides nothing"
     assert found in contract.check()
-    assert lock(contract.root, ["PostCashReceipt.v1"]) == ("PostCashReceipt.v1",)
+    assert lock(contract.root, ["MovementRecorded.v1"]) == ("MovementRecorded.v1",)
     assert found not in contract.check()
 
 
@@ -497,9 +505,9 @@ def test_words_may_be_bettered_after_publishing(contract: Copy) -> None:
 def test_a_version_is_published_before_it_is_in_order_and_never_goes_away(contract: Copy) -> None:
     file = new_version(contract, add_field(name="note", type=["null", "string"], default=None, doc="Note."))
     assert Problem(file, "is not locked", "publish it: `saldo schemas lock`") in contract.check()
-    assert lock(contract.root) == ("PostCashReceipt.v2",)
+    assert lock(contract.root) == ("MovementRecorded.v2",)
     (contract.root / file).unlink()
-    assert any("PostCashReceipt.v2 was published and is gone" in problem.what for problem in contract.check())
+    assert any("MovementRecorded.v2 was published and is gone" in problem.what for problem in contract.check())
     with pytest.raises(LookupError, match=r"PaymentSettled\.v1"):
         lock(contract.root, ["Nobody.v1"])
 

@@ -68,7 +68,7 @@ def test_the_finding_names_field_and_remedy(field: str, value: Any, remedy: str)
         ("SettlementDayStated", "new_by_kind", {"CAPTURED": 1 << 60}, "new_by_kind['CAPTURED']"),
         ("MoneySettled", "settlement_account", "main/usd", "settlement_account"),
         ("MoneySettled", "settlement_account", "/USD", "settlement_account"),
-        ("PostCashReceipt", "value_on", date(1, 1, 1), "value_on"),
+        ("PostingRequested", "value_on", date(1, 1, 1), "value_on"),
         ("OpenItemObserved", "due_on", date(9999, 12, 31), "due_on"),
         ("OpenItemObserved", "amount_minor", -(10**15) - 1, "amount_minor"),
     ],

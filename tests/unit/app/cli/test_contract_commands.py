@@ -25,15 +25,15 @@ def test_nothing_to_publish_is_said_as_that() -> None:
 def test_every_finding_is_shown_with_file_and_remedy(tmp_path: Path) -> None:
     for part in ("avro", "examples", "topics"):
         shutil.copytree(catalog.ROOT / part, tmp_path / part)
-    (tmp_path / "examples/erp/PostCashReceipt.v1.json").unlink()
+    (tmp_path / "examples/erp/PostingClaimed.v1.json").unlink()
     path = tmp_path / "avro/payments/PaymentVoided.v1.avsc"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"doc": ""}))
     outcome = saldo("schemas", "check", "--root", str(tmp_path))
     assert outcome.exit_code == 1
     assert outcome.out == (
-        "avro/erp/PostCashReceipt.v1.avsc\n"
+        "avro/erp/PostingClaimed.v1.avsc\n"
         "    has no example\n"
-        "    -> write examples/erp/PostCashReceipt.v1.json\n"
+        "    -> write examples/erp/PostingClaimed.v1.json\n"
         "avro/payments/PaymentVoided.v1.avsc\n"
         "    record PaymentVoided has no doc\n"
         "    -> say what it means\n"

@@ -24,9 +24,9 @@ def line_of(text: str, part: str) -> int:
 
 def test_the_sandbox_profile_is_valid() -> None:
     profile = load_profile(SANDBOX_PROFILE)
-    assert profile.tables.payment.fields.posting_reference == "yposref"
+    assert profile.documents["cash_receipt"].inputs["posting_reference"] == "yposref"
     line = line_of(TEXT, 'table: "900:2"')
-    assert profile.where("tables", "payment", "table").endswith(f":{line}")
+    assert profile.where("documents", "cash_receipt", "table").endswith(f":{line}")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_sandbox_profile_is_valid() -> None:
         ("strategy: infosystem", "strategy: telepathy"),
         ("vault_customer: ypaytracecust", "vault_customer: 'a;b'"),
         ("time_zone: UTC", "timezone: UTC"),
-        ("amount_sign: negative", "amount_sign: sideways"),
+        ("    created: erfass", "    amount_side: sideways\n    created: erfass"),
     ],
 )
 def test_a_wrong_entry_is_told_with_its_line(right: str, wrong: str) -> None:
@@ -54,21 +54,24 @@ def test_every_wrong_entry_is_told_at_once() -> None:
 
 
 def test_outstanding_items_must_come_from_somewhere() -> None:
-    text = TEXT[: TEXT.index("  open_item:\n    table")] + TEXT[TEXT.index("  payment:\n    table") :]
+    text = TEXT[: TEXT.index("  open_item:\n    table")] + TEXT[TEXT.index("  sales_order:\n    table") :]
     with pytest.raises(ProfileUnreadable, match=r"tables\.open_item or open_item_list"):
         parse_profile(text, origin="p.yaml")
 
 
 def test_every_method_and_reason_needs_a_word() -> None:
     text = TEXT.replace('ACH: "(Other)", ', "").replace("VOID: VOID, ", "")
-    with pytest.raises(ProfileUnreadable, match="say nothing for ACH, VOID"):
+    with pytest.raises(ProfileUnreadable, match=r"cash_receipt\.codes: say nothing for method ACH; write abas' word"):
+        parse_profile(text, origin="p.yaml")
+    with pytest.raises(ProfileUnreadable, match=r"cash_receipt_reversal\.codes: say nothing for reason VOID"):
         parse_profile(text, origin="p.yaml")
 
 
 def test_a_profile_without_a_document_kind_posts_nothing() -> None:
-    text = TEXT.replace("    receipt_reversal:\n", "    receipt_reversl:\n")
-    with pytest.raises(ProfileMismatch, match=r"p\.yaml:\d+: posting\.documents has no receipt_reversal"):
-        AbasSink(AbasClient(AbasSettings()), parse_profile(text, origin="p.yaml"), AbasSettings())
+    profile = parse_profile(TEXT, origin="p.yaml")
+    others = {kind: way for kind, way in profile.documents.items() if kind != "cash_receipt_reversal"}
+    with pytest.raises(ProfileMismatch, match=r"p\.yaml:\d+: documents has no cash_receipt_reversal"):
+        AbasSink(AbasClient(AbasSettings()), profile.model_copy(update={"documents": others}), AbasSettings())
 
 
 ROWS = "        debit: debitAmt\n"
@@ -140,7 +143,7 @@ ROWS = "        debit: debitAmt\n"
     ],
 )
 def test_a_wrong_place_of_a_kind_is_told_with_its_line_and_remedy(right: str, wrong: str, told: str) -> None:
-    ours = TEXT.index("\ndocuments:\n")
+    ours = TEXT.index("\n  fee: &entry\n")
     assert right in TEXT[ours:]
     text = TEXT[:ours] + TEXT[ours:].replace(right, wrong, 1)
     with pytest.raises(ProfileUnreadable, match=told) as caught:

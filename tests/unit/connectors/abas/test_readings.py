@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.abas.answers import entries_of
+from connectors.abas.by_profile import Document, DocumentWrite
 from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.criteria import Selection
 from connectors.abas.errors import (
@@ -30,17 +31,17 @@ from connectors.abas.errors import (
     error_from_answer,
 )
 from connectors.abas.mapping import plain_amount, to_open_item_observed
-from connectors.abas.posting import post_document
 from connectors.abas.profile import Profile, load_profile, parse_profile
 from connectors.abas.settings import SANDBOX_PROFILE, AbasSettings
 from connectors.abas.sink import AbasSink
 from connectors.abas.wire import Answer, ErpField, ErpObject, parse_answer, parse_object
 from connectors.abas.working_set import close_left_open, working_set
 from schemas.failures import SaldoError
-from schemas.records.erp import CashReceiptPosted
+from schemas.records.erp import DocumentPosted
 from tests.support.abas_commands import OCCURRED_AT, post_receipt, with_strategy
 
 PROFILE = load_profile(SANDBOX_PROFILE)
+WAY = PROFILE.documents["cash_receipt"]
 SETTINGS = AbasSettings(retry_initial_s=0.0, retry_max_s=0.0, read_attempts=1, page_size=10)
 
 
@@ -282,18 +283,20 @@ def answering(words: dict[str, Sequence[str]], strategy: Any = "editor") -> Prof
     return chosen.model_copy(update={"posting": chosen.posting.model_copy(update={"dialog_answers": answers})})
 
 
-async def post(server: Server, profile: Profile) -> None:
-    async def nothing_yet() -> None:
+class _NotShown(DocumentWrite):
+    """A document that no search shows."""
+
+    async def look_up(self) -> Document | None:
         return None
 
+
+async def post(server: Server, profile: Profile) -> None:
     async def saving(send: Any) -> Any:
         return await send()
 
-    values: Any = dict.fromkeys(("posting_reference", "amount"), "1")
     async with server.client() as client:
-        await post_document(
-            client, profile, "cash_receipt", values, customer="70001", look_up=nothing_yet, saving=saving
-        )
+        command = post_receipt("PT7", "(1,900,0)")
+        await _NotShown(client, profile, profile.documents[command.kind], command).make(None, saving)
 
 
 @pytest.mark.parametrize("word", ["17", "Post", "Sure?"])
@@ -302,13 +305,13 @@ async def test_a_question_is_answered_where_it_was_asked_and_only_the_rest_is_se
         if "/obj/data/" in call:
             return reply({"data": {"meta": IDS}}, 201)
         answered = any("screenEnterDialogAnswers" in action for action in body.get("actions", []))
-        return reply({"data": {}}) if answered or "commands" in call else asking(2)
+        return reply({"data": {}}) if answered or "commands" in call else asking(len(WAY.inputs))
 
     server = Server(respond)
     with pytest.raises(SaldoError, match="found under our reference"):
         await post(server, answering({word: ["yes"]}))
     acts = [body["actions"] for call, body in server.sent if call.endswith("/wip/ep-1")]
-    assert acts[0][2:] == [{"_type": "Commit"}]
+    assert acts[0][len(WAY.inputs) :] == [{"_type": "Commit"}]
     assert acts[1:] == [[{"_type": "Commit", "screenEnterDialogAnswers": [{"id": "17", "values": ["yes"]}]}]]
 
 
@@ -433,6 +436,8 @@ DOCUMENT = {
         "curr^swd": "USD",
         "erfass": "2026-11-20T10:00:00Z",
         "customer^idno": "70001",
+        "item": "(1,900,0)",
+        "valDate": "2026-11-20",
     },
 }
 
@@ -445,7 +450,7 @@ async def post_by_editor(abas: _SeenLater, wait_s: float = 60.0) -> Any:
 
 async def test_a_document_that_is_seen_a_little_later_is_not_posted_again() -> None:
     abas = _SeenLater(shown_after=2)
-    assert isinstance(await post_by_editor(abas), CashReceiptPosted)
+    assert isinstance(await post_by_editor(abas), DocumentPosted)
     assert abas.saves == 1
 
 
@@ -490,5 +495,5 @@ async def test_an_attempt_in_doubt_that_is_seen_late_is_not_made_again() -> None
             return httpx2.Response(502, text="<html>") if "/wip/" in request.url.path else answered
 
     abas = LosesItsAnswer(shown_after=2)
-    assert isinstance(await post_by_editor(abas), CashReceiptPosted)
+    assert isinstance(await post_by_editor(abas), DocumentPosted)
     assert abas.saves == 1

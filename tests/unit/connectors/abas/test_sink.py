@@ -16,7 +16,7 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.wire import ErpObject
 from schemas import catalog
 from schemas.checks.sensitive import find_sensitive
-from schemas.records.erp import PostingRefused
+from schemas.records.erp import DocumentRefused
 from schemas.records.tasks import RecordParked
 from schemas.wire.codec import Codec
 from streams.edges.post_to_abas import post_to_abas
@@ -61,7 +61,7 @@ async def test_a_refusal_is_an_outcome_whatever_abas_writes_into_it(
 ) -> None:
     sink = AbasSink(Refusing(AbasRefused(said, code=code, field_name=field_name)), PROFILE, QUICK)  # type: ignore[arg-type]  # stands in for the client
     outcome = await sink.post(post_receipt("PT7", "(1,900,0)"))
-    assert isinstance(outcome, PostingRefused)
+    assert isinstance(outcome, DocumentRefused)
     assert CODEC.decode(CODEC.encode(outcome)) == outcome
     assert len(CODEC.encode(outcome)) < 10_000
     assert find_sensitive("message", outcome.message) is None

@@ -189,7 +189,7 @@ def test_a_proposal_that_has_expired_when_it_comes_is_refused() -> None:
         {"command_type": "DecisionTaken"},
         {"target_inbox": "settlement.inbox.v1"},
         {"target_inbox": "approvals.inbox.v1", "command_type": "ApproveProposal"},
-        {"target_inbox": "erp.commands.v1", "command_type": "PostWriteOff"},
+        {"target_inbox": "erp.commands.v1", "command_type": "PostDocument"},
         {"command": json.dumps(to_json(replace(WRITE_OFF, approved_by="dkim")))},
         {"command": json.dumps(to_json(replace(WRITE_OFF, abas_customer_id="")))},
     ],

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records.erp import PostCashReceipt, ReverseCashReceipt
 from schemas.records.identification import Movement, OpenItemReferenced, PaymentToIdentify
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
@@ -66,7 +65,7 @@ class Pipeline:
     @property
     def commands(self) -> list[tuple[str, int]]:
         """Receipts, then reversals."""
-        sent = [*self.customers.sent(PostCashReceipt), *self.customers.sent(ReverseCashReceipt)]
+        sent = [*self.customers.sent("cash_receipt"), *self.customers.sent("cash_receipt_reversal")]
         return [(command.posting_reference, command.amount_minor) for command in sent]
 
     def captured_less_taken_back(self) -> int:

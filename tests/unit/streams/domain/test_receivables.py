@@ -11,16 +11,19 @@ import pytest
 from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records import receivables as records
-from schemas.records.erp import PostCashReceipt, ReversalReason, ReverseCashReceipt
+from schemas.records.erp import DocumentPosted, Side
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables import decisions, decisions_payer
+from streams.domain.receivables.decider import ReversalReason
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,
+    Asked,
     Ledger,
+    asked,
     at,
     done,
     identified,
@@ -49,6 +52,10 @@ def posted(*, amount: int = 100_00) -> Ledger:
     return book.given(done(book.sent()[-1]), open_item("i1", 0, minute=5, is_open=False))
 
 
+def of_amount(outcome: DocumentPosted, minor: int) -> DocumentPosted:
+    return replace(outcome, lines=(replace(outcome.lines[0], amount_minor=minor),))
+
+
 def last_command(book: Ledger) -> Any:
     return book.sent()[-1]
 
@@ -73,7 +80,9 @@ def test_the_invoice_that_the_payment_names_is_cleared_to_the_cent() -> None:
     assert events[1].evidence == ("invoice RE-1", "open amount 100.00 USD")
     (out,) = book.outputs
     assert out.topic == "erp.commands.v1"
-    assert out.record == PostCashReceipt(
+    assert asked(out.record) == Asked(
+        kind="cash_receipt",
+        side=Side.CREDIT,
         posting_reference=RECEIPT,
         paytrace_transaction_id=PAYMENT,
         abas_customer_id=CUSTOMER,
@@ -89,7 +98,7 @@ def test_the_invoice_that_the_payment_names_is_cleared_to_the_cent() -> None:
 
 def test_a_late_item_does_not_change_the_value_date() -> None:
     book = ledger().given(identified(Movement.CAPTURED), open_item(minute=60 * 24 * 3))
-    command = only(book.sent(), PostCashReceipt)
+    command = only(book.sent("cash_receipt"), Asked)
     assert (command.value_on, command.occurred_at) == (date(2026, 11, 20), at(60 * 24 * 3))
 
 
@@ -160,7 +169,7 @@ def test_two_payments_never_clear_one_item() -> None:
     book = ledger().given(open_item(), identified(Movement.CAPTURED, payment="1", invoice=None))
     events = book.when(identified(Movement.CAPTURED, payment="2", invoice=None))
     assert reasons(events) == [("PT2", WaitingReason.NO_OPEN_ITEM)]
-    assert len(book.sent(PostCashReceipt)) == 1
+    assert len(book.sent("cash_receipt")) == 1
 
 
 def test_a_new_item_goes_to_the_oldest_waiting_payment() -> None:
@@ -211,12 +220,12 @@ def test_a_refused_posting_waits_and_is_not_tried_again_by_itself() -> None:
         "PERIOD: posting period is closed",
     )
     assert kinds(book.when(open_item("i1", 100_00, minute=3, invoice="RE-1a"))) == ["OpenItemRecorded"]
-    assert len(book.sent(PostCashReceipt)) == 1
+    assert len(book.sent("cash_receipt")) == 1
 
 
 def test_a_refused_posting_gives_its_item_free() -> None:
     book = requested().given(identified(Movement.CAPTURED, payment="2", minute=1))
-    events = book.when(refused(book.sent(PostCashReceipt)[0]))
+    events = book.when(refused(book.sent("cash_receipt")[0]))
     assert only(events, PaymentMatched).posting_reference == "PT2"
 
 
@@ -237,15 +246,15 @@ def test_an_outcome_of_nothing_we_asked_for_is_silence() -> None:
 
 def test_an_outcome_of_the_wrong_kind_is_silence() -> None:
     book = posted().given(identified(Movement.VOIDED))
-    reversal = only(book.sent(), ReverseCashReceipt)
-    receipt = only(book.sent(), PostCashReceipt)
+    reversal = only(book.sent("cash_receipt_reversal"), Asked)
+    receipt = only(book.sent("cash_receipt"), Asked)
     assert book.when(replace(done(receipt), posting_reference=reversal.posting_reference)) == []
 
 
 def test_an_outcome_of_another_amount_is_unreadable() -> None:
     book = requested()
     with pytest.raises(Unreadable, match=f"{RECEIPT} names 9999 USD, asked for was 10000 USD"):
-        book.when(replace(done(last_command(book)), amount_minor=99_99))
+        book.when(of_amount(done(last_command(book)), 99_99))
 
 
 # --- void and return
@@ -261,7 +270,9 @@ def test_an_outcome_of_another_amount_is_unreadable() -> None:
 def test_a_posted_receipt_is_reversed(movement: Movement, suffix: str, reason: ReversalReason) -> None:
     book = posted()
     assert kinds(book.when(identified(movement, minute=9))) == ["MovementRecorded", "PostingRequested"]
-    assert last_command(book) == ReverseCashReceipt(
+    assert last_command(book) == Asked(
+        kind="cash_receipt_reversal",
+        side=Side.DEBIT,
         posting_reference=RECEIPT + suffix,
         paytrace_transaction_id=PAYMENT,
         abas_customer_id=CUSTOMER,
@@ -296,7 +307,7 @@ def test_a_void_of_a_requested_receipt_waits_for_abas() -> None:
 
 def test_a_void_nets_with_a_receipt_that_abas_refused() -> None:
     book = requested().given(identified(Movement.VOIDED))
-    events = book.when(refused(book.sent(PostCashReceipt)[0]))
+    events = book.when(refused(book.sent("cash_receipt")[0]))
     assert kinds(events) == ["EntryWaiting", "EntryNetted", "EntryNetted"]
 
 
@@ -308,7 +319,7 @@ def test_a_refused_reversal_waits() -> None:
 
 def test_a_reversed_item_is_free_once_abas_shows_it_open_again() -> None:
     book = posted().given(identified(Movement.VOIDED), identified(Movement.CAPTURED, payment="2", minute=1))
-    book.given(done(book.sent(ReverseCashReceipt)[0]))
+    book.given(done(book.sent("cash_receipt_reversal")[0]))
     assert only(book.when(open_item(minute=9)), PaymentMatched).posting_reference == "PT2"
 
 
@@ -406,8 +417,9 @@ def test_a_refund_is_linked_by_invoice_and_reversed_in_part() -> None:
             occurred_at=at(3),
         ),
     )
-    assert (command.record.posting_reference, command.record.paytrace_transaction_id) == ("PT9", "9")
-    assert (command.record.reverses_reference, command.record.reason) == (RECEIPT, ReversalReason.REFUND)
+    reversal = asked(command.record)
+    assert (reversal.posting_reference, reversal.paytrace_transaction_id) == ("PT9", "9")
+    assert (reversal.reverses_reference, reversal.reason) == (RECEIPT, ReversalReason.REFUND)
 
 
 def test_a_refund_without_invoice_is_linked_by_what_is_left() -> None:
@@ -451,7 +463,7 @@ def test_refunds_never_exceed_their_payment() -> None:
     book = posted()
     for refund, amount in (("8", 60_00), ("9", 60_00)):
         book.when(identified(Movement.REFUNDED, amount, payment=refund))
-    assert [command.posting_reference for command in book.sent(ReverseCashReceipt)] == ["PT8"]
+    assert [command.posting_reference for command in book.sent("cash_receipt_reversal")] == ["PT8"]
     assert reasons(book.events)[-1] == ("PT9", WaitingReason.REFUND_WITHOUT_PAYMENT)
 
 
@@ -468,7 +480,7 @@ def test_reversals_that_wait_are_requested_in_order_when_the_receipt_is_posted()
     command = last_command(book)
     book.given(identified(Movement.REFUNDED, 30_00, payment="8"), identified(Movement.REFUNDED, 20_00, payment="9"))
     book.given(done(command))
-    assert [sent.posting_reference for sent in book.sent(ReverseCashReceipt)] == ["PT8", "PT9"]
+    assert [sent.posting_reference for sent in book.sent("cash_receipt_reversal")] == ["PT8", "PT9"]
 
 
 def test_a_voided_refund_nets_before_posting() -> None:

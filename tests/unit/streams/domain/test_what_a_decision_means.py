@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records.erp import PostCashReceipt
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -73,7 +72,7 @@ class Office:
         return self.decide(RejectMatch, by, posting_reference=shown.posting_reference, **meaning)
 
     def posted(self) -> list[tuple[str, str]]:
-        return [(one.posting_reference, one.abas_open_item_id) for one in self.book.sent(PostCashReceipt)]
+        return [(one.posting_reference, one.abas_open_item_id) for one in self.book.sent("cash_receipt")]
 
 
 def refusal(events: Sequence[Any]) -> str:

@@ -20,7 +20,7 @@ from streams.log.signing import KeyRing, NotSigned, givers_of, prove, signed_byt
 from tests.support.signing import KEYS, RING, SIGNER, signer_of
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
-TOPIC, TYPE, KEY, VALUE = "erp.commands.v1", "PostCashReceipt", b"70001", b"\xc3\x01 value"
+TOPIC, TYPE, KEY, VALUE = "erp.commands.v1", "PostDocument", b"70001", b"\xc3\x01 value"
 
 
 def signed(by: str = "worker", **changes: Any) -> Inbound:
@@ -81,7 +81,7 @@ def test_a_signature_fits_no_other_key_and_no_other_type() -> None:
     with pytest.raises(NotSigned, match="does not fit"):
         prove(RING, signed(), type=TYPE, key=b"70002")
     with pytest.raises(NotSigned, match="does not fit"):
-        prove(RING, signed(), type="ReverseCashReceipt", key=KEY)
+        prove(RING, signed(), type="SaveRecord", key=KEY)
 
 
 def test_a_signature_on_a_command_topic_fits_no_other_topic() -> None:
@@ -101,7 +101,7 @@ def test_facts_need_no_signature_and_get_none() -> None:
 
 
 def test_a_role_that_may_not_give_a_command_can_t_sign_one() -> None:
-    with pytest.raises(ContractBroken, match="operators may not give PostCashReceipt"):
+    with pytest.raises(ContractBroken, match="operators may not give PostDocument"):
         signer_of("operators").headers(topic=TOPIC, key=KEY, type=TYPE, event_id="e", value=VALUE)
 
 

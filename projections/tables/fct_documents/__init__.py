@@ -1,0 +1,1 @@
+"""fct_documents: its shape in SQL and the function that fills it."""

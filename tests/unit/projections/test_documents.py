@@ -1,0 +1,52 @@
+"""Each document once: what was asked for, posted, refused or parked, of any kind, so that nothing refused is silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from projections.reports import questions as reports
+from projections.store.client import Store
+from tests.support.abas_commands import post_receipt, write_off
+from tests.support.builders import NOON, done, refused
+from tests.support.erp_data import fee
+from tests.support.projecting import project
+from tests.support.scripted import COMMANDS, OUTCOMES, Script
+
+
+def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
+    report = reports.load(name)
+    return reports.ask(store, report, reports.values_for(report, given, day_zone="UTC", now=NOON)).records
+
+
+def test_a_document_is_waiting_refused_or_posted_and_a_refused_one_is_counted(store: Store) -> None:
+    script = Script()
+    for command, outcome in (
+        (fee("FEE-1"), done),
+        (fee("FEE-2"), refused),
+        (fee("FEE-3"), None),
+        (post_receipt("PT1", "i1"), refused),
+        (write_off("PT1W1", "i1", 3_00), refused),
+        (write_off("PT2W1", "i2", 3_00), refused),
+        (write_off("PT2W2", "i2", 3_00), done),
+    ):
+        script.write(COMMANDS, command)
+        if outcome is not None:
+            script.write(OUTCOMES, outcome(command))
+            script.write(OUTCOMES, replace(outcome(command)))
+    project(store, script.messages)
+    states = {row["posting_reference"]: row["state"] for row in asked(store, "documents")}
+    assert states == {
+        "FEE-1": "posted",
+        "FEE-2": "refused",
+        "FEE-3": "waiting",
+        "PT1": "refused",
+        "PT1W1": "refused",
+        "PT2W1": "refused",
+        "PT2W2": "posted",
+    }
+    (of_fee,) = asked(store, "documents", state="refused", kind="fee")
+    assert (of_fee["code"], of_fee["message"]) == ("PERIOD", "posting period is closed")
+    (counted,) = [row for row in asked(store, "what_needs_a_person") if row["kind"] == "documents refused"]
+    # The receipt's money waits and is counted there; the write-off of i2 was decided anew and is posted.
+    assert (counted["item_count"], counted["amount_minor"]) == (2, 12_50 + 3_00)
