@@ -84,7 +84,9 @@ def test_a_journal_with_one_record_less_or_more_is_found_by_the_books_alone(chan
 
 
 @pytest.mark.parametrize(
-    ("break_rule", "within"), [(journal_before_outputs, 60), (no_look_up, 60)], ids=lambda value: str(value)
+    ("break_rule", "within"),
+    [(journal_before_outputs, 60), (no_look_up, 60)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_broken_delivery_rule_is_found(break_rule: Callable[[Simulation], None], within: int) -> None:
     assert any(simulate(seed, prepare=break_rule).problems for seed in range(1, within + 1))

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import catalog
+from schemas.checks.guard import masked
 from schemas.failures import Unreadable
 from schemas.records.payments import PaymentSettled, TransactionObserved
 from schemas.wire.codec import Codec, from_json, to_json
@@ -105,7 +106,7 @@ OBSERVED = from_json("TransactionObserved", example(catalog.latest("TransactionO
 def test_any_record_survives_both_framings(record: Any) -> None:
     for codec in (Codec(), Codec(FakeRegistry())):
         decoded = codec.decode_as_told(codec.encode_as_told(record))
-        assert decoded == record
+        assert decoded == masked(record)  # what is drawn by chance may be more of a card number than a record may hold
         assert type(decoded) is type(record)
         hints = get_type_hints(type(record))
         for field in fields(record):

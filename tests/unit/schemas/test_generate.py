@@ -211,7 +211,8 @@ def test_a_record_is_added_by_its_schema_its_topic_and_one_command(root: Path) -
     assert completed["method"]["type"]["symbols"] == ["UNKNOWN", "CARD", "ACH"]
     assert completed["rail"]["type"] == "saldo.payments.PaymentMethod", "Avro writes a type out once"
     assert "class FeePosted(Record):" in (root / "records/erp.py").read_text()
-    assert "    | FeePosted\n" in (root / "records/by_topic.py").read_text()
+    union = (root / "records/by_topic.py").read_text().partition("ErpOutcomes: TypeAlias")[2].partition("\n\n")[0]
+    assert "FeePosted" in union
 
 
 def test_what_is_not_as_generated_is_found_and_mended(root: Path) -> None:
@@ -333,4 +334,4 @@ def test_a_type_that_two_files_write_differently_is_found(root: Path) -> None:
         {"name": "lines", "type": {"type": "array", "items": row}, "saldo_class": "public", "doc": "L."}
     )
     write(root, file, schema)
-    assert any("DocumentLine differs from the one in avro/erp/PostDocument" in one.what for one in lint.check(root))
+    assert any("DocumentLine differs from the one in avro/erp/" in one.what for one in lint.check(root))

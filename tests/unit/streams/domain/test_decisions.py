@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from streams.domain.receivables.decider import ReversalReason
-    ReversalReason,
-)
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -29,6 +26,7 @@ from schemas.records.receivables import (
 from streams.domain import receivables
 from streams.domain.receivables import decisions
 from streams.domain.receivables.availability import available_minor
+from streams.domain.receivables.decider import ReversalReason
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 
 RECEIPT = f"PT{PAYMENT}"
