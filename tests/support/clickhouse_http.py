@@ -99,6 +99,16 @@ class HttpFront:
         return b""
 
 
+def _unpacked(body: bytes) -> bytes:
+    """The client sends a frame for each of its blocks."""
+    pieces = []
+    while body:
+        frame = lz4.frame.LZ4FrameDecompressor()
+        pieces.append(frame.decompress(body))
+        body = frame.unused_data or b""
+    return b"".join(pieces)
+
+
 @contextmanager
 def http_front(path: Path) -> Iterator[str]:
     """Serve on loopback until the block ends; gives host:port."""
@@ -107,7 +117,7 @@ def http_front(path: Path) -> Iterator[str]:
     async def handle(request: Request) -> Response:
         body = await request.body()
         if request.headers.get("content-encoding") == "lz4":
-            body = lz4.frame.decompress(body)
+            body = _unpacked(body)
         return await run_in_threadpool(front.answer, dict(request.query_params), body)
 
     async def ping(_request: Request) -> Response:

@@ -17,9 +17,9 @@ from connectors.paytrace.backfill import backfill
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
 from connectors.paytrace.source import PayTraceSource
-from schemas.records.by_topic import ErpCommands
 from schemas.records.payments import PaymentContradicted, TransactionObserved
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sandbox
+from tests.support.builders import Asked
 from tests.support.builders import open_item as shown_item
 from tests.support.money_line import MoneyLine
 from tests.support.paytrace_sandbox import VISA, Sandbox
@@ -70,12 +70,12 @@ class Books:
         [item] = sandbox.seed(open_item(invoice, f"{minor / 100:.2f}"))
         self.line = MoneyLine(shown_item(item, minor, invoice=invoice))
 
-    async def post(self, commands: list[ErpCommands]) -> dict[str, str]:
+    async def post(self, commands: list[Asked]) -> dict[str, str]:
         """Value date of each document that abas then holds, by posting reference."""
         async with AbasClient(self._sandbox.settings()) as client:
             sink = AbasSink(client, load_profile(SANDBOX_PROFILE), self._sandbox.settings())
             for command in commands:
-                await sink.post(command)
+                await sink.post(command.document)
         wanted = {command.posting_reference for command in commands}
         held: list[dict[str, Any]] = self._sandbox.documents()
         return {one["posting_reference"]: one["value_on"] for one in held if one["posting_reference"] in wanted}
