@@ -37,12 +37,15 @@ class PostingClaims:
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def doubt(self, reference: str, subject: str) -> Doubt | None:
-        """What may have been saved of this document, as far as was read; `claim` reads on.
+        """What may have been saved of this document.
+
+        Of one that is in doubt all claims are read: whoever knew only some of them would claim, come second, and wait
+        again, and two processes could give way to each other for ever. For any other `claim` reads on.
 
         Raises: Unavailable when the claims can't be read; ContractBroken when one of them makes no sense.
         """
         partition = self._topic.partition_of(subject)
-        if partition not in self._topic.read_to:
+        if partition not in self._topic.read_to or self._book.doubt(reference) is not None:
             async with self._turns[partition]:
                 await self._read_on(partition)
         return self._book.doubt(reference)

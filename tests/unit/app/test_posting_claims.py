@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.composition.posting_claims import TOPIC, PostingClaims
@@ -143,10 +143,12 @@ FATES = st.lists(st.sampled_from(["answered", "unreached", "cut before", "cut af
 
 @pytest.mark.parametrize("is_atomic", [True, False], ids=["infosystem", "nothing fences"])
 @settings(max_examples=250, deadline=None)
-@given(moves=st.lists(MOVES, max_size=25), fates=FATES)
+@given(moves=st.lists(MOVES, max_size=25), fates=FATES, rests=st.integers(1, 7))
+@example(moves=[], fates=["unreached", "cut before"], rests=3)
 def test_whatever_happens_to_two_workers_there_is_one_document_or_a_person_is_asked(
-    is_atomic: bool, moves: list[tuple[str, int, int]], fates: list[str]
+    is_atomic: bool, moves: list[tuple[str, int, int]], fates: list[str], rests: int
 ) -> None:
+    """In the end both go on, one of them a little slower: it rests at each `rests`-th turn."""
     abas = Abas(fates=list(fates), is_atomic=is_atomic)
     stage = Stage(abas, PROFILE if is_atomic else without_lock(PROFILE))
     for move, who, count in moves:
@@ -158,10 +160,9 @@ def test_whatever_happens_to_two_workers_there_is_one_document_or_a_person_is_as
             for _ in range(count):
                 stage.step(who)
         assert len(abas.saved_at) <= 1
-    for turn in range(400):
+    for turn in range(1, 600):
         stage.step(0)
-        # In lock-step two could give way to each other for ever; no two processes keep it up.
-        if turn % 3:
+        if rests == 1 or turn % rests:
             stage.step(1)
         abas.now += timedelta(seconds=3)
     assert len(abas.saved_at) <= 1
