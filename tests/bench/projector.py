@@ -126,7 +126,7 @@ def bare_insert(path: Path, blocks: Blocks) -> float:
     migrate(store)
     began = time.perf_counter()
     for table, columns in blocks:
-        store.insert(table.name, table.columns, columns)
+        store.insert(table.name, table.column_names, columns)
     took = time.perf_counter() - began
     store.close()
     return took

@@ -20,7 +20,8 @@ from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.tables import FACT_TABLES
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
-from projections.tables.table import Table
+from projections.tables.fct_observations.row import ObservationRow
+from projections.tables.table import FactTable
 from schemas import catalog
 from schemas.records.tasks import ParkedDiscardRequested
 from schemas.wire.codec import Codec, Record
@@ -70,37 +71,37 @@ def sightings(count: int) -> list[Inbound]:
     ]
 
 
-def breaking(change: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[Table, ...]:
+def breaking(change: Callable[[ObservationRow], Any]) -> tuple[FactTable[Any], ...]:
     """All tables, of which one makes rows that do not fit for the transactions 3 and 6."""
 
     def spoiled(record: Any, at: Any) -> tuple[Any, ...]:
         rows = FCT_OBSERVATIONS.project(record, at)
         if record.paytrace_transaction_id in ("3", "6"):
-            return tuple(change(dict(row)) for row in rows)
+            return tuple(change(row) for row in rows)
         return rows
 
     return tuple(replace(table, project=spoiled) if table is FCT_OBSERVATIONS else table for table in FACT_TABLES)
 
 
-def unable(_: dict[str, Any]) -> dict[str, Any]:
+def unable(_: ObservationRow) -> Any:
     raise RuntimeError("a defect of this projection")
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda row: row | {"amount_minor": 1 << 63}, "amount_minor"),
-        (lambda row: row | {"amount_minor": -(1 << 70)}, "amount_minor"),
-        (lambda row: row | {"amount_minor": "much"}, "invalid literal"),
-        (lambda row: row | {"currency": "\ud800"}, "surrogates not allowed"),
-        (lambda row: row | {"currency": None}, "currency"),
-        (lambda row: row | {"created_at": "yesterday"}, ""),
-        (lambda row: {"no": "such column"}, "KeyError"),
+        (lambda row: replace(row, amount_minor=1 << 63), "amount_minor"),
+        (lambda row: replace(row, amount_minor=-(1 << 70)), "amount_minor"),
+        (lambda row: replace(row, amount_minor="much"), "invalid literal"),
+        (lambda row: replace(row, currency="\ud800"), "surrogates not allowed"),
+        (lambda row: replace(row, currency=None), "currency"),
+        (lambda row: replace(row, created_at="yesterday"), ""),
+        (lambda row: "no such columns", "AttributeError"),
         (unable, "RuntimeError: a defect of this projection"),
     ],
 )
 def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
-    store: Store, change: Callable[[dict[str, Any]], dict[str, Any]], reason: str
+    store: Store, change: Callable[[ObservationRow], Any], reason: str
 ) -> None:
     batch = Batch({}, CODEC, breaking(change))
     for incoming in sightings(8):
