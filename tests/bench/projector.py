@@ -31,7 +31,7 @@ from streams.log.records import Inbound
 from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
 from tests.support.scripted import Script
 
-Blocks = Sequence[tuple[Table, Sequence[Sequence[Any]]]]
+Blocks = Sequence[tuple[Table[Any], Sequence[Sequence[Any]]]]
 
 
 def main(payment_count: int) -> None:

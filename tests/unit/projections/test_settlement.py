@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.cli.explain import step
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.identification import Movement
 from schemas.records.settlement import ProcessorEntryKind
@@ -51,9 +51,9 @@ def account(store: Store) -> Account:
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return questions.ask(store, report, values).records
 
 
 def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:
