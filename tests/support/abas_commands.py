@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.abas.profile import Profile
 from schemas.records.erp import DocumentLine, PostDocument, Side, SubjectKind
@@ -68,6 +68,10 @@ def post_receipt(
     )
 
 
+def _invoice(item: str) -> dict[str, Any]:
+    return {"invoice_number": "RE-100451"} if item else {}
+
+
 def reverse_receipt(
     reference: str, reverses: str, item: str, *, minor: int = 12500, customer: str = "70001"
 ) -> PostDocument:
@@ -82,7 +86,7 @@ def reverse_receipt(
         reverses=reverses,
         method="CARD",
         reason="REFUND",
-        **({"invoice_number": "RE-100451"} if item else {}),
+        **_invoice(item),
     )
 
 

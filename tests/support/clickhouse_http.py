@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import chdb
 import lz4.frame
@@ -47,6 +48,11 @@ _TRANSPORT = frozenset(
 )
 
 
+def _connect(path: str) -> Any:
+    connect: Any = chdb.connect  # it has no annotations
+    return connect(path)
+
+
 class HttpFront:
     """Answers requests by the engine whose data lies in path."""
 
@@ -54,14 +60,14 @@ class HttpFront:
         self._path = path
         self._lock = threading.Lock()
         # The engine lives as long as one connection to it.
-        self._anchor = chdb.connect(str(path))
+        self._anchor = _connect(str(path))
 
     def close(self) -> None:
         self._anchor.close()
 
     def answer(self, address: Mapping[str, str], body: bytes) -> Response:
         with self._lock:
-            connection = chdb.connect(str(self._path))
+            connection = _connect(str(self._path))
             try:
                 return Response(self._run(connection, address, body), media_type="application/octet-stream")
             except RuntimeError as error:

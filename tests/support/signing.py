@@ -14,6 +14,7 @@ from app.composition.keys import signing_roles
 from schemas import catalog
 from schemas.checks.guard import masked
 from schemas.failures import SaldoError
+from schemas.records import Record
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import KafkaHeaders, SourcePosition
 from streams.log.memory import MemoryLog
@@ -57,14 +58,14 @@ KEYS = [public_key_of(signer_of(role).private, role, MADE_AT) for role in signin
 RING = KeyRing.of(KEYS)
 
 
-def command_headers(topic: str, record: object, value: bytes, event_id: str = "e") -> list[tuple[str, bytes]]:
+def command_headers(topic: str, record: Record, value: bytes, event_id: str = "e") -> list[tuple[str, bytes]]:
     """What a command that a test writes by itself carries, so that it is acted on; nothing for other records."""
     name, key = type(record).__name__, catalog.topic(topic).key_of(masked(record))
     signature = SIGNER.headers(topic=topic, key=key, type=name, event_id=event_id, value=value)
     return [("ce_id", event_id.encode()), *signature] if signature else []
 
 
-def by_hand(log: MemoryLog, topic: str, record: object, value: bytes, *, key: bytes, partition: int = 0) -> Outbound:
+def by_hand(log: MemoryLog, topic: str, record: Record, value: bytes, *, key: bytes, partition: int = 0) -> Outbound:
     """A record as a test puts it into a log: without an envelope, and signed where it is a command.
 
     Its event id is the one that a record without any has at that place (Inbound.event_id).

@@ -58,11 +58,13 @@ class SteppedLog(MemoryLog):
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
         """Durable between two pauses: a process may end before, or without having heard."""
-        return await paused_around(lambda: super(SteppedLog, self).append(records))
+        offsets: Sequence[int] = await paused_around(lambda: super(SteppedLog, self).append(records))
+        return offsets
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         """True when asked, and old when heard."""
-        return await paused_around(lambda: super(SteppedLog, self).watermarks(topic, partition))
+        marks: tuple[int, int] = await paused_around(lambda: super(SteppedLog, self).watermarks(topic, partition))
+        return marks
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
         """Record by record."""

@@ -14,9 +14,11 @@ from typing import Any
 
 from schemas import catalog
 from schemas.failures import Unavailable, Unreadable
+from schemas.records import Record
 from schemas.records.identification import Movement, PaymentToIdentify
 from schemas.records.payments import PaymentMethod, RefundApplied, RefundLinked
 from schemas.records.tasks import PositionMarked
+from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, header_text, source_position
 from schemas.wire.highwater import HighWater
@@ -31,9 +33,9 @@ from streams.tasks.stores import MemoryStore, StateStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.signing import RING, SIGNER, command_headers
 
-INBOX = "payments.observations.v1"
-JOURNAL = "payments.events.v1"
-NEXT = "identification.inbox.v1"
+INBOX = Topic.PAYMENTS_OBSERVATIONS
+JOURNAL = Topic.PAYMENTS_EVENTS
+NEXT = Topic.IDENTIFICATION_INBOX
 DLQ = "payments.observations.v1.dlq"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CODEC = Codec()
@@ -193,7 +195,7 @@ class Lab:
             for number, record in enumerate(records)
         ]
 
-    def write_record(self, record: object) -> Inbound:
+    def write_record(self, record: Record) -> Inbound:
         value = CODEC.encode(record)
         event_id = f"e{len(self.log.records(INBOX, 0))}"
         headers = command_headers(INBOX, record, value, event_id)
