@@ -20,6 +20,7 @@ from schemas.failures import Unreadable
 from schemas.records.payments import PaymentSettled, TransactionObserved
 from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.examples import example as a_record
+from tests.support.typed import as_a
 
 NAMES = sorted(catalog.record_versions())
 LONGS = st.integers(-(2**63), 2**63 - 1)
@@ -232,7 +233,8 @@ def test_what_does_not_fit_is_refused_when_written(change: dict[str, Any]) -> No
 
 
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
-    pacific = replace(OBSERVED, created_at=OBSERVED.created_at.astimezone(timezone(timedelta(hours=-8))))
+    observed = as_a(TransactionObserved, OBSERVED)
+    pacific = replace(observed, created_at=observed.created_at.astimezone(timezone(timedelta(hours=-8))))
     assert Codec().encode(pacific) == Codec().encode(OBSERVED)
 
 
@@ -241,7 +243,8 @@ def test_only_records_are_encoded() -> None:
     class Stranger:
         x: int
 
-    for value in (Stranger(1), {"a": 1}, None):
+    strangers: tuple[Any, ...] = (Stranger(1), {"a": 1}, None)
+    for value in strangers:
         with pytest.raises(Unreadable, match="only record dataclasses"):
             Codec().encode(value)
 
@@ -315,9 +318,9 @@ def test_a_newer_writer_is_read_with_what_we_know() -> None:
     kind["type"]["symbols"].append("CASH_ADVANCE")
     values = {field.name: getattr(OBSERVED, field.name) for field in fields(OBSERVED)}
     registry, value = foreign(newer, values | {"terminal": "T1", "kind": "CASH_ADVANCE"})
-    decoded = Codec(registry).decode(value)
+    decoded = as_a(TransactionObserved, Codec(registry).decode(value))
     assert decoded.kind == "UNKNOWN"
-    assert replace(decoded, kind=OBSERVED.kind) == OBSERVED
+    assert replace(decoded, kind=as_a(TransactionObserved, OBSERVED).kind) == OBSERVED
 
 
 def test_an_instant_written_in_another_unit_is_the_same_instant() -> None:

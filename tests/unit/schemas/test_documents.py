@@ -13,10 +13,11 @@ from schemas.checks.plausibility import Implausible
 from schemas.documents import faults, kinds, read_kinds
 from schemas.failures import Unreadable
 from schemas.lint.documents import document_rules
-from schemas.records.erp import RecordRow, Side, SubjectKind
+from schemas.records.erp import PostDocument, RecordRow, Side, SubjectKind
 from schemas.wire.codec import Codec, from_json, to_json
 from tests.support.abas_commands import post_receipt
 from tests.support.erp_data import customer, fee, fee_reversal, sales_order
+from tests.support.typed import as_a
 
 CODEC = Codec()
 FEE = fee("FEE-1")
@@ -108,9 +109,9 @@ def test_what_the_kind_does_not_allow_is_refused_with_field_and_remedy(command: 
 
 def test_a_card_number_is_masked_in_lines_and_rows_too() -> None:
     line = replace(FEE.lines[0], text="paid by 4012000098765439")
-    kept = CODEC.decode(CODEC.encode(replace(FEE, lines=(line, FEE.lines[1]))))
+    kept = as_a(PostDocument, CODEC.decode(CODEC.encode(replace(FEE, lines=(line, FEE.lines[1])))))
     assert "4012000098765439" not in str(kept)
-    assert kept.lines[0].text.startswith("paid by ************5439#")
+    assert str(kept.lines[0].text).startswith("paid by ************5439#")
     row = RecordRow(row_key="a", values={"product": "4012000098765439", "quantity": "1", "price": "1"})
     assert "4012000098765439" not in str(CODEC.decode(CODEC.encode(replace(ORDER, rows=(row,)))))
 

@@ -10,6 +10,7 @@ from dataclasses import FrozenInstanceError, fields
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, get_type_hints
 
 import pytest
@@ -46,7 +47,7 @@ def change(root: Path, file: str, **changes: Any) -> None:
 # -- what is generated -------------------------------------------------------------------------------------------------
 
 RAIL = {"type": "enum", "name": "Rail", "namespace": "saldo.trial", "doc": "Rail.", "symbols": ["UNKNOWN", "CARD"]}
-EVERY_TYPE = [
+EVERY_TYPE: list[dict[str, Any]] = [
     {"name": "text", "type": "string"},
     {"name": "key", "type": "bytes"},
     {"name": "count", "type": "int"},
@@ -90,7 +91,7 @@ def module(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_record_has_the_types_order_and_defaults_of_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = module(one(*EVERY_TYPE), monkeypatch)
+    made: Any = module(one(*EVERY_TYPE), monkeypatch)
     hints = get_type_hints(made.Trial)
     assert hints == {
         "text": str,
@@ -105,7 +106,7 @@ def test_a_record_has_the_types_order_and_defaults_of_its_schema(monkeypatch: py
         "last_rail": made.Rail,
         "names": tuple[str, ...],
         "values": Mapping[str, int],
-        "rows": tuple[made.TrialRow, ...],
+        "rows": GenericAlias(tuple, (made.TrialRow, ...)),
         "score": int,
     }
     assert [field.name for field in fields(made.Trial)] == [field["name"] for field in EVERY_TYPE]

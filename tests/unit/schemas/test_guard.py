@@ -17,10 +17,12 @@ from schemas.checks.guard import masked, masked_key
 from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
 from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import TransactionStatus
+from schemas.records.receivables import OpenItemObserved
 from schemas.records.tasks import DeadLetter
 from schemas.values.references import invoice_token, tokens_of
 from schemas.wire.codec import Codec, from_json
 from tests.support.builders import NOON, open_item, sighting
+from tests.support.typed import as_a
 
 PAN = "4111111111111111"
 # Sixteen digits that pass for a card number by accident, as one in forty invoice numbers of that length does.
@@ -87,7 +89,7 @@ def test_what_a_foreign_producer_wrote_is_masked_when_it_is_read() -> None:
     codec = Codec()
     foreign = codec._encoded(replace(open_item("i1", 100_00), invoice_number=PAN, abas_customer_id=INVOICE))
     assert PAN.encode() in foreign
-    read = codec.decode(foreign)
+    read = as_a(OpenItemObserved, codec.decode(foreign))
     assert (read.invoice_number, read.abas_customer_id) == (mask_of(PAN), mask_of(INVOICE))
     assert PAN.encode() not in codec.guarded_value(foreign)
 
@@ -109,12 +111,14 @@ def test_a_record_in_a_dead_letter_is_masked_by_its_fields() -> None:
         record_headers={"ce_id": b"x", "note": b"CVV 123"},
         received_at=NOON,
     )
-    kept = codec.decode(codec.encode(letter))
-    assert codec.decode(kept.record_value).invoice_number == mask_of(PAN)
+    kept = as_a(DeadLetter, codec.decode(codec.encode(letter)))
+    assert as_a(OpenItemObserved, codec.decode(kept.record_value)).invoice_number == mask_of(PAN)
     assert kept.record_key == mask_of(PAN).encode()
     assert kept.record_headers["note"] == b"CVV ***"
     assert PAN not in repr(kept)
-    unreadable = codec.decode(codec.encode(replace(letter, record_value=b"\xff\x00 4111111111111111 \xfe")))
+    unreadable = as_a(
+        DeadLetter, codec.decode(codec.encode(replace(letter, record_value=b"\xff\x00 4111111111111111 \xfe")))
+    )
     assert unreadable.record_value == b"[withheld: CARD_NUMBER]"
 
 
