@@ -50,7 +50,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def remember(number: int, **changes: Any) -> RememberReference:
-    given = {
+    given: dict[str, Any] = {
         "command_id": f"c{number}",
         "token": f"invoice:RE-{number}",
         "abas_customer_id": "70001",
@@ -161,7 +161,7 @@ async def test_a_forged_command_is_parked_with_the_reason_and_never_acted_on(
     # What follows on its key waits, and a replay proves it again: only a discard lets the key go on.
     room.give(remember(2, token=forged.token))
     key = forged.token.encode()
-    asked = {"record_key": key, "requested_by": "dana", "reason": "looked", "requested_at": NOON}
+    asked: dict[str, Any] = {"record_key": key, "requested_by": "dana", "reason": "looked", "requested_at": NOON}
     room.give(ParkedReplayRequested(**asked))
     await room.settle()
     assert room.told(JOURNAL, ReferenceRemembered) == []
@@ -200,7 +200,13 @@ async def test_a_forged_request_neither_frees_nor_stops_a_key() -> None:
 async def test_a_command_of_the_wrong_role_is_not_acted_on() -> None:
     room, record = Room(), remember(1)
     value = CODEC.encode(record)
-    message = {"topic": INBOX, "key": b"invoice:RE-1", "type": "RememberReference", "event_id": "e", "value": value}
+    message: dict[str, Any] = {
+        "topic": INBOX,
+        "key": b"invoice:RE-1",
+        "type": "RememberReference",
+        "event_id": "e",
+        "value": value,
+    }
     stranger = signer_of("source-abas")
     signature = stranger.private.sign(signed_bytes(**message)).hex().encode()
     headers = [("ce_id", b"e"), ("saldo-key-id", stranger.key_id.encode()), ("saldo-signature", signature)]

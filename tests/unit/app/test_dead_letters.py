@@ -16,6 +16,7 @@ from schemas.failures import ContractBroken
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from schemas.wire.envelope import header_text
 from tests.support.task_lab import CODEC, INBOX, Lab, refund
+from tests.support.typed import as_a
 
 
 def discard(key: bytes, offset: int) -> ParkedDiscardRequested:
@@ -103,7 +104,7 @@ async def test_two_requests_are_two_events_and_carry_who_asked() -> None:
         )
     one, other = lab.log.records(INBOX, 0)[-2:]
     assert one.event_id != other.event_id
-    assert CODEC.decode(one.value).requested_by == "dana"
+    assert as_a(ParkedReplayRequested, CODEC.decode(one.value)).requested_by == "dana"
 
 
 async def test_an_inbox_that_is_none_is_refused_with_those_that_are() -> None:

@@ -18,6 +18,7 @@ from app.sources import polling
 from app.sources.polling import CURSORS, Teller, WindowRounds, poll_forever
 from schemas import catalog
 from schemas.failures import ContractBroken, Refused, SaldoError, Unavailable
+from schemas.records.payments import TransactionObserved
 from schemas.records.payments import TransactionStatus as Status
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -27,6 +28,7 @@ from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import RecordTooLarge
 from tests.support.builders import sighting
+from tests.support.typed import as_a
 
 INBOX = "payments.observations.v1"
 CODEC = Codec()
@@ -57,7 +59,7 @@ class Interrupted(MemoryLog):
         found: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for partition in range(2):
             for record in self.records(INBOX, partition):
-                content = CODEC.decode(record.value)
+                content = as_a(TransactionObserved, CODEC.decode(record.value))
                 event_id = header_text(record.headers, "ce_id")
                 assert event_id is not None
                 found[content.paytrace_transaction_id].append((event_id, content.amount_minor))
@@ -363,8 +365,10 @@ async def test_one_trouble_is_one_line_of_log_and_its_end_another(caplog: pytest
 
 async def test_a_broken_contract_is_told_before_the_process_ends() -> None:
     async def rejected() -> AsyncIterator[Sighting]:
+        nothing: tuple[Sighting, ...] = ()
+        for one in nothing:
+            yield one
         raise ContractBroken("login rejected")
-        yield
 
     heard = Heard()
     with pytest.raises(ContractBroken):

@@ -188,7 +188,7 @@ def test_a_fresh_document_costs_one_append_and_no_reading() -> None:
     stage = Stage(Abas(), PROFILE)
     finish(stage.sinks[0].post(COMMAND))
     reads = []
-    stage.log.watermarks = lambda *where: reads.append(where)  # type: ignore[assignment, return-value]
+    stage.log.watermarks = lambda *where: reads.append(where)  # type: ignore[assignment]
     finish(stage.sinks[0]._writer._rights.claim("PT8", "70001", "", after=None))
     assert reads == []
     assert len(stage.log.records(TOPIC, 0)) == 2

@@ -12,6 +12,7 @@ from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
 from schemas.records.erp import PostDocument
+from schemas.records.payments import RefundApplied
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
 from streams.edges.post_to_abas import post_to_abas
 from streams.log.memory import MemoryLog
@@ -24,6 +25,7 @@ from tests.support.abas_commands import post_receipt
 from tests.support.builders import done
 from tests.support.signing import RING, by_hand
 from tests.support.task_lab import CODEC, COUNTING, DLQ, INBOX, JOURNAL, NEXT, FragileLog, Lab, decide_mended, refund
+from tests.support.typed import as_a
 
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -80,7 +82,7 @@ async def test_repeats_after_a_crash_and_work_that_is_still_ahead_make_no_differ
 async def test_a_forged_event_and_a_lost_output_show() -> None:
     lab = await worked()
     first = lab.log.records(JOURNAL, 0)[0]
-    event = CODEC.decode(first.value)
+    event = as_a(RefundApplied, CODEC.decode(first.value))
     lab.log.records(JOURNAL, 0)[0] = replace(first, value=CODEC.encode(replace(event, amount_minor=101)))
     assert differing(await compared(lab.log, COUNTING)) == [f"journal {JOURNAL}/0", "state counting/0"]
 
@@ -136,9 +138,10 @@ class Books:
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
         self.calls += 1
-        if command.posting_reference in self.turned_down:
-            raise Unreadable(f"{command.posting_reference} contradicts the document that is there")
-        return done(command)
+        document = as_a(PostDocument, command)
+        if document.posting_reference in self.turned_down:
+            raise Unreadable(f"{document.posting_reference} contradicts the document that is there")
+        return done(document)
 
 
 def put(log: MemoryLog, record: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.topics.provisioning import TopicState, plan
 from schemas import catalog
 
@@ -35,7 +37,8 @@ def test_an_existing_topic_keeps_its_replication_factor() -> None:
 
 
 def test_a_drifting_setting_is_corrected() -> None:
-    steps = plan([COMMANDS], {COMMANDS.name: as_wanted(**{"retention.ms": "604800000"})}, replication_factor=1)
+    drifted: dict[str, Any] = {"retention.ms": "604800000"}
+    steps = plan([COMMANDS], {COMMANDS.name: as_wanted(**drifted)}, replication_factor=1)
     (alteration,) = steps.alterations
     assert (alteration.setting, alteration.found, alteration.wanted) == ("retention.ms", "604800000", "-1")
     assert not steps.creations

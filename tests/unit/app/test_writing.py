@@ -17,10 +17,12 @@ from app.topics.writing import BadLine, Line, prepare
 from schemas import catalog
 from schemas.checks.sensitive.identity import mask_of
 from schemas.failures import ContractBroken
+from schemas.records.payments import TransactionObserved
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_map
 from streams.log.memory import MemoryLog
 from tests.support.signing import SIGNER
+from tests.support.typed import as_a
 
 OBSERVATIONS = catalog.topic("payments.observations.v1")
 FOUR = MemoryLog({OBSERVATIONS.name: 4}, signer=SIGNER)
@@ -58,7 +60,7 @@ def test_a_good_line_becomes_a_record_with_key_partition_and_identity() -> None:
     assert headers["ce_type"] == b"TransactionObserved"
     assert headers["ce_time"] == b"2026-11-20T18:10:00.000000Z"
     assert "saldo-source" not in headers
-    assert Codec().decode(good.record.value).amount_minor == 12500
+    assert as_a(TransactionObserved, Codec().decode(good.record.value)).amount_minor == 12500
 
 
 def test_equal_lines_are_equal_records_and_other_content_is_another_event() -> None:
@@ -76,10 +78,10 @@ def test_an_observation_without_business_days_gets_those_of_the_merchants_zone()
         ("Europe/Berlin", date(2027, 1, 1), date(2027, 1, 2)),
     ):
         (good,), _ = prepare(OBSERVATIONS, [line(undated)], Codec(), FOUR, zone=ZoneInfo(zone))
-        record = Codec().decode(good.record.value)
+        record = as_a(TransactionObserved, Codec().decode(good.record.value))
         assert (record.created_on, record.settled_on, record.observed_on) == (created, None, observed)
     stated, _ = prove(line(undated | {"created_on": "2026-12-30"}))
-    assert Codec().decode(stated[0].record.value).created_on == date(2026, 12, 30)
+    assert as_a(TransactionObserved, Codec().decode(stated[0].record.value)).created_on == date(2026, 12, 30)
 
 
 class OneId:
@@ -145,7 +147,7 @@ def test_a_card_number_is_refused_and_never_shown(field: str) -> None:
 def test_an_invoice_number_that_looks_like_a_card_number_is_masked_and_taken() -> None:
     (good,), bad = prove(line(RECORD | {"invoice_number": "4539578763621486"}))
     assert bad == []
-    assert Codec().decode(good.record.value).invoice_number == mask_of("4539578763621486")
+    assert as_a(TransactionObserved, Codec().decode(good.record.value)).invoice_number == mask_of("4539578763621486")
     assert b"4539578763621486" not in good.record.value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from projections.store.client import Store
@@ -39,7 +40,7 @@ def test_a_posted_payment_is_posted_and_nothing_else(store: Store) -> None:
 
 def test_each_station_holds_the_money_once(store: Store) -> None:
     script = Script()
-    stations = (
+    stations: tuple[tuple[Callable[[], object], dict[str, int]], ...] = (
         (lambda: script.captured("1", 100), {"captured": 100, "on_the_way": 100}),
         (lambda: script.awaits_reference("1", 100), {"captured": 100, "waiting": 100}),
         (lambda: script.sent_on("1", 100), {"captured": 100, "on_the_way": 100}),

@@ -47,6 +47,7 @@ from schemas.failures import ContractBroken
 from tests.support.passwords import quick_passwords
 from tests.support.projecting import project
 from tests.support.scripted import Script
+from tests.support.typed import as_a
 
 HOSTILE = (
     "SELECT file('/proc/self/environ')",
@@ -488,7 +489,7 @@ def test_what_tools_ask_when_they_connect_and_browse(http: httpx2.Client, tool: 
 
 
 def test_clickhouse_connect_reads(client: Client) -> None:
-    assert client.server_version.count(".") == 3
+    assert as_a(str, client.server_version).count(".") == 3
     assert client.protocol_version > 0, "Native comes with the blocks of the protocol that it names"
     assert client.query("SELECT count() FROM fct_payments").result_rows == [(2,)]
     found = client.query("SELECT amount_minor FROM fct_payments WHERE paytrace_transaction_id = %(id)s", {"id": "2"})

@@ -74,10 +74,11 @@ def test_no_table_runs_off_the_page(tmp_path: Path) -> None:
         "paytrace_transaction_id": "395970002", "amount_minor": 150213, "what": "Y/Pending Settlement",
         "caused_by": "payments.observations.v1/3/101",
     }  # fmt: skip
-    story = {"title": "Payment 395970002", "steps": [step, step], "payment_id": "395970002"}
+    story: dict[str, object] = {"title": "Payment 395970002", "steps": [step, step], "payment_id": "395970002"}
     listed = [{"name": name, "question": "?", "needed": questions.load(name).parameters, "problem": "bad"}
               for name in questions.report_names()]  # fmt: skip
-    for template, content in (("payment.html", story), ("reports.html", {"title": "Reports", "listed": listed})):
+    reports: dict[str, object] = {"title": "Reports", "listed": listed}
+    for template, content in (("payment.html", story), ("reports.html", reports)):
         page = pages.get_template(template).render(base=MOUNTED_AT, access_notice="nobody logs in", **content)
         page = re.sub(r"<link[^>]*>", f"<style>{css}</style>", page)
         frames += [

@@ -23,8 +23,9 @@ from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
 from projections.tables.fct_observations.row import ObservationRow
 from projections.tables.table import FactTable
 from schemas import catalog
+from schemas.records import Record
 from schemas.records.tasks import ParkedDiscardRequested
-from schemas.wire.codec import Codec, Record
+from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition
 from streams.log.records import Inbound
 from tests.support.examples import example
@@ -204,7 +205,7 @@ def test_sums_are_exact_beyond_what_a_long_holds(store: Store) -> None:
 def _parquet(store: Store, report: questions.Report) -> list[dict[str, Any]]:
     import io
 
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
+    import pyarrow.parquet as pq
 
     rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(questions.as_parquet(store, report, {}))).to_pylist()
     return rows

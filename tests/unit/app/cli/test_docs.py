@@ -52,7 +52,8 @@ def documented() -> set[str]:
             for span in [*_ON_ITS_OWN.findall(paragraph), *re.findall(r"`([^`]+)`", paragraph)]:
                 words = span.removeprefix(".venv/bin/").split()
                 ours = words[:1] == ["saldo"]
-                command, path = root_command(), ()
+                command: Any = root_command()
+                path: tuple[str, ...] = ()
                 for word in (*(() if ours else group), *words[ours:]):
                     if word not in getattr(command, "commands", {}):
                         break

@@ -56,7 +56,7 @@ def test_every_command_asks_for_a_log_in_or_is_listed(tmp_path: Path, monkeypatc
     added = saldo("user", "add", "bot", "--role", "admin", "--machine")
     assert added.exit_code == 2, "the first user is a person"
     (tmp_path / "access").mkdir(exist_ok=True)
-    root = typer.main.get_command(build())
+    root = typer.main.get_group(build())
     is_open = open_by_the_docs()
     assert STARTS_SERVERS <= is_open < set(root.commands), "access.md names them, and commands that are there"
     (tmp_path / "access" / "users.key").write_text("users were added once")

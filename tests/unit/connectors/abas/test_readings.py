@@ -382,7 +382,8 @@ async def test_a_working_set_that_could_not_be_closed_is_closed_after_the_next_p
     async with server.client() as client:
         async with working_set(client) as editors:
             await editors.open("900:2", "NEW")
-        assert client.left_one_open
+        was_left_open = client.left_one_open
+        assert was_left_open
         away = False
         async with working_set(client) as editors:
             await editors.open("900:2", "NEW")

@@ -12,7 +12,6 @@ import pytest
 from connectors.paytrace import wire
 from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.mapping import (
-    ACH_STATUSES,
     RESPONSE_CODES,
     Meaning,
     read_card_status,
@@ -20,6 +19,7 @@ from connectors.paytrace.mapping import (
     to_ach_observed,
     to_transaction_observed,
 )
+from connectors.paytrace.words import ACH_STATUSES
 from schemas.checks.sensitive import find_sensitive
 from schemas.records.payments import (
     ObservedBy,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.cli.match import register
 from reconcile.files import writing
@@ -115,7 +115,7 @@ def test_a_directory_that_cannot_be_written_is_refused_before_anything_is_read(
         refused = run(tmp_path, bank="", out=out)
         assert refused.exit_code == 2
         assert "is a file, not a directory" in refused.output
-    monkeypatch.setattr(writing.os, "access", lambda *_: False)  # a test that runs as root has every right
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a test that runs as root has every right
     with pytest.raises(OutputRefused, match="no right to write"):
         writing.check_out(tmp_path / "out")
 
