@@ -28,11 +28,12 @@ from streams.log.records import Inbound
 from streams.tasks.journal import EVENTS_HEADER, JournalReader
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
-from streams.tasks.processor import AnyProcessor, Decider
+from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
 from tests.support.signing import RING, SIGNER
+from tests.support.typed import as_a
 from tests.unit.streams.test_send_to_paytrace import Gateway
 
 CODEC = Codec()
@@ -70,7 +71,7 @@ def taken_by(rule: Any) -> Any:
 
 @pytest.mark.parametrize("processor", PROCESSORS, ids=lambda processor: processor.name)
 def test_a_rule_takes_the_union_of_its_topic(processor: AnyProcessor) -> None:
-    rule = processor.decide if isinstance(processor, Decider) else processor.perform
+    rule = processor.decide if isinstance(processor, Decider) else as_a(Effect, processor).perform
     assert taken_by(rule) == union(processor.inbox)
     if processor.name != "post-to-abas":
         assert taken_by(processor.evolve) == union(processor.journal)

@@ -26,6 +26,7 @@ from streams.tasks.task import Task, TaskRules
 from tests.replay.line import Books
 from tests.support.poison import poisoned
 from tests.support.signing import RING, SIGNER, command_headers
+from tests.support.typed import as_a
 
 CODEC = Codec()
 # Records of each type; 200 pass as well and take a minute and a half.
@@ -53,8 +54,7 @@ async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) 
     await _settle(processor, log)
     dlq = catalog.topic(inbox).dlq
     assert dlq is not None
-    letters = [CODEC.decode(record.value) for record in log.records(dlq, 0)]
-    assert all(isinstance(letter, DeadLetter) for letter in letters)
+    letters = [as_a(DeadLetter, CODEC.decode(record.value)) for record in log.records(dlq, 0)]
     assert implausible <= {letter.offset for letter in letters}
     for topic in catalog.topics():
         if topic != inbox:

@@ -76,7 +76,9 @@ class Gateway:
 
 async def live(processor: Processor[Subject, Any, Any], *records: Any) -> tuple[list[Any], list[Any]]:
     """Events and outputs of these records and of what they send back to their own inbox."""
-    state, inbox, events, outputs = Subject(), list(records), [], []
+    state, inbox = Subject(), list(records)
+    events: list[Any] = []
+    outputs: list[Any] = []
     while inbox:
         found = await processor.events(state, inbox.pop(0))
         state = reduce(evolve, found, state)

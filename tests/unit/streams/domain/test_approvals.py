@@ -92,7 +92,9 @@ def reject(by: str = "dkim", minute: int = 10, command_id: str = "r1") -> Reject
 
 def told(*records: Any) -> tuple[list[Any], list[Any]]:
     """The events of these records, in order, and what goes to other inboxes."""
-    state, events, outputs = INITIAL, [], []
+    state = INITIAL
+    events: list[Any] = []
+    outputs: list[Any] = []
     for record in records:
         for event in approvals.decide(state, record):
             outputs += approvals.route(state, event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,9 +31,10 @@ from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identifi
 
 RECEIPT = f"PT{PAYMENT}"
 MINUTES = iter(range(100, 100_000))
+T = TypeVar("T")
 
 
-def decided(kind: type[Any], **fields: Any) -> Any:
+def decided(kind: type[T], **fields: Any) -> T:
     minute = next(MINUTES)
     told = {"command_id": f"c{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber", "reason": "phone call"}
     return kind(**{**told, "occurred_at": at(minute), **fields})
@@ -270,7 +271,10 @@ def test_an_unposted_match_is_simply_dissolved() -> None:
 
 
 def test_what_cannot_be_undone_now_says_why() -> None:
-    unmatch = lambda reference: decided(UnmatchEntry, posting_reference=reference)  # noqa: E731 -- one word in the lines below
+
+    def unmatch(reference: str) -> UnmatchEntry:
+        return decided(UnmatchEntry, posting_reference=reference)
+
     assert "no receipt PT0" in refusal(short(), unmatch("PT0"))
     assert "matched with nothing" in refusal(short(), unmatch(RECEIPT))
     assert "is being posted" in refusal(short().given(confirmed("i1")), unmatch(RECEIPT))
@@ -287,7 +291,10 @@ def test_what_cannot_be_undone_now_says_why() -> None:
 
 
 def test_only_a_receipt_that_waits_is_decided_about() -> None:
-    account = lambda reference: decided(PutOnAccount, posting_reference=reference)  # noqa: E731 -- one word in the lines below
+
+    def account(reference: str) -> PutOnAccount:
+        return decided(PutOnAccount, posting_reference=reference)
+
     assert "no entry PT0" in refusal(short(), account("PT0"))
     assert "is being posted" in refusal(short().given(confirmed("i1")), account(RECEIPT))
     assert "unmatch it first" in refusal(posted(), account(RECEIPT))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.failures import Unreadable
+from schemas.records.erp import PostDocument
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
@@ -40,6 +41,7 @@ from tests.support.builders import (
     open_item,
     refused,
 )
+from tests.support.typed import as_a
 
 RIGHT, THIRD = "70002", "70003"
 RECEIPT = f"PT{PAYMENT}"
@@ -64,7 +66,7 @@ class Customers:
             events += self.book.when(inbox.popleft())
             for out in self.book.outputs[said:]:
                 if out.topic == "erp.commands.v1":
-                    self.asked.append(asked(out.record))
+                    self.asked.append(asked(as_a(PostDocument, out.record)))
                 elif out.topic == "receivables.inbox.v1":
                     inbox.append(out.record)
         return events
@@ -92,7 +94,10 @@ class Customers:
 MINUTES = count(100)
 
 
-def decided(kind: type[Any], customer: str = CUSTOMER, **fields: Any) -> Any:
+T = TypeVar("T")
+
+
+def decided(kind: type[T], customer: str = CUSTOMER, **fields: Any) -> T:
     minute = next(MINUTES)
     told = {"command_id": f"c{minute}", "abas_customer_id": customer, "decided_by": "mweber", "reason": "their letter"}
     return kind(**{**told, "occurred_at": at(minute), **fields})
@@ -302,8 +307,9 @@ def test_a_refund_that_abas_refused_on_account_is_matched_after_all_and_takes_it
 @pytest.mark.parametrize("kind", [MatchRefund, PutRefundOnAccount, HandToFinance])
 def test_a_refund_of_another_amount_than_was_seen_is_refused(kind: type[Any]) -> None:
     """A limit and four eyes go by the amount that a command states, so it must be the amount of the entry."""
-    payment = {"payment_id": PAYMENT} if kind is MatchRefund else {}
-    for seen in ({"amount_minor": 1, "currency": "USD"}, {"amount_minor": 30_00, "currency": "EUR"}):
+    payment: dict[str, Any] = {"payment_id": PAYMENT} if kind is MatchRefund else {}
+    for minor, currency in ((1, "USD"), (30_00, "EUR")):
+        seen: dict[str, Any] = {"amount_minor": minor, "currency": currency}
         (refusal,) = refund_waits().tell(decided(kind, posting_reference="PT9001", **payment, **seen))
         assert "PT9001 has changed since: it is 30.00 USD" in refusal.refused_because
     taken, *_ = refund_waits().tell(

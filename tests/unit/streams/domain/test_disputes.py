@@ -131,11 +131,11 @@ def test_a_chargeback_of_a_payment_is_seen_by_the_payment_and_the_gateway() -> N
     line = Line()
     line.pay(sighting(Status.SETTLED))
     line.tell(named(dispute("CB1", 100_00, 4)))
-    assert line.payment.stage is Stage.CHARGED_BACK
+    stages = [line.payment.stage]
     line.tell(named(dispute("CB1", 100_00, 8, WON)))
-    assert line.payment.stage is Stage.SETTLED
+    stages.append(line.payment.stage)
     line.tell(named(dispute("CB1", 100_00, 12)))
-    assert line.payment.stage is Stage.CHARGED_BACK
+    assert [*stages, line.payment.stage] == [Stage.CHARGED_BACK, Stage.SETTLED, Stage.CHARGED_BACK]
     assert names(line.events)[-3:] == ["PaymentChargedBack", "PaymentChargebackReversed", "PaymentChargedBack"]
     assert [(hold.subject, hold.charged_back_minor) for hold in line.holds] == [
         (f"payment/{PAYMENT}", minor) for minor in (100_00, 0, 100_00)
@@ -146,10 +146,10 @@ def test_two_disputes_of_one_payment_add_up_and_a_refund_beside_them_is_seen() -
     line = Line()
     line.pay(sighting(Status.SETTLED), refund_linked(amount_minor=20_00))
     line.tell(named(dispute("CB1", 30_00, 4)))
-    assert line.payment.stage is Stage.PARTIALLY_CHARGED_BACK
+    first = line.payment.stage
     line.tell(named(dispute("CB2", 50_00, 5)))
     assert line.payment.charged_back_minor == 80_00
-    assert line.payment.stage is Stage.CHARGED_BACK
+    assert (first, line.payment.stage) == (Stage.PARTIALLY_CHARGED_BACK, Stage.CHARGED_BACK)
 
 
 def test_a_payment_that_nobody_saw_is_charged_back_too() -> None:

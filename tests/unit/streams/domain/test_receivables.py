@@ -11,7 +11,7 @@ import pytest
 from schemas import catalog
 from schemas.failures import Unreadable
 from schemas.records import receivables as records
-from schemas.records.erp import DocumentPosted, Side
+from schemas.records.erp import DocumentPosted, PostDocument, Side
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
@@ -32,6 +32,7 @@ from tests.support.builders import (
     open_item,
     refused,
 )
+from tests.support.typed import as_a
 
 RECEIPT = f"PT{PAYMENT}"
 TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
@@ -80,7 +81,7 @@ def test_the_invoice_that_the_payment_names_is_cleared_to_the_cent() -> None:
     assert events[1].evidence == ("invoice RE-1", "open amount 100.00 USD")
     (out,) = book.outputs
     assert out.topic == "erp.commands.v1"
-    assert asked(out.record) == Asked(
+    assert asked(as_a(PostDocument, out.record)) == Asked(
         kind="cash_receipt",
         side=Side.CREDIT,
         posting_reference=RECEIPT,
@@ -417,7 +418,7 @@ def test_a_refund_is_linked_by_invoice_and_reversed_in_part() -> None:
             occurred_at=at(3),
         ),
     )
-    reversal = asked(command.record)
+    reversal = asked(as_a(PostDocument, command.record))
     assert (reversal.posting_reference, reversal.paytrace_transaction_id) == ("PT9", "9")
     assert (reversal.reverses_reference, reversal.reason) == (RECEIPT, ReversalReason.REFUND)
 

@@ -99,8 +99,8 @@ class Day:
                 items = (item, "")[: len(amounts)]
                 fields |= {"abas_open_item_ids": items, "part_amounts": amounts, "currency": "USD"}
             case "ConfirmMatch":
-                amounts, code = (shown.part_amounts, shown.suggestion_code) if shown else ((minor,), "")
-                fields |= {"abas_open_item_ids": suggested, "part_amounts": amounts}
+                parts, code = (shown.part_amounts, shown.suggestion_code) if shown else ((minor,), "")
+                fields |= {"abas_open_item_ids": suggested, "part_amounts": parts}
                 fields |= {"suggestion_code": code, "currency": "USD"}
             case "RejectMatch":
                 fields |= {"abas_open_item_ids": suggested}
@@ -302,7 +302,7 @@ def nothing_is_asked_for_twice(day: Day) -> None:
         elif write_off.status is EntryStatus.POSTED:
             on_item[write_off.abas_open_item_id] -= write_off.amount_minor
     on_item.pop(None, None)
-    assert all(minor <= ITEM_AMOUNTS[item] for item, minor in on_item.items())
+    assert all(minor <= ITEM_AMOUNTS[str(item)] for item, minor in on_item.items())
     assert all(minor >= 0 for minor in of_receipt.values())
 
 

@@ -332,6 +332,7 @@ def test_a_bank_line_that_is_dismissed_makes_no_other_one_sure(account: Account)
     account.tell(dismiss("b1"), settled("2", 1_00, 9), statement(9))
     assert account.of(DepositMatched) == []
     (suggested,) = [line.suggested for line in account.state.deposits.values()]
+    assert suggested is not None
     assert "not sure: b1 has the same amount" in suggested.evidence
 
 
@@ -360,7 +361,8 @@ def test_a_bank_line_of_other_business_is_dismissed_and_its_day_closes(account: 
     account.tell(settled("1", 100_00, 0, 17), batch(17, 100_00, 0), bank("b1", 100_00, 1, 17), bank("rent", -900_00, 1))
     account.tell(statement(1))
     assert account.days[1].open_bank_line_ids == ("rent",)
-    assert not account.days[1].is_closed
+    before = account.days[1]
+    assert not before.is_closed
     account.tell(dismiss("rent"), statement(2))
     assert account.of(BankLineDismissed)[0].deposit_minor == -900_00
     assert account.days[1].is_closed
@@ -415,7 +417,8 @@ def test_a_late_line_counts_on_the_day_that_runs_and_no_past_day_changes(account
 
 def test_money_that_no_deposit_pays_out_is_missed_and_its_day_is_not_closed_any_more(account: Account) -> None:
     account.tell(settled("1", 100_00, 0, 17), batch(17, 100_00, 0), statement(0))
-    assert account.days[0].is_closed
+    before = account.days[0]
+    assert before.is_closed
     account.tell(settled("2", 10_00, 11))
     missing = account.of(DepositMissing)[0]
     assert (missing.batch_id, missing.line_ids, missing.open_minor) == (f"main/17/{day(0)}", ("1:CAPTURED",), 100_00)

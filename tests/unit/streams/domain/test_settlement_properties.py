@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given, settings
@@ -64,7 +65,8 @@ def stories(draw: st.DrawFn) -> list[Any]:
         lines.append(line)
     for minute in range(draw(st.integers(0, 4))):
         line = draw(st.sampled_from(lines))
-        ask = draw(st.sampled_from([confirm, reject, unmatch, dismiss]))
+        requests: list[Callable[..., Any]] = [confirm, reject, unmatch, dismiss]
+        ask = draw(st.sampled_from(requests))
         told.append((draw(st.integers(0, DAYS)), 3, ask(line, minute=minute)))
     told += [(on, 4, statement(on)) for on in draw(st.sets(st.integers(0, DAYS), max_size=5))]
     if draw(st.booleans()):

@@ -269,7 +269,7 @@ def decided(kind: type[Any], on: datetime = datetime(2026, 11, 29, 12, tzinfo=UT
 def test_a_payment_that_waited_for_weeks_is_posted_with_its_own_day() -> None:
     line = MoneyLine(open_item())
     assert line.shows(seen(Status.PENDING_SETTLEMENT, 103_00, on=1)) == []
-    meant = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
+    meant: dict[str, Any] = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
     line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", **meant))
     assert value_dates(line) == {f"PT{PAYMENT}S1": day(1)}
 
@@ -277,7 +277,7 @@ def test_a_payment_that_waited_for_weeks_is_posted_with_its_own_day() -> None:
 def test_parts_and_money_on_account_keep_the_day_of_the_payment() -> None:
     line = MoneyLine(open_item("i1", 60_00), open_item("i2", 90_00, invoice="RE-2"))
     line.shows(seen(Status.PENDING_SETTLEMENT, payment="2", invoice="RE-1"))
-    by_hand = {"abas_open_item_ids": ("i1", "i2"), "part_amounts": (60_00, 40_00), "currency": "USD"}
+    by_hand: dict[str, Any] = {"abas_open_item_ids": ("i1", "i2"), "part_amounts": (60_00, 40_00), "currency": "USD"}
     line.tell(decided(SplitEntry, posting_reference="PT2", **by_hand))
     assert value_dates(line) == {"PT2S1": day(1), "PT2S2": day(1)}
     other = MoneyLine(open_item("i1", 60_00))
@@ -325,7 +325,7 @@ def test_a_write_off_and_its_reversal_are_of_the_business_day_of_the_decision(
     evening = datetime(2026, 12, 1, 5, tzinfo=UTC)
     line = MoneyLine(open_item("i1", 103_00))
     line.shows(seen(Status.PENDING_SETTLEMENT))
-    meant = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
+    meant: dict[str, Any] = {"abas_open_item_ids": ("i1",), "part_amounts": (100_00,), "currency": "USD"}
     line.tell(decided(ConfirmMatch, posting_reference=f"PT{PAYMENT}", **meant))
     off = decided(WriteOffRest, evening, abas_open_item_id="i1", currency="USD", **days_of_the_command)
     line.tell(off)

@@ -68,7 +68,10 @@ class Office:
         return self.decide(ConfirmMatch, by, **{**meaning, **changed})
 
     def reject(self, shown: MatchSuggested, by: str = "mweber") -> list[Any]:
-        meaning = {"abas_open_item_ids": shown.abas_open_item_ids, "suggestion_code": shown.suggestion_code}
+        meaning: dict[str, Any] = {
+            "abas_open_item_ids": shown.abas_open_item_ids,
+            "suggestion_code": shown.suggestion_code,
+        }
         return self.decide(RejectMatch, by, posting_reference=shown.posting_reference, **meaning)
 
     def posted(self) -> list[tuple[str, str]]:
@@ -170,7 +173,7 @@ def test_a_rejected_code_that_is_gone_is_refused_with_what_stands_now() -> None:
 
 def test_an_entry_that_changed_in_between_is_not_decided_about_as_it_was() -> None:
     office = Office(identified(Movement.CAPTURED))
-    seen = {"amount_minor": 100_00, "currency": "USD"}
+    seen: dict[str, Any] = {"amount_minor": 100_00, "currency": "USD"}
     office.book.given(identified(Movement.AMOUNT_DECREASED, 30_00, minute=3))
     text = refusal(office.decide(PutOnAccount, posting_reference=RECEIPT, **seen))
     assert text == f"{RECEIPT} has changed since: it is 70.00 USD, decided about was 100.00 USD"
@@ -193,7 +196,7 @@ def test_the_second_of_two_operators_reads_what_the_first_decided(second: str) -
     office = tie()
     first, other = office.shown()
     office.confirm(first, by="anna")
-    whole = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
+    whole: dict[str, Any] = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
     events = {
         "confirm": lambda: office.confirm(first),
         "other": lambda: office.confirm(other),
@@ -223,7 +226,7 @@ def test_who_decided_before_is_said_of_parts_write_offs_and_reversals_too() -> N
     rest = Office(open_item("i1", 103_00), identified(Movement.CAPTURED))
     rest.confirm(rest.shown()[0])
     rest.book.given(done(rest.book.sent()[-1]), open_item("i1", 3_00, minute=99_999, amount_minor=103_00))
-    give_up = {"abas_open_item_id": "i1", "amount_minor": 3_00, "currency": "USD"}
+    give_up: dict[str, Any] = {"abas_open_item_id": "i1", "amount_minor": 3_00, "currency": "USD"}
     rest.decide(WriteOffRest, "anna", **give_up)
     assert "has 0.00 USD left; anna decided write off" in refusal(rest.decide(WriteOffRest, **give_up))
     rest.book.given(done(rest.book.sent()[-1]))
@@ -477,7 +480,7 @@ def test_rivals_say_only_what_is_true_of_them() -> None:
 
 def test_what_a_person_divides_is_compared_too() -> None:
     office = Office(open_item("i1", 40_00), open_item("i2", invoice="RE-2"), identified(Movement.CAPTURED))
-    meaning = {"abas_open_item_ids": ("i1", "i2"), "part_amounts": (40_00, 60_00), "currency": "USD"}
+    meaning: dict[str, Any] = {"abas_open_item_ids": ("i1", "i2"), "part_amounts": (40_00, 60_00), "currency": "USD"}
     matched = [
         one
         for one in office.decide(SplitEntry, posting_reference=RECEIPT, **meaning)

@@ -25,6 +25,7 @@ from schemas.records.gateway import (
 from schemas.topic import Topic
 from streams.domain import gateway
 from streams.domain.gateway.decider import call_reference
+from tests.support.typed import as_a
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REFUND = PaymentWishObserved(
@@ -48,7 +49,8 @@ CHARGE = replace(REFUND, kind=WishKind.CHARGE, paytrace_transaction_id=None)
 
 
 def events_of(*records: Any) -> list[Any]:
-    state, told = gateway.INITIAL, []
+    state = gateway.INITIAL
+    told: list[Any] = []
     for record in records:
         events = gateway.decide(state, record)
         state = reduce(gateway.evolve, events, state)
@@ -67,7 +69,7 @@ def outcome_of(accepted: PaymentWishAccepted, *, is_done: bool) -> GatewayCallDo
 def test_a_charge_carries_the_invoice_that_it_pays_and_nothing_else_does() -> None:
     [charge] = events_of(replace(CHARGE, invoice_number="RE-1"))
     [output] = gateway.route(gateway.INITIAL, charge)
-    assert output.record.invoice_number == "RE-1"
+    assert as_a(RequestGatewayCall, output.record).invoice_number == "RE-1"
     [refund] = events_of(replace(REFUND, invoice_number="RE-1"))
     assert refund.invoice_number is None
     [complaint] = events_of(replace(CHARGE, invoice_number="R" * 51))

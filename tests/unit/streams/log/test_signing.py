@@ -47,7 +47,7 @@ def signed(by: str = "worker", **changes: Any) -> Inbound:
 
 def test_what_its_giver_signed_is_taken_and_signs_to_the_same_bytes() -> None:
     prove(RING, signed(), type=TYPE, key=KEY)
-    given = {"topic": TOPIC, "key": KEY, "type": TYPE, "event_id": "e1", "value": VALUE}
+    given: dict[str, Any] = {"topic": TOPIC, "key": KEY, "type": TYPE, "event_id": "e1", "value": VALUE}
     assert signer_of("worker").headers(**given) == signer_of("worker").headers(**given)
     assert SIGNER.headers(**given) == signer_of("worker").headers(**given)
 
@@ -85,7 +85,7 @@ def test_a_signature_fits_no_other_key_and_no_other_type() -> None:
 
 
 def test_a_signature_on_a_command_topic_fits_no_other_topic() -> None:
-    given = {"key": b"k", "type": "ParkedReplayRequested", "event_id": "e", "value": b"v"}
+    given: dict[str, Any] = {"key": b"k", "type": "ParkedReplayRequested", "event_id": "e", "value": b"v"}
     headers = (("ce_id", b"e"), *signer_of("operators").headers(topic="erp.commands.v1", **given))
     record = Inbound(
         topic="gateway.commands.v1", partition=0, offset=0, key=b"k", value=b"v", headers=headers, timestamp_ms=0
@@ -185,7 +185,7 @@ def test_keys_are_made_once_and_private_to_their_owner(store: KeyStore, tmp_path
 
 def test_what_a_replaced_key_signed_stays_good(store: KeyStore, tmp_path: Path) -> None:
     ring, path = load_ring(tmp_path / "keys" / "public.json"), tmp_path / "keys" / "worker.pem"
-    given = {"topic": TOPIC, "key": KEY, "type": TYPE, "event_id": "e1", "value": VALUE}
+    given: dict[str, Any] = {"topic": TOPIC, "key": KEY, "type": TYPE, "event_id": "e1", "value": VALUE}
     old = (("ce_id", b"e1"), *load_signer(path, "worker").headers(**given))
     key = store.rotate("worker", NOW + timedelta(days=1))
     new = (("ce_id", b"e1"), *load_signer(path, "worker").headers(**given))

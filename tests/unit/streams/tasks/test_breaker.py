@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.operators.dead_letters import DeadLetters
+from schemas.records import Record
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import BreakerReset, BreakerResetRequested, DeadLetter
 from streams.tasks.progress import Progress
@@ -23,11 +24,11 @@ def resume(reason: str = "all of a test system") -> BreakerResetRequested:
     return BreakerResetRequested(record_key=b"p0", requested_by="dana", reason=reason, requested_at=WHEN)
 
 
-def bad(start: int, count: int) -> list[object]:
+def bad(start: int, count: int) -> list[Record]:
     return [refund(f"p{number}", f"r{number}", BAD) for number in range(start, start + count)]
 
 
-def write(lab: Lab, *records: object) -> None:
+def write(lab: Lab, *records: Record) -> None:
     for record in records:
         lab.write_record(record)
 

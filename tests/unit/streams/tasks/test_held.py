@@ -35,6 +35,7 @@ from tests.support.task_lab import (
     ids_of,
     refund,
 )
+from tests.support.typed import as_a
 
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
 AT_ONCE = TaskRules(failures_in_a_row=3, held_retries=5, held_first_s=0.0, held_longest_s=0.0)
@@ -153,7 +154,7 @@ async def test_it_is_not_asked_for_before_its_time_and_never_twice_at_once() -> 
     await eager.catch_up()
     for _ in range(3):
         await eager.retry_held()
-    requests = [CODEC.decode(record.value) for record in lab.log.records(INBOX, 0)[1:]]
+    requests = [as_a(ParkedReplayRequested, CODEC.decode(record.value)) for record in lab.log.records(INBOX, 0)[1:]]
     assert [(request.retry, request.requested_by) for request in requests] == [(1, "counting/0")]
 
 

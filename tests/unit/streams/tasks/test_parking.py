@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ async def test_a_request_without_a_name_or_a_reason_does_nothing_and_is_parked_w
 ) -> None:
     lab = Lab()
     await lab.task.advance(lab.write(refund("p", "r1", 13)))
-    nameless = {"requested_by": by, "reason": why}
+    nameless: dict[str, Any] = {"requested_by": by, "reason": why}
     requests = [replace(discard(b"p", 0), **nameless), replace(replay(b"p"), **nameless)]
     await lab.task.advance([lab.write_record(request) for request in requests])
     refused = letters(lab)[1:]
