@@ -14,7 +14,7 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourcePatternType,
 )
-from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-defined]  # not marked as re-exported
+from confluent_kafka.admin import ResourceType as Resource
 
 from app.topics import provisioning
 from schemas import catalog
@@ -45,7 +45,11 @@ def write(kafka: str, role: str, topic: str) -> int | None:
     """The broker's answer to a record of this role; None when it took it."""
     producer = Producer({**client_options(kafka, role), "log_level": 0})
     answers: list[int | None] = []
-    producer.produce(topic, b"x", partition=0, on_delivery=lambda error, _: answers.append(error and error.code()))
+
+    def heard(error: KafkaError | None, _: object) -> None:
+        answers.append(None if error is None else error.code())
+
+    producer.produce(topic, b"x", partition=0, on_delivery=heard)
     assert producer.flush(30) == 0
     return answers[0]
 

@@ -48,6 +48,7 @@ from streams.tasks.task import Task, TaskRules
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
 from tests.support.projecting import project, wipe
 from tests.support.signing import RING, SIGNER, by_hand
+from tests.support.typed import as_a
 
 PARTITIONS = 2
 MINUTES = 160
@@ -70,7 +71,8 @@ class Abas:
     refuse_one_in: int
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
-        return refused(command) if self.dice.randrange(self.refuse_one_in) == 0 else done(command)
+        document = as_a(PostDocument, command)
+        return refused(document) if self.dice.randrange(self.refuse_one_in) == 0 else done(document)
 
 
 @dataclass
@@ -117,7 +119,12 @@ class Rooms:
 
         if isinstance(processor, Decider):
             inner = processor.decide
-            return replace(processor, decide=lambda state, record: (check(record), inner(state, record))[1])
+
+            def decide(state: Any, record: Any) -> Any:
+                check(record)
+                return inner(state, record)
+
+            return replace(processor, decide=decide)
         assert isinstance(processor, Effect)
         act = processor.perform
 

@@ -103,7 +103,7 @@ class Office:
 
     def open_minor(self, invoice: str) -> int:
         """What abas' own books say is open."""
-        return next(item["open_minor"] for item in self.abas.open_items() if item["invoice"] == invoice)
+        return next(int(item["open_minor"]) for item in self.abas.open_items() if item["invoice"] == invoice)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,7 @@ async def test_a_worker_killed_between_save_and_outcome_doubles_and_loses_nothin
         "SALDO_ABAS_VARIABLE_LANGUAGE": "de",
         "SALDO_ABAS_OUTCOME_WAIT_S": "2",
     }
-    wanted = [
+    wanted: list[PostDocument | SaveRecord] = [
         *(fee(f"FEE-{n}") for n in range(EACH)),
         *(customer(f"SHOP-{n}") for n in range(EACH)),
         *(sales_order(f"WC-{n}", {"a": ("10001", "2", "45.00"), "b": ("10002", "1", "9.95")}) for n in range(EACH)),
@@ -110,7 +110,7 @@ def name(record: object) -> str:
     return str(getattr(record, "posting_reference", None) or getattr(record, "natural_key", None))
 
 
-async def every_outcome(log: KafkaLog, count: int) -> list[object]:
+async def every_outcome(log: KafkaLog, count: int) -> Sequence[object]:
     """What the sink's journal says once it says so much, repeats left out."""
     deadline = time.monotonic() + 180
     while True:

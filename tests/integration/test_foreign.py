@@ -14,11 +14,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import catalog
 from schemas.records.identification import CustomerReferenced
+from schemas.records.payments import PaymentSettled
 from schemas.wire.codec import Codec, from_json
 from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id
 from streams.log.credentials import OPERATORS
 from streams.log.records import partition_for
 from tests.support.kafka import client_options, make_topics, unique
+from tests.support.typed import as_a
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PRODUCER, CONSUMER = EXAMPLES / "foreign_producer.py", EXAMPLES / "foreign_consumer.py"
@@ -84,7 +86,7 @@ def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str,
         value, key = message.value(), message.key()
         assert isinstance(value, bytes)
         assert isinstance(key, bytes)
-        record = Codec().decode(value)
+        record = as_a(CustomerReferenced, Codec().decode(value))
         assert key == spec.key_of(record)
         assert message.partition() == partition_for(key, 4)
         headers: Any = message.headers()
@@ -104,11 +106,11 @@ def journal(kafka: str, topic: str, writes: list[tuple[int, int, int, int]]) -> 
             "PaymentSettled", sample | {"paytrace_transaction_id": f"{source_partition}/{offset}/{index}"}
         )
         position = SourcePosition("payments.observations.v1", source_partition, offset, index)
-        headers = Envelope(
+        headers: Any = Envelope(
             event_id=derived_event_id(position, topic),
             type="PaymentSettled",
             source="saldo/fold-payments",
-            time=record.settled_at,
+            time=as_a(PaymentSettled, record).settled_at,
             position=position,
         ).to_headers()
         producer.produce(topic, key=b"k", value=Codec().encode(record), headers=headers, partition=partition)

@@ -45,6 +45,7 @@ from tests.support.ingress import (
 )
 from tests.support.kafka import TestBroker, client_options, use_broker
 from tests.support.scan import read_messages, scan_logs, scan_topics
+from tests.support.typed import as_a
 from tests.support.worker_process import make_our_topics
 from tests.unit.schemas.test_sensitive import TEST_CARDS
 
@@ -80,7 +81,10 @@ def ingress(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[I
 
 
 def inbox(broker: str) -> list[TransactionObserved]:
-    return [Codec().decode(message.value()) for message in read_messages(client_options(broker), [INBOX])]
+    return [
+        as_a(TransactionObserved, Codec().decode(message.value()))
+        for message in read_messages(client_options(broker), [INBOX])
+    ]
 
 
 def ids(broker: str) -> set[str]:

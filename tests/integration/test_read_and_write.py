@@ -72,10 +72,11 @@ def append(
 ) -> None:
     """Append one record at a time of its own: an observation with this id, or any bytes."""
     record = from_json("TransactionObserved", SAMPLE | {"paytrace_transaction_id": name or "?"})
-    headers = None
+    headers: Any = []
     if name is not None:
         event_id = "e" if position is None else derived_event_id(position, topic)
-        headers = Envelope(event_id=event_id, type="TransactionObserved", source="t", time=at, position=position)
+        envelope = Envelope(event_id=event_id, type="TransactionObserved", source="t", time=at, position=position)
+        headers = envelope.to_headers()
     errors: list[KafkaError | None] = []
     producer = Producer(client_options(kafka))
     producer.produce(
@@ -83,7 +84,7 @@ def append(
         on_delivery=lambda error, _: errors.append(error),
         key=name,
         value=Codec().encode(record) if value is None else value,
-        headers=headers.to_headers() if headers else [],
+        headers=headers,
         partition=partition,
         timestamp=int(at.timestamp() * 1000),
     )

@@ -84,7 +84,9 @@ class TlsFront:
         except asyncio.CancelledError:
             connection.close()
             raise
-        self._transports.add(back_writer.transport)
+        back = back_writer.transport
+        assert isinstance(back, asyncio.Transport)
+        self._transports.add(back)
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
         loop = asyncio.get_running_loop()

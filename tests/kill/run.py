@@ -434,6 +434,10 @@ def _look_again(stack: Stack) -> None:
         time.sleep(0.5)
 
 
+def _replay(key: bytes, now: datetime) -> ParkedReplayRequested:
+    return ParkedReplayRequested(record_key=key, requested_by="range", reason="all awake", requested_at=now)
+
+
 async def _ask_to_look_again(settings: Settings) -> dict[str, int]:
     """A request for each parked call; the result is how far each task comes when it has decided them all."""
     log = KafkaLog(settings.kafka_options, signer=signer(settings))
@@ -441,8 +445,7 @@ async def _ask_to_look_again(settings: Settings) -> dict[str, int]:
     try:
         heads = [parked for parked in await letters.parked(CALLS) if parked.behind is None]
         for parked in heads:
-            request = partial(ParkedReplayRequested, record_key=parked.key, requested_by="range", reason="all awake")
-            await letters.ask(parked, lambda now, request=request: request(requested_at=now))
+            await letters.ask(parked, partial(_replay, parked.key))
         partitions = {parked.partition for parked in heads}
         return {f"{NAME}/{number}": (await log.watermarks(CALLS, number))[1] for number in partitions}
     finally:

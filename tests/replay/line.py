@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas import catalog
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
+from schemas.records.erp import PostDocument
 from schemas.wire.codec import Codec, from_json, to_json
 from schemas.wire.envelope import header_text, source_position
 from schemas.wire.highwater import HighWater
@@ -26,6 +27,7 @@ from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import done
 from tests.support.signing import RING, SIGNER, by_hand
+from tests.support.typed import as_a
 
 COMMANDS = "erp.commands.v1"
 _CODEC = Codec()
@@ -40,7 +42,8 @@ class Books:
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
         """See streams.edges.ports.Ledger."""
-        return self.documents.setdefault(command.posting_reference, done(command))
+        document = as_a(PostDocument, command)
+        return self.documents.setdefault(document.posting_reference, done(document))
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def decided(kind: type[Any], minute: int, by: str = "mweber", **fields: Any) -> 
 
 def confirmed(minute: int, reference: str, item: str, minor: int) -> Told:
     """A person takes a suggestion of one open item."""
-    meaning = {"abas_open_item_ids": (item,), "part_amounts": (minor,), "currency": "USD"}
+    meaning: dict[str, Any] = {"abas_open_item_ids": (item,), "part_amounts": (minor,), "currency": "USD"}
     return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
@@ -224,7 +224,8 @@ def three_part_payments_of_one_invoice() -> Sequence[Told]:
 
 
 def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
-    above, within = {"amount_minor": 10_01}, {"amount_minor": None}
+    above: dict[str, Any] = {"amount_minor": 10_01}
+    within: dict[str, Any] = {"amount_minor": None}
     return [
         *invoiced("i1", 103_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1),
@@ -292,7 +293,7 @@ def write_off_taken_back() -> Sequence[Told]:
 
 
 def divided_by_hand_and_put_on_account() -> Sequence[Told]:
-    by_hand = {"abas_open_item_ids": ("i1", "i2", ""), "currency": "USD"}
+    by_hand: dict[str, Any] = {"abas_open_item_ids": ("i1", "i2", ""), "currency": "USD"}
     return [
         *invoiced("i1", 70_00, "RE-1"),
         *invoiced("i2", 50_00, "RE-2"),
@@ -327,7 +328,7 @@ def tie_rejected_in_part() -> Sequence[Told]:
 
 def two_people_decide_at_once() -> Sequence[Told]:
     """The second one means a suggestion that the first one's decision has ended; a third says nothing that counts."""
-    other = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
+    other: dict[str, Any] = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
     reference = f"PT{PAYMENT}"
     return [
         *tie(),

@@ -12,7 +12,7 @@ from app.proofs.rebuild import compare_agents
 from schemas import catalog
 from schemas.failures import Delayed, Unreadable
 from schemas.records.by_topic import ErpCommands, ErpOutcomes
-from schemas.records.erp import DocumentRefused
+from schemas.records.erp import DocumentRefused, PostDocument
 from schemas.records.gateway import (
     CarryOutGatewayCall,
     GatewayCallBegun,
@@ -43,6 +43,7 @@ from schemas.records.receivables import (
 from schemas.records.settlement import DisputeRecorded
 from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
+from schemas.wire.codec import from_json, to_json
 from streams.agents import DECIDERS
 from streams.edges.post_to_abas import post_to_abas
 from streams.edges.send_to_paytrace import send_to_paytrace
@@ -54,6 +55,7 @@ from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
 from tests.support.settlement import accept, dispute, reject
 from tests.support.signing import RING, SIGNER, by_hand
+from tests.support.typed import as_a
 from tests.unit.streams.domain.test_wishes import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -73,15 +75,16 @@ class Books:
     calls: Counter[str] = field(default_factory=Counter)
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
-        reference = command.posting_reference
+        document = as_a(PostDocument, command)
+        reference = document.posting_reference
         self.calls[reference] += 1
         if reference in self.contradicts:
             raise Unreadable(f"{reference} contradicts the document that is there")
         if command.subject in self.locked:
             raise Delayed(f"customer {command.subject} is open in another editor")
         if reference in self.refuses:
-            return refused(command, f"refusal {self.calls[reference]}")
-        return self.documents.setdefault(reference, done(command))
+            return refused(document, f"refusal {self.calls[reference]}")
+        return self.documents.setdefault(reference, done(document))
 
     async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
         """A person looked into abas."""
@@ -153,7 +156,7 @@ class Installation:
         await self.take(topic, request)
 
     async def discard(self, topic: str, offset: int, *, key: bytes = CUSTOMER.encode(), why: str = "not ours") -> None:
-        fields = {"record_key": key, "offset": offset, "requested_by": "dana", "reason": why}
+        fields: dict[str, Any] = {"record_key": key, "offset": offset, "requested_by": "dana", "reason": why}
         await self.take(topic, ParkedDiscardRequested(**fields, requested_at=WHEN))
 
     def events(self, topic: str, kind: type[Any]) -> list[Any]:
@@ -191,7 +194,7 @@ async def post_again_after_two_refusals(office: Installation) -> None:
     office.books.refuses.add("PT1")
     await office.take(RECEIVABLES, open_item("i1", 103_00), paid("1", 100_00, "RE-1"))
     await office.decide(ConfirmMatch, **office.suggested("PT1", "i1"))
-    again = {"posting_reference": "PT1", "amount_minor": 100_00, "currency": "USD"}
+    again: dict[str, Any] = {"posting_reference": "PT1", "amount_minor": 100_00, "currency": "USD"}
     await office.decide(PostAgain, **again)
     office.books.refuses.clear()
     await office.decide(PostAgain, **again)
@@ -200,7 +203,7 @@ async def post_again_after_two_refusals(office: Installation) -> None:
 
 async def write_off_and_back(office: Installation) -> None:
     await office.take(RECEIVABLES, open_item("i1", 3_00, minute=99_000, amount_minor=103_00))
-    give_up = {"abas_open_item_id": "i1", "amount_minor": 3_00, "currency": "USD"}
+    give_up: dict[str, Any] = {"abas_open_item_id": "i1", "amount_minor": 3_00, "currency": "USD"}
     office.books.refuses.add("PT1W1")
     await office.decide(WriteOffRest, **give_up)
     await office.decide(WriteOffRest, **give_up)
@@ -224,7 +227,7 @@ async def reject_account_unmatch_split(office: Installation) -> None:
     await office.decide(PutOnAccount, posting_reference="PT3", why="test")
     await office.decide(PutOnAccount, posting_reference="PT3", amount_minor=19_00, currency="USD")
     await office.decide(PutOnAccount, posting_reference="PT3", amount_minor=20_00, currency="USD")
-    parts = {"abas_open_item_ids": ("i2", ""), "part_amounts": (50_00, 5_00), "currency": "USD"}
+    parts: dict[str, Any] = {"abas_open_item_ids": ("i2", ""), "part_amounts": (50_00, 5_00), "currency": "USD"}
     await office.decide(SplitEntry, posting_reference="PT2A1", **parts)
     await office.decide(UnmatchEntry, posting_reference="PT2A1S1")
 
@@ -261,7 +264,7 @@ async def deposits_and_refunds(office: Installation) -> None:
         ("w1", 10_00),
     ]
     for wish, minor in wishes:
-        record = line.from_json("PaymentWishObserved", line.to_json(REFUND) | {"wish_id": wish, "amount_minor": minor})
+        record = from_json("PaymentWishObserved", to_json(REFUND) | {"wish_id": wish, "amount_minor": minor})
         await office.take("gateway.inbox.v1", record)
 
 

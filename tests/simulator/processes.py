@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
 from app.composition.bootstrap import (
-    DECIDERS,
     Edges,
     build_task,
     gateway_processor,
@@ -28,6 +27,7 @@ from connectors.abas.client import AbasClient
 from connectors.paytrace.gateway import open_gateway
 from schemas.failures import ContractBroken, Unavailable
 from schemas.wire.codec import Codec
+from streams.agents import DECIDERS
 from streams.log.cluster import Cluster
 from streams.log.ports import DeliveryFailed, Log, Partition
 from streams.tasks.crew import Crew
@@ -136,7 +136,7 @@ class Worker:
         """Tasks of assigned partitions that are not at the end of their inbox, or hold a key back; for people."""
         if self._crew is None or not self.assigned:
             return {self.client_id: "holds nothing"}
-        tasks = {(task.processor.inbox, task.partition): task for task in self._crew.tasks}
+        tasks = {(str(task.processor.inbox), task.partition): task for task in self._crew.tasks}
         found: dict[str, str] = {}
         for partition, end in self._log.ends(sorted(self.assigned)).items():
             task = tasks.get(partition)

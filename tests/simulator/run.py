@@ -135,7 +135,7 @@ class Simulation:
             gateway_processor(self.settings),
             sink_processor(self.settings),
         )
-        inboxes = {processor.inbox: counts[processor.inbox] for processor in self.processors}
+        inboxes: dict[str, int] = {processor.inbox: counts[processor.inbox] for processor in self.processors}
         self.around = Surroundings(
             self.settings,
             self.broker,

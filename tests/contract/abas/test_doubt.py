@@ -33,6 +33,7 @@ from streams.tasks.task import Task, TaskRules
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy, without_lock
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 from tests.support.signing import RING, SIGNER, by_hand
+from tests.support.typed import as_a
 
 LAG_S, WAIT_S = 0.4, 1.2
 STRATEGIES = ["infosystem", "editor", "typecommand", "editor without lock"]
@@ -209,7 +210,9 @@ def enqueue(log: MemoryLog, commands: Sequence[PostDocument]) -> None:
 
 def told(log: MemoryLog) -> list[str]:
     """References of the documents that the receivables have heard of, in order."""
-    return [CODEC.decode(r.value).posting_reference for r in log.records("receivables.inbox.v1", 0)]
+    return [
+        as_a(DocumentPosted, CODEC.decode(r.value)).posting_reference for r in log.records("receivables.inbox.v1", 0)
+    ]
 
 
 @pytest.mark.parametrize("trouble", ["lock", "doubt"])

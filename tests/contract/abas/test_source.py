@@ -55,6 +55,7 @@ async def test_an_order_leads_to_its_customer_by_itself_and_by_the_items_that_in
     (by_itself,) = seen[f"sales-order/{sales_order}"]
     assert isinstance(by_itself, CustomerReferenced)
     assert isinstance(by_item, OpenItemReferenced)
+    assert isinstance(invoice, OpenItemReferenced)
     assert (by_itself.token, by_item.token, invoice.token) == ("order:AU-7", "order:AU-7", "invoice:RE-100451")
     assert (by_itself.abas_customer_id, by_item.abas_customer_id) == ("70001", "70001")
 

@@ -110,8 +110,8 @@ async def test_a_backfill_books_old_days_on_their_own_days(
     async def mark_done(_: date) -> None:
         return None
 
-    days = (date(2026, 9, 20), date(2026, 9, 30))
-    _ = [progress async for progress in backfill(source(client, sandbox), *days, tell=tell, mark_done=mark_done)]
+    period = (date(2026, 9, 20), date(2026, 9, 30))
+    _ = [progress async for progress in backfill(source(client, sandbox), *period, tell=tell, mark_done=mark_done)]
     held: dict[str, str] = {}
     for number in (0, 1):
         books = Books(abas, f"RE-V2{number}")
