@@ -104,8 +104,8 @@ class _ParquetRows:
     """
 
     def __init__(self, file: IO[bytes], topic: str) -> None:
-        import pyarrow as pa  # type: ignore[import-untyped]  # Arrow ships no types
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         self._pa = pa
         found: dict[str, Any] = {}

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-import lz4.block  # type: ignore[import-untyped]  # ships no types
-import lz4.frame  # type: ignore[import-untyped]  # likewise
+import lz4.block
+import lz4.frame
 from backports import zstd
-from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
+from clickhouse_cityhash.cityhash import CityHash128
 
 from projections.store.errors import QueryRefused
 

@@ -305,8 +305,8 @@ def as_parquet(
 ) -> bytes:
     """The engine's own Parquet with a decimal column in major units behind each minor one."""
     # Imported here: 160 MB of Arrow that only this one format needs.
-    import pyarrow as pa  # type: ignore[import-untyped]  # Arrow ships no types
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     column = period_of(report) if days is not None else ""
     told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet", as_of=as_of)))

@@ -299,7 +299,7 @@ def _sheet_rows(sheet: Any) -> Iterator[list[Any]]:
 
 
 def _parquet(path: Path) -> Table:
-    import pyarrow.parquet as parquet  # type: ignore[import-untyped]  # pyarrow ships no types
+    import pyarrow.parquet as parquet
     from pyarrow import ArrowException
 
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark what it re-exports
+from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
     AclOperation,
