@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from operator import attrgetter
@@ -67,14 +67,13 @@ def columns_of(row: type) -> tuple[Column, ...]:
 
     Raises: TypeError for a field whose type ClickHouse can't hold as it stands.
     """
-    hints = get_type_hints(row, include_extras=True)
-    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
+    return tuple(_column(name, hint) for name, hint in get_type_hints(row, include_extras=True).items())
 
 
 @cache
 def values_of(row: type) -> Callable[[Any], tuple[Any, ...]]:
     """What gives the values of a row in the order of columns_of."""
-    names = [field.name for field in fields(row)]
+    names = [column.name for column in columns_of(row)]
     return attrgetter(*names) if len(names) > 1 else lambda one: (getattr(one, names[0]),)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from projections.messages.coordinates import Coordinates
 from projections.tables.columns import (
@@ -26,8 +26,7 @@ from projections.tables.columns import (
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a row comes from: the first columns of every fact table, so it can be traced and replayed."""
 
     source_topic: Word
@@ -107,8 +106,8 @@ class FactTable(Table[Row]):
     def values(self, record: Any, at: Coordinates) -> list[tuple[Any, ...]]:
         """Rows of one record as tuples in the order of columns."""
         row_type: type = self.row
-        own, source = values_of(row_type), values_of(Source)
+        own = values_of(row_type)
         return [
-            source(Source(at.topic, at.partition, at.offset, index, at.event_id, at.recorded_at)) + own(row)
+            Source(at.topic, at.partition, at.offset, index, at.event_id, at.recorded_at) + own(row)
             for index, row in enumerate(self.project(record, at))
         ]
