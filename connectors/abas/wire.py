@@ -12,10 +12,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-JSON_DIALECT = "application/json"
-OBJECTS_DIALECT = "application/abas.objects+json"
-SIMPLE_DIALECT = "application/abas.objects.simple+json"
-
 MOST_PARTS = 2_000_000  # some 400 MB once parsed, and twenty times the largest list of open items that we expect
 
 _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}

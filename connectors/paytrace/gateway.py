@@ -23,7 +23,6 @@ def not_offered(settings: PayTraceSettings) -> tuple[str, ...]:
     missing: list[str] = []
     if settings.api_version == "v3":
         missing.append("recurring schedules: they can't be listed, so they are not read")
-        missing.append("closing a batch on demand: it closes at the account's cut-off")
         if settings.ach_source == "v1":
             missing.append("v1 checks: set ach_source to auto, v3 or off")
     elif settings.ach_source == "off":

@@ -131,14 +131,6 @@ def _from_us_clock(parts: re.Match[str]) -> datetime:
     return datetime(year, month, day, hour, int(parts[5]), int(parts[6] or 0))  # noqa: DTZ001 -- as above
 
 
-def to_clock_text(instant: datetime, zone: ZoneInfo) -> str:
-    """Write an instant as exports do: month, day and hour without leading zeros, no zone."""
-    local = instant.astimezone(zone)
-    hour = local.hour % 12 or 12
-    half = "AM" if local.hour < 12 else "PM"
-    return f"{local.month}/{local.day}/{local.year} {hour}:{local.minute:02d}:{local.second:02d} {half}"
-
-
 def to_date_text(day: date) -> str:
     """Write a date as requests want it: MM/DD/YYYY."""
     return f"{day.month:02d}/{day.day:02d}/{day.year:04d}"

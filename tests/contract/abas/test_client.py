@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr
@@ -14,7 +15,6 @@ from connectors.abas.profile import Profile
 from connectors.abas.settings import AbasSettings, TokenLogin
 from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
-from connectors.abas.wire import JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.erp import DocumentPosted, DocumentRefused
 from schemas.records.gateway import WishKind, WishStatus
@@ -25,7 +25,7 @@ from tests.support.abas_sandbox import AbasSandboxProcess, open_item
 _numbers = itertools.count(700_000)
 
 
-@pytest.mark.parametrize("dialect", [JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT])
+@pytest.mark.parametrize("dialect", get_args(AbasSettings.model_fields["dialect"].annotation))
 @pytest.mark.parametrize("strategy", ["infosystem", "editor"])
 async def test_every_dialect_serves_for_everything(
     sandbox: AbasSandboxProcess, profile: Profile, dialect: str, strategy: str

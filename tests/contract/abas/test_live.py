@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr
@@ -19,7 +20,6 @@ from connectors.abas.profile import load_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.settings import AbasSettings
 from connectors.abas.source import AbasSource
-from connectors.abas.wire import JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT
 
 pytestmark = pytest.mark.live
 
@@ -59,7 +59,7 @@ async def test_its_metadata_are_read(live: AbasClient) -> None:
     assert {"name", "type"} <= (await live.table_fields("0:1"))[0].keys()
 
 
-@pytest.mark.parametrize("dialect", [JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT])
+@pytest.mark.parametrize("dialect", get_args(AbasSettings.model_fields["dialect"].annotation))
 async def test_customers_are_read_in_every_dialect(dialect: str) -> None:
     async with AbasClient(live_settings(dialect=dialect)) as client:
         page = await client.query_page(

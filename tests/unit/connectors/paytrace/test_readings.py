@@ -15,7 +15,6 @@ from connectors.paytrace.errors import UnreadableRow
 from connectors.paytrace.mapping import to_ach_observed, to_raw, to_transaction_observed
 from connectors.paytrace.readings import (
     days_between,
-    to_clock_text,
     to_date,
     to_date_text,
     to_dollars,
@@ -23,6 +22,7 @@ from connectors.paytrace.readings import (
     to_minor,
 )
 from connectors.paytrace.wire import decode, encode
+from infra.sandboxes.paytrace.formats import to_clock_text
 from schemas.checks.sensitive import find_sensitive
 from schemas.records.payments import ObservedBy, TransactionStatus
 
