@@ -25,7 +25,7 @@ from infra.sandboxes.paytrace import admin, formats, v1, v3, v3_cards
 from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.faults import FaultLayer, Faults
 from infra.sandboxes.paytrace.hooks import Hooks
-from infra.sandboxes.paytrace.rejections import Rejected
+from infra.sandboxes.paytrace.rejections import NO_PERMISSION, Rejected
 from infra.sandboxes.paytrace.settings import SandboxSettings
 
 _MAX_BODY_BYTES: Final = 1024 * 1024
@@ -134,7 +134,7 @@ class Face:
         try:
             fields = await _read_fields(request)
             if settings.integrator_id not in (None, fields.get("integrator_id")):
-                raise Rejected("981")
+                raise Rejected(NO_PERMISSION)
             self._desk.catch_up()
             answer = operation(self._desk, fields)
         except Rejected as rejected:

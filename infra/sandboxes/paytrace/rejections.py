@@ -18,6 +18,7 @@ BAD_CHECK_ID: Final = "80"
 CUSTOMER_NOT_UNIQUE: Final = "171"
 NOT_SETTLED: Final = "817"
 ALREADY_SETTLED: Final = "818"
+NO_PERMISSION: Final = "981"
 REFUND_ABOVE_SALE: Final = "99001"
 CAPTURE_ABOVE_AUTHORIZATION: Final = "99002"
 NOT_AN_OPEN_AUTHORIZATION: Final = "99003"
@@ -40,6 +41,7 @@ TEXTS: Final = {
         "Please try to void the transaction instead."
     ),
     ALREADY_SETTLED: "The Transaction ID that you provided could not be voided because it is already settled.",
+    NO_PERMISSION: "Log in failed for insufficient permissions.",
     REFUND_ABOVE_SALE: "The refund is larger than what is left of the sale.",
     CAPTURE_ABOVE_AUTHORIZATION: "The capture is larger than the authorization.",
     NOT_AN_OPEN_AUTHORIZATION: "The Transaction ID that you provided is not an open authorization.",
