@@ -38,9 +38,8 @@ def store_card(sandbox: Sandbox, customer_id: str) -> str:
 def _store(sandbox: Sandbox, customer_id: str, pays_by: dict[str, Any]) -> str:
     body = {"customer_id": customer_id, "billing_address": {"name": "Kevin"}, **pays_by}
     _post_v1(sandbox, "customer/create", body)
-    headers = v3_headers(sandbox)
-    answer = httpx2.get(f"{sandbox.base_url}/v3/customer/export?customer_label={customer_id}", headers=headers)
-    return str(answer.json()["data"][0]["customer_id"])
+    answer = httpx2.get(f"{sandbox.base_url}/v3/customer/export", headers=v3_headers(sandbox))
+    return next(str(row["customer_id"]) for row in answer.json()["data"] if row["customer_label"] == customer_id)
 
 
 def pay_by_check(sandbox: Sandbox, amount_minor: int, **account: str) -> dict[str, Any]:
