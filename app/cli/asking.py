@@ -58,9 +58,9 @@ def answer(name: str, **given: str) -> Answer:
     from datetime import UTC, datetime
 
     from app.settings.settings import load_settings
-    from projections.reports import questions as reports
+    from projections.reports import questions
 
-    asked, settings = reports.load(name), load_settings()
-    values = reports.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
+    asked, settings = questions.load(name), load_settings()
+    values = questions.values_for(asked, given, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
     with reader_of(settings) as reader:
-        return reports.ask(reader, asked, values)
+        return questions.ask(reader, asked, values)

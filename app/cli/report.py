@@ -77,7 +77,7 @@ def report(
     """
     from app.cli.asking import reader_of
     from app.settings.settings import load_settings
-    from projections.reports import questions as reports
+    from projections.reports import questions
     from projections.reports.days import days_of, instant_of
 
     if name is None:
@@ -85,22 +85,22 @@ def report(
         return
     chosen = _format_of(output_format, out, locale)
     settings = load_settings()
-    for place, why in reports.not_asked(settings.reports_dir).items():
+    for place, why in questions.not_asked(settings.reports_dir).items():
         if Path(place).stem == name:
             say(f"saldo: {place} is not asked: {why}", err=True)
-    asked = reports.load(name, settings.reports_dir)
+    asked = questions.load(name, settings.reports_dir)
     zone, now = settings.paytrace.time_zone, datetime.now(UTC)
     instant = None if as_of is None else instant_of(as_of, zone=zone, now=now)
     days = days_of(period, first, last, zone=zone)
     if days is not None:
-        reports.period_of(asked)  # says no before the store is asked
+        questions.period_of(asked)  # says no before the store is asked
     given = _given(asked, parameters or [])
-    values = reports.values_for(asked, given, day_zone=zone, now=instant or now)
+    values = questions.values_for(asked, given, day_zone=zone, now=instant or now)
     with reader_of(settings) as reader:
         if chosen is Format.PARQUET:
-            _write(reports.as_parquet(reader, asked, values, as_of=instant, days=days), out)
+            _write(questions.as_parquet(reader, asked, values, as_of=instant, days=days), out)
             return
-        answer = reports.ask(reader, asked, values, as_of=instant, days=days)
+        answer = questions.ask(reader, asked, values, as_of=instant, days=days)
     about = {
         "question": asked.question,
         "answer": asked.description,
@@ -121,7 +121,7 @@ def sql(
     """Ask ClickHouse anything; reading only."""
     from app.cli.asking import reader_of
     from app.settings.settings import load_settings
-    from projections.reports import questions as reports
+    from projections.reports import questions
 
     chosen = _format_of(output_format, out, locale)
     text = sys.stdin.read() if statement == "-" else statement
@@ -130,19 +130,19 @@ def sql(
             with reader.answer(text, output_format="Parquet") as spool:
                 _write_pieces(spool.pieces(), out)
             return
-        answer = reports.answer_of(reader.query(text))
+        answer = questions.answer_of(reader.query(text))
     _show(answer, chosen, out, title=None, locale=locale, name="sql", about={"statement": text})
 
 
 def _list() -> None:
     from app.settings.settings import load_settings
-    from projections.reports import questions as reports
+    from projections.reports import questions
     from projections.store.errors import QueryRefused
 
     own = load_settings().reports_dir
-    for name in reports.report_names(own):
+    for name in questions.report_names(own):
         try:
-            known = reports.load(name, own)
+            known = questions.load(name, own)
         except QueryRefused as error:
             say(name, f"    can't be asked: {error}")
             continue
@@ -151,7 +151,7 @@ def _list() -> None:
             say(f"    {_usage(known)}")
         if known.period:
             say(f"    --period, --from, --to: {known.period_meaning}")
-    for place, why in reports.not_asked(own).items():
+    for place, why in questions.not_asked(own).items():
         say(f"saldo: {place} is not asked: {why}", err=True)
 
 
@@ -183,9 +183,9 @@ def _show(
     name: str = "answer",
     about: Mapping[str, str] | None = None,
 ) -> None:
-    from projections.reports import questions as reports
+    from projections.reports import questions
 
-    assert isinstance(answer, reports.Answer)
+    assert isinstance(answer, questions.Answer)
     match output_format:
         case Format.TABLE:
             _show_table(answer, title, out)
@@ -194,13 +194,13 @@ def _show(
 
             _write(for_people.as_local_csv(answer, locale), out)
         case Format.CSV:
-            _write(reports.as_csv(answer).encode(), out)
+            _write(questions.as_csv(answer).encode(), out)
         case Format.XLSX:
             from projections.reports import for_people
 
             _write(for_people.as_workbook(answer, title=name, about=about or {}), out)
         case _:
-            _write(reports.as_json(answer).encode(), out)
+            _write(questions.as_json(answer).encode(), out)
 
 
 def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
@@ -212,7 +212,7 @@ def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    from projections.reports import questions as reports
+    from projections.reports import questions
 
     page = io.StringIO()
     console = Console() if out is None else Console(file=page)
@@ -222,9 +222,9 @@ def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
     def needed(table: Table) -> Measurement:
         return Measurement.get(console, console.options.update(max_width=WIDEST), table)
 
-    table = reports.as_table(answer, title=title)
+    table = questions.as_table(answer, title=title)
     if needed(table).maximum > console.width:
-        table = reports.as_table(answer, title=title, leave_out_empty=True)
+        table = questions.as_table(answer, title=title, leave_out_empty=True)
     if not table.row_count:
         console.print(*filter(None, (table.title, "no rows")), sep="\n", markup=False, highlight=False)
     elif needed(table).minimum > console.width:

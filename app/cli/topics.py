@@ -209,17 +209,17 @@ def apply(
     It never deletes and never changes a partition count: where one differs, exit code 1 says so. With --acls, each user
     of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
-    from app.topics import provisioning as topics
+    from app.topics import provisioning
     from schemas import catalog
     from streams.log import acls as access
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
-    steps = topics.compare(cluster, catalog.topics().values(), replication_factor=factor)
+    steps = provisioning.compare(cluster, catalog.topics().values(), replication_factor=factor)
     permissions = _compare_access(cluster) if acls else access.AccessPlan()
     for line in (*steps.lines(), *permissions.lines()):
         say(line)
     if not dry_run:
-        topics.apply(cluster, steps)
+        provisioning.apply(cluster, steps)
         access.apply(cluster, permissions)
     say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "

@@ -34,14 +34,14 @@ def waiting(
     """
     from app.cli import ways_out
     from app.cli.asking import answer
-    from projections.reports import questions as reports
+    from projections.reports import questions
 
     found = ways_out.listed(answer("waiting_with_candidates", abas_customer_id=customer))
     match output_format:
         case Format.CSV:
-            sys.stdout.write(reports.as_csv(found))
+            sys.stdout.write(questions.as_csv(found))
         case Format.JSON:
-            sys.stdout.write(reports.as_json(found))
+            sys.stdout.write(questions.as_json(found))
         case Format.TABLE:
             show(found.records)
             _show_contested(answer("contested_payers").records)

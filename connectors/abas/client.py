@@ -138,10 +138,6 @@ class AbasClient:
         """
         return plain_fields(await self._read("GET", f"{self._base}/about"))
 
-    async def user_info(self) -> Mapping[str, str]:
-        """Tell whom the login stands for."""
-        return plain_fields(await self._read("GET", f"{self._base}/userInfo"))
-
     async def query(
         self, table: str, selection: Selection, head_fields: Sequence[str], *, order_option: str
     ) -> AsyncIterator[ErpObject]:

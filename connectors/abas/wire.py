@@ -15,7 +15,6 @@ from typing import Any
 JSON_DIALECT = "application/json"
 OBJECTS_DIALECT = "application/abas.objects+json"
 SIMPLE_DIALECT = "application/abas.objects.simple+json"
-DIALECTS = (JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT)
 
 MOST_PARTS = 2_000_000  # some 400 MB once parsed, and twenty times the largest list of open items that we expect
 

@@ -20,7 +20,7 @@ from connectors.paytrace.errors import (
     UnreadableAnswer,
 )
 from connectors.paytrace.login import v3_headers, v3_login
-from connectors.paytrace.ports import AchDateType, Answer, BankAccount, Charge, EntryClass
+from connectors.paytrace.ports import AchDateType, Answer, Charge, EntryClass
 from connectors.paytrace.readings import to_dollars
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.texts import clean_text
@@ -75,16 +75,14 @@ class AchDesk:
         """Return what an idempotency key belongs to, or None: the look-up after a time-out."""
         return await self._one(f"{_LIST_PATH}/idempotency-keys/{key}")
 
-    async def pay(
-        self, payer: BankAccount | str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass
-    ) -> Answer:
-        """Debit a bank account (or a vault customer by id) at most once for this key.
+    async def pay(self, customer_id: str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass) -> Answer:
+        """Debit a vault customer's bank account at most once for this key.
 
         Ensures: whatever happens to answers, the key is looked up before anything is sent again, and PayTrace
                  itself gives the same payment for the same key.
         Raises:  PayTraceRefused; PaymentOutcomeUnknown when even the look-up does not tell.
         """
-        body = self._payment(payer, charge, idempotency_key, entry_class)
+        body = self._payment(customer_id, charge, idempotency_key, entry_class)
         call = Call(
             method="POST",
             path=_PAYMENT_PATH,
@@ -118,22 +116,15 @@ class AchDesk:
             raise
         return ach_answer(body)
 
-    def _payment(self, payer: BankAccount | str, charge: Charge, key: str, entry_class: EntryClass) -> dict[str, Any]:
+    def _payment(self, customer_id: str, charge: Charge, key: str, entry_class: EntryClass) -> dict[str, Any]:
         require_dollars(charge)
         body: dict[str, Any] = {
             "merchant_id": self._settings.merchant_id,
             "std_entry_class": entry_class,
             "amount": to_dollars(charge.amount_minor),
             "idempotency_key": key,
+            "customer_id": customer_id,
         }
-        if isinstance(payer, BankAccount):
-            body["bank_account"] = {
-                "account_number": payer.account_number.get_secret_value(),
-                "routing_number": payer.routing_number.get_secret_value(),
-                "account_type": payer.account_type,
-            }
-        else:
-            body["customer_id"] = payer
         if charge.invoice_number:
             body["invoice_number"] = clean_text(charge.invoice_number)
         if charge.description:

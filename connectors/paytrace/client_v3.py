@@ -1,20 +1,18 @@
-"""PayTraceV3Client: the v3 API (North B2B) in the shape of ports.PayTraceGateway, so that a setting can switch.
+"""PayTraceV3Client: the v3 API (North B2B) with the calls that v1 has, so that a setting can switch.
 
-Card numbers go out encrypted only. Captures, refunds and voids are lists of operations there; this client sends
+Captures, refunds and voids are lists of operations there; this client sends
 lists of one, so that an answer belongs to one transaction. What v3 does not offer raises CallNotOffered.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 
-from connectors.paytrace.ach import AchDesk
 from connectors.paytrace.answers import (
     names_the_record,
     read_v3_answer,
@@ -22,18 +20,15 @@ from connectors.paytrace.answers import (
     read_v3_item,
     read_v3_rows,
 )
-from connectors.paytrace.calls import Call, Caller
+from connectors.paytrace.calls import Call
 from connectors.paytrace.charges import recurrence_fields, require_dollars
 from connectors.paytrace.errors import CallNotOffered, PayTraceRefused
 from connectors.paytrace.login import v3_headers, v3_login
 from connectors.paytrace.mapping import Meaning
+from connectors.paytrace.merchant import Merchant
 from connectors.paytrace.ports import (
-    AchDateType,
     Answer,
-    BankAccount,
-    CardDetails,
     Charge,
-    EntryClass,
     RecurrencePlan,
 )
 from connectors.paytrace.readings import to_date_text, to_dollars
@@ -42,29 +37,11 @@ from connectors.paytrace.texts import clean_text
 from connectors.paytrace.wire import JsonObject
 
 
-class PayTraceV3Client:
+class PayTraceV3Client(Merchant):
     """One merchant account over the v3 API. Use as an async context manager, or call aclose."""
 
     def __init__(self, settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._settings = settings
-        self._caller = Caller(settings, transport=transport)
-        self._login = v3_login(self._caller, settings)
-        self._ach = AchDesk(self._caller, settings)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._caller.aclose()
+        super().__init__(settings, v3_login, transport=transport)
 
     # --- exports: reads, repeated when they fail
 
@@ -108,11 +85,6 @@ class PayTraceV3Client:
         body = {"start_date": to_date_text(start), "end_date": to_date_text(end)}
         return await self._rows("/v3/batch/export/by-date", body, ("batches", "items"))
 
-    async def export_batch(self, batch_number: int | None = None) -> JsonObject | None:
-        """One settlement batch, the latest when no number is given; None when there is none."""
-        rows = await self._rows("/v3/batch/export", {"batch_number": batch_number}, ("batches", "items"))
-        return rows[0] if rows else None
-
     async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
         """The settled transactions of one batch."""
         body = {"batch_number": batch_number}
@@ -123,31 +95,11 @@ class PayTraceV3Client:
         body = {} if customer_id is None else {"customer_label": customer_id}
         return await self._rows("/v3/customer/export", body, ("customers", "items"), method="GET")
 
-    def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
-        """ACH transactions (wire.AchRow) by date of processing or settlement, page by page."""
-        return self._ach.transactions(start, end, date_type=date_type)
-
-    async def export_ach(self, transaction_id: str) -> JsonObject | None:
-        """One ACH transaction (wire.AchRow), or None when PayTrace does not know the id."""
-        return await self._ach.transaction(transaction_id)
-
     # --- money moves, sent once
-
-    async def sale_keyed(self, card: CardDetails, charge: Charge) -> Answer:
-        """Charge a card; number and csc must be encrypted."""
-        return await self._charge("/v3/card/sale/keyed", charge, _card(card))
 
     async def sale_by_customer(self, customer_id: str, charge: Charge) -> Answer:
         """Charge a vault customer's card; customer_id is the number that PayTrace gave."""
         return await self._charge(f"/v3/card/sale/customer/{customer_id}", charge, {})
-
-    async def sale_pt_protect(self, hpf_token: str, enc_key: str, charge: Charge) -> Answer:
-        """Charge a card typed into hosted fields."""
-        return await self._charge("/v3/card/sale/pt-protect", charge, {"hpf_token": hpf_token, "enc_key": enc_key})
-
-    async def authorize_keyed(self, card: CardDetails, charge: Charge) -> Answer:
-        """Reserve an amount on a card; number and csc must be encrypted (path assumed)."""
-        return await self._charge("/v3/card/authorize/keyed", charge, _card(card))
 
     async def authorize_by_customer(self, customer_id: str, charge: Charge) -> Answer:
         """Reserve an amount on a vault customer's card."""
@@ -164,26 +116,6 @@ class PayTraceV3Client:
     async def refund(self, transaction_id: str, amount_minor: int | None = None) -> Answer:
         """Pay a settled transaction back, in full when no amount is given."""
         return await self._one_of_a_list("/v3/card/batch/refund", transaction_id, amount_minor)
-
-    async def settle(self) -> Answer:
-        """No call of v3 closes a batch."""
-        raise CallNotOffered("v3 has no call that closes the batch; it closes at the account's cut-off")
-
-    async def adjust(self, transaction_id: str, amount_minor: int) -> Answer:
-        """Change the amount of an unsettled, approved authorization or refund."""
-        body = {"amount": to_dollars(amount_minor), "merchant_id": self._settings.merchant_id}
-        return await self._move(f"/v3/card/transaction/adjust/{transaction_id}", transaction_id, body)
-
-    async def pay_by_ach(
-        self,
-        payer: BankAccount | str,
-        charge: Charge,
-        *,
-        idempotency_key: str,
-        entry_class: EntryClass = "WEB",
-    ) -> Answer:
-        """Debit a bank account or a vault customer's, at most once for this key."""
-        return await self._ach.pay(payer, charge, idempotency_key=idempotency_key, entry_class=entry_class)
 
     # --- vault and schedules
 
@@ -283,21 +215,6 @@ class PayTraceV3Client:
             moves_money=moves_money,
             reference=reference,
         )
-
-
-def _card(card: CardDetails) -> dict[str, Any]:
-    if not card.encrypted:
-        raise CallNotOffered("v3 takes encrypted card numbers only; encrypt in the browser or use hosted fields")
-    fields: dict[str, Any] = {
-        "card": {
-            "number": card.number.get_secret_value(),
-            "expiration_month": f"{card.expiration_month:02d}",
-            "expiration_year": str(card.expiration_year),
-        }
-    }
-    if card.csc is not None:
-        fields["csc"] = card.csc.get_secret_value()
-    return fields
 
 
 def _billing(charge: Charge) -> dict[str, Any]:

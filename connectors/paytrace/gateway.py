@@ -12,7 +12,7 @@ from connectors.paytrace.settings import PayTraceSettings
 def open_gateway(
     settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None
 ) -> PayTraceClient | PayTraceV3Client:
-    """The client of settings.api_version; both satisfy ports.PayTraceGateway and source.TransactionReader."""
+    """The client of settings.api_version; both satisfy source.TransactionReader."""
     if settings.api_version == "v3":
         return PayTraceV3Client(settings, transport=transport)
     return PayTraceClient(settings, transport=transport)

@@ -74,7 +74,6 @@ class PayTraceSettings(ReachSettings):
     check_export_path: str = "/v1/checks/export/by_date_range"
     recurrence_export_path: str = "/v1/recurrence/export_scheduled"
     recurrence_update_path: str = "/v1/recurrence/update"
-    customer_export_inactive_path: str = "/v1/customer/export_inactive"
 
     @property
     def zone(self) -> ZoneInfo:

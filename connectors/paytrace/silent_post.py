@@ -21,15 +21,10 @@ _TRANSACTION_ID: Final = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SilentPostHint:
-    """What to ask PayTrace about. transaction_id is None when only a customer was stored.
-
-    says_approved is the post's own claim (an approval code was given) and proves nothing.
-    """
+    """What to ask PayTrace about. transaction_id is None when only a customer was stored."""
 
     transaction_id: str | None
-    order_id: str | None
     customer_id: str | None
-    says_approved: bool
 
 
 def parse_silent_post(body: bytes) -> SilentPostHint:
@@ -54,9 +49,7 @@ def parse_silent_post(body: bytes) -> SilentPostHint:
         raise UnreadableAnswer("Silent Post: TRANSACTIONID is no transaction id")
     hint = SilentPostHint(
         transaction_id=transaction_id,
-        order_id=_short(parameters.get("ORDERID")),
         customer_id=_short(parameters.get("CUSTOMERID")),
-        says_approved=bool(parameters.get("APPCODE")),
     )
     if hint.transaction_id is None and hint.customer_id is None:
         raise UnreadableAnswer("Silent Post: names neither a transaction nor a customer")

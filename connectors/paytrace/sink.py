@@ -31,7 +31,7 @@ from connectors.paytrace.errors import (
     UnreadableRow,
 )
 from connectors.paytrace.mapping import Meaning, to_transaction_observed
-from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
+from connectors.paytrace.ports import Answer, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.wire import JsonObject
 from schemas.checks.plausibility import plain_text
@@ -89,7 +89,7 @@ class CallMaker(Protocol):
         """Pay a settled transaction back."""
 
     async def pay_by_ach(
-        self, payer: BankAccount | str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass = "WEB"
+        self, customer_id: str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass = "WEB"
     ) -> Answer:
         """Debit a vault customer's bank account, at most once for this key."""
 

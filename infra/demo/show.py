@@ -17,7 +17,7 @@ from rich.table import Table
 from app.output.terminal import cell
 from app.settings.settings import Settings
 from infra.demo.audit import Audit
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from schemas.values.foreign_text import for_terminal
@@ -57,9 +57,9 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
     """Print the day from the projection."""
 
     def ask(name: str) -> tuple[dict[str, Any], ...]:
-        report = reports.load(name)
-        values = reports.values_for(report, {}, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
-        return reports.ask(reader, report, values).records
+        report = questions.load(name)
+        values = questions.values_for(report, {}, day_zone=settings.paytrace.time_zone, now=datetime.now(UTC))
+        return questions.ask(reader, report, values).records
 
     states = _summed(ask("activity_by_day_method_and_state"), ("kind", "method", "state"), "payment_count", "amount")
     _print(console, "What became of the payments?", ("kind", "rail", "state", "count", "amount", ""), states)

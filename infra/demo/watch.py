@@ -13,7 +13,7 @@ import httpx2
 
 from app.settings.settings import Settings
 from infra.demo.audit import Audit, OpenMoney, audit
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.serving.reader import open_reader
 from projections.store.client import SqlReader
 from schemas.failures import SaldoError
@@ -119,13 +119,13 @@ class Watcher:
 
         Lines that came late count on the day that runs, which a statement of earlier days does not end.
         """
-        report = reports.load("deposit_days")
+        report = questions.load("deposit_days")
         lines_seen = BOOKED.format(ids=", ".join(f"'{id_}'" for id_ in bank_line_ids))
         deadline = time.monotonic() + timeout_s
         reader = open_reader(self._settings.projection)
         try:
             while True:
-                days = reports.ask(reader, report, {}).records
+                days = questions.ask(reader, report, {}).records
                 ended = {str(day["day"]) for day in days if day["standing"] != "RUNNING"}
                 booked = [str(on) for (on,) in rows(reader, lines_seen)]
                 is_there = len(booked) == len(bank_line_ids)

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 from infra.embedded import jars
 from infra.embedded.errors import ServerFailed
-from infra.embedded.jars import ProgressListener
 from infra.embedded.server import Command, EmbeddedServer
 from schemas.failures import ContractBroken, Unavailable
 from schemas.files.private_files import write_private
@@ -45,30 +44,9 @@ class EmbeddedKafka(EmbeddedServer):
 
     name: ClassVar[str] = "kafka"
     port_names: ClassVar[tuple[str, ...]] = ("client", "controller")
+    usual_heap_mb: ClassVar[int] = 384
 
-    def __init__(
-        self,
-        data_dir: Path,
-        *,
-        port: int = 0,
-        heap_mb: int = 384,
-        die_with_parent: bool = False,
-        ready_timeout_s: float = 180.0,
-        cache_dir: Path | None = None,
-        on_progress: ProgressListener | None = None,
-    ) -> None:
-        """Describe the broker; see EmbeddedServer for what the arguments promise."""
-        super().__init__(
-            data_dir,
-            port=port,
-            heap_mb=heap_mb,
-            die_with_parent=die_with_parent,
-            ready_timeout_s=ready_timeout_s,
-            cache_dir=cache_dir,
-            on_progress=on_progress,
-        )
-        self._log_dir = self.home / "data"
-        self._probe: Cluster | None = None
+    _probe: Cluster | None = None
 
     @classmethod
     def address_at(cls, port: int) -> str:
@@ -89,6 +67,10 @@ class EmbeddedKafka(EmbeddedServer):
         """The connection of one role for confluent-kafka clients."""
         options = read_credentials(self.credentials_dir / f"{role}.json").options()
         return {"bootstrap.servers": self.bootstrap_servers, **options}
+
+    @property
+    def _log_dir(self) -> Path:
+        return self.home / "data"
 
     @property
     def has_storage(self) -> bool:

@@ -6,13 +6,11 @@ would accept any change of a schema, so this one counts as ready only when FULL_
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 import httpx2
 
 from infra.embedded import jars
-from infra.embedded.jars import ProgressListener
 from infra.embedded.server import Command, EmbeddedServer
 
 COMPATIBILITY = "FULL_TRANSITIVE"
@@ -28,28 +26,7 @@ class EmbeddedRegistry(EmbeddedServer):
 
     name: ClassVar[str] = "registry"
     port_names: ClassVar[tuple[str, ...]] = ("http", "management")
-
-    def __init__(
-        self,
-        data_dir: Path,
-        *,
-        port: int = 0,
-        heap_mb: int = 256,
-        die_with_parent: bool = False,
-        ready_timeout_s: float = 180.0,
-        cache_dir: Path | None = None,
-        on_progress: ProgressListener | None = None,
-    ) -> None:
-        """Describe the registry; see EmbeddedServer for what the arguments promise."""
-        super().__init__(
-            data_dir,
-            port=port,
-            heap_mb=heap_mb,
-            die_with_parent=die_with_parent,
-            ready_timeout_s=ready_timeout_s,
-            cache_dir=cache_dir,
-            on_progress=on_progress,
-        )
+    usual_heap_mb: ClassVar[int] = 256
 
     @classmethod
     def address_at(cls, port: int) -> str:

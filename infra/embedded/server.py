@@ -77,13 +77,14 @@ class EmbeddedServer(ABC):
 
     name: ClassVar[str]
     port_names: ClassVar[tuple[str, ...]]
+    usual_heap_mb: ClassVar[int]
 
     def __init__(
         self,
         data_dir: Path,
         *,
         port: int = 0,
-        heap_mb: int,
+        heap_mb: int | None = None,
         die_with_parent: bool = False,
         ready_timeout_s: float = 180.0,
         cache_dir: Path | None = None,
@@ -91,7 +92,7 @@ class EmbeddedServer(ABC):
     ) -> None:
         """Describe the server; nothing is written or started yet.
 
-        Units:   heap_mb in MiB.
+        Units:   heap_mb in MiB; the usual where none is given.
         Ensures: with port 0 the directory's earlier ports are kept when they are free, else free ones are taken.
                  With die_with_parent the server is killed when the thread that called start() ends (Linux).
         """
@@ -101,7 +102,7 @@ class EmbeddedServer(ABC):
         self.console_path = self.data_dir / "logs" / f"{self.name}.out"
         self.cache_dir = cache_dir
         self.on_progress = on_progress
-        self.heap_mb = heap_mb
+        self.heap_mb = heap_mb or self.usual_heap_mb
         self._wanted_port = port
         self._die_with_parent = die_with_parent
         self._ready_timeout_s = ready_timeout_s

@@ -30,7 +30,7 @@ from app.settings.guard_key import guard_key_of
 from app.settings.names import secret_variables, without_secrets
 from app.settings.settings import KeySettings, Settings
 from app.status.tasks import read_standing
-from app.topics import provisioning as topics
+from app.topics import provisioning
 from infra.embedded.kafka import EmbeddedKafka, credentials_dir
 from infra.embedded.process import free_port
 from infra.embedded.supervisor import ProcessSpec, RestartPolicy
@@ -241,7 +241,7 @@ class Stack:
                 return False
             cluster = Cluster(broker.client_options(ADMIN))
             wanted = catalog.topics().values()
-            topics.apply(cluster, topics.compare(cluster, wanted))
+            provisioning.apply(cluster, provisioning.compare(cluster, wanted))
             acls.apply(cluster, acls.compare(cluster, wanted, group=self.settings.kafka.group))
             return True
 

@@ -16,7 +16,7 @@ from projections.messages.topics import is_dead_letter_topic
 from projections.tables import FACT_TABLES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
-from projections.tables.table import Table
+from projections.tables.table import FactTable
 from schemas.wire.codec import Codec
 from streams.log.ports import Partition
 from streams.log.records import Inbound
@@ -52,13 +52,13 @@ class Batch:
     """Rows that wait for one insert, and the progress that they make."""
 
     def __init__(
-        self, progress: dict[Partition, Progress], codec: Codec, tables: Iterable[Table] = FACT_TABLES
+        self, progress: dict[Partition, Progress], codec: Codec, tables: Iterable[FactTable[Any]] = FACT_TABLES
     ) -> None:
         self._progress = progress
         self._codec = codec
         self._tables = tuple(tables)
-        self._homes: dict[type, tuple[Table, ...]] = {}
-        self._parts: dict[Table, list[Part]] = {}
+        self._homes: dict[type, tuple[FactTable[Any], ...]] = {}
+        self._parts: dict[FactTable[Any], list[Part]] = {}
         self._failed: dict[tuple[str, int, int], tuple[Inbound, Coordinates, list[str]]] = {}
         self._touched: set[Partition] = set()
         self.message_count = 0
@@ -103,7 +103,7 @@ class Batch:
         if reason not in reasons:
             reasons.append(reason)
 
-    def _homes_of(self, kind: type) -> tuple[Table, ...]:
+    def _homes_of(self, kind: type) -> tuple[FactTable[Any], ...]:
         homes = self._homes.get(kind)
         if homes is None:
             homes = self._homes[kind] = tuple(
@@ -113,7 +113,7 @@ class Batch:
             )
         return homes
 
-    def parts(self) -> Iterable[tuple[Table, Sequence[Part]]]:
+    def parts(self) -> Iterable[tuple[FactTable[Any], Sequence[Part]]]:
         """Rows for each table, message by message."""
         yield from self._parts.items()
 

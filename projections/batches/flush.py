@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from projections.batches.batch import Batch, Part, columns_of
 from projections.batches.positions import Progress, store_progress
 from projections.store.client import Store
 from projections.store.errors import RowsRefused
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
-from projections.tables.table import Table
+from projections.tables.table import FactTable
 from streams.log.ports import Partition
 
 logger = logging.getLogger(__name__)
@@ -32,17 +33,17 @@ def flush(store: Store, batch: Batch) -> Mapping[Partition, Progress]:
         _insert(store, batch, table, parts)
     failures = batch.failures()
     if failures:
-        store.insert(FCT_UNREADABLE.name, FCT_UNREADABLE.columns, columns_of(failures))
+        store.insert(FCT_UNREADABLE.name, FCT_UNREADABLE.column_names, columns_of(failures))
     moved = batch.progress()
     store_progress(store, moved)
     batch.clear()
     return moved
 
 
-def _insert(store: Store, batch: Batch, table: Table, parts: Sequence[Part]) -> None:
+def _insert(store: Store, batch: Batch, table: FactTable[Any], parts: Sequence[Part]) -> None:
     """Insert what several messages bring to one table, and set aside those whose values it does not take."""
     try:
-        store.insert(table.name, table.columns, columns_of(parts))
+        store.insert(table.name, table.column_names, columns_of(parts))
     except RowsRefused as error:
         if table is FCT_UNREADABLE:
             raise

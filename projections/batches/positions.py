@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from projections.store.client import Store
-from projections.tables import POSITIONS
+from projections.tables.columns import values_of
+from projections.tables.saldo_positions.row import TABLE, PositionRow
 from schemas.wire.envelope import SourcePosition
 from schemas.wire.highwater import HighWater
 from streams.log.ports import Partition
@@ -27,25 +28,28 @@ class Progress:
 
 def load_progress(store: Store) -> dict[Partition, Progress]:
     """Progress of every partition that the store knows."""
-    rows = store.rows("SELECT source_topic, source_partition, next_offset, high_water FROM saldo_positions FINAL")
+    found = store.rows(f"SELECT {', '.join(TABLE.column_names)} FROM {TABLE.name} FINAL")  # noqa: S608 -- our own names
+    rows = [PositionRow(**dict(zip(TABLE.column_names, row, strict=True))) for row in found]
     return {
-        (str(topic), int(partition)): Progress(
-            int(next_offset), HighWater(SourcePosition.parse(str(mark)) for mark in marks)
+        (row.source_topic, row.source_partition): Progress(
+            row.next_offset, HighWater(SourcePosition.parse(mark) for mark in row.high_water)
         )
-        for topic, partition, next_offset, marks in rows
+        for row in rows
     }
 
 
 def store_progress(store: Store, progress: Mapping[Partition, Progress]) -> None:
     """Record how far these partitions are, all of them or none."""
-    ordered = sorted(progress.items())
-    store.insert(
-        POSITIONS,
-        ("source_topic", "source_partition", "next_offset", "high_water"),
-        (
-            [topic for (topic, _), _ in ordered],
-            [partition for (_, partition), _ in ordered],
-            [known.next_offset for _, known in ordered],
-            [[str(mark) for _, mark in sorted(known.high_water.marks.items())] for _, known in ordered],
-        ),
-    )
+    values = values_of(PositionRow)
+    rows = [
+        values(
+            PositionRow(
+                source_topic=topic,
+                source_partition=partition,
+                next_offset=known.next_offset,
+                high_water=tuple(str(mark) for _, mark in sorted(known.high_water.marks.items())),
+            )
+        )
+        for (topic, partition), known in sorted(progress.items())
+    ]
+    store.insert(TABLE.name, TABLE.column_names, list(zip(*rows, strict=True)))

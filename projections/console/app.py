@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from projections.console.grid import UNITS, grid, money
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.words import in_words
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
@@ -80,10 +80,10 @@ class Console:
 
     def all_reports(self, _request: Request) -> Response:
         """Every report there is, the user's own among them, with what it has to be told."""
-        listed = [self._listed(name) for name in reports.report_names(self._own_reports)]
+        listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
         listed += [
             {"name": place, "question": "", "needed": (), "problem": why}
-            for place, why in reports.not_asked(self._own_reports).items()
+            for place, why in questions.not_asked(self._own_reports).items()
         ]
         return self._page("reports.html", title="Reports", listed=listed)
 
@@ -91,7 +91,7 @@ class Console:
         """One report as a table; its parameters stand in the address."""
         name = str(request.path_params["name"])
         try:
-            report = reports.load(name, self._own_reports)
+            report = questions.load(name, self._own_reports)
             answer = self._ask(name, **request.query_params)
         except LookupError as error:
             return self._page("message.html", status=404, title="No such report", message=str(error))
@@ -124,16 +124,16 @@ class Console:
     def _listed(self, name: str) -> dict[str, Any]:
         """A report for the list: its question and needed parameters, or what is wrong with its file."""
         try:
-            report = reports.load(name, self._own_reports)
+            report = questions.load(name, self._own_reports)
         except QueryRefused as error:
             return {"name": name, "question": "", "needed": (), "problem": str(error)}
         needed = tuple(parameter for parameter in report.parameters if parameter.default is None)
         return {"name": name, "question": report.question, "needed": needed, "problem": ""}
 
-    def _ask(self, name: str, **given: str) -> reports.Answer:
-        report = reports.load(name, self._own_reports)
-        values = reports.values_for(report, given, day_zone=self._day_zone, now=datetime.now(UTC))
-        return reports.ask(self._reader, report, values)
+    def _ask(self, name: str, **given: str) -> questions.Answer:
+        report = questions.load(name, self._own_reports)
+        values = questions.values_for(report, given, day_zone=self._day_zone, now=datetime.now(UTC))
+        return questions.ask(self._reader, report, values)
 
     def _page(self, template: str, *, status: int = 200, **content: Any) -> Response:
         page = self._templates.get_template(template).render(

@@ -14,7 +14,7 @@ from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store, open_store
 from projections.store.digest import TableDigest, digests
 from projections.store.errors import HistoryGone
-from projections.store.migrate import migrate
+from projections.store.migrate import MIGRATIONS, migrate
 from projections.tables import VIEWS, relations
 from schemas.wire.codec import Codec
 
@@ -62,4 +62,4 @@ def throw_away(store: Store) -> None:
     """Drop every table and view, positions and the record of migrations included."""
     for name in reversed(relations()):
         store.execute(f"DROP {'VIEW' if name in VIEWS else 'TABLE'} IF EXISTS {name}")
-    store.execute("DROP TABLE IF EXISTS saldo_migrations")
+    store.execute(f"DROP TABLE IF EXISTS {MIGRATIONS.name}")

@@ -78,7 +78,7 @@ steps AS
     -- Before it is money it has no posting reference: it stands under its transaction.
     SELECT
         occurred_at, toString(record_type), paytrace_transaction_id,
-        if(kind IN ('REFUND', 'ACH_REFUND'), -1, 1) * ifNull(amount_minor, 0),
+        signed_minor,
         if(isNull(amount_minor), '', toString(currency)), invoice_number, '', 0,
         emptyArrayString(), emptyArrayString(), '', 0, '', said, toString(reason),
         NULL, source_partition, source_offset

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from projections.batches.lag import ProjectorStatus
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken, Unavailable
@@ -46,7 +46,7 @@ def prometheus_text(reader: SqlReader, status: ProjectorStatus) -> bytes:
 def needs_a_person(reader: SqlReader) -> tuple[dict[str, Any], ...]:
     """The rows of the report; none while nothing is projected yet."""
     try:
-        return reports.ask(reader, reports.load(NEEDS_A_PERSON), {}).records
+        return questions.ask(reader, questions.load(NEEDS_A_PERSON), {}).records
     except QueryRefused as error:
         if "UNKNOWN_TABLE" in str(error):
             return ()

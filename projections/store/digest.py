@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from projections.store.client import SqlReader
-from projections.tables import FACT_TABLES, POSITIONS
+from projections.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def digests(reader: SqlReader) -> tuple[TableDigest, ...]:
 
     Ensures: the order of rows, parts and inserts does not matter; any other difference in any column does.
     """
-    return tuple(_digest(reader, name) for name in (*(table.name for table in FACT_TABLES), POSITIONS))
+    return tuple(_digest(reader, table.name) for table in TABLES)
 
 
 def _digest(reader: SqlReader, table: str) -> TableDigest:

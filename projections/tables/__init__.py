@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_decisions.row import TABLE as FCT_DECISIONS
@@ -25,11 +26,12 @@ from projections.tables.fct_settlement_lines.row import TABLE as FCT_SETTLEMENT_
 from projections.tables.fct_suggestions.row import TABLE as FCT_SUGGESTIONS
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unrecognized.row import TABLE as FCT_UNRECOGNIZED
-from projections.tables.table import Table
+from projections.tables.saldo_positions.row import TABLE as SALDO_POSITIONS
+from projections.tables.table import FactTable, Table
 
 ROOT = Path(__file__).parent
 
-FACT_TABLES: tuple[Table, ...] = (
+FACT_TABLES: tuple[FactTable[Any], ...] = (
     FCT_RECORDS,
     FCT_OBSERVATIONS,
     FCT_PAYMENT_EVENTS,
@@ -52,7 +54,7 @@ FACT_TABLES: tuple[Table, ...] = (
     FCT_DECISIONS,
     FCT_PROPOSALS,
 )
-POSITIONS = "saldo_positions"
+TABLES: tuple[Table[Any], ...] = (*FACT_TABLES, SALDO_POSITIONS)
 # Where a view takes the day of an instant: the zone of the merchant, which is a setting and stands in no SQL.
 DAY_ZONE = "{day_zone:String}"
 
@@ -76,19 +78,9 @@ VIEWS: tuple[str, ...] = (
 
 def relations() -> tuple[str, ...]:
     """Names of all tables, then all views, in creation order."""
-    return (*(table.name for table in FACT_TABLES), POSITIONS, *VIEWS)
+    return (*(table.name for table in TABLES), *VIEWS)
 
 
-def ddl(name: str) -> str:
-    """Today's shape of one table or view, as its table.sql states it; the zone of its days is left open."""
-    return (ROOT / name / "table.sql").read_text("utf-8")
-
-
-def in_zone(statement: str, day_zone: str) -> str:
-    """The same statement with the zone of its days. Views can't be asked with a parameter, so it is written in."""
-    return statement.replace(DAY_ZONE, f"'{day_zone}'")
-
-
-def views_with_days() -> tuple[str, ...]:
-    """Views that turn an instant into a business day."""
-    return tuple(name for name in VIEWS if DAY_ZONE in ddl(name))
+def view_ddl(name: str, day_zone: str) -> str:
+    """The statement that makes a view anew, with the zone of its days: a view can't be asked with a parameter."""
+    return (ROOT / name / "view.sql").read_text("utf-8").replace(DAY_ZONE, f"'{day_zone}'")

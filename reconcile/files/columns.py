@@ -16,17 +16,11 @@ from typing import Any
 import yaml
 
 from reconcile.engine.text import plain, word_set
+from reconcile.files.values import CURRENCIES, BadValue, amount_minor, decimal_mark
 
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(r"[\W_]+")
 _CURRENCY = re.compile(r"\b([A-Z]{3})\b")
-CURRENCIES = word_set(
-    "EUR USD GBP CHF JPY CNY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY ZAR BRL MXN INR SGD HKD KRW THB "
-    "ILS AED SAR KWD BHD OMR JOD TND CLP COP PEN ARS IDR MYR PHP VND NGN KES EGP UAH ISK RUB TWD MAD QAR PKR BDT LKR "
-    "RSD MKD GEL KZT DEM FRF ITL ESP NLG ATS BEF HRK LTL LVL EEK UYU BOB GTQ CRC DOP XAF XOF GHS TZS UGX"
-)
-
-
 _BALANCE_FIRST = word_set("balance saldo solde kontostand guthaben")
 _NUMBER_AT_END = re.compile(r"\s?\d+$")
 _GENERIC = word_set("value sum total net gross wert valor summe")  # alone an amount, before other words anything
@@ -283,8 +277,6 @@ def _wordy(cells: Sequence[str]) -> bool:
 
 def _runs(amounts: Sequence[str], balances: Sequence[str]) -> bool:
     """Whether one column is the running balance of another, upwards or downwards."""
-    from reconcile.files.values import BadValue, amount_minor, decimal_mark  # it reads currencies from here
-
     mark = decimal_mark([*amounts, *balances])
     try:
         steps = [amount_minor(one, mark, "EUR") for one in amounts]

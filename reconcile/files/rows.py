@@ -25,7 +25,7 @@ from reconcile.files.bookings import (
     says_nothing_else,
     status_columns,
 )
-from reconcile.files.columns import CURRENCIES, Columns, beside, names_a_document, normal
+from reconcile.files.columns import Columns, beside, names_a_document, normal
 from reconcile.files.directions import direction_of, opposites, sign_of
 from reconcile.files.errors import BadRow
 from reconcile.files.fees import proven_money
@@ -34,6 +34,7 @@ from reconcile.files.profile import SideProfile
 from reconcile.files.running import Entry, against_balance, fits, follows
 from reconcile.files.tables import Table, column
 from reconcile.files.values import (
+    CURRENCIES,
     EMPTY,
     NO_CURRENCY,
     SHARED_SIGNS,

@@ -14,10 +14,15 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from reconcile.engine.text import plain
-from reconcile.files.columns import CURRENCIES
+from reconcile.engine.text import plain, word_set
 from reconcile.files.masking import shown
 from schemas.values.money import exponent
+
+CURRENCIES = word_set(
+    "EUR USD GBP CHF JPY CNY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY ZAR BRL MXN INR SGD HKD KRW THB "
+    "ILS AED SAR KWD BHD OMR JOD TND CLP COP PEN ARS IDR MYR PHP VND NGN KES EGP UAH ISK RUB TWD MAD QAR PKR BDT LKR "
+    "RSD MKD GEL KZT DEM FRF ITL ESP NLG ATS BEF HRK LTL LVL EEK UYU BOB GTQ CRC DOP XAF XOF GHS TZS UGX"
+)
 
 NO_CURRENCY = "XXX"  # ISO 4217 for "no currency involved": a file that names none
 EMPTY = "amount is empty"

@@ -31,7 +31,7 @@ from streams.log.records import Inbound
 from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
 from tests.support.scripted import Script
 
-Blocks = Sequence[tuple[Table, Sequence[Sequence[Any]]]]
+Blocks = Sequence[tuple[Table[Any], Sequence[Sequence[Any]]]]
 
 
 def main(payment_count: int) -> None:
@@ -126,7 +126,7 @@ def bare_insert(path: Path, blocks: Blocks) -> float:
     migrate(store)
     began = time.perf_counter()
     for table, columns in blocks:
-        store.insert(table.name, table.columns, columns)
+        store.insert(table.name, table.column_names, columns)
     took = time.perf_counter() - began
     store.close()
     return took

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
 )
 from confluent_kafka.admin import ResourceType as Resource  # type: ignore[attr-defined]  # not marked as re-exported
 
-from app.topics import provisioning as topics
+from app.topics import provisioning
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log import acls
@@ -36,7 +36,7 @@ def names(kafka: str) -> dict[str, str]:
     suffix = unique("access")
     specs = [replace(spec, name=f"{name}.{suffix}") for name, spec in catalog.topics().items()]
     cluster = Cluster(client_options(kafka))
-    topics.apply(cluster, topics.compare(cluster, specs))
+    provisioning.apply(cluster, provisioning.compare(cluster, specs))
     acls.apply(cluster, replace(acls.compare(cluster, specs, group=GROUP), withdrawals=()))
     return {name: f"{name}.{suffix}" for name in catalog.topics()}
 

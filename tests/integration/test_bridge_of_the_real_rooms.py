@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store, open_store
 from projections.store.migrate import migrate
 from schemas import catalog
@@ -416,9 +416,9 @@ def told(rooms: Rooms, payment: str, number: int, minute: int, status: Status, k
 
 
 def asked(store: Store, name: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, {}, day_zone="UTC", now=NOON)
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, {}, day_zone="UTC", now=NOON)
+    return questions.ask(store, report, values).records
 
 
 def unexplained(store: Store) -> list[dict[str, Any]]:

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.working_set import working_set
-from connectors.paytrace.ports import BankAccount, Charge, RecurrencePlan
+from connectors.paytrace.ports import Charge, RecurrencePlan
 from schemas.checks.sensitive import find_sensitive
 from schemas.records.gateway import WishStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
 from tests.support.kafka import TestBroker
+from tests.support.paytrace_payer import store_account
 from tests.support.paytrace_sandbox import MASTERCARD, VISA, sandbox_in_thread
 from tests.support.worker_process import make_our_topics
 
@@ -121,7 +121,7 @@ def test_v3_tells_the_same_facts_and_says_what_it_does_not_offer(saldo: Installa
         ask(paytrace, lambda client: client.create_customer("acme-inc", card=card(), billing_address={"name": "Kevin"}))
         sell_and_settle(paytrace, 12500, 700)
         debit = Charge(amount_minor=2500, invoice_number="RE-9")
-        account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
+        account = store_account(paytrace, "payer")
         ask(paytrace, lambda client: client.pay_by_ach(account, debit, idempotency_key="key-9"))
         told: dict[str, set[tuple[Any, ...]]] = {}
         for version in ("v1", "v3"):

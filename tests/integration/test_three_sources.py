@@ -38,6 +38,7 @@ from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.ingress import INBOX, SECRET, SILENT_PATH, IngressProcess, ingress_in_process, settings
 from tests.support.kafka import TestBroker, client_options, kafka_env
+from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_process
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.signing import RING
@@ -127,9 +128,9 @@ async def trade(sandbox: Sandbox) -> list[str]:
             answer = await client.sale_keyed(CARD, Charge(amount_minor=100_00 + number, invoice_number=f"RE-{number}"))
             sales.append(answer.transaction_id or "")
         await client.void(sales[0])
-        held = await client.authorize_keyed(CARD, Charge(amount_minor=55_00))
+        held = await authorized(client, Charge(amount_minor=55_00))
         await client.capture(held.transaction_id or "", 55_00)
-        await client.settle()
+        sandbox.admin("settle", {})
         await client.refund(sales[1], 30_00)
     return sales
 

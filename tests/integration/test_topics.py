@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from app.topics import provisioning as topics
+from app.topics import provisioning
 from schemas import catalog
 from schemas.failures import ContractBroken
 from streams.log import acls
@@ -45,7 +45,7 @@ def test_apply_brings_an_empty_cluster_to_the_catalogue(kafka: str, specs: dict[
     after = run(kafka, "diff")
     assert (after.exit_code, after.err) == (0, "")
 
-    state = topics.observe(Cluster(client_options(kafka)), specs)
+    state = provisioning.observe(Cluster(client_options(kafka)), specs)
     assert state.keys() == specs.keys()
     for name, spec in specs.items():
         assert state[name].partitions == spec.partitions
@@ -63,7 +63,7 @@ def test_drift_is_seen_and_corrected(kafka: str, specs: dict[str, catalog.TopicS
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(20)
     deadline = time.monotonic() + 60
-    while topics.observe(Cluster(client_options(kafka)), [name])[name].config["retention.ms"] != "1000":
+    while provisioning.observe(Cluster(client_options(kafka)), [name])[name].config["retention.ms"] != "1000":
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -82,7 +82,7 @@ def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog
     applied = run(kafka, "apply")
     assert applied.exit_code == 1
     assert f"refuse  {name}" in applied.out
-    state = topics.observe(Cluster(client_options(kafka)), specs)
+    state = provisioning.observe(Cluster(client_options(kafka)), specs)
     assert state[name].partitions == 2
     assert state.keys() == specs.keys(), "the other topics are created all the same"
     assert state[name].config["max.message.bytes"] == specs[name].config["max.message.bytes"]
@@ -90,17 +90,17 @@ def test_a_partition_count_is_never_changed(kafka: str, specs: dict[str, catalog
 
 def test_a_creation_that_the_cluster_refuses_is_named(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
     cluster = Cluster(client_options(kafka))
-    steps = topics.compare(cluster, specs.values(), replication_factor=3)  # one broker can't hold three copies
+    steps = provisioning.compare(cluster, specs.values(), replication_factor=3)  # one broker can't hold three copies
     with pytest.raises(ContractBroken, match=next(iter(specs))):
-        topics.apply(cluster, steps)
+        provisioning.apply(cluster, steps)
 
 
 def test_two_deployments_may_apply_at_once(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:
     cluster = Cluster(client_options(kafka))
-    steps = topics.compare(cluster, specs.values())
-    topics.apply(cluster, steps)
-    topics.apply(cluster, steps)
-    assert not topics.compare(cluster, specs.values())
+    steps = provisioning.compare(cluster, specs.values())
+    provisioning.apply(cluster, steps)
+    provisioning.apply(cluster, steps)
+    assert not provisioning.compare(cluster, specs.values())
 
 
 def test_another_system_is_granted_and_withdrawn_what_it_names(kafka: str, specs: dict[str, catalog.TopicSpec]) -> None:

@@ -21,6 +21,7 @@ from schemas.records.tasks import DeadLetter, RecordParked
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import Installation, ask, card, wait_for
 from tests.support.kafka import TestBroker
+from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
 
@@ -42,7 +43,7 @@ def shop(paytrace: Sandbox) -> dict[str, str]:
         charge = Charge(amount_minor=amount_minor, invoice_number=f"RE-{amount_minor}")
         answer = ask(
             paytrace,
-            lambda client: client.authorize_keyed(card(), charge) if authorize else client.sale_keyed(card(), charge),
+            lambda client: authorized(client, charge) if authorize else client.sale_keyed(card(), charge),
         )
         return str(answer.transaction_id)
 

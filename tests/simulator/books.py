@@ -14,8 +14,8 @@ from app.operators.dead_letters import DeadLetters, ParkedRecord
 from app.proofs.rebuild import compare_agents
 from app.sources.polling import CURSORS, Teller
 from infra.demo.audit import OpenMoney, audit
-from projections.tables.money import movement_sign
 from schemas import catalog
+from schemas.signs import movement_sign
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from streams.domain.receivables.entry import EntryStatus

@@ -39,7 +39,7 @@ def killed_before_positions(store: Store, messages: Sequence[Inbound]) -> None:
     for message in messages:
         batch.add(message)
     for table, parts in batch.parts():
-        store.insert(table.name, table.columns, columns_of(parts))
+        store.insert(table.name, table.column_names, columns_of(parts))
 
 
 @pytest.mark.parametrize("seed", [301, 302, 303])

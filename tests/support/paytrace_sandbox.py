@@ -86,7 +86,7 @@ def sandbox_in_thread(data_dir: Path, *, tls: Issued | None = None, **settings: 
     app = create_app(SandboxSettings(data_dir=data_dir, **settings))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    files = {} if tls is None else {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    files: dict[str, Any] = {} if tls is None else {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, **files))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
-from app.topics import provisioning as topics
+from app.topics import provisioning
 from schemas import catalog
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, source_position
@@ -35,7 +35,7 @@ _CODEC = Codec()
 def make_our_topics(bootstrap: str) -> None:
     """Create every topic of the catalogue, with the permissions that follow from it."""
     cluster = Cluster(client_options(bootstrap))
-    topics.apply(cluster, topics.compare(cluster, catalog.topics().values()))
+    provisioning.apply(cluster, provisioning.compare(cluster, catalog.topics().values()))
     acls.apply(cluster, acls.compare(cluster, catalog.topics().values(), group="saldo"))
 
 

@@ -122,7 +122,6 @@ def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("POST", "/{client}/sys/typeCmd/{command}", routes_system.open_type_command),
         ("POST", "/{client}/upload", routes_system.upload),
         ("GET", "/{client}/about", routes_meta.about),
-        ("GET", "/{client}/userInfo", routes_meta.user_info),
         ("GET", "/{client}/logout", routes_meta.logout),
         ("GET", "/{client}", routes_meta.client_root),
     ]

@@ -27,7 +27,7 @@ def root(call: Call) -> Reply:
 
 def client_root(call: Call) -> Reply:
     """List what stands under the client."""
-    parts = ("about", "userInfo", "obj/data", "obj/meta", "infosys/meta", "workspace", "exec", "logout")
+    parts = ("about", "obj/data", "obj/meta", "infosys/meta", "workspace", "exec", "logout")
     return Reply({"links": call.renderer.links({part: f"{call.base}/{part}" for part in parts})})
 
 
@@ -50,20 +50,6 @@ def about(call: Call) -> Reply:
             "erpEnvironmentVariables": [],
         }
     )
-
-
-def user_info(call: Call) -> Reply:
-    """Tell whom the login stands for."""
-    fields = {
-        "code": "PAYT",
-        "email": "integration@example.org",
-        "name": "Payment integration",
-        "loginName": call.user,
-        "account": call.user,
-        "employee": "",
-        "department": "",
-    }
-    return Reply(call.renderer.named_values(fields))
 
 
 def logout(call: Call) -> Reply:

@@ -59,7 +59,6 @@ def create_app(settings: SandboxSettings) -> ASGIApp:
 
     routes = [
         Route("/oauth/token", face.log_in_v1, methods=["POST"]),
-        Route("/v1/ping", face.ping, methods=["POST"]),
         Route("/v1/{path:path}", face.operate_v1, methods=["POST"]),
         Route("/v3/token", face.log_in_v3, methods=["POST"]),
         Route("/v3/{path:path}", face.operate_v3, methods=["GET", "POST", "DELETE"]),
@@ -88,10 +87,6 @@ class Face:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-
-    async def ping(self, request: Request) -> Response:
-        """The only v1 call without a token."""
-        return _json(200, {"success": True})
 
     async def log_in_v1(self, request: Request) -> Response:
         """Password grant, as form, JSON or multipart."""

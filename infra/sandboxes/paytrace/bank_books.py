@@ -11,11 +11,10 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from infra.sandboxes.paytrace.rejections import BAD_CHECK_ID, REFUND_ABOVE_SALE, Rejected
+from infra.sandboxes.paytrace.rejections import BAD_CHECK_ID, Rejected
 from infra.sandboxes.paytrace.store import DAY_US, Store
 from schemas.values.clock import new_uuid
 
-_OPEN: Final = frozenset({"HELD", "INITIATED", "ACCEPTED"})
 _DEFAULT_RETURN_CODE: Final = "R01"
 _SELECT: Final = (
     "SELECT bank_charge.*, customer.number AS customer_number FROM bank_charge"
@@ -53,9 +52,7 @@ class BankBooks:
         self,
         request: DebitRequest,
         *,
-        held: bool = False,
         refused: bool = False,
-        refund_of: str | None = None,
         at_us: int | None = None,
     ) -> sqlite3.Row:
         """Book a debit, or return the one that the same idempotency key made before."""
@@ -66,12 +63,12 @@ class BankBooks:
                     return earlier
             identity, number = self._new_identity(request.api)
             now_us = self._store.now_us() if at_us is None else at_us
-            state = "DECLINED" if refused else "HELD" if held else "ACCEPTED"
+            state = "DECLINED" if refused else "ACCEPTED"
             runs = state == "ACCEPTED"
             db.execute(
                 "INSERT INTO bank_charge (id, api, number, kind, state, amount_minor, invoice_id, customer_id,"
-                " description, last_four, entry_class, idempotency_key, refund_of, created_at, due_at, due_state)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " description, last_four, entry_class, idempotency_key, created_at, due_at, due_state)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     identity,
                     request.api,
@@ -85,7 +82,6 @@ class BankBooks:
                     request.last_four,
                     request.entry_class,
                     request.idempotency_key,
-                    refund_of,
                     now_us,
                     self._store.next_cut_off_us(now_us) if runs else None,
                     "ORIGINATED" if runs else None,
@@ -100,55 +96,6 @@ class BankBooks:
         first = self._store.settings.first_check_id
         number = first if last is None or last["number"] is None else last["number"] + 1
         return f"check-{number}", number
-
-    def fund(self, identity: str, amount_minor: int | None) -> sqlite3.Row:
-        """Turn a held debit into a running one."""
-        with self._store.transaction() as db:
-            row = self._get(identity)
-            if row["state"] != "HELD":
-                raise Rejected(BAD_CHECK_ID)
-            db.execute(
-                "UPDATE bank_charge SET state = 'ACCEPTED', kind = 'SALE', amount_minor = ?, due_at = ?,"
-                " due_state = 'ORIGINATED' WHERE id = ?",
-                (
-                    row["amount_minor"] if amount_minor is None else amount_minor,
-                    self._store.next_cut_off_us(self._store.now_us()),
-                    identity,
-                ),
-            )
-            return self._get(identity)
-
-    def void(self, identity: str) -> sqlite3.Row:
-        """Cancel a debit that has not left for the bank."""
-        with self._store.transaction() as db:
-            row = self._get(identity)
-            if row["state"] not in _OPEN:
-                raise Rejected(BAD_CHECK_ID)
-            self._set(db, identity, "VOIDED")
-            return self._get(identity)
-
-    def refund(self, identity: str, amount_minor: int) -> sqlite3.Row:
-        """Pay a settled debit back with a new id."""
-        with self._store.transaction():
-            row = self._get(identity)
-            if row["state"] != "SETTLED":
-                raise Rejected(BAD_CHECK_ID)
-            refunded = self._store.row(
-                "SELECT coalesce(sum(amount_minor), 0) AS minor FROM bank_charge"
-                " WHERE refund_of = ? AND state NOT IN ('VOIDED', 'RETURNED')",
-                identity,
-            )
-            if amount_minor > row["amount_minor"] - (refunded["minor"] if refunded else 0):
-                raise Rejected(REFUND_ABOVE_SALE)
-            request = DebitRequest(
-                api=row["api"],
-                kind="REFUND",
-                amount_minor=amount_minor,
-                last_four=row["last_four"],
-                invoice_id=row["invoice_id"],
-                customer_id=row["customer_id"],
-            )
-            return self.debit(request, refund_of=identity)
 
     def force(self, identity: str, state: str, return_code: str | None) -> sqlite3.Row:
         """Put a debit into a state by hand, as the admin page asks."""

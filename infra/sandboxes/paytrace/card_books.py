@@ -17,7 +17,6 @@ from infra.sandboxes.paytrace.rejections import (
     BAD_TRANSACTION_ID,
     CAPTURE_ABOVE_AUTHORIZATION,
     NOT_AN_OPEN_AUTHORIZATION,
-    NOT_FOR_LEVEL_THREE,
     NOT_SETTLED,
     NOT_VOIDABLE,
     REFUND_ABOVE_SALE,
@@ -145,20 +144,6 @@ class CardBooks:
             )
             return self._get(number)
 
-    def adjust(self, number: int, amount_minor: int) -> sqlite3.Row:
-        """Change the amount of an unsettled authorization or refund, by at most 30 % upwards."""
-        with self._store.transaction() as db:
-            row = self._get(number)
-            adjustable = row["state"] == "AUTHORIZED" or (row["kind"], row["state"]) == ("REFUND", "PENDING")
-            # 13 / 10 in whole cents: the documented limit is 30 % above what was authorized.
-            if not adjustable or amount_minor * 10 > row["authorized_minor"] * 13:
-                raise Rejected(CAPTURE_ABOVE_AUTHORIZATION if adjustable else NOT_AN_OPEN_AUTHORIZATION)
-            db.execute(
-                "UPDATE card_charge SET amount_minor = ?, authorized_minor = max(authorized_minor, ?) WHERE number = ?",
-                (amount_minor, amount_minor, number),
-            )
-            return self._get(number)
-
     def void(self, number: int, *, also_by_rule: bool = False) -> sqlite3.Row:
         """Cancel an unsettled transaction; also one that was approved and voided by a rule, where that is taken."""
         with self._store.transaction() as db:
@@ -199,22 +184,6 @@ class CardBooks:
                 (amount_minor, amount_minor, self._made_by, now_us, now_us, number),
             )
             return self._get(cursor.lastrowid or 0)
-
-    def add_level_three(self, number: int, brand: str, fields: Mapping[str, Any]) -> int:
-        """Keep purchasing-card detail and return the number of line items."""
-        items = fields.get("line_items")
-        items = items if isinstance(items, list) else []
-        with self._store.transaction() as db:
-            row = self._get(number)
-            sale = row["kind"] == "SALE" or row["kind"] == self._store.settings.captured_type
-            if not sale or row["state"] != "PENDING" or row["card_brand"] != brand:
-                raise Rejected(NOT_FOR_LEVEL_THREE)
-            invoice_id = _text(fields, "invoice_id") or row["invoice_id"]
-            db.execute(
-                "UPDATE card_charge SET level_three = ?, invoice_id = ? WHERE number = ?",
-                (formats.encode(items).decode(), invoice_id, number),
-            )
-        return len(items)
 
     # --- settlement
 
@@ -287,10 +256,8 @@ class CardBooks:
             "SELECT * FROM batch WHERE settled_at >= ? AND settled_at < ? ORDER BY key", start_us, end_us
         )
 
-    def batch(self, number: int | None) -> sqlite3.Row | None:
-        """The newest batch, or the newest with this number."""
-        if number is None:
-            return self._store.row("SELECT * FROM batch ORDER BY key DESC LIMIT 1")
+    def batch(self, number: int) -> sqlite3.Row | None:
+        """The newest batch with this number."""
         return self._store.row("SELECT * FROM batch WHERE number = ? ORDER BY key DESC LIMIT 1", number)
 
     def latest_batches(self, count: int) -> list[sqlite3.Row]:
@@ -300,14 +267,6 @@ class CardBooks:
     def of_batch(self, key: int) -> list[sqlite3.Row]:
         """The transactions of a batch."""
         return self._store.rows(f"{_SELECT} WHERE batch_key = ? ORDER BY card_charge.number", key)
-
-    def last_recurring(self, customer_id: str) -> sqlite3.Row | None:
-        """The most recent approved charge that a schedule of this customer made."""
-        return self._store.row(
-            f"{_SELECT} WHERE customer_id = ? AND recurrence_id IS NOT NULL AND state != 'DECLINED'"
-            " ORDER BY card_charge.number DESC LIMIT 1",
-            customer_id,
-        )
 
     def all(self) -> list[sqlite3.Row]:
         """Every transaction, oldest first."""

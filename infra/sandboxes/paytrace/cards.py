@@ -42,16 +42,11 @@ NO_CARD: Final = StoredCard("", "", "", 0, 0)
 
 
 def read_card(fields: Mapping[str, Any], secret: bytes) -> StoredCard:
-    """Read credit_card (or a swipe or hosted-field token) of a request.
+    """Read credit_card (or a hosted-field token) of a request.
 
     Raises: Rejected with every problem at once.
     """
     if isinstance(fields.get("hpf_token"), str) and isinstance(fields.get("enc_key"), str):
-        return _stored(_ENCRYPTED_STANDS_FOR, 12, 30, secret)
-    swipe = fields.get("swipe")
-    if isinstance(swipe, str):
-        return _read_swipe(swipe, secret)
-    if "encrypted_swipe" in fields:
         return _stored(_ENCRYPTED_STANDS_FOR, 12, 30, secret)
     card = fields.get("credit_card")
     card = card if isinstance(card, Mapping) else {}
@@ -68,15 +63,6 @@ def read_card(fields: Mapping[str, Any], secret: bytes) -> StoredCard:
     if problems or month is None or year is None:
         raise Rejected(*problems)
     return _stored(number, month, year % 100, secret)
-
-
-def _read_swipe(swipe: str, secret: bytes) -> StoredCard:
-    track = swipe.partition("=")
-    number = _digits(track[0].rpartition(";")[2])
-    expiry = _digits(track[2][:4])
-    if not (13 <= len(number) <= 19 and has_luhn_digit(number) and len(expiry) == 4):
-        raise Rejected(BAD_CARD_NUMBER)
-    return _stored(number, int(expiry[2:]), int(expiry[:2]), secret)
 
 
 def _stored(number: str, month: int, year: int, secret: bytes) -> StoredCard:

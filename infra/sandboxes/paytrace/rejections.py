@@ -15,11 +15,9 @@ BAD_ACCOUNT_NUMBER: Final = "45"
 BAD_ROUTING_NUMBER: Final = "46"
 BAD_TRANSACTION_ID: Final = "58"
 BAD_CHECK_ID: Final = "80"
-BAD_SECURITY_CODE: Final = "148"
 CUSTOMER_NOT_UNIQUE: Final = "171"
 NOT_SETTLED: Final = "817"
 ALREADY_SETTLED: Final = "818"
-NO_PERMISSION: Final = "981"
 REFUND_ABOVE_SALE: Final = "99001"
 CAPTURE_ABOVE_AUTHORIZATION: Final = "99002"
 NOT_AN_OPEN_AUTHORIZATION: Final = "99003"
@@ -27,8 +25,6 @@ NOT_VOIDABLE: Final = "99004"
 BAD_AMOUNT: Final = "99005"
 BAD_DATE: Final = "99006"
 BAD_RECURRENCE: Final = "99007"
-NOT_FOR_LEVEL_THREE: Final = "99008"
-SETTLING_NOT_OFFERED: Final = "99009"
 
 TEXTS: Final = {
     BAD_CARD_NUMBER: "Please provide a valid Credit Card Number.",
@@ -38,14 +34,12 @@ TEXTS: Final = {
     BAD_ROUTING_NUMBER: "Please provide a valid Transit Routing Number.",
     BAD_TRANSACTION_ID: "Please provide a valid Transaction ID.",
     BAD_CHECK_ID: "The Check ID that you provided was not found in the PayTrace record.",
-    BAD_SECURITY_CODE: "Please provide a valid Security Code.",
     CUSTOMER_NOT_UNIQUE: "Please provide a unique customer ID.",
     NOT_SETTLED: (
         "The Transaction ID that you provided could not be refunded. Only settled transactions can be refunded.  "
         "Please try to void the transaction instead."
     ),
     ALREADY_SETTLED: "The Transaction ID that you provided could not be voided because it is already settled.",
-    NO_PERMISSION: "Log in failed for insufficient permissions.",
     REFUND_ABOVE_SALE: "The refund is larger than what is left of the sale.",
     CAPTURE_ABOVE_AUTHORIZATION: "The capture is larger than the authorization.",
     NOT_AN_OPEN_AUTHORIZATION: "The Transaction ID that you provided is not an open authorization.",
@@ -53,8 +47,6 @@ TEXTS: Final = {
     BAD_AMOUNT: "Please provide a valid Amount.",
     BAD_DATE: "Please provide a valid date range.",
     BAD_RECURRENCE: "Please provide a valid recurring payment.",
-    NOT_FOR_LEVEL_THREE: "Enhanced data goes with approved, unsettled sales of that brand only.",
-    SETTLING_NOT_OFFERED: "This processor settles by itself.",
 }
 
 

@@ -250,7 +250,7 @@ def bank_entry(row: sqlite3.Row) -> dict[str, Any]:
         "currency": "USD",
         "invoice_id": row["invoice_id"],
         "customer_id": row["customer_id"],
-        "refund_of": row["refund_of"],
+        "refund_of": None,
         "created_at": _iso(row["created_at"]),
         "settled_at": _iso(row["settled_at"]),
         "batch": None,

@@ -25,7 +25,6 @@ class SandboxSettings(BaseModel):
     time_zone: str = "America/Los_Angeles"
     cut_off: str = Field(default="20:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     auto_settle: bool = True
-    terminal_capture: bool = True
     token_life_s: int = 7200
     v3_token_life_s: int = 900
 

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS card_charge (
   expiration_month INTEGER NOT NULL, expiration_year INTEGER NOT NULL,
   approval_code TEXT NOT NULL, approval_message TEXT NOT NULL, avs TEXT NOT NULL, csc TEXT NOT NULL,
   billing TEXT NOT NULL, shipping TEXT NOT NULL, through TEXT NOT NULL, made_by TEXT NOT NULL,
-  level_three TEXT, refund_of INTEGER, recurrence_id INTEGER,
+  refund_of INTEGER, recurrence_id INTEGER,
   created_at INTEGER NOT NULL, pending_at INTEGER, settled_at INTEGER, batch_key INTEGER);
 CREATE INDEX IF NOT EXISTS card_charge_created ON card_charge (created_at);
 CREATE INDEX IF NOT EXISTS card_charge_pending ON card_charge (pending_at) WHERE state = 'PENDING';
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS batch (
 CREATE TABLE IF NOT EXISTS bank_charge (
   id TEXT PRIMARY KEY, api TEXT NOT NULL, number INTEGER, kind TEXT NOT NULL, state TEXT NOT NULL,
   amount_minor INTEGER NOT NULL, invoice_id TEXT NOT NULL, customer_id TEXT NOT NULL, description TEXT NOT NULL,
-  last_four TEXT NOT NULL, entry_class TEXT NOT NULL, idempotency_key TEXT UNIQUE, refund_of TEXT,
+  last_four TEXT NOT NULL, entry_class TEXT NOT NULL, idempotency_key TEXT UNIQUE,
   return_code TEXT, created_at INTEGER NOT NULL, settled_at INTEGER, returned_at INTEGER,
   due_at INTEGER, due_state TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS bank_charge_created ON bank_charge (created_at);
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS customer (
   number INTEGER PRIMARY KEY AUTOINCREMENT, customer_id TEXT NOT NULL UNIQUE, email TEXT NOT NULL, phone TEXT NOT NULL,
   card_token TEXT NOT NULL, card_brand TEXT NOT NULL, last_four TEXT NOT NULL,
   expiration_month INTEGER NOT NULL, expiration_year INTEGER NOT NULL, bank_last_four TEXT NOT NULL,
-  billing TEXT NOT NULL, shipping TEXT NOT NULL, created_at INTEGER NOT NULL, active_at INTEGER NOT NULL);
+  billing TEXT NOT NULL, shipping TEXT NOT NULL, created_at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS recurrence (
   id INTEGER PRIMARY KEY AUTOINCREMENT, customer_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
   frequency TEXT NOT NULL, transaction_type TEXT NOT NULL, pays_by TEXT NOT NULL, description TEXT NOT NULL,

@@ -1,7 +1,7 @@
 """The v1 face of the sandbox: one function per path, from a request's fields to an answer's fields.
 
 Each function speaks PayTrace's words in and out and leaves the rules to the books. OPERATIONS lists them all,
-so that the contract suite can hold the client's paths against it.
+so that the contract suite can hold the client's paths against it. What Saldo never asks is not played.
 """
 
 from __future__ import annotations
@@ -17,21 +17,18 @@ from infra.sandboxes.paytrace.bank_books import DebitRequest
 from infra.sandboxes.paytrace.card_books import ChargeRequest
 from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_card, read_csc
 from infra.sandboxes.paytrace.desk import Desk
-from infra.sandboxes.paytrace.formats import BadValue, to_date, to_dollars, to_minor
+from infra.sandboxes.paytrace.formats import BadValue, to_date, to_minor
 from infra.sandboxes.paytrace.rejections import (
     BAD_ACCOUNT_NUMBER,
     BAD_AMOUNT,
     BAD_CARD_NUMBER,
-    BAD_CHECK_ID,
     BAD_DATE,
     BAD_RECURRENCE,
     BAD_ROUTING_NUMBER,
     BAD_TRANSACTION_ID,
-    SETTLING_NOT_OFFERED,
     Rejected,
     customer_not_found,
 )
-from infra.sandboxes.paytrace.store import DAY_US
 from infra.sandboxes.paytrace.vault import FREQUENCIES, Schedule, stored_card
 from schemas.checks.sensitive import is_routing_number
 
@@ -73,8 +70,6 @@ def _charge(kind: str, pick_card: Callable[[Desk, Fields], tuple[StoredCard, str
             fields={**fields, "tax_minor": _optional_minor(fields, "tax_amount")},
         )
         row = desk.cards.charge(request)
-        if customer_id:
-            desk.vault.touch(customer_id)
         return _refund_answer(row) if kind == "REFUND" else _charge_answer(row)
 
     return operation
@@ -97,26 +92,6 @@ def _by_customer(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
     card = stored_card(desk.vault.known(customer_id))
     if not card.last_four:
         raise customer_not_found(customer_id)
-    return card, customer_id
-
-
-def _by_transaction(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
-    row = desk.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
-    if row is None:
-        raise Rejected(BAD_TRANSACTION_ID)
-    return stored_card(row), row["customer_id"]
-
-
-def _by_hosted_fields(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
-    if not (_text(fields, "hpf_token") and _text(fields, "enc_key")):
-        raise Rejected(BAD_CARD_NUMBER)
-    return read_card(fields, desk.card_secret), ""
-
-
-def _by_hosted_fields_storing(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
-    card, _ = _by_hosted_fields(desk, fields)
-    customer_id = _text(fields, "customer_id")
-    desk.vault.create(customer_id, card, "", fields)
     return card, customer_id
 
 
@@ -180,35 +155,6 @@ def _void(desk: Desk, fields: Fields) -> formats.JsonObject:
     }
 
 
-def _settle(desk: Desk, fields: Fields) -> formats.JsonObject:
-    if not desk.settings.terminal_capture:
-        raise Rejected(SETTLING_NOT_OFFERED)
-    desk.settle(desk.store.now_us())
-    return {
-        "success": True,
-        "response_code": 175,
-        "status_message": "Your batch settlement was successfully initiated.",
-        "external_transaction_id": "",
-    }
-
-
-def _level_three(brand: str) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
-        number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-        items = desk.cards.add_level_three(number, brand, fields)
-        return {
-            "success": True,
-            "response_code": 170,
-            "status_message": (
-                f"Visa/MasterCard enhanced data was successfully added to Transaction ID {number}. "
-                f"{items} line item records were created."
-            ),
-            "external_transaction_id": "",
-        }
-
-    return operation
-
-
 def _client_key(desk: Desk, fields: Fields) -> formats.JsonObject:
     return {"clientKey": secrets.token_urlsafe(24)}
 
@@ -251,33 +197,22 @@ def _export_batches(desk: Desk, fields: Fields) -> formats.JsonObject:
     return _export("batches", [desk.rows.batch(row) for row in rows])
 
 
-def _export_batch(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.cards.batch(_batch_number(fields))
-    return _export("batches", [] if row is None else [desk.rows.batch(row)])
-
-
 def _export_batch_transactions(desk: Desk, fields: Fields) -> formats.JsonObject:
     batch = desk.cards.batch(_batch_number(fields))
     rows = [] if batch is None else desk.cards.of_batch(batch["key"])
     return _export("transactions", [desk.rows.transaction(row) for row in rows])
 
 
-def _batch_number(fields: Fields) -> int | None:
+def _batch_number(fields: Fields) -> int:
     # One published connector writes the name in camel case.
     text = _text(fields, "batch_number") or _text(fields, "batchNumber")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _export_customers(desk: Desk, fields: Fields) -> formats.JsonObject:
     customer_id = _text(fields, "customer_id")
     rows = [desk.vault.known(customer_id)] if customer_id else desk.vault.customers()
     return _export("customers", [desk.rows.customer(row) for row in rows])
-
-
-def _export_inactive(desk: Desk, fields: Fields) -> formats.JsonObject:
-    days = _text(fields, "days") or "0"
-    before_us = desk.store.now_us() - (int(days) if days.isdecimal() and len(days) < 6 else 0) * DAY_US
-    return _export("customers", [desk.rows.customer(row) for row in desk.vault.customers(before_us)])
 
 
 def _export_checks(desk: Desk, fields: Fields) -> formats.JsonObject:
@@ -299,39 +234,24 @@ def _export(name: str, rows: list[Any]) -> formats.JsonObject:
 # --- checks
 
 
-def _check(kind: str, *, held: bool = False, by_customer: bool = False) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
-        amount_minor = _amount(fields)
-        if by_customer:
-            customer_id = _text(fields, "customer_id")
-            customer = desk.vault.known(customer_id)
-            if not customer["bank_last_four"]:
-                raise customer_not_found(customer_id)
-            last_four = customer["bank_last_four"]
-        else:
-            customer_id, last_four = "", read_bank(fields)
-        request = DebitRequest(
-            api="v1",
-            kind=kind,
-            amount_minor=amount_minor,
-            last_four=last_four,
-            invoice_id=_text(fields, "invoice_id"),
-            customer_id=customer_id,
-            description=_text(fields, "description"),
-        )
-        if amount_minor == desk.settings.decline_amount_minor:
-            row = desk.bank.debit(request, refused=True)
-            return {
-                "success": False,
-                "response_code": 125,
-                "status_message": "Your check was NOT successfully processed.",
-                "check_transaction_id": row["number"],
-                "ach_code": 0,
-                "ach_message": "",
-            }
-        return _check_answer(120, "processed", desk.bank.debit(request, held=held))
-
-    return operation
+def _check(desk: Desk, fields: Fields) -> formats.JsonObject:
+    """A debit that a shop or a terminal makes; Saldo only reads it."""
+    request = DebitRequest(
+        api="v1",
+        kind="SALE",
+        amount_minor=_amount(fields),
+        last_four=read_bank(fields),
+        invoice_id=_text(fields, "invoice_id"),
+        description=_text(fields, "description"),
+    )
+    is_declined = request.amount_minor == desk.settings.decline_amount_minor
+    row = desk.bank.debit(request, refused=is_declined)
+    return {
+        "success": not is_declined,
+        "response_code": 125 if is_declined else 120,
+        "status_message": f"Your check was {'NOT ' if is_declined else ''}successfully processed.",
+        "check_transaction_id": row["number"],
+    }
 
 
 def read_bank(fields: Fields) -> str:
@@ -352,32 +272,6 @@ def read_bank(fields: Fields) -> str:
     return account[-4:]
 
 
-def _check_answer(code: int, verb: str, row: sqlite3.Row) -> formats.JsonObject:
-    return {
-        "success": True,
-        "response_code": code,
-        "status_message": f"Your check was successfully {verb}.",
-        "check_transaction_id": row["number"],
-    }
-
-
-def _check_fund(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.bank.fund(_check_id(fields), _optional_amount(fields))
-    return _check_answer(124, "managed", row)
-
-
-def _check_void(desk: Desk, fields: Fields) -> formats.JsonObject:
-    return _check_answer(124, "managed", desk.bank.void(_check_id(fields)))
-
-
-def _check_refund(desk: Desk, fields: Fields) -> formats.JsonObject:
-    return _check_answer(122, "refunded", desk.bank.refund(_check_id(fields), _amount(fields)))
-
-
-def _check_id(fields: Fields) -> str:
-    return f"check-{_number(fields, 'check_transaction_id', BAD_CHECK_ID)}"
-
-
 # --- vault
 
 
@@ -393,9 +287,11 @@ def _customer_create(desk: Desk, fields: Fields) -> formats.JsonObject:
 
 
 def _customer_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
-    card, _ = _by_transaction(desk, fields)
+    row = desk.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
+    if row is None:
+        raise Rejected(BAD_TRANSACTION_ID)
     customer_id = _text(fields, "customer_id")
-    desk.vault.create(customer_id, card, "", fields)
+    desk.vault.create(customer_id, stored_card(row), "", fields)
     return _customer_answer(desk, 160, "created", customer_id)
 
 
@@ -500,21 +396,6 @@ def _recurrence_export(desk: Desk, fields: Fields) -> formats.JsonObject:
     }
 
 
-def _recurrence_approved(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.cards.last_recurring(_text(fields, "customer_id"))
-    if row is None:
-        raise customer_not_found(_text(fields, "customer_id"))
-    return {
-        "success": True,
-        "response_code": 155,
-        "status_message": "The recurrence was successfully exported.",
-        "transaction_id": row["number"],
-        "amount": to_dollars(row["amount_minor"]),
-        "approval_code": row["approval_code"],
-        "created": {"at": desk.rows.clock(row["created_at"])},
-    }
-
-
 # --- reading requests
 
 
@@ -569,34 +450,17 @@ def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "/v1/transactions/sale/keyed": _charge("SALE", _by_card),
-    "/v1/transactions/sale/swiped": _charge("SALE", _by_card),
     "/v1/transactions/sale/by_customer": _charge("SALE", _by_customer),
-    "/v1/transactions/sale/by_transaction": _charge("SALE", _by_transaction),
-    "/v1/transactions/sale/pt_protect": _charge("SALE", _by_hosted_fields),
-    "/v1/transactions/sale/pt_protect_customer": _charge("SALE", _by_hosted_fields_storing),
-    "/v1/transactions/authorization/keyed": _charge("AUTHORIZATION", _by_card),
     "/v1/transactions/authorization/by_customer": _charge("AUTHORIZATION", _by_customer),
     "/v1/transactions/authorization/capture": _capture,
     "/v1/transactions/refund/for_transaction": _refund,
-    "/v1/transactions/refund/to_customer": _charge("REFUND", _by_customer),
-    "/v1/transactions/refund/keyed": _charge("REFUND", _by_card),
     "/v1/transactions/void": _void,
-    "/v1/transactions/settle": _settle,
-    "/v1/level_three/visa": _level_three("visa"),
-    "/v1/level_three/mastercard": _level_three("mastercard"),
     "/v1/payment_fields/token/create": _client_key,
     "/v1/transactions/export/by_date_range": _export_by_date,
     "/v1/transactions/export/by_id": _export_by_id,
     "/v1/batches/export": _export_batches,
-    "/v1/batches/export_one": _export_batch,
     "/v1/batches/transaction_list": _export_batch_transactions,
-    "/v1/checks/sale/by_account": _check("SALE"),
-    "/v1/checks/sale/by_customer": _check("SALE", by_customer=True),
-    "/v1/checks/hold/by_account": _check("HOLD", held=True),
-    "/v1/checks/hold/by_customer": _check("HOLD", held=True, by_customer=True),
-    "/v1/checks/manage/fund": _check_fund,
-    "/v1/checks/manage/void": _check_void,
-    "/v1/checks/refund/by_transaction": _check_refund,
+    "/v1/checks/sale/by_account": _check,
     "/v1/checks/export/by_date_range": _export_checks,
     "/v1/customer/create": _customer_create,
     "/v1/customer/create_from_transaction": _customer_from_transaction,
@@ -605,10 +469,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "/v1/customer/update": _customer_update,
     "/v1/customer/delete": _customer_delete,
     "/v1/customer/export": _export_customers,
-    "/v1/customer/export_inactive": _export_inactive,
     "/v1/recurrence/create": _recurrence_create,
     "/v1/recurrence/update": _recurrence_update,
     "/v1/recurrence/delete": _recurrence_delete,
     "/v1/recurrence/export_scheduled": _recurrence_export,
-    "/v1/recurrence/export_approved": _recurrence_approved,
 }

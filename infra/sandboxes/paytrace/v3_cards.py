@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.card_books import ChargeRequest
-from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_card, read_csc
+from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_csc
 from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.formats import BadValue, to_date, to_minor
 from infra.sandboxes.paytrace.rejections import Rejected
@@ -23,7 +23,6 @@ from infra.sandboxes.paytrace.vault import stored_card
 
 Fields = Mapping[str, Any]
 
-_ENCRYPTED_LENGTHS: Final = range(329, 360)
 _DONE: Final = {"capture": 112, "refund": 106, "void": 109}
 _NOT_DONE: Final = {"capture": 113, "refund": 107, "void": 110}
 
@@ -31,15 +30,11 @@ _NOT_DONE: Final = {"capture": 113, "refund": 107, "void": 110}
 def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> formats.JsonObject | None:
     """Carry out a v3 call that is not about ACH; None when there is no such call or record."""
     match method, parts:
-        case "POST", ["card", "sale" | "authorize" as verb, "keyed" | "pt-protect" as way]:
-            return _charge(desk, verb, _card(desk, fields, encrypted=way == "keyed"), "", fields)
         case "POST", ["card", "sale" | "authorize" as verb, "customer", number]:
             customer = _customer(desk, number)
             return _charge(desk, verb, stored_card(customer), customer["customer_id"], fields)
         case "POST", ["card", "batch", "capture" | "refund" | "void" as verb]:
             return _batch(desk, verb, fields)
-        case "POST", ["card", "transaction", "adjust", number]:
-            return _adjust(desk, number, fields)
         case "POST", ["transaction", "export", number]:
             return _export_one(desk, number)
         case "POST", ["transactions", "export", "by-date"]:
@@ -52,8 +47,6 @@ def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> f
             return _vault(desk, method, rest, fields)
         case "POST", ["customer", "create", "by-transaction"]:
             return _store_from_transaction(desk, fields)
-        case "POST", ["customer", "create", "pt-protect"]:
-            return _store(desk, _card(desk, fields, encrypted=False), fields)
         case ("POST", ["recurrence", "create"]) | ("DELETE", ["recurrence"]):
             return _recurrence(desk, method, fields)
         case _:
@@ -102,21 +95,6 @@ def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: F
     }
 
 
-def _card(desk: Desk, fields: Fields, *, encrypted: bool) -> StoredCard:
-    if not encrypted:
-        return read_card(fields, desk.card_secret)
-    card = fields.get("card")
-    card = card if isinstance(card, Mapping) else {}
-    if len(str(card.get("number", ""))) not in _ENCRYPTED_LENGTHS:
-        raise Invalid("body/card/number", "ensure this value is encrypted")
-    given = {
-        "encrypted_number": str(card["number"]),
-        "expiration_month": card.get("expiration_month"),
-        "expiration_year": card.get("expiration_year"),
-    }
-    return read_card({"credit_card": given}, desk.card_secret)
-
-
 def _batch(desk: Desk, verb: str, fields: Fields) -> formats.JsonObject:
     require_merchant(desk, fields.get("merchant_id"), "body")
     items = fields.get("batch_items")
@@ -149,12 +127,6 @@ def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
     return {"status": "success", "transaction_id": str(row["number"]), "response_code": _DONE[verb]}
 
 
-def _adjust(desk: Desk, number: str, fields: Fields) -> formats.JsonObject:
-    require_merchant(desk, fields.get("merchant_id"), "body")
-    row = desk.cards.adjust(_whole(number, "path/transaction_id"), _amount(fields))
-    return {"data": {"transaction_id": str(row["number"]), "response_code": 180}}
-
-
 # --- exports
 
 
@@ -171,15 +143,11 @@ def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
 
 
 def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> formats.JsonObject | None:
-    number = fields.get("batch_number")
     match rest:
         case ["by-date"]:
             return {"data": [desk.rows.batch(row) for row in desk.cards.batches_between(*_range(desk, fields))]}
-        case []:
-            row = desk.cards.batch(None if number is None else _whole(number, "body/batch_number"))
-            return {"data": [] if row is None else [desk.rows.batch(row)]}
         case ["transactions"]:
-            batch = desk.cards.batch(_whole(number, "body/batch_number"))
+            batch = desk.cards.batch(_whole(fields.get("batch_number"), "body/batch_number"))
             rows = [] if batch is None else desk.cards.of_batch(batch["key"])
             return {"data": [desk.rows.transaction_v3(row) for row in rows]}
         case _:

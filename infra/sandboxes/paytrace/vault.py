@@ -57,11 +57,10 @@ class Vault:
         with self._store.transaction() as db:
             if not customer_id or self.find(customer_id) is not None:
                 raise Rejected(CUSTOMER_NOT_UNIQUE)
-            now_us = self._store.now_us()
             db.execute(
                 "INSERT INTO customer (customer_id, email, phone, card_token, card_brand, last_four, expiration_month,"
-                " expiration_year, bank_last_four, billing, shipping, created_at, active_at)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " expiration_year, bank_last_four, billing, shipping, created_at)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     customer_id,
                     str(fields.get("email") or ""),
@@ -74,8 +73,7 @@ class Vault:
                     bank_last_four,
                     formats.encode(fields.get("billing_address") or {}).decode(),
                     formats.encode(fields.get("shipping_address") or {}).decode(),
-                    now_us,
-                    now_us,
+                    self._store.now_us(),
                 ),
             )
 
@@ -122,11 +120,6 @@ class Vault:
             db.execute("DELETE FROM customer WHERE customer_id = ?", (customer_id,))
             db.execute("DELETE FROM recurrence WHERE customer_id = ?", (customer_id,))
 
-    def touch(self, customer_id: str) -> None:
-        """Note activity of a customer."""
-        with self._store.transaction() as db:
-            db.execute("UPDATE customer SET active_at = ? WHERE customer_id = ?", (self._store.now_us(), customer_id))
-
     def find(self, customer_id: str) -> sqlite3.Row | None:
         """One customer, or None."""
         return self._store.row("SELECT * FROM customer WHERE customer_id = ?", customer_id)
@@ -142,11 +135,9 @@ class Vault:
             raise customer_not_found(customer_id)
         return row
 
-    def customers(self, inactive_before_us: int | None = None) -> list[sqlite3.Row]:
-        """Every customer, or those without activity since an instant."""
-        if inactive_before_us is None:
-            return self._store.rows("SELECT * FROM customer ORDER BY customer_id")
-        return self._store.rows("SELECT * FROM customer WHERE active_at < ? ORDER BY customer_id", inactive_before_us)
+    def customers(self) -> list[sqlite3.Row]:
+        """Every customer."""
+        return self._store.rows("SELECT * FROM customer ORDER BY customer_id")
 
     # --- schedules
 

@@ -1,1 +1,1 @@
-"""fct_dead_letters: its shape in SQL and the function that fills it."""
+"""fct_dead_letters: its columns and the function that fills it."""

@@ -1,1 +1,1 @@
-"""fct_decisions: its shape in SQL and the function that fills it."""
+"""fct_decisions: its columns and the function that fills it."""

@@ -1,1 +1,1 @@
-"""fct_deposit_events: its shape in SQL and the function that fills it."""
+"""fct_deposit_events: its columns and the function that fills it."""

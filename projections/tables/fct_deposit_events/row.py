@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.money import settlement_sign
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.settlement import (
     BankLineDismissed,
     DepositBreakFound,
@@ -19,6 +21,7 @@ from schemas.records.settlement import (
     SettlementLinesSetAside,
     SettlementRequestRefused,
 )
+from schemas.signs import settlement_sign
 from schemas.values.counting import counted
 
 DEPOSIT_EVENTS = (
@@ -35,34 +38,59 @@ DEPOSIT_EVENTS = (
 )
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositEventRow:
+    """What became of each bank line and of money that no bank line pays out, event by event."""
+
+    record_type: Word
+    settlement_account: Word
+    bank_line_id: str
+    line_ids: tuple[str, ...]
+    deposit_minor: int
+    fee_minor: int
+    expected_fee_minor: int
+    open_minor: int
+    currency: Word
+    schedule_version: Word
+    rule: Word
+    evidence: tuple[str, ...]
+    suggestion_code: str
+    reason: Word
+    detail: str
+    decided_by: str
+    why: str
+    book_on: date | None
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
     """One row for each event of a bank line, of missing money, and of what was refused."""
     if not isinstance(record, DEPOSIT_EVENTS):
         return ()
     reason, detail, why = _words(record)
     return (
-        {
-            "record_type": type(record).__name__,
-            "settlement_account": record.settlement_account,
-            "bank_line_id": getattr(record, "bank_line_id", getattr(record, "line_id", "")),
-            "line_ids": list(getattr(record, "line_ids", ())),
-            "deposit_minor": _deposit_minor(record),
-            "fee_minor": getattr(record, "fee_minor", 0),
-            "expected_fee_minor": getattr(record, "expected_fee_minor", 0),
-            "open_minor": getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
-            "currency": getattr(record, "currency", ""),
-            "schedule_version": getattr(record, "schedule_version", ""),
-            "rule": getattr(record, "rule", ""),
-            "evidence": list(getattr(record, "evidence", ())),
-            "suggestion_code": getattr(record, "suggestion_code", ""),
-            "reason": reason,
-            "detail": detail,
-            "decided_by": getattr(record, "matched_by", getattr(record, "requested_by", "")),
-            "why": why,
+        DepositEventRow(
+            record_type=type(record).__name__,
+            settlement_account=record.settlement_account,
+            bank_line_id=getattr(record, "bank_line_id", getattr(record, "line_id", "")),
+            line_ids=getattr(record, "line_ids", ()),
+            deposit_minor=_deposit_minor(record),
+            fee_minor=getattr(record, "fee_minor", 0),
+            expected_fee_minor=getattr(record, "expected_fee_minor", 0),
+            open_minor=getattr(record, "difference_minor", getattr(record, "open_minor", 0)),
+            currency=getattr(record, "currency", ""),
+            schedule_version=getattr(record, "schedule_version", ""),
+            rule=getattr(record, "rule", ""),
+            evidence=getattr(record, "evidence", ()),
+            suggestion_code=getattr(record, "suggestion_code", ""),
+            reason=reason,
+            detail=detail,
+            decided_by=getattr(record, "matched_by", getattr(record, "requested_by", "")),
+            why=why,
             # A refusal changes no day of the bridge.
-            "book_on": getattr(record, "book_on", None),
-            "occurred_at": record.occurred_at,
-        },
+            book_on=getattr(record, "book_on", None),
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
@@ -98,29 +126,10 @@ def _words(record: Any) -> tuple[str, str, str]:
             return "", "", record.reason
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_deposit_events",
-    own_columns=(
-        "record_type",
-        "settlement_account",
-        "bank_line_id",
-        "line_ids",
-        "deposit_minor",
-        "fee_minor",
-        "expected_fee_minor",
-        "open_minor",
-        "currency",
-        "schedule_version",
-        "rule",
-        "evidence",
-        "suggestion_code",
-        "reason",
-        "detail",
-        "decided_by",
-        "why",
-        "book_on",
-        "occurred_at",
-    ),
+    row=DepositEventRow,
+    order_by=("settlement_account", "bank_line_id"),
     reads=DEPOSIT_EVENTS,
     project=project,
 )

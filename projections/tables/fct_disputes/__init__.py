@@ -1,1 +1,1 @@
-"""fct_disputes: its shape in SQL and the function that fills it."""
+"""fct_disputes: its columns and the function that fills it."""

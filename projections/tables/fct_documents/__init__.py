@@ -1,1 +1,1 @@
-"""fct_documents: its shape in SQL and the function that fills it."""
+"""fct_documents: its columns and the function that fills it."""

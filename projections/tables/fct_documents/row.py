@@ -5,10 +5,13 @@ The same outcomes travel back through the inbox of receivables; counting them th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.documents import payer_money_sign
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 from schemas.topic import Topic
@@ -16,7 +19,32 @@ from schemas.topic import Topic
 DOCUMENT_RECORDS = (PostDocument, DocumentPosted, DocumentRefused)
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """Each document that was asked of the ERP, and what the ERP made of it."""
+
+    record_type: Word
+    kind: Word
+    posting_reference: str
+    paytrace_transaction_id: str
+    subject_kind: Word
+    subject: str
+    abas_customer_id: str
+    is_payer_money: bool
+    signed_minor: int
+    amount_minor: int
+    currency: Word
+    open_item: str
+    reverses_reference: str
+    document_id: str
+    document_number: str
+    code: Word
+    message: str
+    field_name: Word
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
     """One row for each command and each outcome; what was asked for or refused moves no money."""
     topic = Topic.ERP_COMMANDS if isinstance(record, PostDocument) else Topic.ERP_OUTCOMES
     if at.topic != topic or not isinstance(record, DOCUMENT_RECORDS):
@@ -25,53 +53,34 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     amount = sum(one.amount_minor for one in record.lines if (one.side, one.currency) == (line.side, line.currency))
     sign = payer_money_sign(record.kind)
     return (
-        {
-            "record_type": type(record).__name__,
-            "kind": record.kind,
-            "posting_reference": record.posting_reference,
-            "paytrace_transaction_id": record.values.get("paytrace_transaction_id", ""),
-            "subject_kind": record.subject_kind.value,
-            "subject": record.subject,
-            "abas_customer_id": record.subject if record.subject_kind is SubjectKind.CUSTOMER else "",
-            "is_payer_money": bool(sign),
-            "signed_minor": sign * amount if isinstance(record, DocumentPosted) else 0,
-            "amount_minor": amount,
-            "currency": line.currency,
-            "open_item": line.open_item or "",
-            "reverses_reference": record.reverses_reference or "",
-            "document_id": getattr(record, "document_id", ""),
-            "document_number": getattr(record, "document_number", ""),
-            "code": getattr(record, "code", ""),
-            "message": getattr(record, "message", ""),
-            "field_name": getattr(record, "field_name", None) or "",
-            "occurred_at": record.occurred_at,
-        },
+        DocumentRow(
+            record_type=type(record).__name__,
+            kind=record.kind,
+            posting_reference=record.posting_reference,
+            paytrace_transaction_id=record.values.get("paytrace_transaction_id", ""),
+            subject_kind=record.subject_kind.value,
+            subject=record.subject,
+            abas_customer_id=record.subject if record.subject_kind is SubjectKind.CUSTOMER else "",
+            is_payer_money=bool(sign),
+            signed_minor=sign * amount if isinstance(record, DocumentPosted) else 0,
+            amount_minor=amount,
+            currency=line.currency,
+            open_item=line.open_item or "",
+            reverses_reference=record.reverses_reference or "",
+            document_id=getattr(record, "document_id", ""),
+            document_number=getattr(record, "document_number", ""),
+            code=getattr(record, "code", ""),
+            message=getattr(record, "message", ""),
+            field_name=getattr(record, "field_name", None) or "",
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_documents",
-    own_columns=(
-        "record_type",
-        "kind",
-        "posting_reference",
-        "paytrace_transaction_id",
-        "subject_kind",
-        "subject",
-        "abas_customer_id",
-        "is_payer_money",
-        "signed_minor",
-        "amount_minor",
-        "currency",
-        "open_item",
-        "reverses_reference",
-        "document_id",
-        "document_number",
-        "code",
-        "message",
-        "field_name",
-        "occurred_at",
-    ),
+    row=DocumentRow,
+    order_by=("posting_reference",),
     reads=DOCUMENT_RECORDS,
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_entries: its shape in SQL and the function that fills it."""
+"""fct_entries: its columns and the function that fills it."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.money import direction_sign
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.receivables import (
     EntryDirection,
     EntryHandedOver,
@@ -22,6 +24,7 @@ from schemas.records.receivables import (
     PostingRequested,
     RefundMatched,
 )
+from schemas.signs import direction_sign
 from schemas.topic import Topic
 
 ENTRY_EVENTS = (
@@ -40,7 +43,36 @@ ENTRY_EVENTS = (
 )
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """The life of each receivables entry, event by event."""
+
+    record_type: Word
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    direction: Word
+    signed_minor: int
+    amount_minor: int
+    currency: Word
+    invoice_number: str
+    abas_open_item_id: str
+    refunds_transaction_id: str
+    rule: Word
+    evidence: tuple[str, ...]
+    reason: Word
+    detail: str
+    document_kind: Word
+    netted_with: str
+    moved_to: str
+    command_id: str
+    abas_document_id: str
+    abas_document_number: str
+    value_on: date | None
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[EntryRow, ...]:
     """One row for each event of an entry."""
     # On its way into an inbox an entry that moves is the same as in the journal that it left.
     if not isinstance(record, ENTRY_EVENTS) or at.topic == Topic.RECEIVABLES_INBOX:
@@ -48,32 +80,32 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     direction = _direction(record)
     refund = getattr(record, "refund_transaction_id", "")
     return (
-        {
-            "record_type": type(record).__name__,
-            "posting_reference": record.posting_reference,
+        EntryRow(
+            record_type=type(record).__name__,
+            posting_reference=record.posting_reference,
             # A matched refund names the payment it belongs to; the entry is still the refund's.
-            "paytrace_transaction_id": refund or record.paytrace_transaction_id,
-            "abas_customer_id": record.abas_customer_id,
-            "direction": direction.value,
-            "signed_minor": direction_sign(direction) * record.amount_minor,
-            "amount_minor": record.amount_minor,
-            "currency": record.currency,
-            "invoice_number": getattr(record, "invoice_number", None) or "",
-            "abas_open_item_id": getattr(record, "abas_open_item_id", None) or "",
-            "refunds_transaction_id": record.paytrace_transaction_id if refund else "",
-            "rule": getattr(record, "rule", ""),
-            "evidence": list(getattr(record, "evidence", ())),
-            "reason": record.reason.value if isinstance(record, EntryWaiting) else "",
-            "detail": _detail(record),
-            "document_kind": getattr(record, "document_kind", ""),
-            "netted_with": getattr(record, "netted_with", ""),
-            "moved_to": record.to_customer_id if isinstance(record, EntryMoved) else "",
-            "command_id": record.command_id if isinstance(record, EntryMoved) else "",
-            "abas_document_id": getattr(record, "abas_document_id", ""),
-            "abas_document_number": getattr(record, "abas_document_number", ""),
-            "value_on": getattr(record, "value_on", None),
-            "occurred_at": record.occurred_at,
-        },
+            paytrace_transaction_id=refund or record.paytrace_transaction_id,
+            abas_customer_id=record.abas_customer_id,
+            direction=direction.value,
+            signed_minor=direction_sign(direction) * record.amount_minor,
+            amount_minor=record.amount_minor,
+            currency=record.currency,
+            invoice_number=getattr(record, "invoice_number", None) or "",
+            abas_open_item_id=getattr(record, "abas_open_item_id", None) or "",
+            refunds_transaction_id=record.paytrace_transaction_id if refund else "",
+            rule=getattr(record, "rule", ""),
+            evidence=getattr(record, "evidence", ()),
+            reason=record.reason.value if isinstance(record, EntryWaiting) else "",
+            detail=_detail(record),
+            document_kind=getattr(record, "document_kind", ""),
+            netted_with=getattr(record, "netted_with", ""),
+            moved_to=record.to_customer_id if isinstance(record, EntryMoved) else "",
+            command_id=record.command_id if isinstance(record, EntryMoved) else "",
+            abas_document_id=getattr(record, "abas_document_id", ""),
+            abas_document_number=getattr(record, "abas_document_number", ""),
+            value_on=getattr(record, "value_on", None),
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
@@ -106,33 +138,10 @@ def _detail(record: Any) -> str:
             return ""
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_entries",
-    own_columns=(
-        "record_type",
-        "posting_reference",
-        "paytrace_transaction_id",
-        "abas_customer_id",
-        "direction",
-        "signed_minor",
-        "amount_minor",
-        "currency",
-        "invoice_number",
-        "abas_open_item_id",
-        "refunds_transaction_id",
-        "rule",
-        "evidence",
-        "reason",
-        "detail",
-        "document_kind",
-        "netted_with",
-        "moved_to",
-        "command_id",
-        "abas_document_id",
-        "abas_document_number",
-        "value_on",
-        "occurred_at",
-    ),
+    row=EntryRow,
+    order_by=("posting_reference",),
     reads=ENTRY_EVENTS,
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_fee_schedules: its shape in SQL and the function that fills it."""
+"""fct_fee_schedules: its columns and the function that fills it."""

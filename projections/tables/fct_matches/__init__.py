@@ -1,1 +1,1 @@
-"""fct_matches: its shape in SQL and the function that fills it."""
+"""fct_matches: its columns and the function that fills it."""

@@ -2,59 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Number, Word
+from projections.tables.table import FactTable
 from schemas.records.receivables import PaymentMatched
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRow:
+    """Each match of a receipt with an open item, with the evidence and who decided."""
+
+    posting_reference: str
+    paytrace_transaction_id: str
+    abas_customer_id: str
+    abas_open_item_id: str
+    invoice_number: str
+    amount_minor: int
+    currency: Word
+    rule: Word
+    rule_version: Number
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+    score_hundredths: Number
+    runner_up: str
+    runner_up_distance_hundredths: Number
+    decided_by: Word
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[MatchRow, ...]:
     """One row for each match; decided_by is empty where a rule decided."""
     if not isinstance(record, PaymentMatched):
         return ()
     return (
-        {
-            "posting_reference": record.posting_reference,
-            "paytrace_transaction_id": record.paytrace_transaction_id,
-            "abas_customer_id": record.abas_customer_id,
-            "abas_open_item_id": record.abas_open_item_id,
-            "invoice_number": record.invoice_number,
-            "amount_minor": record.amount_minor,
-            "currency": record.currency,
-            "rule": record.rule,
-            "rule_version": record.rule_version,
-            "agrees": list(record.evidence),
-            "differs": list(record.differs),
-            "score_hundredths": record.score_hundredths,
-            "runner_up": record.runner_up,
-            "runner_up_distance_hundredths": record.runner_up_distance_hundredths,
-            "decided_by": record.decided_by or "",
-            "occurred_at": record.occurred_at,
-        },
+        MatchRow(
+            posting_reference=record.posting_reference,
+            paytrace_transaction_id=record.paytrace_transaction_id,
+            abas_customer_id=record.abas_customer_id,
+            abas_open_item_id=record.abas_open_item_id,
+            invoice_number=record.invoice_number,
+            amount_minor=record.amount_minor,
+            currency=record.currency,
+            rule=record.rule,
+            rule_version=record.rule_version,
+            agrees=record.evidence,
+            differs=record.differs,
+            score_hundredths=record.score_hundredths,
+            runner_up=record.runner_up,
+            runner_up_distance_hundredths=record.runner_up_distance_hundredths,
+            decided_by=record.decided_by or "",
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_matches",
-    own_columns=(
-        "posting_reference",
-        "paytrace_transaction_id",
-        "abas_customer_id",
-        "abas_open_item_id",
-        "invoice_number",
-        "amount_minor",
-        "currency",
-        "rule",
-        "rule_version",
-        "agrees",
-        "differs",
-        "score_hundredths",
-        "runner_up",
-        "runner_up_distance_hundredths",
-        "decided_by",
-        "occurred_at",
-    ),
+    row=MatchRow,
+    order_by=("posting_reference",),
     reads=(PaymentMatched,),
     project=project,
 )

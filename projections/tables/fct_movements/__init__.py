@@ -1,1 +1,1 @@
-"""fct_movements: its shape in SQL and the function that fills it."""
+"""fct_movements: its columns and the function that fills it."""

@@ -6,11 +6,13 @@ to an inbox is not read there a second time.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.money import movement_sign
-from projections.tables.table import Row, Table
+from projections.tables.columns import Tiny, Word
+from projections.tables.table import FactTable
 from schemas.records.identification import (
     PaymentAwaitsReference,
     PaymentIdentified,
@@ -18,6 +20,7 @@ from schemas.records.identification import (
     PaymentToIdentify,
 )
 from schemas.records.receivables import MovementRecorded
+from schemas.signs import movement_sign
 from schemas.topic import Topic
 
 # A movement goes from a token to its payment, each perhaps on another partition, so offsets alone don't order its
@@ -31,31 +34,53 @@ STAGES: dict[type, int] = {
 }
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovementRow:
+    """The way of each money movement, from the question whose it is to the entries of a customer."""
+
+    record_type: Word
+    stage: Tiny
+    movement_id: str
+    paytrace_transaction_id: str
+    movement: Word
+    signed_minor: int
+    amount_minor: int
+    currency: Word
+    method: Word
+    invoice_number: str
+    vault_customer_id: str
+    token: str
+    abas_customer_id: str
+    reason: Word
+    detail: str
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[MovementRow, ...]:
     """One row for each record about a movement on its way."""
     stage = STAGES.get(type(record))
     is_sent_on = at.topic == Topic.RECEIVABLES_INBOX or (at.topic == Topic.IDENTIFICATION_INBOX and stage != 0)
     if stage is None or is_sent_on:
         return ()
     return (
-        {
-            "record_type": type(record).__name__,
-            "stage": stage,
-            "movement_id": record.movement_id,
-            "paytrace_transaction_id": record.paytrace_transaction_id,
-            "movement": record.movement.value,
-            "signed_minor": movement_sign(record.movement) * record.amount_minor,
-            "amount_minor": record.amount_minor,
-            "currency": record.currency,
-            "method": record.method.value,
-            "invoice_number": record.invoice_number or "",
-            "vault_customer_id": getattr(record, "vault_customer_id", None) or "",
-            "token": _token(record),
-            "abas_customer_id": getattr(record, "abas_customer_id", ""),
-            "reason": record.reason.value if isinstance(record, PaymentAwaitsReference) else "",
-            "detail": record.detail if isinstance(record, PaymentAwaitsReference) else "",
-            "occurred_at": record.occurred_at,
-        },
+        MovementRow(
+            record_type=type(record).__name__,
+            stage=stage,
+            movement_id=record.movement_id,
+            paytrace_transaction_id=record.paytrace_transaction_id,
+            movement=record.movement.value,
+            signed_minor=movement_sign(record.movement) * record.amount_minor,
+            amount_minor=record.amount_minor,
+            currency=record.currency,
+            method=record.method.value,
+            invoice_number=record.invoice_number or "",
+            vault_customer_id=getattr(record, "vault_customer_id", None) or "",
+            token=_token(record),
+            abas_customer_id=getattr(record, "abas_customer_id", ""),
+            reason=record.reason.value if isinstance(record, PaymentAwaitsReference) else "",
+            detail=record.detail if isinstance(record, PaymentAwaitsReference) else "",
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
@@ -71,26 +96,10 @@ def _token(record: Any) -> str:
             return ""
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_movements",
-    own_columns=(
-        "record_type",
-        "stage",
-        "movement_id",
-        "paytrace_transaction_id",
-        "movement",
-        "signed_minor",
-        "amount_minor",
-        "currency",
-        "method",
-        "invoice_number",
-        "vault_customer_id",
-        "token",
-        "abas_customer_id",
-        "reason",
-        "detail",
-        "occurred_at",
-    ),
+    row=MovementRow,
+    order_by=("movement_id",),
     reads=tuple(STAGES),
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_observations: its shape in SQL and the function that fills it."""
+"""fct_observations: its columns and the function that fills it."""

@@ -1,1 +1,1 @@
-"""fct_open_items: its shape in SQL and the function that fills it."""
+"""fct_open_items: its columns and the function that fills it."""

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.receivables import OpenItemRecorded
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenItemRow:
+    """Changes of open items as receivables recorded them."""
+
+    abas_open_item_id: str
+    abas_customer_id: str
+    invoice_number: str
+    amount_minor: int
+    open_minor: int
+    currency: Word
+    due_on: date | None
+    is_open: bool
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[OpenItemRow, ...]:
     """One row for each OpenItemRecorded."""
     if not isinstance(record, OpenItemRecorded):
         return ()
     return (
-        {
-            "abas_open_item_id": record.abas_open_item_id,
-            "abas_customer_id": record.abas_customer_id,
-            "invoice_number": record.invoice_number,
-            "amount_minor": record.amount_minor,
-            "open_minor": record.open_minor,
-            "currency": record.currency,
-            "due_on": record.due_on,
-            "is_open": record.is_open,
-            "occurred_at": record.occurred_at,
-        },
+        OpenItemRow(
+            abas_open_item_id=record.abas_open_item_id,
+            abas_customer_id=record.abas_customer_id,
+            invoice_number=record.invoice_number,
+            amount_minor=record.amount_minor,
+            open_minor=record.open_minor,
+            currency=record.currency,
+            due_on=record.due_on,
+            is_open=record.is_open,
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_open_items",
-    own_columns=(
-        "abas_open_item_id",
-        "abas_customer_id",
-        "invoice_number",
-        "amount_minor",
-        "open_minor",
-        "currency",
-        "due_on",
-        "is_open",
-        "occurred_at",
-    ),
+    row=OpenItemRow,
+    order_by=("abas_open_item_id",),
     reads=(OpenItemRecorded,),
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_parking: its shape in SQL and the function that fills it."""
+"""fct_parking: its columns and the function that fills it."""

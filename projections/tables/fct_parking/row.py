@@ -6,11 +6,13 @@ letter and its journal decides the record again, and may well succeed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
+from projections.tables.columns import Number, Word
 from projections.tables.keys import shown_key
-from projections.tables.table import Row, Table
+from projections.tables.table import FactTable
 from schemas.records.tasks import ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
 
 CHANGES: dict[type, str] = {
@@ -20,45 +22,51 @@ CHANGES: dict[type, str] = {
 }
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkingRow:
+    """What the journals say about parked records: PARKED, RELEASED, DISCARDED."""
+
+    change: Word
+    inbox_topic: Word
+    inbox_partition: Number
+    inbox_offset: int
+    record_key: str
+    behind: int | None
+    error_type: Word
+    message: str
+    stack_digest: str
+    requested_by: str
+    reason: str
+    is_held: bool
+
+
+def project(record: Any, at: Coordinates) -> tuple[ParkingRow, ...]:
     """One row for each change of a parked record."""
     change = CHANGES.get(type(record))
     if change is None:
         return ()
     return (
-        {
-            "change": change,
-            "inbox_topic": record.topic,
-            "inbox_partition": record.partition,
-            "inbox_offset": record.offset,
-            "record_key": shown_key(record.record_key),
-            "behind": getattr(record, "behind", None),
-            "error_type": getattr(record, "error_type", ""),
-            "message": getattr(record, "message", ""),
-            "stack_digest": getattr(record, "stack_digest", ""),
-            "requested_by": getattr(record, "requested_by", ""),
-            "reason": getattr(record, "reason", ""),
-            "is_held": getattr(record, "is_held", False),
-        },
+        ParkingRow(
+            change=change,
+            inbox_topic=record.topic,
+            inbox_partition=record.partition,
+            inbox_offset=record.offset,
+            record_key=shown_key(record.record_key),
+            behind=getattr(record, "behind", None),
+            error_type=getattr(record, "error_type", ""),
+            message=getattr(record, "message", ""),
+            stack_digest=getattr(record, "stack_digest", ""),
+            requested_by=getattr(record, "requested_by", ""),
+            reason=getattr(record, "reason", ""),
+            is_held=getattr(record, "is_held", False),
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_parking",
-    own_columns=(
-        "change",
-        "inbox_topic",
-        "inbox_partition",
-        "inbox_offset",
-        "record_key",
-        "behind",
-        "error_type",
-        "message",
-        "stack_digest",
-        "requested_by",
-        "reason",
-        "is_held",
-    ),
+    row=ParkingRow,
+    order_by=("inbox_topic", "inbox_partition", "inbox_offset"),
     reads=tuple(CHANGES),
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_payment_events: its shape in SQL and the function that fills it."""
+"""fct_payment_events: its columns and the function that fills it."""

@@ -5,10 +5,13 @@ Terms: captured, refunded, voided, returned, charged_back. What is left for abas
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Number, Word
+from projections.tables.table import FactTable
 from schemas.records.payments import (
     AchPaymentFailed,
     AchPaymentInitiated,
@@ -80,31 +83,54 @@ def bridge_term(event: Any) -> tuple[str, int]:
             return "", 0
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentEventRow:
+    """What happened to each payment."""
+
+    record_type: Word
+    paytrace_transaction_id: str
+    merchant: Word
+    method: Word
+    term: Annotated[Word, "term of the bridge; empty where no money moved"]
+    term_minor: Annotated[int, "what it adds to that term"]
+    amount_minor: int
+    currency: Word
+    invoice_number: str
+    vault_customer_id: str
+    card_last_four: str
+    refund_transaction_id: str
+    batch_number: Number | None
+    detail: str
+    settled_at: datetime | None
+    value_on: date
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[PaymentEventRow, ...]:
     """One row for each event of a payment."""
     if not isinstance(record, PAYMENT_RECORDS):
         return ()
     term, term_minor = bridge_term(record)
     return (
-        {
-            "record_type": type(record).__name__,
-            "paytrace_transaction_id": record.paytrace_transaction_id,
-            "merchant": _field(record, "merchant"),
-            "method": str(_field(record, "method")),
-            "term": term,
-            "term_minor": term_minor,
-            "amount_minor": getattr(record, "amount_minor", None) or 0,
-            "currency": _field(record, "currency"),
-            "invoice_number": _field(record, "invoice_number"),
-            "vault_customer_id": _field(record, "vault_customer_id"),
-            "card_last_four": _field(record, "card_last_four"),
-            "refund_transaction_id": _field(record, "refund_transaction_id"),
-            "batch_number": getattr(record, "batch_number", None),
-            "detail": _detail(record),
-            "settled_at": getattr(record, "settled_at", None),
-            "value_on": getattr(record, "value_on", None) or business_day(record.occurred_at),
-            "occurred_at": record.occurred_at,
-        },
+        PaymentEventRow(
+            record_type=type(record).__name__,
+            paytrace_transaction_id=record.paytrace_transaction_id,
+            merchant=_field(record, "merchant"),
+            method=str(_field(record, "method")),
+            term=term,
+            term_minor=term_minor,
+            amount_minor=getattr(record, "amount_minor", None) or 0,
+            currency=_field(record, "currency"),
+            invoice_number=_field(record, "invoice_number"),
+            vault_customer_id=_field(record, "vault_customer_id"),
+            card_last_four=_field(record, "card_last_four"),
+            refund_transaction_id=_field(record, "refund_transaction_id"),
+            batch_number=getattr(record, "batch_number", None),
+            detail=_detail(record),
+            settled_at=getattr(record, "settled_at", None),
+            value_on=getattr(record, "value_on", None) or business_day(record.occurred_at),
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
@@ -134,27 +160,10 @@ def _detail(record: Any) -> str:
             return ""
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_payment_events",
-    own_columns=(
-        "record_type",
-        "paytrace_transaction_id",
-        "merchant",
-        "method",
-        "term",
-        "term_minor",
-        "amount_minor",
-        "currency",
-        "invoice_number",
-        "vault_customer_id",
-        "card_last_four",
-        "refund_transaction_id",
-        "batch_number",
-        "detail",
-        "settled_at",
-        "value_on",
-        "occurred_at",
-    ),
+    row=PaymentEventRow,
+    order_by=("paytrace_transaction_id",),
     reads=PAYMENT_RECORDS,
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_proposals: its shape in SQL and the function that fills it."""
+"""fct_proposals: its columns and the function that fills it."""

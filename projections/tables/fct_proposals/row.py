@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.approvals import CommandProposed, ProposalApproved, ProposalExpired, ProposalRejected
 
 PROPOSAL_EVENTS = (CommandProposed, ProposalApproved, ProposalRejected, ProposalExpired)
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRow:
+    """Commands that need a second person, and what that person said."""
+
+    record_type: Word
+    proposal_id: str
+    command_type: Word
+    summary: str
+    amount_minor: int
+    currency: Word
+    person: Word
+    reason: str
+    expires_at: datetime
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[ProposalRow, ...]:
     """One row for each event of a proposal."""
     match record:
         case CommandProposed():
@@ -25,35 +44,25 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
         case _:
             return ()
     return (
-        {
-            "record_type": type(record).__name__,
-            "proposal_id": record.proposal_id,
-            "command_type": getattr(record, "command_type", ""),
-            "summary": getattr(record, "summary", ""),
-            "amount_minor": getattr(record, "amount_minor", None) or 0,
-            "currency": getattr(record, "currency", None) or "",
-            "person": person,
-            "reason": getattr(record, "reason", ""),
-            "expires_at": getattr(record, "expires_at", record.occurred_at),
-            "occurred_at": record.occurred_at,
-        },
+        ProposalRow(
+            record_type=type(record).__name__,
+            proposal_id=record.proposal_id,
+            command_type=getattr(record, "command_type", ""),
+            summary=getattr(record, "summary", ""),
+            amount_minor=getattr(record, "amount_minor", None) or 0,
+            currency=getattr(record, "currency", None) or "",
+            person=person,
+            reason=getattr(record, "reason", ""),
+            expires_at=getattr(record, "expires_at", record.occurred_at),
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_proposals",
-    own_columns=(
-        "record_type",
-        "proposal_id",
-        "command_type",
-        "summary",
-        "amount_minor",
-        "currency",
-        "person",
-        "reason",
-        "expires_at",
-        "occurred_at",
-    ),
+    row=ProposalRow,
+    order_by=("proposal_id",),
     reads=PROPOSAL_EVENTS,
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_records: its shape in SQL and the function that fills it."""
+"""fct_records: its columns and the function that fills it."""

@@ -5,7 +5,7 @@ Dead letters keep the parked bytes out of here: those may hold anything, and the
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,38 @@ import msgspec
 from projections.messages.coordinates import Coordinates
 from projections.messages.dead_letters import OpenedDeadLetter
 from projections.tables.about import amount_of, text_of
+from projections.tables.columns import LongText, Number, Word
 from projections.tables.keys import shown_key
-from projections.tables.table import Row, Table
+from projections.tables.table import FactTable
 from schemas.records.tasks import DeadLetter, PositionMarked
 
 _INSTANTS = ("occurred_at", "observed_at", "settled_at", "requested_at", "received_at")
 _WITHHELD = frozenset({"record_value", "record_headers"})
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """Every accepted record, one row each; repeats of a row are absorbed by its source."""
+
+    upstream_topic: Word
+    upstream_partition: Number
+    upstream_offset: int
+    upstream_index: Number
+    correlation_id: str
+    causation_id: str
+    record_type: Word
+    record_key: str
+    paytrace_transaction_id: str
+    refund_transaction_id: str
+    posting_reference: str
+    abas_customer_id: str
+    currency: Word
+    amount_minor: int
+    occurred_at: datetime
+    body: LongText
+
+
+def project(record: Any, at: Coordinates) -> tuple[RecordRow, ...]:
     """One row for each record, none for a position marker (it is the task's own bookkeeping)."""
     if isinstance(record, PositionMarked):
         return ()
@@ -30,24 +53,24 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
         record = record.letter
     upstream = at.upstream
     return (
-        {
-            "upstream_topic": upstream.topic if upstream else "",
-            "upstream_partition": upstream.partition if upstream else -1,
-            "upstream_offset": upstream.offset if upstream else -1,
-            "upstream_index": upstream.index if upstream else -1,
-            "correlation_id": at.correlation_id,
-            "causation_id": at.causation_id,
-            "record_type": type(record).__name__,
-            "record_key": shown_key(at.key),
-            "paytrace_transaction_id": text_of(record, "paytrace_transaction_id"),
-            "refund_transaction_id": text_of(record, "refund_transaction_id"),
-            "posting_reference": text_of(record, "posting_reference"),
-            "abas_customer_id": text_of(record, "abas_customer_id"),
-            "currency": text_of(record, "currency"),
-            "amount_minor": amount_of(record),
-            "occurred_at": _instant(record) or at.recorded_at,
-            "body": _body(record),
-        },
+        RecordRow(
+            upstream_topic=upstream.topic if upstream else "",
+            upstream_partition=upstream.partition if upstream else -1,
+            upstream_offset=upstream.offset if upstream else -1,
+            upstream_index=upstream.index if upstream else -1,
+            correlation_id=at.correlation_id,
+            causation_id=at.causation_id,
+            record_type=type(record).__name__,
+            record_key=shown_key(at.key),
+            paytrace_transaction_id=text_of(record, "paytrace_transaction_id"),
+            refund_transaction_id=text_of(record, "refund_transaction_id"),
+            posting_reference=text_of(record, "posting_reference"),
+            abas_customer_id=text_of(record, "abas_customer_id"),
+            currency=text_of(record, "currency"),
+            amount_minor=amount_of(record),
+            occurred_at=_instant(record) or at.recorded_at,
+            body=_body(record),
+        ),
     )
 
 
@@ -66,26 +89,10 @@ def _instant(record: Any) -> datetime | None:
     return None
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_records",
-    own_columns=(
-        "upstream_topic",
-        "upstream_partition",
-        "upstream_offset",
-        "upstream_index",
-        "correlation_id",
-        "causation_id",
-        "record_type",
-        "record_key",
-        "paytrace_transaction_id",
-        "refund_transaction_id",
-        "posting_reference",
-        "abas_customer_id",
-        "currency",
-        "amount_minor",
-        "occurred_at",
-        "body",
-    ),
+    row=RecordRow,
+    order_by=("paytrace_transaction_id",),
     reads=None,
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_settlement_days: its shape in SQL and the function that fills it."""
+"""fct_settlement_days: its columns and the function that fills it."""

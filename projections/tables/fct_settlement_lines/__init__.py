@@ -1,1 +1,1 @@
-"""fct_settlement_lines: its shape in SQL and the function that fills it."""
+"""fct_settlement_lines: its columns and the function that fills it."""

@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.money import settlement_sign, settlement_term
-from projections.tables.table import Row, Table
+from projections.tables.columns import Number, Word
+from projections.tables.money import settlement_term
+from projections.tables.table import FactTable
 from schemas.records.settlement import SettlementLineRecorded
+from schemas.signs import settlement_sign
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementLineRow:
+    """Each line between gateway and bank, once, with the day of the bridge on which it counts."""
+
+    settlement_account: Word
+    line_id: str
+    kind: Word
+    term: Word
+    signed_minor: int
+    currency: Word
+    moved_on: date
+    book_on: date
+    card_type: Word
+    batch_number: Number | None
+    paytrace_transaction_id: str
+    text: str
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[SettlementLineRow, ...]:
     """One row for each SettlementLineRecorded."""
     if not isinstance(record, SettlementLineRecorded):
         return ()
     return (
-        {
-            "settlement_account": record.settlement_account,
-            "line_id": record.line_id,
-            "kind": record.kind.value,
-            "term": settlement_term(record.kind),
-            "signed_minor": settlement_sign(record.kind) * record.amount_minor,
-            "currency": record.currency,
-            "moved_on": record.moved_on,
-            "book_on": record.book_on,
-            "card_type": record.card_type,
-            "batch_number": record.batch_number,
-            "paytrace_transaction_id": record.paytrace_transaction_id or "",
-            "text": record.text,
-            "occurred_at": record.occurred_at,
-        },
+        SettlementLineRow(
+            settlement_account=record.settlement_account,
+            line_id=record.line_id,
+            kind=record.kind.value,
+            term=settlement_term(record.kind),
+            signed_minor=settlement_sign(record.kind) * record.amount_minor,
+            currency=record.currency,
+            moved_on=record.moved_on,
+            book_on=record.book_on,
+            card_type=record.card_type,
+            batch_number=record.batch_number,
+            paytrace_transaction_id=record.paytrace_transaction_id or "",
+            text=record.text,
+            occurred_at=record.occurred_at,
+        ),
     )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_settlement_lines",
-    own_columns=(
-        "settlement_account",
-        "line_id",
-        "kind",
-        "term",
-        "signed_minor",
-        "currency",
-        "moved_on",
-        "book_on",
-        "card_type",
-        "batch_number",
-        "paytrace_transaction_id",
-        "text",
-        "occurred_at",
-    ),
+    row=SettlementLineRow,
+    order_by=("settlement_account", "line_id"),
     reads=(SettlementLineRecorded,),
     project=project,
 )

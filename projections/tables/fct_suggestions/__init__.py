@@ -1,1 +1,1 @@
-"""fct_suggestions: its shape in SQL and the function that fills it."""
+"""fct_suggestions: its columns and the function that fills it."""

@@ -1,1 +1,1 @@
-"""fct_unreadable: its shape in SQL and the function that fills it."""
+"""fct_unreadable: its columns and the function that fills it."""

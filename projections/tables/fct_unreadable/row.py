@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.tasks import ParkedDiscardRequested
 
 
@@ -24,7 +25,20 @@ class UnreadableRecord:
     message: str
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRow:
+    """Records that the projector could not make sense of; the bytes stay in the topic."""
+
+    error_type: Word
+    message: str
+    value_bytes: int
+    value_sha256: str
+    given_up_offset: Annotated[
+        int | None, "A person's request to give up the record at this offset of its topic and partition"
+    ]
+
+
+def project(record: Any, at: Coordinates) -> tuple[UnreadableRow, ...]:
     """One row for each unreadable record, and one for each request to give a record of the same inbox up.
 
     Where an agent parked the record, its journal says what became of it; a record that the agent took and no table
@@ -38,19 +52,20 @@ def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
     return (_row(record.error_type, record.message, value, None),)
 
 
-def _row(error_type: str, message: str, value: bytes, given_up_offset: int | None) -> Row:
-    return {
-        "error_type": error_type,
-        "message": message,
-        "value_bytes": len(value),
-        "value_sha256": hashlib.sha256(value).hexdigest(),
-        "given_up_offset": given_up_offset,
-    }
+def _row(error_type: str, message: str, value: bytes, given_up_offset: int | None) -> UnreadableRow:
+    return UnreadableRow(
+        error_type=error_type,
+        message=message,
+        value_bytes=len(value),
+        value_sha256=hashlib.sha256(value).hexdigest(),
+        given_up_offset=given_up_offset,
+    )
 
 
-TABLE = Table(
+TABLE = FactTable(
     name="fct_unreadable",
-    own_columns=("error_type", "message", "value_bytes", "value_sha256", "given_up_offset"),
+    row=UnreadableRow,
+    order_by=(),
     reads=(UnreadableRecord, ParkedDiscardRequested),
     project=project,
 )

@@ -1,1 +1,1 @@
-"""fct_unrecognized: its shape in SQL and the function that fills it."""
+"""fct_unrecognized: its columns and the function that fills it."""

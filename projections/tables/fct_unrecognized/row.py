@@ -5,40 +5,77 @@ Money of these rows is not proved, so no term of the bridge holds it.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
 from projections.messages.coordinates import Coordinates
-from projections.tables.table import Row, Table
+from projections.tables.columns import Word
+from projections.tables.table import FactTable
 from schemas.records.payments import PaymentStatusRecognized, PaymentStatusUnrecognized, UnrecognizedReason
-
-_COLUMNS = (
-    "merchant",
-    "method",
-    "kind",
-    "reason",
-    "raw_kind",
-    "raw_status",
-    "raw_amount",
-    "amount_minor",
-    "currency",
-    "invoice_number",
-    "vault_customer_id",
-    "card_last_four",
-)
-_MAY_BE_NULL = frozenset({"raw_amount", "amount_minor"})
+from schemas.signs import transaction_sign
 
 
-def project(record: Any, at: Coordinates) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrecognizedRow:
+    """Observations that could not be read, and when a later one could."""
+
+    record_type: Word
+    paytrace_transaction_id: str
+    merchant: Word = ""
+    method: Word = ""
+    kind: Word = ""
+    reason: Word = ""
+    said: str = ""
+    raw_kind: str = ""
+    raw_status: str = ""
+    raw_amount: str | None = None
+    amount_minor: Annotated[int | None, "null where the amount could not be read"] = None
+    signed_minor: Annotated[int, "0 where the amount could not be read"] = 0
+    currency: Word = ""
+    invoice_number: str = ""
+    vault_customer_id: str = ""
+    card_last_four: str = ""
+    occurred_at: datetime
+
+
+def project(record: Any, at: Coordinates) -> tuple[UnrecognizedRow, ...]:
     """One row for each observation that could not be read, and for each that ended the waiting."""
-    if not isinstance(record, PaymentStatusUnrecognized | PaymentStatusRecognized):
-        return ()
-    row: dict[str, Any] = {
-        "record_type": type(record).__name__,
-        "paytrace_transaction_id": record.paytrace_transaction_id,
-        "occurred_at": record.occurred_at,
-    }
-    said = _said(record) if isinstance(record, PaymentStatusUnrecognized) else ""
-    return (row | {name: _cell(record, name) for name in _COLUMNS} | {"said": said},)
+    match record:
+        case PaymentStatusUnrecognized():
+            return (_unread(record),)
+        case PaymentStatusRecognized():
+            return (
+                UnrecognizedRow(
+                    record_type=type(record).__name__,
+                    paytrace_transaction_id=record.paytrace_transaction_id,
+                    occurred_at=record.occurred_at,
+                ),
+            )
+        case _:
+            return ()
+
+
+def _unread(record: PaymentStatusUnrecognized) -> UnrecognizedRow:
+    return UnrecognizedRow(
+        record_type=type(record).__name__,
+        paytrace_transaction_id=record.paytrace_transaction_id,
+        merchant=record.merchant,
+        method=record.method.value,
+        kind=record.kind.value,
+        reason=record.reason.value,
+        said=_said(record),
+        raw_kind=record.raw_kind,
+        raw_status=record.raw_status,
+        raw_amount=record.raw_amount,
+        amount_minor=record.amount_minor,
+        signed_minor=transaction_sign(record.kind) * (record.amount_minor or 0),
+        currency=record.currency,
+        invoice_number=record.invoice_number or "",
+        vault_customer_id=record.vault_customer_id or "",
+        card_last_four=record.card_last_four or "",
+        occurred_at=record.occurred_at,
+    )
 
 
 def _said(record: PaymentStatusUnrecognized) -> str:
@@ -54,16 +91,10 @@ def _said(record: PaymentStatusUnrecognized) -> str:
     return "; ".join([*parts, f"PayTrace says {status}"])
 
 
-def _cell(record: PaymentStatusUnrecognized | PaymentStatusRecognized, name: str) -> Any:
-    value = getattr(record, name, None)
-    if name in _MAY_BE_NULL:
-        return value
-    return str(value) if value is not None else ""
-
-
-TABLE = Table(
+TABLE = FactTable(
     name="fct_unrecognized",
-    own_columns=("record_type", "paytrace_transaction_id", "said", *_COLUMNS, "occurred_at"),
+    row=UnrecognizedRow,
+    order_by=("paytrace_transaction_id",),
     reads=(PaymentStatusUnrecognized, PaymentStatusRecognized),
     project=project,
 )

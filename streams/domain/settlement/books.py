@@ -34,6 +34,7 @@ from schemas.records.settlement import (
     SettlementRequest,
     SettlementRequestRefused,
 )
+from schemas.signs import settlement_sign
 from streams.domain.settlement.disputes import NO_CASE, Case, with_fact
 
 Event: TypeAlias = SettlementEvents
@@ -54,23 +55,6 @@ OVERDUE_DAYS = 21  # twice as long as a deposit may take, so that a person can s
 BATCH_DAYS = 60  # a batch that no deposit named by then has lost its lines to an operator long ago
 KNOWN_DAYS = 400  # a year's statements may be imported again
 
-_SIGNS = {
-    SettlementLineKind.CAPTURED: 1,
-    SettlementLineKind.AMOUNT_INCREASED: 1,
-    SettlementLineKind.AMOUNT_DECREASED: -1,
-    SettlementLineKind.VOIDED: -1,
-    SettlementLineKind.RETURNED: -1,
-    SettlementLineKind.REFUNDED: -1,
-    SettlementLineKind.REFUND_VOIDED: 1,
-    SettlementLineKind.CHARGED_BACK: -1,
-    SettlementLineKind.CHARGEBACK_REVERSED: 1,
-    SettlementLineKind.FEE: -1,
-    SettlementLineKind.RESERVE_HELD: -1,
-    SettlementLineKind.RESERVE_RELEASED: 1,
-    SettlementLineKind.DEPOSITED: 1,
-    SettlementLineKind.WITHDRAWN: -1,
-    SettlementLineKind.UNKNOWN: 0,
-}
 BANK_KINDS = frozenset({SettlementLineKind.DEPOSITED, SettlementLineKind.WITHDRAWN})
 # What comes from the payments context, where each movement is told once; all else the outside may tell twice.
 PAYMENT_KINDS = frozenset(
@@ -84,11 +68,6 @@ PAYMENT_KINDS = frozenset(
         SettlementLineKind.REFUND_VOIDED,
     }
 )
-
-
-def sign_of(kind: SettlementLineKind) -> int:
-    """+1 for money towards us; 0 for a kind that this version has no word for."""
-    return _SIGNS[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +87,7 @@ class OpenLine:
     @property
     def net_minor(self) -> int:
         """The amount with its direction."""
-        return sign_of(self.kind) * self.amount_minor
+        return settlement_sign(self.kind) * self.amount_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +299,7 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
     if event.kind not in PAYMENT_KINDS:
         told = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
         known = {**known, event.line_id: told}
-    running, signed = state.running, sign_of(event.kind) * event.amount_minor
+    running, signed = state.running, settlement_sign(event.kind) * event.amount_minor
     running = replace(running, entry_count=running.entry_count + 1)
     day = event.book_on if state.day is None else max(state.day, event.book_on)
     if event.kind in BANK_KINDS:

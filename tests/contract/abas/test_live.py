@@ -19,7 +19,7 @@ from connectors.abas.profile import load_profile
 from connectors.abas.profile_check import check_profile
 from connectors.abas.settings import AbasSettings
 from connectors.abas.source import AbasSource
-from connectors.abas.wire import DIALECTS
+from connectors.abas.wire import JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT
 
 pytestmark = pytest.mark.live
 
@@ -49,9 +49,8 @@ async def live() -> AsyncIterator[AbasClient]:
 
 
 async def test_it_tells_about_itself_and_knows_us(live: AbasClient) -> None:
-    about, user = await live.about(), await live.user_info()
-    assert live_settings().about_time_field in about
-    assert user
+    assert live_settings().about_time_field in await live.about()
+    assert await live.tables()
 
 
 async def test_its_metadata_are_read(live: AbasClient) -> None:
@@ -60,7 +59,7 @@ async def test_its_metadata_are_read(live: AbasClient) -> None:
     assert {"name", "type"} <= (await live.table_fields("0:1"))[0].keys()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", [JSON_DIALECT, OBJECTS_DIALECT, SIMPLE_DIALECT])
 async def test_customers_are_read_in_every_dialect(dialect: str) -> None:
     async with AbasClient(live_settings(dialect=dialect)) as client:
         page = await client.query_page(

@@ -6,24 +6,13 @@ from datetime import date
 from typing import Any
 
 import httpx2
-from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
-from connectors.paytrace.ports import BankAccount, Charge
+from connectors.paytrace.ports import Charge
+from tests.support.paytrace_payer import pay_by_check, store_account, v3_headers
 from tests.support.paytrace_sandbox import Sandbox
 
 TODAY = date(2026, 11, 24)
-
-
-def v3_token(sandbox: Sandbox) -> dict[str, str]:
-    answer = httpx2.post(
-        f"{sandbox.base_url}/v3/token",
-        data={"grant_type": "client_credentials", "client_id": "demo123", "client_secret": "demo123"},
-        headers={"X-Integrator-Id": "9999Saldo123"},
-    )
-    assert answer.status_code == 201
-    token = answer.json()["data"]["access_token"]
-    return {"Authorization": f"Bearer {token}", "X-Integrator-Id": "9999Saldo123"}
 
 
 def pay(sandbox: Sandbox, headers: dict[str, str], **changes: Any) -> httpx2.Response:
@@ -43,7 +32,7 @@ async def ach_rows(client: PayTraceClient, **how: Any) -> list[dict[str, Any]]:
 
 
 async def test_a_payment_is_listed_with_its_status(client: PayTraceClient, sandbox: Sandbox) -> None:
-    answer = pay(sandbox, v3_token(sandbox)).json()
+    answer = pay(sandbox, v3_headers(sandbox)).json()
     assert answer["data"] == []
     rows = await ach_rows(client)
     assert [row["transaction_id"] for row in rows] == [answer["transaction_id"]]
@@ -58,7 +47,7 @@ async def test_a_payment_is_listed_with_its_status(client: PayTraceClient, sandb
 async def test_a_payment_settles_days_later_and_one_of_31_cents_comes_back(
     client: PayTraceClient, sandbox: Sandbox
 ) -> None:
-    headers = v3_token(sandbox)
+    headers = v3_headers(sandbox)
     good = pay(sandbox, headers).json()["transaction_id"]
     bad = pay(sandbox, headers, amount=0.31).json()["transaction_id"]
     states = []
@@ -73,14 +62,14 @@ async def test_a_payment_settles_days_later_and_one_of_31_cents_comes_back(
 
 
 async def test_a_debit_can_be_returned_by_hand(client: PayTraceClient, sandbox: Sandbox) -> None:
-    identity = pay(sandbox, v3_token(sandbox)).json()["transaction_id"]
+    identity = pay(sandbox, v3_headers(sandbox)).json()["transaction_id"]
     sandbox.admin("ach", {"transaction_id": identity, "status": "RETURNED", "return_code": "R03"})
     rows = await ach_rows(client)
     assert (rows[0]["transaction_status"], rows[0]["return_code"]) == ("RETURNED", "R03")
 
 
-async def test_every_page_is_read(client: PayTraceClient) -> None:
-    account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
+async def test_every_page_is_read(client: PayTraceClient, sandbox: Sandbox) -> None:
+    account = store_account(sandbox, "payer")
     answers = [
         await client.pay_by_ach(account, Charge(amount_minor=100 + index), idempotency_key=f"k-{index}")
         for index in range(61)
@@ -89,7 +78,7 @@ async def test_every_page_is_read(client: PayTraceClient) -> None:
 
 
 def test_the_same_idempotency_key_pays_once(sandbox: Sandbox) -> None:
-    headers = v3_token(sandbox)
+    headers = v3_headers(sandbox)
     first = pay(sandbox, headers, idempotency_key="k-1").json()["transaction_id"]
     second = pay(sandbox, headers, idempotency_key="k-1").json()["transaction_id"]
     assert first == second
@@ -97,7 +86,7 @@ def test_the_same_idempotency_key_pays_once(sandbox: Sandbox) -> None:
 
 
 def test_v3_names_field_and_reason_of_what_it_refuses(sandbox: Sandbox) -> None:
-    headers = v3_token(sandbox)
+    headers = v3_headers(sandbox)
     for change, field_name in (
         ({"merchant_id": "x"}, "body/merchant_id"),
         ({"std_entry_class": "XXX"}, "body/std_entry_class"),
@@ -112,25 +101,12 @@ def test_v3_names_field_and_reason_of_what_it_refuses(sandbox: Sandbox) -> None:
     assert answer.json()["data"][0]["field"] == "query/limit"
 
 
-async def test_v1_checks_are_accepted_funded_refunded_and_exported(client: PayTraceClient, sandbox: Sandbox) -> None:
-    account = BankAccount(SecretStr("123456"), SecretStr("325070760"))
-    sale = await client.check_sale_by_account(account, Charge(amount_minor=5000, invoice_number="RE-9"))
-    assert (sale.response_code, (sale.transaction_id or "")[:6]) == (120, "check-")
-    held = await client.check_hold_by_account(account, Charge(amount_minor=700))
-    assert (await client.check_fund(held.transaction_id or "", 650)).response_code == 124
-    other = await client.check_hold_by_account(account, Charge(amount_minor=800))
-    assert (await client.check_void(other.transaction_id or "")).response_code == 124
-    sandbox.admin("ach", {"transaction_id": sale.transaction_id, "status": "SETTLED"})
-    refund = await client.check_refund(sale.transaction_id or "", 1000)
-    assert (refund.response_code, sandbox.books()[refund.transaction_id or ""]["refund_of"]) == (
-        122,
-        sale.transaction_id,
-    )
-    refused = await client.check_sale_by_account(account, Charge(amount_minor=29))
-    assert refused.response_code == 125
-    rows = {f"check-{row['check_transaction_id']}": row for row in await client.export_checks(TODAY, TODAY)}
-    assert len(rows) == 5
-    assert (rows[held.transaction_id or ""]["amount"], rows[other.transaction_id or ""]["status"]) == (
-        6.5,
-        "VOIDED",
-    )
+async def test_v1_checks_are_accepted_settled_and_exported(client: PayTraceClient, sandbox: Sandbox) -> None:
+    sale = pay_by_check(sandbox, 5000)
+    assert sale["response_code"] == 120
+    sandbox.admin("ach", {"transaction_id": f"check-{sale['check_transaction_id']}", "status": "SETTLED"})
+    assert pay_by_check(sandbox, 29)["response_code"] == 125
+    rows = {row["check_transaction_id"]: row for row in await client.export_checks(TODAY, TODAY)}
+    assert len(rows) == 2
+    row = rows[sale["check_transaction_id"]]
+    assert (row["amount"], row["status"]) == (50, "SETTLED")

@@ -25,7 +25,7 @@ def page(sandbox: Sandbox) -> str:
 async def test_the_page_shows_charges_batches_faults_and_the_clock(client: PayTraceClient, sandbox: Sandbox) -> None:
     assert "Nothing was charged yet." in page(sandbox)
     answer = await client.sale_keyed(CARD, Charge(amount_minor=1234567, invoice_number="RE-100451"))
-    await client.settle()
+    sandbox.admin("settle", {})
     sandbox.admin("faults", {"http_503": {"share": 0.25, "path": "/v3"}})
     html = page(sandbox)
     for shown in (
@@ -113,8 +113,8 @@ async def test_a_reset_empties_books_and_vault_and_switches_faults_off(
 ) -> None:
     await client.create_customer("acme-inc", card=CARD, billing_address={"name": "Kevin"})
     first = await client.sale_keyed(CARD, Charge(amount_minor=1000))
-    await client.settle()
-    sandbox.admin("faults", {"latency": {"seconds": 60, "path": "/v1/level_three"}})
+    sandbox.admin("settle", {})
+    sandbox.admin("faults", {"latency": {"seconds": 60, "path": "/v1/recurrence"}})
     clock = sandbox.admin("clock")["now"]
     assert sandbox.admin("reset", {}) == {"ok": True}
     assert sandbox.books() == {}

@@ -23,8 +23,9 @@ from schemas.records.payments import PaymentStatusUnrecognized, TransactionKind,
 from schemas.records.settlement import SettlementBatchObserved
 from streams.domain import payments
 from streams.domain.payments.decider import Stage
-from tests.contract.paytrace.test_ach import pay, v3_token
+from tests.contract.paytrace.test_ach import pay
 from tests.support.builders import SIGNS, Ledger, key_by
+from tests.support.paytrace_payer import store_card, v3_headers
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_thread
 
 TODAY = date(2026, 11, 24)
@@ -72,7 +73,7 @@ async def test_odd_status_words_are_never_money_and_wait_until_they_can_be_read(
     client: PayTraceClient, sandbox: Sandbox
 ) -> None:
     cards = await sell(client, 14)
-    debits = {pay(sandbox, v3_token(sandbox), key=f"k{n}").json()["transaction_id"] for n in range(7)}
+    debits = {pay(sandbox, v3_headers(sandbox), key=f"k{n}").json()["transaction_id"] for n in range(7)}
     books = Books(client, sandbox)
     sandbox.admin("faults", {"odd_status": True})
     seen = await books.poll()
@@ -153,7 +154,7 @@ async def test_103_followed_by_a_void_ends_without_money(client: PayTraceClient,
 async def test_rows_that_move_between_two_pages_are_caught_by_the_next_poll(
     client: PayTraceClient, sandbox: Sandbox, fault: str
 ) -> None:
-    debits = {pay(sandbox, v3_token(sandbox), key=f"k{n}").json()["transaction_id"] for n in range(35)}
+    debits = {pay(sandbox, v3_headers(sandbox), key=f"k{n}").json()["transaction_id"] for n in range(35)}
     books = Books(client, sandbox, ach_source="v3")
     sandbox.admin("faults", {fault: {"count": 1}})
     first = set(await books.poll())
@@ -197,11 +198,8 @@ async def test_batch_numbers_begin_again_after_999(tmp_path: Path) -> None:
 
 async def test_a_schedule_of_v3_charges_the_card_and_shows_in_the_v3_export(sandbox: Sandbox) -> None:
     async with PayTraceV3Client(sandbox.client_settings(api_version="v3")) as client:
-        card = CardDetails(SecretStr("e" * 344), 12, 2030, None, encrypted=True)
-        sale = (await client.sale_keyed(card, Charge(amount_minor=100))).transaction_id or ""
-        stored = await client.create_customer_from_transaction("acme", sale, {"name": "ACME"})
         plan = RecurrencePlan(
-            customer_id=stored.customer_id or "", amount_minor=2495, frequency="5", start_on=TODAY, total_count=2
+            customer_id=store_card(sandbox, "acme"), amount_minor=2495, frequency="5", start_on=TODAY, total_count=2
         )
         await client.create_recurrence(plan)
         sandbox.admin("clock", {"now": "2026-12-01T12:00:00-08:00"})

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import CallInDoubt, CallStillUnknown, PayTraceUnavailable, UnreadableAnswer
 from connectors.paytrace.gateway import open_gateway
-from connectors.paytrace.ports import BankAccount, CardDetails, Charge
+from connectors.paytrace.ports import CardDetails, Charge
 from connectors.paytrace.sink import PayTraceSink
 from schemas.records.gateway import (
     CarryOutGatewayCall,
@@ -28,6 +28,7 @@ from schemas.records.gateway import (
 from schemas.wire.codec import Codec
 from streams.edges.claims import TOPIC, Claims
 from streams.log.memory import MemoryLog
+from tests.support.paytrace_payer import authorized, store_account
 from tests.support.paytrace_sandbox import VISA, Sandbox
 from tests.support.signing import SIGNER
 
@@ -70,10 +71,11 @@ class Till:
                 await shop.create_customer("acme-inc", card=CARD, billing_address={"name": "Kevin"})
                 return None
             charge = Charge(amount_minor=amount_minor, invoice_number="RE-1")
-            make = shop.authorize_keyed if kind is WishKind.CAPTURE else shop.sale_keyed
-            answer = await make(CARD, charge)
+            if kind is WishKind.CAPTURE:
+                return (await authorized(shop, charge)).transaction_id
+            answer = await shop.sale_keyed(CARD, charge)
             if kind is WishKind.REFUND:
-                await shop.settle()
+                self.sandbox.admin("settle", {})
             return answer.transaction_id
 
     async def begun(
@@ -271,9 +273,7 @@ async def test_a_declined_charge_is_a_fact_and_stays_one(till: Till) -> None:
 
 
 async def test_a_customer_without_a_card_is_debited_once_for_our_key(till: Till) -> None:
-    account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
-    async with PayTraceClient(till.sandbox.client_settings()) as shop:
-        await shop.create_customer("acme-inc", account=account, billing_address={"name": "Kevin"})
+    store_account(till.sandbox, "acme-inc")
     call = await till.begun(WishKind.CHARGE, None)
     outcomes = [await sink.carry_out(call, NOBODY) for sink in (till.sink, till.process("b"))]
     debits = [entry for entry in till.sandbox.books().values() if entry["kind"].startswith("ACH")]

@@ -12,12 +12,13 @@ from pydantic import SecretStr
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.errors import CallNotOffered, LoginRejected, PayTraceUnavailable, UnreadableRow
-from connectors.paytrace.ports import AchDateType, BankAccount, CardDetails, Charge
+from connectors.paytrace.ports import AchDateType, CardDetails, Charge
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
 from schemas.records.payments import ObservedBy, TransactionStatus
-from tests.contract.paytrace.test_ach import pay, v3_token
+from tests.contract.paytrace.test_ach import pay
+from tests.support.paytrace_payer import pay_by_check, v3_headers
 from tests.support.paytrace_sandbox import VISA, Sandbox
 
 TODAY = date(2026, 11, 24)
@@ -40,7 +41,7 @@ async def test_a_poll_sees_cards_and_ach_once_each_day_by_day(client: PayTraceCl
         sandbox.admin("clock", {"now": f"2026-11-{day}T12:00:00-08:00"})
         answer = await client.sale_keyed(CARD, Charge(amount_minor=1000 + day, invoice_number=f"RE-{day}"))
         expected.add(answer.transaction_id)
-    expected.add(pay(sandbox, v3_token(sandbox)).json()["transaction_id"])
+    expected.add(pay(sandbox, v3_headers(sandbox)).json()["transaction_id"])
     source = PayTraceSource(client, sandbox.client_settings())
     seen = [sighting async for sighting in source.poll(date(2026, 11, 19), TODAY)]
     assert sorted(subject for subject, _ in seen) == sorted(f"transaction/{identity}" for identity in expected)
@@ -67,7 +68,7 @@ async def test_a_second_poll_differs_in_what_changed_only(client: PayTraceClient
 
 async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: Sandbox) -> None:
     card = (await client.sale_keyed(CARD, Charge(amount_minor=1000))).transaction_id or ""
-    ach = pay(sandbox, v3_token(sandbox)).json()["transaction_id"]
+    ach = pay(sandbox, v3_headers(sandbox)).json()["transaction_id"]
     source = PayTraceSource(client, sandbox.client_settings())
     for identity in (card, ach):
         sighting = await source.look_up(identity, ObservedBy.SILENT_POST)
@@ -79,8 +80,7 @@ async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: 
 
 
 async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceClient, sandbox: Sandbox) -> None:
-    account = BankAccount(SecretStr("123456789"), SecretStr("325070760"))
-    check = (await client.check_sale_by_account(account, Charge(amount_minor=1000))).transaction_id or ""
+    check = f"check-{pay_by_check(sandbox, 1000)['check_transaction_id']}"
     at = datetime(2026, 11, 24, 20, tzinfo=UTC)
     source = PayTraceSource(client, sandbox.client_settings(lookback_window_days=2), now=lambda: at)
     sighting = await source.look_up(check, ObservedBy.HOOK)
@@ -93,8 +93,7 @@ async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceCl
 
 
 async def test_v1_checks_are_polled_where_v3_is_not_there(client: PayTraceClient, sandbox: Sandbox) -> None:
-    account = BankAccount(SecretStr("123456"), SecretStr("325070760"))
-    check = (await client.check_sale_by_account(account, Charge(amount_minor=5000))).transaction_id
+    check = f"check-{pay_by_check(sandbox, 5000)['check_transaction_id']}"
     source = PayTraceSource(client, sandbox.client_settings(ach_source="v1"))
     assert [subject async for subject, _ in source.poll(TODAY, TODAY)] == [f"transaction/{check}"]
     nothing = PayTraceSource(client, sandbox.client_settings(ach_source="off"))

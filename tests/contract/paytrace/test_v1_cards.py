@@ -12,6 +12,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.errors import CurrencyNotOffered, PayTraceRefused
 from connectors.paytrace.mapping import Meaning
 from connectors.paytrace.ports import BillingAddress, CardDetails, Charge
+from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import AMEX, VISA, Sandbox
 
 TODAY = date(2026, 11, 24)
@@ -67,7 +68,7 @@ async def test_every_problem_of_a_card_comes_in_one_answer(client: PayTraceClien
 
 
 async def test_an_authorization_is_no_sale_until_captured(client: PayTraceClient) -> None:
-    answer = await client.authorize_keyed(card(), charge(5000))
+    answer = await authorized(client, charge(5000))
     row = await row_of(client, answer.transaction_id)
     assert (row["transaction_type"], row["status_code"], row["status_message"]) == (
         "AUTHORIZATION",
@@ -81,13 +82,13 @@ async def test_an_authorization_is_no_sale_until_captured(client: PayTraceClient
 
 
 async def test_an_authorization_never_settles(client: PayTraceClient, sandbox: Sandbox) -> None:
-    answer = await client.authorize_keyed(card(), charge())
-    assert (await client.settle()).response_code == 175
+    answer = await authorized(client, charge())
+    sandbox.admin("settle", {})
     assert sandbox.books()[answer.transaction_id or ""]["state"] == "AUTHORIZED"
 
 
 async def test_a_capture_is_refused_above_the_amount_and_twice(client: PayTraceClient) -> None:
-    answer = await client.authorize_keyed(card(), charge(5000))
+    answer = await authorized(client, charge(5000))
     transaction_id = answer.transaction_id or ""
     with pytest.raises(PayTraceRefused):
         await client.capture(transaction_id, 5001)
@@ -96,14 +97,14 @@ async def test_a_capture_is_refused_above_the_amount_and_twice(client: PayTraceC
         await client.capture(transaction_id)
 
 
-async def test_a_void_works_until_settlement(client: PayTraceClient) -> None:
+async def test_a_void_works_until_settlement(client: PayTraceClient, sandbox: Sandbox) -> None:
     first = (await client.sale_keyed(card(), charge())).transaction_id or ""
     voided = await client.void(first)
     assert (voided.response_code, voided.transaction_id) == (109, first)
     row = await row_of(client, first)
     assert (row["status_code"], row["status_message"]) == ("N", "Voided")
     second = (await client.sale_keyed(card(), charge())).transaction_id or ""
-    await client.settle()
+    sandbox.admin("settle", {})
     with pytest.raises(PayTraceRefused) as refused:
         await client.void(second)
     assert refused.value.code == "818"
@@ -116,7 +117,7 @@ async def test_a_refund_works_after_settlement_with_a_new_id_and_no_link(
     with pytest.raises(PayTraceRefused) as refused:
         await client.refund(sale)
     assert refused.value.code == "817"
-    await client.settle()
+    sandbox.admin("settle", {})
     refund = await client.refund(sale, 2500)
     assert (refund.meaning, refund.response_code) == (Meaning.DONE, 106)
     assert refund.transaction_id not in (None, sale)
@@ -126,9 +127,9 @@ async def test_a_refund_works_after_settlement_with_a_new_id_and_no_link(
     assert sandbox.books()[refund.transaction_id or ""]["refund_of"] == sale
 
 
-async def test_refunds_never_exceed_the_sale(client: PayTraceClient) -> None:
+async def test_refunds_never_exceed_the_sale(client: PayTraceClient, sandbox: Sandbox) -> None:
     sale = (await client.sale_keyed(card(), charge(10000))).transaction_id or ""
-    await client.settle()
+    sandbox.admin("settle", {})
     await client.refund(sale, 6000)
     with pytest.raises(PayTraceRefused):
         await client.refund(sale, 4001)
@@ -137,9 +138,9 @@ async def test_refunds_never_exceed_the_sale(client: PayTraceClient) -> None:
         await client.refund(sale, 1)
 
 
-async def test_a_voided_refund_gives_its_amount_back(client: PayTraceClient) -> None:
+async def test_a_voided_refund_gives_its_amount_back(client: PayTraceClient, sandbox: Sandbox) -> None:
     sale = (await client.sale_keyed(card(), charge(10000))).transaction_id or ""
-    await client.settle()
+    sandbox.admin("settle", {})
     refund = (await client.refund(sale)).transaction_id or ""
     await client.void(refund)
     assert (await client.refund(sale)).response_code == 106
@@ -185,7 +186,7 @@ async def test_a_sale_after_the_cut_off_waits_for_the_next_day(client: PayTraceC
 async def test_the_export_finds_days_text_types_and_customers(client: PayTraceClient) -> None:
     sale = await client.sale_keyed(card(), charge(invoice_number="RE-77-unique"))
     await client.sale_keyed(card(), charge(29))
-    await client.authorize_keyed(card(), charge())
+    await authorized(client, charge())
     assert len(await client.export_transactions(TODAY, TODAY)) == 3
     assert await client.export_transactions(TODAY - timedelta(days=1), TODAY - timedelta(days=1)) == []
     found = await client.find_transactions(TODAY, TODAY, "RE-77-unique")
@@ -194,21 +195,18 @@ async def test_the_export_finds_days_text_types_and_customers(client: PayTraceCl
         assert len(await client.export_transactions(TODAY, TODAY, transaction_type=kind)) == count
 
 
-async def test_batches_add_up_to_their_transactions(client: PayTraceClient) -> None:
+async def test_batches_add_up_to_their_transactions(client: PayTraceClient, sandbox: Sandbox) -> None:
     sale = (await client.sale_keyed(card(), charge(10050))).transaction_id or ""
-    await client.settle()
+    sandbox.admin("settle", {})
     await client.refund(sale, 50)
     await client.sale_keyed(card(), charge(333))
-    await client.settle()
+    sandbox.admin("settle", {})
     batches = await client.export_batches(TODAY, TODAY)
     assert [batch["batch_number"] for batch in batches] == [1, 2]
     assert (batches[1]["sales_count"], batches[1]["refund_count"]) == (1, 1)
     rows = await client.export_batch_transactions(2)
     net = sum((-1 if row["transaction_type"] == "REFUND" else 1) * row["amount"] for row in rows)
     assert net == batches[1]["net_amount"]
-    latest = await client.export_batch()
-    assert latest is not None
-    assert latest["batch_number"] == 2
 
 
 async def test_other_currencies_are_refused_before_any_call(client: PayTraceClient, sandbox: Sandbox) -> None:

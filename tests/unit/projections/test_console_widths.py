@@ -14,7 +14,7 @@ import pytest
 
 from projections.console.app import MOUNTED_AT, ROOT
 from projections.console.grid import grid, money
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.words import in_words
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,9 +40,9 @@ document.body.replaceChildren(JSON.stringify({frames: document.querySelectorAll(
 """
 
 
-def answer(name: str) -> reports.Answer:
+def answer(name: str) -> questions.Answer:
     """A report of long values in every column, as money and ids are at their longest."""
-    sql = reports.load(name).sql
+    sql = questions.load(name).sql
     columns = re.findall(r"(?:AS |^    |, )(\w+)(?=,?$)", sql[sql.rindex("SELECT") :], re.MULTILINE)
     columns = list(dict.fromkeys(["settlement_account", *columns, "currency"]))
     values = ["main/2026-11-28/f50a4ec142223af2 of a customer with a long name, and why it waits: nothing fits"]
@@ -51,7 +51,7 @@ def answer(name: str) -> reports.Answer:
         for column in columns
     )
     types = tuple("Int64" if column.endswith("_minor") else "String" for column in columns)
-    return reports.Answer(tuple(columns), types, (row, row))
+    return questions.Answer(tuple(columns), types, (row, row))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -60,7 +60,7 @@ def test_no_table_runs_off_the_page(tmp_path: Path) -> None:
     pages = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
     pages.filters |= {"money": money, "in_words": in_words}
     frames = []
-    for name in reports.report_names():
+    for name in questions.report_names():
         content = {"title": name, "note": "", "answer": grid(answer(name), base=MOUNTED_AT)}
         page = pages.get_template("report.html").render(base=MOUNTED_AT, access_notice="nobody logs in", **content)
         page = re.sub(r"<link[^>]*>", f"<style>{css}</style>", page)
@@ -75,8 +75,8 @@ def test_no_table_runs_off_the_page(tmp_path: Path) -> None:
         "caused_by": "payments.observations.v1/3/101",
     }  # fmt: skip
     story = {"title": "Payment 395970002", "steps": [step, step], "payment_id": "395970002"}
-    listed = [{"name": name, "question": "?", "needed": reports.load(name).parameters, "problem": "bad"}
-              for name in reports.report_names()]  # fmt: skip
+    listed = [{"name": name, "question": "?", "needed": questions.load(name).parameters, "problem": "bad"}
+              for name in questions.report_names()]  # fmt: skip
     for template, content in (("payment.html", story), ("reports.html", {"title": "Reports", "listed": listed})):
         page = pages.get_template(template).render(base=MOUNTED_AT, access_notice="nobody logs in", **content)
         page = re.sub(r"<link[^>]*>", f"<style>{css}</style>", page)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from app.cli import explain, waiting
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from streams.log.records import Inbound
 from tests.replay.golden import ROOT, read
@@ -49,9 +49,9 @@ async def told(store: Store, scenario: str, *, lines: int | None = None) -> None
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
+    report = questions.load(name)
     now = datetime(2026, 11, 25, tzinfo=UTC)
-    return reports.ask(store, report, reports.values_for(report, given, day_zone="UTC", now=now)).records
+    return questions.ask(store, report, questions.values_for(report, given, day_zone="UTC", now=now)).records
 
 
 def explained(store: Store, subject: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from app.cli.explain import step
 from app.cli.waiting import show
 from infra.demo.watch import OPEN_MONEY
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from schemas.records.payments import RefundLinked
 from schemas.records.payments import TransactionStatus as Status
@@ -64,9 +64,9 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return questions.ask(store, report, values).records
 
 
 def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_won(store: Store, capsys: Any) -> None:

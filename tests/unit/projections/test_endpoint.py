@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from projections.batches.lag import Lag, ProjectorStatus
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.serving.endpoint import endpoint_file, serve_endpoint
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Store
@@ -122,7 +122,7 @@ def test_every_link_of_the_navigation_leads_somewhere(browser: httpx2.Client, na
 def test_every_report_is_listed_the_user_s_own_among_them_and_bad_files_are_named(browser: httpx2.Client) -> None:
     assert '<a href="/console/reports">' in browser.get("/console/").text
     page = browser.get("/console/reports").text
-    for name in (*reports.report_names(), "mine", "large_payments", "no_head"):
+    for name in (*questions.report_names(), "mine", "large_payments", "no_head"):
         assert f"{name}<" in page
     assert "no_head.sql says not what it answers" in page
     assert "a report is called by a-z" in page

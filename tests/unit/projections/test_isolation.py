@@ -15,12 +15,13 @@ from projections.batches.batch import Batch
 from projections.batches.flush import flush
 from projections.batches.positions import load_progress
 from projections.messages.topics import projected_topics
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.tables import FACT_TABLES
 from projections.tables.fct_observations.row import TABLE as FCT_OBSERVATIONS
-from projections.tables.table import Table
+from projections.tables.fct_observations.row import ObservationRow
+from projections.tables.table import FactTable
 from schemas import catalog
 from schemas.records.tasks import ParkedDiscardRequested
 from schemas.wire.codec import Codec, Record
@@ -70,37 +71,37 @@ def sightings(count: int) -> list[Inbound]:
     ]
 
 
-def breaking(change: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[Table, ...]:
+def breaking(change: Callable[[ObservationRow], Any]) -> tuple[FactTable[Any], ...]:
     """All tables, of which one makes rows that do not fit for the transactions 3 and 6."""
 
     def spoiled(record: Any, at: Any) -> tuple[Any, ...]:
         rows = FCT_OBSERVATIONS.project(record, at)
         if record.paytrace_transaction_id in ("3", "6"):
-            return tuple(change(dict(row)) for row in rows)
+            return tuple(change(row) for row in rows)
         return rows
 
     return tuple(replace(table, project=spoiled) if table is FCT_OBSERVATIONS else table for table in FACT_TABLES)
 
 
-def unable(_: dict[str, Any]) -> dict[str, Any]:
+def unable(_: ObservationRow) -> Any:
     raise RuntimeError("a defect of this projection")
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda row: row | {"amount_minor": 1 << 63}, "amount_minor"),
-        (lambda row: row | {"amount_minor": -(1 << 70)}, "amount_minor"),
-        (lambda row: row | {"amount_minor": "much"}, "invalid literal"),
-        (lambda row: row | {"currency": "\ud800"}, "surrogates not allowed"),
-        (lambda row: row | {"currency": None}, "currency"),
-        (lambda row: row | {"created_at": "yesterday"}, ""),
-        (lambda row: {"no": "such column"}, "KeyError"),
+        (lambda row: replace(row, amount_minor=1 << 63), "amount_minor"),
+        (lambda row: replace(row, amount_minor=-(1 << 70)), "amount_minor"),
+        (lambda row: replace(row, amount_minor="much"), "invalid literal"),
+        (lambda row: replace(row, currency="\ud800"), "surrogates not allowed"),
+        (lambda row: replace(row, currency=None), "currency"),
+        (lambda row: replace(row, created_at="yesterday"), ""),
+        (lambda row: "no such columns", "AttributeError"),
         (unable, "RuntimeError: a defect of this projection"),
     ],
 )
 def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
-    store: Store, change: Callable[[dict[str, Any]], dict[str, Any]], reason: str
+    store: Store, change: Callable[[ObservationRow], Any], reason: str
 ) -> None:
     batch = Batch({}, CODEC, breaking(change))
     for incoming in sightings(8):
@@ -192,32 +193,32 @@ def test_sums_are_exact_beyond_what_a_long_holds(store: Store) -> None:
     (row,) = asked(store, "bridge_by_currency")
     assert row["captured_minor"] == row["residual_minor"] == 3 * largest
     assert row["captured"] == "276701161105643274.21"
-    report = reports.load("bridge_by_currency")
-    assert f"{3 * largest}" in reports.as_csv(reports.ask(store, report, {}))
-    assert f'"captured_minor": {3 * largest}' in reports.as_json(reports.ask(store, report, {}))
+    report = questions.load("bridge_by_currency")
+    assert f"{3 * largest}" in questions.as_csv(questions.ask(store, report, {}))
+    assert f'"captured_minor": {3 * largest}' in questions.as_json(questions.ask(store, report, {}))
     assert _parquet(store, report)[0]["captured_minor"] == 3 * largest
     (activity,) = asked(store, "activity_by_day_method_and_state")
     assert activity["amount_minor"] == 3 * largest
 
 
-def _parquet(store: Store, report: reports.Report) -> list[dict[str, Any]]:
+def _parquet(store: Store, report: questions.Report) -> list[dict[str, Any]]:
     import io
 
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # Arrow ships no types
 
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(reports.as_parquet(store, report, {}))).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(questions.as_parquet(store, report, {}))).to_pylist()
     return rows
 
 
 def asked(store: Store, name: str, **more: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
+    report = questions.load(name)
     given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
-    values = reports.values_for(report, given | more, day_zone="America/Los_Angeles", now=NOW)
-    answer = reports.ask(store, report, values)
-    json.loads(reports.as_json(answer))
-    reports.as_csv(answer)
-    reports.as_table(answer)
-    reports.as_parquet(store, report, values)
+    values = questions.values_for(report, given | more, day_zone="America/Los_Angeles", now=NOW)
+    answer = questions.ask(store, report, values)
+    json.loads(questions.as_json(answer))
+    questions.as_csv(answer)
+    questions.as_table(answer)
+    questions.as_parquet(store, report, values)
     return answer.records
 
 
@@ -244,5 +245,5 @@ def test_no_record_takes_a_batch_or_a_report_with_it(store: Store, codec: Codec)
         "UNION DISTINCT SELECT source_topic, source_partition, source_offset FROM fct_unreadable FINAL)"
     )
     assert seen == [(count,)]
-    for name in reports.report_names():
+    for name in questions.report_names():
         asked(store, name)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.own import make_views
 from projections.serving import reader
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
-from projections.store.migrate import _every_table_is_there
+from projections.store.migrate import migrate
 from tests.support.cli import saldo
 from tests.support.projecting import project
 from tests.support.scripted import Script
@@ -42,23 +42,23 @@ def test_an_own_report_over_an_own_table_is_asked_like_any_other(store: Store, o
     script.captured("2", 7_50)
     project(store, script.messages)
     assert make_views(store, own) == {}
-    assert "big_payments" in reports.report_names(own)
-    assert "big_payments" not in reports.report_names()
-    report = reports.load("big_payments", own)
+    assert "big_payments" in questions.report_names(own)
+    assert "big_payments" not in questions.report_names()
+    report = questions.load("big_payments", own)
     assert (report.question, report.period) == ("Which payments are large?", "opened_at")
-    values = reports.values_for(report, {"least": "1000"}, day_zone="UTC", now=NOW)
-    assert [row["amount"] for row in reports.ask(store, report, values).records] == ["125.00"]
+    values = questions.values_for(report, {"least": "1000"}, day_zone="UTC", now=NOW)
+    assert [row["amount"] for row in questions.ask(store, report, values).records] == ["125.00"]
 
     store.execute("CREATE OR REPLACE VIEW own_of_somebody AS SELECT 1")
     (own / "tables" / "a_first.sql").write_text("SELECT count() AS n FROM own_payments", "utf-8")
     assert make_views(store, own) == {}, "it reads one that comes later"
     assert store.rows("SELECT n FROM own_a_first") == [(2,)]
-    store.rows(_every_table_is_there())  # what a migration and a rebuild check; raises when it counts others' views
+    migrate(store)  # as a rebuild does; raises when others' views count
     (own / "tables" / "a_first.sql").unlink()
     (own / "tables" / "payments.sql").unlink()
     assert make_views(store, own) == {}
     with pytest.raises(QueryRefused, match=r"UNKNOWN_TABLE|own_payments"):
-        reports.ask(store, report, values)
+        questions.ask(store, report, values)
     assert make_views(store, None) == {}
     left = store.rows("SELECT name FROM system.tables WHERE startsWith(name, 'own_')")
     assert left == [("own_of_somebody",)], "what others made stays"
@@ -93,7 +93,7 @@ def test_a_table_that_may_not_be_is_named_and_takes_nothing_with_it(
 def test_an_own_report_can_do_no_more_than_any_statement(store: Store, own: Path) -> None:
     (own / "evil.sql").write_text("-- What?\nSELECT file('/proc/self/environ') AS f", "utf-8")
     with pytest.raises(QueryRefused, match="not allowed"):
-        reports.ask(store, reports.load("evil", own), {})
+        questions.ask(store, questions.load("evil", own), {})
 
 
 def test_the_list_shows_own_reports_and_says_what_is_wrong_with_one(

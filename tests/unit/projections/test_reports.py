@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.days import Days
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
@@ -147,28 +147,28 @@ def write_off_requested() -> PostingRequested:
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, object], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return questions.ask(store, report, values).records
 
 
-@pytest.mark.parametrize("name", reports.report_names())
+@pytest.mark.parametrize("name", questions.report_names())
 def test_every_report_answers_in_every_format(day: Store, name: str) -> None:
-    report = reports.load(name)
+    report = questions.load(name)
     assert report.question.endswith("?")
     assert report.description
     given = {parameter.name: VALUES[parameter.name] for parameter in report.parameters if parameter.default is None}
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    answer = reports.ask(day, report, values)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    answer = questions.ask(day, report, values)
     assert answer.rows or name in NOTHING_OF_IT_THAT_DAY
 
-    records = json.loads(reports.as_json(answer))
+    records = json.loads(questions.as_json(answer))
     assert records == list(answer.records)
-    assert len(list(csv.DictReader(io.StringIO(reports.as_csv(answer))))) == len(records)
-    table = pq.read_table(io.BytesIO(reports.as_parquet(day, report, values)))
+    assert len(list(csv.DictReader(io.StringIO(questions.as_csv(answer))))) == len(records)
+    table = pq.read_table(io.BytesIO(questions.as_parquet(day, report, values)))
     assert table.num_rows == len(records)
     console = Console(file=io.StringIO(), width=400)
-    console.print(reports.as_table(answer, title=report.question))
+    console.print(questions.as_table(answer, title=report.question))
     assert isinstance(console.file, io.StringIO)
     assert report.question in console.file.getvalue()
 
@@ -321,20 +321,20 @@ def test_the_story_of_a_parked_payment_tells_why(day: Store) -> None:
 
 
 def test_money_in_parquet_is_exact(day: Store) -> None:
-    report = reports.load("bridge_by_currency")
-    table = pq.read_table(io.BytesIO(reports.as_parquet(day, report, {})))
+    report = questions.load("bridge_by_currency")
+    table = pq.read_table(io.BytesIO(questions.as_parquet(day, report, {})))
     assert table.column("captured").to_pylist() == [Decimal("8000.0000"), Decimal("205.0000")]
     assert table.column("captured_minor").to_pylist() == [8_000, 205_00]
 
 
 def test_a_missing_or_unknown_parameter_is_named() -> None:
-    story = reports.load("story_of_one_payment")
+    story = questions.load("story_of_one_payment")
     with pytest.raises(QueryRefused, match="needs paytrace_transaction_id"):
-        reports.values_for(story, {}, day_zone="UTC", now=NOW)
+        questions.values_for(story, {}, day_zone="UTC", now=NOW)
     with pytest.raises(QueryRefused, match="no parameter 'colour'"):
-        reports.values_for(story, {"colour": "red"}, day_zone="UTC", now=NOW)
+        questions.values_for(story, {"colour": "red"}, day_zone="UTC", now=NOW)
     with pytest.raises(LookupError, match="bridge_by_day"):
-        reports.load("../tables/fct_parked/table")
+        questions.load("../tables/fct_parked/table")
 
 
 def test_a_parameter_is_data_and_never_sql(day: Store) -> None:
@@ -402,29 +402,29 @@ def test_nobody_is_needed_where_nothing_waits(store: Store) -> None:
 def test_every_report_is_asked_as_of_an_instant_and_of_a_period_where_it_has_one(day: Store) -> None:
     ever, never = (Days(date(year, 1, 1), date(last, 12, 31), "UTC") for year, last in ((1950, 2250), (2300, 2301)))
     later, earlier = NOW + timedelta(days=400), datetime(2020, 1, 1, tzinfo=UTC)
-    for report in map(reports.load, reports.report_names()):
+    for report in map(questions.load, questions.report_names()):
         given = {p.name: VALUES[p.name] for p in report.parameters if p.default is None}
-        values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-        whole = reports.ask(day, report, values)
-        assert reports.ask(day, report, values, as_of=later) == whole, report.name
-        before = reports.ask(day, report, values, as_of=earlier)
+        values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+        whole = questions.ask(day, report, values)
+        assert questions.ask(day, report, values, as_of=later) == whole, report.name
+        before = questions.ask(day, report, values, as_of=earlier)
         assert not any(value for row in before.rows for value in row if isinstance(value, int)), report.name
         if report.period is None:
             with pytest.raises(QueryRefused, match=r"has no period.* bridge_by_day"):
-                reports.ask(day, report, values, days=ever)
+                questions.ask(day, report, values, days=ever)
             continue
         place = whole.columns.index(report.period)
-        held = reports.ask(day, report, values, days=ever)
+        held = questions.ask(day, report, values, days=ever)
         assert held.rows == tuple(row for row in whole.rows if row[place] is not None), report.name
-        assert reports.ask(day, report, values, days=never).rows == ()
+        assert questions.ask(day, report, values, days=never).rows == ()
 
 
 def test_a_period_holds_in_parquet_too(day: Store) -> None:
-    report = reports.load("write_offs")
-    values = reports.values_for(report, {}, day_zone="UTC", now=NOW)
-    for year, count in ((2026, len(reports.ask(day, report, values).rows)), (1999, 0)):
+    report = questions.load("write_offs")
+    values = questions.values_for(report, {}, day_zone="UTC", now=NOW)
+    for year, count in ((2026, len(questions.ask(day, report, values).rows)), (1999, 0)):
         days = Days(date(year, 1, 1), date(year, 12, 31), "UTC")
-        assert pq.read_table(io.BytesIO(reports.as_parquet(day, report, values, days=days))).num_rows == count
+        assert pq.read_table(io.BytesIO(questions.as_parquet(day, report, values, days=days))).num_rows == count
 
 
 def test_as_of_shows_what_was_known_then(store: Store) -> None:
@@ -438,10 +438,10 @@ def test_as_of_shows_what_was_known_then(store: Store) -> None:
     script.posted("1", 125_00)
     script.captured("2", 50_00)
     project(store, script.messages)
-    bridge = reports.load("bridge_by_currency")
+    bridge = questions.load("bridge_by_currency")
 
     def row(as_of: datetime | None) -> dict[str, Any]:
-        return reports.ask(store, bridge, {}, as_of=as_of).records[0]
+        return questions.ask(store, bridge, {}, as_of=as_of).records[0]
 
     now, then = row(None), row(known)
     assert (now["captured_minor"], now["posted_minor"]) == (175_00, 125_00)

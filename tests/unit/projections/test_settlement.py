@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from app.cli.explain import step
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
-from projections.tables.money import settlement_sign
 from schemas.records.identification import Movement
-from schemas.records.settlement import ProcessorEntryKind, SettlementLineKind
+from schemas.records.settlement import ProcessorEntryKind
 from schemas.topic import Topic
-from streams.domain.settlement.books import sign_of
 from tests.support.projecting import project
 from tests.support.scripted import Script
 from tests.support.settlement import (
@@ -53,9 +51,9 @@ def account(store: Store) -> Account:
 
 
 def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="America/Los_Angeles", now=NOW)
+    return questions.ask(store, report, values).records
 
 
 def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:
@@ -161,8 +159,3 @@ def test_drill_down_names_every_record_of_a_day(store: Store, account: Account) 
         "2:REFUNDED": -20_00,
         "f1": -1_50,
     }
-
-
-@pytest.mark.parametrize("kind", SettlementLineKind)
-def test_signs_are_those_of_the_rules(kind: SettlementLineKind) -> None:
-    assert settlement_sign(kind) == sign_of(kind)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from projections import tables
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from projections.store.errors import QueryRefused
 from projections.store.sql_guard import allowed_functions, checked
@@ -329,8 +329,8 @@ def test_what_people_ask_is_answered(store: Store, statement: str) -> None:
 
 
 def test_every_report_passes(store: Store) -> None:
-    for name in reports.report_names():
-        report = reports.load(name)
+    for name in questions.report_names():
+        report = questions.load(name)
         values = {parameter.name: _some(parameter.type) for parameter in report.parameters}
         checked(store.rows, report.sql, values, database=store.database)
 

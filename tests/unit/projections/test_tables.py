@@ -1,25 +1,21 @@
-"""Tables: every record of every topic has its row, and what is on disk is what table.sql says."""
+"""Tables: every record of every topic has its row, and the engine takes it."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from projections import tables
 from projections.messages import topics
-from projections.messages.coordinates import COORDINATE_COLUMNS, Coordinates
+from projections.messages.coordinates import Coordinates
 from projections.messages.dead_letters import open_dead_letter
 from projections.store.client import Store
-from projections.store.errors import MigrationBroken
-from projections.store.migrate import ROOT as MIGRATIONS
-from projections.store.migrate import migrate, migrations
+from projections.tables.columns import columns_of
 from projections.tables.fct_dead_letters.row import TABLE as FCT_DEAD_LETTERS
 from projections.tables.fct_entries.row import ENTRY_EVENTS
 from projections.tables.fct_movements.row import STAGES
@@ -28,13 +24,12 @@ from projections.tables.fct_records.row import TABLE as FCT_RECORDS
 from projections.tables.fct_settlement_batches.row import TABLE as FCT_SETTLEMENT_BATCHES
 from projections.tables.fct_unreadable.row import TABLE as FCT_UNREADABLE
 from projections.tables.fct_unreadable.row import UnreadableRecord
-from projections.tables.money import direction_sign, movement_sign, parked_money
+from projections.tables.money import parked_money
+from projections.tables.table import Source
 from schemas import catalog
-from schemas.records.identification import Movement
 from schemas.records.payments import CaptureReversalReason
-from schemas.records.receivables import DecisionRefused, DecisionTaken, EntryDirection, MatchSuggested
+from schemas.records.receivables import DecisionRefused, DecisionTaken, MatchSuggested
 from schemas.topic import Topic
-from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec, to_json
 from schemas.wire.envelope import SourcePosition
 from tests.support.abas_commands import (
@@ -48,6 +43,8 @@ from tests.support.abas_commands import (
 from tests.support.builders import done
 from tests.support.erp_data import fee
 from tests.support.examples import example
+
+SOURCE = tuple(column.name for column in columns_of(Source))
 
 
 def standing(topic: str, offset: int = 7) -> Coordinates:
@@ -83,12 +80,11 @@ def test_every_record_of_every_topic_fits_its_tables(store: Store, topic: str, n
         assert table.reads is None or type(record) in table.reads or not made[table]
     assert ("fct_records" in homes) == (name != "PositionMarked")
     for table, rows in made.items():
-        for index, row in enumerate(rows):
-            assert set(row) == set(table.own_columns)
-            values = (*at.columns(index), *(row[column] for column in table.own_columns))
-            store.insert(table.name, table.columns, [[value] for value in values])
-            (found,) = store.rows(f"SELECT {', '.join(COORDINATE_COLUMNS)} FROM {table.name} WHERE row_index = {index}")
-            assert found == at.columns(index)
+        assert all(type(row) is table.row for row in rows)
+        for index, values in enumerate(table.values(record, at)):
+            store.insert(table.name, table.column_names, [[value] for value in values])
+            (found,) = store.rows(f"SELECT {', '.join(SOURCE)} FROM {table.name} WHERE row_index = {index}")
+            assert found == (at.topic, at.partition, at.offset, index, at.event_id, at.recorded_at)
 
 
 @pytest.mark.parametrize("name", sorted(catalog.record_classes()))
@@ -100,7 +96,7 @@ def test_the_body_of_a_record_is_its_json(name: str) -> None:
     told = {
         key: value for key, value in to_json(record).items() if not key.startswith("record_") or key == "record_key"
     }
-    assert json.loads(row["body"]) == told
+    assert json.loads(row.body) == told
 
 
 def test_each_fact_table_is_fed() -> None:
@@ -118,13 +114,13 @@ def test_each_fact_table_is_fed() -> None:
 def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
     wish = example("PaymentWishObserved", paytrace_transaction_id=None)
     [row] = FCT_RECORDS.project(wish, standing("gateway.inbox.v1"))
-    assert (row["paytrace_transaction_id"], row["record_key"], row["amount_minor"]) == ("", "k", 1250)
+    assert (row.paytrace_transaction_id, row.record_key, row.amount_minor) == ("", "k", 1250)
 
 
 def test_a_command_that_leaves_its_amount_open_has_its_row(store: Store) -> None:
     record = example("WriteOffRest", amount_minor=None)
     columns = tuple(zip(*FCT_RECORDS.values(record, standing("receivables.inbox.v1")), strict=True))
-    store.insert(FCT_RECORDS.name, FCT_RECORDS.columns, columns)
+    store.insert(FCT_RECORDS.name, FCT_RECORDS.column_names, columns)
     assert store.rows("SELECT record_type, amount_minor FROM fct_records") == [("WriteOffRest", 0)]
 
 
@@ -132,7 +128,7 @@ def test_what_a_batch_leaves_open_is_null(store: Store) -> None:
     batch = example("SettlementBatchObserved", sales_minor=None, listed_count=None, is_consistent=None)
     table = FCT_SETTLEMENT_BATCHES
     columns = tuple(zip(*table.values(batch, standing("settlement.inbox.v1")), strict=True))
-    store.insert(table.name, table.columns, columns)
+    store.insert(table.name, table.column_names, columns)
     asked = f"SELECT net_minor, sales_minor, listed_count, is_consistent, toString(settled_on) FROM {table.name}"
     assert store.rows(asked) == [(61240, None, None, None, "2015-04-10")]
 
@@ -162,7 +158,7 @@ def test_a_parked_record_that_leaves_out_what_it_may_is_a_row_all_the_same(name:
     opened = replace(open_dead_letter(example("DeadLetter"), Codec()), record=bare)
     (row,) = FCT_DEAD_LETTERS.project(opened, standing("payments.observations.v1.dlq"))
     may_be_null = {"occurred_at", "behind"}
-    assert [column for column, value in row.items() if value is None and column not in may_be_null] == []
+    assert [column for column, value in asdict(row).items() if value is None and column not in may_be_null] == []
 
 
 def test_parked_bytes_stay_out_of_every_table() -> None:
@@ -194,25 +190,6 @@ def test_no_other_payment_event_moves_money() -> None:
     others = {record.name for record in catalog.topic(Topic.PAYMENTS_EVENTS).records} - moving
     assert {bridge_term(example(name)) for name in others} == {("", 0)}
     assert len(CaptureReversalReason) == 3
-
-
-def test_every_movement_and_direction_has_a_sign() -> None:
-    assert {movement.value: movement_sign(movement) for movement in Movement} == {
-        "UNKNOWN": 0,
-        "CAPTURED": 1,
-        "AMOUNT_INCREASED": 1,
-        "REFUND_VOIDED": 1,
-        "AMOUNT_DECREASED": -1,
-        "VOIDED": -1,
-        "RETURNED": -1,
-        "REFUNDED": -1,
-    }
-    assert {direction: direction_sign(direction) for direction in EntryDirection} == {
-        EntryDirection.UNKNOWN: 0,
-        EntryDirection.RECEIPT: 1,
-        EntryDirection.REVERSAL: -1,
-        EntryDirection.NONE: 0,
-    }
 
 
 def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
@@ -267,47 +244,3 @@ def test_movements_know_the_stage_of_every_record_about_one() -> None:
         if "movement_id" in {field.name for field in fields(catalog.record_classes()[name])}
     }
     assert about_movements == {kind.__name__ for kind in STAGES}
-
-
-def test_table_sql_is_what_the_migrations_made(engine: Store) -> None:
-    ((database,),) = engine.rows("SELECT currentDatabase()")
-    other = f"{database}_today"
-    engine.execute(f"CREATE DATABASE {other}")
-    try:
-        for name in tables.relations():
-            today = tables.in_zone(tables.ddl(name), PAYTRACE_ZONE.key)
-            engine.execute(today.replace(f"EXISTS {name}", f"EXISTS {other}.{name}", 1))
-        for name in tables.relations():
-            ((migrated,),) = engine.rows(f"SHOW CREATE TABLE {name}")
-            ((today,),) = engine.rows(f"SHOW CREATE TABLE {other}.{name}")
-            assert today == migrated.replace(f"{database}.{name}", f"{other}.{name}", 1)
-    finally:
-        engine.execute(f"DROP DATABASE {other}")
-
-
-def test_a_migration_is_applied_once_and_never_edited(engine: Store, tmp_path: Path) -> None:
-    assert migrate(engine) == ()
-    assert [migration.name for migration in migrations()] == sorted(p.name for p in MIGRATIONS.iterdir() if p.is_dir())
-    shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
-    edited = tmp_path / "0001_tables"
-    (edited / "up.sql").write_text("SELECT 1\n;\n")
-    (edited / "check.sql").write_text("SELECT 1")
-    with pytest.raises(MigrationBroken, match="changed after it was applied"):
-        migrate(engine, tmp_path)
-    edited.rename(tmp_path / "0001_other")
-    with pytest.raises(MigrationBroken, match="too old"):
-        migrate(engine, tmp_path)
-    (tmp_path / "0001_other").rename(tmp_path / "0002_other")
-    with pytest.raises(MigrationBroken, match="number 0001"):
-        migrate(engine, tmp_path)
-
-
-def test_a_migration_whose_check_fails_is_not_taken_as_applied(engine: Store, tmp_path: Path) -> None:
-    shutil.copytree(MIGRATIONS, tmp_path, dirs_exist_ok=True)
-    broken = tmp_path / f"{len(migrations()) + 1:04d}_broken"
-    broken.mkdir()
-    (broken / "up.sql").write_text("SELECT 1\n;\n")
-    (broken / "check.sql").write_text("SELECT throwIf(1, 'not so')")
-    for _ in range(2):
-        with pytest.raises(MigrationBroken, match="not so"):
-            migrate(engine, tmp_path)

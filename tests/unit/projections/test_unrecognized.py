@@ -12,7 +12,7 @@ import pytest
 from app.cli import explain, waiting, ways_out
 from app.cli.standing import AgentLine, PersonLine, Standing
 from projections import tables
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.store.client import Store
 from projections.store.migrate import migrate
 from schemas.records.payments import PaymentStatusRecognized, TransactionKind, UnrecognizedReason
@@ -22,9 +22,9 @@ from tests.support.scripted import NOON, PAYMENTS, Script
 
 
 def ask(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
-    report = reports.load(name)
-    values = reports.values_for(report, given, day_zone="UTC", now=NOON + timedelta(days=2))
-    return reports.ask(store, report, values).records
+    report = questions.load(name)
+    values = questions.values_for(report, given, day_zone="UTC", now=NOON + timedelta(days=2))
+    return questions.ask(store, report, values).records
 
 
 def unrecognized(payment: str, amount_minor: int | None = 125_00, at: datetime = NOON, **changes: Any) -> Any:
@@ -90,9 +90,9 @@ def test_it_is_a_payment_that_needs_attention(three: Store) -> None:
 
 
 def test_saldo_waiting_names_the_words_and_what_to_do(three: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    report = reports.load("waiting_with_candidates")
-    values = reports.values_for(report, {}, day_zone="UTC", now=NOON + timedelta(days=2))
-    waiting.show(ways_out.listed(reports.ask(three, report, values)).records)
+    report = questions.load("waiting_with_candidates")
+    values = questions.values_for(report, {}, day_zone="UTC", now=NOON + timedelta(days=2))
+    waiting.show(ways_out.listed(questions.ask(three, report, values)).records)
     said = capsys.readouterr().out
     assert "1  125.00 USD, names RE-100451, since" in said
     assert "2  -25.00 USD" in said
@@ -199,7 +199,7 @@ def test_days_without_a_value_date_are_days_of_the_merchants_zone(store: Store) 
 def test_no_sql_names_a_zone() -> None:
     """The zone of business days is one setting; SQL gets it, and UTC is the only zone that it may name itself."""
     root = Path(tables.__file__).parents[1]
-    files = [*root.rglob("*.sql")]
+    files = [*root.rglob("*.sql"), *root.rglob("row.py")]
     assert len(files) > 50
     zones = available_timezones() - {"UTC"}
     named = {

@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from app.cli import build
-from projections.reports import questions as reports
+from projections.reports import questions
 
 ROOT = Path(__file__).parents[4]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -111,7 +111,7 @@ def problem(line: str) -> str | None:
         kind = argument.type_descriptor.annotation
         if isinstance(kind, type) and issubclass(kind, StrEnum) and word not in list(kind) and word.islower():
             return f"{path} does not know {word!r}"
-    if path == "saldo report" and given and given[0] not in reports.report_names():
+    if path == "saldo report" and given and given[0] not in questions.report_names():
         return f"there is no report {given[0]}"
     return None
 
@@ -131,7 +131,7 @@ def test_every_command_stands_on_a_page() -> None:
 
 def test_every_report_is_in_the_list_of_reports_and_no_other() -> None:
     page = (ROOT / "docs/reports.md").read_text("utf-8")
-    assert set(re.findall(r"^\| `([a-z_]+)` \| .*\? ?.*\|$", page, re.MULTILINE)) == set(reports.report_names())
+    assert set(re.findall(r"^\| `([a-z_]+)` \| .*\? ?.*\|$", page, re.MULTILINE)) == set(questions.report_names())
 
 
 def test_every_page_says_who_it_is_for() -> None:

@@ -10,11 +10,11 @@ from openpyxl import load_workbook
 
 from app.cli.errors import CannotRun
 from app.cli.report import Format, _format_of, _given, _show
-from projections.reports import questions as reports
+from projections.reports import questions
 from projections.reports.questions import Answer
 from tests.support.cli import saldo
 
-STORY = reports.load("story_of_one_payment")
+STORY = questions.load("story_of_one_payment")
 
 
 @pytest.mark.parametrize("words", [["395"], ["paytrace_transaction_id=395"]])
@@ -23,7 +23,7 @@ def test_in_order_or_by_name(words: list[str]) -> None:
 
 
 def test_a_default_may_be_left_out_or_given() -> None:
-    items = reports.load("open_items")
+    items = questions.load("open_items")
     assert _given(items, []) == {}
     assert _given(items, ["2026-11-30"]) == {"as_of": "2026-11-30"}
 
@@ -36,7 +36,7 @@ def test_too_few_or_too_many_are_answered_with_a_line_to_copy(words: list[str]) 
 
 def test_a_report_without_parameters_says_so() -> None:
     with pytest.raises(CannotRun, match=r"takes no parameters; ask it with: saldo report bridge_by_currency"):
-        _given(reports.load("bridge_by_currency"), ["x"])
+        _given(questions.load("bridge_by_currency"), ["x"])
 
 
 def test_the_list_shows_how_each_is_asked() -> None:
@@ -91,17 +91,17 @@ def test_a_report_without_a_period_says_which_have_one(tmp_path: Path) -> None:
         assert expected in saldo("report", "bridge_by_day", *words).err
 
 
-def wide(columns: int, text: str) -> reports.Answer:
+def wide(columns: int, text: str) -> questions.Answer:
     names = (
         *(f"column_{number}" for number in range(columns)),
         "amount_minor",
         "note",
         "currency",
-        *reports.COORDINATES,
+        *questions.COORDINATES,
     )
     kinds = (*("String",) * columns, "Int64", "String", "String", "String", "Int32", "Int64")
     row = (*(text,) * columns, 217_392_81, "", "USD", "settlement.events.v1", 1, 63)
-    return reports.Answer(names, kinds, (row, row))
+    return questions.Answer(names, kinds, (row, row))
 
 
 @pytest.mark.parametrize("columns", [1, 3, 6, 12, 30])

@@ -23,7 +23,7 @@ def body(listed: str, name: str = "parmList") -> bytes:
 
 
 def test_the_documented_sample_names_its_transaction() -> None:
-    assert parse_silent_post(body(DOCUMENTED)) == SilentPostHint("62279788", "123456", None, True)
+    assert parse_silent_post(body(DOCUMENTED)) == SilentPostHint("62279788", None)
 
 
 def test_mail_and_names_are_not_kept() -> None:
@@ -35,11 +35,6 @@ def test_the_field_name_may_come_in_any_case(name: str) -> None:
     assert parse_silent_post(body(DOCUMENTED, name)).transaction_id == "62279788"
 
 
-def test_without_an_approval_code_it_does_not_claim_approval() -> None:
-    for listed in ("TRANSACTIONID~5|APPCODE~|", "TRANSACTIONID~5|"):
-        assert parse_silent_post(body(listed)).says_approved is False
-
-
 def test_a_stored_customer_comes_without_a_transaction() -> None:
     hint = parse_silent_post(body("ORDERID~1|CUSTOMERID~acme|"))
     assert (hint.transaction_id, hint.customer_id) == (None, "acme")
@@ -49,9 +44,9 @@ def test_the_first_of_two_equal_names_counts() -> None:
     assert parse_silent_post(body("TRANSACTIONID~5|TRANSACTIONID~6|")).transaction_id == "5"
 
 
-def test_a_card_number_as_order_id_is_masked() -> None:
-    hint = parse_silent_post(body("TRANSACTIONID~5|ORDERID~4012000098765439|"))
-    assert hint.order_id == mask_of("4012000098765439")
+def test_a_card_number_as_customer_id_is_masked() -> None:
+    hint = parse_silent_post(body("TRANSACTIONID~5|CUSTOMERID~4012000098765439|"))
+    assert hint.customer_id == mask_of("4012000098765439")
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
     SettlementLineRefused,
 )
+from schemas.signs import settlement_sign
 from streams.domain import payments, settlement
 from streams.domain.payments.decider import Stage
-from streams.domain.settlement.books import sign_of
 from tests.support.builders import PAYMENT, refund_linked, sighting
 from tests.support.settlement import Account, bank, dispute, entry, folded, names, noon, settled, statement
 
@@ -79,7 +79,7 @@ def minor_of(events: Sequence[Any]) -> int:
     """What lines do to the money between gateway and bank."""
     lines = [event for event in events if isinstance(event, SettlementLineRecorded)]
     assert len({line.line_id for line in lines}) == len(lines)
-    return sum(sign_of(line.kind) * line.amount_minor for line in lines)
+    return sum(settlement_sign(line.kind) * line.amount_minor for line in lines)
 
 
 def test_a_dispute_that_flips_back_takes_the_money_again() -> None:

@@ -16,7 +16,8 @@ from schemas.records.settlement import (
     SettlementLineRecorded,
     SettlementLinesSetAside,
 )
-from streams.domain.settlement.books import BANK_KINDS, sign_of
+from schemas.signs import settlement_sign
+from streams.domain.settlement.books import BANK_KINDS
 from tests.support.settlement import (
     Account,
     bank,
@@ -107,7 +108,7 @@ def test_every_line_is_in_one_place(story: list[Any]) -> None:
         match event:
             case DepositMatched():
                 assert event.records_minor == sum(
-                    sign_of(recorded[id_].kind) * recorded[id_].amount_minor for id_ in event.line_ids
+                    settlement_sign(recorded[id_].kind) * recorded[id_].amount_minor for id_ in event.line_ids
                 )
                 assert event.records_minor == event.deposit_minor + event.fee_minor
                 standing.subtract([event.bank_line_id, *event.line_ids])
@@ -124,7 +125,7 @@ def test_every_line_is_in_one_place(story: list[Any]) -> None:
     gateway = {id_ for id_ in open_now if recorded[id_].kind not in BANK_KINDS}
     assert {*account.state.lines(), *account.state.deposits} <= open_now
     assert account.state.in_transit_minor == sum(
-        sign_of(recorded[id_].kind) * recorded[id_].amount_minor for id_ in gateway
+        settlement_sign(recorded[id_].kind) * recorded[id_].amount_minor for id_ in gateway
     )
 
 

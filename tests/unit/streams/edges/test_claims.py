@@ -23,7 +23,7 @@ from connectors.paytrace.errors import (
     PayTraceUnavailable,
 )
 from connectors.paytrace.mapping import Meaning
-from connectors.paytrace.ports import Answer, BankAccount, Charge, EntryClass
+from connectors.paytrace.ports import Answer, Charge, EntryClass
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink, SendingRights
 from connectors.paytrace.wire import JsonObject
@@ -93,7 +93,7 @@ class PayTrace:
         return await self._move("REFUND", amount_minor or 0, "")
 
     async def pay_by_ach(
-        self, payer: BankAccount | str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass = "WEB"
+        self, customer_id: str, charge: Charge, *, idempotency_key: str, entry_class: EntryClass = "WEB"
     ) -> Answer:
         await pause()
         self.debits.add(idempotency_key)

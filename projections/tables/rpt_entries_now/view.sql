@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_entries_now AS
+CREATE OR REPLACE VIEW rpt_entries_now AS
 SELECT
     *,
     min(occurred_at) OVER (PARTITION BY posting_reference) AS first_at

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_unrecognized_now AS
+CREATE OR REPLACE VIEW rpt_unrecognized_now AS
 WITH latest AS
 (
     -- By the time of the observation: one that arrives late must not end or begin the waiting.
@@ -31,7 +31,7 @@ SELECT
     latest.raw_status AS raw_status,
     latest.raw_amount AS raw_amount,
     latest.amount_minor AS amount_minor,
-    if(latest.kind IN ('REFUND', 'ACH_REFUND'), -1, 1) * ifNull(latest.amount_minor, 0) AS signed_minor,
+    latest.signed_minor AS signed_minor,
     isNotNull(latest.amount_minor) AS has_amount,
     latest.currency AS currency,
     latest.invoice_number AS invoice_number,

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_deposit_bridge AS
+CREATE OR REPLACE VIEW rpt_deposit_bridge AS
 SELECT
     settlement_account,
     toString(currency) AS currency,

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_open_items_now AS
+CREATE OR REPLACE VIEW rpt_open_items_now AS
 SELECT *
 FROM fct_open_items FINAL
 ORDER BY abas_open_item_id, source_offset DESC, row_index DESC

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS fct_waiting AS
+CREATE OR REPLACE VIEW fct_waiting AS
 WITH
 posted AS
 (

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_money AS
+CREATE OR REPLACE VIEW rpt_money AS
 WITH
 facts AS
 (

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_disputes_now AS
+CREATE OR REPLACE VIEW rpt_disputes_now AS
 WITH
 -- What a dispute takes from a payment is the payment's own event. While a dispute names no payment, no payment can have
 -- one, so its last fact stands for it.

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_movements_now AS
+CREATE OR REPLACE VIEW rpt_movements_now AS
 SELECT
     *,
     min(occurred_at) OVER (PARTITION BY movement_id) AS first_at

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS fct_payments AS
+CREATE OR REPLACE VIEW fct_payments AS
 WITH
 -- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the sighting does.
 sightings AS

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_proposals_now AS
+CREATE OR REPLACE VIEW rpt_proposals_now AS
 SELECT
     proposed.proposal_id AS proposal_id,
     multiIf(

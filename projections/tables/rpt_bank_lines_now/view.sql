@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_bank_lines_now AS
+CREATE OR REPLACE VIEW rpt_bank_lines_now AS
 WITH
 latest AS
 (

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS fct_parked AS
+CREATE OR REPLACE VIEW fct_parked AS
 WITH
 parking AS
 (

@@ -1,4 +1,4 @@
-CREATE VIEW IF NOT EXISTS rpt_documents_now AS
+CREATE OR REPLACE VIEW rpt_documents_now AS
 WITH
 -- A command written again after a crash is the same command.
 documents AS

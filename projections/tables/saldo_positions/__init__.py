@@ -1,0 +1,1 @@
+"""Table saldo_positions."""

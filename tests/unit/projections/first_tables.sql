@@ -1,0 +1,631 @@
+CREATE TABLE IF NOT EXISTS fct_records
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    upstream_topic LowCardinality(String),
+    upstream_partition Int32,
+    upstream_offset Int64,
+    upstream_index Int32,
+    correlation_id String,
+    causation_id String,
+    record_type LowCardinality(String),
+    record_key String,
+    paytrace_transaction_id String,
+    refund_transaction_id String,
+    posting_reference String,
+    abas_customer_id String,
+    currency LowCardinality(String),
+    amount_minor Int64,
+    occurred_at DateTime64(6, 'UTC'),
+    body String CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Every accepted record, one row each; repeats of a row are absorbed by its source'
+;
+CREATE TABLE IF NOT EXISTS fct_observations
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    kind LowCardinality(String),
+    raw_kind LowCardinality(String),
+    status LowCardinality(String),
+    raw_status LowCardinality(String),
+    raw_amount Nullable(String),
+    unreadable Nullable(String),
+    raw_response_code LowCardinality(String),
+    method LowCardinality(String),
+    amount_minor Int64,
+    currency LowCardinality(String),
+    approval_code String,
+    invoice_number String,
+    vault_customer_id String,
+    description String,
+    card_last_four String,
+    avs_response LowCardinality(String),
+    csc_response LowCardinality(String),
+    batch_number Nullable(Int32),
+    return_code LowCardinality(String),
+    created_at DateTime64(6, 'UTC'),
+    created_on Date32,
+    settled_at Nullable(DateTime64(6, 'UTC')),
+    observed_at DateTime64(6, 'UTC'),
+    observed_on Date32,
+    observed_by LowCardinality(String),
+    raw String CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Sightings of PayTrace transactions, our reading beside the words of the source'
+;
+CREATE TABLE IF NOT EXISTS fct_payment_events
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    method LowCardinality(String),
+    term LowCardinality(String) COMMENT 'term of the bridge; empty where no money moved',
+    term_minor Int64 COMMENT 'what it adds to that term',
+    amount_minor Int64,
+    currency LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    card_last_four String,
+    refund_transaction_id String,
+    batch_number Nullable(Int32),
+    detail String,
+    settled_at Nullable(DateTime64(6, 'UTC')),
+    value_on Date32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What happened to each payment'
+;
+CREATE TABLE IF NOT EXISTS fct_unrecognized
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    paytrace_transaction_id String,
+    merchant LowCardinality(String),
+    method LowCardinality(String),
+    kind LowCardinality(String),
+    reason LowCardinality(String),
+    said String,
+    raw_kind String,
+    raw_status String,
+    raw_amount Nullable(String),
+    amount_minor Nullable(Int64) COMMENT 'null where the amount could not be read',
+    signed_minor Int64 COMMENT '0 where the amount could not be read',
+    currency LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    card_last_four String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Observations that could not be read, and when a later one could'
+;
+CREATE TABLE IF NOT EXISTS fct_movements
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    stage UInt8,
+    movement_id String,
+    paytrace_transaction_id String,
+    movement LowCardinality(String),
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    method LowCardinality(String),
+    invoice_number String,
+    vault_customer_id String,
+    token String,
+    abas_customer_id String,
+    reason LowCardinality(String),
+    detail String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (movement_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The way of each money movement, from the question whose it is to the entries of a customer'
+;
+CREATE TABLE IF NOT EXISTS fct_open_items
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    abas_open_item_id String,
+    abas_customer_id String,
+    invoice_number String,
+    amount_minor Int64,
+    open_minor Int64,
+    currency LowCardinality(String),
+    due_on Nullable(Date32),
+    is_open Bool,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (abas_open_item_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Changes of open items as receivables recorded them'
+;
+CREATE TABLE IF NOT EXISTS fct_entries
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    direction LowCardinality(String),
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    invoice_number String,
+    abas_open_item_id String,
+    refunds_transaction_id String,
+    rule LowCardinality(String),
+    evidence Array(String),
+    reason LowCardinality(String),
+    detail String,
+    document_kind LowCardinality(String),
+    netted_with String,
+    moved_to String,
+    command_id String,
+    abas_document_id String,
+    abas_document_number String,
+    value_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The life of each receivables entry, event by event'
+;
+CREATE TABLE IF NOT EXISTS fct_documents
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    kind LowCardinality(String),
+    posting_reference String,
+    paytrace_transaction_id String,
+    subject_kind LowCardinality(String),
+    subject String,
+    abas_customer_id String,
+    is_payer_money Bool,
+    signed_minor Int64,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    open_item String,
+    reverses_reference String,
+    document_id String,
+    document_number String,
+    code LowCardinality(String),
+    message String,
+    field_name LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each document that was asked of the ERP, and what the ERP made of it'
+;
+CREATE TABLE IF NOT EXISTS fct_settlement_batches
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    batch_id String,
+    merchant LowCardinality(String),
+    batch_number Int32,
+    settled_on Date32,
+    settled_at DateTime64(6, 'UTC'),
+    net_minor Int64,
+    sales_minor Nullable(Int64),
+    refund_minor Nullable(Int64),
+    currency LowCardinality(String),
+    transaction_count Nullable(Int32),
+    listed_net_minor Nullable(Int64),
+    listed_count Nullable(Int32),
+    is_consistent Nullable(Bool),
+    mismatch String,
+    observed_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (batch_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each change of a settlement batch as PayTrace showed it; the newest of a batch has its highest source_offset'
+;
+CREATE TABLE IF NOT EXISTS fct_settlement_lines
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    line_id String,
+    kind LowCardinality(String),
+    term LowCardinality(String),
+    signed_minor Int64,
+    currency LowCardinality(String),
+    moved_on Date32,
+    book_on Date32,
+    card_type LowCardinality(String),
+    batch_number Nullable(Int32),
+    paytrace_transaction_id String,
+    text String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, line_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each line between gateway and bank, once, with the day of the bridge on which it counts'
+;
+CREATE TABLE IF NOT EXISTS fct_deposit_events
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    bank_line_id String,
+    line_ids Array(String),
+    deposit_minor Int64,
+    fee_minor Int64,
+    expected_fee_minor Int64,
+    open_minor Int64,
+    currency LowCardinality(String),
+    schedule_version LowCardinality(String),
+    rule LowCardinality(String),
+    evidence Array(String),
+    suggestion_code String,
+    reason LowCardinality(String),
+    detail String,
+    decided_by String,
+    why String,
+    book_on Nullable(Date32),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, bank_line_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What became of each bank line and of money that no bank line pays out, event by event'
+;
+CREATE TABLE IF NOT EXISTS fct_settlement_days
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    settlement_account LowCardinality(String),
+    book_on Date32,
+    is_closed Bool,
+    currency LowCardinality(String),
+    opening_minor Int64,
+    closing_minor Int64,
+    in_transit_minor Int64,
+    unexplained_minor Int64,
+    residual_minor Int64,
+    open_bank_line_ids Array(String),
+    overdue_count Int32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, book_on, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'The bridge of each day as its agent stated it; the newest of a day has its highest source_offset'
+;
+CREATE TABLE IF NOT EXISTS fct_fee_schedules
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    version Int32,
+    card_type LowCardinality(String),
+    rate_bps Int64,
+    per_item_minor Int64,
+    currency LowCardinality(String),
+    batch_count Int32,
+    explained_count Int32,
+    worst_difference_minor Int64,
+    accepted_by String,
+    why String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, version, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Fee schedules that were proposed and accepted, one row for each card type'
+;
+CREATE TABLE IF NOT EXISTS fct_disputes
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    settlement_account LowCardinality(String),
+    dispute_id String,
+    paytrace_transaction_id String,
+    stage LowCardinality(String),
+    raw_stage String,
+    reason_code LowCardinality(String),
+    amount_minor Int64,
+    previous_minor Int64,
+    charged_back_minor Int64 COMMENT 'what the dispute takes since then',
+    currency LowCardinality(String),
+    entered_on Date32,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (settlement_account, dispute_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each fact of a dispute, and what it did to its payment'
+;
+CREATE TABLE IF NOT EXISTS fct_parking
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    change LowCardinality(String),
+    inbox_topic LowCardinality(String),
+    inbox_partition Int32,
+    inbox_offset Int64,
+    record_key String,
+    behind Nullable(Int64),
+    error_type LowCardinality(String),
+    message String,
+    stack_digest String,
+    requested_by String,
+    reason String,
+    is_held Bool
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What the journals say about parked records: PARKED, RELEASED, DISCARDED'
+;
+CREATE TABLE IF NOT EXISTS fct_dead_letters
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    inbox_topic LowCardinality(String),
+    inbox_partition Int32,
+    inbox_offset Int64,
+    task LowCardinality(String),
+    record_key String,
+    record_type LowCardinality(String),
+    record_event_id String,
+    paytrace_transaction_id String,
+    movement_id String,
+    posting_reference String,
+    abas_customer_id String,
+    signed_minor Int64,
+    currency LowCardinality(String),
+    occurred_at Nullable(DateTime64(6, 'UTC')),
+    behind Nullable(Int64),
+    error_type LowCardinality(String),
+    message String,
+    stack_digest String,
+    received_at DateTime64(6, 'UTC'),
+    value_bytes Int64
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (inbox_topic, inbox_partition, inbox_offset, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What each dead letter holds, and how much money is in it'
+;
+CREATE TABLE IF NOT EXISTS fct_unreadable
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    error_type LowCardinality(String),
+    message String,
+    value_bytes Int64,
+    value_sha256 String,
+    given_up_offset Nullable(Int64) COMMENT 'A person\'s request to give up the record at this offset of its topic and partition'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Records that the projector could not make sense of; the bytes stay in the topic'
+;
+CREATE TABLE IF NOT EXISTS fct_matches
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    abas_open_item_id String,
+    invoice_number String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    rule LowCardinality(String),
+    rule_version Int32,
+    agrees Array(String),
+    differs Array(String),
+    score_hundredths Int32,
+    runner_up String,
+    runner_up_distance_hundredths Int32,
+    decided_by LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each match of a receipt with an open item, with the evidence and who decided'
+;
+CREATE TABLE IF NOT EXISTS fct_suggestions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    posting_reference String,
+    paytrace_transaction_id String,
+    abas_customer_id String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    suggestion_number Int32,
+    suggestion_count Int32,
+    abas_open_item_ids Array(String),
+    invoice_numbers Array(String),
+    part_amounts Array(Int64) COMMENT 'minor units of currency',
+    open_amounts Array(Int64) COMMENT 'minor units of currency',
+    suggestion_code String,
+    kind LowCardinality(String),
+    rule LowCardinality(String),
+    rule_version Int32,
+    score_hundredths Int32,
+    margin_hundredths Int32,
+    agrees Array(String),
+    differs Array(String),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (posting_reference, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Each suggestion for a receipt'
+;
+CREATE TABLE IF NOT EXISTS fct_decisions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    command_id String,
+    outcome LowCardinality(String),
+    decision LowCardinality(String),
+    abas_customer_id String,
+    posting_reference String,
+    abas_open_item_ids Array(String),
+    decided_by LowCardinality(String),
+    authenticated_by LowCardinality(String),
+    approved_by LowCardinality(String),
+    reason String,
+    refused_because String,
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (command_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'What people decided about waiting and matched money, carried out or refused'
+;
+CREATE TABLE IF NOT EXISTS fct_proposals
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    row_index UInt16,
+    event_id String,
+    recorded_at DateTime64(3, 'UTC'),
+    record_type LowCardinality(String),
+    proposal_id String,
+    command_type LowCardinality(String),
+    summary String,
+    amount_minor Int64,
+    currency LowCardinality(String),
+    person LowCardinality(String),
+    reason String,
+    expires_at DateTime64(6, 'UTC'),
+    occurred_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (proposal_id, source_topic, source_partition, source_offset, row_index)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Commands that need a second person, and what that person said'
+;
+CREATE TABLE IF NOT EXISTS saldo_positions
+(
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    next_offset Int64,
+    high_water Array(String)
+)
+ENGINE = ReplacingMergeTree(next_offset)
+ORDER BY (source_topic, source_partition)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Next offset of each partition, and the highest saldo-source accepted from each lane'
+;
