@@ -156,6 +156,10 @@ class Edges:
         self.abas = abas
         self.paytrace = paytrace
 
+    def codec(self) -> Codec:
+        """The codec of claims."""
+        return codec(self._settings)
+
     def log(self) -> Log:
         """The log that claims are kept in; contacted on first use."""
         return self._log or KafkaLog(self._settings.kafka_options)
@@ -168,7 +172,6 @@ class AbasLedger:
         # A label per worker, so that what one that was killed left open is told from what its sister uses.
         label = f"{settings.abas.working_set_label}-{settings.worker.name}"
         self._edges = edges or Edges(settings)
-        self._codec = codec(settings)
         self._settings = settings.abas.model_copy(update={"working_set_label": label})
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
@@ -189,7 +192,7 @@ class AbasLedger:
                 profile = await _profile(client, self._settings.profile_path)
                 if profile.posting.strategy != "infosystem":
                     await close_left_open(client)
-                claims = PostingClaims(edges.log(), self._codec, claimed_by=edges.process)
+                claims = PostingClaims(edges.log(), edges.codec(), claimed_by=edges.process)
                 self._sink = AbasSink(client, profile, self._settings, rights=claims)
         return self._sink
 
@@ -198,8 +201,8 @@ class PayTraceCalls:
     """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
-        self._settings = settings
         self._edges = edges or Edges(settings)
+        self._settings = settings.paytrace
         self._sink: PayTraceSink | None = None
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
@@ -212,8 +215,8 @@ class PayTraceCalls:
 
     def _opened(self) -> PayTraceSink:
         if self._sink is None:
-            edges, paytrace = self._edges, self._settings.paytrace
-            claims = Claims(edges.log(), codec(self._settings), claimed_by=edges.process)
+            edges, paytrace = self._edges, self._settings
+            claims = Claims(edges.log(), edges.codec(), claimed_by=edges.process)
             self._sink = PayTraceSink(open_gateway(paytrace, transport=edges.paytrace), paytrace, claims)
         return self._sink
 
