@@ -6,16 +6,16 @@ in which an answer was found, so a line that is published is true whatever rule 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
-from streams.domain.receivables.entry import Entry
-from streams.domain.receivables.open_item_lines import named_invoices
+from streams.domain.receivables.account import Entry, State, number_of
 
 MOST_ADDED_UP = 14  # items of which every sum is looked at, 2^14 of them; with more, nothing is said of other sums
+_SEPARATORS = re.compile(r"[\s,;+&/|]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +26,36 @@ class Evidence:
     differs: tuple[str, ...]
 
 
-def evidence(
-    receipt: Entry,
-    chosen: Sequence[str],
-    items: Mapping[str, OpenItemRecorded],
-    available: Mapping[str, int],
-    together: Sequence[Entry] = (),
-) -> Evidence:
+def named_invoices(text: str | None, known: Iterable[str]) -> frozenset[str]:
+    """The customer's invoices that a payment names, normalised: its whole text, else the words of it.
+
+    Shapes: known are normalised numbers of all the customer's items, open or not.
+    """
+    whole, numbers = normalised_invoice(text), frozenset(known)
+    if whole is None:
+        return frozenset()
+    return frozenset({whole} if whole in numbers else _SEPARATORS.split(whole)) & numbers
+
+
+def evidence(state: State, receipt: Entry, chosen: Sequence[str], together: Sequence[Entry] = ()) -> Evidence:
     """Look at a receipt and at open items, and say what agrees and what differs.
 
-    Shapes:  chosen are ids of items; items and available are all of this customer, by id; together are the receipts
-             that pay the chosen items jointly, this one among them, or none.
-    Units:   available is minor units of the item's currency that may still be asked for.
+    Shapes:  chosen are ids of items of this customer; together are the receipts that pay them jointly, this one among
+             them, or none.
     Ensures: the same two sides give the same lines; an item of which nothing is known to be open has no line about
              amounts.
     """
-    named = named_invoices(receipt.invoice_number, {number_of(item) for item in items.values()})
-    agrees, differs = _names(receipt, chosen, items, named)
-    foreign = [items[item_id] for item_id in chosen if items[item_id].currency != receipt.currency]
+    items, available = [state.items[item_id] for item_id in chosen], state.available
+    named = named_invoices(receipt.invoice_number, state.invoice_numbers)
+    agrees, differs = _names(receipt, {number_of(item) for item in items} - {""}, named)
+    foreign = [item for item in items if item.currency != receipt.currency]
     if foreign:
         differs += [
             f"the payment is in {receipt.currency}, invoice {item.invoice_number} in {item.currency}"
             for item in foreign
         ]
     elif chosen and all(item_id in available for item_id in chosen):
-        paid = sum(one.amount_minor for one in together) if together else receipt.amount_minor
+        paid = sum(one.amount_minor for one in together or (receipt,))
         opens = sum(available[item_id] for item_id in chosen)
         amount = Money(opens, receipt.currency)
         if opens == paid:
@@ -58,18 +63,15 @@ def evidence(
             if together:
                 agrees.append(f"paid together by {', '.join(one.posting_reference for one in together)}")
             elif not named:  # of a payment that names its invoice nobody asks whether others fit
-                agrees += _only(receipt, chosen, items, available)
+                agrees += _only(state, receipt, len(chosen))
         else:
             apart = Money(abs(opens - paid), receipt.currency)
             differs.append(f"pays {apart} {'less' if opens > paid else 'more'} than the {amount} open")
     return Evidence(tuple(agrees), tuple(differs))
 
 
-def _names(
-    receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRecorded], named: frozenset[str]
-) -> tuple[list[str], list[str]]:
+def _names(receipt: Entry, numbers: set[str], named: frozenset[str]) -> tuple[list[str], list[str]]:
     """What the payment's own text says of these invoices."""
-    numbers = {number_of(items[item_id]) for item_id in chosen} - {""}
     agrees = [f"invoice {number}" for number in sorted(named & numbers)]
     differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
     if named:
@@ -80,17 +82,14 @@ def _names(
     return agrees, differs
 
 
-def _only(
-    receipt: Entry, chosen: Sequence[str], items: Mapping[str, OpenItemRecorded], available: Mapping[str, int]
-) -> list[str]:
+def _only(state: State, receipt: Entry, count: int) -> list[str]:
     """Whether nothing else adds up as well."""
-    amounts = [minor for item_id, minor in available.items() if items[item_id].currency == receipt.currency]
-    if len(chosen) == 1:
+    amounts = [minor for item, minor in state.available.items() if state.items[item].currency == receipt.currency]
+    if count == 1:
         return ["the only open item of this amount"] if amounts.count(receipt.amount_minor) == 1 else []
     parts = [minor for minor in amounts if minor <= receipt.amount_minor]
-    if len(parts) > MOST_ADDED_UP or _ways(parts, receipt.amount_minor) != 1:
-        return []
-    return ["the only such sum"]
+    is_only = len(parts) <= MOST_ADDED_UP and _ways(parts, receipt.amount_minor) == 1
+    return ["the only such sum"] if is_only else []
 
 
 def _ways(amounts: Sequence[int], total: int) -> int:
@@ -100,8 +99,3 @@ def _ways(amounts: Sequence[int], total: int) -> int:
         longer = {sofar + minor: count for sofar, count in ways.items() if sofar + minor <= total}
         ways = {sofar: ways.get(sofar, 0) + longer.get(sofar, 0) for sofar in {*ways, *longer}}
     return ways.get(total, 0)
-
-
-def number_of(item: OpenItemRecorded) -> str:
-    """The invoice number of an item as numbers are compared."""
-    return normalised_invoice(item.invoice_number) or ""

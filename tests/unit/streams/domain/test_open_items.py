@@ -9,8 +9,8 @@ import pytest
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMatched
 from streams.domain import receivables
-from streams.domain.receivables.availability import available_minor
-from streams.domain.receivables.open_item_lines import named_invoices, rules
+from streams.domain.receivables.evidence import named_invoices
+from streams.domain.receivables.policy import shipped
 from tests.support.builders import PAYMENT, Ledger, done, identified, key_by, open_item
 
 RECEIPT = f"PT{PAYMENT}"
@@ -133,19 +133,19 @@ def test_a_part_of_a_divided_payment_comes_back_from_the_first_that_can_bear_it_
 
 def test_what_abas_showed_before_our_posting_is_not_believed() -> None:
     book = ledger(open_item("i1", 300_00), paid(300_00, "RE-1", "1"))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     book.given(done(book.sent()[-1]))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     # abas shows it wrongly open in full: our document still stands.
     book.given(open_item("i1", 299_00, minute=9, amount_minor=300_00))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
 
 
 def test_what_others_paid_counts_too() -> None:
     book = ledger(open_item("i1", 300_00), paid(100_00, "RE-1", "1"), paid(200_00, "RE-1", "2", 2))
     assert posted(book) == [("i1", 100_00), ("i1", 200_00)]
     book = ledger(open_item("i1", 120_00, amount_minor=300_00), paid(150_00, "RE-1"))
-    assert dict(available_minor(book.state)) == {"i1": 120_00}
+    assert dict(book.state.available) == {"i1": 120_00}
 
 
 # --- words
@@ -170,6 +170,7 @@ def test_the_invoices_that_a_text_names(text: str | None, named: set[str]) -> No
 
 
 def test_the_rules_are_numbered_and_only_exact_ones_can_confirm() -> None:
-    assert int(rules().version) >= 2
-    unreachable = {rule.name for rule in rules().rules if rule.confirm_score >= 1000}
-    assert unreachable == {rule.name for rule in rules().rules if rule.tolerances or rule.kind}
+    rules = shipped().rules
+    assert int(rules.version) >= 2
+    unreachable = {rule.name for rule in rules.rules if rule.confirm_score >= 1000}
+    assert unreachable == {rule.name for rule in rules.rules if rule.tolerances or rule.kind}
