@@ -38,8 +38,7 @@ from schemas.values.money import Money
 from streams.domain.decided import decided
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.changes import Event
-from streams.domain.receivables.evidence import evidence
-from streams.domain.receivables.matching import Option, Part
+from streams.domain.receivables.matching import Option, Part, evidence
 from streams.domain.receivables.policy import Policy
 from streams.domain.receivables.posting import Posting, about
 from streams.domain.receivables.refusals import (

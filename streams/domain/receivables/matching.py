@@ -7,6 +7,8 @@ that name one invoice and together pay it. Everything else is a suggestion or wa
 a person has rejected or undone anything is held: a no is never a yes to what is left, so none of it is posted unseen.
 Neither is a yes to another payment: where a person gave one of several suggested items away, the question stays.
 
+Evidence says what agrees and what differs. A line that is published is true whatever rule or person asked for it.
+
 The engine learns from large books how telling a word or an amount is; one customer's few lines teach it nothing, so it
 is given numbers learned once from a book in which payers name what they pay. They are frozen: a line more changes no
 earlier answer, and a replay gives the same ones.
@@ -14,7 +16,8 @@ earlier answer, and a replay gives the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -29,17 +32,18 @@ from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain.receivables.account import Entry, EntryKind, State, number_of
-from streams.domain.receivables.evidence import evidence, named_invoices
 from streams.domain.receivables.policy import Policy
 
 MOST_OPTIONS = 5
 MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
 CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
 REACH, REACH_MINOR = 2, 500  # a slip of the keys rarely doubles an amount, and no tolerance goes beyond 5.00
+MOST_ADDED_UP = 14  # items of which every sum is looked at, 2^14 of them; with more, nothing is said of other sums
 NEAR = 4  # the nearest item is told if it differs by at most a quarter of the payment
 # All lines of one run are of one customer; the engine wants to see that as a name that both sides bear.
 _THE_CUSTOMER = "thiscustomer"
 _LESSONS = 300
+_SEPARATORS = re.compile(r"[\s,;+&/|]+")
 _NAMES = "bcdfghjklmnpqrstvwxz"
 
 
@@ -337,11 +341,11 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
             continue
         is_named = named is not None and normalised_invoice(payment.invoice_number) == named
         left = state.left_of_payment(payment.transaction_id)
-        if payment.currency != refund.currency:
-            if is_named:
-                foreign.append(f"{payment.transaction_id} in {payment.currency}")
-        elif left == refund.amount_minor if named is None else is_named and left >= refund.amount_minor:
+        fits = left == refund.amount_minor if named is None else is_named and left >= refund.amount_minor
+        if payment.currency == refund.currency and fits:
             possible.append(payment.transaction_id)
+        elif payment.currency != refund.currency and is_named:
+            foreign.append(f"{payment.transaction_id} in {payment.currency}")
     if len(possible) == 1:
         return Link(possible[0], "same-amount" if named is None else "same-invoice")
     criterion = f"exactly {amount} left" if named is None else f"invoice {named} and {amount} left"
@@ -349,6 +353,94 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
     if foreign and not possible:
         count = f"no payment in {refund.currency}, but {', '.join(foreign)}"
     return Waits(WaitingReason.REFUND_WITHOUT_PAYMENT, f"with {criterion}: {count}")
+
+
+# -- evidence ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for and against that a payment pays these open items, line by line."""
+
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+def named_invoices(text: str | None, known: Iterable[str]) -> frozenset[str]:
+    """The customer's invoices that a payment names, normalised: its whole text, else the words of it.
+
+    Shapes: known are normalised numbers of all the customer's items, open or not.
+    """
+    whole, numbers = normalised_invoice(text), frozenset(known)
+    if whole is None:
+        return frozenset()
+    return frozenset({whole} if whole in numbers else _SEPARATORS.split(whole)) & numbers
+
+
+def evidence(state: State, receipt: Entry, chosen: Sequence[str], together: Sequence[Entry] = ()) -> Evidence:
+    """Look at a receipt and at open items, and say what agrees and what differs.
+
+    Each line is looked up in the two sides, never carried over from the way in which an answer was found.
+
+    Shapes:  chosen are ids of items of this customer; together are the receipts that pay them jointly, this one among
+             them, or none.
+    Ensures: the same two sides give the same lines; an item of which nothing is known to be open has no line about
+             amounts.
+    """
+    items, available = [state.items[item_id] for item_id in chosen], state.available
+    named = named_invoices(receipt.invoice_number, state.invoice_numbers)
+    agrees, differs = _names(receipt, {number_of(item) for item in items} - {""}, named)
+    foreign = [item for item in items if item.currency != receipt.currency]
+    if foreign:
+        differs += [
+            f"the payment is in {receipt.currency}, invoice {item.invoice_number} in {item.currency}"
+            for item in foreign
+        ]
+    elif chosen and all(item_id in available for item_id in chosen):
+        paid = sum(one.amount_minor for one in together or (receipt,))
+        opens = sum(available[item_id] for item_id in chosen)
+        amount = Money(opens, receipt.currency)
+        if opens == paid:
+            agrees.append(f"open amount {amount}" if len(chosen) == 1 else f"sum of {len(chosen)} open items {amount}")
+            if together:
+                agrees.append(f"paid together by {', '.join(one.posting_reference for one in together)}")
+            elif not named:  # of a payment that names its invoice nobody asks whether others fit
+                agrees += _only(state, receipt, len(chosen))
+        else:
+            apart = Money(abs(opens - paid), receipt.currency)
+            differs.append(f"pays {apart} {'less' if opens > paid else 'more'} than the {amount} open")
+    return Evidence(tuple(agrees), tuple(differs))
+
+
+def _names(receipt: Entry, numbers: set[str], named: frozenset[str]) -> tuple[list[str], list[str]]:
+    """What the payment's own text says of these invoices."""
+    agrees = [f"invoice {number}" for number in sorted(named & numbers)]
+    differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
+    if named:
+        differs += [f"does not name invoice {number}" for number in sorted(numbers - named)]
+    written = (receipt.invoice_number or "").strip()
+    if written and not named:
+        differs.append(f"names {written}, which is no invoice of this customer")
+    return agrees, differs
+
+
+def _only(state: State, receipt: Entry, count: int) -> list[str]:
+    """Whether nothing else adds up as well."""
+    amounts = [minor for item, minor in state.available.items() if state.items[item].currency == receipt.currency]
+    if count == 1:
+        return ["the only open item of this amount"] if amounts.count(receipt.amount_minor) == 1 else []
+    parts = [minor for minor in amounts if minor <= receipt.amount_minor]
+    is_only = len(parts) <= MOST_ADDED_UP and _ways(parts, receipt.amount_minor) == 1
+    return ["the only such sum"] if is_only else []
+
+
+def _ways(amounts: Sequence[int], total: int) -> int:
+    """In how many ways some of these amounts add up to the total."""
+    ways = {0: 1}
+    for minor in amounts:
+        longer = {sofar + minor: count for sofar, count in ways.items() if sofar + minor <= total}
+        ways = {sofar: ways.get(sofar, 0) + longer.get(sofar, 0) for sofar in {*ways, *longer}}
+    return ways.get(total, 0)
 
 
 # -- lines of the engine, and what it knows beforehand -----------------------------------------------------------------

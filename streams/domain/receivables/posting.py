@@ -33,8 +33,7 @@ from schemas.records.receivables import (
 from schemas.values.money import Money
 from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.changes import Event, evolve
-from streams.domain.receivables.evidence import evidence
-from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, match_refund
+from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
 from streams.domain.receivables.policy import Policy
 from streams.domain.suggestion_codes import suggestion_code
 

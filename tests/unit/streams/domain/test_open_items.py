@@ -9,7 +9,7 @@ import pytest
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMatched
 from streams.domain import receivables
-from streams.domain.receivables.evidence import named_invoices
+from streams.domain.receivables.matching import named_invoices
 from streams.domain.receivables.policy import shipped
 from tests.support.builders import PAYMENT, Ledger, done, identified, key_by, open_item
 

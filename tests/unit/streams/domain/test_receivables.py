@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas import catalog
+from schemas import catalog, documents
 from schemas.failures import Unreadable
 from schemas.records import receivables as records
 from schemas.records.erp import DocumentPosted, Side
@@ -17,6 +17,7 @@ from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables import decisions
+from streams.domain.receivables.account import WRITE_OFFS, EntryKind
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,
@@ -545,3 +546,14 @@ def test_every_event_of_the_contract_has_its_rule() -> None:
     defined = {name for name, value in vars(records).items() if getattr(value, "__module__", "") == records.__name__}
     commands = {command.__name__ for command in get_args(decisions.Command)}
     assert defined == events | commands | {"EntryDirection", "Decision", "OpenItemObserved"}
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+@pytest.mark.parametrize("on_account", [False, True])
+def test_a_document_says_why_it_takes_another_back_if_its_kind_asks_for_that(kind: EntryKind, on_account: bool) -> None:
+    receipt = ledger().given(identified(Movement.CAPTURED)).state.entries[RECEIPT]
+    entry = replace(receipt, kind=kind, on_account=on_account and kind not in WRITE_OFFS.values())
+    document = documents.kinds()[entry.document_kind]
+    assert (entry.reversal_reason is not None) == ("reason" in document.required)
+    assert entry.reversal_reason in (None, *document.codes.get("reason", ()))
+    assert entry.side.value.lower() == document.lines[0].side

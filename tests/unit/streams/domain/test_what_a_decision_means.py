@@ -31,7 +31,7 @@ from schemas.records.receivables import (
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain import receivables
-from streams.domain.receivables.evidence import named_invoices
+from streams.domain.receivables.matching import named_invoices
 from streams.domain.suggestion_codes import suggestion_code
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 from tests.unit.streams.domain import test_receivables_properties as properties
