@@ -14,9 +14,13 @@ from schemas.records.receivables import (
     DecisionRefused,
     DecisionTaken,
     EntryWaiting,
+    HandToFinance,
+    MatchRefund,
     PaymentMatched,
     PostAgain,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RejectMatch,
     SplitEntry,
     UndoWriteOff,
@@ -24,6 +28,7 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from streams.domain import receivables
+from streams.domain.receivables.account import EntryStatus
 from streams.domain.receivables.policy import shipped
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 
@@ -403,6 +408,39 @@ def test_only_a_posted_write_off_is_taken_back() -> None:
     reversed_ = written()
     reversed_.when(undone())
     assert "no write-off" in refusal(reversed_, undone(f"{RECEIPT}W1U1"))
+
+
+def test_a_write_off_is_nobodys_money() -> None:
+    """What is decided about the money of a payer finds no write-off, not even one that abas refused."""
+    book, reference = rest(), f"{RECEIPT}W1"
+    book.when(written_off())
+    book.given(refused(book.sent()[-1]))
+    assert book.state.entries[reference].owner == ""
+    parts = {"abas_open_item_ids": ("i1",), "part_amounts": (3_00,), "currency": "USD"}
+    for command in (
+        decided(ConfirmMatch, posting_reference=reference, **parts),
+        decided(RejectMatch, posting_reference=reference, abas_open_item_ids=("i1",)),
+        decided(SplitEntry, posting_reference=reference, **parts),
+        decided(PutOnAccount, posting_reference=reference),
+        decided(MatchRefund, posting_reference=reference, payment_id=PAYMENT),
+        decided(PutRefundOnAccount, posting_reference=reference),
+        decided(HandToFinance, posting_reference=reference),
+    ):
+        assert refusal(book, command) == f"this customer has no entry {reference}"
+    assert "no receipt" in refusal(book, decided(UnmatchEntry, posting_reference=reference))
+    assert "decide the write-off anew" in refusal(book, decided(PostAgain, posting_reference=reference))
+    unnamed = decided(ReassignPayment, paytrace_transaction_id="", to_customer_id="70002")
+    assert "has no money of payment" in refusal(book, unnamed)
+
+
+def test_a_write_off_stays_when_its_payment_moves() -> None:
+    book = written()
+    book.when(decided(ReassignPayment, paytrace_transaction_id=PAYMENT, to_customer_id="70002"))
+    book.given(done(book.sent()[-1]))
+    moved = [entry.posting_reference for entry in book.state.entries.values() if entry.status is EntryStatus.MOVED]
+    assert moved == [f"{RECEIPT}A1"]
+    (event,) = book.when(decided(ReassignPayment, paytrace_transaction_id=PAYMENT, to_customer_id="70003"))
+    assert event.refused_because == f"payment {PAYMENT} went to customer 70002; decide there"
 
 
 # --- what every command has in common
