@@ -12,5 +12,5 @@ __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
 
 def decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
-    """What follows from a record under the rules and limits that come with Saldo."""
+    """Decide one record under the rules and limits that come with Saldo."""
     return decider.decide(state, record, policy.shipped())

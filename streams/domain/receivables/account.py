@@ -190,7 +190,7 @@ class Move:
 
 
 def number_of(item: OpenItemRecorded) -> str:
-    """The invoice number of an item as numbers are compared."""
+    """Return the invoice number of an item as numbers are compared."""
     return normalised_invoice(item.invoice_number) or ""
 
 
@@ -221,7 +221,7 @@ class State:
     moves_taken: frozenset[tuple[str, str]] = frozenset()
 
     def with_entries(self, *entries: Entry) -> State:
-        """The state with these entries, new or in place of those of the same reference."""
+        """Return the state with these entries, new or in place of those of the same reference."""
         return replace(self, entries={**self.entries, **{entry.posting_reference: entry for entry in entries}})
 
     # -- entries -------------------------------------------------------------------------------------------------------
@@ -233,12 +233,12 @@ class State:
         return tuple(sorted(waiting, key=lambda entry: (entry.value_on, entry.occurred_at)))
 
     def entry_of_money(self, reference: str) -> Entry | None:
-        """The entry of this reference, unless it is a write-off."""
+        """Return the entry of this reference, unless it is a write-off."""
         entry = self.entries.get(reference)
         return None if entry is None or entry.is_write_off else entry
 
     def free_reference(self, base: str) -> str:
-        """The first reference of this base that no entry bears yet."""
+        """Return the first reference of this base that no entry bears yet."""
         number = 1
         while f"{base}{number}" in self.entries:
             number += 1
@@ -255,20 +255,20 @@ class State:
         return {payment: tuple(entries) for payment, entries in families.items()}
 
     def family(self, payment_id: str | None) -> tuple[Entry, ...]:
-        """All entries of one payment, in order of arrival; none for a refund that is not linked yet."""
+        """Return all entries of one payment, in order of arrival; none for a refund that is not linked yet."""
         return () if payment_id is None else self._families.get(payment_id, ())
 
     def left_of_payment(self, payment_id: str) -> int:
-        """What is left of a payment's money, in minor units: what came in less what was taken back."""
+        """Return what is left of a payment's money, in minor units: what came in less what was taken back."""
         return sum(entry.signed_minor for entry in self.family(payment_id))
 
     def refund(self, transaction_id: str) -> Entry | None:
-        """The reversal that this refund transaction caused."""
+        """Return the reversal that this refund transaction caused."""
         entry = self.entries.get(f"PT{transaction_id}")
         return entry if entry is not None and entry.kind is EntryKind.REFUND else None
 
     def is_held_back(self, receipt: Entry) -> bool:
-        """Whether the reversal that frees this money is not posted yet."""
+        """Say whether the reversal that frees this money is not posted yet."""
         reversal = self.entries.get(receipt.released_by or "")
         return reversal is not None and not reversal.is_posted
 
@@ -296,17 +296,17 @@ class State:
         return self._taken_back(lambda entry: entry.is_posted and entry.reverses is not None)
 
     def unclaimed_minor(self, receipt: Entry) -> int:
-        """What of a receipt nothing takes back yet, in minor units."""
+        """Return what of a receipt nothing takes back yet, in minor units."""
         return receipt.amount_minor - self._claimed.get(receipt.posting_reference, 0)
 
     def able_to_give_back(self, payment_id: str | None) -> list[tuple[Entry, int]]:
-        """The receipts of a payment and what nothing takes back yet of each, in minor units, increases first."""
+        """Return the receipts of a payment and what nothing takes back yet of each, in minor units, increases first."""
         receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
         able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
         return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
 
     def receipt_to_reverse(self, reversal: Entry) -> Entry | None:
-        """The posted receipt of the same payment that a reversal is asked against.
+        """Return the posted receipt of the same payment that a reversal is asked against.
 
         Ensures: never more is taken back from a receipt than it brought; the receipt it is meant for comes first.
         """
@@ -320,7 +320,7 @@ class State:
         return receipt.amount_minor - self._asked_back.get(receipt.posting_reference, 0) >= reversal.amount_minor
 
     def shares_of(self, reversal: Entry) -> tuple[tuple[str, int], ...]:
-        """How a reversal that no single receipt can bear is divided over its payment's receipts.
+        """Say how a reversal that no single receipt can bear is divided over its payment's receipts.
 
         Shapes:  (receipt's posting reference, minor units), two or more; () while it is not certain what comes back.
         Ensures: the shares sum to the reversal, and none is more than its receipt has left. Everything that is left of
@@ -386,11 +386,11 @@ class State:
         return holders
 
     def holders_of(self, item_id: str) -> tuple[Entry, ...]:
-        """The receipts of ours on an item, from the request on until abas confirmed that all of them is taken back."""
+        """Return our receipts on an item, from the request on until abas confirmed that all of them is taken back."""
         return self._holders.get(item_id, ())
 
     def written_off_minor(self, item_id: str) -> int:
-        """What is given up of an open item, in minor units, all its write-offs together."""
+        """Return what is given up of an open item, in minor units, all its write-offs together."""
         on_item = (entry for entry in self.entries.values() if entry.abas_open_item_id == item_id)
         return sum(entry.clears_minor for entry in on_item if entry.is_write_off)
 

@@ -114,13 +114,13 @@ def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
 
 
 def _free(entry: Entry) -> Entry:
-    """An entry as it is before anything was found for it, or asked of abas."""
+    """Return an entry as it is before anything was found for it, or asked of abas."""
     waits = replace(entry, status=EntryStatus.WAITING, reason=None, detail="", on_account=False)
     return replace(waits, abas_open_item_id=None, item_invoice_number="")
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:
-    """A part is its whole in everything but reference, amount, what it takes back and where it goes."""
+    """Add a part: its whole in everything but reference, amount, what it takes back and where it goes."""
     whole = state.entries.get(event.split_from)
     if whole is None or event.posting_reference in state.entries:
         return state
@@ -129,7 +129,7 @@ def _with_part(state: State, event: EntryPartMade) -> State:
 
 
 def _taken_over(state: State, event: EntryMoved) -> State:
-    """An entry from another customer; money that comes by a command that is new here stays here."""
+    """Take over an entry from another customer; money that comes by a command that is new here stays here."""
     kind, payment = EntryKind(event.kind), event.payment_id
     if kind is EntryKind.REFUND_VOID:
         refund = state.refund(event.paytrace_transaction_id)
@@ -155,7 +155,7 @@ def _taken_over(state: State, event: EntryMoved) -> State:
 
 
 def _unmatched(state: State, event: EntryUnmatched) -> State:
-    """What was posted is reversed and waits again under another reference; what was not just waits again."""
+    """Reverse what was posted, so that its money waits under another reference; what was not posted just waits again."""
     entry = state.entries.get(event.posting_reference)
     if entry is None or not entry.is_live:
         return state
@@ -205,7 +205,7 @@ def _decided(state: State, event: DecisionTaken | DecisionRefused) -> State:
 
 
 def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, str]]:
-    """Payments that wait between several suggestions, one of which a person now gives to something else.
+    """Find payments that wait between several suggestions, one of which a person now gives to something else.
 
     Nobody has answered for them: which payment an item got is no answer to whose the item left over is.
     """
@@ -219,7 +219,7 @@ def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, st
 
 
 def _write_off(event: PostingRequested) -> Entry:
-    """The entry of a write-off, or of what takes one back: it begins when it is asked for."""
+    """Return the entry of a write-off, or of what takes one back: it begins when it is asked for."""
     return Entry(
         posting_reference=event.posting_reference,
         kind=WRITE_OFFS[event.document_kind],
@@ -268,7 +268,7 @@ def _moved(state: State, movement: MovementRecorded) -> State:
 
 
 def _increased(state: State, movement: MovementRecorded) -> State:
-    """Before posting the receipt itself grows; afterwards the increase is a document of its own."""
+    """Let the receipt itself grow before posting; afterwards the increase is a document of its own."""
     receipt = state.entries.get(f"PT{movement.paytrace_transaction_id}")
     if receipt is not None and receipt.kind is EntryKind.CAPTURE and (receipt.is_waiting or receipt.amount_minor == 0):
         grown = replace(receipt, status=EntryStatus.WAITING)  # a receipt of nothing was netted, and comes back to life
@@ -277,7 +277,7 @@ def _increased(state: State, movement: MovementRecorded) -> State:
 
 
 def _decreased(state: State, movement: MovementRecorded) -> State:
-    """Before posting the receipts themselves shrink, latest first; what is left is taken back by a reversal."""
+    """Let waiting receipts shrink, latest first; what is left is taken back by a reversal."""
     payment, left = movement.paytrace_transaction_id, movement.amount_minor
     kinds = (EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.RELEASED)
     for receipt in reversed([one for one in state.family(payment) if one.kind in kinds and one.is_waiting]):
@@ -289,7 +289,7 @@ def _decreased(state: State, movement: MovementRecorded) -> State:
 
 
 def _reversed(state: State, movement: MovementRecorded, kind: EntryKind, base: str) -> State:
-    """A void or a return takes back each receipt document of the payment by a reversal of its own.
+    """Take back each receipt document of the payment by a reversal of its own.
 
     Ensures: the reversals sum to the movement; what no receipt can give back is a reversal too, and waits.
     """
@@ -308,7 +308,7 @@ def _reversed(state: State, movement: MovementRecorded, kind: EntryKind, base: s
 
 
 def _resized(entry: Entry, amount_minor: int) -> Entry:
-    """Another amount is another question: what was told no longer stands, an earlier refusal included."""
+    """Change an amount: another question, so what was told no longer stands, an earlier refusal included."""
     return replace(entry, amount_minor=amount_minor, reason=None, detail="", options=())
 
 

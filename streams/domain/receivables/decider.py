@@ -39,7 +39,7 @@ _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
 
 def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Event, ...]:
-    """What this record changes for the customer, and everything that follows from it.
+    """Decide what this record changes for the customer, and everything that follows from it.
 
     Ensures: a record that was here, an older view of an open item and an outcome of something that we never asked for
              yield ().
@@ -69,7 +69,7 @@ def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Even
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What abas is asked to post, which payment a refund was found to belong to, and what goes to another customer."""
+    """Send documents to abas, the payment of a refund to its payments, and moved entries to the other customer."""
     match event:
         case EntryMoved() if event.abas_customer_id == event.from_customer_id:
             return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
@@ -91,7 +91,7 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
 
 
 def _document(entry: Entry, event: PostingRequested) -> PostDocument:
-    """The document of an entry: one line on the customer's account, abas books the other side.
+    """Return the document of an entry: one line on the customer's account, abas books the other side.
 
     Its value date is the business day on which the money moved, however late it is seen, identified or posted; of a
     write-off, by which none moves, the day of the decision.
@@ -207,7 +207,7 @@ def _on_refused(state: State, outcome: DocumentRefused) -> tuple[Event, ...]:
 
 
 def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry | None:
-    """The entry that an outcome is about, unless it is none of ours or its story is over.
+    """Return the entry that an outcome is about, unless it is none of ours or its story is over.
 
     A refused entry counts, because abas may hold a document after all that our look-up did not see in time.
     """

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from schemas.checks.attribution import why_not_attributed
-from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     ConfirmMatch,
     Decision,
@@ -90,7 +89,7 @@ _DECISIONS: Mapping[type, Decision] = {
 
 
 def decide_command(state: State, command: Command, policy: Policy) -> tuple[Event, ...]:
-    """What follows from a person's command.
+    """Decide a person's command.
 
     Ensures: a command that was here yields (); the first event says who decided what and why, or what stood against it.
     """
@@ -116,7 +115,7 @@ def decide_command(state: State, command: Command, policy: Policy) -> tuple[Even
 
 
 def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Event, ...]:
-    """The events of a command.
+    """Return the events of a command.
 
     Raises: Refused where something stands against it.
     """
@@ -161,7 +160,7 @@ def _named_items(command: Command) -> tuple[str, ...]:
 
 
 def _items_of_entry(state: State, command: Command) -> tuple[str, ...]:
-    """The item of the entry that a command is about, where it is about what is on an item."""
+    """Return the item of the entry that a command is about, where it is about what is on an item."""
     match command:
         case UnmatchEntry() | PostAgain():
             entry = state.entry_of_money(command.posting_reference)
@@ -213,7 +212,7 @@ def _confirmed(state: State, command: ConfirmMatch, posting: Posting) -> tuple[E
 
 
 def _rejected(state: State, command: RejectMatch) -> tuple[Event, ...]:
-    """Nothing but the decision itself, which rules the items out."""
+    """Do nothing but decide, which rules the items out."""
     receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     if not items:
         raise Refused("say which open items are not meant; `saldo waiting` shows what is suggested")
@@ -235,7 +234,7 @@ def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, 
 
 
 def _posted_again(state: State, command: PostAgain, posting: Posting) -> PostingRequested:
-    """The same document under the same reference: if abas holds it after all, the sink finds it and posts nothing."""
+    """Ask for the same document under the same reference: if abas holds it after all, nothing is posted."""
     reference = command.posting_reference
     entry = state.entries.get(reference)
     if entry is None:
@@ -277,15 +276,12 @@ def _written_off(state: State, command: WriteOffRest, posting: Posting) -> Posti
     payment = payers[-1].transaction_id
     # A payment that came from another customer may have write-offs there; the holder's own reference is unique.
     came = any(taken == payers[-1].posting_reference for _, taken in state.moves_taken)
-    write_off = Entry(
+    write_off = replace(
+        payers[-1],
         posting_reference=state.free_reference(f"{payers[-1].posting_reference if came else f'PT{payment}'}W"),
         kind=EntryKind.WRITE_OFF,
-        transaction_id=payment,
-        payment_id=None,
         amount_minor=minor,
         currency=item.currency,
-        method=PaymentMethod.UNKNOWN,
-        invoice_number=None,
         item_invoice_number=item.invoice_number,
         value_on=command.decided_on or business_day(command.occurred_at),  # no money moves, so the day of the decision
         occurred_at=command.occurred_at,

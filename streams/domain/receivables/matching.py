@@ -114,7 +114,7 @@ class Matching:
         }
 
     def certain(self) -> tuple[tuple[Entry, Option], ...]:
-        """What may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing is.
+        """Find what may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing is.
 
         Ensures: the oldest receipt that fits alone comes first; nobody's choice among equals is made for him.
         """
@@ -127,7 +127,7 @@ class Matching:
     # -- one receipt -------------------------------------------------------------------------------------------------
 
     def found(self, receipt: Entry) -> Found:
-        """What is certain of a receipt alone, or why it waits and what is suggested for it."""
+        """Say what is certain of a receipt alone, or why it waits and what is suggested for it."""
         named = self._named[receipt.posting_reference]
         pool = self._pool(receipt, named)
         equal = [item for item in pool if self._left(item) == receipt.amount_minor]
@@ -169,7 +169,7 @@ class Matching:
         return ", ".join(f"{self._items[item_id].invoice_number} ({item_id})" for item_id in items)
 
     def _pool(self, receipt: Entry, named: frozenset[str]) -> list[OpenItemRecorded]:
-        """The items that a receipt may be applied to, in order of their abas ids: those that it names, if it does.
+        """List the items that a receipt may be applied to, in order of their abas ids: those that it names, if it does.
 
         Without a name, items far larger than the receipt are left out: none of them can be part of it, and a new one
         then makes no question of an old receipt.
@@ -213,7 +213,7 @@ class Matching:
     def _in_another_currency(
         self, receipt: Entry, named: frozenset[str], pool: Sequence[OpenItemRecorded]
     ) -> list[OpenItemRecorded]:
-        """Open items that keep a receipt waiting by their currency: those that it names, else those of its amount.
+        """List items that keep a receipt waiting by their currency: those that it names, else those of its amount.
 
         A payment that names nothing and could pay an item of its own currency is no question of currencies.
         """
@@ -236,7 +236,7 @@ class Matching:
     # -- several receipts of one item ---------------------------------------------------------------------------------
 
     def _together(self) -> Iterator[tuple[tuple[Entry, Option], ...]]:
-        """Receipts that name one invoice and no other, and together pay what is open of it."""
+        """Find receipts that name one invoice and no other, and together pay what is open of it."""
         by_item: dict[str, list[Entry]] = {}
         for receipt in self._receipts:
             named = self._named[receipt.posting_reference]
@@ -285,7 +285,7 @@ class Matching:
         )
 
     def _parts(self, receipt: Entry, amounts: Sequence[tuple[str, int]]) -> tuple[Part, ...]:
-        """No item gets more than it has open, and all together no more than there is."""
+        """Share a receipt out: no item gets more than it has open, and all together no more than there is."""
         left, parts = receipt.amount_minor, []
         for item_id, minor in amounts:
             part = min(minor, self._available[item_id], left)
@@ -295,7 +295,7 @@ class Matching:
         return tuple(parts)
 
     def _others(self, receipt: Entry, match: Match, best: Option) -> Iterator[Option]:
-        """The answers that the engine weighed beside the best one."""
+        """Return the answers that the engine weighed beside the best one."""
         scores: dict[tuple[str, ...], float] = {}
         if match.runner_up is not None:
             scores[match.runner_up.left_ids] = match.score - match.runner_up.distance
@@ -307,7 +307,7 @@ class Matching:
             yield Option(parts, best.rule, said.agrees, said.differs, self._kind(receipt, item_ids, match), score)
 
     def _kind(self, receipt: Entry, item_ids: Sequence[str], match: Match) -> str:
-        """How these items differ from the receipt in amount, in the words of the rule that found the best answer."""
+        """Say how these items differ from the receipt in amount, in words of the rule that found the best answer."""
         opens = sum(self._available[item_id] for item_id in item_ids)
         if match.kind == "transposed" and transposed(opens, receipt.amount_minor):
             return match.kind
@@ -315,7 +315,7 @@ class Matching:
 
 
 def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: frozenset[str], equal_count: int) -> bool:
-    """Whether an answer for one receipt may be posted unseen."""
+    """Say whether an answer for one receipt may be posted unseen."""
     if match.difference_minor or len(match.right_ids) != 1 or (named and numbers != named):
         return False
     if len(match.left_ids) == 1:
@@ -329,7 +329,7 @@ def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: fr
 
 
 def match_refund(refund: Entry, state: State) -> Link | Waits:
-    """The payment that a refund takes back; PayTrace gives no link.
+    """Find the payment that a refund takes back; PayTrace gives no link.
 
     Ensures: a payment never gives back more than is left of it. With an invoice, the one payment that names it too;
              without, the one payment of which exactly this amount is left.
@@ -367,7 +367,7 @@ class Evidence:
 
 
 def named_invoices(text: str | None, known: Iterable[str]) -> frozenset[str]:
-    """The customer's invoices that a payment names, normalised: its whole text, else the words of it.
+    """Return the customer's invoices that a payment names, normalised: its whole text, else the words of it.
 
     Shapes: known are normalised numbers of all the customer's items, open or not.
     """
@@ -413,7 +413,7 @@ def evidence(state: State, receipt: Entry, chosen: Sequence[str], together: Sequ
 
 
 def _names(receipt: Entry, numbers: set[str], named: frozenset[str]) -> tuple[list[str], list[str]]:
-    """What the payment's own text says of these invoices."""
+    """Say what the payment's own text says of these invoices."""
     agrees = [f"invoice {number}" for number in sorted(named & numbers)]
     differs = [f"names invoice {number} too" for number in sorted(named - numbers)]
     if named:
@@ -425,7 +425,7 @@ def _names(receipt: Entry, numbers: set[str], named: frozenset[str]) -> tuple[li
 
 
 def _only(state: State, receipt: Entry, count: int) -> list[str]:
-    """Whether nothing else adds up as well."""
+    """Say whether nothing else adds up as well."""
     amounts = [minor for item, minor in state.available.items() if state.items[item].currency == receipt.currency]
     if count == 1:
         return ["the only open item of this amount"] if amounts.count(receipt.amount_minor) == 1 else []
@@ -435,7 +435,7 @@ def _only(state: State, receipt: Entry, count: int) -> list[str]:
 
 
 def _ways(amounts: Sequence[int], total: int) -> int:
-    """In how many ways some of these amounts add up to the total."""
+    """Count in how many ways some of these amounts add up to the total."""
     ways = {0: 1}
     for minor in amounts:
         longer = {sofar + minor: count for sofar, count in ways.items() if sofar + minor <= total}
@@ -460,7 +460,7 @@ def _receipt_line(receipt: Entry, named: frozenset[str]) -> Line:
 
 @lru_cache(maxsize=512)
 def _compare(items: tuple[Line, ...], receipts: tuple[Line, ...], policy: Policy) -> Outcome:
-    """The engine's answer for lines of one customer and one currency; asked again for equal lines, it is remembered."""
+    """Ask the engine about lines of one customer and one currency; its answer for equal lines is remembered."""
     # A copy, because the model notes each new word and would grow with every invoice of a long life.
     fresh = replace(_model(policy), _weights={}, _alike={})
     learned = engine.Learned(Orientation.SAME, ids_count=False, models={receipts[0].currency: fresh})
@@ -469,12 +469,12 @@ def _compare(items: tuple[Line, ...], receipts: tuple[Line, ...], policy: Policy
 
 @lru_cache(maxsize=2)
 def _model(policy: Policy) -> Model:
-    """The numbers of a book in which every payment has its invoice and four of five name it."""
+    """Return the numbers of a book in which every payment has its invoice and four of five name it."""
     return engine.learn_all(*_lessons(), policy.rules).models["USD"]
 
 
 def _lessons() -> tuple[Sequence[Line], Sequence[Line]]:
-    """Invoices of a hundred customers and their payments; amounts are spread by arithmetic, not by dice."""
+    """Return invoices of a hundred customers and their payments; amounts are spread by arithmetic, not by dice."""
     invoices, payments = [], []
     for number in range(_LESSONS):
         # Two large odd steps below 2,000.00: amounts come near each other as often as those of real books.

@@ -43,7 +43,7 @@ class Policy:
 
 @cache
 def shipped() -> Policy:
-    """The rules and limits that come with Saldo.
+    """Return the rules and limits that come with Saldo.
 
     Raises: RulesInvalid naming file, line and remedy.
     """

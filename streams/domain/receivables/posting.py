@@ -39,7 +39,7 @@ from streams.domain.suggestion_codes import suggestion_code
 
 
 def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
-    """Everything that follows from this state, told at this instant.
+    """Return everything that follows from this state, told at this instant.
 
     Ensures: ends, because each step moves an entry on; asked again of the state it leads to, it yields ().
     """
@@ -51,7 +51,7 @@ def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
 
 
 def about(entry: Entry, customer: str, at: datetime) -> dict[str, Any]:
-    """The fields that every event of an entry has."""
+    """Return the fields that every event of an entry has."""
     return {
         "posting_reference": entry.posting_reference,
         "paytrace_transaction_id": entry.transaction_id,
@@ -63,7 +63,7 @@ def about(entry: Entry, customer: str, at: datetime) -> dict[str, Any]:
 
 
 def waiting_event(state: State, entry: Entry, waits: Waits, at: datetime) -> EntryWaiting:
-    """What is told of an entry that waits."""
+    """Return the event of an entry that waits."""
     return EntryWaiting(
         **about(entry, state.abas_customer_id, at),
         direction=entry.direction,
@@ -88,7 +88,7 @@ class Posting:
     # -- events of one entry -------------------------------------------------------------------------------------------
 
     def applied(self, receipt: Entry, option: Option) -> tuple[Event, ...]:
-        """The events that apply a receipt to open items.
+        """Return the events that apply a receipt to open items.
 
         Ensures: a receipt that has one item for all of it keeps its reference; else it is divided into parts that sum
                  to it, and what the option leaves over is a part that waits.
@@ -96,7 +96,7 @@ class Posting:
         return self.divided(receipt, option.parts, option)
 
     def divided(self, receipt: Entry, parts: Sequence[Part | int], option: Option) -> tuple[Event, ...]:
-        """The events that divide a receipt.
+        """Return the events that divide a receipt.
 
         Shapes: a part is an item with its amount, or an amount alone for the customer's account; what the parts leave
                 over waits.
@@ -109,7 +109,7 @@ class Posting:
         return events
 
     def on_account(self, entry: Entry) -> tuple[Event, ...]:
-        """The events that post an entry without an open item, because a person says so."""
+        """Return the events that post an entry without an open item, because a person says so."""
         assert self.by is not None, "no rule puts money on account"
         put = EntryPutOnAccount(**self._about(entry), direction=entry.direction, decided_by=self.by)
         return put, self.requested(replace(entry, on_account=True), None)
@@ -132,7 +132,7 @@ class Posting:
         return matched, self.requested(replace(share, item_invoice_number=number, on_account=False), item_id)
 
     def requested(self, entry: Entry, item_id: str | None, *, text: str | None = None) -> PostingRequested:
-        """The event that asks abas for the document of this entry, or of this part of one.
+        """Return the event that asks abas for the document of this entry, or of this part of one.
 
         A reversal is asked against a posted receipt; text is what the document says for people.
         """
@@ -151,7 +151,7 @@ class Posting:
         )
 
     def unmatched(self, entry: Entry) -> EntryUnmatched:
-        """The event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
+        """Return the event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
         reference, posted = entry.posting_reference, entry.is_posted
         amount = self.state.unclaimed_minor(entry) if posted else entry.amount_minor
         return EntryUnmatched(
@@ -162,14 +162,14 @@ class Posting:
         )
 
     def refund_matched(self, refund: Entry, payment_id: str, rule: str) -> RefundMatched:
-        """The event that links a refund to the payment that it takes back."""
+        """Return the event that links a refund to the payment that it takes back."""
         about = self._about(refund) | {"paytrace_transaction_id": payment_id}
         return RefundMatched(**about, refund_transaction_id=refund.transaction_id, rule=rule)
 
     def _split(
         self, entry: Entry, amounts: Sequence[int], takes_back: Sequence[str] = ()
     ) -> tuple[tuple[str, ...], tuple[Event, ...]]:
-        """References for the parts, and the events that make them; an entry of one part stays as it is."""
+        """Return references for the parts and the events that make them; an entry of one part stays as it is."""
         rest = entry.amount_minor - sum(amounts)
         minors = [*amounts, *([rest] if rest else [])]
         if len(minors) == 1:
@@ -193,7 +193,7 @@ class Posting:
     # -- steps ---------------------------------------------------------------------------------------------------------
 
     def next_step(self) -> tuple[Event, ...]:
-        """The events of the first step that has something to do; () when nothing follows any more."""
+        """Return the events of the first step that has something to do; () when nothing follows any more."""
         if not self.state.moved_to and not self.state.waiting:
             return ()
         steps = (
@@ -212,12 +212,12 @@ class Posting:
         return next((events for step in steps if (events := step())), ())
 
     def _net_nothing(self) -> tuple[Event, ...]:
-        """An entry of no money (a zero-amount card check, an increase taken back again) needs no document."""
+        """Net an entry of no money (a zero-amount card check, an increase taken back again): it needs no document."""
         nothing = (entry for entry in self.state.waiting if entry.amount_minor == 0)
         return next(((self._netted(entry, entry),) for entry in nothing), ())
 
     def _net_voided_refund(self) -> tuple[Event, ...]:
-        """A refund that was voided before its reversal was requested cancels out with its void."""
+        """Net a refund that was voided before its reversal was requested with its void."""
         for entry in self.state.waiting:
             refund = self._voided_refund(entry)
             # What was handed over is not in abas, so its void must not get there either.
@@ -227,7 +227,7 @@ class Posting:
         return ()
 
     def _net_receipt(self) -> tuple[Event, ...]:
-        """A receipt that still waits cancels out with reversals that take it back in whole, never in part."""
+        """Net a receipt that still waits with reversals that take it back in whole, never in part."""
         for receipt in self._receipts():
             family = self.state.family(receipt.payment_id)
             reversals = [entry for entry in family if entry.is_waiting and not entry.is_receipt]
@@ -247,7 +247,7 @@ class Posting:
         return ()
 
     def _move_receipt(self) -> tuple[Event, ...]:
-        """Money of a payment that belongs to another customer: what abas holds is taken back first, the rest goes.
+        """Move money that belongs to another customer: what abas holds is taken back first, the rest goes.
 
         A document that is on its way to abas is let through; it is taken back when abas has answered.
         """
@@ -262,12 +262,12 @@ class Posting:
         return ()
 
     def _request_on_account(self) -> tuple[Event, ...]:
-        """A receipt that a person put on account stays there, also if its amount changed since."""
+        """Ask on account for what a person put there, also if its amount changed since."""
         stays = (receipt for receipt in self._receipts() if receipt.on_account and not receipt.is_refused)
         return next(((self.requested(receipt, None),) for receipt in stays), ())
 
     def _request_again(self) -> tuple[Event, ...]:
-        """A refund that was voided after its reversal was posted: the money clears the same item as before."""
+        """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
         for receipt in self._receipts():
             again = None if receipt.is_refused else self._item_again(receipt)
             if isinstance(again, Option):
@@ -281,7 +281,7 @@ class Posting:
         return events
 
     def _divide_reversal(self) -> tuple[Event, ...]:
-        """A reversal that no single receipt can bear is divided over them."""
+        """Divide a reversal that no single receipt can bear over several."""
         for reversal in self._reversals():
             shares = () if self.state.receipt_to_reverse(reversal) else self.state.shares_of(reversal)
             if shares:
@@ -297,7 +297,7 @@ class Posting:
         return ()
 
     def _move_reversal(self) -> tuple[Event, ...]:
-        """What takes money back goes where the money went, unless a receipt here bears it or still may."""
+        """Move what takes money back to where the money went, unless a receipt here bears it or still may."""
         for entry in self._reversals():
             move = self.state.moved_to.get(entry.owner)
             relatives = self.state.family(entry.payment_id)
@@ -310,7 +310,7 @@ class Posting:
         return [entry for entry in self.state.waiting if entry.is_receipt]
 
     def _reversals(self) -> list[Entry]:
-        """What takes money back and may be asked for: not what abas refused."""
+        """Return what takes money back and may be asked for: not what abas refused."""
         return [entry for entry in self.state.waiting if not entry.is_receipt and not entry.is_refused]
 
     def _moved(self, entry: Entry, move: Move) -> EntryMoved:
@@ -382,11 +382,11 @@ class Posting:
         return tuple(suggested)
 
     def _matching(self) -> Matching:
-        """The receipts whose only question is which open items they pay."""
+        """Return the receipts whose only question is which open items they pay."""
         return Matching(self.state, self.policy, [entry for entry in self._receipts() if self._why(entry) is None])
 
     def _why(self, entry: Entry) -> Waits | None:
-        """What keeps an entry waiting besides the choice of open items; None where that choice is all."""
+        """Say what keeps an entry waiting besides the choice of open items; None where that choice is all."""
         amount = Money(entry.amount_minor, entry.currency)
         if entry.is_refused:
             return Waits(WaitingReason.POSTING_REFUSED, entry.detail)
@@ -407,7 +407,7 @@ class Posting:
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
 
     def _item_again(self, receipt: Entry) -> Option | Waits | None:
-        """The item that a refund's reversal opened again, for the receipt of its void; None for any other receipt."""
+        """Find the item that a refund's reversal opened again, for the receipt of its void; None for other receipts."""
         state, refund = self.state, self._voided_refund(receipt)
         if refund is None or not refund.is_at_abas:
             return None
@@ -427,5 +427,5 @@ class Posting:
         return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
 
     def _voided_refund(self, entry: Entry) -> Entry | None:
-        """The refund that this entry voids."""
+        """Return the refund that this entry voids."""
         return self.state.refund(entry.transaction_id) if entry.kind is EntryKind.REFUND_VOID else None

@@ -52,7 +52,7 @@ class Refused(Exception):
 
 
 def decided_before(state: State, *subjects: str) -> str:
-    """Who decided last about an entry, or about what it is a part of; empty if nobody did. For the end of a refusal.
+    """Say who decided last about an entry, or its whole, for the end of a refusal; empty if nobody did.
 
     Shapes: subjects are posting references or open item ids; the first that was decided about counts.
     """
@@ -79,7 +79,7 @@ def check_unchanged(
 
 
 def waiting_receipt(state: State, reference: str) -> Entry:
-    """The receipt that a command is about."""
+    """Return the receipt that a command is about."""
     entry = state.entry_of_money(reference)
     if entry is None:
         raise Refused(f"this customer has no entry {reference}")
@@ -94,7 +94,7 @@ def waiting_receipt(state: State, reference: str) -> Entry:
 
 
 def receipt_to_unmatch(state: State, reference: str) -> Entry:
-    """The receipt whose match is undone."""
+    """Return the receipt whose match is undone."""
     entry, why_not = state.entries.get(reference), ""
     if entry is None or not entry.is_receipt:
         why_not = f"this customer has no receipt {reference}"
@@ -110,7 +110,7 @@ def receipt_to_unmatch(state: State, reference: str) -> Entry:
 
 
 def suggestion_gone(state: State, receipt: Entry, items: tuple[str, ...], code: str) -> str:
-    """That a suggestion does not stand, what became of its open items, and what stands instead."""
+    """Say that a suggestion does not stand, what became of its open items, and what stands instead."""
     reference = receipt.posting_reference
     which = f" (suggestion {code})" if code else ""
     refused = f"{reference} is not, or no longer, suggested for these open items{which}"
@@ -130,7 +130,7 @@ def suggestion_gone(state: State, receipt: Entry, items: tuple[str, ...], code: 
 
 
 def shown(suggested: MatchSuggested) -> str:
-    """A suggestion with its code, as a person compares it with what `saldo waiting` showed."""
+    """Write a suggestion with its code, as a person compares it with what `saldo waiting` showed."""
     opens = suggested.open_amounts or suggested.part_amounts
     parts = [
         f"{number} {Money(minor, suggested.currency)}"
@@ -185,7 +185,7 @@ def check_limit(limits: WriteOffLimits, amount: Money) -> None:
 
 
 def live_entry(state: State, reference: str) -> Entry:
-    """The entry that a command is about, whose amount counts here."""
+    """Return the entry that a command is about, whose amount counts here."""
     entry = state.entry_of_money(reference)
     if entry is None or not entry.is_live:
         raise Refused(f"this customer has no entry {reference}")
@@ -200,7 +200,7 @@ def check_waits(entry: Entry, command: MatchRefund | PutRefundOnAccount | HandTo
 
 
 def free_refund(state: State, command: MatchRefund | PutRefundOnAccount) -> Entry:
-    """The refund that waits for a payment."""
+    """Return the refund that waits for a payment."""
     entry = live_entry(state, command.posting_reference)
     if entry.kind is not EntryKind.REFUND:
         raise Refused(f"{entry.posting_reference} is no refund")
