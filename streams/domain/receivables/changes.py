@@ -155,7 +155,7 @@ def _taken_over(state: State, event: EntryMoved) -> State:
 
 
 def _unmatched(state: State, event: EntryUnmatched) -> State:
-    """Reverse what was posted, so that its money waits under another reference; what was not posted just waits again."""
+    """Reverse what was posted, so that its money waits under another reference; what was not just waits again."""
     entry = state.entries.get(event.posting_reference)
     if entry is None or not entry.is_live:
         return state

@@ -114,7 +114,7 @@ class Matching:
         }
 
     def certain(self) -> tuple[tuple[Entry, Option], ...]:
-        """Find what may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing is.
+        """Find what may be posted unseen: one receipt with its items, or several receipts of one item; () if nothing.
 
         Ensures: the oldest receipt that fits alone comes first; nobody's choice among equals is made for him.
         """

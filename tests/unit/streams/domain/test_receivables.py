@@ -557,3 +557,16 @@ def test_a_document_says_why_it_takes_another_back_if_its_kind_asks_for_that(kin
     assert (entry.reversal_reason is not None) == ("reason" in document.required)
     assert entry.reversal_reason in (None, *document.codes.get("reason", ()))
     assert entry.side.value.lower() == document.lines[0].side
+
+
+def test_a_void_that_came_first_is_borne_by_the_receipts_that_come_later() -> None:
+    book = ledger().given(identified(Movement.VOIDED), identified(Movement.CAPTURED, 40_00, name="a"))
+    events = book.when(identified(Movement.CAPTURED, 60_00, name="b"))
+    assert kinds(events)[1:4] == ["EntrySplit", "EntryPartMade", "EntryPartMade"]
+    assert {event.posting_reference for event in events if isinstance(event, EntryNetted)} == {
+        RECEIPT,
+        f"{RECEIPT}-2",
+        f"{RECEIPT}VS1",
+        f"{RECEIPT}VS2",
+    }
+    assert book.sent() == []
