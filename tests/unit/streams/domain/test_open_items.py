@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMat
 from streams.domain import receivables
 from streams.domain.receivables.matching import named_invoices
 from streams.domain.receivables.policy import shipped
-from tests.support.builders import PAYMENT, Ledger, done, identified, key_by, open_item
+from tests.support.builders import PAYMENT, Ledger, at, done, identified, key_by, open_item
 
 RECEIPT = f"PT{PAYMENT}"
 
@@ -139,6 +140,18 @@ def test_what_abas_showed_before_our_posting_is_not_believed() -> None:
     # abas shows it wrongly open in full: our document still stands.
     book.given(open_item("i1", 299_00, minute=9, amount_minor=300_00))
     assert dict(book.state.available) == {}
+
+
+def test_what_was_taken_back_counts_once_abas_has_shown_it() -> None:
+    book = ledger(open_item("i1", 100_00), paid(100_00, "RE-1", "1"))
+    book.given(done(book.sent()[-1]))
+    book.given(open_item("i1", 10_00, minute=9, amount_minor=150_00))
+    book.given(identified(Movement.VOIDED, payment="1", minute=10))
+    taken_back = replace(done(book.sent("cash_receipt_reversal")[-1]), occurred_at=at(11))
+    book.given(taken_back)
+    assert dict(book.state.available) == {"i1": 10_00}
+    book.given(open_item("i1", 110_00, minute=12, amount_minor=150_00))
+    assert dict(book.state.available) == {"i1": 110_00}
 
 
 def test_what_others_paid_counts_too() -> None:
