@@ -47,7 +47,7 @@ RULES = {
     "streams/domain/identification/decider.py": 2,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
-    "streams/domain/receivables/entries.py": 1,
+    "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,
     "streams/domain/settlement/books.py": 1,
 }
