@@ -407,7 +407,7 @@ def test_a_client_that_goes_halfway_leaves_nothing_behind(http: httpx2.Client) -
 def test_who_waits_too_long_for_others_is_told_and_who_has_gone_waits_no_more(
     store: Store, settings: ProjectionSettings
 ) -> None:
-    sessions = ClientSessions(settings.clickhouse_dsn, settings.data_dir, count=1, most_wait_s=0.3)
+    sessions = ClientSessions(settings.clickhouse_dsn, count=1, most_wait_s=0.3)
     wanted = Asked("SELECT 1", "TSV", {}, {}, "")
     gone = threading.Event()
     taken = sessions._free.get()
