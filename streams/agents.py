@@ -43,7 +43,7 @@ IDENTIFY_PAYERS = _decider(
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
-    "match-open-items", Topic.RECEIVABLES_INBOX, Topic.RECEIVABLES_EVENTS, receivables, version=4
+    "match-open-items", Topic.RECEIVABLES_INBOX, Topic.RECEIVABLES_EVENTS, receivables, version=5
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from app.output.terminal import say
 
@@ -50,10 +51,23 @@ _DEBUG = "--debug"
 _WRITE_FOR_THE_USER = frozenset({"report", "sql", "match", "waiting", "topics", "schemas", "abas", "read"})
 
 
+class _Root(TyperGroup):
+    """Says what is wrong with a word of the command line, without the name that pydantic gives to the error."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own Context, as commands get it
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
 def build() -> typer.Typer:
     """The root command with every command registered."""
     app = typer.Typer(
         name="saldo",
+        cls=_Root,
         help="Moves money facts from PayTrace into abas ERP, and proves that nothing was lost or doubled.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -14,7 +14,7 @@ import typer
 from app.output.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.table import Table
 
@@ -127,7 +127,8 @@ def sql(
     text = sys.stdin.read() if statement == "-" else statement
     with reader_of(load_settings()) as reader:
         if chosen is Format.PARQUET:
-            _write(reader.query(text, output_format="Parquet"), out)
+            with reader.answer(text, output_format="Parquet") as spool:
+                _write_pieces(spool.pieces(), out)
             return
         answer = questions.answer_of(reader.query(text))
     _show(answer, chosen, out, title=None, locale=locale, name="sql", about={"statement": text})
@@ -244,12 +245,17 @@ def _paragraphs(table: Table) -> Iterator[str]:
 
 
 def _write(content: bytes, out: Path | None) -> None:
+    _write_pieces((content,), out)
+
+
+def _write_pieces(pieces: Iterable[bytes], out: Path | None) -> None:
     if out is None:
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
         return
     try:
-        out.write_bytes(content)
+        with out.open("wb") as file:
+            file.writelines(pieces)
     except OSError as error:
         from app.cli.errors import CannotRun
 

@@ -125,6 +125,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
         "document refused by abas|documents refused by abas",
         "saldo report documents refused",
     ),
+    "erp records refused": (
+        "customer, order or other record refused by abas|customers, orders or other records refused by abas",
+        "saldo report erp_records refused",
+    ),
     "payments not recognized": ("payment not recognized|payments not recognized", "saldo waiting"),
     "chargebacks to book": ("chargeback to book in abas by hand|chargebacks to book in abas by hand", "saldo waiting"),
     "bank lines unexplained": ("bank line unexplained|bank lines unexplained", "saldo report deposit_breaks"),

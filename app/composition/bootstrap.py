@@ -57,8 +57,7 @@ from schemas.records.gateway import (
 )
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.domain.receivables.decisions import write_off_limits
-from streams.domain.receivables.open_item_lines import rules
+from streams.domain.receivables import policy
 from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Sighting
@@ -156,6 +155,10 @@ class Edges:
         self.abas = abas
         self.paytrace = paytrace
 
+    def codec(self) -> Codec:
+        """The codec of claims."""
+        return codec(self._settings)
+
     def log(self) -> Log:
         """The log that claims are kept in; contacted on first use."""
         return self._log or KafkaLog(self._settings.kafka_options)
@@ -168,7 +171,6 @@ class AbasLedger:
         # A label per worker, so that what one that was killed left open is told from what its sister uses.
         label = f"{settings.abas.working_set_label}-{settings.worker.name}"
         self._edges = edges or Edges(settings)
-        self._codec = codec(settings)
         self._settings = settings.abas.model_copy(update={"working_set_label": label})
         self._sink: AbasSink | None = None
         self._opening = asyncio.Lock()
@@ -189,7 +191,7 @@ class AbasLedger:
                 profile = await _profile(client, self._settings.profile_path)
                 if profile.posting.strategy != "infosystem":
                     await close_left_open(client)
-                claims = PostingClaims(edges.log(), self._codec, claimed_by=edges.process)
+                claims = PostingClaims(edges.log(), edges.codec(), claimed_by=edges.process)
                 self._sink = AbasSink(client, profile, self._settings, rights=claims)
         return self._sink
 
@@ -198,8 +200,8 @@ class PayTraceCalls:
     """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
-        self._settings = settings
         self._edges = edges or Edges(settings)
+        self._settings = settings.paytrace
         self._sink: PayTraceSink | None = None
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
@@ -212,8 +214,8 @@ class PayTraceCalls:
 
     def _opened(self) -> PayTraceSink:
         if self._sink is None:
-            edges, paytrace = self._edges, self._settings.paytrace
-            claims = Claims(edges.log(), codec(self._settings), claimed_by=edges.process)
+            edges, paytrace = self._edges, self._settings
+            claims = Claims(edges.log(), edges.codec(), claimed_by=edges.process)
             self._sink = PayTraceSink(open_gateway(paytrace, transport=edges.paytrace), paytrace, claims)
         return self._sink
 
@@ -241,8 +243,7 @@ def worker_app(settings: Settings) -> faust.App:
         datadir=str(settings.data_dir / "faust"),
     )
     processors = every_processor(settings)
-    rules()  # what is wrong with these is said now and not at the first payment
-    write_off_limits()
+    policy.shipped()  # what is wrong with the rules and limits is said now and not at the first payment
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )

@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -23,9 +23,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from projections.clickhouse_http import compression
 from projections.clickhouse_http.asked import Asked, asked_by
@@ -33,11 +32,11 @@ from projections.clickhouse_http.errors import in_clickhouse_words
 from projections.clickhouse_http.formats import FORMATS
 from projections.clickhouse_http.native import for_revision
 from projections.clickhouse_http.sessions import ClientSessions
-from projections.clickhouse_http.spool import Spool
 from projections.serving.log_in import ClientLogIn, is_of_owner, sent_log_in
-from projections.serving.serving import LOOPBACK_NAMES, served
+from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
 from projections.serving.settings import ProjectionSettings
 from projections.store.errors import QueryRefused
+from projections.store.spool import Spool
 from schemas.failures import ContractBroken
 
 logger = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ def clickhouse_app(sessions: ClientSessions, admit: Admission) -> Starlette:
         if is_whole:
             spool.close()
             return Response(head, headers=headers)
-        return _Sent(chain((head,), pieces), spool, headers)
+        return SpooledResponse(chain((head,), pieces), spool, headers)
 
     return Starlette(
         routes=[
@@ -143,7 +142,7 @@ def serve_clickhouse(settings: ProjectionSettings) -> Iterator[Opened]:
         yield Opened(problem=problem)
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    sessions = ClientSessions(settings.clickhouse_dsn, settings.data_dir)
+    sessions = ClientSessions(settings.clickhouse_dsn)
     try:
         with served(clickhouse_app(sessions, settings.admit), listener, "clickhouse-clients"):
             yield Opened(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -184,20 +183,6 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
         if len(head) >= _HEAD_BYTES:
             return bytes(head), False
     return bytes(head), True
-
-
-class _Sent(StreamingResponse):
-    """A large answer, sent piece by piece; thrown away when it is sent, or when the client has gone."""
-
-    def __init__(self, pieces: Iterator[bytes], spool: Spool, headers: Mapping[str, str]) -> None:
-        super().__init__(pieces, headers=headers)
-        self._spool = spool
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._spool.close()
 
 
 @asynccontextmanager

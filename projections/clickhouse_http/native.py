@@ -9,16 +9,13 @@ Source: https://github.com/ClickHouse/ClickHouse/blob/master/src/Formats/NativeW
 
 from __future__ import annotations
 
-import mmap
 import re
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from projections.store.errors import QueryRefused
-
-# An answer in memory or in a file.
-Content = bytes | mmap.mmap
+from projections.store.spool import Content
 
 _WITH_CUSTOM_SERIALIZATION: Final = 54454
 # The newest revision whose blocks are written here; what a later one adds to their head (54480) is not known to us.

@@ -11,15 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from projections.clickhouse_http import statements
 from projections.clickhouse_http.asked import Asked
 from projections.clickhouse_http.settings import listed_settings, settings_for
-from projections.clickhouse_http.spool import Spool
 from projections.store.client import Store, open_client_session, quoted
 from projections.store.errors import QueryRefused
+from projections.store.spool import Spool
 from projections.store.sql_guard import normal_form
 
 # A dashboard asks some questions at once; each may use READER_LIMITS of memory.
@@ -32,10 +31,7 @@ _LOOK_S: Final = 0.2
 class ClientSessions:
     """A few sessions, handed out one question at a time."""
 
-    def __init__(
-        self, dsn: str, spool_dir: Path, *, count: int = SESSION_COUNT, most_wait_s: float = MOST_WAIT_S
-    ) -> None:
-        self._spool_dir = spool_dir
+    def __init__(self, dsn: str, *, count: int = SESSION_COUNT, most_wait_s: float = MOST_WAIT_S) -> None:
         self._most_wait_s = most_wait_s
         self._free: queue.SimpleQueue[Store] = queue.SimpleQueue()
         self._all: list[Store] = []
@@ -55,12 +51,7 @@ class ClientSessions:
         Raises: QueryRefused; code TOO_MANY_SIMULTANEOUS_QUERIES when others are asked for too long.
         """
         with self._one(client_gone) as store:
-            spool = Spool(self._spool_dir, client_gone)
-            try:
-                return _answer(store, asked, self._settings, spool), spool
-            except BaseException:
-                spool.close()
-                raise
+            return _answer(store, asked, self._settings, client_gone)
 
     def close(self) -> None:
         """Let go of the store, after the questions that are being answered."""
@@ -91,8 +82,7 @@ class ClientSessions:
                     ) from None
 
 
-def _answer(store: Store, asked: Asked, settings_table: str, spool: Spool) -> str:
-    """Put the answer into the spool and return its format."""
+def _answer(store: Store, asked: Asked, settings_table: str, client_gone: threading.Event) -> tuple[str, Spool]:
     statements.checked_database(asked.database, store.database)
     if not asked.statement.strip():
         raise QueryRefused("Empty query", code="SYNTAX_ERROR")
@@ -101,15 +91,15 @@ def _answer(store: Store, asked: Asked, settings_table: str, spool: Spool) -> st
     if statement.table is not None:
         _must_exist(store, *statement.table)
     output_format = named or asked.output_format
-    store.hand_over(
-        spool.take,
+    spool = store.answer(
         statement.text,
         {**asked.parameters, **statement.parameters},
         output_format=output_format,
         settings={**asked.settings, **settings_for(settings)},
         describes=statement.describes,
+        client_gone=client_gone,
     )
-    return output_format
+    return output_format, spool
 
 
 def _as_values(store: Store) -> str:

@@ -1,6 +1,6 @@
 -- What waits for a person, and how much of it?
 -- One row for each kind and currency: money that waits, payments whose words can't be read, chargebacks, deposits that
--- nothing explains, documents that the ERP refused, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
+-- nothing explains, documents and records that the ERP refused, proposals that need a second person, parked records, records that no table shows. No row means that nobody is needed. item_count counts payments, bank lines or records.
 WITH
 paid AS
 (
@@ -38,6 +38,11 @@ FROM
         AND (open_item = '' OR (kind, open_item) NOT IN
             (SELECT kind, open_item FROM rpt_documents_now WHERE state IN ('posted', 'waiting')))
     GROUP BY currency
+    UNION ALL
+    SELECT 'erp records refused', '', count(), 0, toDateTime64(min(recorded_at), 3, 'UTC')
+    FROM rpt_records_now
+    WHERE state = 'refused'
+    HAVING count() > 0
     UNION ALL
     SELECT
         'payments not recognized',
@@ -108,5 +113,5 @@ FROM
     HAVING count() > 0
 )
 ORDER BY indexOf(['records unreadable', 'records parked', 'payments not recognized', 'money waits', 'documents refused',
-    'chargebacks to book',
+    'erp records refused', 'chargebacks to book',
     'bank lines unexplained', 'deposits overdue', 'proposals open'], kind), currency

@@ -29,7 +29,7 @@ from starlette.routing import Mount, Route
 from projections.batches.lag import ProjectorStatus
 from projections.console.app import MOUNTED_AT, console_app
 from projections.serving.metrics import PROMETHEUS_TEXT, prometheus_text
-from projections.serving.serving import LOOPBACK_NAMES, served
+from projections.serving.serving import LOOPBACK_NAMES, SpooledResponse, served
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import SqlReader
 from projections.store.errors import QueryRefused
@@ -218,10 +218,11 @@ def _answer(
     reader: SqlReader, sql: str, parameters: dict[str, object], output_format: str, as_of: datetime | None
 ) -> Response:
     try:
-        answer = reader.query(sql, parameters, output_format=output_format, as_of=as_of)
+        spool = reader.answer(sql, parameters, output_format=output_format, as_of=as_of)
     except QueryRefused as error:
         return JSONResponse({"error": str(error), "code": error.code}, 400)
-    return Response(answer, media_type="application/octet-stream")
+    headers = {"content-type": "application/octet-stream", "content-length": str(spool.size)}
+    return SpooledResponse(spool.pieces(), spool, headers)
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -18,6 +18,7 @@ from projections.serving.endpoint import endpoint_file
 from projections.serving.settings import ProjectionSettings
 from projections.store.client import Parameters, SqlReader, open_read_only
 from projections.store.errors import QueryRefused, StoreBusy
+from projections.store.spool import Spool
 
 # A projector that has just taken the store needs about 2 s until its endpoint answers (chDB opens in 0.5 s).
 _ENDPOINT_PATIENCE_S = 15.0
@@ -27,7 +28,8 @@ _QUERY_TIMEOUT_S = 300.0
 class EndpointReader:
     """SQL through the projector that holds the store."""
 
-    def __init__(self, url: str, token: str, *, timeout_s: float = _QUERY_TIMEOUT_S) -> None:
+    def __init__(self, url: str, token: str, spool_dir: Path, *, timeout_s: float = _QUERY_TIMEOUT_S) -> None:
+        self._spool_dir = spool_dir
         self._http = httpx2.Client(
             base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
         )
@@ -40,17 +42,37 @@ class EndpointReader:
         output_format: str = "JSONCompact",
         as_of: datetime | None = None,
     ) -> bytes:
-        """Answer of one statement in a ClickHouse output format."""
+        """Return the answer of one statement in a ClickHouse output format, whole."""
+        with self.answer(sql, parameters, output_format=output_format, as_of=as_of) as spool:
+            return spool.whole()
+
+    def answer(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
+    ) -> Spool:
+        """Return the same beside memory; the caller closes it."""
         body = {"sql": sql, "parameters": dict(parameters or {}), "format": output_format}
         if as_of is not None:
             body["as_of"] = as_of.isoformat()
+        spool = Spool(self._spool_dir)
         try:
-            answer = self._http.post("/sql", json=body)
+            with self._http.stream("POST", "/sql", json=body) as answer:
+                if answer.status_code != httpx2.codes.OK:
+                    answer.read()
+                    raise _refusal(answer)
+                for piece in answer.iter_bytes():
+                    spool.take(piece)
         except httpx2.TransportError as error:
+            spool.close()
             raise StoreBusy(f"the projector went away while it was asked: {error}", retry_after_s=1.0) from error
-        if answer.status_code != httpx2.codes.OK:
-            raise _refusal(answer)
-        return answer.content
+        except BaseException:
+            spool.close()
+            raise
+        return spool
 
     def get(self, path: str) -> dict[str, Any]:
         """One of the projector's JSON answers: /health or /lag."""
@@ -90,7 +112,7 @@ def connect_endpoint(data_dir: Path, *, timeout_s: float = _QUERY_TIMEOUT_S) -> 
         address = json.loads(endpoint_file(data_dir).read_text("utf-8"))
     except FileNotFoundError:
         return None
-    reader = EndpointReader(address["url"], address["token"], timeout_s=timeout_s)
+    reader = EndpointReader(address["url"], address["token"], data_dir, timeout_s=timeout_s)
     try:
         reader.get("/health")
     except (httpx2.HTTPError, ValueError):

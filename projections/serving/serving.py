@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from projections.store.spool import Spool
 
 # A Host header of another name is a web page's that points a name of its own at us.
 LOOPBACK_NAMES: Final = ["127.0.0.1", "localhost", "[::1]"]
@@ -36,6 +40,21 @@ def served(app: Starlette, listener: socket.socket, name: str) -> Iterator[None]
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+class SpooledResponse(StreamingResponse):
+    """An answer of any size, sent piece by piece; thrown away when it is sent, or when the client has gone."""
+
+    def __init__(self, pieces: Iterator[bytes], spool: Spool, headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
+        self._spool = spool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and close the spool however that ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._spool.close()
 
 
 def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:

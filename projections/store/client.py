@@ -12,13 +12,14 @@ import logging
 import os
 import re
 import struct
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
@@ -26,6 +27,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from projections.store.errors import QueryRefused, RowsRefused, StoreBusy
+from projections.store.spool import LARGEST_ANSWER, Spool
 from projections.store.sql_guard import checked
 from schemas.checks.plausibility import plain_text
 from schemas.checks.sensitive import mask_sensitive
@@ -35,13 +37,12 @@ Parameters = Mapping[str, Any]
 
 EMBEDDED_DATABASE = "saldo"
 # What one statement of a reader may use. 4 GB is a sixth of the smallest machine that Saldo is run on; 120 s is less
-# than the 300 s for which the command line waits; an answer of 5,000,000 rows is a million payments with their events,
-# and 200 bytes each make 1 GB.
+# than the 300 s for which the command line waits; the size of an answer is explained in spool.py.
 READER_LIMITS: Mapping[str, int] = {
     "max_memory_usage": 4_000_000_000,
     "max_execution_time": 120,
     "max_result_rows": 5_000_000,
-    "max_result_bytes": 1_000_000_000,
+    "max_result_bytes": LARGEST_ANSWER,
 }
 _FORMAT_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9]*$")
 _DATABASE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -75,10 +76,22 @@ class SqlReader(Protocol):
         output_format: str = "JSONCompact",
         as_of: datetime | None = None,
     ) -> bytes:
-        """Answer of one statement in a ClickHouse output format; raises QueryRefused in the engine's own words.
+        """Return the answer of one statement in a ClickHouse output format, whole: for one that is small.
 
         as_of is the instant up to which records count, by Kafka's timestamp; None counts all.
+        Raises: QueryRefused in the engine's own words.
         """
+        ...
+
+    def answer(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
+    ) -> Spool:
+        """Return the same beside memory, for an answer of any size; the caller closes it."""
         ...
 
     def close(self) -> None:
@@ -92,8 +105,11 @@ class Store:
     Ensures: an insert is atomic (one block, one part) and on disk when it returns, on both kinds of store.
     """
 
-    def __init__(self, client: Client, lock: _StoreLock | None = None, *, is_embedded: bool = False) -> None:
+    def __init__(
+        self, client: Client, spool_dir: Path, lock: _StoreLock | None = None, *, is_embedded: bool = False
+    ) -> None:
         self._client = client
+        self._spool_dir = spool_dir
         self._lock = lock
         self._is_embedded = is_embedded
         self._in_use = threading.RLock()
@@ -144,61 +160,78 @@ class Store:
         *,
         output_format: str = "JSONCompact",
         as_of: datetime | None = None,
-        settings: Mapping[str, str] | None = None,
-        describes: bool = False,
     ) -> bytes:
-        """Answer of one statement that only reads (sql_guard.py), in a ClickHouse output format.
+        """Return the answer of one statement whole; see `answer`."""
+        with self.answer(sql, parameters, output_format=output_format, as_of=as_of) as spool:
+            return spool.whole()
 
-        Parameters that the statement does not name count for nothing.
-
-        as_of      the instant up to which records count: tables and views are what they were then
-        settings   of this statement; whoever gives them has checked them, and the session must take them
-        describes  answer the columns of the statement, not its rows
-        """
-        statement, bound = self._checked(sql, parameters, output_format, describes=describes)
-        literals = {name: quoted(value) for name, value in sorted((settings or {}).items())}
-        if as_of is not None:
-            literals["additional_table_filters"] = self._up_to(as_of)
-        with self._asking():
-            return self._client.raw_query(statement + _clause(literals), parameters=bound, fmt=output_format)
-
-    def hand_over(
+    def answer(
         self,
-        take: Callable[[bytes], None],
         sql: str,
         parameters: Parameters | None = None,
         *,
-        output_format: str,
+        output_format: str = "JSONCompact",
+        as_of: datetime | None = None,
         settings: Mapping[str, str] | None = None,
         describes: bool = False,
-    ) -> None:
-        """Give the answer of `query` to take, piece by piece as the embedded engine writes it; none of it is kept.
+        client_gone: threading.Event | None = None,
+    ) -> Spool:
+        """Ask one statement that only reads (sql_guard.py); the answer is in a ClickHouse output format.
 
-        What take raises is raised here, once the engine has come to its end; nothing more is given to it. After an
-        error, what was given is no answer.
+        Parameters that the statement does not name count for nothing.
+
+        as_of        the instant up to which records count: tables and views are what they were then
+        settings     of this statement; whoever gives them has checked them, and the session must take them
+        describes    answer the columns of the statement, not its rows
+        client_gone  is set once nobody waits any more: the engine then ends at its next piece
+        Raises: QueryRefused; also for an answer of more than LARGEST_ANSWER bytes.
         """
-        statement, bound = self._checked(sql, parameters, output_format, describes=describes)
+        if not _FORMAT_NAME.fullmatch(output_format):
+            raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
+        statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
+        if describes:
+            statement = f"DESCRIBE TABLE ({statement})"
         literals = {name: quoted(value) for name, value in sorted((settings or {}).items())}
+        if as_of is not None:
+            literals["additional_table_filters"] = self._up_to(as_of)
+        spool = Spool(self._spool_dir, client_gone)
+        try:
+            give = self._through_pipe if self._is_embedded else self._streamed
+            give(spool.take, statement, _clause(literals), bound, output_format)
+        except BaseException:
+            spool.close()
+            raise
+        return spool
+
+    def _through_pipe(
+        self, take: Callable[[bytes], None], statement: str, clause: str, bound: Parameters, output_format: str
+    ) -> None:
+        """Give an answer to take, piece by piece as the embedded engine writes it.
+
+        What take raises is raised here, once the engine has come to its end; nothing more is given to it.
+        """
         refusal: QueryRefused | None = None
         with _pipe_to(take) as (end, pieces):
             # APPEND, because what is there already, a pipe, is written to.
-            statement += f" INTO OUTFILE '/dev/fd/{end}' APPEND" + _clause(literals)
+            statement += f" INTO OUTFILE '/dev/fd/{end}' APPEND" + clause
             try:
                 with self._asking():
-                    self._client.raw_query(statement, parameters=bound, fmt=output_format)
+                    self._client.raw_query(statement, parameters=dict(bound), fmt=output_format)
             except QueryRefused as error:
                 refusal = error
         pieces.result()
         if refusal is not None:
             raise refusal
 
-    def _checked(
-        self, sql: str, parameters: Parameters | None, output_format: str, *, describes: bool
-    ) -> tuple[str, dict[str, Any]]:
-        if not _FORMAT_NAME.fullmatch(output_format):
-            raise QueryRefused(f"no output format {output_format!r}", code="FORMAT")
-        statement, bound = checked(self.rows, sql, parameters or {}, database=self.database)
-        return (f"DESCRIBE TABLE ({statement})" if describes else statement), bound
+    def _streamed(
+        self, take: Callable[[bytes], None], statement: str, clause: str, bound: Parameters, output_format: str
+    ) -> None:
+        """Give an answer to take, piece by piece as a server sends it."""
+        with self._asking():
+            asked = self._client.raw_stream(statement + clause, parameters=dict(bound), fmt=output_format)
+            with cast("IO[bytes]", asked) as stream:
+                while piece := stream.read(_PIECE_BYTES):
+                    take(piece)
 
     def close(self) -> None:
         """Let go of the store, and of its lock when this session took it."""
@@ -253,12 +286,12 @@ def open_store(dsn: str) -> Store:
     Raises: StoreBusy when another process holds the embedded store; QueryRefused when the server says no.
     """
     if not dsn.startswith("chdb:"):
-        return Store(_server_client(dsn, read_only=False))
+        return Store(_server_client(dsn, read_only=False), Path(tempfile.gettempdir()))
     path = embedded_path(dsn)
     path.mkdir(parents=True, exist_ok=True)
     lock = _StoreLock(path)
     try:
-        return Store(_embedded_client(path), lock, is_embedded=True)
+        return Store(_embedded_client(path), path.parent, lock, is_embedded=True)
     except BaseException:
         lock.release()
         raise
@@ -271,7 +304,7 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
     Raises: StoreBusy when another process holds the embedded store.
     """
     if not dsn.startswith("chdb:"):
-        return Store(_server_client(dsn, read_only=True))
+        return Store(_server_client(dsn, read_only=True), Path(tempfile.gettempdir()))
     path = embedded_path(dsn)
     if not beside_writer:
         path.mkdir(parents=True, exist_ok=True)
@@ -282,7 +315,7 @@ def open_read_only(dsn: str, *, beside_writer: bool = False) -> Store:
         if lock is not None:
             lock.release()
         raise
-    return Store(client, lock, is_embedded=True)
+    return Store(client, path.parent, lock, is_embedded=True)
 
 
 def open_client_session(dsn: str) -> Store:
@@ -297,7 +330,8 @@ def open_client_session(dsn: str) -> Store:
         "system.columns": f"database = '{EMBEDDED_DATABASE}'",
     }
     filters = ", ".join(f"{quoted(table)}: {quoted(condition)}" for table, condition in shown.items())
-    return Store(_reading_client(embedded_path(dsn), f"additional_table_filters = {{{filters}}}"), is_embedded=True)
+    path = embedded_path(dsn)
+    return Store(_reading_client(path, f"additional_table_filters = {{{filters}}}"), path.parent, is_embedded=True)
 
 
 def _reading_client(path: Path, *settings: str) -> Client:

@@ -67,6 +67,7 @@ VIEWS: tuple[str, ...] = (
     "rpt_open_items_now",
     "fct_parked",
     "rpt_documents_now",
+    "rpt_records_now",
     "rpt_disputes_now",
     "fct_waiting",
     "rpt_money",

@@ -6,6 +6,9 @@ from typing import Any
 
 from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 
+# What says all of a document: asked for, posted, refused.
+DOCUMENT_RECORDS = (PostDocument, DocumentPosted, DocumentRefused)
+
 
 def text_of(record: Any, name: str) -> str:
     """A field as text, of a document from its values and lines; empty where there is none or it is left open."""
@@ -14,13 +17,13 @@ def text_of(record: Any, name: str) -> str:
 
 def amount_of(record: Any) -> int:
     """The amount of a record in minor units, of a document its first line's; 0 where it has none."""
-    if isinstance(record, PostDocument | DocumentPosted | DocumentRefused):
+    if isinstance(record, DOCUMENT_RECORDS):
         return record.lines[0].amount_minor
     return getattr(record, "amount_minor", None) or 0
 
 
 def _of_document(record: Any, name: str) -> str | None:
-    if not isinstance(record, PostDocument | DocumentPosted | DocumentRefused):
+    if not isinstance(record, DOCUMENT_RECORDS):
         return None
     match name:
         case "paytrace_transaction_id":

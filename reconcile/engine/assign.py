@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-EXACT_MARGIN_LINES = 160  # all-pairs shortest paths are n^3: 4 million steps, 20 ms
-DENSE_LINES = 600  # lines of one set that are solved exactly: 0.1 s; larger sets are lines that hardly differ
+from reconcile.engine.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Pairing:
     runner_up: tuple[int, int] | None
 
 
-def assign(edges: Mapping[tuple[int, int], float]) -> list[Pairing]:
+def assign(edges: Mapping[tuple[int, int], float], parameters: Parameters) -> list[Pairing]:
     """The set of disjoint pairs with the highest total score.
 
     Shapes:  edges maps (left, right) positions to a positive score; absent pairs are impossible.
@@ -46,7 +45,7 @@ def assign(edges: Mapping[tuple[int, int], float]) -> list[Pairing]:
             continue
         lefts, rights = _component(start, by_left, by_right)
         seen.update(lefts)
-        found.extend(_solve(lefts, rights, by_left, by_right))
+        found.extend(_solve(lefts, rights, by_left, by_right, parameters))
     return found
 
 
@@ -71,17 +70,18 @@ def _solve(
     rights: list[int],
     by_left: Mapping[int, Mapping[int, float]],
     by_right: Mapping[int, Mapping[int, float]],
+    parameters: Parameters,
 ) -> list[Pairing]:
     if len(lefts) == 1 and len(rights) == 1:
         score = by_left[lefts[0]][rights[0]]
         return [Pairing(lefts[0], rights[0], score, score, None)]
     if len(lefts) == 1 or len(rights) == 1:
         partner = _best_of_star(lefts, rights, by_left)
-    elif len(lefts) + len(rights) <= DENSE_LINES:
+    elif len(lefts) + len(rights) <= parameters.exact_lines:
         partner = _dense(lefts, rights, by_left)
     else:
         partner = _greedy(lefts, by_left)
-    if len(lefts) + len(rights) <= EXACT_MARGIN_LINES:
+    if len(lefts) + len(rights) <= parameters.exact_margin_lines:
         margins = _exact_margins(lefts, rights, by_left, partner)
     else:
         margins = {left: _safe_margin(left, right, by_left, by_right) for left, right in partner.items()}

@@ -8,20 +8,14 @@ its deposits is explained. A difference is a fee only inside the tolerance of a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
 from reconcile.engine.fees import FeeSchedule
-from reconcile.engine.subset import MOST_AMOUNTS, reaches, subset_sums
+from reconcile.engine.parameters import PARAMETERS, Parameters
+from reconcile.engine.subset import reaches, subset_sums
 
-LONGEST_RUN = 5  # settlement days in one deposit: a weekend with holidays on both sides
-DEPOSIT_REACH_DAYS = 10  # a deposit settles records of at most so many days before it
-SEARCH_MOST = 22  # records among which an exact subset is looked for; 2^22 subsets against amounts of 10^6 say little
-# How far from a deposit a sum of records may lie and still be named as what it may pay out, in hundredths of a percent
-# of the deposit. The dearest processors keep some 5 %; a sum twice as far off is no explanation but another sum.
-FARTHEST_BPS = 1_000
-NOTHING_NEAR = f"no days, batch or sum of open lines comes within {FARTHEST_BPS / 100:g} % of it"
 WHOLE_DAYS, ONE_BATCH = "whole days", "records of one batch"  # what a processor pays out: nothing left out, none added
 
 
@@ -136,12 +130,17 @@ class DayBridge:
 
 @dataclass(slots=True)
 class _Open:
-    records: dict[str, GatewayRecord]
-    deposits: dict[str, BankDeposit]
+    parameters: Parameters
+    records: dict[str, GatewayRecord] = field(default_factory=dict)
+    deposits: dict[str, BankDeposit] = field(default_factory=dict)
 
 
 def daily_bridges(
-    records: Sequence[GatewayRecord], deposits: Sequence[BankDeposit], schedule: FeeSchedule, last_day: date
+    records: Sequence[GatewayRecord],
+    deposits: Sequence[BankDeposit],
+    schedule: FeeSchedule,
+    last_day: date,
+    parameters: Parameters = PARAMETERS,
 ) -> list[DayBridge]:
     """The bridge of each day from the first known item to last_day.
 
@@ -158,7 +157,7 @@ def daily_bridges(
         new_records.setdefault(record.known_on, []).append(record)
     for deposit in sorted(deposits, key=lambda one: one.id):
         new_deposits.setdefault(deposit.known_on, []).append(deposit)
-    books = _Open({}, {})
+    books = _Open(parameters)
     opening = 0
     bridges: list[DayBridge] = []
     day = min(days)
@@ -243,10 +242,12 @@ def _settle(books: _Open, deposit: BankDeposit, schedule: FeeSchedule) -> Settle
         return Break(deposit.id, f"{len(fitting)} sets of records explain it equally well", 0)
     if closest is None:
         return Break(deposit.id, "no record that it could settle is known", deposit.amount_minor, is_near=False)
+    farthest_bps = books.parameters.farthest_bps
     # A key names the batch, so what it leaves over is the news however much it is; a sum alone must come near.
-    if deposit.batch_key or abs(closest.difference_minor) * 10_000 <= FARTHEST_BPS * abs(deposit.amount_minor):
+    if deposit.batch_key or abs(closest.difference_minor) * 10_000 <= farthest_bps * abs(deposit.amount_minor):
         return closest
-    return Break(deposit.id, NOTHING_NEAR, deposit.amount_minor, is_near=False)
+    nothing_near = f"no days, batch or sum of open lines comes within {farthest_bps / 100:g} % of it"
+    return Break(deposit.id, nothing_near, deposit.amount_minor, is_near=False)
 
 
 def _whole(books: _Open, deposit: BankDeposit, exact: Sequence[Settled]) -> Settled | None:
@@ -268,11 +269,15 @@ def _has_rival(books: _Open, deposit: BankDeposit, whole: Settled, exact: Sequen
     if any(set(one.record_ids) - taken and taken - set(one.record_ids) for one in exact):
         return True
     near = _near(books, deposit)
-    if not _is_searched(near):
+    if not _is_searched(books, near):
         return False  # no sums were looked for, so whole days and batches are all that can fit
     nets = {record.id: record.net_minor for record in near}
     return any(
-        reaches([net for id_, net in nets.items() if id_ not in (added, lacked)], deposit.amount_minor - nets[added])
+        reaches(
+            [net for id_, net in nets.items() if id_ not in (added, lacked)],
+            deposit.amount_minor - nets[added],
+            books.parameters,
+        )
         for added in nets.keys() - taken
         for lacked in taken
     )
@@ -314,15 +319,16 @@ def _groups(books: _Open, deposit: BankDeposit) -> Iterator[tuple[str, list[Gate
     days = sorted(by_day)
     for first in range(len(days)):
         run: list[GatewayRecord] = []
-        for last in range(first, min(len(days), first + LONGEST_RUN)):
+        for last in range(first, min(len(days), first + books.parameters.longest_run_days)):
             run = run + by_day[days[last]]
             yield WHOLE_DAYS, list(run)
     keys = {record.batch_key for record in near} - {""}
     for key in sorted(keys):
         yield ONE_BATCH, [record for record in near if record.batch_key == key]
-    if _is_searched(near):
+    if _is_searched(books, near):
         ordered = sorted(near, key=lambda one: one.id)
-        for way in subset_sums([record.net_minor for record in ordered], deposit.amount_minor, len(ordered)).ways:
+        nets = [record.net_minor for record in ordered]
+        for way in subset_sums(nets, deposit.amount_minor, len(ordered), books.parameters).ways:
             yield "exact sum", [ordered[at] for at in way]
 
 
@@ -331,9 +337,9 @@ def _near(books: _Open, deposit: BankDeposit) -> list[GatewayRecord]:
     return [
         record
         for record in books.records.values()
-        if timedelta(0) <= deposit.on - record.settled_on <= timedelta(days=DEPOSIT_REACH_DAYS)
+        if timedelta(0) <= deposit.on - record.settled_on <= timedelta(days=books.parameters.deposit_reach_days)
     ]
 
 
-def _is_searched(near: Sequence[GatewayRecord]) -> bool:
-    return 2 <= len(near) <= min(SEARCH_MOST, MOST_AMOUNTS)
+def _is_searched(books: _Open, near: Sequence[GatewayRecord]) -> bool:
+    return 2 <= len(near) <= books.parameters.deposit_records

@@ -10,27 +10,20 @@ from collections.abc import Sequence
 from reconcile.engine.differences import difference_kind, transposed
 from reconcile.engine.learn import TextEvidence, carried
 from reconcile.engine.lines import Side
-from reconcile.engine.work import NAME_WEIGHT, OTHER_NAME, Work
-
-CONTRADICTION = -2.0  # the amount says yes and the text says no: a person decides ...
-AGREEMENT = 2.0  # ... unless what agrees outweighs it
-A_NAME_MISSING = -1.2  # what a name takes away that is usually carried over and this time isn't
-RARE_NAME = 4.0  # a word in one of 55 lines of its side
-TELLING_NAME = 4.0
-DOUBLES = 200  # lines of one amount that are looked at for a double
+from reconcile.engine.work import Work
 
 
 def doubtful_pair(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
     """Whether amount and date say yes, but the texts give a person reason to look."""
-    if evidence.against < CONTRADICTION and evidence.score < AGREEMENT:
+    if evidence.against < work.parameters.contradiction and evidence.score < work.parameters.agreement:
         return True
     if evidence.reference:
         return False
     if work.tells_return(Side.LEFT, left) != work.tells_return(Side.RIGHT, right):
         return True  # money that came back is no new payment of the same size
-    if evidence.other_name < A_NAME_MISSING:
+    if evidence.other_name < work.parameters.name_missing:
         return True
-    if evidence.agrees and evidence.strongest < TELLING_NAME and _names_apart(work, left, right):
+    if evidence.agrees and evidence.strongest < work.parameters.telling_name and _names_apart(work, left, right):
         return True
     return work.named_by(Side.LEFT, left) or work.named_by(Side.RIGHT, right)
 
@@ -45,7 +38,7 @@ def _names_apart(work: Work, left: int, right: int) -> bool:
         squash = work.right.squashes[right] if book is work.left else work.left.squashes[left]
         if not any(
             len(word) >= 4
-            and work.model.rarity(book.side, word) >= RARE_NAME
+            and work.model.rarity(book.side, word) >= work.parameters.rare_name
             and word not in other
             and carried(word, False, other, names, squash, work.alike) is None
             for word in book.names[at]
@@ -64,7 +57,8 @@ def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) 
         return True
     briefs = [work.brief_from(side, single, member) for member in members]
     if any(
-        strongest < TELLING_NAME and _names_apart(work, *((single, member) if side is Side.LEFT else (member, single)))
+        strongest < work.parameters.telling_name
+        and _names_apart(work, *((single, member) if side is Side.LEFT else (member, single)))
         for member, (_, strongest, _, _, _) in zip(members, briefs, strict=True)
     ):
         return True
@@ -100,9 +94,9 @@ def _has_double(work: Work, side: Side, single: int, member: int, members: Seque
     """Whether another line of the same name and amount could stand in for a member."""
     others = work.book(side.other)
     first, last = work.window(side, single)
-    for double in work.by_amount(side.other)[others.amounts[member]][:DOUBLES]:
+    for double in work.by_amount(side.other)[others.amounts[member]][: work.parameters.double_lines]:
         if double not in members and first <= (others.days[double] or first) <= last:
             _, strongest, other_name, _, _ = work.brief_from(side, single, double)
-            if strongest >= NAME_WEIGHT and other_name >= OTHER_NAME:
+            if strongest >= work.parameters.name_weight and other_name >= work.parameters.other_name:
                 return True
     return False

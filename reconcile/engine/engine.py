@@ -17,6 +17,7 @@ from reconcile.engine import groups, one_sided, one_to_one
 from reconcile.engine.bridge import bridge
 from reconcile.engine.learn import Model, learn, learn_from
 from reconcile.engine.lines import Line, Orientation, Side
+from reconcile.engine.parameters import PARAMETERS, Parameters
 from reconcile.engine.prepare import Book, book, orientation, settle_words, shared_ids
 from reconcile.engine.reasons import unmatched
 from reconcile.engine.results import Match, OneSided, Outcome, Unmatched
@@ -34,7 +35,6 @@ PASSES: Mapping[Shape, Pass] = {
     Shape.RETURN: one_sided.run,
     Shape.DUPLICATE: one_sided.run,
 }
-ENOUGH_ANCHORS = 4_000  # a second reading of the data would teach nothing new
 Forbidden = frozenset[tuple[str, str]]
 NONE_FORBIDDEN: Forbidden = frozenset()
 # (whether a sweep confirms, whether the lines that are still open are compared anew before it): what is sure; what is
@@ -52,6 +52,18 @@ class Learned:
     models: Mapping[str, Model]
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What one run goes by, whatever the currency. models are those that were learned before; None to learn now."""
+
+    rules: RuleSet
+    parameters: Parameters
+    signs: Orientation
+    ids_count: bool
+    models: Mapping[str, Model] | None
+    forbidden: Forbidden
+
+
 def match(
     left: Sequence[Line],
     right: Sequence[Line],
@@ -59,6 +71,7 @@ def match(
     learned: Learned | None = None,
     progress: Progress | None = None,
     forbidden: Forbidden = NONE_FORBIDDEN,
+    parameters: Parameters = PARAMETERS,
 ) -> Outcome:
     """Explain every line of two sides.
 
@@ -69,8 +82,7 @@ def match(
     Ensures: the same lines in any order give the same outcome; each line is explained once or listed as unmatched;
              left total - right total = the bridge's rows, residual 0, per currency; ties are suggestions.
     """
-    signs = learned.orientation if learned else orientation(left, right)
-    ids_count = learned.ids_count if learned else shared_ids(left, right)
+    terms = _terms(left, right, rules, parameters, learned, forbidden)
     matches: list[Match] = []
     findings: list[OneSided] = []
     still_open: list[Unmatched] = []
@@ -78,21 +90,21 @@ def match(
     limits: set[str] = set()
     for currency in sorted({line.currency for line in (*left, *right)}):
         with _collector_paused():
-            work = _desk(left, right, currency, signs, ids_count, rules, learned, forbidden)
+            work = _ready(left, right, currency, terms)
             _run_rules(work, progress)
             still_open += unmatched(work)
         matches += work.matches
         findings += work.one_sided
         uses += work.uses
         limits |= work.limits_hit
-    rows, totals = bridge(left, right, signs, matches, findings, still_open)
+    rows, totals = bridge(left, right, terms.signs, matches, findings, still_open)
     return Outcome(
         matches=tuple(sorted(matches, key=lambda one: (one.left_ids, one.right_ids))),
         one_sided=tuple(sorted(findings, key=lambda one: (one.side, one.id))),
         unmatched=tuple(sorted(still_open, key=lambda one: (one.side, one.id))),
         bridge=rows,
         totals=totals,
-        orientation=signs,
+        orientation=terms.signs,
         rules_version=rules.version,
         rule_uses={rule.name: uses.get(rule.name, 0) for rule in rules.rules},
         limits_hit=tuple(sorted(limits)),
@@ -111,51 +123,58 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def learn_all(left: Sequence[Line], right: Sequence[Line], rules: RuleSet) -> Learned:
+def learn_all(
+    left: Sequence[Line], right: Sequence[Line], rules: RuleSet, parameters: Parameters = PARAMETERS
+) -> Learned:
     """Learn from a data set once, to match many later states of it with the same frozen numbers."""
-    signs = orientation(left, right)
-    ids_count = shared_ids(left, right)
+    terms = _terms(left, right, rules, parameters)
     models = {}
     for currency in sorted({line.currency for line in (*left, *right)}):
-        models[currency] = _desk(left, right, currency, signs, ids_count, rules, None).model
-    return Learned(signs, ids_count, models)
+        models[currency] = _ready(left, right, currency, terms).model
+    return Learned(terms.signs, terms.ids_count, models)
 
 
-def _desk(
+def _terms(
     left: Sequence[Line],
     right: Sequence[Line],
-    currency: str,
-    signs: Orientation,
-    ids_count: bool,
     rules: RuleSet,
-    learned: Learned | None,
+    parameters: Parameters,
+    learned: Learned | None = None,
     forbidden: Forbidden = NONE_FORBIDDEN,
-) -> Work:
-    lefts = book(Side.LEFT, [line for line in left if line.currency == currency], signs, ids_count)
-    rights = book(Side.RIGHT, [line for line in right if line.currency == currency], signs, ids_count)
+) -> _Terms:
     if learned:
-        frozen = learned.models.get(currency) or _untaught(signs)
-        settle_words(lefts, rights, frozen.slips)
-        return _work(lefts, rights, frozen, rules, forbidden)
-    model = learn(lefts, rights, settle_words(lefts, rights))
-    work = _work(lefts, rights, model, rules, forbidden)
-    if model.anchors >= ENOUGH_ANCHORS:
+        return _Terms(rules, parameters, learned.orientation, learned.ids_count, learned.models, forbidden)
+    return _Terms(rules, parameters, orientation(left, right), shared_ids(left, right), None, forbidden)
+
+
+def _ready(left: Sequence[Line], right: Sequence[Line], currency: str, terms: _Terms) -> Work:
+    """Read the lines of one currency, learn from them unless that was done before, and compare equal amounts."""
+    lefts = book(Side.LEFT, [line for line in left if line.currency == currency], terms.signs, terms.ids_count)
+    rights = book(Side.RIGHT, [line for line in right if line.currency == currency], terms.signs, terms.ids_count)
+    if terms.models is not None:
+        frozen = terms.models.get(currency) or _untaught(terms)
+        settle_words(lefts, rights, terms.parameters, frozen.slips)
+        return _work(lefts, rights, frozen, terms)
+    model = learn(lefts, rights, settle_words(lefts, rights, terms.parameters), terms.parameters)
+    work = _work(lefts, rights, model, terms)
+    if model.anchors >= terms.parameters.enough_anchors:
         return work
     # Once more, from what the first reading is sure of: more anchors, and not only odd amounts.
     sure = one_to_one.sure_pairs(work)
     if len(sure) > model.anchors:
         learn_from(model, lefts, rights, sure)
-        work = _work(lefts, rights, model, rules, forbidden)
+        work = _work(lefts, rights, model, terms)
     return work
 
 
-def _untaught(signs: Orientation) -> Model:
-    """The model of a currency that was not there when the engine learned: priors only."""
-    return learn(book(Side.LEFT, (), signs, False), book(Side.RIGHT, (), signs, False), {})
+def _untaught(terms: _Terms) -> Model:
+    """Return the model of a currency that was not there when the engine learned: priors only."""
+    left, right = (book(side, (), terms.signs, ids_count=False) for side in (Side.LEFT, Side.RIGHT))
+    return learn(left, right, {}, terms.parameters)
 
 
-def _work(lefts: Book, rights: Book, model: Model, rules: RuleSet, forbidden: Forbidden) -> Work:
-    work = Work(left=lefts, right=rights, model=model, rules=rules, forbidden=forbidden)
+def _work(lefts: Book, rights: Book, model: Model, terms: _Terms) -> Work:
+    work = Work(left=lefts, right=rights, model=model, rules=terms.rules, forbidden=terms.forbidden)
     work.compare_equal()
     return work
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEARN_BATCHES = 5  # at least so many batches for each unknown; fewer would fit noise
-FIT_SHARE = 0.95  # of the batches that a proposal must explain inside its tolerance
+from reconcile.engine.parameters import PARAMETERS, Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,18 @@ class NotEnoughHistory(ValueError):
     """The past batches can't tell the rates; the message says what is missing."""
 
 
-def propose_schedule(history: Sequence[PastBatch], version: str) -> Proposal:
+def propose_schedule(history: Sequence[PastBatch], version: str, parameters: Parameters = PARAMETERS) -> Proposal:
     """Learn rates by card type from past batches.
 
-    Shapes:  history is (n,), n >= LEARN_BATCHES x 2 x card types.
-    Ensures: the proposal explains FIT_SHARE of the batches inside its own tolerance.
+    Shapes:  history is (n,), n >= fee_batches x 2 x card types.
+    Ensures: the proposal explains fee_fit_share of the batches inside its own tolerance.
     Raises:  NotEnoughHistory when there are too few batches, when the mix of cards never varies, or nothing fits.
     """
     types = sorted({card_type for batch in history for card_type, _ in batch.captures})
     unknowns = 2 * len(types)
-    if not types or len(history) < LEARN_BATCHES * unknowns:
-        raise NotEnoughHistory(f"{len(history)} batches for {len(types)} card types, {LEARN_BATCHES * unknowns} needed")
+    needed = parameters.fee_batches * unknowns
+    if not types or len(history) < needed:
+        raise NotEnoughHistory(f"{len(history)} batches for {len(types)} card types, {needed} needed")
     rows = np.zeros((len(history), unknowns))
     fees = np.array([float(batch.fee_minor) for batch in history])
     for at, batch in enumerate(history):
@@ -112,6 +112,6 @@ def propose_schedule(history: Sequence[PastBatch], version: str) -> Proposal:
         for batch, difference in zip(history, differences, strict=True)
         if difference <= schedule.tolerance_minor(len(batch.captures))
     )
-    if explained < FIT_SHARE * len(history):
+    if explained < parameters.fee_fit_share * len(history):
         raise NotEnoughHistory(f"the best rates explain {explained} of {len(history)} batches only: no simple schedule")
     return Proposal(schedule, len(history), explained, max(differences))

@@ -12,25 +12,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from reconcile.engine.doubts import doubtful_group, doubtful_many
-from reconcile.engine.learn import AMOUNT_CAP, GRIDS, TextEvidence, roundness
+from reconcile.engine.learn import TextEvidence, roundness
 from reconcile.engine.lines import Side
+from reconcile.engine.parameters import Parameters
 from reconcile.engine.results import RunnerUp, Status
 from reconcile.engine.rules import Need, Rule
 from reconcile.engine.subset import reaches, subset_sums
-from reconcile.engine.work import FEW, KEY_WORTH, LONG_KEY, NAME_WEIGHT, OTHER_NAME, Work
-
-GROUP_PRIOR = -2.0  # one line in eight or so belongs to a group
-LOOSE_POOL = 20  # ... of names that are only vaguely alike
-QUICK_POOL = 16  # amounts whose sums are all looked at before their texts are: 256 x 2 sums
-POOL = 30  # lines of one counterparty in one window; past it no subset is telling
-TEXT_CAP = 4.0
-SUM_WORTH = 5.0  # odds of a sum against coincidence (150 to 1) below which a group is never confirmed
-VAGUE = 1.0  # margin of a group whose names are only vaguely alike: never enough to confirm
-KEY_LINES = 400
-NAME_REACH = 100
-DAY_POOL = 22
-CONTRADICTION = -1.0
-EXACT_PACKING = 14  # options that compete; 2^14 choices take 20 ms
+from reconcile.engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +49,7 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
         else:
             options.extend(_by_counterparty(work, rule, side))
     options = [option for option in options if option.score >= max(floor, 0.0)]
-    for option, margin in _pack(options):
+    for option, margin in _pack(options, work.parameters.exact_packing):
         if not confirming or _is_sure(work, rule, option, margin):
             _lay_down(work, rule, option, margin, confirming)
 
@@ -106,7 +94,7 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
     for at, is_open in enumerate(work.open(side.other)):
         if is_open:
             for word in others.words[at]:
-                if not word.isalpha() and work.model.worth(word) >= KEY_WORTH:
+                if not word.isalpha() and work.model.worth(word) >= work.parameters.key_worth:
                     by_word.setdefault(word, []).append(at)
     for at, line in enumerate(others.lines):
         if line.batch_key:
@@ -116,9 +104,9 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             named: set[int] = set()
             for word in book.words[at]:
                 sharers = by_word.get(word, ())
-                if not word.isalpha() and 2 <= len(sharers) <= KEY_LINES:
-                    yield from _keyed(work, rule, side, at, sharers, len(word) >= LONG_KEY)
-                if len(sharers) <= FEW and len(word) >= LONG_KEY:
+                if not word.isalpha() and 2 <= len(sharers) <= work.parameters.key_lines:
+                    yield from _keyed(work, rule, side, at, sharers, len(word) >= work.parameters.long_key)
+                if len(sharers) <= work.parameters.few_lines and len(word) >= work.parameters.long_key:
                     named.update(sharers)
             if len(named) >= 2:
                 yield from _keyed(work, rule, side, at, sorted(named), long_keys=True)
@@ -135,10 +123,12 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
 def _keyed(work: Work, rule: Rule, side: Side, at: int, sharers: Sequence[int], long_keys: bool) -> Iterator[Option]:
     """Groups by a shared number; a suggestion at best if a short one joins other names, for short numbers collide."""
     for option in _explain(work, rule, side, at, sharers, keyed=True):
-        if long_keys or all(work.brief_from(side, at, member)[2] >= OTHER_NAME for member in option.members[:40]):
+        if long_keys or all(
+            work.brief_from(side, at, member)[2] >= work.parameters.other_name for member in option.members[:40]
+        ):
             yield option
         else:
-            yield replace(option, margin=min(option.margin, VAGUE))
+            yield replace(option, margin=min(option.margin, work.parameters.vague_margin))
 
 
 def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
@@ -159,10 +149,10 @@ def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
             continue
         found = list(_explain(work, rule, side, at, close, keyed=False))
         if cut:
-            found = [replace(option, margin=min(option.margin, VAGUE)) for option in found]
-        if not found and len(close) < len(named) <= LOOSE_POOL:
+            found = [replace(option, margin=min(option.margin, work.parameters.vague_margin)) for option in found]
+        if not found and len(close) < len(named) <= work.parameters.loose_pool_lines:
             vague = _explain(work, rule, side, at, named, keyed=False)
-            found = [replace(option, margin=min(option.margin, VAGUE)) for option in vague]
+            found = [replace(option, margin=min(option.margin, work.parameters.vague_margin)) for option in vague]
         yield from found
 
 
@@ -170,9 +160,9 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
     """Lines that may be part of a line's sum: of a like name, without a contradiction, and whether some were cut."""
     book, others = work.book(side), work.book(side.other)
     amount = book.amounts[at]
-    near = work.names(side.other).near(book.words[at], *work.window(side, at), NAME_REACH)
+    near = work.names(side.other).near(book.words[at], *work.window(side, at), work.parameters.name_reach)
     near = [member for member in near if _smaller(others.amounts[member], amount)]
-    if not _may_reach([others.amounts[member] for member in near], amount):
+    if not _may_reach([others.amounts[member] for member in near], amount, work.parameters):
         return [], [], False
     named: list[int] = []
     close: list[int] = []
@@ -180,22 +170,23 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
         _, strongest, other_name, _, payer = (
             work.brief_once(at, member) if side is Side.LEFT else work.brief_once(member, at)
         )
-        if strongest >= NAME_WEIGHT and payer >= 0.0:
+        if strongest >= work.parameters.name_weight and payer >= 0.0:
             named.append(member)
-            if other_name >= OTHER_NAME:
+            if other_name >= work.parameters.other_name:
                 close.append(member)
-    cut = len(close) > POOL
+    most = work.parameters.pool_lines
+    cut = len(close) > most
     if cut:
-        close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:POOL])
-        work.limits_hit.add(f"{rule.name}: more than {POOL} open lines of one counterparty: the nearest were tried")
+        close = sorted(sorted(close, key=lambda member: (-_lag(work, side, at, member), member))[:most])
+        work.limits_hit.add(f"{rule.name}: more than {most} open lines of one counterparty: the nearest were tried")
     return named, close, cut
 
 
-def _may_reach(amounts: Sequence[int], total: int) -> bool:
+def _may_reach(amounts: Sequence[int], total: int, parameters: Parameters) -> bool:
     """Whether amounts of one sign may add up to a total; exact for few of them, before their texts are compared."""
     if len(amounts) < 2 or abs(sum(amounts)) < abs(total):
         return False
-    return len(amounts) > QUICK_POOL or reaches(amounts, total)
+    return len(amounts) > parameters.quick_pool_lines or reaches(amounts, total, parameters)
 
 
 def _by_day(work: Work, rule: Rule, side: Side, confirming: bool) -> Iterator[Option]:
@@ -227,7 +218,7 @@ def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], conf
             if more:
                 total += sum(others.amounts[member] for member in more)
                 runs.setdefault(total, []).append((day, length))
-    few = {key: members for key, members in days.items() if 2 <= len(members) <= 3 * DAY_POOL}
+    few = {key: members for key, members in days.items() if 2 <= len(members) <= work.parameters.day_lines}
     if confirming:
         few = {}  # a part of a day is a guess
     names = work.names(side.other)
@@ -246,12 +237,12 @@ def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], conf
         tries = math.log(last - first + 1)  # so many days had their chance with lines that have a payer of their own
         for start in range(first, last + 1):
             pool = [one for one in few.get((start, amount > 0), ()) if _smaller(others.amounts[one], amount)]
-            if 2 <= len(pool) <= DAY_POOL:
+            if 2 <= len(pool) <= work.parameters.day_pool_lines:
                 parts = _explain(work, rule, side, at, pool, keyed=False)
                 for option in parts:
                     named = any(others.lines[member].counterparty for member in option.members)
                     score = option.score - tries if named else option.score
-                    yield replace(option, score=score, margin=min(option.margin, VAGUE))
+                    yield replace(option, score=score, margin=min(option.margin, work.parameters.vague_margin))
 
 
 def _smaller(amount: int, total: int) -> bool:
@@ -273,7 +264,7 @@ def _all_within(work: Work, rule: Rule, side: Side, at: int, members: Sequence[i
 
 
 def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -> bool:
-    return all(work.brief_from(side, at, member)[4] >= CONTRADICTION for member in members[:20])
+    return all(work.brief_from(side, at, member)[4] >= work.parameters.member_contradiction for member in members[:20])
 
 
 # -- what a group is worth --------------------------------------------------------------------------------------------
@@ -299,21 +290,29 @@ def _without_counter_entries(work: Work, side: Side, pool: list[int]) -> list[in
 
 def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: bool) -> Iterator[Option]:
     book, others = work.book(side), work.book(side.other)
+    most = work.parameters.pool_lines
     amount = book.amounts[at]
     if sum(others.amounts[member] for member in pool) == amount:
         yield _option(work, side, at, tuple(pool), 2.0, keyed)
-        if keyed or len(pool) > POOL:
+        if keyed or len(pool) > most:
             return
-    if len(pool) > POOL:
-        work.limits_hit.add(f"{rule.name}: more than {POOL} open lines for one sum: only whole sets were tried")
+    if len(pool) > most:
+        work.limits_hit.add(f"{rule.name}: more than {most} open lines for one sum: only whole sets were tried")
         return
     factor = -1 if amount < 0 else 1
     amounts = [factor * others.amounts[member] for member in pool]
-    if not reaches(amounts, factor * amount):
+    if not reaches(amounts, factor * amount, work.parameters):
         return
-    found = subset_sums(amounts, factor * amount, rule.max_lines)
+    found = subset_sums(amounts, factor * amount, rule.max_lines, work.parameters)
     ways = [
-        _weigh(work, side, at, tuple(pool[index] for index in way), _chance(amounts, factor * amount, len(way)), keyed)
+        _weigh(
+            work,
+            side,
+            at,
+            tuple(pool[index] for index in way),
+            _chance(amounts, factor * amount, len(way), work.parameters.grids),
+            keyed,
+        )
         for way in found.ways
     ]
     ways.sort(key=lambda option: (-option.score, option.members))
@@ -324,13 +323,13 @@ def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: b
         yield Option(side, at, best.members, best.score, margin, best.speaker, second)
 
 
-def _chance(amounts: Sequence[int], target: int, size: int) -> float:
+def _chance(amounts: Sequence[int], target: int, size: int, grids: Sequence[int]) -> float:
     """How many subsets of up to `size` lines would meet the target by chance.
 
     Round amounts add up to round amounts: for each grid that the target lies on, only the lines on that grid can tell.
     """
     worst = 0.0
-    for grid in GRIDS[: roundness(abs(target)) + 1]:
+    for grid in grids[: roundness(abs(target), grids) + 1]:
         sizes = [abs(amount) for amount in amounts if amount % grid == 0]
         if len(sizes) >= 2:
             tried = sum(math.comb(len(sizes), count) for count in range(2, size + 1))
@@ -342,7 +341,8 @@ def _chance(amounts: Sequence[int], target: int, size: int) -> float:
 def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: float, keyed: bool) -> Option:
     """A whole set that adds up: chance had only a few tries, but round amounts make it easy for chance."""
     amounts = [work.book(side.other).amounts[member] for member in members]
-    grid = GRIDS[min(roundness(abs(amount)) for amount in (*amounts, work.book(side).amounts[at]))]
+    grids = work.parameters.grids
+    grid = grids[min(roundness(abs(amount), grids) for amount in (*amounts, work.book(side).amounts[at]))]
     spread = math.sqrt(sum(float(amount) ** 2 for amount in amounts))
     return _weigh(work, side, at, members, tries * max(1e-3, grid / max(spread, 1.0)), keyed)
 
@@ -351,17 +351,23 @@ def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: fl
     texts = [work.brief_from(side, at, member)[4] for member in members[:40]]
     mean_text = sum(texts) / len(texts)
     mean_lag = sum(_lag(work, side, at, member) for member in members) / len(members)
-    worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
-    score = GROUP_PRIOR + worth + min(mean_text, TEXT_CAP) + mean_lag + (2.0 if keyed else 0.0)
+    worth = min(work.parameters.amount_cap, -math.log(max(chance, 1e-9)))
+    score = (
+        work.parameters.group_prior
+        + worth
+        + min(mean_text, work.parameters.group_text_cap)
+        + mean_lag
+        + (2.0 if keyed else 0.0)
+    )
     # The pool was chosen by its text, so only the sum itself speaks against a coincidence inside it.
-    margin = score if worth >= SUM_WORTH or keyed else min(score, VAGUE)
+    margin = score if worth >= work.parameters.sum_worth or keyed else min(score, work.parameters.vague_margin)
     return Option(side, at, tuple(sorted(members)), score, margin, members[texts.index(max(texts))])
 
 
 # -- which groups go together -----------------------------------------------------------------------------------------
 
 
-def _pack(options: list[Option]) -> Iterator[tuple[Option, float]]:
+def _pack(options: list[Option], exact: int) -> Iterator[tuple[Option, float]]:
     """The options with the best total that don't share a line, each with what its loss would cost."""
     unique: dict[tuple[Side, int, tuple[int, ...]], Option] = {}
     for option in options:
@@ -386,14 +392,14 @@ def _pack(options: list[Option]) -> Iterator[tuple[Option, float]]:
                         cluster.add(other)
                         todo.append(other)
         seen |= cluster
-        yield from _pack_cluster([ordered[index] for index in sorted(cluster)])
+        yield from _pack_cluster([ordered[index] for index in sorted(cluster)], exact)
 
 
-def _pack_cluster(cluster: list[Option]) -> Iterator[tuple[Option, float]]:
+def _pack_cluster(cluster: list[Option], exact: int) -> Iterator[tuple[Option, float]]:
     if len(cluster) == 1:
         yield cluster[0], cluster[0].margin
         return
-    if len(cluster) > EXACT_PACKING:
+    if len(cluster) > exact:
         taken: set[tuple[Side, int]] = set()
         for option in cluster:
             if not taken & option.claims():
@@ -468,10 +474,16 @@ def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
             evidence = work.text(ways[0][0], at)
             lag = sum(work.lag(member, one) for member in ways[0] for one in (at, other)) / (2 * len(ways[0]))
             amounts = [left.amounts[member] for member in pool]
-            chance = len(partners) * _chance(amounts, right.amounts[at] + right.amounts[other], len(ways[0]))
-            worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
-            score = 2 * GROUP_PRIOR + worth + min(evidence.score, TEXT_CAP) + lag
-            sure = score >= rule.confirm_score and worth >= SUM_WORTH and not doubtful_many(work, ways[0], (at, other))
+            chance = len(partners) * _chance(
+                amounts, right.amounts[at] + right.amounts[other], len(ways[0]), work.parameters.grids
+            )
+            worth = min(work.parameters.amount_cap, -math.log(max(chance, 1e-9)))
+            score = work.parameters.two_groups_prior + worth + min(evidence.score, work.parameters.group_text_cap) + lag
+            sure = (
+                score >= rule.confirm_score
+                and worth >= work.parameters.sum_worth
+                and not doubtful_many(work, ways[0], (at, other))
+            )
             if score >= floor and (sure or not confirming):
                 status = Status.CONFIRMED if confirming else Status.SUGGESTED
                 work.join(rule, ways[0], (at, other), status, score, score, evidence, "")
@@ -480,4 +492,4 @@ def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
 
 def _same_name(work: Work, left: int, right: int) -> bool:
     _, strongest, other_name, _, _ = work.brief(left, right)
-    return strongest >= NAME_WEIGHT and other_name >= OTHER_NAME
+    return strongest >= work.parameters.name_weight and other_name >= work.parameters.other_name

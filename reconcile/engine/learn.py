@@ -20,19 +20,9 @@ from rapidfuzz.distance import OSA
 
 from reconcile.engine.dates import Lags, learn_lags
 from reconcile.engine.lines import Side
+from reconcile.engine.parameters import Parameters
 from reconcile.engine.prepare import Book, Slips
 from reconcile.engine.text import kind
-
-AMOUNT_CAP = 8.0  # odds of 3,000 to 1: past this, an amount alone convinces nobody
-WORD_FLOOR = -4.0
-RARE_SHARE = 0.02  # of the long side's lines: a word in fewer is likely part of a name
-PRIOR_WEIGHT = 4.0
-DAMPING = (1.0, 0.75, 0.5, 0.35, 0.25)  # the words of one name are not independent witnesses
-ANCHOR_CHANCE = 0.05  # an anchor's amount meets a stranger's by chance at most this often
-WORLD = 200  # lines; a shorter file shows too little of the numbers there are
-SILENT = 0.15  # a word that moves the odds by less than a sixth is not worth comparing
-SQUASHED_WORTH = 4.0  # a word found inside a text without spaces
-TRANSFER_PRIOR = {"name": 0.6, "number": 0.3, "code": 0.3, "reference": 0.4, "present": 0.6, "document": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +59,12 @@ class TextEvidence:
 class Model:
     """Frozen numbers of one currency's two books; see the module's docstring."""
 
+    parameters: Parameters
     terse: Side
     lines: int
     transfer: dict[tuple[str, ...], tuple[int, int]]  # class or word -> (anchors with it, of them carried over)
     known: frozenset[str]  # words of the long side
-    common: frozenset[str]  # those in more than RARE_SHARE of its lines
+    common: frozenset[str]  # those in more than rare_share of its lines
     frequency: dict[str, int]  # lines of the long side with the word
     long_count: int
     lags: Lags
@@ -91,11 +82,12 @@ class Model:
     def chance_equal(self, amount: int) -> float:
         """How many of the other side's lines have exactly this amount by chance, from its neighbourhood."""
         size = abs(amount)
-        grid = roundness(size)
-        near = max(int(size * 0.05), 200 * GRIDS[grid])
+        grids = self.parameters.grids
+        grid = roundness(size, grids)
+        near = max(int(size * 0.05), 200 * grids[grid])
         values = self.sizes[grid]
         low, high = np.searchsorted(values, (size - near, size + near + 1))
-        return float(high - low + 0.5) / (2.0 * near / GRIDS[grid] + 1.0) / 2.0
+        return float(high - low + 0.5) / (2.0 * near / grids[grid] + 1.0) / 2.0
 
     def chance_between(self, low: int, high: int) -> float:
         """How many of the other side's lines lie between two sizes, by chance."""
@@ -109,7 +101,7 @@ class Model:
         Units: others is the number of further lines on the other side that have it too.
         """
         chance = max(self.chance_equal(amount), 0.5 * others)
-        return min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+        return min(self.parameters.amount_cap, -math.log(max(chance, 1e-9)))
 
     # -- words ----------------------------------------------------------------------------------------------------
 
@@ -133,7 +125,7 @@ class Model:
 
     def _weigh_word(self, word: str, before: str, is_present: bool, is_last: bool) -> Weighed | None:
         weight = self._weight(word, before, is_present)
-        if weight.agrees < SILENT and weight.differs > -SILENT:
+        if weight.agrees < self.parameters.silent and weight.differs > -self.parameters.silent:
             return None
         return (word, max(0.0, weight.agrees), min(0.0, weight.differs), word.isalpha(), is_last)
 
@@ -142,14 +134,14 @@ class Model:
         agrees, differs, reference = self._compare(short, short_squash, long)
         agrees.sort(reverse=True)
         differs.sort()
-        against = damped([weight for weight, _ in differs])
+        against = damped([weight for weight, _ in differs], self.parameters)
         return TextEvidence(
-            score=damped([weight for weight, _ in agrees]) + against,
+            score=damped([weight for weight, _ in agrees], self.parameters) + against,
             agrees=tuple(word for _, word in agrees),
             differs=tuple(word for _, word in differs),
             strongest=agrees[0][0] if agrees else 0.0,
             against=against,
-            other_name=damped([weight for weight, word in differs if word.isalpha()]),
+            other_name=damped([weight for weight, word in differs if word.isalpha()], self.parameters),
             reference=reference,
         )
 
@@ -159,9 +151,9 @@ class Model:
         if not agrees and not differs:
             return (0.0, 0.0, 0.0, False, 0.0)
         agreeing = sorted([weight for weight, _ in agrees], reverse=True)
-        for_it = damped(agreeing)
-        against = damped(sorted([weight for weight, _ in differs]))
-        names = damped(sorted([weight for weight, word in differs if word.isalpha()]))
+        for_it = damped(agreeing, self.parameters)
+        against = damped(sorted([weight for weight, _ in differs]), self.parameters)
+        names = damped(sorted([weight for weight, word in differs if word.isalpha()]), self.parameters)
         return (for_it + against, agreeing[0] if agreeing else 0.0, names, reference, for_it + names)
 
     def _compare(
@@ -180,7 +172,7 @@ class Model:
             meant = carried(word, is_last, bag, names, squash, self._alike) if is_name else None
             if meant is not None:
                 # A word in another spelling is as telling as what it stands for, and a little less sure.
-                worth = 0.8 * min(for_it, self.worth(meant) if meant else SQUASHED_WORTH)
+                worth = 0.8 * min(for_it, self.worth(meant) if meant else self.parameters.squashed_worth)
                 if worth > 0.0:
                     agrees.append((worth, word))
             elif against_it < 0.0:
@@ -211,23 +203,20 @@ class Model:
         family = kind(word)[0]
         shared = is_present and family != "name"
         document = shared and names_a_document(word)
-        rate = TRANSFER_PRIOR["document" if document else "present" if shared else family]
+        rate = self.parameters.carried["document" if document else "present" if shared else family]
         for key in classes(word, before, is_present, self.known, self.common):
             seen, carried_over = self.transfer.get(key, (0, 0))
-            rate = (carried_over + PRIOR_WEIGHT * rate) / (seen + PRIOR_WEIGHT)
+            rate = (carried_over + self.parameters.prior_weight * rate) / (seen + self.parameters.prior_weight)
         count = self.frequency.get(word, 0)
         # A document number that one line has is not one in three because the file has three lines.
-        lines = max(self.long_count, WORLD) if document and count == 1 else self.long_count
+        lines = max(self.long_count, self.parameters.world_lines) if document and count == 1 else self.long_count
         chance = (count + 0.5) / (lines + 1.0)
         rate = min(max(rate, 0.001), 0.995)
         chance = min(chance, 0.995)
         return WordWeight(
             agrees=math.log(rate / chance),
-            differs=max(WORD_FLOOR, math.log((1.0 - rate) / (1.0 - chance))),
+            differs=max(self.parameters.word_floor, math.log((1.0 - rate) / (1.0 - chance))),
         )
-
-
-GRIDS = (1, 100, 1_000, 10_000, 100_000)  # cents; a round amount meets another one far more easily than an odd one
 
 
 def names_a_document(word: str) -> bool:
@@ -235,20 +224,21 @@ def names_a_document(word: str) -> bool:
     return word.startswith("=") or "/" in word or sum(char.isdigit() for char in word) >= 5
 
 
-def roundness(size: int) -> int:
+def roundness(size: int, grids: Sequence[int]) -> int:
     """Index of the coarsest grid that an amount lies on: 0 for odd cents, 4 for full thousands."""
-    for index in range(len(GRIDS) - 1, 0, -1):
-        if size and size % GRIDS[index] == 0:
+    for index in range(len(grids) - 1, 0, -1):
+        if size and size % grids[index] == 0:
             return index
     return 0
 
 
-def damped(weights: Sequence[float]) -> float:
+def damped(weights: Sequence[float], parameters: Parameters) -> float:
     """Sum of weights, strongest first, each further one counting less."""
     if len(weights) <= 1:
         return weights[0] if weights else 0.0
-    total = float(sum(map(mul, weights, DAMPING)))
-    return total + 0.15 * sum(weights[len(DAMPING) :]) if len(weights) > len(DAMPING) else total
+    damping = parameters.damping
+    total = float(sum(map(mul, weights, damping)))
+    return total + parameters.damping_rest * sum(weights[len(damping) :]) if len(weights) > len(damping) else total
 
 
 def classes(
@@ -314,25 +304,28 @@ def _is_slip(word: str, other: str) -> bool:
     return bool(OSA.distance(word, other, score_cutoff=allowed) <= allowed)
 
 
-def learn(left: Book, right: Book, slips: Slips) -> Model:
+def learn(left: Book, right: Book, slips: Slips, parameters: Parameters) -> Model:
     """Read a model off two books.
 
-    Ensures: the same lines in any order give the same model; books of a few lines get the priors written above.
+    Ensures: the same lines in any order give the same model; books of a few lines get the priors of the parameters.
     """
     terse = Side.LEFT if _mean_words(left) < _mean_words(right) else Side.RIGHT
     long_book = right if terse is Side.LEFT else left
     model = Model(
+        parameters=parameters,
         terse=terse,
         lines=max(len(left), len(right)),
         transfer={},
         known=frozenset(long_book.frequency),
         common=frozenset(
-            word for word, count in long_book.frequency.items() if count > max(5, RARE_SHARE * len(long_book))
+            word
+            for word, count in long_book.frequency.items()
+            if count > max(5, parameters.rare_share * len(long_book))
         ),
         frequency=dict(long_book.frequency),
         long_count=len(long_book),
-        lags=Lags(),
-        sizes=_sizes(left, right),
+        lags=Lags.unknown(parameters),
+        sizes=_sizes(left, right, parameters.grids),
         anchors=0,
         open_share=_open_share(left, right),
         slips=slips,
@@ -366,7 +359,7 @@ def learn_from(model: Model, left: Book, right: Book, anchors: list[tuple[int, i
     model.anchors = len(anchors)
     model._weights.clear()
     model._weighed.clear()
-    model.lags = learn_lags(left, right, anchors)
+    model.lags = learn_lags(left, right, anchors, model.parameters)
 
 
 def _open_share(left: Book, right: Book) -> float:
@@ -379,9 +372,9 @@ def _mean_words(side: Book) -> float:
     return sum(len(bag) for bag in side.words) / max(1, len(side))
 
 
-def _sizes(left: Book, right: Book) -> list[np.ndarray]:
+def _sizes(left: Book, right: Book, grids: Sequence[int]) -> list[np.ndarray]:
     sizes = [abs(amount) for side in (left, right) for amount in side.amounts]
-    return [np.array(sorted(size for size in sizes if size % grid == 0), dtype=np.int64) for grid in GRIDS]
+    return [np.array(sorted(size for size in sizes if size % grid == 0), dtype=np.int64) for grid in grids]
 
 
 def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
@@ -394,7 +387,7 @@ def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
         if amount
     ]
     pairs.sort()
-    good = [(left_at, right_at) for chance, left_at, right_at in pairs if chance <= ANCHOR_CHANCE]
+    good = [(left_at, right_at) for chance, left_at, right_at in pairs if chance <= model.parameters.anchor_chance]
     if len(good) < 30:
         good = [(left_at, right_at) for _, left_at, right_at in pairs[: max(30, len(good))]]
     return good

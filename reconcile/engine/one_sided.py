@@ -14,25 +14,15 @@ from itertools import product
 
 from reconcile.engine.assign import assign
 from reconcile.engine.doubts import has_partner
-from reconcile.engine.learn import AMOUNT_CAP, carried, damped
+from reconcile.engine.learn import carried, damped
 from reconcile.engine.lines import Side
+from reconcile.engine.parameters import Parameters
 from reconcile.engine.prepare import Book
 from reconcile.engine.results import OneSided, OneSidedKind, Status
 from reconcile.engine.rules import Need, Rule, Shape
-from reconcile.engine.work import BLOCK_WORD_LINES, NAME_WEIGHT, Work, keyword_words, meeting_keys
+from reconcile.engine.work import Work, keyword_words
 
 DIGITS = re.compile(r"\d+")
-KEYWORD_WORTH = 2.0
-PRIOR = -1.0
-DAY_COST = 0.03
-SHARED_CAP = 10.0  # odds of 22,000 to 1 are all that shared names count for; shared numbers count for more in ...
-SHARED_CAP_LINES = 1_000  # ... books of more lines than this
-BLOCK = 60  # lines of one size and sign that are compared with each other
-TWIN_DAYS = 10  # between an entry and its twin, where a rule names no days
-TWIN_SHARE = 0.75  # of the second line's words (by weight) that its twin must have
-CUT_NAME = 4  # letters of a name that still tell that it was cut or run together
-OTHER_SPELLING = 0.8  # a word in another spelling is a little less sure
-SHARED_NEED = 2.5  # without a keyword, the shared words must be worth this much before anything is confirmed
 
 
 def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
@@ -65,7 +55,7 @@ def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: floa
         if not debits or not credits:
             continue
         chance = max(work.model.chance_equal(size), 0.5 * (min(len(debits), len(credits)) - 1))
-        worth = min(AMOUNT_CAP, -math.log(max(chance, 1e-9)))
+        worth = min(work.parameters.amount_cap, -math.log(max(chance, 1e-9)))
         for debit, credit in _pairs(work, book, debits, credits):
             first, later = _by_date(book, debit, credit, keywords)
             if not is_open[later] or (rule.shape is not Shape.RETURN and not is_open[first]):
@@ -80,14 +70,20 @@ def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: floa
             if windowed and not (rule.first_day or 0) <= days <= (rule.last_day or 0):
                 continue
             common, weight = _shared(work, book, first, later, keywords)
-            if weight < (0.0 if marked else SHARED_NEED):
+            if weight < (0.0 if marked else work.parameters.shared_need):
                 continue
-            score = PRIOR + worth + weight + KEYWORD_WORTH * marked - DAY_COST * abs(days)
+            score = (
+                work.parameters.opposite_prior
+                + worth
+                + weight
+                + work.parameters.keyword_worth * marked
+                - work.parameters.day_cost * abs(days)
+            )
             if score > 0.0:
                 edges[(debit, credit)] = score
                 shared[(debit, credit)] = common
     kind = OneSidedKind.RETURN if rule.shape is Shape.RETURN else OneSidedKind.OFFSET
-    for pairing in assign(edges):
+    for pairing in assign(edges, work.parameters):
         if pairing.score < floor:
             continue
         first, later = _by_date(book, pairing.left, pairing.right, keywords)
@@ -119,27 +115,31 @@ def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: floa
 
 def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Iterator[tuple[int, int]]:
     """All pairs of a few lines of one size; of many, those that share a word which few of them have."""
-    if len(debits) * len(credits) <= BLOCK * BLOCK:
+    if len(debits) * len(credits) <= work.parameters.opposite_pairs:
         yield from product(debits, credits)
         return
     by_key: dict[str, list[int]] = {}
     for credit in credits:
-        for key in meeting_keys(book.words[credit]):
+        for key in work.meeting_keys(book.words[credit]):
             by_key.setdefault(key, []).append(credit)
     found = {
         (debit, credit)
         for debit in debits
-        for key in meeting_keys(book.words[debit])
-        if len(by_key.get(key, ())) <= BLOCK_WORD_LINES
+        for key in work.meeting_keys(book.words[debit])
+        if len(by_key.get(key, ())) <= work.parameters.block_word_lines
         for credit in by_key.get(key, ())
     }
     work.limits_hit.add("many entries of one size: counter-entries were looked for among those that share a rare word")
     yield from sorted(found)
 
 
-def _most(lines: int) -> float:
+def _most(lines: int, parameters: Parameters) -> float:
     """The most that shared words count for: a word that two of a hundred thousand lines share says more."""
-    return SHARED_CAP + max(0.0, math.log(lines / SHARED_CAP_LINES)) if lines else SHARED_CAP
+    return (
+        parameters.shared_cap + max(0.0, math.log(lines / parameters.shared_cap_lines))
+        if lines
+        else parameters.shared_cap
+    )
 
 
 def _by_date(book: Book, one: int, other: int, keywords: frozenset[str]) -> tuple[int, int]:
@@ -166,24 +166,28 @@ def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[
     paired: set[str] = set()
     for one, other in ((first, later), (later, first)):
         for word in book.names[one]:
-            if word in book.bags[other] or word in keywords or word in paired or len(word) < CUT_NAME:
+            if word in book.bags[other] or word in keywords or word in paired or len(word) < work.parameters.cut_name:
                 continue
             meant = carried(word, False, book.bags[other], book.names[other], book.squashes[other], work.alike)
             if meant and meant not in book.bags[one] and meant not in paired:
                 paired |= {word, meant}
-                found.append((OTHER_SPELLING * min(rarity(book.side, word), rarity(book.side, meant)), word))
+                found.append(
+                    (work.parameters.other_spelling * min(rarity(book.side, word), rarity(book.side, meant)), word)
+                )
     found.sort(reverse=True)
-    return tuple(word for _, word in found), min(_most(len(book)), damped([weight for weight, _ in found]))
+    return tuple(word for _, word in found), min(
+        _most(len(book), work.parameters), damped([weight for weight, _ in found], work.parameters)
+    )
 
 
 def _duplicates(work: Work, rule: Rule, side: Side, confirming: bool, floor: float) -> None:
     book, is_open = work.book(side), work.open(side)
     if side not in work.twins:
-        work.twins[side] = _twins(book)
+        work.twins[side] = _twins(book, work.parameters.opposite_side)
     numbers, candidates = work.twins[side]
     spoken_for = {one.other_id for one in work.one_sided if one.side is side and one.closes_other}
     spoken_for |= {one.id for one in work.one_sided if one.side is side and one.kind is OneSidedKind.DUPLICATE}
-    reach = rule.last_day if rule.last_day is not None else TWIN_DAYS
+    reach = rule.last_day if rule.last_day is not None else work.parameters.twin_days
     for at, twins in candidates.items():
         if not is_open[at]:
             continue
@@ -230,7 +234,7 @@ def _duplicates(work: Work, rule: Rule, side: Side, confirming: bool, floor: flo
         spoken_for.add(line.id)
 
 
-def _twins(book: Book) -> tuple[Counter[str], dict[int, list[int]]]:
+def _twins(book: Book, most: int) -> tuple[Counter[str], dict[int, list[int]]]:
     """How many lines have each number, and for each line those that may be the same entry, in order of position.
 
     Of many lines of one amount, only a number that just two of them share makes twins.
@@ -242,16 +246,14 @@ def _twins(book: Book) -> tuple[Counter[str], dict[int, list[int]]]:
     candidates: dict[int, list[int]] = {}
     for alike in by_amount.values():
         by_number: dict[str, list[int]] = {}
-        if len(alike) > BLOCK:
+        if len(alike) > most:
             for at in alike:
                 for word in book.words[at]:
                     if numbers[word] == 2:
                         by_number.setdefault(word, []).append(at)
         for at in alike if len(alike) > 1 else ():
             near = (
-                alike
-                if len(alike) <= BLOCK
-                else {other for word in book.words[at] for other in by_number.get(word, ())}
+                alike if len(alike) <= most else {other for word in book.words[at] for other in by_number.get(word, ())}
             )
             others = sorted(other for other in near if other != at)
             if others:
@@ -281,8 +283,9 @@ def _paid_together(work: Work, side: Side, first: int, second: int) -> bool:
     days = work.book(side.other).days
     sums = work.by_amount(side.other).get(2 * work.book(side).amounts[first], ())
     return any(
-        earliest <= (days[other] or earliest) <= last and work.brief_from(side, second, other)[1] >= NAME_WEIGHT
-        for other in sums[:BLOCK]
+        earliest <= (days[other] or earliest) <= last
+        and work.brief_from(side, second, other)[1] >= work.parameters.name_weight
+        for other in sums[: work.parameters.opposite_side]
     )
 
 
@@ -302,7 +305,7 @@ def _twin_score(
     numbers_other = {word for word in other if not word.isalpha()}
     common_number = any(numbers[word] == 2 for word in numbers_one & numbers_other)
     same_day = book.days[first] == book.days[second]
-    if share < TWIN_SHARE and not common_number:
+    if share < work.parameters.twin_share and not common_number:
         return None
     if numbers_one != numbers_other and not common_number:
         return None

@@ -10,16 +10,7 @@ from reconcile.engine.doubts import doubtful_pair
 from reconcile.engine.lines import Side
 from reconcile.engine.results import RunnerUp, Status
 from reconcile.engine.rules import AmountGate, Need, Rule
-from reconcile.engine.work import NAME_WEIGHT, Work
-
-NAME_REACH = 100  # lines of one name beginning that a near-amount pass looks at
-STRANGERS = -3.0  # both name somebody, and not the same: only a very telling amount makes this a suggestion
-STRANGERS_NEED = 4.0
-LAG_SLACK = 10  # days beyond the learned dates that it still looks at
-LATE = -3.0  # days outside the learned dates say at most this: who deducts often pays at another time
-DISCOUNTS = 30.0  # amounts that are a usual discount away: ten half percents, to the cent
-LEARN_SCORE = 6.0
-LEARN_MARGIN = 4.0
+from reconcile.engine.work import Work
 
 
 def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
@@ -47,7 +38,7 @@ def run(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
             if work.open_left[pair[0]] and work.open_right[pair[1]]
         }
     rivals = _Rivals(edges)
-    for pairing in assign(edges):
+    for pairing in assign(edges, work.parameters):
         _lay_down(work, rule, pairing, rivals, confirming, floor)
 
 
@@ -84,7 +75,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
     kind = difference_kind(rule.kind, difference, amount)
     if confirming and kind == "over_payment" and not evidence.reference:
         return  # who pays more than he owes, and doesn't say for what, may well pay something else
-    if evidence.score < STRANGERS and pairing.score - rule.prior < STRANGERS_NEED:
+    if evidence.score < work.parameters.strangers and pairing.score - rule.prior < work.parameters.strangers_need:
         return
     runner_up = None
     if pairing.runner_up is not None:
@@ -127,10 +118,14 @@ def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int
             continue
         amount = work.left.amounts[left]
         day = work.left.days[left]
-        low, high = (day + first - LAG_SLACK, day + last + LAG_SLACK) if day is not None else (0, 10**9)
+        low, high = (
+            (day + first - work.parameters.near_slack_days, day + last + work.parameters.near_slack_days)
+            if day is not None
+            else (0, 10**9)
+        )
         tolerance = rule.tolerance(work.left.lines[left].currency, work.left.lines[left].counterparty)
         bag = work.left.words[left]
-        for right in sorted({*names.near(bag, low, high, NAME_REACH), *names.bearing(bag)}):
+        for right in sorted({*names.near(bag, low, high, work.parameters.name_reach), *names.bearing(bag)}):
             other = work.right.amounts[right]
             if not work.open_right[right] or other == amount or (other < 0) != (amount < 0):
                 continue
@@ -144,14 +139,18 @@ def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int
                 reach = abs(amount - other)
                 chance = work.model.chance_between(abs(amount) - reach, abs(amount) + reach)
                 if rule.kind == "near" and difference_kind(rule.kind, amount - other, amount) == "cash_discount":
-                    chance = min(chance, DISCOUNTS * work.model.chance_equal(other))
+                    chance = min(chance, work.parameters.discount_amounts * work.model.chance_equal(other))
                 chance = max(chance * work.model.open_share, 1e-3)
             if not work.within(left, right, rule):
                 continue
             agreement, strongest, _, reference, _ = work.brief(left, right)
-            if strongest < NAME_WEIGHT or agreement < NAME_WEIGHT or (Need.REFERENCE in rule.needs and not reference):
+            if (
+                strongest < work.parameters.name_weight
+                or agreement < work.parameters.name_weight
+                or (Need.REFERENCE in rule.needs and not reference)
+            ):
                 continue
-            score = prior - math.log(chance) + agreement + max(LATE, work.lag(left, right))
+            score = prior - math.log(chance) + agreement + max(work.parameters.late, work.lag(left, right))
             if score > 0.0:
                 edges[(left, right)] = score
     return edges
@@ -166,9 +165,12 @@ def sure_pairs(work: Work) -> list[tuple[int, int]]:
         best_right.setdefault(right, []).append(score)
     found = []
     for (left, right), score in work.equal.items():
-        if score < LEARN_SCORE:
+        if score < work.parameters.learn_score:
             continue
         rivals = sorted(best_left[left], reverse=True)[1:2] + sorted(best_right[right], reverse=True)[1:2]
-        if score == max(best_left[left]) == max(best_right[right]) and score - max(rivals, default=0.0) >= LEARN_MARGIN:
+        if (
+            score == max(best_left[left]) == max(best_right[right])
+            and score - max(rivals, default=0.0) >= work.parameters.learn_margin
+        ):
             found.append((left, right))
     return found

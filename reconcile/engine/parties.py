@@ -8,48 +8,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import IntEnum
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
 from reconcile.engine.text import plain, squashed, words
 
-SAME, LIKELY, INITIALS, UNKNOWN, OTHER = 3.0, 2.0, 1.5, 0.0, -4.0
 _INITIALS = re.compile(r"[A-Z]{2,5}")
 
 
+class Fit(IntEnum):
+    """How a payer fits a customer, worst first; `Parameters` say what each is worth."""
+
+    OTHER = -1
+    UNKNOWN = 0
+    INITIALS = 1
+    LIKELY = 2
+    SAME = 3
+
+
 @lru_cache(maxsize=65_536)
-def party_score(payer: str, text: str, customer: str) -> float:
-    """How well a payer (by name, or by the payment's text) fits a customer: SAME ... OTHER."""
+def party_fit(payer: str, text: str, customer: str) -> Fit:
+    """Return how a payer (by name, or by the payment's text) fits a customer."""
     if not customer:
-        return UNKNOWN
-    best = UNKNOWN if not payer else _compare(payer, customer)
-    if best < SAME and text:
+        return Fit.UNKNOWN
+    best = Fit.UNKNOWN if not payer else _compare(payer, customer)
+    if best < Fit.SAME and text:
         inside = _inside(text, customer)
         if inside > best:
             return inside
     return best
 
 
-def _compare(payer: str, customer: str) -> float:
+def _compare(payer: str, customer: str) -> Fit:
     mine, theirs = words(payer), words(customer)
     letters = [word for word in mine if word.isalpha()]
     names = [word for word in theirs if word.isalpha()]
     numbers, their_numbers = set(mine) - set(letters), set(theirs) - set(names)
     if numbers and their_numbers and numbers != their_numbers:
-        return OTHER
+        return Fit.OTHER
     if numbers and not their_numbers:
-        return OTHER
+        return Fit.OTHER
     whole = squashed(customer)
     initials = "".join(word[0] for word in names)
     hits = sum(1 for word in letters if _carried(word, names, whole) or (2 <= len(word) <= 4 and word in initials[1:]))
     if letters and hits == len(letters):
         if not numbers and their_numbers:
-            return LIKELY  # "Meyer" for "Meyer Division 7": perhaps, if there is no plain Meyer
-        return SAME
+            return Fit.LIKELY  # "Meyer" for "Meyer Division 7": perhaps, if there is no plain Meyer
+        return Fit.SAME
     if _is_initials(payer, customer):
-        return INITIALS
-    return UNKNOWN if hits else OTHER
+        return Fit.INITIALS
+    return Fit.UNKNOWN if hits else Fit.OTHER
 
 
 def _carried(word: str, names: list[str], whole: str) -> bool:
@@ -82,16 +92,16 @@ def _in_sequence(letters: str, text: str) -> bool:
     return True
 
 
-def _inside(text: str, customer: str) -> float:
+def _inside(text: str, customer: str) -> Fit:
     """A customer's whole name inside a longer text."""
     theirs = words(customer)
     mine = words(text)
     if not theirs:
-        return UNKNOWN
+        return Fit.UNKNOWN
     hits = sum(1 for word in theirs if word in mine or any(len(one) >= 4 and word.startswith(one) for one in mine))
     if hits == len(theirs):
-        return SAME if len(theirs) > 1 or len(theirs[0]) >= 5 else UNKNOWN
-    return UNKNOWN
+        return Fit.SAME if len(theirs) > 1 or len(theirs[0]) >= 5 else Fit.UNKNOWN
+    return Fit.UNKNOWN
 
 
 class Parties:
@@ -104,10 +114,10 @@ class Parties:
             for start in {word[:3] for word in words(customer)} | {squashed(customer)[:1]}:
                 self.by_start.setdefault(start, []).append(customer)
 
-    def like(self, payer: str, text: str) -> dict[str, float]:
-        """The customers that a payer may be, with their scores."""
+    def like(self, payer: str, text: str) -> dict[str, Fit]:
+        """The customers that a payer may be, and how each fits."""
         starts = {word[:3] for word in (*words(payer), *words(text))}
         starts |= {token[0].lower() for token in _INITIALS.findall(payer)}
         candidates = {customer for start in starts for customer in self.by_start.get(start, ())}
-        scored = {customer: party_score(payer, text, customer) for customer in sorted(candidates)}
-        return {customer: score for customer, score in scored.items() if score > UNKNOWN}
+        fits = {customer: party_fit(payer, text, customer) for customer in sorted(candidates)}
+        return {customer: fit for customer, fit in fits.items() if fit > Fit.UNKNOWN}

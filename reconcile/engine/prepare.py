@@ -12,12 +12,8 @@ from dataclasses import dataclass, field
 from rapidfuzz.distance import OSA
 
 from reconcile.engine.lines import Line, Orientation, Side, in_order
+from reconcile.engine.parameters import Parameters
 from reconcile.engine.text import line_words, reference_word, squashed, words
-
-RARE = 2  # A word in at most two lines may be a slip of the pen for one in many ...
-SLIP_RATIO = 3  # ... if that one is at least three times as common.
-OFTEN_RATIO = 40  # In large books the same slip happens again and again, but still far more seldom than the word.
-
 
 Slips = Mapping[str, tuple[str, ...]]  # rare spellings, and what each may stand for
 
@@ -99,13 +95,13 @@ def book(side: Side, lines: Sequence[Line], signs: Orientation, ids_count: bool)
     return made
 
 
-def settle_words(left: Book, right: Book, slips: Slips | None = None) -> Slips:
+def settle_words(left: Book, right: Book, parameters: Parameters, slips: Slips | None = None) -> Slips:
     """Correct rare slips towards the common spelling where only one can be meant, then count words.
 
     Ensures: the same lines give the same words; with slips learned before, one more line changes no other line's words.
     """
     if slips is None:
-        slips = _slips(Counter(word for side in (left, right) for bag in side.words for word in bag))
+        slips = _slips(Counter(word for side in (left, right) for bag in side.words for word in bag), parameters)
     sure = {word: meant[0] for word, meant in slips.items() if len(meant) == 1}
     for side in (left, right):
         if sure:
@@ -139,19 +135,19 @@ def _acronyms(line: Line) -> tuple[str, ...]:
     return ("~" + "".join(word[0] for word in name[:5]),)
 
 
-def _slips(common: Counter[str]) -> Slips:
+def _slips(common: Counter[str], parameters: Parameters) -> Slips:
     """Words that are one slip away from far more common ones. The beginning of a common word is a cut, not a slip."""
     shapes: dict[str, list[str]] = {}
     beginnings: set[str] = set()
     for word, count in common.items():
-        if count > RARE and len(word) >= 5 and word.isalpha():
+        if count > parameters.rare_lines and len(word) >= 5 and word.isalpha():
             beginnings.update(word[:length] for length in range(5, len(word)))
             for shape in _deletions(word):
                 shapes.setdefault(shape, []).append(word)
     slips: dict[str, tuple[str, ...]] = {}
     for word, count in common.items():
         if len(word) >= 5 and word.isalpha() and word not in beginnings:
-            enough = count * (SLIP_RATIO if count <= RARE else OFTEN_RATIO)
+            enough = count * (parameters.slip_ratio if count <= parameters.rare_lines else parameters.often_slip_ratio)
             near = {other for shape in _deletions(word) for other in shapes.get(shape, ()) if common[other] >= enough}
             meant = {other for other in near if OSA.distance(word, other, score_cutoff=1) == 1}
             meant -= {cut for cut in meant for other in meant if other != cut and other.startswith(cut)}

@@ -17,21 +17,11 @@ from typing import TypeVar
 from rapidfuzz.distance import OSA
 
 from reconcile.engine.lines import Line
-from reconcile.engine.parties import Parties, party_score
+from reconcile.engine.parameters import PARAMETERS, Parameters
+from reconcile.engine.parties import Fit, Parties, party_fit
 from reconcile.engine.results import Status
-from reconcile.engine.subset import MOST_AMOUNTS, subset_sums
+from reconcile.engine.subset import subset_sums
 from reconcile.engine.text import JOINT, squashed, with_years_joined, words
-
-CONFIRM_SCORE = 8.0
-CONFIRM_MARGIN = 3.0
-SUGGEST_SCORE = 4.0
-EXACT_NUMBER, TAIL_NUMBER, CORE_NUMBER, QUOTED_NUMBER, NEAR_NUMBER = 6.0, 5.5, 5.0, 4.0, 1.5
-OTHER_NUMBER, FOREIGN_NUMBER = -3.0, -1.5
-EQUAL_AMOUNT, NEAR_AMOUNT, PART_AMOUNT, OVER_AMOUNT, FAR_AMOUNT, WRONG_SIGN = 5.0, 2.5, 1.0, 0.0, -3.0, -8.0
-DISCOUNT_BPS = 500  # of an invoice: up to here a short payment looks like a cash discount
-RANGE_MOST = 60  # invoices in one range; a wider one is a misread
-MOST_WAYS = 500  # choices that are tried where several invoices have the digits of a number
-SEARCH_POOL = 20  # open invoices of one customer among which a lump payment is looked for
 
 _NUMBER = re.compile(rf"(?<![A-Za-z])[A-Za-z]{{0,10}}[-_ /#.]{{0,2}}\d[\dA-Za-z{JOINT}]*(?:[-_.]\d[\dA-Za-z{JOINT}]*)*")
 _RANGE = re.compile(
@@ -93,6 +83,7 @@ class Applied:
 
 @dataclass(slots=True)
 class _Desk:
+    parameters: Parameters
     invoices: dict[str, Line]
     open: dict[str, int]
     by_squash: dict[str, list[str]] = field(default_factory=dict)
@@ -118,14 +109,19 @@ class _Scored:
     differs: tuple[str, ...]
 
 
-def apply_payments(invoices: Sequence[Line], payments: Sequence[Line], advices: Sequence[Advice]) -> Applied:
+def apply_payments(
+    invoices: Sequence[Line],
+    payments: Sequence[Line],
+    advices: Sequence[Advice],
+    parameters: Parameters = PARAMETERS,
+) -> Applied:
     """Spread payments over invoices.
 
     Shapes:  any order; ids unique; credit notes are negative invoices, refunds negative payments.
     Units:   minor units; invoices and payments in the same sign (a payment of 100 pays an invoice of 100).
     Ensures: see Applied; payments count in order of date, then id, so of two that pay one invoice the earlier one does.
     """
-    desk = _desk(invoices)
+    desk = _desk(invoices, parameters)
     by_payment: dict[str, list[Advice]] = {}
     known = {payment.id for payment in payments}
     for advice in advices:
@@ -141,8 +137,8 @@ def apply_payments(invoices: Sequence[Line], payments: Sequence[Line], advices: 
     return Applied(tuple(desk.found), tuple(desk.rest), dict(desk.open), tuple(desk.unread))
 
 
-def _desk(invoices: Sequence[Line]) -> _Desk:
-    desk = _Desk({line.id: line for line in invoices}, {line.id: line.amount_minor for line in invoices})
+def _desk(invoices: Sequence[Line], parameters: Parameters) -> _Desk:
+    desk = _Desk(parameters, {line.id: line for line in invoices}, {line.id: line.amount_minor for line in invoices})
     for line in invoices:
         for written in (line.id, *line.references):
             _add(desk.by_squash, _plain_number(written), line.id)
@@ -201,7 +197,7 @@ def _one_off(core: str) -> Iterator[str]:
         yield core[:at] + core[at + 1 :]
 
 
-def numbers_in(written: str) -> list[str]:
+def numbers_in(written: str, parameters: Parameters = PARAMETERS) -> list[str]:
     """The invoice numbers in a free text, ranges spelled out: "INV-100-102, 105" gives four."""
     found: dict[str, None] = {}
     rest = written = with_years_joined(written)
@@ -209,7 +205,7 @@ def numbers_in(written: str) -> list[str]:
         first, last = match[1], match[2]
         if len(last) < len(first):  # "1001-05" means 1001 to 1005
             last = first[: len(first) - len(last)] + last
-        if len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST:
+        if len(first) == len(last) and 0 < int(last) - int(first) <= parameters.range_invoices:
             prefix = written[: match.start()].rsplit(" ", 1)[-1].rsplit(",", 1)[-1]
             if not prefix.endswith(JOINT):
                 prefix = re.sub(r"[^A-Za-z\-_/#.]", "", prefix)
@@ -280,13 +276,15 @@ def _numbers(desk: _Desk, written: str) -> list[str]:
     pieces = [one for piece in pieces for one in _parts(desk, piece)]
     exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
     rest = written
-    for piece in [one for one in exact if _holds_range(one)]:  # "SINV-00001-2", the second writing of SINV-00001
+    for piece in [
+        one for one in exact if _holds_range(one, desk.parameters)
+    ]:  # "SINV-00001-2", the second writing of SINV-00001
         rest = rest.replace(piece, ", ", 1)
-    if _holds_range(rest):
-        exact = [one for one in exact if _holds_range(one)]
+    if _holds_range(rest, desk.parameters):
+        exact = [one for one in exact if _holds_range(one, desk.parameters)]
     for piece in exact:
         rest = rest.replace(piece, ", ", 1)
-    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest))}
+    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest, desk.parameters))}
     return list(found.values())
 
 
@@ -297,14 +295,14 @@ def _parts(desk: _Desk, piece: str) -> list[str]:
     return parts if several and all(_plain_number(one) in desk.by_squash for one in parts) else [piece]
 
 
-def _holds_range(written: str) -> bool:
-    return any(map(_is_range, _RANGE.finditer(with_years_joined(written))))
+def _holds_range(written: str, parameters: Parameters) -> bool:
+    return any(_is_range(found, parameters) for found in _RANGE.finditer(with_years_joined(written)))
 
 
-def _is_range(found: re.Match[str]) -> bool:
+def _is_range(found: re.Match[str], parameters: Parameters) -> bool:
     first, last = found[1], found[2]
     last = first[: max(0, len(first) - len(last))] + last
-    return len(first) == len(last) and 0 < int(last) - int(first) <= RANGE_MOST
+    return len(first) == len(last) and 0 < int(last) - int(first) <= parameters.range_invoices
 
 
 def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
@@ -335,7 +333,7 @@ def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
 def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
     written = advice.invoice_as_written
     ranked = [one for one in _ranked(desk, payment, written, amount) if named.free(one.invoice_id, written)]
-    if not ranked or ranked[0].score < SUGGEST_SCORE:
+    if not ranked or ranked[0].score < desk.parameters.application_suggest_score:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
     best = ranked[0]
     named.take(best.invoice_id, written)
@@ -383,7 +381,7 @@ def _several(
     exact = left == sum(desk.open[one] for one in found)
     spent = 0
     for best, part in _spread(desk, left, found.values()):
-        sure = best.score + (EQUAL_AMOUNT if exact else PART_AMOUNT)
+        sure = best.score + (desk.parameters.equal_amount if exact else desk.parameters.part_amount)
         margin = sure if sure_of_each else 0.0  # the digits may mean another one as well
         _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, margin, [])
         spent += part
@@ -392,7 +390,7 @@ def _several(
 
 def _ways(desk: _Desk, ties: Sequence[Sequence[_Scored]], amount: int) -> list[dict[str, _Scored]]:
     """The choices of one invoice for each number that add up to an amount, where digits alone leave a choice."""
-    if prod(map(len, ties)) > MOST_WAYS:
+    if prod(map(len, ties)) > desk.parameters.digit_choices:
         return []
     chosen = ({one.invoice_id: one for one in way} for way in product(*ties))
     return [way for way in chosen if len(way) == len(ties) and sum(desk.open[one] for one in way) == amount]
@@ -426,7 +424,9 @@ def _due(invoice: Line) -> tuple[int, str]:
 def _apply(desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]) -> None:
     if not part:
         return
-    sure = best.score >= CONFIRM_SCORE and margin >= CONFIRM_MARGIN
+    sure = (
+        best.score >= desk.parameters.application_confirm_score and margin >= desk.parameters.application_confirm_margin
+    )
     desk.found.append(
         Application(
             payment.id,
@@ -455,27 +455,29 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
                 named[one] = (base, rule)
 
     core = _core(written)
-    offer(desk.by_squash.get(_plain_number(written), ()), EXACT_NUMBER, "advised-number")
+    offer(desk.by_squash.get(_plain_number(written), ()), desk.parameters.exact_number, "advised-number")
     exact = bool(named)
     if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
         cores = desk.by_core.get(core, ())
         tails = [one for one in cores if _ends_with(desk, one, written)]
-        offer(tails or cores, TAIL_NUMBER if tails else CORE_NUMBER, "advised-number")
+        offer(tails or cores, desk.parameters.tail_number if tails else desk.parameters.core_number, "advised-number")
     for word in words(written):
-        offer(desk.by_quoted.get(word, ())[:50], QUOTED_NUMBER, "customers-own-number")
+        offer(desk.by_quoted.get(word, ())[:50], desk.parameters.quoted_number, "customers-own-number")
     if not named or amount is not None:
         read = _core(squashed(written).translate(_LOOKALIKES)) if not core or not named else core
         for candidate in {read, core} - {""}:
             if not exact:
-                offer(desk.by_core.get(candidate, ()), NEAR_NUMBER + 1.0, "number-with-a-slip")
+                offer(desk.by_core.get(candidate, ()), desk.parameters.lookalike_number, "number-with-a-slip")
             for shape in _one_off(candidate):
                 for other in desk.near_cores.get(shape, ()):
                     if not (exact and other == core) and OSA.distance(candidate, other) <= 1:
-                        offer(desk.by_core.get(other, ()), NEAR_NUMBER, "number-with-a-slip")
+                        offer(desk.by_core.get(other, ()), desk.parameters.near_number, "number-with-a-slip")
     if amount is not None:
         equal = [one for one in desk.by_amount.get(amount, ()) if desk.open[one] == amount]
         ours = _letters(written) in desk.prefixes  # written like one of our numbers, and yet not this invoice's
-        offer(equal[:200], OTHER_NUMBER if ours else FOREIGN_NUMBER, "customer-and-amount")
+        offer(
+            equal[:200], desk.parameters.other_number if ours else desk.parameters.foreign_number, "customer-and-amount"
+        )
     scored = [_scored(desk, payment, one, base, rule, amount) for one, (base, rule) in named.items()]
     return sorted(scored, key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])))
 
@@ -490,33 +492,45 @@ def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str,
     invoice, asked = desk.invoices[invoice_id], desk.open[invoice_id]
     agrees: list[str] = []
     differs: list[str] = []
-    (agrees if base >= QUOTED_NUMBER else differs).append("number")
+    (agrees if base >= desk.parameters.quoted_number else differs).append("number")
     score = base
     if amount is not None:
-        worth, said = _amount_worth(amount, asked, invoice.amount_minor)
+        worth, said = _amount_worth(amount, asked, invoice.amount_minor, desk.parameters)
         score += worth
-        (agrees if worth >= EQUAL_AMOUNT else differs).append(said)
-    party = party_score(f"{payment.counterparty}", payment.text, invoice.counterparty)
-    score += party
-    if party:
-        (agrees if party > 0 else differs).append("payer")
+        (agrees if worth >= desk.parameters.equal_amount else differs).append(said)
+    fit = party_fit(payment.counterparty, payment.text, invoice.counterparty)
+    score += _party_worth(fit, desk.parameters)
+    if fit is not Fit.UNKNOWN:
+        (agrees if fit > Fit.UNKNOWN else differs).append("payer")
     if not asked:  # it may still be what the payer meant: then this is a double payment
         score -= 0.5
     return _Scored(invoice_id, score, rule, tuple(agrees), tuple(differs))
 
 
-def _amount_worth(amount: int, asked: int, full: int) -> tuple[float, str]:
+def _party_worth(fit: Fit, parameters: Parameters) -> float:
+    return {
+        Fit.SAME: parameters.party_same,
+        Fit.LIKELY: parameters.party_likely,
+        Fit.INITIALS: parameters.party_initials,
+        Fit.UNKNOWN: 0.0,
+        Fit.OTHER: parameters.party_other,
+    }[fit]
+
+
+def _amount_worth(amount: int, asked: int, full: int, parameters: Parameters) -> tuple[float, str]:
     wanted = asked or full
     if (amount < 0) != (wanted < 0):
-        return WRONG_SIGN, "amount: other sign"
+        return parameters.wrong_sign, "amount: other sign"
     if amount in (asked, full):
-        return EQUAL_AMOUNT, "amount"
+        return parameters.equal_amount, "amount"
     short = abs(wanted) - abs(amount)
-    if 0 < short <= abs(wanted) * DISCOUNT_BPS // 10_000:
-        return NEAR_AMOUNT, f"amount: {short} minor units short"
+    if 0 < short <= abs(wanted) * parameters.discount_bps // 10_000:
+        return parameters.near_amount, f"amount: {short} minor units short"
     if short > 0:
-        return PART_AMOUNT, f"amount: {short} minor units short"
-    return (OVER_AMOUNT if -short <= abs(wanted) // 4 else FAR_AMOUNT), f"amount: {-short} minor units over"
+        return parameters.part_amount, f"amount: {short} minor units short"
+    return (
+        parameters.over_amount if -short <= abs(wanted) // 4 else parameters.far_amount
+    ), f"amount: {-short} minor units over"
 
 
 # -- payments without an advice ---------------------------------------------------------------------------------------
@@ -527,7 +541,7 @@ def _without_advice(desk: _Desk, payment: Line) -> None:
     if _by_quoted_numbers(desk, payment):
         return
     customers = desk.parties.like(payment.counterparty, payment.text)
-    best = max(customers.values(), default=0.0)
+    best = max(customers.values(), default=Fit.UNKNOWN)
     likely = [one for customer in customers for one in desk.by_customer[customer] if desk.open[one]]
     theirs = [one for one in likely if customers[desk.invoices[one].counterparty] == best]
     equal = [one for one in likely if desk.open[one] == amount]
@@ -556,11 +570,15 @@ def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
         return False
     total = sum(desk.open[one] for one in found)
     short = total - payment.amount_minor
-    if short and not (len(found) == 1 and payment.amount_minor > 0) and not 0 < short <= total * DISCOUNT_BPS // 10_000:
+    if (
+        short
+        and not (len(found) == 1 and payment.amount_minor > 0)
+        and not 0 < short <= total * desk.parameters.discount_bps // 10_000
+    ):
         return False
     left = payment.amount_minor
     for best, part in _spread(desk, left, found.values()):
-        sure = best.score + (EQUAL_AMOUNT if not short else PART_AMOUNT)
+        sure = best.score + (desk.parameters.equal_amount if not short else desk.parameters.part_amount)
         _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
         left -= part
     if left:
@@ -578,7 +596,8 @@ def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
         scored
         for one in ids
         if desk.open[one]
-        and (scored := _scored(desk, payment, one, CORE_NUMBER, "number-in-text", None)).score >= SUGGEST_SCORE
+        and (scored := _scored(desk, payment, one, desk.parameters.core_number, "number-in-text", None)).score
+        >= desk.parameters.application_suggest_score
     ]
     if len(fitting) < 2 or exact:
         return fitting
@@ -590,9 +609,9 @@ def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
 
 def _by_sum(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
     pool = [one for one in theirs if not payment.on or not _issued_after(desk.invoices[one], payment)]
-    if not 2 <= len(pool) <= min(SEARCH_POOL, MOST_AMOUNTS):
+    if not 2 <= len(pool) <= desk.parameters.lump_invoices:
         return False
-    found = subset_sums([desk.open[one] for one in pool], payment.amount_minor, 8)
+    found = subset_sums([desk.open[one] for one in pool], payment.amount_minor, 8, desk.parameters)
     if len(found.ways) != 1:
         return False
     # One way among 2^n: telling only if the amounts are large against the number of ways there were to try.
@@ -617,13 +636,13 @@ def _by_discount(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
         one
         for one in theirs
         if (desk.open[one] > 0) == (amount > 0)
-        and 0 < abs(desk.open[one]) - abs(amount) <= abs(desk.open[one]) * DISCOUNT_BPS // 10_000
+        and 0 < abs(desk.open[one]) - abs(amount) <= abs(desk.open[one]) * desk.parameters.discount_bps // 10_000
         and not _issued_after(desk.invoices[one], payment)
     ]
     if len(near) != 1:
         return False
     best = _scored(desk, payment, near[0], 0.0, "customer-and-discount", amount)
-    if best.score < SUGGEST_SCORE:
+    if best.score < desk.parameters.application_suggest_score:
         return False
     _apply(desk, payment, best, amount, 0.0, [])
     return True

@@ -16,31 +16,15 @@ from typing import Any
 from reconcile.engine.dates import Habit
 from reconcile.engine.learn import Alike, Brief, LongText, Model, TextEvidence, Weighed
 from reconcile.engine.lines import Side
+from reconcile.engine.parameters import Parameters
 from reconcile.engine.prepare import Book
 from reconcile.engine.results import Match, OneSided, RunnerUp, Status
 from reconcile.engine.rules import Rule, RuleSet, Shape
 from reconcile.engine.text import words
 
-BLOCK_PAIRS = 2_500  # pairs of one amount that are compared without a second thought (50 x 50)
-BLOCK_NEAREST = 10  # in a larger block, each line meets its nearest by date ...
-BLOCK_WORD_LINES = 24  # ... and those that share a word which at most so many lines of the block have
-BLOCK_LINES = 5_000  # past this, lines of one amount are told apart by shared words only
 RULED_OUT: Brief = (-1000.0, 0.0, -1000.0, False, -1000.0)
-CROWD = 600  # lines of one word in a window, open or not, that are looked through
 NO_LINES = array("I")
-WIDE = 60  # open lines of one word in a window; above it two words are looked up together
 _SLOT = 10_000_000  # right positions below, left ones above
-PLAUSIBLE = 3.0  # odds (20 to 1) from which a pair counts when partners are counted
-FAINT = -4.0  # below these odds a pair is not even kept as a last resort
-TELLING = 1.2  # a word must be worth this much (3 to 1) to bring two lines together
-NAME_WEIGHT = 1.5  # a shared word must be worth this much to count as the same counterparty (4.5 to 1)
-OTHER_NAME = -2.0  # differing words that weigh more make it another counterparty
-KEY_WORTH = 4.0  # a number must be this telling (50 to 1) to be a key: a year isn't
-LONG_KEY = 5  # letters and digits
-FEW = 3  # lines that share one number: an invoice and its twin, not a batch
-LAG_SLACK = 4  # days beyond the learned distances
-PREFIX = 5  # letters by which names meet although a bank has cut them ...
-LONG_PREFIX = 8  # ... and where too many share these
 
 
 @dataclass(slots=True)
@@ -75,6 +59,11 @@ class Work:
     near: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
     _briefs: dict[int, Brief] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The numbers that this run works with."""
+        return self.model.parameters
 
     def __post_init__(self) -> None:
         self.open_left = [True] * len(self.left)
@@ -145,8 +134,8 @@ class Work:
             return 0, 10**9
         first, last = self.model.lags.core
         if side is Side.RIGHT:
-            return day - last - LAG_SLACK, day - first + LAG_SLACK
-        return day + first - LAG_SLACK, day + last + LAG_SLACK
+            return day - last - self.parameters.window_slack_days, day - first + self.parameters.window_slack_days
+        return day + first - self.parameters.window_slack_days, day + last + self.parameters.window_slack_days
 
     def within(self, left: int, right: int, rule: Rule) -> bool:
         """Whether a rule's date window allows two lines; a line without a date is allowed."""
@@ -158,9 +147,10 @@ class Work:
     def meets(self, side: Side) -> dict[int, set[int]]:
         """For each line of a side, the lines of equal amount that plausibly record the same event."""
         if side not in self._meets:
+            plausible = self.parameters.plausible
             found: dict[int, set[int]] = {}
             for (left, right), score in self.equal.items():
-                if score < PLAUSIBLE:
+                if score < plausible:
                     continue
                 mine, other = (left, right) if side is Side.LEFT else (right, left)
                 found.setdefault(mine, set()).add(other)
@@ -189,10 +179,12 @@ class Work:
             found: dict[str, int] = {}
             for bag in self.book(side.other).words:
                 for word in bag:
-                    if len(word) >= LONG_KEY and not word.isalpha():
+                    if len(word) >= self.parameters.long_key and not word.isalpha():
                         found[word] = found.get(word, 0) + 1
             self._numbers[side] = frozenset(
-                word for word, count in found.items() if count <= FEW and self.model.worth(word) >= KEY_WORTH
+                word
+                for word, count in found.items()
+                if count <= self.parameters.few_lines and self.model.worth(word) >= self.parameters.key_worth
             )
         numbers = self._numbers[side]
         return any(word in numbers for word in self.book(side).words[at])
@@ -293,6 +285,7 @@ class Work:
         """
         self.equal.clear()
         self.with_reference.clear()
+        hopeless, faint = self.parameters.hopeless, self.parameters.faint
         at_right = self.by_amount(Side.RIGHT)
         for amount, all_lefts in self.by_amount(Side.LEFT).items():
             lefts = [at for at in all_lefts if self.open_left[at]]
@@ -303,17 +296,22 @@ class Work:
             worth = self.model.amount_score(amount, others)
             for left, right in self._block(amount, lefts, rights):
                 lag = self.lag(left, right)
-                if worth + lag < FAINT - 6.0 or self.rules_out(left, right):
+                if worth + lag < hopeless or self.rules_out(left, right):
                     continue
                 agreement, _, _, reference, _ = self.model.brief(*self._sides(left, right))
                 score = worth + lag + agreement
-                if score > FAINT:
+                if score > faint:
                     self.equal[(left, right)] = score
                     if reference:
                         self.with_reference.add((left, right))
 
+    def meeting_keys(self, bag: tuple[str, ...]) -> set[str]:
+        """Return what two lines of a large block must share to be compared: a word, or the beginning of a name."""
+        prefix = self.parameters.prefix
+        return {*bag, *(word[:prefix] + "*" for word in bag if len(word) > prefix and word.isalpha())}
+
     def _block(self, amount: int, lefts: list[int], rights: list[int]) -> Iterator[tuple[int, int]]:
-        if len(lefts) * len(rights) <= BLOCK_PAIRS:
+        if len(lefts) * len(rights) <= self.parameters.block_pairs:
             for left in lefts:
                 for right in rights:
                     yield left, right
@@ -321,14 +319,14 @@ class Work:
         pairs: set[tuple[int, int]] = set()
         by_key: dict[str, list[int]] = {}
         for right in rights:
-            for key in meeting_keys(self.right.words[right]):
+            for key in self.meeting_keys(self.right.words[right]):
                 by_key.setdefault(key, []).append(right)
         for left in lefts:
-            for key in meeting_keys(self.left.words[left]):
+            for key in self.meeting_keys(self.left.words[left]):
                 sharers = by_key.get(key)
-                if sharers is not None and len(sharers) <= BLOCK_WORD_LINES:
+                if sharers is not None and len(sharers) <= self.parameters.block_word_lines:
                     pairs.update((left, right) for right in sharers)
-        if max(len(lefts), len(rights)) > BLOCK_LINES:
+        if max(len(lefts), len(rights)) > self.parameters.block_lines:
             self.limits_hit.add(
                 f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: told apart by shared words only"
             )
@@ -342,12 +340,12 @@ class Work:
         centre = sum(self.model.lags.core) // 2
         for left in lefts:
             day = (self.left.days[left] or 0) + centre
-            first = max(0, bisect_left(days, day) - BLOCK_NEAREST)
-            last = bisect_right(days, day) + BLOCK_NEAREST
+            first = max(0, bisect_left(days, day) - self.parameters.block_nearest)
+            last = bisect_right(days, day) + self.parameters.block_nearest
             middle = ordered[first:last]
-            if len(middle) > 4 * BLOCK_NEAREST:  # many on the very day: those at the like rank come first
+            if len(middle) > self.parameters.block_one_day:  # many on the very day: those at the like rank come first
                 self.limits_hit.add("many lines of one amount on one day: compared with some of them only")
-                middle = middle[: 4 * BLOCK_NEAREST]
+                middle = middle[: self.parameters.block_one_day]
             for right in middle:
                 yield left, right
 
@@ -355,11 +353,6 @@ class Work:
 def keyword_words(rules: Iterable[Rule]) -> frozenset[str]:
     """The keywords of rules as they stand in a line's bag of words."""
     return frozenset(word for rule in rules for keyword in rule.keywords for word in words(keyword))
-
-
-def meeting_keys(bag: tuple[str, ...]) -> set[str]:
-    """What two lines of a large block must share to be compared: a word, or the beginning of a name."""
-    return {*bag, *(word[:PREFIX] + "*" for word in bag if len(word) > PREFIX and word.isalpha())}
 
 
 class NameIndex:
@@ -371,6 +364,7 @@ class NameIndex:
 
     def __init__(self, side: Book, model: Model, is_open: list[bool]):
         self.model = model
+        self.parameters = model.parameters
         self.is_open = is_open
         self.days = [day or 0 for day in side.days]
         self.keys: dict[str, str] = {}
@@ -384,8 +378,8 @@ class NameIndex:
         """The key under which a word is filed; none for a word that says little when it agrees."""
         key = self.keys.get(word)
         if key is None:
-            telling = len(word) >= 3 and self.model.worth(word) >= TELLING
-            key = self.keys[word] = (word[:PREFIX] if word.isalpha() else word) if telling else ""
+            telling = len(word) >= 3 and self.model.worth(word) >= self.parameters.telling
+            key = self.keys[word] = (word[: self.parameters.prefix] if word.isalpha() else word) if telling else ""
         return key
 
     def _readings(self, bag: tuple[str, ...]) -> tuple[str, ...]:
@@ -395,9 +389,10 @@ class NameIndex:
 
     def _single_and_paired(self, bag: tuple[str, ...]) -> set[str]:
         telling = [word for word in bag if self.key(word)]
+        long = self.parameters.long_prefix
         keys = [self.key(word) for word in telling]
         pairs = (_pair(keys[at], keys[at + 1]) for at in range(len(keys) - 1))
-        return {*keys, *pairs, *(word[:LONG_PREFIX] for word in telling if len(word) >= LONG_PREFIX and word.isalpha())}
+        return {*keys, *pairs, *(word[:long] for word in telling if len(word) >= long and word.isalpha())}
 
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
         """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
@@ -410,8 +405,8 @@ class NameIndex:
             if not key:
                 continue
             lines = self._few_between(key, first, end)
-            if lines is None and len(word) >= LONG_PREFIX and word.isalpha():
-                lines = self._few_between(word[:LONG_PREFIX], first, end)
+            if lines is None and len(word) >= self.parameters.long_prefix and word.isalpha():
+                lines = self._few_between(word[: self.parameters.long_prefix], first, end)
             if lines is None:
                 wide.append(key)
             else:
@@ -433,17 +428,17 @@ class NameIndex:
         """Lines that bear a long number of a line which hardly any other line bears, however far off their day."""
         found: set[int] = set()
         for word in bag:
-            if len(word) >= LONG_KEY and not word.isalpha():
+            if len(word) >= self.parameters.long_key and not word.isalpha():
                 lines = self.lists.get(self.key(word), NO_LINES)
-                if len(lines) <= FEW:
+                if len(lines) <= self.parameters.few_lines:
                     found.update(self._open(lines))
         return sorted(found)
 
     def _few_between(self, key: str, first: int, end: int) -> list[int] | None:
         """Open lines of a key between two positions; None if they are too many to tell anything."""
         between = self._between(key, first, end)
-        found = self._open(between) if len(between) <= CROWD else None
-        return found if found is not None and len(found) <= WIDE else None
+        found = self._open(between) if len(between) <= self.parameters.crowd_lines else None
+        return found if found is not None and len(found) <= self.parameters.wide_lines else None
 
     def _between(self, key: str, first: int, end: int) -> array[int]:
         lines = self.lists.get(key)

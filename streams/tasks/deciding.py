@@ -110,58 +110,6 @@ class Verdicts:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings(Generic[S]):
-    """What deciding needs to know besides the records."""
-
-    processor: Processor[S, Any, Any]
-    partition: int
-    log: Destination
-    state_of: Callable[[bytes], S]
-    reread: Callable[[int], Awaitable[Inbound]]
-    codec: Codec
-    ring: Ring
-    failures_allowed: int
-    retries_allowed: int = 0
-    verdicts: Verdicts | None = None
-
-
-async def decide_batch(
-    around: Surroundings[S], records: Sequence[Inbound], progress: Progress, *, reset_at: int = 0
-) -> Batch[S]:
-    """Decide consecutive inbox records.
-
-    `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
-
-    Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
-             the result takes over.
-    Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
-             belongs to the records before it.
-    """
-    steps = [_as_it_was(around, _read(around, record)) for record in records]
-    outcomes, stop_at, stop = await _run_chains(around, steps, progress)
-    return _assemble(around, steps, outcomes, progress, stop_at, stop, reset_at)
-
-
-def mark_position(around: Surroundings[S], last: Inbound, progress: Progress) -> Outbound:
-    """A journal record that says no more than how far silence reaches; `last` is a record without events.
-
-    It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same bytes
-    wherever markers happen to fall.
-    """
-    event = PositionMarked(position=last.offset + 1)
-    cause = Cause.of(last, 0)
-    accepted = tuple(sorted(progress.unjournaled.values()))
-    link = _untold(progress)
-    note(progress, [JournalEntry(b"", event, cause.position, 1, accepted, link)])
-    checked = Checked.of(event, topic=around.processor.journal, codec=around.codec, key=POSITION_KEY)
-    more = [*journal_headers(1, accepted, link), *_link_signature(around, cause, link)]
-    return _sealed(around, checked, cause, partition=around.partition, more=more)
-
-
-# -- reading -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
 class _Step:
     record: Inbound
     key: bytes
@@ -173,55 +121,6 @@ class _Step:
     moved: Checked | None = None
     # Why nobody proved to have given this request; any other command that nobody gave is a failure.
     unproved: NotSigned | None = None
-
-
-def _read(around: Surroundings[S], record: Inbound) -> _Step:
-    """Decode a record and hold its key against its content; both are masked from here on."""
-    given = f"{record.topic}/{record.partition}/{record.offset}".encode()
-    key_given = masked_key(record.key)
-    if key_given and len(key_given) <= LONGEST_KEY:
-        given = key_given
-    position = None
-    try:
-        position = source_position(record.headers)
-        value = around.codec.decode(record.value)
-        key = catalog.topic(around.processor.inbox).key_of(value)
-        if key_given is not None and key_given != key:
-            raise Unreadable(
-                f"the Kafka key is {_shown(key_given)} and the record says {_shown(key)}; "
-                f"write {type(value).__name__} with the key that schemas/topics/{around.processor.inbox}.yaml names"
-            )
-        if len(key) > LONGEST_KEY:
-            raise RecordTooLarge(f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most")
-        moved = None
-        # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
-        # task that parked the record, wherever that one lies.
-        is_request = isinstance(value, TaskRequests)
-        if not is_request and _partition_of(around, key) != around.partition:
-            moved = Checked.again(record, value, key=key, codec=around.codec)
-        unproved = None
-        try:
-            giver = prove(around.ring, record, type=type(value).__name__, key=key)
-            prove_approval(record.topic, value, giver)
-        except NotSigned as error:
-            if not is_request:
-                raise
-            unproved = error
-    except (SaldoError, ValueError) as error:
-        return _Step(record, given, failure=error, position=position)
-    return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
-
-
-def _as_it_was(around: Surroundings[S], step: _Step) -> _Step:
-    """In a replay, what was parked then is of the key that it was parked under, though it may be readable today."""
-    parked = around.verdicts and around.verdicts.parked.get(step.record.offset)
-    if not parked:
-        return step
-    failure = step.failure or Unreadable("parked when it was decided")
-    return _Step(step.record, parked.record_key, failure=failure, position=step.position)
-
-
-# -- chains --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -261,102 +160,453 @@ class _Consequence:
     kept: Mapping[str, bytes] | None = None
 
 
-def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Record) -> _Consequence:
-    journal, key = around.processor.journal, step.key
-    return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key))
+@dataclass(frozen=True, slots=True)
+class BatchDecider(Generic[S]):
+    """Decides batches of one task: what it needs besides the records, and what it does with them."""
 
+    processor: Processor[S, Any, Any]
+    partition: int
+    log: Destination
+    state_of: Callable[[bytes], S]
+    reread: Callable[[int], Awaitable[Inbound]]
+    codec: Codec
+    ring: Ring
+    failures_allowed: int
+    retries_allowed: int = 0
+    verdicts: Verdicts | None = None
 
-def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Record) -> _Consequence:
-    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec))
+    async def decide_batch(self, records: Sequence[Inbound], progress: Progress, *, reset_at: int = 0) -> Batch[S]:
+        """Decide consecutive inbox records.
 
+        `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
 
-def _sealed(
-    around: Surroundings[S],
-    checked: Checked,
-    cause: Cause,
-    *,
-    partition: int | None = None,
-    more: Sequence[tuple[str, bytes]] = (),
-    kept: Mapping[str, bytes] | None = None,
-) -> Outbound:
-    """A consequence ready to append; the same at each attempt, to the byte."""
-    return checked.sealed(
-        source=f"saldo/{around.processor.name}",
-        at=instant_of(checked.record, cause.origin),
-        log=around.log,
-        cause=cause,
-        partition=partition,
-        more=more,
-        kept=kept,
-    )
+        Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy
+                 that the result takes over.
+        Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
+                 belongs to the records before it.
+        """
+        steps = [self._as_it_was(self._read(record)) for record in records]
+        outcomes, stop_at, stop = await self._run_chains(steps, progress)
+        return self._assemble(steps, outcomes, progress, stop_at, stop, reset_at)
 
+    def mark_position(self, last: Inbound, progress: Progress) -> Outbound:
+        """A journal record that says no more than how far silence reaches; `last` is a record without events.
 
-async def _run_chains(
-    around: Surroundings[S], steps: Sequence[_Step], progress: Progress
-) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
-    fresh = HighWater(progress.upstream.marks.values())
-    chains: dict[bytes, list[_Step]] = {}
-    for step in steps:
-        if fresh.accept(step.position) and step.moved is None:
-            chains.setdefault(step.key, []).append(step)
-    outcomes: dict[int, _Outcome[S]] = {}
-    stops: list[tuple[int, Stop]] = []
-    gate = asyncio.Semaphore(around.processor.concurrency)
+        It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same
+        bytes wherever markers happen to fall.
+        """
+        event = PositionMarked(position=last.offset + 1)
+        cause = Cause.of(last, 0)
+        accepted = tuple(sorted(progress.unjournaled.values()))
+        link = _untold(progress)
+        note(progress, [JournalEntry(b"", event, cause.position, 1, accepted, link)])
+        checked = Checked.of(event, topic=self.processor.journal, codec=self.codec, key=POSITION_KEY)
+        more = [*journal_headers(1, accepted, link), *self._link_signature(cause, link)]
+        return self._sealed(checked, cause, partition=self.partition, more=more)
 
-    async def run(key: bytes, chain: list[_Step]) -> None:
-        async with gate:
-            state = around.state_of(key)
-            queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
-            for step in chain:
+    def is_reset(self, record: Inbound) -> bool:
+        """Whether a record is an operator's proved command, with a reason, that ends a run of bad records."""
+        name = BreakerResetRequested.__name__
+        # What says that it is something else is not decoded.
+        if (header_text(record.headers, "ce_type") or name) != name:
+            return False
+        step = self._read(record)
+        return (
+            isinstance(step.value, BreakerResetRequested)
+            and step.failure is None
+            and step.unproved is None
+            and not why_refused(step.value)
+        )
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _read(self, record: Inbound) -> _Step:
+        """Decode a record and hold its key against its content; both are masked from here on."""
+        given = f"{record.topic}/{record.partition}/{record.offset}".encode()
+        key_given = masked_key(record.key)
+        if key_given and len(key_given) <= LONGEST_KEY:
+            given = key_given
+        position = None
+        try:
+            position = source_position(record.headers)
+            value = self.codec.decode(record.value)
+            key = catalog.topic(self.processor.inbox).key_of(value)
+            if key_given is not None and key_given != key:
+                raise Unreadable(
+                    f"the Kafka key is {_shown(key_given)} and the record says {_shown(key)}; "
+                    f"write {type(value).__name__} with the key that schemas/topics/{self.processor.inbox}.yaml names"
+                )
+            if len(key) > LONGEST_KEY:
+                raise RecordTooLarge(
+                    f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most"
+                )
+            moved = None
+            # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to
+            # the task that parked the record, wherever that one lies.
+            is_request = isinstance(value, TaskRequests)
+            if not is_request and self._partition_of(key) != self.partition:
+                moved = Checked.again(record, value, key=key, codec=self.codec)
+            unproved = None
+            try:
+                giver = prove(self.ring, record, type=type(value).__name__, key=key)
+                prove_approval(record.topic, value, giver)
+            except NotSigned as error:
+                if not is_request:
+                    raise
+                unproved = error
+        except (SaldoError, ValueError) as error:
+            return _Step(record, given, failure=error, position=position)
+        return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
+
+    def _as_it_was(self, step: _Step) -> _Step:
+        """In a replay, what was parked then is of the key that it was parked under, though it may be readable today."""
+        parked = self.verdicts and self.verdicts.parked.get(step.record.offset)
+        if not parked:
+            return step
+        failure = step.failure or Unreadable("parked when it was decided")
+        return _Step(step.record, parked.record_key, failure=failure, position=step.position)
+
+    def _partition_of(self, key: bytes) -> int:
+        return partition_for(key, self.log.partition_count(self.processor.inbox))
+
+    # -- one key after the other --------------------------------------------------------------------------------------
+
+    async def _run_chains(
+        self, steps: Sequence[_Step], progress: Progress
+    ) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
+        fresh = HighWater(progress.upstream.marks.values())
+        chains: dict[bytes, list[_Step]] = {}
+        for step in steps:
+            if fresh.accept(step.position) and step.moved is None:
+                chains.setdefault(step.key, []).append(step)
+        outcomes: dict[int, _Outcome[S]] = {}
+        stops: list[tuple[int, Stop]] = []
+        gate = asyncio.Semaphore(self.processor.concurrency)
+
+        async def run(key: bytes, chain: list[_Step]) -> None:
+            async with gate:
+                state = self.state_of(key)
+                queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
+                for step in chain:
+                    try:
+                        outcome = await self._decide(step, state, queue)
+                    except Stop as stop:
+                        stops.append((step.record.offset, stop))
+                        return
+                    outcomes[step.record.offset] = outcome
+                    state = state if outcome.state is None else outcome.state
+
+        await asyncio.gather(*(run(key, chain) for key, chain in chains.items()))
+        stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
+        return outcomes, stop_at, stop
+
+    async def _decide(self, step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
+        """One record in the state of its key."""
+        recorded = None if self.verdicts is None else self.verdicts.parked.get(step.record.offset)
+        first = queue.offsets[0] if queue.offsets else None
+        outcome: _Outcome[S] = _Outcome()
+        if isinstance(step.value, TaskRequests):
+            missing = str(step.unproved or "") or why_refused(step.value)
+            if not missing and isinstance(step.value, ParkedReplayRequested):
+                return await self._replay(step, step.value, state, queue)
+            if not missing and isinstance(step.value, ParkedDiscardRequested):
+                return self._discard(step, step.value, queue)
+            if not missing and isinstance(step.value, BreakerResetRequested):
+                return self._reset(step, step.value)
+            if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
+                self._park(step, outcome, behind=first, error=step.unproved or Unreadable(f"refused: {missing}"))
+            elif step.unproved is not None:
+                where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
+                logger.warning("forged request ignored", extra={"at": where, "reason": missing})
+        elif recorded is not None:
+            self._park_as(step, outcome, recorded)
+        elif first is not None and not self.processor.is_order_free:
+            self._park(step, outcome, behind=first, error=Unreadable(f"follows parked record {first} of its key"))
+        elif step.failure is not None:
+            self._park(step, outcome, behind=None, error=step.failure)
+        else:
+            error = await self._apply(step, state, outcome)
+            if error is not None:
+                outcome = _Outcome()
+                self._park(step, outcome, behind=None, error=error)
+            elif _is_operator_command(step):
+                outcome.accepted.append(step)
+        if outcome.parked:
+            queue.offsets.append(step.record.offset)
+            if outcome.head:
+                queue.is_held = outcome.held
+        return outcome
+
+    async def _apply(self, step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None) -> Exception | None:
+        """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
+        processor = self.processor
+        try:
+            events = await self._events(step, state, checked)
+            for event in map(self.codec.guarded, events):  # a state holds what its journal holds, and no more
+                state = processor.evolve(state, event)
+                outcome.events.append(self._event(step, step.record, event))
+                outcome.outputs += [
+                    self._output(routed.topic, step.record, routed.record) for routed in processor.route(state, event)
+                ]
+            if events:
+                outcome.state = state
+        except DeliveryFailed:
+            # An effect's own append: whether it is there is unknown, so the process ends, as with every other one.
+            raise
+        except (Unavailable, ContractBroken) as error:
+            raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
+        except Exception as error:
+            return error
+        return None
+
+    async def _events(self, step: _Step, state: S, checked: str | None) -> Sequence[Any]:
+        """What follows from a record; where a journal is retold, what performing this very record led to.
+
+        Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
+        """
+        processor = self.processor
+        recall = processor.recall if isinstance(processor, Effect) else None
+        if self.verdicts is None or recall is None:
+            return await processor.events(state, step.value, checked)
+        return await recall(self.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
+
+    # -- what operators ask of parked records -------------------------------------------------------------------------
+
+    async def _replay(self, asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue) -> _Outcome[S]:
+        """Decide the key's parked records again, oldest first, up to the first that still fails; all if order is free.
+
+        The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How
+        the first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
+        A record that could not be read when it was parked may turn out to belong to another key, or to another
+        partition: it is written to the inbox once more, where records of its key are decided.
+        """
+        outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
+        parked, verdicts = queue.offsets, self.verdicts
+        if request.retry and not queue.is_held:
+            outcome.accepted.append(asked)
+            return outcome
+        again = list(parked) if verdicts is None else verdicts.released.get(asked.record.offset, ())
+        first, failed = parked[0] if parked else None, None
+        for offset in again:
+            if failed is not None and not self.processor.is_order_free:
+                break
+            step = self._read(await self.reread(offset))
+            if step.failure is not None:
+                failed = step.failure
+                continue
+            if isinstance(step.value, TaskRequests):
+                pass  # a request that was refused for want of a name or reason; it stays refused
+            elif step.key != request.record_key or step.moved is not None:
                 try:
-                    outcome = await _decide(around, step, state, queue)
-                except Stop as stop:
-                    stops.append((step.record.offset, stop))
-                    return
-                outcomes[step.record.offset] = outcome
-                state = state if outcome.state is None else outcome.state
+                    # Whoever gave it gave it for this topic, so it goes there byte for byte.
+                    copied = Checked.again(step.record, step.value, key=step.key, codec=self.codec)
+                    outcome.outputs.append(_Consequence(step.record, copied, identity_of(step.record)))
+                except RecordTooLarge as unfit:
+                    failed = unfit
+                    continue
+            else:
+                attempt: _Outcome[S] = _Outcome()
+                checked = None if request.retry else _asked_by(asked, request)
+                if (error := await self._apply(step, state, attempt, checked)) is not None:
+                    failed = error
+                    continue
+                state = state if attempt.state is None else attempt.state
+                outcome.state = state
+                outcome.events += attempt.events
+                outcome.outputs += attempt.outputs
+                if _is_operator_command(step):
+                    outcome.accepted.append(step)
+            released = ParkedRecordReleased(
+                topic=step.record.topic,
+                partition=step.record.partition,
+                offset=offset,
+                record_key=request.record_key,
+                requested_by=request.requested_by,
+                authenticated_by=request.authenticated_by,
+                approved_by=request.approved_by,
+            )
+            parked.remove(offset)
+            outcome.events.append(self._event(asked, step.record, released))
+        kept = None
+        if verdicts is not None:
+            kept = verdicts.kept.get(asked.record.offset)
+        elif failed is not None:
+            held = isinstance(failed, Delayed) and request.retry < self.retries_allowed
+            if held != queue.is_held or (held and parked[0] != first):
+                kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
+        if kept is not None:
+            queue.is_held = kept.is_held
+            origin = await self.reread(kept.offset)
+            outcome.events.append(self._event(asked, origin, kept))
+        outcome.accepted.append(asked)
+        return outcome
 
-    await asyncio.gather(*(run(key, chain) for key, chain in chains.items()))
-    stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
-    return outcomes, stop_at, stop
+    def _discard(self, step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
+        """Give up one parked record; a request for one that is not parked changes nothing."""
+        outcome: _Outcome[S] = _Outcome()
+        if request.offset in queue.offsets:
+            queue.offsets.remove(request.offset)
+            event = ParkedRecordDiscarded(
+                topic=step.record.topic,
+                partition=step.record.partition,
+                offset=request.offset,
+                record_key=request.record_key,
+                requested_by=request.requested_by,
+                authenticated_by=request.authenticated_by,
+                approved_by=request.approved_by,
+                reason=request.reason,
+            )
+            outcome.events.append(self._event(step, step.record, event))
+        outcome.accepted.append(step)
+        return outcome
 
+    def _reset(self, step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
+        """Begin the count of bad records anew; those before were parked because this command was found ahead."""
+        outcome: _Outcome[S] = _Outcome()
+        event = BreakerReset(
+            topic=step.record.topic,
+            partition=step.record.partition,
+            offset=step.record.offset,
+            record_key=request.record_key,
+            requested_by=request.requested_by,
+            authenticated_by=request.authenticated_by,
+            approved_by=request.approved_by,
+            reason=request.reason,
+        )
+        outcome.events.append(self._event(step, step.record, event))
+        outcome.accepted.append(step)
+        return outcome
 
-async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
-    """One record in the state of its key."""
-    recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
-    first = queue.offsets[0] if queue.offsets else None
-    outcome: _Outcome[S] = _Outcome()
-    if isinstance(step.value, TaskRequests):
-        missing = str(step.unproved or "") or why_refused(step.value)
-        if not missing and isinstance(step.value, ParkedReplayRequested):
-            return await _replay(around, step, step.value, state, queue)
-        if not missing and isinstance(step.value, ParkedDiscardRequested):
-            return _discard(around, step, step.value, queue)
-        if not missing and isinstance(step.value, BreakerResetRequested):
-            return _reset(around, step, step.value)
-        if first is not None:  # with nothing parked a request changes nothing, and must not stop its key
-            _park(around, step, outcome, behind=first, error=step.unproved or Unreadable(f"refused: {missing}"))
-        elif step.unproved is not None:
-            where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
-            logger.warning("forged request ignored", extra={"at": where, "reason": missing})
-    elif recorded is not None:
-        _park_as(around, step, outcome, recorded)
-    elif first is not None and not around.processor.is_order_free:
-        _park(around, step, outcome, behind=first, error=Unreadable(f"follows parked record {first} of its key"))
-    elif step.failure is not None:
-        _park(around, step, outcome, behind=None, error=step.failure)
-    else:
-        error = await _apply(around, step, state, outcome)
-        if error is not None:
-            outcome = _Outcome()
-            _park(around, step, outcome, behind=None, error=error)
-        elif _is_operator_command(step):
-            outcome.accepted.append(step)
-    if outcome.parked:
-        queue.offsets.append(step.record.offset)
-        if outcome.head:
-            queue.is_held = outcome.held
-    return outcome
+    # -- parking ------------------------------------------------------------------------------------------------------
+
+    def _park(self, step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
+        held = isinstance(error, Delayed) and self.retries_allowed > 0
+        self._park_as(step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
+
+    def _park_as(self, step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
+        record = step.record
+        letter = DeadLetter(
+            topic=event.topic,
+            partition=event.partition,
+            offset=event.offset,
+            record_key=event.record_key,
+            behind=event.behind,
+            error_type=event.error_type,
+            message=event.message,
+            stack_digest=event.stack_digest,
+            task=self.processor.name,
+            record_value=record.value or b"",
+            record_headers=dict(header_map(record.headers)),
+            received_at=plausible_instant(record.entered_at),
+        )
+        dlq = catalog.topic(self.processor.inbox).dlq
+        assert dlq is not None, f"{self.processor.inbox} names no dlq; tests/catalog sees to it"
+        outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
+        outcome.events.append(self._event(step, record, event))
+        try:
+            outcome.outputs.append(self._output(dlq, record, letter))
+        except RecordTooLarge:
+            # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
+            bare = replace(
+                letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})"
+            )
+            outcome.outputs.append(self._output(dlq, record, bare))
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _assemble(
+        self,
+        steps: Sequence[_Step],
+        outcomes: dict[int, _Outcome[S]],
+        progress: Progress,
+        stop_at: int | None,
+        stop: Stop | None,
+        reset_at: int,
+    ) -> Batch[S]:
+        batch: Batch[S] = Batch(progress, stop=stop)
+        for step in steps:
+            record = step.record
+            if stop_at is not None and record.offset >= stop_at:
+                break
+            if not progress.accept(step.position):
+                batch.dropped += 1
+            elif step.moved is not None:
+                # The same record once more, on the partition where all records of its key are decided.
+                cause, kept = Cause.of(record, 0), identity_of(record)
+                batch.outputs.append(self._sealed(step.moved, cause, kept=kept))
+            else:
+                outcome = outcomes[record.offset]
+                if outcome.head and record.offset >= reset_at and progress.failures >= self.failures_allowed:
+                    batch.stop = BreakerOpen(_run_of_failures(record, progress, _first_error(outcome)))
+                    break
+                for command in outcome.accepted:
+                    name = type(command.value).__name__
+                    progress.link = progress.link.then(command.record, type=name, key=command.key)
+                self._write(record, step.key, outcome, progress, batch)
+                if outcome.state is not None:
+                    batch.states[step.key] = outcome.state
+                batch.parked += outcome.parked
+                if outcome.head:
+                    batch.parked_because.append(f"{record.partition}/{record.offset}: {_first_error(outcome)}")
+                batch.silent = 0 if outcome.events else batch.silent + 1
+            progress.position = record.offset + 1
+            batch.decided += 1
+            came = outcomes.get(record.offset)
+            if isinstance(self.processor, Effect) and came is not None and came.depends_on_the_day:
+                if not came.events:
+                    batch.journal.append(self.mark_position(record, progress))
+                    batch.silent = 0
+                batch.cuts.append((len(batch.outputs), len(batch.journal)))
+        return batch
+
+    def _write(self, record: Inbound, key: bytes, outcome: _Outcome[S], progress: Progress, batch: Batch[S]) -> None:
+        """Journal records and outputs of one inbox record, and the progress that goes with them."""
+        entries: list[JournalEntry] = []
+        for index, event in enumerate(outcome.events):
+            cause, size = Cause.of(record, index, event.origin), len(outcome.events)
+            accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
+            link = _untold(progress) if index == 0 else None
+            entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
+            more = [*journal_headers(size, accepted, link), *self._link_signature(cause, link)]
+            batch.journal.append(self._sealed(event.checked, cause, partition=self.partition, more=more))
+        if entries:
+            note(progress, entries)
+        for index, output in enumerate(outcome.outputs):
+            cause = Cause.of(record, index, output.origin)
+            batch.outputs.append(self._sealed(output.checked, cause, kept=output.kept))
+
+    def _event(self, step: _Step, origin: Inbound, record: Record) -> _Consequence:
+        journal, key = self.processor.journal, step.key
+        return _Consequence(origin, Checked.of(record, topic=journal, codec=self.codec, key=key))
+
+    def _output(self, topic: str, origin: Inbound, record: Record) -> _Consequence:
+        return _Consequence(origin, Checked.of(record, topic=topic, codec=self.codec))
+
+    def _sealed(
+        self,
+        checked: Checked,
+        cause: Cause,
+        *,
+        partition: int | None = None,
+        more: Sequence[tuple[str, bytes]] = (),
+        kept: Mapping[str, bytes] | None = None,
+    ) -> Outbound:
+        """A consequence ready to append; the same at each attempt, to the byte."""
+        return checked.sealed(
+            source=f"saldo/{self.processor.name}",
+            at=instant_of(checked.record, cause.origin),
+            log=self.log,
+            cause=cause,
+            partition=partition,
+            more=more,
+            kept=kept,
+        )
+
+    def _link_signature(self, cause: Cause, link: Link | None) -> KafkaHeaders:
+        signer = self.log.signer
+        if link is None or signer is None:
+            return ()
+        return signer.link_headers(journal=self.processor.journal, source=cause.position, link=str(link))
 
 
 def _is_operator_command(step: _Step) -> bool:
@@ -368,174 +618,9 @@ def why_refused(request: TaskRequests) -> str:
     return why_not_attributed(request.requested_by, request.reason)
 
 
-async def _apply(
-    around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None
-) -> Exception | None:
-    """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
-    processor = around.processor
-    try:
-        events = await _events(around, step, state, checked)
-        for event in map(around.codec.guarded, events):  # a state holds what its journal holds, and no more
-            state = processor.evolve(state, event)
-            outcome.events.append(_event(around, step, step.record, event))
-            outcome.outputs += [
-                _output(around, routed.topic, step.record, routed.record) for routed in processor.route(state, event)
-            ]
-        if events:
-            outcome.state = state
-    except DeliveryFailed:
-        raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
-    except (Unavailable, ContractBroken) as error:
-        raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
-    except Exception as error:
-        return error
-    return None
-
-
-async def _events(around: Surroundings[S], step: _Step, state: S, checked: str | None) -> Sequence[Any]:
-    """What follows from a record; where a journal is retold, what performing this very record led to.
-
-    Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
-    """
-    processor = around.processor
-    recall = processor.recall if isinstance(processor, Effect) else None
-    if around.verdicts is None or recall is None:
-        return await processor.events(state, step.value, checked)
-    return await recall(around.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
-
-
-async def _replay(
-    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue
-) -> _Outcome[S]:
-    """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
-
-    The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
-    first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
-    A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
-    it is written to the inbox once more, where records of its key are decided.
-    """
-    outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
-    parked, verdicts = queue.offsets, around.verdicts
-    if request.retry and not queue.is_held:
-        outcome.accepted.append(asked)
-        return outcome
-    again = list(parked) if verdicts is None else verdicts.released.get(asked.record.offset, ())
-    first, failed = parked[0] if parked else None, None
-    for offset in again:
-        if failed is not None and not around.processor.is_order_free:
-            break
-        step = _read(around, await around.reread(offset))
-        if step.failure is not None:
-            failed = step.failure
-            continue
-        if isinstance(step.value, TaskRequests):
-            pass  # a request that was refused for want of a name or reason; it stays refused
-        elif step.key != request.record_key or step.moved is not None:
-            try:
-                # Whoever gave it gave it for this topic, so it goes there byte for byte.
-                copied = Checked.again(step.record, step.value, key=step.key, codec=around.codec)
-                outcome.outputs.append(_Consequence(step.record, copied, identity_of(step.record)))
-            except RecordTooLarge as unfit:
-                failed = unfit
-                continue
-        else:
-            attempt: _Outcome[S] = _Outcome()
-            checked = None if request.retry else _asked_by(asked, request)
-            if (error := await _apply(around, step, state, attempt, checked)) is not None:
-                failed = error
-                continue
-            state = state if attempt.state is None else attempt.state
-            outcome.state = state
-            outcome.events += attempt.events
-            outcome.outputs += attempt.outputs
-            if _is_operator_command(step):
-                outcome.accepted.append(step)
-        released = ParkedRecordReleased(
-            topic=step.record.topic,
-            partition=step.record.partition,
-            offset=offset,
-            record_key=request.record_key,
-            requested_by=request.requested_by,
-            authenticated_by=request.authenticated_by,
-            approved_by=request.approved_by,
-        )
-        parked.remove(offset)
-        outcome.events.append(_event(around, asked, step.record, released))
-    kept = None
-    if verdicts is not None:
-        kept = verdicts.kept.get(asked.record.offset)
-    elif failed is not None:
-        held = isinstance(failed, Delayed) and request.retry < around.retries_allowed
-        if held != queue.is_held or (held and parked[0] != first):
-            kept = _parked_event(step, request.record_key, behind=None, error=failed, is_held=held)
-    if kept is not None:
-        queue.is_held = kept.is_held
-        origin = await around.reread(kept.offset)
-        outcome.events.append(_event(around, asked, origin, kept))
-    outcome.accepted.append(asked)
-    return outcome
-
-
 def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
     """A person's replay by its signed identity: the same at each attempt, and of a copy that a stranger writes."""
     return f"{asked.record.event_id} ({request.requested_by})"
-
-
-def _discard(around: Surroundings[S], step: _Step, request: ParkedDiscardRequested, queue: _Queue) -> _Outcome[S]:
-    """Give up one parked record; a request for one that is not parked changes nothing."""
-    outcome: _Outcome[S] = _Outcome()
-    if request.offset in queue.offsets:
-        queue.offsets.remove(request.offset)
-        event = ParkedRecordDiscarded(
-            topic=step.record.topic,
-            partition=step.record.partition,
-            offset=request.offset,
-            record_key=request.record_key,
-            requested_by=request.requested_by,
-            authenticated_by=request.authenticated_by,
-            approved_by=request.approved_by,
-            reason=request.reason,
-        )
-        outcome.events.append(_event(around, step, step.record, event))
-    outcome.accepted.append(step)
-    return outcome
-
-
-def _reset(around: Surroundings[S], step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
-    """The count of bad records begins anew here; those before it were parked because this command was found ahead."""
-    outcome: _Outcome[S] = _Outcome()
-    event = BreakerReset(
-        topic=step.record.topic,
-        partition=step.record.partition,
-        offset=step.record.offset,
-        record_key=request.record_key,
-        requested_by=request.requested_by,
-        authenticated_by=request.authenticated_by,
-        approved_by=request.approved_by,
-        reason=request.reason,
-    )
-    outcome.events.append(_event(around, step, step.record, event))
-    outcome.accepted.append(step)
-    return outcome
-
-
-def is_reset(around: Surroundings[S], record: Inbound) -> bool:
-    """Whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
-    name = BreakerResetRequested.__name__
-    if (header_text(record.headers, "ce_type") or name) != name:  # what says that it is something else is not decoded
-        return False
-    step = _read(around, record)
-    return (
-        isinstance(step.value, BreakerResetRequested)
-        and step.failure is None
-        and step.unproved is None
-        and not why_refused(step.value)
-    )
-
-
-def _park(around: Surroundings[S], step: _Step, outcome: _Outcome[S], *, behind: int | None, error: Exception) -> None:
-    held = isinstance(error, Delayed) and around.retries_allowed > 0
-    _park_as(around, step, outcome, _parked_event(step, step.key, behind=behind, error=error, is_held=held))
 
 
 def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Exception, is_held: bool) -> RecordParked:
@@ -552,116 +637,9 @@ def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Excepti
     )
 
 
-def _park_as(around: Surroundings[S], step: _Step, outcome: _Outcome[S], event: RecordParked) -> None:
-    record = step.record
-    letter = DeadLetter(
-        topic=event.topic,
-        partition=event.partition,
-        offset=event.offset,
-        record_key=event.record_key,
-        behind=event.behind,
-        error_type=event.error_type,
-        message=event.message,
-        stack_digest=event.stack_digest,
-        task=around.processor.name,
-        record_value=record.value or b"",
-        record_headers=dict(header_map(record.headers)),
-        received_at=plausible_instant(record.entered_at),
-    )
-    dlq = catalog.topic(around.processor.inbox).dlq
-    assert dlq is not None, f"{around.processor.inbox} names no dlq; tests/catalog sees to it"
-    outcome.parked, outcome.head, outcome.held = True, event.behind is None, event.is_held
-    outcome.events.append(_event(around, step, record, event))
-    try:
-        outcome.outputs.append(_output(around, dlq, record, letter))
-    except RecordTooLarge:
-        # Only where the inbox takes more than schemas/topics says. The record itself stays in the inbox for ever.
-        bare = replace(letter, record_value=b"", record_headers={}, message=f"{letter.message} ({TOO_LARGE_TO_SHOW})")
-        outcome.outputs.append(_output(around, dlq, record, bare))
-
-
-# -- assembling ----------------------------------------------------------------------------------------------------
-
-
-def _assemble(
-    around: Surroundings[S],
-    steps: Sequence[_Step],
-    outcomes: dict[int, _Outcome[S]],
-    progress: Progress,
-    stop_at: int | None,
-    stop: Stop | None,
-    reset_at: int,
-) -> Batch[S]:
-    batch: Batch[S] = Batch(progress, stop=stop)
-    for step in steps:
-        record = step.record
-        if stop_at is not None and record.offset >= stop_at:
-            break
-        if not progress.accept(step.position):
-            batch.dropped += 1
-        elif step.moved is not None:
-            # The same record once more, on the partition where all records of its key are decided.
-            cause, kept = Cause.of(record, 0), identity_of(record)
-            batch.outputs.append(_sealed(around, step.moved, cause, kept=kept))
-        else:
-            outcome = outcomes[record.offset]
-            if outcome.head and record.offset >= reset_at and progress.failures >= around.failures_allowed:
-                batch.stop = BreakerOpen(_run_of_failures(record, progress, _first_error(outcome)))
-                break
-            for command in outcome.accepted:
-                name = type(command.value).__name__
-                progress.link = progress.link.then(command.record, type=name, key=command.key)
-            _write(around, record, step.key, outcome, progress, batch)
-            if outcome.state is not None:
-                batch.states[step.key] = outcome.state
-            batch.parked += outcome.parked
-            if outcome.head:
-                batch.parked_because.append(f"{record.partition}/{record.offset}: {_first_error(outcome)}")
-            batch.silent = 0 if outcome.events else batch.silent + 1
-        progress.position = record.offset + 1
-        batch.decided += 1
-        came = outcomes.get(record.offset)
-        if isinstance(around.processor, Effect) and came is not None and came.depends_on_the_day:
-            if not came.events:
-                batch.journal.append(mark_position(around, record, progress))
-                batch.silent = 0
-            batch.cuts.append((len(batch.outputs), len(batch.journal)))
-    return batch
-
-
-def _write(
-    around: Surroundings[S], record: Inbound, key: bytes, outcome: _Outcome[S], progress: Progress, batch: Batch[S]
-) -> None:
-    """Journal records and outputs of one inbox record, and the progress that goes with them."""
-    entries: list[JournalEntry] = []
-    for index, event in enumerate(outcome.events):
-        cause, size = Cause.of(record, index, event.origin), len(outcome.events)
-        accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
-        link = _untold(progress) if index == 0 else None
-        entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
-        more = [*journal_headers(size, accepted, link), *_link_signature(around, cause, link)]
-        batch.journal.append(_sealed(around, event.checked, cause, partition=around.partition, more=more))
-    if entries:
-        note(progress, entries)
-    for index, output in enumerate(outcome.outputs):
-        cause = Cause.of(record, index, output.origin)
-        batch.outputs.append(_sealed(around, output.checked, cause, kept=output.kept))
-
-
 def _untold(progress: Progress) -> Link | None:
     """The chain of operator commands, where the last event does not tell it."""
     return None if progress.link == progress.link_told else progress.link
-
-
-def _link_signature(around: Surroundings[S], cause: Cause, link: Link | None) -> KafkaHeaders:
-    signer = around.log.signer
-    if link is None or signer is None:
-        return ()
-    return signer.link_headers(journal=around.processor.journal, source=cause.position, link=str(link))
-
-
-def _partition_of(around: Surroundings[S], key: bytes) -> int:
-    return partition_for(key, around.log.partition_count(around.processor.inbox))
 
 
 def _run_of_failures(record: Inbound, progress: Progress, error: str) -> str:

@@ -27,13 +27,10 @@ from streams.log.records import Inbound
 from streams.log.signing import Ring
 from streams.tasks.deciding import (
     Batch,
+    BatchDecider,
     BreakerOpen,
     Stop,
-    Surroundings,
     Verdicts,
-    decide_batch,
-    is_reset,
-    mark_position,
 )
 from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
@@ -115,7 +112,7 @@ class Task(Generic[S]):
         self._membership = membership
         self._observer = observer
         self._rules = rules
-        self._around: Surroundings[S] = Surroundings(
+        self._decider: BatchDecider[S] = BatchDecider(
             processor=processor,
             partition=partition,
             log=log,
@@ -361,10 +358,10 @@ class Task(Generic[S]):
     async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
         """The delivery rule itself. True when the whole batch is decided."""
         progress = self._require()
-        batch = await decide_batch(self._around, records, progress.copy(), reset_at=self._reset_at)
+        batch = await self._decider.decide_batch(records, progress.copy(), reset_at=self._reset_at)
         self._silent = self._silent + batch.decided if batch.silent == batch.decided else batch.silent
         if batch.silent and self._silent >= self._rules.marker_every:
-            batch.journal.append(mark_position(self._around, records[batch.decided - 1], batch.progress))
+            batch.journal.append(self._decider.mark_position(records[batch.decided - 1], batch.progress))
             self._silent = 0
         if not await self._owned():
             return False
@@ -397,7 +394,7 @@ class Task(Generic[S]):
         async for records in self._log.read(inbox, self.partition, start, end):
             for record in records:
                 self._looked_to = record.offset + 1
-                if is_reset(self._around, record):
+                if self._decider.is_reset(record):
                     self._reset_at = record.offset
                     return True
         return False

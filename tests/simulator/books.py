@@ -18,7 +18,7 @@ from schemas import catalog
 from schemas.signs import movement_sign
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
-from streams.domain.receivables.entry import EntryStatus
+from streams.domain.receivables.account import EntryStatus
 from streams.edges.ports import Sighting
 from streams.edges.publishing import observation_id
 from streams.log.memory import MemoryLog, ShadowLog
@@ -169,7 +169,8 @@ async def _open_money(
             money = OpenMoney(entry.transaction_id, signed, entry.currency, str(entry.reason))
             match entry.status:
                 case EntryStatus.WAITING | EntryStatus.HANDED_OVER:  # the latter is finance's to deal with
-                    waits.append(money)
+                    if not entry.is_write_off:
+                        waits.append(money)
                 case EntryStatus.NETTED:
                     netted.append(money)
                 case EntryStatus.REQUESTED:

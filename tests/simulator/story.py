@@ -207,7 +207,8 @@ class People:
         """Decide some of what is there: what waits, what was posted, what was written off."""
         rng = self._rng
         for state in await self._entries():
-            for entry in list(state.entries.values()):
+            entries = [entry for entry in state.entries.values() if not entry.is_write_off]
+            for entry in entries:
                 if rng.random() < 0.5:
                     await self._give(Topic.RECEIVABLES_INBOX, self._command_for(state, entry, day))
             for item in state.items.values():
@@ -216,7 +217,7 @@ class People:
                         abas_open_item_id=item.abas_open_item_id, currency=CURRENCY, **self._given(state)
                     )
                     await self._give(Topic.RECEIVABLES_INBOX, rest)
-            for written_off in state.write_offs.values():
+            for written_off in (entry for entry in state.entries.values() if entry.is_write_off):
                 if rng.random() < 0.5:
                     undone = UndoWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
                     await self._give(Topic.RECEIVABLES_INBOX, undone)

@@ -26,7 +26,6 @@ from schemas.records.payments import (
 )
 from schemas.records.receivables import OpenItemObserved
 from streams.domain.output import Output
-from streams.domain.receivables.decider import ReversalReason
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PAYMENT = "79388123"
@@ -194,7 +193,7 @@ class Asked:
     side: Side
     reverses_reference: str | None = None
     method: PaymentMethod | None = None
-    reason: ReversalReason | None = None
+    reason: str | None = None
     text: str | None = None
     value_on: date
     occurred_at: datetime
@@ -217,7 +216,7 @@ def asked(document: PostDocument) -> Asked:
         side=line.side,
         reverses_reference=document.reverses_reference,
         method=PaymentMethod(values.pop("method")) if "method" in values else None,
-        reason=ReversalReason(values.pop("reason")) if "reason" in values else None,
+        reason=values.pop("reason", None),
         text=document.text,
         value_on=date.fromisoformat(values.pop("value_on")),
         occurred_at=document.occurred_at,

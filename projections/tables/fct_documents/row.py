@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from projections.messages.coordinates import Coordinates
+from projections.tables.about import DOCUMENT_RECORDS
 from projections.tables.columns import Word
 from projections.tables.table import FactTable
 from schemas.documents import payer_money_sign
-from schemas.records.erp import DocumentPosted, DocumentRefused, PostDocument, SubjectKind
+from schemas.records.erp import DocumentPosted, PostDocument, SubjectKind
 from schemas.topic import Topic
-
-DOCUMENT_RECORDS = (PostDocument, DocumentPosted, DocumentRefused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Which open item does the money clear? Decided for the receivables context, one abas customer at a time.
 
-Identified movements become entries (entries.py), the policy says what follows (posting.py), and what abas made of our
+Identified movements become entries (changes.py), what follows from them is in posting.py, and what abas made of our
 commands comes back as outcomes. What protects the money: every movement is in exactly one entry or family of entries,
 an entry is requested once under a posting reference of its own, and whatever cannot be posted waits with the reason.
 """
@@ -9,119 +9,72 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
-from enum import StrEnum
 from functools import reduce
 from typing import assert_never
 
 from schemas.failures import Unreadable
 from schemas.records.by_topic import ReceivablesInbox
-from schemas.records.erp import (
-    DocumentLine,
-    DocumentPosted,
-    DocumentRefused,
-    PostDocument,
-    SubjectKind,
-)
+from schemas.records.erp import DocumentLine, DocumentPosted, DocumentRefused, PostDocument, SubjectKind
 from schemas.records.identification import Movement, PaymentIdentified, WaitingReason
 from schemas.records.payments import RefundLinked
 from schemas.records.receivables import (
-    ConfirmMatch,
     EntryMoved,
     EntryPosted,
-    HandToFinance,
-    MatchRefund,
     MovementRecorded,
     OpenItemObserved,
     OpenItemRecorded,
-    PostAgain,
     PostingRequested,
-    PutOnAccount,
-    PutRefundOnAccount,
-    ReassignPayment,
     RefundMatched,
-    RejectMatch,
-    SplitEntry,
-    UndoWriteOff,
-    UnmatchEntry,
-    WriteOffRest,
 )
 from schemas.topic import Topic
 from streams.domain.output import Output
-from streams.domain.receivables.decisions import decide_command
-from streams.domain.receivables.decisions_payer import decide_payer_command
-from streams.domain.receivables.entries import Event, evolve
-from streams.domain.receivables.entry import INITIAL, Entry, EntryKind, EntryStatus, State
-from streams.domain.receivables.matching_rules import Waits
-from streams.domain.receivables.posting import follow, waiting_event
-
-__all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
-
-
-class ReversalReason(StrEnum):
-    """Why a document is reversed: the codes that schemas/documents allows for it."""
-
-    VOID = "VOID"
-    ACH_RETURN = "ACH_RETURN"
-    REFUND = "REFUND"
-    CORRECTION = "CORRECTION"
-
+from streams.domain.receivables.account import Entry, EntryStatus, State
+from streams.domain.receivables.changes import Event, evolve
+from streams.domain.receivables.decisions import Command, decide_command
+from streams.domain.receivables.matching import Waits
+from streams.domain.receivables.policy import Policy
+from streams.domain.receivables.posting import about, follow, waiting_event
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
-_REASONS = {
-    EntryKind.VOID: ReversalReason.VOID,
-    EntryKind.ACH_RETURN: ReversalReason.ACH_RETURN,
-    EntryKind.CORRECTION: ReversalReason.CORRECTION,
-    EntryKind.REFUND: ReversalReason.REFUND,
-    EntryKind.UNMATCH: ReversalReason.CORRECTION,
-    EntryKind.WRITE_OFF_REVERSAL: ReversalReason.CORRECTION,
-}
 
-
-def decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
-    """What this record changes for the customer, and everything that follows from it.
+def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Event, ...]:
+    """Decide what this record changes for the customer, and everything that follows from it.
 
     Ensures: a record that was here, an older view of an open item and an outcome of something that we never asked for
              yield ().
     Raises:  Unreadable for a movement that is not money, and for an outcome that names another amount than was asked
              for.
     """
+    events: tuple[Event, ...]
     match record:
         case PaymentIdentified():
-            return _with_consequences(state, _on_payment(state, record), record.occurred_at)
+            events = _on_payment(state, record)
         case OpenItemObserved():
-            return _with_consequences(state, _on_open_item(state, record), record.observed_at)
+            events = _on_open_item(state, record)
         case DocumentPosted():
-            return _with_consequences(state, _on_posted(state, record), record.occurred_at)
+            events = _on_posted(state, record)
         case DocumentRefused():
-            return _with_consequences(state, _on_refused(state, record), record.occurred_at)
-        case (
-            ConfirmMatch()
-            | RejectMatch()
-            | SplitEntry()
-            | WriteOffRest()
-            | PutOnAccount()
-            | UnmatchEntry()
-            | PostAgain()
-            | UndoWriteOff()
-        ):
-            return _with_consequences(state, decide_command(state, record), record.occurred_at)
-        case ReassignPayment() | MatchRefund() | PutRefundOnAccount() | HandToFinance():
-            return _with_consequences(state, decide_payer_command(state, record), record.occurred_at)
+            events = _on_refused(state, record)
         case EntryMoved():
-            return _with_consequences(state, _on_moved(state, record), record.occurred_at)
+            events = _on_moved(state, record)
+        case _ if isinstance(record, Command):
+            events = decide_command(state, record, policy)
         case _:
             assert_never(record)
+    if not events:
+        return ()
+    at = record.observed_at if isinstance(record, OpenItemObserved) else record.occurred_at
+    return events + follow(reduce(evolve, events, state), policy, at)
 
 
 def route(state: State, event: Event) -> tuple[Output, ...]:
-    """What abas is asked to post, which payment a refund was found to belong to, and what goes to another customer."""
+    """Send documents to abas, the payment of a refund to its payments, and moved entries to the other customer."""
     match event:
         case EntryMoved() if event.abas_customer_id == event.from_customer_id:
             return (Output(Topic.RECEIVABLES_INBOX, replace(event, abas_customer_id=event.to_customer_id)),)
         case PostingRequested():
-            entry = _entry(state, event.posting_reference)
+            entry = state.entries.get(event.posting_reference)
             return () if entry is None else (Output(Topic.ERP_COMMANDS, _document(entry, event)),)
         case RefundMatched():
             link = RefundLinked(
@@ -137,8 +90,42 @@ def route(state: State, event: Event) -> tuple[Output, ...]:
             return ()
 
 
-def _with_consequences(state: State, events: tuple[Event, ...], at: datetime) -> tuple[Event, ...]:
-    return events + follow(reduce(evolve, events, state), at) if events else ()
+def _document(entry: Entry, event: PostingRequested) -> PostDocument:
+    """Return the document of an entry: one line on the customer's account, abas books the other side.
+
+    Its value date is the business day on which the money moved, however late it is seen, identified or posted; of a
+    write-off, by which none moves, the day of the decision.
+    """
+    values = {
+        "paytrace_transaction_id": event.paytrace_transaction_id,
+        "value_on": entry.value_on.isoformat(),
+        "invoice_number": event.invoice_number,
+        "method": None if entry.is_write_off else entry.method.value,
+        "reason": entry.reversal_reason,
+    }
+    line = DocumentLine(
+        role="receivable",
+        account=event.abas_customer_id,
+        side=entry.side,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        open_item=event.abas_open_item_id,
+    )
+    return PostDocument(
+        kind=event.document_kind,
+        posting_reference=event.posting_reference,
+        reverses_reference=event.reverses_reference,
+        subject_kind=SubjectKind.CUSTOMER,
+        subject=event.abas_customer_id,
+        values={role: value for role, value in values.items() if value is not None},
+        text=event.text,
+        lines=(line,),
+        mapping_version="",
+        occurred_at=event.occurred_at,
+    )
+
+
+# -- facts -------------------------------------------------------------------------------------------------------------
 
 
 def _on_payment(state: State, payment: PaymentIdentified) -> tuple[Event, ...]:
@@ -189,17 +176,12 @@ def _on_open_item(state: State, seen: OpenItemObserved) -> tuple[Event, ...]:
         occurred_at=seen.observed_at,
     )
     known = state.items.get(seen.abas_open_item_id)
-    return (recorded,) if known is None or _is_news(known, recorded) else ()
+    is_older = known is not None and recorded.occurred_at <= known.occurred_at
+    is_same = known is not None and replace(known, occurred_at=recorded.occurred_at) == recorded
+    return () if is_older or is_same else (recorded,)
 
 
-def _is_news(known: OpenItemRecorded, seen: OpenItemRecorded) -> bool:
-    content = ("abas_customer_id", "invoice_number", "amount_minor", "open_minor", "currency", "due_on", "is_open")
-    differs = any(getattr(known, name) != getattr(seen, name) for name in content)
-    return differs and seen.occurred_at > known.occurred_at
-
-
-def _entry(state: State, reference: str) -> Entry | None:
-    return state.entries.get(reference) or state.write_offs.get(reference)
+# -- outcomes ----------------------------------------------------------------------------------------------------------
 
 
 def _on_posted(state: State, outcome: DocumentPosted) -> tuple[Event, ...]:
@@ -208,15 +190,10 @@ def _on_posted(state: State, outcome: DocumentPosted) -> tuple[Event, ...]:
         return ()
     return (
         EntryPosted(
-            posting_reference=entry.posting_reference,
-            paytrace_transaction_id=entry.transaction_id,
-            abas_customer_id=outcome.subject,
+            **about(entry, outcome.subject, outcome.occurred_at),
             direction=entry.direction,
-            amount_minor=entry.amount_minor,
-            currency=entry.currency,
             abas_document_id=outcome.document_id,
             abas_document_number=outcome.document_number,
-            occurred_at=outcome.occurred_at,
         ),
     )
 
@@ -230,13 +207,14 @@ def _on_refused(state: State, outcome: DocumentRefused) -> tuple[Event, ...]:
 
 
 def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry | None:
-    """The entry that an outcome is about, unless it is none of ours or its story is over.
+    """Return the entry that an outcome is about, unless it is none of ours or its story is over.
 
     A refused entry counts, because abas may hold a document after all that our look-up did not see in time.
     """
-    entry = _entry(state, outcome.posting_reference)
-    is_handed_over = entry is not None and entry.status is EntryStatus.HANDED_OVER
-    if entry is None or not (entry.status is EntryStatus.REQUESTED or entry.is_refused or is_handed_over):
+    entry = state.entries.get(outcome.posting_reference)
+    if entry is None:
+        return None
+    if entry.status not in (EntryStatus.REQUESTED, EntryStatus.HANDED_OVER) and not entry.is_refused:
         return None
     amounts = [(line.amount_minor, line.currency) for line in outcome.lines]
     if amounts != [(entry.amount_minor, entry.currency)]:
@@ -246,39 +224,3 @@ def _asked_for(state: State, outcome: DocumentPosted | DocumentRefused) -> Entry
             f"asked for was {entry.amount_minor} {entry.currency} (minor units); compare the document in abas"
         )
     return entry
-
-
-def _document(entry: Entry, event: PostingRequested) -> PostDocument:
-    """The document of an entry: one line on the customer's account, abas books the other side.
-
-    Its value date is the business day on which the money moved, however late it is seen, identified or posted; of a
-    write-off, by which none moves, the day of the decision.
-    """
-    values = {"paytrace_transaction_id": event.paytrace_transaction_id, "value_on": entry.value_on.isoformat()}
-    if event.invoice_number is not None:
-        values["invoice_number"] = event.invoice_number
-    if not entry.is_write_off:
-        values["method"] = entry.method.value
-    reason = _REASONS.get(entry.kind)
-    if reason is not None and not entry.on_account:
-        values["reason"] = reason.value
-    line = DocumentLine(
-        role="receivable",
-        account=event.abas_customer_id,
-        side=entry.side,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
-        open_item=event.abas_open_item_id,
-    )
-    return PostDocument(
-        kind=event.document_kind,
-        posting_reference=event.posting_reference,
-        reverses_reference=event.reverses_reference,
-        subject_kind=SubjectKind.CUSTOMER,
-        subject=event.abas_customer_id,
-        values=values,
-        text=event.text,
-        lines=(line,),
-        mapping_version="",
-        occurred_at=event.occurred_at,
-    )

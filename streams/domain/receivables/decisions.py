@@ -1,4 +1,4 @@
-"""What a person may decide about a customer's money: take a suggestion or reject it, divide, write off, undo, repeat.
+"""What a person may decide about a customer's money: which items it clears, whose it is, what is written off.
 
 For the finance people behind `saldo decide`. Every command leaves one event with who, when and why, also a refused one,
 and is decided once however often it arrives; one without a name or a reason is refused. A command says what it means by
@@ -9,26 +9,23 @@ refused rather than guessed.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-import yaml
-
 from schemas.checks.attribution import why_not_attributed
-from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import (
     ConfirmMatch,
     Decision,
-    EntryUnmatched,
-    MatchSuggested,
+    EntryHandedOver,
+    HandToFinance,
+    MatchRefund,
+    PaymentReassigned,
     PostAgain,
+    PostingRequested,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RejectMatch,
     SplitEntry,
     UndoWriteOff,
@@ -38,20 +35,42 @@ from schemas.records.receivables import (
 from schemas.values.business_day import business_day
 from schemas.values.money import Money
 from streams.domain.decided import decided
-from streams.domain.receivables.allocation import applied, divided_by_hand, put_on_account, requested
-from streams.domain.receivables.availability import available_minor, holders_of
-from streams.domain.receivables.entries import Event
-from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, State
-from streams.domain.receivables.evidence import evidence
-from streams.domain.receivables.families import receipt_to_reverse, unclaimed_minor
-from streams.domain.receivables.matching_rules import Option, Part
+from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, State
+from streams.domain.receivables.changes import Event
+from streams.domain.receivables.matching import Option, Part, evidence
+from streams.domain.receivables.policy import Policy
+from streams.domain.receivables.posting import Posting, about
+from streams.domain.receivables.refusals import (
+    Refused,
+    check_fit,
+    check_limit,
+    check_room,
+    check_unchanged,
+    check_waits,
+    decided_before,
+    free_refund,
+    live_entry,
+    receipt_to_unmatch,
+    shown,
+    suggestion_gone,
+    waiting_receipt,
+)
 
 Command: TypeAlias = (
-    ConfirmMatch | RejectMatch | SplitEntry | WriteOffRest | PutOnAccount | UnmatchEntry | PostAgain | UndoWriteOff
+    ConfirmMatch
+    | RejectMatch
+    | SplitEntry
+    | WriteOffRest
+    | PutOnAccount
+    | UnmatchEntry
+    | PostAgain
+    | UndoWriteOff
+    | ReassignPayment
+    | MatchRefund
+    | PutRefundOnAccount
+    | HandToFinance
 )
-LIMITS_FILE = Path(__file__).with_name("write_off_limits.yaml")
 BY_HAND = "by-hand"
-_PART = re.compile(r"S\d+$")  # a part of a divided entry; the decision was about the whole
 
 _DECISIONS: Mapping[type, Decision] = {
     ConfirmMatch: Decision.CONFIRM,
@@ -62,86 +81,76 @@ _DECISIONS: Mapping[type, Decision] = {
     UnmatchEntry: Decision.UNMATCH,
     PostAgain: Decision.POST_AGAIN,
     UndoWriteOff: Decision.UNDO_WRITE_OFF,
+    ReassignPayment: Decision.REASSIGN,
+    MatchRefund: Decision.MATCH_REFUND,
+    PutRefundOnAccount: Decision.REFUND_ON_ACCOUNT,
+    HandToFinance: Decision.HAND_OVER,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOffLimits:
-    """What may be written off of one item. Units: minor units of each currency."""
-
-    version: int
-    limits_minor: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command leads to: the reference and the items that it is about, and the events, or why it is refused."""
-
-    posting_reference: str
-    items: tuple[str, ...] = ()
-    events: tuple[Event, ...] = ()
-    refused: str = ""
-
-
-@cache
-def write_off_limits() -> WriteOffLimits:
-    """The limits as their file states them."""
-    data = yaml.safe_load(LIMITS_FILE.read_text("utf-8"))
-    return WriteOffLimits(int(data["version"]), {str(name): int(minor) for name, minor in data["limits_minor"].items()})
-
-
-def decide_command(state: State, command: Command) -> tuple[Event, ...]:
-    """What follows from a person's command.
+def decide_command(state: State, command: Command, policy: Policy) -> tuple[Event, ...]:
+    """Decide a person's command.
 
     Ensures: a command that was here yields (); the first event says who decided what and why, or what stood against it.
     """
     if command.command_id in state.command_ids:
         return ()
-    missing = why_not_attributed(command.decided_by, command.reason)
-    answer = Answer(_named_reference(command), _named_items(command), refused=missing)
-    if not missing:
-        answer = _answer(state, command)
+    refused, items = why_not_attributed(command.decided_by, command.reason), _named_items(command)
+    events: tuple[Event, ...] = ()
+    if not refused:
+        items = items or _items_of_entry(state, command)
+        try:
+            events = _carried_out(state, command, Posting(state, policy, command.occurred_at, command.decided_by))
+        except Refused as why:
+            refused = str(why)
     return decided(
         command,
         _DECISIONS[type(command)],
         customer=command.abas_customer_id,
-        reference=answer.posting_reference,
-        items=answer.items,
-        events=answer.events,
-        refused=answer.refused,
+        reference=_reference(command, events),
+        items=items,
+        events=events,
+        refused=refused,
     )
 
 
-def _answer(state: State, command: Command) -> Answer:
-    match command:
-        case WriteOffRest():
-            return _write_off(state, command)
-        case UnmatchEntry():
-            return _unmatch(state, command)
-        case PostAgain():
-            return _post_again(state, command)
-        case UndoWriteOff():
-            return _undo_write_off(state, command)
-        case _:
-            receipt, why_not = _waiting_receipt(state, command.posting_reference)
-            if receipt is None:
-                return Answer(command.posting_reference, _named_items(command), refused=why_not)
+def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Event, ...]:
+    """Return the events of a command.
+
+    Raises: Refused where something stands against it.
+    """
     match command:
         case ConfirmMatch():
-            return _confirm(state, receipt, command)
+            return _confirmed(state, command, posting)
         case RejectMatch():
-            return _reject(state, receipt, command)
+            return _rejected(state, command)
         case SplitEntry():
-            return _split(state, receipt, command)
+            return _split(state, command, posting)
         case PutOnAccount():
-            reference, at = receipt.posting_reference, command.occurred_at
-            changed = amount_changed(receipt, command.amount_minor, command.currency)
-            if changed:
-                return Answer(reference, refused=changed)
-            events = put_on_account(state, receipt, reference, receipt.amount_minor, at, command.decided_by)
-            return Answer(reference, events=events)
+            receipt = waiting_receipt(state, command.posting_reference)
+            check_unchanged(receipt, command)
+            return posting.on_account(receipt)
+        case UnmatchEntry():
+            return (posting.unmatched(receipt_to_unmatch(state, command.posting_reference)),)
+        case PostAgain():
+            return (_posted_again(state, command, posting),)
+        case WriteOffRest():
+            return (_written_off(state, command, posting),)
+        case UndoWriteOff():
+            return (_write_off_undone(state, command, posting),)
+        case ReassignPayment():
+            return (_reassigned(state, command),)
+        case MatchRefund():
+            return _refund_matched(state, command, posting)
+        case PutRefundOnAccount():
+            return posting.on_account(free_refund(state, command))
+        case HandToFinance():
+            return (_handed_over(state, command),)
         case _:
             assert_never(command)
+
+
+# -- what a command names ----------------------------------------------------------------------------------------------
 
 
 def _named_items(command: Command) -> tuple[str, ...]:
@@ -150,349 +159,232 @@ def _named_items(command: Command) -> tuple[str, ...]:
     return command.abas_open_item_ids if isinstance(command, ConfirmMatch | RejectMatch | SplitEntry) else ()
 
 
-def _named_reference(command: Command) -> str:
-    return "" if isinstance(command, WriteOffRest) else command.posting_reference
-
-
-def _decided_before(state: State, *subjects: str) -> str:
-    """Who decided last about an entry, or about what it is a part of; empty if nobody did. For the end of a refusal.
-
-    Shapes: subjects are posting references or open item ids; the first that was decided about counts.
-    """
-    for subject in subjects:
-        last = state.decided.get(subject) or state.decided.get(_PART.sub("", subject))
-        if last is not None:
-            what = last.decision.value.lower().replace("_", " ")
-            at = last.occurred_at.astimezone(UTC)
-            return f"; {last.decided_by} decided {what} at {at:%Y-%m-%d %H:%M} UTC: {last.reason}"
-    return ""
-
-
-def amount_changed(entry: Entry, amount_minor: int | None, currency: str | None) -> str:
-    """Why an entry is not the money that a person saw; empty if it is."""
-    if amount_minor is None or (amount_minor, currency) == (entry.amount_minor, entry.currency):
-        return ""
-    now, then = Money(entry.amount_minor, entry.currency), f"{amount_minor} minor units of {currency or 'no currency'}"
-    if currency and re.fullmatch("[A-Z]{3}", currency):
-        then = str(Money(amount_minor, currency))
-    return f"{entry.posting_reference} has changed since: it is {now}, decided about was {then}"
-
-
-def _waiting_receipt(state: State, reference: str) -> tuple[Entry | None, str]:
-    """The receipt that a command is about, or why it cannot be decided about now."""
-    entry = state.entries.get(reference)
-    if entry is None:
-        return None, f"this customer has no entry {reference}"
-    if not entry.is_receipt:
-        return None, f"{reference} takes money back; only a receipt is matched with open items"
-    before = _decided_before(state, reference)
-    match entry.status:
-        case EntryStatus.WAITING:
-            waits_for = state.entries.get(entry.released_by or "")
-            if waits_for is not None and waits_for.status is not EntryStatus.POSTED:
-                return None, f"{reference} waits until abas holds {waits_for.posting_reference}{before}"
-            return entry, ""
-        case EntryStatus.REQUESTED:
-            return None, f"{reference} is being posted{before}"
-        case EntryStatus.POSTED:
-            return None, f"{reference} is posted already; unmatch it first{before}"
-        case EntryStatus.NETTED:
-            return None, f"{reference} cancelled out before it was posted{before}"
-        case EntryStatus.SPLIT:
-            return None, f"{reference} is divided; decide about its parts{before}"
-        case EntryStatus.MOVED | EntryStatus.HANDED_OVER:
-            return None, f"{reference} is no longer with this customer{before}"
+def _items_of_entry(state: State, command: Command) -> tuple[str, ...]:
+    """Return the item of the entry that a command is about, where it is about what is on an item."""
+    match command:
+        case UnmatchEntry() | PostAgain():
+            entry = state.entry_of_money(command.posting_reference)
+        case UndoWriteOff():
+            entry = _write_off(state, command.posting_reference)
         case _:
-            assert_never(entry.status)
+            return ()
+    return () if entry is None or entry.abas_open_item_id is None else (entry.abas_open_item_id,)
 
 
-def _confirm(state: State, receipt: Entry, command: ConfirmMatch) -> Answer:
-    reference, items = receipt.posting_reference, command.abas_open_item_ids
+def _reference(command: Command, events: Sequence[Event]) -> str:
+    match command:
+        case WriteOffRest():
+            return next((event.posting_reference for event in events if isinstance(event, PostingRequested)), "")
+        case ReassignPayment():
+            return f"PT{command.paytrace_transaction_id}"
+        case _:
+            return command.posting_reference
+
+
+# -- which open items a receipt clears ---------------------------------------------------------------------------------
+
+
+def _confirmed(state: State, command: ConfirmMatch, posting: Posting) -> tuple[Event, ...]:
+    receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     if not items or len(items) != len(command.part_amounts):
-        return Answer(reference, items, refused="say which open items get how much; `saldo waiting` shows it")
+        raise Refused("say which open items get how much; `saldo waiting` shows it")
     suggested = next((option for option in receipt.options if option.abas_open_item_ids == items), None)
     if suggested is None:
-        return Answer(reference, items, refused=_gone(state, receipt, items, command.suggestion_code))
-    if not _is_meant(suggested, command):
-        return Answer(reference, items, refused=_changed(suggested, command))
-    option = _option(state, suggested)
-    refused = _too_much(state, option.parts)
-    if refused:
-        return Answer(reference, items, refused=refused)
-    return Answer(reference, items, applied(state, receipt, option, command.occurred_at, command.decided_by))
-
-
-def _is_meant(suggested: MatchSuggested, command: ConfirmMatch) -> bool:
-    """Whether a suggestion still says what a person saw: amounts and currency, and the code where one was shown."""
-    same = (suggested.part_amounts, suggested.currency) == (command.part_amounts, command.currency)
-    return same and command.suggestion_code in ("", suggested.suggestion_code)
-
-
-def _changed(suggested: MatchSuggested, command: ConfirmMatch) -> str:
-    asked = f"suggestion {command.suggestion_code}" if command.suggestion_code else "what is to be confirmed"
-    return (
-        f"{asked} of {suggested.posting_reference} has changed: now it is {_shown(suggested)}; look at it again and "
-        "confirm that one if it is right"
-    )
-
-
-def _gone(state: State, receipt: Entry, items: tuple[str, ...], code: str) -> str:
-    """That a suggestion does not stand, what became of its open items, and what stands instead."""
-    reference = receipt.posting_reference
-    which = f" (suggestion {code})" if code else ""
-    refused = f"{reference} is not, or no longer, suggested for these open items{which}"
-    available = available_minor(state)
-    for item_id in items:
-        item = state.items.get(item_id)
-        if item is None:
-            refused += f"; this customer has no open item {item_id}"
-        elif (receipt.owner, item_id) in state.ruled_out:
-            refused += f"; invoice {item.invoice_number} ({item_id}) was ruled out{_decided_before(state, reference)}"
-        elif item_id not in available:
-            holders = holders_of(state, item_id)
-            by = f", {holders[-1].posting_reference} has it" if holders else ""
-            decided = _decided_before(state, *(one.posting_reference for one in reversed(holders)))
-            refused += f"; invoice {item.invoice_number} ({item_id}) has nothing left to be paid{by}{decided}"
-    standing = " or ".join(_shown(option) for option in receipt.options)
-    return f"{refused}; suggested now: {standing or 'nothing'}"
-
-
-def _shown(suggested: MatchSuggested) -> str:
-    """A suggestion with its code, as a person compares it with what `saldo waiting` showed."""
-    opens = suggested.open_amounts or suggested.part_amounts
-    parts = [
-        f"{number} {Money(minor, suggested.currency)}"
-        + ("" if minor == left else f" of {Money(left, suggested.currency)}")
-        for number, minor, left in zip(suggested.invoice_numbers, suggested.part_amounts, opens, strict=True)
-    ]
-    return f"{suggested.suggestion_code} ({' + '.join(parts)})"
-
-
-def _option(state: State, suggested: MatchSuggested) -> Option:
-    amounts = zip(suggested.abas_open_item_ids, suggested.part_amounts, strict=True)
-    return Option(
-        parts=tuple(Part(state.items[item_id], minor) for item_id, minor in amounts),
+        raise Refused(suggestion_gone(state, receipt, items, command.suggestion_code))
+    is_same = (suggested.part_amounts, suggested.currency) == (command.part_amounts, command.currency)
+    if not is_same or command.suggestion_code not in ("", suggested.suggestion_code):
+        asked = f"suggestion {command.suggestion_code}" if command.suggestion_code else "what is to be confirmed"
+        raise Refused(
+            f"{asked} of {suggested.posting_reference} has changed: now it is {shown(suggested)}; look at it again "
+            "and confirm that one if it is right"
+        )
+    parts = [Part(state.items[item], minor) for item, minor in zip(items, suggested.part_amounts, strict=True)]
+    option = Option(
+        parts=tuple(parts),
         rule=suggested.rule,
         agrees=suggested.agrees,
         differs=suggested.differs,
         kind=suggested.kind,
         score=suggested.score_hundredths / 100,
     )
+    check_room(state, parts)
+    return posting.applied(receipt, option)
 
 
-def _reject(state: State, receipt: Entry, command: RejectMatch) -> Answer:
-    reference, items, code = receipt.posting_reference, command.abas_open_item_ids, command.suggestion_code
+def _rejected(state: State, command: RejectMatch) -> tuple[Event, ...]:
+    """Do nothing but decide, which rules the items out."""
+    receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
     if not items:
-        return Answer(reference, refused="say which open items are not meant; `saldo waiting` shows what is suggested")
-    meant = [option for option in receipt.options if code in ("", option.suggestion_code)]
-    suggested = {item for option in meant for item in option.abas_open_item_ids}
-    if not set(items) <= suggested:
-        return Answer(reference, items, refused=_gone(state, receipt, items, code))
-    return Answer(reference, items)
+        raise Refused("say which open items are not meant; `saldo waiting` shows what is suggested")
+    meant = [option for option in receipt.options if command.suggestion_code in ("", option.suggestion_code)]
+    if not set(items) <= {item for option in meant for item in option.abas_open_item_ids}:
+        raise Refused(suggestion_gone(state, receipt, items, command.suggestion_code))
+    return ()
 
 
-def _split(state: State, receipt: Entry, command: SplitEntry) -> Answer:
-    reference, items, amounts = receipt.posting_reference, command.abas_open_item_ids, command.part_amounts
-    refused = _misfit(state, receipt, command)
-    if refused:
-        return Answer(reference, items, refused=refused)
-    parts = [Part(state.items[item], minor) if item else minor for item, minor in zip(items, amounts, strict=True)]
-    refused = _too_much(state, tuple(part for part in parts if isinstance(part, Part)))
-    if refused:
-        return Answer(reference, items, refused=refused)
-    chosen = tuple(item for item in dict.fromkeys(items) if item)
-    found = evidence(receipt, chosen, state.items, available_minor(state))
+def _split(state: State, command: SplitEntry, posting: Posting) -> tuple[Event, ...]:
+    receipt, items = waiting_receipt(state, command.posting_reference), command.abas_open_item_ids
+    check_fit(state, receipt, command)
+    named = zip(items, command.part_amounts, strict=True)
+    parts = [Part(state.items[item], minor) if item else minor for item, minor in named]
+    check_room(state, [part for part in parts if isinstance(part, Part)])
+    found = evidence(state, receipt, tuple(item for item in dict.fromkeys(items) if item))
     said = (f"divided by {command.decided_by}: {command.reason}", *found.agrees)
-    option = Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs)
-    events = divided_by_hand(state, receipt, parts, option, command.occurred_at, command.decided_by)
-    return Answer(reference, items, events)
+    return posting.divided(receipt, parts, Option(parts=(), rule=BY_HAND, agrees=said, differs=found.differs))
 
 
-def _misfit(state: State, receipt: Entry, command: SplitEntry) -> str:
-    """Why parts don't make up the receipt; empty if they do."""
-    if not command.part_amounts or len(command.part_amounts) != len(command.abas_open_item_ids):
-        return "each part needs an open item, or the account, and an amount"
-    if any(minor <= 0 for minor in command.part_amounts):
-        return "each part must be more than nothing"
-    whole = Money(receipt.amount_minor, receipt.currency)
-    if command.currency != receipt.currency:
-        return f"the parts are in {command.currency}, the receipt is {whole}"
-    total = sum(command.part_amounts)
-    if total != receipt.amount_minor:
-        return f"the parts sum to {Money(total, receipt.currency)}, the receipt is {whole}"
-    for item_id in command.abas_open_item_ids:
-        item = state.items.get(item_id)
-        if item_id and item is None:
-            return f"this customer has no open item {item_id}"
-        if item is not None and item.currency != receipt.currency:
-            return f"invoice {item.invoice_number} is in {item.currency}, the receipt is {whole}"
-    return ""
+def _posted_again(state: State, command: PostAgain, posting: Posting) -> PostingRequested:
+    """Ask for the same document under the same reference: if abas holds it after all, nothing is posted."""
+    reference = command.posting_reference
+    entry = state.entries.get(reference)
+    if entry is None:
+        raise Refused(f"{reference} is no entry of this customer")
+    if entry.is_write_off:
+        raise Refused(f"{reference} is no entry; decide the write-off anew")
+    if not entry.is_refused:
+        why_not = f"{reference} was not refused by abas, so there is nothing to repeat"
+        raise Refused(why_not + decided_before(state, reference))
+    check_unchanged(entry, command)
+    if entry.is_receipt or entry.on_account:
+        item_id = entry.abas_open_item_id
+        check_room(state, [] if item_id is None else [Part(state.items[item_id], entry.amount_minor)])
+        return posting.requested(entry, item_id)
+    receipt = state.receipt_to_reverse(entry)
+    if receipt is None:
+        raise Refused(f"abas holds no receipt from which {reference} could be taken back")
+    return posting.requested(entry, receipt.abas_open_item_id)
 
 
-def _too_much(state: State, parts: tuple[Part, ...]) -> str:
-    """Why items can't take these parts; empty if they can."""
-    asked: Counter[str] = Counter()
-    for part in parts:
-        asked[part.item.abas_open_item_id] += part.amount_minor
-    available = available_minor(state)
-    for item_id, minor in asked.items():
-        item = state.items[item_id]
-        left = available.get(item_id, 0)
-        if minor > left:
-            return (
-                f"invoice {item.invoice_number} has {Money(left, item.currency)} left to be paid, "
-                f"asked for were {Money(minor, item.currency)}"
-            )
-    return ""
+# -- write-offs --------------------------------------------------------------------------------------------------------
 
 
-def _write_off(state: State, command: WriteOffRest) -> Answer:
+def _written_off(state: State, command: WriteOffRest, posting: Posting) -> PostingRequested:
     item_id = command.abas_open_item_id
     item = state.items.get(item_id)
     if item is None:
-        return Answer("", (item_id,), refused=f"this customer has no open item {item_id}")
-    left = available_minor(state).get(item_id, 0)
+        raise Refused(f"this customer has no open item {item_id}")
+    left, payers = state.available.get(item_id, 0), state.holders_of(item_id)
     minor = left if command.amount_minor is None else command.amount_minor
-    payers = holders_of(state, item_id)
-    limits = write_off_limits()
-    limit = limits.limits_minor.get(item.currency, 0)
-    before = sum(one.written_off_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id)
-    refused = ""
     if command.currency != item.currency:
-        refused = f"invoice {item.invoice_number} is in {item.currency}, not in {command.currency}"
-    elif not payers:
-        refused = f"nothing of invoice {item.invoice_number} is paid, so there is no rest to write off"
-    elif not 0 < minor <= left:
-        before_by = _decided_before(state, item_id)
-        refused = f"invoice {item.invoice_number} has {Money(left, item.currency)} left{before_by}"
-    elif before + minor > limit:
-        refused = (
-            f"{Money(before + minor, item.currency)} is above the limit of {Money(limit, item.currency)} "
-            f"for one invoice (limits version {limits.version})"
-        )
-    if refused:
-        return Answer("", (item_id,), refused=refused)
+        raise Refused(f"invoice {item.invoice_number} is in {item.currency}, not in {command.currency}")
+    if not payers:
+        raise Refused(f"nothing of invoice {item.invoice_number} is paid, so there is no rest to write off")
+    if not 0 < minor <= left:
+        before = decided_before(state, item_id)
+        raise Refused(f"invoice {item.invoice_number} has {Money(left, item.currency)} left{before}")
+    check_limit(posting.policy.write_offs, Money(state.written_off_minor(item_id) + minor, item.currency))
     payment = payers[-1].transaction_id
     # A payment that came from another customer may have write-offs there; the holder's own reference is unique.
     came = any(taken == payers[-1].posting_reference for _, taken in state.moves_taken)
-    reference = _free_reference(state.write_offs, f"{payers[-1].posting_reference if came else f'PT{payment}'}W")
-    write_off = Entry(
-        posting_reference=reference,
+    write_off = replace(
+        payers[-1],
+        posting_reference=state.free_reference(f"{payers[-1].posting_reference if came else f'PT{payment}'}W"),
         kind=EntryKind.WRITE_OFF,
-        transaction_id=payment,
-        payment_id=None,
         amount_minor=minor,
         currency=item.currency,
-        method=PaymentMethod.UNKNOWN,
-        invoice_number=None,
         item_invoice_number=item.invoice_number,
         value_on=command.decided_on or business_day(command.occurred_at),  # no money moves, so the day of the decision
         occurred_at=command.occurred_at,
     )
-    asked = requested(state, write_off, item_id, command.occurred_at, text=command.reason)
-    return Answer(reference, (item_id,), (asked,))
+    return posting.requested(write_off, item_id, text=command.reason)
 
 
-def _undo_write_off(state: State, command: UndoWriteOff) -> Answer:
+def _write_off(state: State, reference: str) -> Entry | None:
+    known = state.entries.get(reference)
+    return known if known is not None and known.kind is EntryKind.WRITE_OFF else None
+
+
+def _write_off_undone(state: State, command: UndoWriteOff, posting: Posting) -> PostingRequested:
     reference = command.posting_reference
-    known = state.write_offs.get(reference)
-    if known is None or known.reverses is not None:
-        return Answer(reference, refused=f"this customer has no write-off {reference}")
-    item_id = known.abas_open_item_id or ""
-    items = (item_id,)
-    why_not = {
-        EntryStatus.REQUESTED: f"{reference} is being posted; ask again once abas has answered",
-        EntryStatus.WAITING: f"abas refused {reference}, so there is nothing to take back",
-    }.get(known.status, "")
-    if any(one.reverses == reference and one.is_at_abas for one in state.write_offs.values()):
+    known = _write_off(state, reference)
+    if known is None:
+        raise Refused(f"this customer has no write-off {reference}")
+    why_not = ""
+    if any(one.reverses == reference and one.is_at_abas for one in state.entries.values()):
         why_not = f"{reference} is taken back already"
+    elif known.status is EntryStatus.REQUESTED:
+        why_not = f"{reference} is being posted; ask again once abas has answered"
+    elif known.is_waiting:
+        why_not = f"abas refused {reference}, so there is nothing to take back"
     if why_not:
-        return Answer(reference, items, refused=why_not + _decided_before(state, reference))
+        raise Refused(why_not + decided_before(state, reference))
+    item_id = known.abas_open_item_id or ""
     reversal = replace(
         known,
-        posting_reference=_free_reference(state.write_offs, f"{reference}U"),
+        posting_reference=state.free_reference(f"{reference}U"),
         kind=EntryKind.WRITE_OFF_REVERSAL,
         reverses=reference,
         item_invoice_number=state.items[item_id].invoice_number,
         value_on=command.decided_on or business_day(command.occurred_at),
         occurred_at=command.occurred_at,
     )
-    return Answer(reference, items, (requested(state, reversal, item_id, command.occurred_at),))
+    return posting.requested(reversal, item_id)
 
 
-def _post_again(state: State, command: PostAgain) -> Answer:
-    """The same document under the same reference: if abas holds it after all, the sink finds it and posts nothing."""
-    reference = command.posting_reference
-    entry = state.entries.get(reference)
-    if entry is None:
-        is_write_off = reference in state.write_offs
-        why_not = "is no entry; decide the write-off anew" if is_write_off else "is no entry of this customer"
-        return Answer(reference, refused=f"{reference} {why_not}")
-    items = () if entry.abas_open_item_id is None else (entry.abas_open_item_id,)
-    if not entry.is_refused:
-        why_not = f"{reference} was not refused by abas, so there is nothing to repeat"
-        return Answer(reference, items, refused=why_not + _decided_before(state, reference))
-    changed = amount_changed(entry, command.amount_minor, command.currency)
-    if changed:
-        return Answer(reference, items, refused=changed)
-    if entry.is_receipt or entry.on_account:
-        item_id = entry.abas_open_item_id
-        parts = () if item_id is None else (Part(state.items[item_id], entry.amount_minor),)
-        refused = _too_much(state, parts)
-    else:
-        receipt = receipt_to_reverse(state, entry)
-        item_id = receipt.abas_open_item_id if receipt else None
-        refused = "" if receipt else f"abas holds no receipt from which {reference} could be taken back"
-    if refused:
-        return Answer(reference, items, refused=refused)
-    return Answer(reference, items, (requested(state, entry, item_id, command.occurred_at),))
+# -- whose money it is -------------------------------------------------------------------------------------------------
 
 
-def _unmatch(state: State, command: UnmatchEntry) -> Answer:
-    reference = command.posting_reference
-    entry = state.entries.get(reference)
-    item = () if entry is None or entry.abas_open_item_id is None else (entry.abas_open_item_id,)
-    why_not = _not_to_unmatch(state, reference, entry)
-    if entry is None or why_not:
-        return Answer(reference, item, refused=why_not + _decided_before(state, reference))
-    is_posted = entry.status is EntryStatus.POSTED
-    unmatched = EntryUnmatched(
-        posting_reference=reference,
-        paytrace_transaction_id=entry.transaction_id,
-        abas_customer_id=command.abas_customer_id,
-        abas_open_item_id=entry.abas_open_item_id,
-        amount_minor=unclaimed_minor(state, entry) if is_posted else entry.amount_minor,
-        currency=entry.currency,
-        reversal_reference=_free_reference(state.entries, f"{reference}U") if is_posted else None,
-        released_reference=_free_reference(state.entries, f"{reference}A") if is_posted else None,
+def _reassigned(state: State, command: ReassignPayment) -> PaymentReassigned:
+    payment, to, customer = command.paytrace_transaction_id, command.to_customer_id, command.abas_customer_id
+    live = [entry for entry in state.entries.values() if entry.is_live and not entry.is_write_off]
+    entries = [entry for entry in live if entry.owner == payment]
+    move = state.moved_to.get(payment)
+    if not to.strip() or to == customer:
+        raise Refused(f"payment {payment} is with customer {customer} already")
+    if move is not None:
+        raise Refused(f"payment {payment} went to customer {move.to_customer_id}; decide there")
+    linked = next((one.owner for one in live if one.transaction_id == payment), None)
+    if not entries and linked is not None:
+        raise Refused(f"{payment} belongs to payment {linked}; reassign that one")
+    if not entries:
+        raise Refused(f"customer {customer} has no money of payment {payment}")
+    if not any(_is_to_move(state, entry) for entry in entries):
+        raise Refused(f"nothing of payment {payment} is left to move: all of it is taken back or handed over")
+    return PaymentReassigned(
+        abas_customer_id=customer,
+        paytrace_transaction_id=payment,
+        to_customer_id=to,
+        command_id=command.command_id,
+        decided_by=command.decided_by,
         occurred_at=command.occurred_at,
     )
-    return Answer(reference, item, (unmatched,))
 
 
-def _not_to_unmatch(state: State, reference: str, entry: Entry | None) -> str:
-    """Why a match can't be undone now; empty if it can."""
-    if entry is None or not entry.is_receipt:
-        return f"this customer has no receipt {reference}"
-    match entry.status:
-        case EntryStatus.REQUESTED:
-            return f"{reference} is being posted; ask again once abas has answered"
-        case EntryStatus.NETTED:
-            return f"{reference} cancelled out before it was posted"
-        case EntryStatus.SPLIT:
-            return f"{reference} is divided; unmatch its parts"
-        case EntryStatus.MOVED | EntryStatus.HANDED_OVER:
-            return f"{reference} is no longer with this customer"
-        case EntryStatus.WAITING:
-            return "" if entry.is_refused else f"{reference} waits and is matched with nothing"
-        case EntryStatus.POSTED:
-            return "" if unclaimed_minor(state, entry) > 0 else f"all of {reference} is taken back already"
-        case _:
-            assert_never(entry.status)
+def _is_to_move(state: State, entry: Entry) -> bool:
+    if entry.is_posted:
+        return entry.is_receipt and state.unclaimed_minor(entry) > 0
+    return entry.is_waiting or entry.is_at_abas
 
 
-def _free_reference(taken: Container[str], base: str) -> str:
-    number = 1
-    while f"{base}{number}" in taken:
-        number += 1
-    return f"{base}{number}"
+# -- refunds -----------------------------------------------------------------------------------------------------------
+
+
+def _refund_matched(state: State, command: MatchRefund, posting: Posting) -> tuple[Event, ...]:
+    refund = free_refund(state, command)
+    named = state.entries.get(command.payment_id)
+    payment = (named.payment_id if named else None) or command.payment_id
+    currencies = sorted({one.currency for one in state.family(payment) if one.is_receipt and one.is_live})
+    amount = Money(refund.amount_minor, refund.currency)
+    if not currencies:
+        customer = command.abas_customer_id
+        raise Refused(f"customer {customer} has no payment {command.payment_id}; reassign the refund first")
+    if currencies != [refund.currency]:
+        raise Refused(f"payment {payment} is in {', '.join(currencies)}, the refund is {amount}")
+    left = state.left_of_payment(payment)
+    if left < refund.amount_minor:
+        raise Refused(f"payment {payment} has {Money(left, refund.currency)} left, the refund is {amount}")
+    return (posting.refund_matched(refund, payment, BY_HAND),)
+
+
+def _handed_over(state: State, command: HandToFinance) -> EntryHandedOver:
+    entry = live_entry(state, command.posting_reference)
+    if entry.is_receipt or entry.kind is EntryKind.UNMATCH:
+        why_not = "is no money that went back to a payer; put a receipt on account instead"
+        raise Refused(f"{entry.posting_reference} {why_not}")
+    check_waits(entry, command)
+    return EntryHandedOver(
+        **about(entry, command.abas_customer_id, command.occurred_at),
+        direction=entry.direction,
+        decided_by=command.decided_by,
+        reason=command.reason,
+    )

@@ -1,400 +1,431 @@
-"""What follows from a customer's entries as they stand: netting, linking, matching, requests, and what waits and why.
+"""Which documents are asked for, and what follows from a customer's entries as they stand.
 
-A policy for the receivables context. It goes in single steps, each one certain, until nothing is left to do, so the
-same entries always end in the same events. The order of the steps protects the money: opposites are netted before
-anything is posted, a refund is linked before its payment is matched, and a reversal is requested only when abas has
-confirmed the receipt that it takes back.
+The steps are single and certain, and go on until nothing is left to do, so the same entries always end in the same
+events. Their order protects the money: opposites are netted before anything is posted, a refund is linked before its
+payment is matched, and a reversal is requested only when abas has confirmed the receipt that it takes back.
+
+abas has no transaction over several records, so a payment of two invoices becomes two receipts, each under a reference
+of its own, that are looked up and posted one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import (
     EntryMoved,
     EntryNetted,
+    EntryPartMade,
+    EntryPutOnAccount,
+    EntrySplit,
     EntryUnmatched,
     EntryWaiting,
     MatchSuggested,
+    PaymentMatched,
+    PostingRequested,
     RefundMatched,
 )
 from schemas.values.money import Money
-from streams.domain.receivables.allocation import applied, requested, reversal_divided
-from streams.domain.receivables.availability import available_minor, holders_of
-from streams.domain.receivables.entries import Event, evolve
-from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, Move, State
-from streams.domain.receivables.evidence import evidence
-from streams.domain.receivables.families import family, receipt_to_reverse, refund_of, shares_of, unclaimed_minor
-from streams.domain.receivables.matching_rules import Found, Matching, Option, Part, Waits, match_refund, rule_version
+from streams.domain.receivables.account import Entry, EntryKind, EntryStatus, Move, State
+from streams.domain.receivables.changes import Event, evolve
+from streams.domain.receivables.matching import Found, Matching, Option, Part, Waits, evidence, match_refund
+from streams.domain.receivables.policy import Policy
 from streams.domain.suggestion_codes import suggestion_code
 
-Step = Callable[[State, datetime], tuple[Event, ...]]
 
-
-def follow(state: State, at: datetime) -> tuple[Event, ...]:
-    """Everything that follows from this state, told at this instant.
+def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
+    """Return everything that follows from this state, told at this instant.
 
     Ensures: ends, because each step moves an entry on; asked again of the state it leads to, it yields ().
     """
     events: tuple[Event, ...] = ()
-    while step := _next_step(state, at):
+    while step := Posting(state, policy, at).next_step():
         events += step
         state = reduce(evolve, step, state)
-    return events + _told_waiting(state, at)
+    return events + Posting(state, policy, at).told_waiting()
 
 
-def _next_step(state: State, at: datetime) -> tuple[Event, ...]:
-    if not state.moved_to and not any(entry.is_waiting for entry in state.entries.values()):
-        return ()
-    steps: tuple[Step, ...] = (
-        _net_nothing,
-        _net_voided_refund,
-        _net_receipt,
-        _link_refund,
-        _move_receipt,
-        _request_on_account,
-        _request_again,
-        _request_matched,
-        _divide_reversal,
-        _request_reversal,
-        _move_reversal,
-    )
-    return next((events for step in steps if (events := step(state, at))), ())
-
-
-def _waiting(state: State) -> Iterator[Entry]:
-    """Waiting entries by business day, then by when they were learned of; equal ones in order of arrival."""
-    waiting = (entry for entry in state.entries.values() if entry.is_waiting)
-    return iter(sorted(waiting, key=lambda entry: (entry.value_on, entry.occurred_at)))
-
-
-def _net_nothing(state: State, at: datetime) -> tuple[Event, ...]:
-    """An entry of no money (a zero-amount card check, an increase taken back again) needs no document."""
-    for entry in _waiting(state):
-        if entry.amount_minor == 0:
-            return (_netted(state, entry, entry.posting_reference, at),)
-    return ()
-
-
-def _net_voided_refund(state: State, at: datetime) -> tuple[Event, ...]:
-    """A refund that was voided before its reversal was requested cancels out with its void."""
-    for entry in _waiting(state):
-        refund = _voided_refund(state, entry)
-        # What was handed over is not in abas, so its void must not get there either.
-        is_unposted = refund is not None and (refund.is_waiting or refund.status is EntryStatus.HANDED_OVER)
-        if refund is not None and is_unposted and refund.amount_minor == entry.amount_minor:
-            return _netted_together(state, entry, (refund,), at)
-    return ()
-
-
-def _net_receipt(state: State, at: datetime) -> tuple[Event, ...]:
-    """A receipt that still waits cancels out with reversals that take it back in whole, never in part."""
-    for receipt in _waiting(state):
-        if not receipt.is_receipt:
-            continue
-        reversals = [entry for entry in family(state, receipt.payment_id) if entry.is_waiting and not entry.is_receipt]
-        meant = tuple(entry for entry in reversals if entry.takes_back == receipt.posting_reference)
-        free = tuple(entry for entry in reversals if (entry.takes_back or "") not in state.entries)
-        for opposite in (meant, (*meant, *free)):
-            if opposite and sum(entry.amount_minor for entry in opposite) == receipt.amount_minor:
-                return _netted_together(state, receipt, opposite, at)
-    return ()
-
-
-def _link_refund(state: State, at: datetime) -> tuple[Event, ...]:
-    for refund in _waiting(state):
-        if refund.kind is not EntryKind.REFUND or refund.payment_id is not None or refund.on_account:
-            continue
-        link = match_refund(refund, state)
-        if not isinstance(link, Waits):
-            return (
-                RefundMatched(
-                    posting_reference=refund.posting_reference,
-                    paytrace_transaction_id=link.payment_id,
-                    abas_customer_id=state.abas_customer_id,
-                    refund_transaction_id=refund.transaction_id,
-                    amount_minor=refund.amount_minor,
-                    currency=refund.currency,
-                    rule=link.rule,
-                    occurred_at=at,
-                ),
-            )
-    return ()
-
-
-def _request_on_account(state: State, at: datetime) -> tuple[Event, ...]:
-    """A receipt that a person put on account stays there, also if its amount changed since."""
-    for receipt in _waiting(state):
-        if receipt.on_account and not receipt.is_refused:
-            return (requested(state, receipt, None, at),)
-    return ()
-
-
-def _request_again(state: State, at: datetime) -> tuple[Event, ...]:
-    """A refund that was voided after its reversal was posted: the money clears the same item as before."""
-    for receipt in _waiting(state):
-        again = None if receipt.is_refused or not receipt.is_receipt else _item_again(state, receipt)
-        if isinstance(again, Option):
-            return applied(state, receipt, again, at)
-    return ()
-
-
-def _request_matched(state: State, at: datetime) -> tuple[Event, ...]:
-    events: tuple[Event, ...] = ()
-    for receipt, option in _matching(state).certain():
-        events += applied(state, receipt, option, at)
-    return events
-
-
-def _divide_reversal(state: State, at: datetime) -> tuple[Event, ...]:
-    """A reversal that no single receipt can bear is divided over them."""
-    for reversal in _waiting(state):
-        if reversal.is_receipt or reversal.is_refused or receipt_to_reverse(state, reversal) is not None:
-            continue
-        shares = shares_of(state, reversal)
-        if shares:
-            return reversal_divided(state, reversal, shares, at)
-    return ()
-
-
-def _request_reversal(state: State, at: datetime) -> tuple[Event, ...]:
-    for reversal in _waiting(state):
-        if reversal.is_receipt or reversal.is_refused:
-            continue
-        receipt = receipt_to_reverse(state, reversal)
-        if receipt is not None:
-            return (requested(state, reversal, receipt.abas_open_item_id, at),)
-    return ()
-
-
-def _move_receipt(state: State, at: datetime) -> tuple[Event, ...]:
-    """Money of a payment that belongs to another customer: what abas holds is taken back first, the rest goes at once.
-
-    A document that is on its way to abas is let through; it is taken back when abas has answered.
-    """
-    for entry in state.entries.values():
-        move = state.moved_to.get(entry.owner)
-        if move is None or not entry.is_receipt:
-            continue
-        if entry.status is EntryStatus.POSTED and unclaimed_minor(state, entry) > 0:
-            return (unmatched(state, entry, at),)
-        reversal = state.entries.get(entry.released_by or "")
-        if entry.is_waiting and (reversal is None or reversal.status is EntryStatus.POSTED):
-            return (_moved(state, entry, move, at),)
-    return ()
-
-
-def _move_reversal(state: State, at: datetime) -> tuple[Event, ...]:
-    """What takes money back goes where the money went, unless a receipt here bears it or still may."""
-    for entry in _waiting(state):
-        move = state.moved_to.get(entry.owner)
-        if move is None or entry.is_receipt or entry.kind is EntryKind.UNMATCH or entry.is_refused:
-            continue
-        relatives = family(state, entry.payment_id)
-        if not any(one.is_receipt and one.status is EntryStatus.REQUESTED for one in relatives):
-            return (_moved(state, entry, move, at),)
-    return ()
-
-
-def _moved(state: State, entry: Entry, move: Move, at: datetime) -> EntryMoved:
-    return EntryMoved(
-        abas_customer_id=state.abas_customer_id,
-        from_customer_id=state.abas_customer_id,
-        to_customer_id=move.to_customer_id,
-        command_id=move.command_id,
-        posting_reference=entry.posting_reference,
-        kind=entry.kind.value,
-        paytrace_transaction_id=entry.transaction_id,
-        payment_id=entry.payment_id,
-        direction=entry.direction,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
-        method=entry.method,
-        invoice_number=entry.invoice_number,
-        takes_back=entry.takes_back,
-        money_at=entry.occurred_at,
-        value_on=entry.value_on,
-        occurred_at=at,
-    )
-
-
-def unmatched(state: State, entry: Entry, at: datetime) -> EntryUnmatched:
-    """The event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
-    is_posted = entry.status is EntryStatus.POSTED
-    reference = entry.posting_reference
-    return EntryUnmatched(
-        posting_reference=reference,
-        paytrace_transaction_id=entry.transaction_id,
-        abas_customer_id=state.abas_customer_id,
-        abas_open_item_id=entry.abas_open_item_id,
-        amount_minor=unclaimed_minor(state, entry) if is_posted else entry.amount_minor,
-        currency=entry.currency,
-        reversal_reference=free_reference(state.entries, f"{reference}U") if is_posted else None,
-        released_reference=free_reference(state.entries, f"{reference}A") if is_posted else None,
-        occurred_at=at,
-    )
-
-
-def free_reference(taken: Container[str], base: str) -> str:
-    """The first reference of this base that nothing bears yet."""
-    number = 1
-    while f"{base}{number}" in taken:
-        number += 1
-    return f"{base}{number}"
-
-
-def _told_waiting(state: State, at: datetime) -> tuple[Event, ...]:
-    """Tell what waits and why, and what is suggested; silent where all that is what was told before."""
-    matching = _matching(state)
-    told: tuple[Event, ...] = ()
-    for entry in _waiting(state):
-        waits = _why(state, entry)
-        found = matching.found(entry) if waits is None else Found(None, waits)
-        suggested = _suggested(state, entry, found.options, at)
-        if (entry.reason, entry.detail) != (found.waits.reason, found.waits.detail) or _differs(entry, suggested):
-            told += (*suggested, waiting_event(state, entry, found.waits, at))
-    return told
-
-
-def _suggested(state: State, entry: Entry, options: tuple[Option, ...], at: datetime) -> tuple[MatchSuggested, ...]:
-    available = available_minor(state) if options else {}
-    suggested: list[MatchSuggested] = []
-    for number, option in enumerate(options, 1):
-        items = [part.item.abas_open_item_id for part in option.parts]
-        amounts = [part.amount_minor for part in option.parts]
-        opens = [available.get(item_id, 0) for item_id in items]
-        suggested.append(
-            MatchSuggested(
-                posting_reference=entry.posting_reference,
-                paytrace_transaction_id=entry.transaction_id,
-                abas_customer_id=state.abas_customer_id,
-                amount_minor=entry.amount_minor,
-                currency=entry.currency,
-                suggestion_number=number,
-                suggestion_count=len(options),
-                abas_open_item_ids=tuple(items),
-                invoice_numbers=tuple(part.item.invoice_number for part in option.parts),
-                part_amounts=tuple(amounts),
-                open_amounts=tuple(opens),
-                kind=option.kind,
-                rule=option.rule,
-                rule_version=rule_version(),
-                score_hundredths=round(100 * option.score),
-                margin_hundredths=round(100 * option.margin),
-                agrees=option.agrees,
-                differs=option.differs,
-                occurred_at=at,
-                suggestion_code=suggestion_code(
-                    entry.posting_reference, entry.amount_minor, entry.currency, items, amounts, opens
-                ),
-            )
-        )
-    return tuple(suggested)
-
-
-def _differs(entry: Entry, suggested: tuple[MatchSuggested, ...]) -> bool:
-    """Whether a suggestion is another one than was told; the instant of telling makes no difference."""
-    told = [replace(option, occurred_at=entry.occurred_at) for option in entry.options]
-    return told != [replace(option, occurred_at=entry.occurred_at) for option in suggested]
-
-
-def _matching(state: State) -> Matching:
-    """The receipts whose only question is which open items they pay."""
-    return Matching(state, [entry for entry in _waiting(state) if entry.is_receipt and _why(state, entry) is None])
-
-
-def _why(state: State, entry: Entry) -> Waits | None:
-    """What keeps an entry waiting besides the choice of open items; None where that choice is all."""
-    if entry.is_refused:
-        return Waits(WaitingReason.POSTING_REFUSED, entry.detail)
-    if entry.is_receipt:
-        return _receipt_waits(state, entry)
-    if entry.payment_id is None:
-        link = match_refund(entry, state)
-        assert isinstance(link, Waits), "a refund that has its payment was linked before this is asked"
-        return link
-    amount = Money(entry.amount_minor, entry.currency)
-    detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be taken back"
-    return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
-
-
-def _receipt_waits(state: State, receipt: Entry) -> Waits | None:
-    if receipt.kind is EntryKind.INCREASE:
-        amount = Money(receipt.amount_minor, receipt.currency)
-        detail = f"payment {receipt.payment_id} grew by {amount} after its receipt was requested"
-        return Waits(WaitingReason.AMOUNT_INCREASED_AFTER_POSTING, detail)
-    reversal = state.entries.get(receipt.released_by or "")
-    if reversal is not None and reversal.status is not EntryStatus.POSTED:
-        detail = f"reversal {reversal.posting_reference} of the wrong match is not posted yet"
-        return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
-    again = _item_again(state, receipt)
-    return again if isinstance(again, Waits) else None
-
-
-def _item_again(state: State, receipt: Entry) -> Option | Waits | None:
-    """The item that a refund's reversal opened again, for the receipt of its void; None for any other receipt."""
-    refund = _voided_refund(state, receipt)
-    if refund is None or not refund.is_at_abas:
-        return None
-    if refund.status is not EntryStatus.POSTED:
-        detail = f"reversal {refund.posting_reference} is not posted yet, so there is nothing to put right"
-        return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
-    reversed_receipt = state.entries.get(refund.reverses or "")
-    item = state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
-    if item is None or (receipt.owner, item.abas_open_item_id) in state.ruled_out:
-        return None
-    holders = [one for one in holders_of(state, item.abas_open_item_id) if one.payment_id != receipt.payment_id]
-    room = available_minor(state).get(item.abas_open_item_id, 0)
-    if holders and room < receipt.amount_minor:
-        detail = f"invoice {item.invoice_number} is cleared by {holders[-1].posting_reference} meanwhile"
-        return Waits(WaitingReason.NO_OPEN_ITEM, detail)
-    found = evidence(receipt, (item.abas_open_item_id,), state.items, available_minor(state))
-    said = (f"reversal {refund.posting_reference} took it back", *found.agrees)
-    return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
-
-
-def _voided_refund(state: State, entry: Entry) -> Entry | None:
-    """The refund that this entry voids."""
-    if entry.kind is not EntryKind.REFUND_VOID:
-        return None
-    return refund_of(state.entries, entry.transaction_id)
-
-
-def _netted_together(state: State, entry: Entry, opposite: tuple[Entry, ...], at: datetime) -> tuple[Event, ...]:
-    return (
-        _netted(state, entry, opposite[0].posting_reference, at),
-        *(_netted(state, other, entry.posting_reference, at) for other in opposite),
-    )
-
-
-def _netted(state: State, entry: Entry, netted_with: str, at: datetime) -> EntryNetted:
-    return EntryNetted(
-        posting_reference=entry.posting_reference,
-        paytrace_transaction_id=entry.transaction_id,
-        abas_customer_id=state.abas_customer_id,
-        direction=entry.direction,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
-        netted_with=netted_with,
-        occurred_at=at,
-    )
+def about(entry: Entry, customer: str, at: datetime) -> dict[str, Any]:
+    """Return the fields that every event of an entry has."""
+    return {
+        "posting_reference": entry.posting_reference,
+        "paytrace_transaction_id": entry.transaction_id,
+        "abas_customer_id": customer,
+        "amount_minor": entry.amount_minor,
+        "currency": entry.currency,
+        "occurred_at": at,
+    }
 
 
 def waiting_event(state: State, entry: Entry, waits: Waits, at: datetime) -> EntryWaiting:
-    """What is told of an entry that waits."""
+    """Return the event of an entry that waits."""
     return EntryWaiting(
-        posting_reference=entry.posting_reference,
-        paytrace_transaction_id=entry.transaction_id,
-        abas_customer_id=state.abas_customer_id,
+        **about(entry, state.abas_customer_id, at),
         direction=entry.direction,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
         invoice_number=entry.invoice_number,
         reason=waits.reason,
         detail=waits.detail,
-        occurred_at=at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A customer's account at one instant, under one policy: the events that ask for documents, and the next step.
+
+    by is the person who decided; None where a rule did.
+    """
+
+    state: State
+    policy: Policy
+    at: datetime
+    by: str | None = None
+
+    # -- events of one entry -------------------------------------------------------------------------------------------
+
+    def applied(self, receipt: Entry, option: Option) -> tuple[Event, ...]:
+        """Return the events that apply a receipt to open items.
+
+        Ensures: a receipt that has one item for all of it keeps its reference; else it is divided into parts that sum
+                 to it, and what the option leaves over is a part that waits.
+        """
+        return self.divided(receipt, option.parts, option)
+
+    def divided(self, receipt: Entry, parts: Sequence[Part | int], option: Option) -> tuple[Event, ...]:
+        """Return the events that divide a receipt.
+
+        Shapes: a part is an item with its amount, or an amount alone for the customer's account; what the parts leave
+                over waits.
+        """
+        amounts = [part if isinstance(part, int) else part.amount_minor for part in parts]
+        references, events = self._split(receipt, amounts)
+        for reference, amount, part in zip(references, amounts, parts, strict=False):
+            share = replace(receipt, posting_reference=reference, amount_minor=amount)
+            events += self.on_account(share) if isinstance(part, int) else self._matched(share, part, option)
+        return events
+
+    def on_account(self, entry: Entry) -> tuple[Event, ...]:
+        """Return the events that post an entry without an open item, because a person says so."""
+        assert self.by is not None, "no rule puts money on account"
+        put = EntryPutOnAccount(**self._about(entry), direction=entry.direction, decided_by=self.by)
+        return put, self.requested(replace(entry, on_account=True), None)
+
+    def _matched(self, share: Entry, part: Part, option: Option) -> tuple[Event, ...]:
+        item_id, number = part.item.abas_open_item_id, part.item.invoice_number
+        matched = PaymentMatched(
+            **self._about(share),
+            abas_open_item_id=item_id,
+            invoice_number=number,
+            rule=option.rule,
+            rule_version=self.policy.rule_version,
+            evidence=option.agrees,
+            differs=option.differs,
+            score_hundredths=round(100 * option.score),
+            runner_up=option.runner_up,
+            runner_up_distance_hundredths=round(100 * option.runner_up_distance),
+            decided_by=self.by,
+        )
+        return matched, self.requested(replace(share, item_invoice_number=number, on_account=False), item_id)
+
+    def requested(self, entry: Entry, item_id: str | None, *, text: str | None = None) -> PostingRequested:
+        """Return the event that asks abas for the document of this entry, or of this part of one.
+
+        A reversal is asked against a posted receipt; text is what the document says for people.
+        """
+        is_reversal = not (entry.is_receipt or entry.on_account or entry.is_write_off)
+        receipt = self.state.receipt_to_reverse(entry) if is_reversal else None
+        reverses = entry.reverses if entry.is_write_off else None
+        return PostingRequested(
+            **self._about(entry),
+            direction=entry.direction,
+            abas_open_item_id=item_id,
+            document_kind=entry.document_kind,
+            invoice_number=(receipt or entry).item_invoice_number or None if item_id else None,
+            reverses_reference=receipt.posting_reference if receipt is not None else reverses,
+            text=text,
+            value_on=entry.value_on,
+        )
+
+    def unmatched(self, entry: Entry) -> EntryUnmatched:
+        """Return the event that frees a receipt from its match: by a reversal and a new entry where abas holds it."""
+        reference, posted = entry.posting_reference, entry.is_posted
+        amount = self.state.unclaimed_minor(entry) if posted else entry.amount_minor
+        return EntryUnmatched(
+            **self._about(replace(entry, amount_minor=amount)),
+            abas_open_item_id=entry.abas_open_item_id,
+            reversal_reference=self.state.free_reference(f"{reference}U") if posted else None,
+            released_reference=self.state.free_reference(f"{reference}A") if posted else None,
+        )
+
+    def refund_matched(self, refund: Entry, payment_id: str, rule: str) -> RefundMatched:
+        """Return the event that links a refund to the payment that it takes back."""
+        about = self._about(refund) | {"paytrace_transaction_id": payment_id}
+        return RefundMatched(**about, refund_transaction_id=refund.transaction_id, rule=rule)
+
+    def _split(
+        self, entry: Entry, amounts: Sequence[int], takes_back: Sequence[str] = ()
+    ) -> tuple[tuple[str, ...], tuple[Event, ...]]:
+        """Return references for the parts and the events that make them; an entry of one part stays as it is."""
+        rest = entry.amount_minor - sum(amounts)
+        minors = [*amounts, *([rest] if rest else [])]
+        if len(minors) == 1:
+            return (entry.posting_reference,), ()
+        references = tuple(f"{entry.posting_reference}S{number}" for number in range(1, len(minors) + 1))
+        split = EntrySplit(**self._about(entry), direction=entry.direction, part_references=references)
+        made = tuple(
+            EntryPartMade(
+                **self._about(replace(entry, posting_reference=reference, amount_minor=minor)),
+                split_from=entry.posting_reference,
+                direction=entry.direction,
+                takes_back=takes_back[number] if takes_back else None,
+            )
+            for number, (reference, minor) in enumerate(zip(references, minors, strict=True))
+        )
+        return references, (split, *made)
+
+    def _about(self, entry: Entry) -> dict[str, Any]:
+        return about(entry, self.state.abas_customer_id, self.at)
+
+    # -- steps ---------------------------------------------------------------------------------------------------------
+
+    def next_step(self) -> tuple[Event, ...]:
+        """Return the events of the first step that has something to do; () when nothing follows any more."""
+        if not self.state.moved_to and not self.state.waiting:
+            return ()
+        steps = (
+            self._net_nothing,
+            self._net_voided_refund,
+            self._net_receipt,
+            self._link_refund,
+            self._move_receipt,
+            self._request_on_account,
+            self._request_again,
+            self._request_matched,
+            self._divide_reversal,
+            self._request_reversal,
+            self._move_reversal,
+        )
+        return next((events for step in steps if (events := step())), ())
+
+    def _net_nothing(self) -> tuple[Event, ...]:
+        """Net an entry of no money (a zero-amount card check, an increase taken back again): it needs no document."""
+        nothing = (entry for entry in self.state.waiting if entry.amount_minor == 0)
+        return next(((self._netted(entry, entry),) for entry in nothing), ())
+
+    def _net_voided_refund(self) -> tuple[Event, ...]:
+        """Net a refund that was voided before its reversal was requested with its void."""
+        for entry in self.state.waiting:
+            refund = self._voided_refund(entry)
+            # What was handed over is not in abas, so its void must not get there either.
+            is_unposted = refund is not None and (refund.is_waiting or refund.status is EntryStatus.HANDED_OVER)
+            if refund is not None and is_unposted and refund.amount_minor == entry.amount_minor:
+                return self._netted_together(entry, (refund,))
+        return ()
+
+    def _net_receipt(self) -> tuple[Event, ...]:
+        """Net a receipt that still waits with reversals that take it back in whole, never in part."""
+        for receipt in self._receipts():
+            family = self.state.family(receipt.payment_id)
+            reversals = [entry for entry in family if entry.is_waiting and not entry.is_receipt]
+            meant = tuple(entry for entry in reversals if entry.takes_back == receipt.posting_reference)
+            free = tuple(entry for entry in reversals if (entry.takes_back or "") not in self.state.entries)
+            for opposite in (meant, (*meant, *free)):
+                if opposite and sum(entry.amount_minor for entry in opposite) == receipt.amount_minor:
+                    return self._netted_together(receipt, opposite)
+        return ()
+
+    def _link_refund(self) -> tuple[Event, ...]:
+        for refund in self.state.waiting:
+            if refund.kind is EntryKind.REFUND and refund.payment_id is None and not refund.on_account:
+                link = match_refund(refund, self.state)
+                if not isinstance(link, Waits):
+                    return (self.refund_matched(refund, link.payment_id, link.rule),)
+        return ()
+
+    def _move_receipt(self) -> tuple[Event, ...]:
+        """Move money that belongs to another customer: what abas holds is taken back first, the rest goes.
+
+        A document that is on its way to abas is let through; it is taken back when abas has answered.
+        """
+        for entry in self.state.entries.values():
+            move = self.state.moved_to.get(entry.owner)
+            if move is None or not entry.is_receipt:
+                continue
+            if entry.is_posted and self.state.unclaimed_minor(entry) > 0:
+                return (self.unmatched(entry),)
+            if entry.is_waiting and not self.state.is_held_back(entry):
+                return (self._moved(entry, move),)
+        return ()
+
+    def _request_on_account(self) -> tuple[Event, ...]:
+        """Ask on account for what a person put there, also if its amount changed since."""
+        stays = (receipt for receipt in self._receipts() if receipt.on_account and not receipt.is_refused)
+        return next(((self.requested(receipt, None),) for receipt in stays), ())
+
+    def _request_again(self) -> tuple[Event, ...]:
+        """Apply the money of a refund that was voided after its reversal was posted to the same item as before."""
+        for receipt in self._receipts():
+            again = None if receipt.is_refused else self._item_again(receipt)
+            if isinstance(again, Option):
+                return self.applied(receipt, again)
+        return ()
+
+    def _request_matched(self) -> tuple[Event, ...]:
+        events: tuple[Event, ...] = ()
+        for receipt, option in self._matching().certain():
+            events += self.applied(receipt, option)
+        return events
+
+    def _divide_reversal(self) -> tuple[Event, ...]:
+        """Divide a reversal that no single receipt can bear over several."""
+        for reversal in self._reversals():
+            shares = () if self.state.receipt_to_reverse(reversal) else self.state.shares_of(reversal)
+            if shares:
+                _, events = self._split(reversal, [minor for _, minor in shares], [receipt for receipt, _ in shares])
+                return events
+        return ()
+
+    def _request_reversal(self) -> tuple[Event, ...]:
+        for reversal in self._reversals():
+            receipt = self.state.receipt_to_reverse(reversal)
+            if receipt is not None:
+                return (self.requested(reversal, receipt.abas_open_item_id),)
+        return ()
+
+    def _move_reversal(self) -> tuple[Event, ...]:
+        """Move what takes money back to where the money went, unless a receipt here bears it or still may."""
+        for entry in self._reversals():
+            move = self.state.moved_to.get(entry.owner)
+            relatives = self.state.family(entry.payment_id)
+            may_bear = any(one.is_receipt and one.status is EntryStatus.REQUESTED for one in relatives)
+            if move is not None and entry.kind is not EntryKind.UNMATCH and not may_bear:
+                return (self._moved(entry, move),)
+        return ()
+
+    def _receipts(self) -> list[Entry]:
+        return [entry for entry in self.state.waiting if entry.is_receipt]
+
+    def _reversals(self) -> list[Entry]:
+        """Return what takes money back and may be asked for: not what abas refused."""
+        return [entry for entry in self.state.waiting if not entry.is_receipt and not entry.is_refused]
+
+    def _moved(self, entry: Entry, move: Move) -> EntryMoved:
+        return EntryMoved(
+            **self._about(entry),
+            from_customer_id=self.state.abas_customer_id,
+            to_customer_id=move.to_customer_id,
+            command_id=move.command_id,
+            kind=entry.kind.value,
+            payment_id=entry.payment_id,
+            direction=entry.direction,
+            method=entry.method,
+            invoice_number=entry.invoice_number,
+            takes_back=entry.takes_back,
+            money_at=entry.occurred_at,
+            value_on=entry.value_on,
+        )
+
+    def _netted_together(self, entry: Entry, opposite: tuple[Entry, ...]) -> tuple[Event, ...]:
+        return self._netted(entry, opposite[0]), *(self._netted(other, entry) for other in opposite)
+
+    def _netted(self, entry: Entry, opposite: Entry) -> EntryNetted:
+        netted_with = opposite.posting_reference
+        return EntryNetted(**self._about(entry), direction=entry.direction, netted_with=netted_with)
+
+    # -- what waits, and why -------------------------------------------------------------------------------------------
+
+    def told_waiting(self) -> tuple[Event, ...]:
+        """Tell what waits and why, and what is suggested; silent where all that is what was told before."""
+        matching = self._matching()
+        told: tuple[Event, ...] = ()
+        for entry in self.state.waiting:
+            waits = self._why(entry)
+            found = matching.found(entry) if waits is None else Found(None, waits)
+            suggested = self._suggested(entry, found.options)
+            # The instant of telling makes no difference.
+            before = tuple(replace(option, occurred_at=self.at) for option in entry.options)
+            if (entry.reason, entry.detail, before) != (found.waits.reason, found.waits.detail, suggested):
+                told += (*suggested, waiting_event(self.state, entry, found.waits, self.at))
+        return told
+
+    def _suggested(self, entry: Entry, options: tuple[Option, ...]) -> tuple[MatchSuggested, ...]:
+        suggested: list[MatchSuggested] = []
+        for number, option in enumerate(options, 1):
+            items = [part.item.abas_open_item_id for part in option.parts]
+            amounts = [part.amount_minor for part in option.parts]
+            opens = [self.state.available.get(item_id, 0) for item_id in items]
+            suggested.append(
+                MatchSuggested(
+                    **self._about(entry),
+                    suggestion_number=number,
+                    suggestion_count=len(options),
+                    abas_open_item_ids=tuple(items),
+                    invoice_numbers=tuple(part.item.invoice_number for part in option.parts),
+                    part_amounts=tuple(amounts),
+                    open_amounts=tuple(opens),
+                    kind=option.kind,
+                    rule=option.rule,
+                    rule_version=self.policy.rule_version,
+                    score_hundredths=round(100 * option.score),
+                    margin_hundredths=round(100 * option.margin),
+                    agrees=option.agrees,
+                    differs=option.differs,
+                    suggestion_code=suggestion_code(
+                        entry.posting_reference, entry.amount_minor, entry.currency, items, amounts, opens
+                    ),
+                )
+            )
+        return tuple(suggested)
+
+    def _matching(self) -> Matching:
+        """Return the receipts whose only question is which open items they pay."""
+        return Matching(self.state, self.policy, [entry for entry in self._receipts() if self._why(entry) is None])
+
+    def _why(self, entry: Entry) -> Waits | None:
+        """Say what keeps an entry waiting besides the choice of open items; None where that choice is all."""
+        amount = Money(entry.amount_minor, entry.currency)
+        if entry.is_refused:
+            return Waits(WaitingReason.POSTING_REFUSED, entry.detail)
+        if entry.kind is EntryKind.INCREASE:
+            detail = f"payment {entry.payment_id} grew by {amount} after its receipt was requested"
+            return Waits(WaitingReason.AMOUNT_INCREASED_AFTER_POSTING, detail)
+        if entry.is_receipt and self.state.is_held_back(entry):
+            detail = f"reversal {entry.released_by} of the wrong match is not posted yet"
+            return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+        if entry.is_receipt:
+            again = self._item_again(entry)
+            return again if isinstance(again, Waits) else None
+        if entry.payment_id is None:
+            link = match_refund(entry, self.state)
+            assert isinstance(link, Waits), "a refund that has its payment was linked before this is asked"
+            return link
+        detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be taken back"
+        return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+
+    def _item_again(self, receipt: Entry) -> Option | Waits | None:
+        """Find the item that a refund's reversal opened again, for the receipt of its void; None for other receipts."""
+        state, refund = self.state, self._voided_refund(receipt)
+        if refund is None or not refund.is_at_abas:
+            return None
+        if not refund.is_posted:
+            detail = f"reversal {refund.posting_reference} is not posted yet, so there is nothing to put right"
+            return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
+        reversed_receipt = state.entries.get(refund.reverses or "")
+        item = state.items.get((reversed_receipt.abas_open_item_id if reversed_receipt else None) or "")
+        if item is None or (receipt.owner, item.abas_open_item_id) in state.ruled_out:
+            return None
+        holders = [one for one in state.holders_of(item.abas_open_item_id) if one.payment_id != receipt.payment_id]
+        if holders and state.available.get(item.abas_open_item_id, 0) < receipt.amount_minor:
+            detail = f"invoice {item.invoice_number} is cleared by {holders[-1].posting_reference} meanwhile"
+            return Waits(WaitingReason.NO_OPEN_ITEM, detail)
+        found = evidence(state, receipt, (item.abas_open_item_id,))
+        said = (f"reversal {refund.posting_reference} took it back", *found.agrees)
+        return Option((Part(item, receipt.amount_minor),), "refund-voided", said, found.differs)
+
+    def _voided_refund(self, entry: Entry) -> Entry | None:
+        """Return the refund that this entry voids."""
+        return self.state.refund(entry.transaction_id) if entry.kind is EntryKind.REFUND_VOID else None

@@ -13,7 +13,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from reconcile.engine.deposits import (
-    DEPOSIT_REACH_DAYS,
     ONE_BATCH,
     WHOLE_DAYS,
     BankDeposit,
@@ -24,6 +23,7 @@ from reconcile.engine.deposits import (
     daily_bridges,
 )
 from reconcile.engine.fees import NO_FEES, FeeRate, FeeSchedule
+from reconcile.engine.parameters import PARAMETERS
 from schemas.records.settlement import (
     BreakReason,
     DepositBreakFound,
@@ -38,7 +38,7 @@ from streams.domain.suggestion_codes import suggestion_code
 
 Finding = DepositMatched | DepositMatchSuggested | DepositBreakFound
 
-REACH = timedelta(days=DEPOSIT_REACH_DAYS)
+REACH = timedelta(days=PARAMETERS.deposit_reach_days)
 RULE_VERSION = 2
 BY_BATCH_KEY = "deposit-by-batch-key"
 BY_EXACT_SUM = "deposit-by-exact-sum"

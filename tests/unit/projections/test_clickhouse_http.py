@@ -31,7 +31,7 @@ from app.access.access import Access
 from app.access.actor import single_user
 from app.access.roles import Role
 from app.settings.settings import Settings
-from projections.clickhouse_http import app, compression, spool
+from projections.clickhouse_http import app, compression
 from projections.clickhouse_http.asked import Asked
 from projections.clickhouse_http.errors import in_clickhouse_words
 from projections.clickhouse_http.formats import FORMATS
@@ -40,6 +40,7 @@ from projections.clickhouse_http.sessions import ClientSessions
 from projections.clickhouse_http.settings import settings_for
 from projections.serving import log_in
 from projections.serving.settings import ProjectionSettings
+from projections.store import spool
 from projections.store.client import Store, open_store
 from projections.store.errors import QueryRefused
 from projections.store.migrate import migrate
@@ -407,7 +408,7 @@ def test_a_client_that_goes_halfway_leaves_nothing_behind(http: httpx2.Client) -
 def test_who_waits_too_long_for_others_is_told_and_who_has_gone_waits_no_more(
     store: Store, settings: ProjectionSettings
 ) -> None:
-    sessions = ClientSessions(settings.clickhouse_dsn, settings.data_dir, count=1, most_wait_s=0.3)
+    sessions = ClientSessions(settings.clickhouse_dsn, count=1, most_wait_s=0.3)
     wanted = Asked("SELECT 1", "TSV", {}, {}, "")
     gone = threading.Event()
     taken = sessions._free.get()

@@ -20,6 +20,7 @@ from projections.store.errors import QueryRefused
 from schemas.records.identification import IdentificationReviewed, Movement, ReferenceRemembered, WaitingReason
 from schemas.records.receivables import EntryDirection, EntryHandedOver, PostingRequested
 from schemas.topic import Topic
+from tests.support.erp_data import customer
 from tests.support.examples import example
 from tests.support.projecting import project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
@@ -71,6 +72,7 @@ def day(store: Store) -> Store:
     script.write(Topic.SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
+    script.write(Topic.ERP_COMMANDS, customer("C-1"))
     project(store, script.messages)
     return store
 

@@ -48,10 +48,17 @@ RULES = {
     "streams/domain/identification/decider.py": 2,
     "streams/domain/payments/decider.py": 2,
     "streams/domain/receivables/decider.py": 1,
-    "streams/domain/receivables/entries.py": 1,
+    "streams/domain/receivables/changes.py": 1,
     "streams/domain/settlement/reconciling.py": 1,
     "streams/domain/settlement/books.py": 1,
 }
+
+
+def test_every_context_is_listed_here_and_in_the_import_contract() -> None:
+    contexts = {package.parent.name for package in (REPOSITORY / "streams/domain").glob("*/__init__.py")}
+    assert contexts == {Path(name).parent.name for name in RULES}
+    contract = (REPOSITORY / ".importlinter").read_text("utf-8").partition("[importlinter:contract:contexts]")[2]
+    assert contexts == set(re.findall(r"^    streams\.domain\.(\w+)$", contract.partition("\n\n")[0], re.MULTILINE))
 
 
 def example(name: str) -> Any:

@@ -29,7 +29,7 @@ from schemas.records.receivables import (
 from schemas.values.money import Money
 from schemas.values.references import payment_token
 from streams.domain import identification, receivables
-from streams.domain.receivables.entry import EntryStatus
+from streams.domain.receivables.account import EntryStatus
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,

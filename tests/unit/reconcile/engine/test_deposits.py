@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.engine.deposits import LONGEST_RUN, BankDeposit, GatewayRecord, RecordKind, daily_bridges
+from reconcile.engine.deposits import BankDeposit, GatewayRecord, RecordKind, daily_bridges
 from reconcile.engine.fees import (
     NO_FEES,
     FeeRate,
@@ -20,6 +20,7 @@ from reconcile.engine.fees import (
     PastBatch,
     propose_schedule,
 )
+from reconcile.engine.parameters import PARAMETERS
 
 MONDAY = date(2026, 3, 2)
 SCHEDULE = FeeSchedule("2026-1", {"visa": FeeRate(190, 10), "amex": FeeRate(290, 15)}, tolerance_fixed_minor=1)
@@ -125,7 +126,7 @@ def test_what_is_chosen_to_the_cent_is_never_one_of_two_genuinely_different_sets
         chosen = set(bridge.settled[0].record_ids)
         assert all(one <= chosen or chosen <= one for one in fitting)
     whole = {one.id for one in records}
-    if whole in fitting and len({one.settled_on for one in records}) <= LONGEST_RUN:
+    if whole in fitting and len({one.settled_on for one in records}) <= PARAMETERS.longest_run_days:
         assert bridge.settled[0].record_ids == tuple(sorted(whole))  # all of it: nothing else can be different
 
 

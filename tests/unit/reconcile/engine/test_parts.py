@@ -13,11 +13,12 @@ from reconcile.engine.assign import assign
 from reconcile.engine.differences import transposed
 from reconcile.engine.learn import learn
 from reconcile.engine.lines import Line, Orientation, Side, in_order
-from reconcile.engine.parties import OTHER, SAME, party_score
+from reconcile.engine.parameters import PARAMETERS
+from reconcile.engine.parties import Fit, party_fit
 from reconcile.engine.prepare import book, settle_words
 from reconcile.engine.remittance import numbers_in
 from reconcile.engine.rules import RulesInvalid, Shape, parse_rules
-from reconcile.engine.subset import ANSWERS, MOST_AMOUNTS, PoolTooLarge, reaches, subset_sums
+from reconcile.engine.subset import PoolTooLarge, reaches, subset_sums
 from reconcile.engine.text import words
 from reconcile.files.profile import DEFAULT_RULES, load_rules
 
@@ -49,7 +50,7 @@ def best_total(edges: Edges, forbidden: tuple[int, int] | None = None) -> float:
     )
 )
 def test_an_assignment_is_the_best_and_each_margin_is_what_the_pair_is_worth(edges: Edges) -> None:
-    found = assign(edges)
+    found = assign(edges, PARAMETERS)
     assert sum(pairing.score for pairing in found) == pytest.approx(best_total(edges), abs=1e-4)
     for pairing in found:
         without = best_total(edges, (pairing.left, pairing.right))
@@ -65,14 +66,14 @@ def test_subset_sums_are_all_found(amounts: list[int], target: int, most: int) -
         for way in combinations(range(len(amounts)), size)
         if sum(amounts[at] for at in way) == target
     }
-    found = subset_sums(amounts, target, most).ways
+    found = subset_sums(amounts, target, most, PARAMETERS).ways
     assert set(found) <= truth
-    assert len(found) == min(len(truth), ANSWERS)
+    assert len(found) == min(len(truth), PARAMETERS.sum_answers)
 
 
 def test_a_pool_that_is_too_large_is_refused() -> None:
     with pytest.raises(PoolTooLarge):
-        subset_sums([1] * (MOST_AMOUNTS + 1), 5, 3)
+        subset_sums([1] * (PARAMETERS.sum_amounts + 1), 5, 3, PARAMETERS)
 
 
 @pytest.mark.parametrize(
@@ -114,17 +115,17 @@ def test_words(text: str, expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("payer", "customer", "expected"),
     [
-        ("Crestline Food Dist", "Crestline Food Distributors", SAME),
-        ("ACME Division 7", "ACME Division 8", OTHER),
-        ("Nobody Ltd", "Crestline Food Distributors", OTHER),
+        ("Crestline Food Dist", "Crestline Food Distributors", Fit.SAME),
+        ("ACME Division 7", "ACME Division 8", Fit.OTHER),
+        ("Nobody Ltd", "Crestline Food Distributors", Fit.OTHER),
     ],
 )
-def test_party_score(payer: str, customer: str, expected: float) -> None:
-    assert party_score(payer, "", customer) == expected
+def test_party_fit(payer: str, customer: str, expected: float) -> None:
+    assert party_fit(payer, "", customer) == expected
 
 
 def test_initials_are_taken_for_a_customer() -> None:
-    assert party_score("CFD", "", "Crestline Food Distributors") > 0
+    assert party_fit("CFD", "", "Crestline Food Distributors") > 0
 
 
 @pytest.mark.parametrize(
@@ -180,14 +181,14 @@ def test_all_problems_of_a_file_are_reported_at_once() -> None:
 @given(amounts=st.lists(st.integers(1, 400), min_size=2, max_size=9), target=st.integers(1, 1_500))
 def test_a_quick_look_at_sums_never_misses_one(amounts: list[int], target: int) -> None:
     sums = {sum(part) for size in range(len(amounts) + 1) for part in combinations(amounts, size)}
-    assert reaches(amounts, target) == (target in sums)
+    assert reaches(amounts, target, PARAMETERS) == (target in sums)
 
 
 def test_a_slip_that_many_make_is_still_a_slip_and_a_cut_word_is_no_second_meaning() -> None:
     written = ["Holding"] * 210 + ["Holdin"] * 30 + ["Holdign"] * 5
     lines = [Line(f"L{at}", Side.LEFT, 100, "EUR", text=text) for at, text in enumerate(written)]
     books = [book(side, lines, Orientation.SAME, ids_count=False) for side in Side]
-    assert settle_words(books[0], books[1]) == {"holdign": ("holding",)}
+    assert settle_words(books[0], books[1], PARAMETERS) == {"holdign": ("holding",)}
 
 
 def test_ids_that_count_are_in_the_order_in_which_they_count() -> None:
@@ -207,7 +208,7 @@ def test_days_are_counted_as_open_days_and_a_cheque_has_a_habit_of_its_own() -> 
         rights.append(Line(f"R{at}", Side.RIGHT, amount, "EUR", open_days[on + later], text=word))
     left = book(Side.LEFT, lefts, Orientation.SAME, ids_count=False)
     right = book(Side.RIGHT, rights, Orientation.SAME, ids_count=False)
-    lags = learn(left, right, settle_words(left, right)).lags
+    lags = learn(left, right, settle_words(left, right, PARAMETERS), PARAMETERS).lags
     friday, next_monday = monday.toordinal() + 4, monday.toordinal() + 7
     assert lags.calendar.count(next_monday) - lags.calendar.count(friday) == 1
     check, card = lags.habit(("the", "check")), lags.habit(("card",))
@@ -220,4 +221,4 @@ def test_a_slip_with_two_meanings_is_filed_under_both_and_a_cut_name_is_no_slip(
     written = ["Fichtenstein"] * 10 + ["Eichenstein"] * 10 + ["Fichenstein", "Fichtenste"]
     lines = [Line(f"L{at}", Side.LEFT, 100, "EUR", text=text) for at, text in enumerate(written)]
     books = [book(side, lines, Orientation.SAME, ids_count=False) for side in Side]
-    assert settle_words(books[0], books[1]) == {"fichenstein": ("eichenstein", "fichtenstein")}
+    assert settle_words(books[0], books[1], PARAMETERS) == {"fichenstein": ("eichenstein", "fichtenstein")}

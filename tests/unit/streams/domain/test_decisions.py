@@ -14,9 +14,13 @@ from schemas.records.receivables import (
     DecisionRefused,
     DecisionTaken,
     EntryWaiting,
+    HandToFinance,
+    MatchRefund,
     PaymentMatched,
     PostAgain,
     PutOnAccount,
+    PutRefundOnAccount,
+    ReassignPayment,
     RejectMatch,
     SplitEntry,
     UndoWriteOff,
@@ -24,9 +28,8 @@ from schemas.records.receivables import (
     WriteOffRest,
 )
 from streams.domain import receivables
-from streams.domain.receivables import decisions
-from streams.domain.receivables.availability import available_minor
-from streams.domain.receivables.decider import ReversalReason
+from streams.domain.receivables.account import EntryStatus
+from streams.domain.receivables.policy import shipped
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 
 RECEIPT = f"PT{PAYMENT}"
@@ -133,7 +136,7 @@ def test_a_receipt_is_divided_over_items_and_the_account() -> None:
         (f"{RECEIPT}S2", 20_00),
         (f"{RECEIPT}S3", 10_00),
     ]
-    assert dict(available_minor(book.state)) == {"i2": 30_00}
+    assert dict(book.state.available) == {"i2": 30_00}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_a_posted_match_is_reversed_then_the_money_waits_and_may_be_matched_else
     command = decided(UnmatchEntry, posting_reference=RECEIPT)
     assert kinds(book.when(command)) == ["DecisionTaken", "EntryUnmatched", "PostingRequested", "EntryWaiting"]
     reversal = book.sent("cash_receipt_reversal")[-1]
-    assert (reversal.posting_reference, reversal.reason) == (f"{RECEIPT}U1", ReversalReason.CORRECTION)
+    assert (reversal.posting_reference, reversal.reason) == (f"{RECEIPT}U1", "CORRECTION")
     assert "waits until abas holds" in refusal(book, decided(PutOnAccount, posting_reference=f"{RECEIPT}A1"))
     events = book.when(done(reversal))
     assert [(event.posting_reference, event.reason) for event in events if isinstance(event, EntryWaiting)] == [
@@ -332,7 +335,7 @@ def test_a_rest_within_the_limit_is_written_off_once() -> None:
     asked = book.sent("write_off")[-1]
     assert (asked.posting_reference, asked.amount_minor, asked.text) == (f"{RECEIPT}W1", 3_00, "phone call")
     assert book.when(command) == []
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     outcome = done(asked)
     assert kinds(book.when(outcome)) == ["EntryPosted"]
     assert book.when(outcome) == []
@@ -347,12 +350,12 @@ def test_a_write_off_that_abas_refuses_leaves_the_rest_open() -> None:
     assert kinds([event]) == ["EntryWaiting"]
     assert event.detail == "PERIOD: posting period is closed"
     assert book.when(outcome) == []
-    assert dict(available_minor(book.state)) == {"i1": 3_00}
+    assert dict(book.state.available) == {"i1": 3_00}
     assert book.when(written_off())[1].posting_reference == f"{RECEIPT}W2"
 
 
 def test_a_write_off_that_does_not_fit_is_refused() -> None:
-    limit = decisions.write_off_limits().limits_minor["USD"]
+    limit = shipped().write_offs.limits_minor["USD"]
     assert "above the limit of 10.00 USD for one invoice (limits version 1)" in refusal(rest(limit + 1), written_off())
     twice = rest(limit + 5)
     assert kinds(twice.when(written_off(limit - 1))) == ["DecisionTaken", "PostingRequested"]
@@ -382,12 +385,12 @@ def test_a_write_off_is_taken_back_by_a_document_and_the_rest_is_open_again() ->
     asked = book.sent("write_off_reversal")[-1]
     assert (asked.posting_reference, asked.reverses_reference) == (f"{RECEIPT}W1U1", f"{RECEIPT}W1")
     assert (asked.abas_open_item_id, asked.amount_minor) == ("i1", 3_00)
-    assert dict(available_minor(book.state)) == {}, "not before abas has confirmed it"
+    assert dict(book.state.available) == {}, "not before abas has confirmed it"
     assert "is taken back already" in refusal(book, undone())
     outcome = done(asked)
     assert kinds(book.when(outcome)) == ["EntryPosted"]
     assert book.when(outcome) == []
-    assert dict(available_minor(book.state)) == {"i1": 3_00}
+    assert dict(book.state.available) == {"i1": 3_00}
     assert "is taken back already" in refusal(book, undone())
     assert sum(entry.signed_minor for entry in book.state.entries.values()) == 100_00, "none of the payer's money"
     assert book.when(written_off())[1].posting_reference == f"{RECEIPT}W2", "the limit counts what stands"
@@ -398,7 +401,7 @@ def test_a_write_off_that_abas_will_not_take_back_stands_and_may_be_asked_about_
     book.when(undone())
     (event,) = book.when(refused(book.sent()[-1]))
     assert (kinds([event]), event.detail) == (["EntryWaiting"], "PERIOD: posting period is closed")
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     assert book.when(undone())[1].posting_reference == f"{RECEIPT}W1U2"
 
 
@@ -412,6 +415,39 @@ def test_only_a_posted_write_off_is_taken_back() -> None:
     reversed_ = written()
     reversed_.when(undone())
     assert "no write-off" in refusal(reversed_, undone(f"{RECEIPT}W1U1"))
+
+
+def test_a_write_off_is_nobodys_money() -> None:
+    """What is decided about the money of a payer finds no write-off, not even one that abas refused."""
+    book, reference = rest(), f"{RECEIPT}W1"
+    book.when(written_off())
+    book.given(refused(book.sent()[-1]))
+    assert book.state.entries[reference].owner == ""
+    parts = {"abas_open_item_ids": ("i1",), "part_amounts": (3_00,), "currency": "USD"}
+    for command in (
+        decided(ConfirmMatch, posting_reference=reference, **parts),
+        decided(RejectMatch, posting_reference=reference, abas_open_item_ids=("i1",)),
+        decided(SplitEntry, posting_reference=reference, **parts),
+        decided(PutOnAccount, posting_reference=reference),
+        decided(MatchRefund, posting_reference=reference, payment_id=PAYMENT),
+        decided(PutRefundOnAccount, posting_reference=reference),
+        decided(HandToFinance, posting_reference=reference),
+    ):
+        assert refusal(book, command) == f"this customer has no entry {reference}"
+    assert "no receipt" in refusal(book, decided(UnmatchEntry, posting_reference=reference))
+    assert "decide the write-off anew" in refusal(book, decided(PostAgain, posting_reference=reference))
+    unnamed = decided(ReassignPayment, paytrace_transaction_id="", to_customer_id="70002")
+    assert "has no money of payment" in refusal(book, unnamed)
+
+
+def test_a_write_off_stays_when_its_payment_moves() -> None:
+    book = written()
+    book.when(decided(ReassignPayment, paytrace_transaction_id=PAYMENT, to_customer_id="70002"))
+    book.given(done(book.sent()[-1]))
+    moved = [entry.posting_reference for entry in book.state.entries.values() if entry.status is EntryStatus.MOVED]
+    assert moved == [f"{RECEIPT}A1"]
+    (event,) = book.when(decided(ReassignPayment, paytrace_transaction_id=PAYMENT, to_customer_id="70003"))
+    assert event.refused_because == f"payment {PAYMENT} went to customer 70002; decide there"
 
 
 # --- what every command has in common

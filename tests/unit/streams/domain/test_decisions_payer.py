@@ -27,7 +27,7 @@ from schemas.records.receivables import (
     ReassignPayment,
 )
 from streams.domain import receivables
-from streams.domain.receivables.entry import EntryKind, EntryStatus
+from streams.domain.receivables.account import EntryKind, EntryStatus
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMatched
 from streams.domain import receivables
-from streams.domain.receivables.availability import available_minor
-from streams.domain.receivables.open_item_lines import named_invoices, rules
-from tests.support.builders import PAYMENT, Ledger, done, identified, key_by, open_item
+from streams.domain.receivables.matching import named_invoices
+from streams.domain.receivables.policy import shipped
+from tests.support.builders import PAYMENT, Ledger, at, done, identified, key_by, open_item
 
 RECEIPT = f"PT{PAYMENT}"
 
@@ -133,19 +134,31 @@ def test_a_part_of_a_divided_payment_comes_back_from_the_first_that_can_bear_it_
 
 def test_what_abas_showed_before_our_posting_is_not_believed() -> None:
     book = ledger(open_item("i1", 300_00), paid(300_00, "RE-1", "1"))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     book.given(done(book.sent()[-1]))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
     # abas shows it wrongly open in full: our document still stands.
     book.given(open_item("i1", 299_00, minute=9, amount_minor=300_00))
-    assert dict(available_minor(book.state)) == {}
+    assert dict(book.state.available) == {}
+
+
+def test_what_was_taken_back_counts_once_abas_has_shown_it() -> None:
+    book = ledger(open_item("i1", 100_00), paid(100_00, "RE-1", "1"))
+    book.given(done(book.sent()[-1]))
+    book.given(open_item("i1", 10_00, minute=9, amount_minor=150_00))
+    book.given(identified(Movement.VOIDED, payment="1", minute=10))
+    taken_back = replace(done(book.sent("cash_receipt_reversal")[-1]), occurred_at=at(11))
+    book.given(taken_back)
+    assert dict(book.state.available) == {"i1": 10_00}
+    book.given(open_item("i1", 110_00, minute=12, amount_minor=150_00))
+    assert dict(book.state.available) == {"i1": 110_00}
 
 
 def test_what_others_paid_counts_too() -> None:
     book = ledger(open_item("i1", 300_00), paid(100_00, "RE-1", "1"), paid(200_00, "RE-1", "2", 2))
     assert posted(book) == [("i1", 100_00), ("i1", 200_00)]
     book = ledger(open_item("i1", 120_00, amount_minor=300_00), paid(150_00, "RE-1"))
-    assert dict(available_minor(book.state)) == {"i1": 120_00}
+    assert dict(book.state.available) == {"i1": 120_00}
 
 
 # --- words
@@ -170,6 +183,7 @@ def test_the_invoices_that_a_text_names(text: str | None, named: set[str]) -> No
 
 
 def test_the_rules_are_numbered_and_only_exact_ones_can_confirm() -> None:
-    assert int(rules().version) >= 2
-    unreachable = {rule.name for rule in rules().rules if rule.confirm_score >= 1000}
-    assert unreachable == {rule.name for rule in rules().rules if rule.tolerances or rule.kind}
+    rules = shipped().rules
+    assert int(rules.version) >= 2
+    unreachable = {rule.name for rule in rules.rules if rule.confirm_score >= 1000}
+    assert unreachable == {rule.name for rule in rules.rules if rule.tolerances or rule.kind}

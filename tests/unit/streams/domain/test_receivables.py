@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas import catalog
+from schemas import catalog, documents
 from schemas.failures import Unreadable
 from schemas.records import receivables as records
 from schemas.records.erp import DocumentPosted, PostDocument, Side
@@ -16,8 +16,8 @@ from schemas.records.identification import Movement, WaitingReason
 from schemas.records.payments import PaymentMethod, RefundLinked
 from schemas.records.receivables import EntryDirection, EntryNetted, EntryWaiting, PaymentMatched
 from streams.domain import receivables
-from streams.domain.receivables import decisions, decisions_payer
-from streams.domain.receivables.decider import ReversalReason
+from streams.domain.receivables import decisions
+from streams.domain.receivables.account import WRITE_OFFS, EntryKind
 from tests.support.builders import (
     CUSTOMER,
     PAYMENT,
@@ -264,11 +264,11 @@ def test_an_outcome_of_another_amount_is_unreadable() -> None:
 @pytest.mark.parametrize(
     ("movement", "suffix", "reason"),
     [
-        (Movement.VOIDED, "V", ReversalReason.VOID),
-        (Movement.RETURNED, "N", ReversalReason.ACH_RETURN),
+        (Movement.VOIDED, "V", "VOID"),
+        (Movement.RETURNED, "N", "ACH_RETURN"),
     ],
 )
-def test_a_posted_receipt_is_reversed(movement: Movement, suffix: str, reason: ReversalReason) -> None:
+def test_a_posted_receipt_is_reversed(movement: Movement, suffix: str, reason: str) -> None:
     book = posted()
     assert kinds(book.when(identified(movement, minute=9))) == ["MovementRecorded", "PostingRequested"]
     assert last_command(book) == Asked(
@@ -356,7 +356,7 @@ def test_a_decrease_after_posting_is_a_correction() -> None:
         book.when(identified(Movement.AMOUNT_DECREASED, amount, name=str(number)))
         command = last_command(book)
         assert (command.posting_reference, command.amount_minor) == (f"{RECEIPT}C{number}", amount)
-        assert command.reason is ReversalReason.CORRECTION
+        assert command.reason == "CORRECTION"
 
 
 def test_an_increase_after_posting_waits_as_a_receipt_of_its_own() -> None:
@@ -420,7 +420,7 @@ def test_a_refund_is_linked_by_invoice_and_reversed_in_part() -> None:
     )
     reversal = asked(as_a(PostDocument, command.record))
     assert (reversal.posting_reference, reversal.paytrace_transaction_id) == ("PT9", "9")
-    assert (reversal.reverses_reference, reversal.reason) == (RECEIPT, ReversalReason.REFUND)
+    assert (reversal.reverses_reference, reversal.reason) == (RECEIPT, "REFUND")
 
 
 def test_a_refund_without_invoice_is_linked_by_what_is_left() -> None:
@@ -545,5 +545,31 @@ def test_every_event_of_the_contract_has_its_rule() -> None:
     events = {event.__name__ for event in get_args(receivables.Event)}
     assert events == {record.name for record in catalog.topic("receivables.events.v1").records} - TASK_EVENTS
     defined = {name for name, value in vars(records).items() if getattr(value, "__module__", "") == records.__name__}
-    commands = {c.__name__ for c in (*get_args(decisions.Command), *get_args(decisions_payer.Command))}
-    assert defined == events | commands | {"EntryDirection", "Decision", "OpenItemObserved"}
+    commands = {command.__name__ for command in get_args(decisions.Command)}
+    inbox = {record.name for record in catalog.topic("receivables.inbox.v1").records}
+    observed = {name for name in inbox if name.endswith("Observed")}
+    assert defined == events | commands | observed | {"EntryDirection", "Decision"}
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+@pytest.mark.parametrize("on_account", [False, True])
+def test_a_document_says_why_it_takes_another_back_if_its_kind_asks_for_that(kind: EntryKind, on_account: bool) -> None:
+    receipt = ledger().given(identified(Movement.CAPTURED)).state.entries[RECEIPT]
+    entry = replace(receipt, kind=kind, on_account=on_account and kind not in WRITE_OFFS.values())
+    document = documents.kinds()[entry.document_kind]
+    assert (entry.reversal_reason is not None) == ("reason" in document.required)
+    assert entry.reversal_reason in (None, *document.codes.get("reason", ()))
+    assert entry.side.value.lower() == document.lines[0].side
+
+
+def test_a_void_that_came_first_is_borne_by_the_receipts_that_come_later() -> None:
+    book = ledger().given(identified(Movement.VOIDED), identified(Movement.CAPTURED, 40_00, name="a"))
+    events = book.when(identified(Movement.CAPTURED, 60_00, name="b"))
+    assert kinds(events)[1:4] == ["EntrySplit", "EntryPartMade", "EntryPartMade"]
+    assert {event.posting_reference for event in events if isinstance(event, EntryNetted)} == {
+        RECEIPT,
+        f"{RECEIPT}-2",
+        f"{RECEIPT}VS1",
+        f"{RECEIPT}VS2",
+    }
+    assert book.sent() == []

@@ -31,8 +31,7 @@ from schemas.records.receivables import (
 from schemas.values.money import Money
 from schemas.values.references import normalised_invoice
 from streams.domain import receivables
-from streams.domain.receivables.availability import available_minor
-from streams.domain.receivables.open_item_lines import named_invoices
+from streams.domain.receivables.matching import named_invoices
 from streams.domain.suggestion_codes import suggestion_code
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
 from tests.unit.streams.domain import test_receivables_properties as properties
@@ -390,7 +389,7 @@ def _truths(
     state: Any, chosen: tuple[str, ...], event: MatchSuggested | PaymentMatched, receipts: dict[str, Any]
 ) -> set[str]:
     """Every line that may be said of these two sides, computed here from the state and in another way."""
-    available = dict(available_minor(state))
+    available = dict(state.available)
     entry = receipts[event.posting_reference]
     known = {normalised_invoice(item.invoice_number) or "" for item in state.items.values()}
     named = named_invoices(entry.invoice_number, known)

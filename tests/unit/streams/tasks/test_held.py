@@ -190,7 +190,7 @@ async def test_the_next_of_its_key_is_held_in_its_turn_and_the_first_is_done() -
         finally:
             world.delayed.add("p")
 
-    task._around = replace(task._around, processor=replace(world.processor, perform=only_the_first))
+    task._decider = replace(task._decider, processor=replace(world.processor, perform=only_the_first))
     await turn(task)
     assert ids_of(lab.journal()) == ["r1"]
     assert [(event.offset, event.behind, event.is_held) for event in parked(lab)] == [

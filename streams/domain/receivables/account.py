@@ -1,0 +1,398 @@
+"""One customer's account as this agent knows it: open items, an entry for each document due in abas, and what they say.
+
+An entry is one document that abas should hold: a receipt (money in), a reversal (money out), a write-off, or what takes
+one back. It waits, is requested, is posted, is netted with its opposite before anything was posted, is divided into
+parts that take its place, is moved to the customer whose money it is, or is handed over to finance. The entries of a
+payment are its family: its receipt, its increases, and everything that takes money back.
+
+The invariant that the whole room stands on: the signed sum of all entries that are neither netted nor divided is the
+signed sum of all movements that were recorded. `evolve` (changes.py) keeps it; nothing else changes an amount. A
+write-off is none of the payer's money: it is signed 0 and has no owner.
+
+The questions of a state are answered once for each state, and remembered with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+
+from schemas.records.erp import Side
+from schemas.records.identification import WaitingReason
+from schemas.records.payments import PaymentMethod
+from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
+from schemas.values.references import normalised_invoice
+
+
+class EntryKind(StrEnum):
+    """Which movement an entry comes from, or that a person gave up what is left of an item."""
+
+    CAPTURE = "CAPTURE"
+    INCREASE = "INCREASE"
+    REFUND_VOID = "REFUND_VOID"
+    VOID = "VOID"
+    ACH_RETURN = "ACH_RETURN"
+    CORRECTION = "CORRECTION"
+    REFUND = "REFUND"
+    UNMATCH = "UNMATCH"
+    RELEASED = "RELEASED"
+    WRITE_OFF = "WRITE_OFF"
+    WRITE_OFF_REVERSAL = "WRITE_OFF_REVERSAL"
+
+
+class EntryStatus(StrEnum):
+    """How far an entry is."""
+
+    WAITING = "WAITING"
+    REQUESTED = "REQUESTED"
+    POSTED = "POSTED"
+    NETTED = "NETTED"
+    SPLIT = "SPLIT"
+    MOVED = "MOVED"
+    HANDED_OVER = "HANDED_OVER"
+
+
+RECEIPT_KINDS = frozenset({EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.REFUND_VOID, EntryKind.RELEASED})
+# Their kind of document, which tells them from entries of the payer's money.
+WRITE_OFFS = {"write_off": EntryKind.WRITE_OFF, "write_off_reversal": EntryKind.WRITE_OFF_REVERSAL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One document due in abas.
+
+    Units: amount_minor is minor units of currency, never negative. value_on is the value date of its document, whenever
+           that is posted; occurred_at is when Saldo learned of the movement. reason and detail are what was last told
+           of it; a changed amount takes them back.
+    payment_id is the original payment (None: a refund that is not linked yet, a write-off), transaction_id the
+    movement's own.
+    takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
+    released_by is the reversal that must be posted before this money may be matched again.
+    options are what is suggested for it, best first; posted_at is when abas made the document.
+    """
+
+    posting_reference: str
+    kind: EntryKind
+    transaction_id: str
+    payment_id: str | None
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    invoice_number: str | None
+    value_on: date
+    occurred_at: datetime
+    takes_back: str | None = None
+    status: EntryStatus = EntryStatus.WAITING
+    reason: WaitingReason | None = None
+    detail: str = ""
+    abas_open_item_id: str | None = None
+    item_invoice_number: str = ""
+    reverses: str | None = None
+    released_by: str | None = None
+    on_account: bool = False
+    options: tuple[MatchSuggested, ...] = ()
+    posted_at: datetime | None = None
+
+    @property
+    def is_receipt(self) -> bool:
+        """Money in, as against a reversal."""
+        return self.kind in RECEIPT_KINDS
+
+    @property
+    def is_write_off(self) -> bool:
+        """A write-off, or what takes one back: none of the payer's money."""
+        return self.kind in WRITE_OFFS.values()
+
+    @property
+    def document_kind(self) -> str:
+        """Its document, by schemas/documents."""
+        if self.is_write_off:
+            return self.kind.value.lower()
+        if self.on_account:
+            return "on_account_receipt" if self.is_receipt else "on_account_refund"
+        return "cash_receipt" if self.is_receipt else "cash_receipt_reversal"
+
+    @property
+    def reversal_reason(self) -> str | None:
+        """Why its document takes another one back, by the codes of schemas/documents; None if it takes back none."""
+        if self.side is Side.CREDIT or self.on_account:
+            return None
+        is_correction = self.kind in (EntryKind.UNMATCH, EntryKind.WRITE_OFF_REVERSAL)
+        return EntryKind.CORRECTION.value if is_correction else self.kind.value
+
+    @property
+    def side(self) -> Side:
+        """The side of the customer's account that its document is on."""
+        return Side.CREDIT if self.is_receipt or self.kind is EntryKind.WRITE_OFF else Side.DEBIT
+
+    @property
+    def direction(self) -> EntryDirection:
+        """The same in the words of the records; none for a write-off."""
+        if self.is_write_off:
+            return EntryDirection.NONE
+        return EntryDirection.RECEIPT if self.is_receipt else EntryDirection.REVERSAL
+
+    @property
+    def owner(self) -> str:
+        """The payment whose money this is, or the refund itself while it is not linked; nobody's is a write-off."""
+        return "" if self.is_write_off else self.payment_id or self.transaction_id
+
+    @property
+    def is_live(self) -> bool:
+        """Neither netted nor divided nor moved away: its amount counts here."""
+        return self.status not in (EntryStatus.NETTED, EntryStatus.SPLIT, EntryStatus.MOVED)
+
+    @property
+    def signed_minor(self) -> int:
+        """The payer's money with its direction, 0 once netted, divided or moved away."""
+        if not self.is_live or self.is_write_off:
+            return 0
+        return self.amount_minor if self.is_receipt else -self.amount_minor
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing was asked of abas, or abas refused."""
+        return self.status is EntryStatus.WAITING
+
+    @property
+    def is_refused(self) -> bool:
+        """Abas said no: only a person, another amount or an opposite entry moves it on."""
+        return self.is_waiting and self.reason is WaitingReason.POSTING_REFUSED
+
+    @property
+    def is_posted(self) -> bool:
+        """Confirmed by abas."""
+        return self.status is EntryStatus.POSTED
+
+    @property
+    def is_at_abas(self) -> bool:
+        """Requested or posted, so abas holds the document or may hold it any moment."""
+        return self.status in (EntryStatus.REQUESTED, EntryStatus.POSTED)
+
+    @property
+    def clears_minor(self) -> int:
+        """What it clears of an open item: a credit once requested; what takes one back, negative, once confirmed."""
+        if self.side is Side.CREDIT:
+            return self.amount_minor if self.is_at_abas else 0
+        return -self.amount_minor if self.is_posted and self.reverses is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where all money of a payment goes from here, by which command."""
+
+    to_customer_id: str
+    command_id: str
+
+
+def number_of(item: OpenItemRecorded) -> str:
+    """Return the invoice number of an item as numbers are compared."""
+    return normalised_invoice(item.invoice_number) or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One customer.
+
+    Shapes: items by abas_open_item_id, entries by posting reference, in order of arrival.
+    ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
+    and open item where the item was among several that were suggested for the payment until a person gave it to
+    something else; held are the payments of either, and those of which a person has undone anything, so that only a
+    person matches their money.
+    decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
+    moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
+    from another customer.
+    """
+
+    abas_customer_id: str = ""
+    items: dict[str, OpenItemRecorded] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    movement_ids: frozenset[str] = frozenset()
+    command_ids: frozenset[str] = frozenset()
+    ruled_out: frozenset[tuple[str, str]] = frozenset()
+    narrowed: frozenset[tuple[str, str]] = frozenset()
+    held: frozenset[str] = frozenset()
+    decided: dict[str, DecisionTaken] = field(default_factory=dict)
+    moved_to: dict[str, Move] = field(default_factory=dict)
+    moves_taken: frozenset[tuple[str, str]] = frozenset()
+
+    def with_entries(self, *entries: Entry) -> State:
+        """Return the state with these entries, new or in place of those of the same reference."""
+        return replace(self, entries={**self.entries, **{entry.posting_reference: entry for entry in entries}})
+
+    # -- entries -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def waiting(self) -> tuple[Entry, ...]:
+        """Waiting entries by business day, then by when they were learned of; equal ones in order of arrival."""
+        waiting = (entry for entry in self.entries.values() if entry.is_waiting)
+        return tuple(sorted(waiting, key=lambda entry: (entry.value_on, entry.occurred_at)))
+
+    def entry_of_money(self, reference: str) -> Entry | None:
+        """Return the entry of this reference, unless it is a write-off."""
+        entry = self.entries.get(reference)
+        return None if entry is None or entry.is_write_off else entry
+
+    def free_reference(self, base: str) -> str:
+        """Return the first reference of this base that no entry bears yet."""
+        number = 1
+        while f"{base}{number}" in self.entries:
+            number += 1
+        return f"{base}{number}"
+
+    # -- families ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _families(self) -> Mapping[str, tuple[Entry, ...]]:
+        families: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries.values():
+            if entry.payment_id is not None:
+                families[entry.payment_id].append(entry)
+        return {payment: tuple(entries) for payment, entries in families.items()}
+
+    def family(self, payment_id: str | None) -> tuple[Entry, ...]:
+        """Return all entries of one payment, in order of arrival; none for a refund that is not linked yet."""
+        return () if payment_id is None else self._families.get(payment_id, ())
+
+    def left_of_payment(self, payment_id: str) -> int:
+        """Return what is left of a payment's money, in minor units: what came in less what was taken back."""
+        return sum(entry.signed_minor for entry in self.family(payment_id))
+
+    def refund(self, transaction_id: str) -> Entry | None:
+        """Return the reversal that this refund transaction caused."""
+        entry = self.entries.get(f"PT{transaction_id}")
+        return entry if entry is not None and entry.kind is EntryKind.REFUND else None
+
+    def is_held_back(self, receipt: Entry) -> bool:
+        """Say whether the reversal that frees this money is not posted yet."""
+        reversal = self.entries.get(receipt.released_by or "")
+        return reversal is not None and not reversal.is_posted
+
+    # -- who bears a reversal ------------------------------------------------------------------------------------------
+
+    def _taken_back(self, counts: Callable[[Entry], bool]) -> Mapping[str, int]:
+        taken: dict[str, int] = defaultdict(int)
+        for entry in self.entries.values():
+            receipt = entry.reverses or entry.takes_back
+            if receipt is not None and counts(entry):
+                taken[receipt] += entry.amount_minor
+        return taken
+
+    @cached_property
+    def _claimed(self) -> Mapping[str, int]:
+        """What is taken back of each receipt, reversals that still wait included."""
+        return self._taken_back(lambda entry: entry.is_live)
+
+    @cached_property
+    def _asked_back(self) -> Mapping[str, int]:
+        return self._taken_back(lambda entry: entry.is_at_abas and entry.reverses is not None)
+
+    @cached_property
+    def _confirmed_back(self) -> Mapping[str, int]:
+        return self._taken_back(lambda entry: entry.is_posted and entry.reverses is not None)
+
+    def unclaimed_minor(self, receipt: Entry) -> int:
+        """Return what of a receipt nothing takes back yet, in minor units."""
+        return receipt.amount_minor - self._claimed.get(receipt.posting_reference, 0)
+
+    def able_to_give_back(self, payment_id: str | None) -> list[tuple[Entry, int]]:
+        """Return the receipts of a payment and what nothing takes back yet of each, in minor units, increases first."""
+        receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
+        able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
+        return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
+
+    def receipt_to_reverse(self, reversal: Entry) -> Entry | None:
+        """Return the posted receipt of the same payment that a reversal is asked against.
+
+        Ensures: never more is taken back from a receipt than it brought; the receipt it is meant for comes first.
+        """
+        meant = self.entries.get(reversal.takes_back or "")
+        if meant is not None and meant.is_live and self._can_bear(meant, reversal):
+            return meant if meant.is_posted else None
+        able = (one for one in self.family(reversal.payment_id) if one.is_receipt and one.is_posted)
+        return next((receipt for receipt in able if self._can_bear(receipt, reversal)), None)
+
+    def _can_bear(self, receipt: Entry, reversal: Entry) -> bool:
+        return receipt.amount_minor - self._asked_back.get(receipt.posting_reference, 0) >= reversal.amount_minor
+
+    def shares_of(self, reversal: Entry) -> tuple[tuple[str, int], ...]:
+        """Say how a reversal that no single receipt can bear is divided over its payment's receipts.
+
+        Shapes:  (receipt's posting reference, minor units), two or more; () while it is not certain what comes back.
+        Ensures: the shares sum to the reversal, and none is more than its receipt has left. Everything that is left of
+                 the payment is certain whatever became of its receipts; a part of it comes from posted ones, oldest
+                 first.
+        """
+        others = replace(self, entries={ref: one for ref, one in self.entries.items() if one is not reversal})
+        left = others.able_to_give_back(reversal.payment_id)
+        if any(minor >= reversal.amount_minor for _, minor in left):
+            return ()
+        if sum(minor for _, minor in left) == reversal.amount_minor:
+            return tuple((entry.posting_reference, minor) for entry, minor in left)
+        shares: list[tuple[str, int]] = []
+        due = reversal.amount_minor
+        for entry, minor in left:
+            share = min(minor, due) if entry.is_posted else 0
+            if share:
+                shares.append((entry.posting_reference, share))
+                due -= share
+        return () if due else tuple(shares)
+
+    # -- open items ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def invoice_numbers(self) -> frozenset[str]:
+        """The numbers of all items, open or not, as numbers are compared."""
+        return frozenset(number_of(item) for item in self.items.values())
+
+    @cached_property
+    def available(self) -> Mapping[str, int]:
+        """What may still be asked for, by abas_open_item_id.
+
+        What abas showed last may be older than what we asked of it since, so both are held against each other and the
+        smaller answer counts: too little makes money wait until abas is seen again, too much would overpay an invoice.
+
+        Units:   minor units of the item's currency; items of which nothing is left are not among them.
+        Ensures: never more than the item's amount less all that we hold or asked for on it, and never more than abas
+                 showed open less what abas cannot have shown yet. A reversal lowers that at most to nothing.
+        """
+        held: dict[str, int] = defaultdict(int)
+        unseen: dict[str, int] = defaultdict(int)
+        for entry in self.entries.values():
+            bearer = entry if entry.reverses is None else self.entries.get(entry.reverses)
+            item = None if bearer is None else self.items.get(bearer.abas_open_item_id or "")
+            if item is not None:
+                held[item.abas_open_item_id] += entry.clears_minor
+                if entry.posted_at is None or entry.posted_at >= item.occurred_at:
+                    unseen[item.abas_open_item_id] += entry.clears_minor
+        left = {
+            item_id: min(item.open_minor - max(0, unseen[item_id]), item.amount_minor - held[item_id])
+            for item_id, item in self.items.items()
+            if item.is_open
+        }
+        return {item_id: minor for item_id, minor in left.items() if minor > 0}
+
+    @cached_property
+    def _holders(self) -> Mapping[str, tuple[Entry, ...]]:
+        holders: dict[str, tuple[Entry, ...]] = {}
+        for entry in self.entries.values():
+            is_kept = self._confirmed_back.get(entry.posting_reference, 0) < entry.amount_minor
+            if entry.is_receipt and entry.is_at_abas and entry.abas_open_item_id is not None and is_kept:
+                holders[entry.abas_open_item_id] = (*holders.get(entry.abas_open_item_id, ()), entry)
+        return holders
+
+    def holders_of(self, item_id: str) -> tuple[Entry, ...]:
+        """Return our receipts on an item, from the request on until abas confirmed that all of them is taken back."""
+        return self._holders.get(item_id, ())
+
+    def written_off_minor(self, item_id: str) -> int:
+        """Return what is given up of an open item, in minor units, all its write-offs together."""
+        on_item = (entry for entry in self.entries.values() if entry.abas_open_item_id == item_id)
+        return sum(entry.clears_minor for entry in on_item if entry.is_write_off)
+
+
+INITIAL = State()
