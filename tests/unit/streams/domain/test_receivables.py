@@ -195,6 +195,7 @@ def test_a_changed_item_is_tried_again_and_an_unchanged_one_is_silence() -> None
 def test_an_older_view_of_an_item_is_silence() -> None:
     book = ledger().given(open_item(minute=2, is_open=False))
     assert book.when(open_item(minute=1)) == []
+    assert book.when(open_item(minute=2)) == [], "of two views of one instant the first counts"
 
 
 def test_the_same_reason_is_told_once() -> None:
