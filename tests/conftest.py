@@ -1,5 +1,9 @@
 """What holds for every test: fixtures that any may ask for (tests/support), and how hypothesis chooses examples."""
 
+import os
+import shutil
+from pathlib import Path
+
 from hypothesis import HealthCheck, settings
 
 from tests.support.guard_key import use_guard_key_of_the_tests
@@ -9,6 +13,11 @@ from tests.support.guard_key import use_guard_key_of_the_tests
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+# The files of tests lie in memory where there is room: a store syncs each insert, which is most of the time on a disk.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 use_guard_key_of_the_tests()
 

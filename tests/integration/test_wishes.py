@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def saldo(tmp_path: Path) -> Iterator[Installation]:
     with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
         make_our_topics(broker.bootstrap_servers)
         yield Installation(broker.bootstrap_servers, tmp_path)
+
+
+def paytrace_of_the_day(directory: Path) -> AbstractContextManager[Sandbox]:
+    """A sandbox whose batch closes when a test says so: the cut-off of the real day (04:00 UTC) would settle a sale
+    that is to be voided."""
+    return sandbox_in_thread(directory, auto_settle=False)
 
 
 def shop(paytrace: Sandbox) -> dict[str, str]:
@@ -118,7 +125,7 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
     saldo: Installation, tmp_path: Path
 ) -> None:
     with (
-        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        paytrace_of_the_day(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
     ):
         saldo.reach(paytrace, abas)
@@ -147,7 +154,7 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
 @pytest.mark.timeout(400)
 def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
     with (
-        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        paytrace_of_the_day(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
     ):
         saldo.reach(paytrace, abas)

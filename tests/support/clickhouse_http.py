@@ -124,6 +124,7 @@ def http_front(path: Path) -> Iterator[str]:
         return Response("Ok.\n")
 
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     app = Starlette(routes=[Route("/ping", ping), Route("/", handle, methods=["GET", "POST"])])
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
