@@ -4,9 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.guard_key import use_guard_key_of_the_tests
+from tests.support.parts import refuse_without_engine
 
 # A run must not depend on luck or on a quiet machine: the same examples each time, and no limit of time for one.
 # `pytest --hypothesis-profile search` looks for new ones.
@@ -20,5 +22,10 @@ if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 use_guard_key_of_the_tests()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    refuse_without_engine()
+
 
 pytest_plugins = ["tests.support.kafka", "tests.support.registry"]

@@ -18,7 +18,7 @@ from streams.log.outbound import Outbound
 from streams.log.records import partition_for
 from tests.support.builders import sighting
 from tests.support.cli import saldo
-from tests.support.kafka import TestBroker, use_broker
+from tests.support.kafka import running_broker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
 
 INBOX = "payments.observations.v1"
@@ -50,11 +50,11 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with TestBroker(tmp_path_factory.mktemp("dlq"), die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        workers = Workers(broker.bootstrap_servers, tmp_path_factory.mktemp("dlq-worker"))
+    with running_broker(tmp_path_factory.mktemp("dlq")) as broker:
+        make_our_topics(broker)
+        workers = Workers(broker, tmp_path_factory.mktemp("dlq-worker"))
         workers.start("one")
-        yield broker.bootstrap_servers
+        yield broker
         workers.stop()
 
 

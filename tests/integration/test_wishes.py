@@ -21,7 +21,7 @@ from schemas.records.payments import RefundApplied
 from schemas.records.tasks import DeadLetter, RecordParked
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import Installation, ask, card, wait_for
-from tests.support.kafka import TestBroker
+from tests.support.kafka import running_broker
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
 
@@ -31,9 +31,9 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def saldo(tmp_path: Path) -> Iterator[Installation]:
-    with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        yield Installation(broker.bootstrap_servers, tmp_path)
+    with running_broker(tmp_path / "kafka") as broker:
+        make_our_topics(broker)
+        yield Installation(broker, tmp_path)
 
 
 def paytrace_of_the_day(directory: Path) -> AbstractContextManager[Sandbox]:

@@ -25,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.support.parts import Parts, chosen, container_clickhouse
+
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*$", re.IGNORECASE)
 _INSERT = re.compile(r"^\s*INSERT\s", re.IGNORECASE)
 _CODE = re.compile(r"Code: (\d+)")
@@ -136,3 +138,14 @@ def http_front(path: Path) -> Iterator[str]:
         thread.join()
         listener.close()
         front.close()
+
+
+@contextmanager
+def clickhouse_server(path: Path) -> Iterator[str]:
+    """DSN without a database of the server that tests have: the stand-in, or a container (tests/support/parts.py)."""
+    if chosen() is Parts.CONTAINERS:
+        with container_clickhouse() as dsn:
+            yield dsn
+    else:
+        with http_front(path) as address:
+            yield f"clickhouse://{address}"
