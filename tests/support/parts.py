@@ -60,16 +60,17 @@ def engine_problem() -> str | None:
     import docker.errors  # type: ignore[import-untyped]
     from testcontainers.core.docker_client import DockerClient
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # a client that finds no engine leaves its socket open
-            try:
-                DockerClient().client.ping()
-            finally:
-                gc.collect()
-    except docker.errors.DockerException as error:
-        return f"no container engine answers: {error}"
-    return None
+    problem = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            client = DockerClient().client
+            client.ping()
+            client.close()
+        except docker.errors.DockerException as error:
+            problem = f"no container engine answers: {error}"
+        gc.collect()  # a client that finds no engine leaves its socket open
+    return problem
 
 
 def refuse_without_engine() -> None:
