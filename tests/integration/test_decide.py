@@ -29,6 +29,8 @@ from tests.support.cli import Outcome, saldo
 from tests.support.kafka import running_broker, use_broker
 from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
 
+pytestmark = pytest.mark.journey
+
 INBOX = "receivables.inbox.v1"
 WHY = ("--why", "customer called")
 ME = str(single_user().user_id)

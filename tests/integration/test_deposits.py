@@ -19,6 +19,8 @@ from tests.support.projector_process import spawn_projector, wait_until_caught_u
 from tests.support.settlement import FIRST, batch
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
 
+pytestmark = pytest.mark.journey
+
 PAYMENTS, SETTLEMENT = "payments.observations.v1", "settlement.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the sightings
 STATEMENT = """Date,Description,Amount

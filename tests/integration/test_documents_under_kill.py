@@ -23,6 +23,8 @@ from tests.support.kafka import client_options, running_broker
 from tests.support.signing import command_headers
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, split_repeats
 
+pytestmark = pytest.mark.journey
+
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
 EACH = 6
 KILLS = 3

@@ -23,6 +23,8 @@ from tests.support.cli import saldo
 from tests.support.kafka import client_options, running_broker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until
 
+pytestmark = pytest.mark.journey
+
 INBOX, JOURNAL = "payments.observations.v1", "payments.events.v1"
 CODEC = Codec()
 PAYMENTS = 40

@@ -43,6 +43,8 @@ from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.signing import RING
 from tests.support.worker_process import make_our_topics
 
+pytestmark = pytest.mark.journey
+
 JOURNAL = "payments.events.v1"
 CODEC = Codec()
 CARD = CardDetails(SecretStr(VISA), 12, 2030, SecretStr("999"))

@@ -25,6 +25,8 @@ from tests.support.kafka import running_broker
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
 
+pytestmark = pytest.mark.journey
+
 WISHES, CALLS, CLAIMS = "gateway.events.v1", "gateway.commands.v1", "gateway.claims.v1"
 PATIENCE_S = 120.0
 

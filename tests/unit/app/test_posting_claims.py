@@ -143,6 +143,7 @@ ENOUGH = 12
 FATES = st.lists(st.sampled_from(["answered", "unreached", "cut before", "cut after"]), max_size=3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("is_atomic", [True, False], ids=["infosystem", "nothing fences"])
 @settings(max_examples=250, deadline=None)
 @given(moves=st.lists(MOVES, max_size=25), fates=FATES, rests=st.integers(1, 7))

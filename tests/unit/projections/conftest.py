@@ -20,6 +20,12 @@ SERVER_DSN = os.environ.get("SALDO_TEST_CLICKHOUSE_DSN")
 STORES = ["server"] if chosen() is Parts.CONTAINERS else ["chdb", "server"] if SERVER_DSN else ["chdb"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engine)
+
+
 @pytest.fixture(scope="session")
 def server_dsn() -> Iterator[str]:
     """The server that a setting names, or one in a container."""

@@ -21,7 +21,7 @@ from schemas.records.identification import IdentificationReviewed, Movement, Ref
 from schemas.records.receivables import EntryDirection, EntryHandedOver, PostingRequested
 from schemas.topic import Topic
 from tests.support.examples import example
-from tests.support.projecting import project
+from tests.support.projecting import fill, project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
@@ -39,7 +39,7 @@ NOTHING_OF_IT_THAT_DAY = {
 
 
 @pytest.fixture
-def day(store: Store) -> Store:
+def day(engine: Store) -> Store:
     """One payment posted, one waiting, one parked, one refunded in part, in two currencies."""
     script = Script()
     script.open_item("1", 125_00)
@@ -71,8 +71,8 @@ def day(store: Store) -> Store:
     script.write(Topic.SETTLEMENT_EVENTS, example("DepositMatchSuggested", bank_line_id="1"))
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
-    project(store, script.messages)
-    return store
+    fill(engine, script.messages)
+    return engine
 
 
 def deposits() -> list[Any]:

@@ -455,6 +455,7 @@ def test_masking_is_done_after_one_pass(text: str) -> None:
     assert mask_card_numbers(masked) == masked
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["{0}", "{0}{0}", "dispute:{0}", "main/2026-11-28/{0}", "{1}"])
 def test_no_hash_and_no_uuid_is_a_number(shape: str) -> None:
     """Event ids are hashes: a masked one is another id, and a process without a guard key can't write it."""
