@@ -8,7 +8,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 from uuid import UUID
 
 import pytest
@@ -26,6 +26,7 @@ from schemas.checks.sensitive import (
     mask_reference,
     mask_sensitive,
     scan,
+    scanning,
 )
 from schemas.checks.sensitive.identity import mask_of
 
@@ -464,3 +465,10 @@ def test_no_hash_and_no_uuid_is_a_number(shape: str) -> None:
         text = shape.format(digest, UUID(digest))
         assert mask_reference(text) == text
         assert mask_sensitive(text) == text
+
+
+@given(
+    st.lists(st.sampled_from([*"%019afAF+ z", "\u00e9", "\u20ac", "\uff14", "%C3%A9", "%E2%82", "%34"])).map("".join)
+)
+def test_what_is_percent_encoded_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    assert scanning._unquoted(text) == unquote_plus(text)
