@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 # Hundreds of processes start in a run of the tests; without bytecode each would compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 # Two cores. Tests that compute have one process for each; those on real parts mostly wait, so more of them run at once.
-# A file stays in one process, for what its tests share is expensive; a story of the simulator shares nothing.
+# A file stays in one process, for what its tests share is expensive, and long files come first; a story of the
+# simulator shares nothing.
 COMPUTING := -n 2 --dist loadfile --no-loadscope-reorder
 STORIES := -n 2 --dist load --maxschedchunk 1
 WAITING := -n 4 --dist loadfile --no-loadscope-reorder
@@ -71,7 +72,7 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 test: setup ## every test but the journeys, on real parts; each step lists its slowest ten
 	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(COMPUTING) $(SLOWEST)
 	$(VENV)/bin/pytest tests/simulator $(STORIES) $(SLOWEST)
-	$(VENV)/bin/pytest tests/contract tests/integration $(NO_JOURNEYS) $(WAITING) $(REAL_PARTS) $(SLOWEST)
+	$(VENV)/bin/pytest tests/integration tests/contract $(NO_JOURNEYS) $(WAITING) $(REAL_PARTS) $(SLOWEST)
 
 .PHONY: test-fast
 test-fast: setup ## unit tests, catalogue and golden scenarios without a ClickHouse engine, for the inner loop

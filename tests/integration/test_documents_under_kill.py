@@ -95,6 +95,7 @@ async def test_a_worker_killed_between_save_and_outcome_doubles_and_loses_nothin
             deadline = time.monotonic() + 120
             while len(held(sandbox)) <= before:
                 assert time.monotonic() < deadline, (tmp_path / f"worker-{kill}.log").read_text()[-3_000:]
+                await asyncio.sleep(0.02)  # sooner than the next document, and the worker needs the processor
             os.kill(process.pid, signal.SIGKILL)  # nothing of the batch in hand has its outcome yet
             process.wait()
         workers.start("last")
