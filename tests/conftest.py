@@ -17,8 +17,9 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 # The files of tests lie in memory where there is room: a store syncs each insert, which is most of the time on a disk.
+# A Java server unpacks libraries there, so what may not be executed is no place for them.
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+if MEMORY.is_dir() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 use_guard_key_of_the_tests()
