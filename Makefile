@@ -4,9 +4,21 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SALDO := $(VENV)/bin/saldo
 STAMP := $(VENV)/.installed
-# Files run side by side, on two cores. The kill test runs by itself: it counts what it can do in its seconds.
+# Hundreds of processes start in a run of the tests; without bytecode each would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+# Two cores. Tests that compute have one process for each; those on real parts mostly wait, so more of them run at once.
+# A file stays in one process, for what its tests share is expensive, and long files come first; a story of the
+# simulator shares nothing.
+COMPUTING := -n 2 --dist loadfile --no-loadscope-reorder
+STORIES := -n 2 --dist load --maxschedchunk 1
+WAITING := -n 4 --dist loadfile --no-loadscope-reorder
+SLOWEST := --durations 10
+# Marks: see pyproject.toml. What -m says here takes the place of what it says there.
+NO_JOURNEYS := -m "not journey and not live and not slow"
+NO_ENGINE := -m "not engine and not thorough and not live and not slow"
+JOURNEYS := -m "journey and not live and not slow"
+# The kill test runs by itself: it counts what it can do in its seconds.
 KILL_TEST := tests/integration/test_kill.py
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 # A socket or loop left open is found by the garbage collector in whichever test is running by then. Unit tests fail of
 # it; a run over real parts, with sockets of twenty processes, lists it among its warnings.
 REAL_PARTS := -W default::pytest.PytestUnraisableExceptionWarning
@@ -57,10 +69,19 @@ check: setup ## format, lint, types, import contracts, dead code, catalogue
 	$(SALDO) schemas check
 
 .PHONY: test
-test: setup ## every test, on real parts, the short kill test included; the slowest ten are listed
-	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit tests/simulator $(SIDE_BY_SIDE) --durations=10
-	$(VENV)/bin/pytest tests/contract tests/integration $(SIDE_BY_SIDE) $(REAL_PARTS) --durations=10 --deselect $(KILL_TEST)
-	$(VENV)/bin/pytest $(KILL_TEST) $(REAL_PARTS) --durations=3
+test: setup ## every test but the journeys, on real parts; each step lists its slowest ten
+	$(VENV)/bin/pytest tests/catalog tests/replay tests/unit $(COMPUTING) $(SLOWEST)
+	$(VENV)/bin/pytest tests/simulator $(STORIES) $(SLOWEST)
+	$(VENV)/bin/pytest tests/integration tests/contract $(NO_JOURNEYS) $(WAITING) $(REAL_PARTS) $(SLOWEST)
+
+.PHONY: test-fast
+test-fast: setup ## unit tests, catalogue and golden scenarios without a ClickHouse engine, for the inner loop
+	$(VENV)/bin/pytest tests/unit tests/catalog tests/replay $(NO_ENGINE) $(COMPUTING) $(SLOWEST)
+
+.PHONY: test-journeys
+test-journeys: setup ## the slow journeys: real processes through whole stories, the short kill test included
+	$(VENV)/bin/pytest tests/integration $(JOURNEYS) $(WAITING) $(REAL_PARTS) $(SLOWEST) --deselect $(KILL_TEST)
+	$(VENV)/bin/pytest $(KILL_TEST) $(REAL_PARTS) $(SLOWEST)
 
 .PHONY: contract
 contract: setup ## the contract suites against the sandboxes (-m live: against the live systems)

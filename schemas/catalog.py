@@ -293,7 +293,7 @@ def _name_and_version(path: Path) -> tuple[str, int]:
 
 
 def _topic(path: Path) -> TopicSpec:
-    data = yaml.safe_load(path.read_text("utf-8"))
+    data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     return TopicSpec(
         name=data["name"],
         purpose=data["purpose"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -110,14 +110,10 @@ class EmbeddedKafka(EmbeddedServer):
         self._lay_out()
         ports = self.ports()
         users = provide_credentials(self.credentials_dir)
-        properties = _SERVER_PROPERTIES.format(
-            client=ports["client"],
-            controller=ports["controller"],
-            admin=user_of(ADMIN),
-            users=_log_in_module(users[ADMIN], users.values()),
-            controllers=_log_in_module(users[ADMIN], [users[ADMIN]]),
+        write_private(
+            self.home / _PROPERTIES,
+            server_properties(users, client=ports["client"], controller=ports["controller"]),
         )
-        write_private(self.home / _PROPERTIES, properties)
         (self.home / _LOGGING).write_text(_LOG4J_PROPERTIES.format(log=self.log_path.name))
 
     def _format(self, java: tuple[str, ...]) -> None:
@@ -151,6 +147,29 @@ class EmbeddedKafka(EmbeddedServer):
         return ""
 
 
+def server_properties(
+    users: Mapping[str, Credentials],
+    *,
+    client: int,
+    controller: int,
+    listen_on: str = "127.0.0.1",
+    log_dir: str = "data",
+) -> str:
+    """Configuration of a broker of one node that lets these users in, and is reached at 127.0.0.1.
+
+    Units: client and controller are ports.
+    """
+    return _SERVER_PROPERTIES.format(
+        client=client,
+        controller=controller,
+        listen_on=listen_on,
+        log_dir=log_dir,
+        admin=user_of(ADMIN),
+        users=_log_in_module(users[ADMIN], users.values()),
+        controllers=_log_in_module(users[ADMIN], [users[ADMIN]]),
+    )
+
+
 def credentials_dir(data_dir: Path) -> Path:
     """Where the embedded broker of a data directory keeps the log-in of each role."""
     return data_dir.absolute() / EmbeddedKafka.name / "credentials"
@@ -170,12 +189,12 @@ _SERVER_PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+listeners=CLIENT://{listen_on}:{client},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=CLIENT://127.0.0.1:{client}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
 listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
-log.dirs=data
+log.dirs={log_dir}
 
 # Nobody comes in without a log-in, and nothing is allowed that no ACL states (`saldo topics apply --acls`).
 sasl.enabled.mechanisms=PLAIN

@@ -40,12 +40,7 @@ class EmbeddedRegistry(EmbeddedServer):
 
     def answers(self) -> bool:
         """Tell whether it answers with FULL_TRANSITIVE in force, asking for that level first."""
-        try:
-            answer = httpx2.put(f"{self.url}/config", json={"compatibility": COMPATIBILITY}, timeout=_REQUEST_TIMEOUT_S)
-            in_force = httpx2.get(f"{self.url}/config", timeout=_REQUEST_TIMEOUT_S)
-        except httpx2.TransportError:
-            return False
-        return answer.is_success and in_force.is_success and in_force.json().get("compatibilityLevel") == COMPATIBILITY
+        return takes_compatibility(self.url)
 
     def _prepare(self) -> Command:
         """Prove the unpacked registry against the lock and lay out its directories."""
@@ -68,3 +63,13 @@ class EmbeddedRegistry(EmbeddedServer):
             },
             cwd=self.home,
         )
+
+
+def takes_compatibility(url: str) -> bool:
+    """Tell whether the registry at this URL answers with FULL_TRANSITIVE in force, asking for that level first."""
+    try:
+        answer = httpx2.put(f"{url}/config", json={"compatibility": COMPATIBILITY}, timeout=_REQUEST_TIMEOUT_S)
+        in_force = httpx2.get(f"{url}/config", timeout=_REQUEST_TIMEOUT_S)
+    except httpx2.TransportError:
+        return False
+    return answer.is_success and in_force.is_success and in_force.json().get("compatibilityLevel") == COMPATIBILITY

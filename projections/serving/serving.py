@@ -31,6 +31,9 @@ def served(app: Starlette, listener: socket.socket, name: str) -> Iterator[None]
             app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
         )
     )
+    # Its connections inherit this. asyncio sets it on sockets named as TCP alone, and create_server names none: the
+    # second half of an answer would wait 40 ms for the client's acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     thread = threading.Thread(target=server.run, args=([listener],), name=name, daemon=True)
     thread.start()
     try:

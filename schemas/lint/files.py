@@ -132,7 +132,7 @@ def _topic_file(path: Path, file: str) -> TopicFile | Problem:
     if path.suffix != ".yaml":
         return Problem(file, "is not a .yaml file", "rename it to <topic>.yaml")
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         return Problem(file, f"no YAML: {' '.join(str(error).split())}", "correct the syntax")
     if not isinstance(data, dict):

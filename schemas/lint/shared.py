@@ -44,7 +44,7 @@ def read_shared(root: Path) -> Shared:
     if not path.exists():
         return Shared()
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict) or not data.keys() <= {"fields", "types"}:

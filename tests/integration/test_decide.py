@@ -26,8 +26,10 @@ from tests.support.abas_sandbox import AbasSandboxProcess, open_item, running_sa
 from tests.support.builders import identified, to_identify
 from tests.support.builders import open_item as seen_item
 from tests.support.cli import Outcome, saldo
-from tests.support.kafka import TestBroker, use_broker
+from tests.support.kafka import running_broker, use_broker
 from tests.support.worker_process import ROOT, Workers, make_our_topics, outbound, produce, wait_until
+
+pytestmark = pytest.mark.journey
 
 INBOX = "receivables.inbox.v1"
 WHY = ("--why", "customer called")
@@ -110,21 +112,21 @@ class Office:
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     data_dir = tmp_path_factory.mktemp("office")
     with (
-        TestBroker(tmp_path_factory.mktemp("office-kafka"), die_with_parent=True) as broker,
+        running_broker(tmp_path_factory.mktemp("office-kafka")) as broker,
         running_sandbox(tmp_path_factory.mktemp("office-abas")) as abas,
         pytest.MonkeyPatch.context() as patch,
     ):
-        make_our_topics(broker.bootstrap_servers)
+        make_our_topics(broker)
         env = {"SALDO_ABAS_BASE_URL": abas.base_url, "SALDO_ABAS_PASSWORD": DEFAULT_PASSWORD}
-        workers = Workers(broker.bootstrap_servers, data_dir, env)
+        workers = Workers(broker, data_dir, env)
         workers.start("one")
         projector = _start_projector(workers, data_dir)
         # A command that comes before the projector opens the store itself, and the projector would find it taken.
         wait_until(lambda: _answers(data_dir), "the projector holds the store")
         patch.setenv("SALDO_DATA_DIR", str(data_dir))
-        use_broker(patch, broker.bootstrap_servers)
+        use_broker(patch, broker)
         try:
-            yield Office(broker.bootstrap_servers, abas)
+            yield Office(broker, abas)
         finally:
             projector.terminate()
             workers.stop()

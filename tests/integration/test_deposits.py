@@ -14,10 +14,12 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from tests.support.builders import NOON, at, sighting
 from tests.support.cli import saldo
-from tests.support.kafka import TestBroker, use_broker
+from tests.support.kafka import running_broker, use_broker
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.settlement import FIRST, batch
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
+
+pytestmark = pytest.mark.journey
 
 PAYMENTS, SETTLEMENT = "payments.observations.v1", "settlement.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the sightings
@@ -30,12 +32,12 @@ STATEMENT = """Date,Description,Amount
 
 @pytest.fixture
 def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with TestBroker(tmp_path / "broker", die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        use_broker(monkeypatch, broker.bootstrap_servers)
+    with running_broker(tmp_path / "broker") as broker:
+        make_our_topics(broker)
+        use_broker(monkeypatch, broker)
         monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("COLUMNS", "160")
-        yield broker.bootstrap_servers
+        yield broker
 
 
 def asked(report: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from streams.log.outbound import Outbound
 from streams.log.records import partition_for
 from tests.support.builders import sighting
 from tests.support.cli import saldo
-from tests.support.kafka import TestBroker, use_broker
+from tests.support.kafka import running_broker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, wait_until
 
 INBOX = "payments.observations.v1"
@@ -47,14 +47,18 @@ class Desk:
     def wait(self, payments: str, count: int) -> None:
         wait_until(lambda: len(self.journal(payments)) >= count, f"{count} events of {payments}")
 
+    def wait_for(self, key: str, event: str) -> None:
+        """Until the journal says so; the list of what is parked reads every letter, and these are large."""
+        wait_until(lambda: event in types(self.journal(key)), f"{event} of {key}")
+
 
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with TestBroker(tmp_path_factory.mktemp("dlq"), die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        workers = Workers(broker.bootstrap_servers, tmp_path_factory.mktemp("dlq-worker"))
+    with running_broker(tmp_path_factory.mktemp("dlq")) as broker:
+        make_our_topics(broker)
+        workers = Workers(broker, tmp_path_factory.mktemp("dlq-worker"))
         workers.start("one")
-        yield broker.bootstrap_servers
+        yield broker
         workers.stop()
 
 
@@ -159,15 +163,19 @@ def test_a_record_under_the_wrong_key_is_parked_under_that_key_and_says_what_to_
 def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given_up(desk: Desk) -> None:
     noise = os.urandom(1_040_000)
     sent = [Outbound(topic=INBOX, partition=number % 4, key=b"", value=noise, headers=()) for number in range(2)]
-    offsets = desk.write(*sent)
-    keys = {f"{INBOX}/{record.partition}/{offset}" for record, offset in zip(sent, sorted(offsets), strict=True)}
-    wait_until(lambda: sum("/" in line["key"] for line in desk.parked()) == 2, "both are parked")
-    for line in [line for line in desk.parked() if "/" in line["key"]]:
+    keys = {f"{INBOX}/{record.partition}/{desk.write(record)[0]}" for record in sent}
+    for key in keys:
+        desk.wait_for(key, "RecordParked")
+    listed = [line for line in desk.parked() if "/" in line["key"]]
+    assert {line["key"] for line in listed} == keys
+    for line in listed:
         assert line["key"] == f"{INBOX}/{line['partition']}/{line['offset']}"
         where = (INBOX, str(line["partition"]), str(line["offset"]))
         assert saldo("dlq", "discard", *where, "--why", "noise").exit_code == 0
     assert len(keys) == 2
-    wait_until(lambda: not any("/" in line["key"] for line in desk.parked()), "both are given up")
+    for key in keys:
+        desk.wait_for(key, "ParkedRecordDiscarded")
+    assert not any("/" in line["key"] for line in desk.parked())
 
 
 def test_a_record_whose_event_would_be_larger_than_the_broker_takes_is_parked_and_others_go_on(desk: Desk) -> None:
@@ -179,13 +187,14 @@ def test_a_record_whose_event_would_be_larger_than_the_broker_takes_is_parked_an
     )
     desk.write(seen(other, Status.PENDING_SETTLEMENT))
     desk.wait(other, 1)
-    wait_until(lambda: payment in [line["key"] for line in desk.parked()], "it is parked")
+    desk.wait_for(payment, "RecordParked")
     (found,) = (line for line in desk.parked() if line["key"] == payment)
     assert (found["offset"], found["error_type"]) == (offset, "RecordTooLarge")
     assert "payments.events.v1 takes 1032192; shorten its texts" in found["message"]
     where = (INBOX, str(found["partition"]), str(offset))
     assert saldo("dlq", "discard", *where, "--why", "written again, shorter").exit_code == 0
-    wait_until(lambda: payment not in [line["key"] for line in desk.parked()], "it is given up")
+    desk.wait_for(payment, "ParkedRecordDiscarded")
+    assert payment not in [line["key"] for line in desk.parked()]
     desk.write(seen(payment, Status.PENDING_SETTLEMENT))
     wait_until(lambda: any("Captured" in kind for kind in types(desk.journal(payment))), "the payment goes on")
 

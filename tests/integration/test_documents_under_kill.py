@@ -19,9 +19,11 @@ from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.erp_data import PROFILES, customer, fee, sales_order, seed_ledger
-from tests.support.kafka import TestBroker, client_options
+from tests.support.kafka import client_options, running_broker
 from tests.support.signing import command_headers
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, split_repeats
+
+pytestmark = pytest.mark.journey
 
 COMMANDS, OUTCOMES = "erp.commands.v1", "erp.outcomes.v1"
 EACH = 6
@@ -32,9 +34,9 @@ CODEC = Codec()
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own, for its topics carry the catalogue's names."""
-    with TestBroker(tmp_path_factory.mktemp("documents"), die_with_parent=True) as running:
-        make_our_topics(running.bootstrap_servers)
-        yield running.bootstrap_servers
+    with running_broker(tmp_path_factory.mktemp("documents")) as running:
+        make_our_topics(running)
+        yield running
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ async def test_a_worker_killed_between_save_and_outcome_doubles_and_loses_nothin
             deadline = time.monotonic() + 120
             while len(held(sandbox)) <= before:
                 assert time.monotonic() < deadline, (tmp_path / f"worker-{kill}.log").read_text()[-3_000:]
+                await asyncio.sleep(0.02)  # sooner than the next document, and the worker needs the processor
             os.kill(process.pid, signal.SIGKILL)  # nothing of the batch in hand has its outcome yet
             process.wait()
         workers.start("last")

@@ -24,7 +24,7 @@ from schemas.records.gateway import WishStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
-from tests.support.kafka import TestBroker
+from tests.support.kafka import running_broker
 from tests.support.paytrace_payer import store_account
 from tests.support.paytrace_sandbox import MASTERCARD, VISA, sandbox_in_thread
 from tests.support.worker_process import make_our_topics
@@ -35,9 +35,9 @@ TRANSACTIONS = "payments.observations.v1"
 
 @pytest.fixture
 def saldo(tmp_path: Path) -> Iterator[Installation]:
-    with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        yield Installation(broker.bootstrap_servers, tmp_path)
+    with running_broker(tmp_path / "kafka") as broker:
+        make_our_topics(broker)
+        yield Installation(broker, tmp_path)
 
 
 def change_wish(abas: AbasSandboxProcess, record: str, status: str) -> None:

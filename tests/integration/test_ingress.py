@@ -43,7 +43,7 @@ from tests.support.ingress import (
     settings,
     signed,
 )
-from tests.support.kafka import TestBroker, client_options, use_broker
+from tests.support.kafka import TestBroker, client_options, running_broker, use_broker
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.typed import as_a
 from tests.support.worker_process import make_our_topics
@@ -57,9 +57,9 @@ BODY_TIMEOUT_S = 2.0
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own, for its topics carry the catalogue's names."""
-    with TestBroker(tmp_path_factory.mktemp("ingress-broker"), die_with_parent=True) as running:
-        make_our_topics(running.bootstrap_servers)
-        yield running.bootstrap_servers
+    with running_broker(tmp_path_factory.mktemp("ingress-broker")) as running:
+        make_our_topics(running)
+        yield running
 
 
 @pytest.fixture(scope="module")

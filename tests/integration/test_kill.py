@@ -8,6 +8,8 @@ import pytest
 
 from tests.kill.run import LEAST_SHOTS, report, run
 
+pytestmark = pytest.mark.journey
+
 SHOOTING_S = 60.0
 
 

@@ -30,9 +30,9 @@ from projections.store.digest import TableDigest, digests
 from projections.store.errors import HistoryGone, QueryRefused, StoreBusy
 from projections.store.migrate import migrate
 from streams.log.records import Inbound
-from tests.support.clickhouse_http import http_front
+from tests.support.clickhouse_http import clickhouse_server
 from tests.support.examples import example
-from tests.support.kafka import TestBroker, client_options, make_topics, projector_options
+from tests.support.kafka import client_options, make_topics, projector_options, running_broker
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, PAYMENTS, Script
 
@@ -53,9 +53,9 @@ LEFT_EMPTY = {
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of its own: these tests fill the real topics, which others must find empty."""
-    with TestBroker(tmp_path_factory.mktemp("projector-broker"), die_with_parent=True) as embedded:
-        make_topics(embedded.bootstrap_servers, dict.fromkeys(projected_topics(), 4))
-        yield embedded.bootstrap_servers
+    with running_broker(tmp_path_factory.mktemp("projector-broker")) as embedded:
+        make_topics(embedded, dict.fromkeys(projected_topics(), 4))
+        yield embedded
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +163,10 @@ def test_the_endpoint_is_for_its_owner_on_this_machine(undisturbed: ProjectionSe
 
 
 def test_a_server_holds_the_same_rows(broker: str, undisturbed: ProjectionSettings, tmp_path: Path) -> None:
-    """The same projector and SQL over HTTP, killed once on the way; tests/support/clickhouse_http.py is the server."""
+    """The same projector and SQL over HTTP, killed once on the way."""
     embedded = stored(undisturbed)
-    with http_front(tmp_path / "server") as address:
-        settings = settings_for(broker, tmp_path, clickhouse_dsn=f"clickhouse://{address}/saldo_here", batch_rows=1_000)
+    with clickhouse_server(tmp_path / "server") as server:
+        settings = settings_for(broker, tmp_path, clickhouse_dsn=f"{server}/saldo_here", batch_rows=1_000)
         log = tmp_path / "projector.log"
         process = spawn_projector(settings, log)
         wait_for_endpoint(settings, process)

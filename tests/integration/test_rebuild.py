@@ -20,8 +20,10 @@ from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
 from tests.support.builders import CUSTOMER, NOON, open_item, sighting
 from tests.support.cli import saldo
-from tests.support.kafka import TestBroker, client_options, use_broker
+from tests.support.kafka import client_options, running_broker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until
+
+pytestmark = pytest.mark.journey
 
 INBOX, JOURNAL = "payments.observations.v1", "payments.events.v1"
 CODEC = Codec()
@@ -30,12 +32,12 @@ PAYMENTS = 40
 
 @pytest.fixture
 def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with TestBroker(tmp_path / "broker", die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        use_broker(monkeypatch, broker.bootstrap_servers)
+    with running_broker(tmp_path / "broker") as broker:
+        make_our_topics(broker)
+        use_broker(monkeypatch, broker)
         monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("COLUMNS", "160")
-        yield broker.bootstrap_servers
+        yield broker
 
 
 def records(bootstrap: str, topic: str) -> list[Inbound]:

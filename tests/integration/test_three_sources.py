@@ -37,12 +37,14 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.ingress import INBOX, SECRET, SILENT_PATH, IngressProcess, ingress_in_process, settings
-from tests.support.kafka import TestBroker, client_options, kafka_env
+from tests.support.kafka import client_options, kafka_env, running_broker
 from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import VISA, Sandbox, sandbox_in_process
 from tests.support.scan import read_messages, scan_logs, scan_topics
 from tests.support.signing import RING
 from tests.support.worker_process import make_our_topics
+
+pytestmark = pytest.mark.journey
 
 JOURNAL = "payments.events.v1"
 CODEC = Codec()
@@ -52,9 +54,9 @@ SALES = 12
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
-    with TestBroker(tmp_path / "broker", die_with_parent=True) as running:
-        make_our_topics(running.bootstrap_servers)
-        yield running.bootstrap_servers
+    with running_broker(tmp_path / "broker") as running:
+        make_our_topics(running)
+        yield running
 
 
 def paytrace_env(sandbox: Sandbox) -> dict[str, str]:

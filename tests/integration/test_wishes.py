@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from schemas.records.payments import RefundApplied
 from schemas.records.tasks import DeadLetter, RecordParked
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import Installation, ask, card, wait_for
-from tests.support.kafka import TestBroker
+from tests.support.kafka import running_broker
 from tests.support.paytrace_payer import authorized
 from tests.support.paytrace_sandbox import Sandbox, sandbox_in_thread
 from tests.support.worker_process import SESSION_S, make_our_topics
+
+pytestmark = pytest.mark.journey
 
 WISHES, CALLS, CLAIMS = "gateway.events.v1", "gateway.commands.v1", "gateway.claims.v1"
 PATIENCE_S = 120.0
@@ -31,9 +34,15 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def saldo(tmp_path: Path) -> Iterator[Installation]:
-    with TestBroker(tmp_path / "kafka", die_with_parent=True) as broker:
-        make_our_topics(broker.bootstrap_servers)
-        yield Installation(broker.bootstrap_servers, tmp_path)
+    with running_broker(tmp_path / "kafka") as broker:
+        make_our_topics(broker)
+        yield Installation(broker, tmp_path)
+
+
+def paytrace_of_the_day(directory: Path) -> AbstractContextManager[Sandbox]:
+    """A sandbox whose batch closes when a test says so: the cut-off of the real day (04:00 UTC) would settle a sale
+    that is to be voided."""
+    return sandbox_in_thread(directory, auto_settle=False)
 
 
 def shop(paytrace: Sandbox) -> dict[str, str]:
@@ -119,7 +128,7 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
     saldo: Installation, tmp_path: Path
 ) -> None:
     with (
-        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        paytrace_of_the_day(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
     ):
         saldo.reach(paytrace, abas)
@@ -148,7 +157,7 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
 @pytest.mark.timeout(400)
 def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
     with (
-        sandbox_in_thread(tmp_path / "paytrace") as paytrace,
+        paytrace_of_the_day(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
     ):
         saldo.reach(paytrace, abas)

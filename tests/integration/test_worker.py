@@ -29,7 +29,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
 from tests.support.builders import sighting
-from tests.support.kafka import TestBroker, client_options, make_topics, unique
+from tests.support.kafka import TestBroker, client_options, make_topics, running_broker, unique
 from tests.support.signing import RING
 from tests.support.worker_process import (
     SESSION_S,
@@ -51,9 +51,9 @@ CODEC = Codec()
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this module's own, for its topics carry the catalogue's names."""
-    with TestBroker(tmp_path_factory.mktemp("worker"), die_with_parent=True) as running:
-        make_our_topics(running.bootstrap_servers)
-        yield running.bootstrap_servers
+    with running_broker(tmp_path_factory.mktemp("worker")) as running:
+        make_our_topics(running)
+        yield running
 
 
 @pytest.fixture

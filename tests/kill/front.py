@@ -115,5 +115,6 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 def _listener() -> socket.socket:
     listener = socket.create_server((HOST, 0), backlog=64)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     listener.setblocking(False)
     return listener

@@ -26,6 +26,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.support.parts import Parts, chosen, container_clickhouse
+
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*$", re.IGNORECASE)
 _INSERT = re.compile(r"^\s*INSERT\s", re.IGNORECASE)
 _CODE = re.compile(r"Code: (\d+)")
@@ -130,6 +132,7 @@ def http_front(path: Path) -> Iterator[str]:
         return Response("Ok.\n")
 
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     app = Starlette(routes=[Route("/ping", ping), Route("/", handle, methods=["GET", "POST"])])
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -141,3 +144,14 @@ def http_front(path: Path) -> Iterator[str]:
         thread.join()
         listener.close()
         front.close()
+
+
+@contextmanager
+def clickhouse_server(path: Path) -> Iterator[str]:
+    """DSN without a database of the server that tests have: the stand-in, or a container (tests/support/parts.py)."""
+    if chosen() is Parts.CONTAINERS:
+        with container_clickhouse() as dsn:
+            yield dsn
+    else:
+        with http_front(path) as address:
+            yield f"clickhouse://{address}"

@@ -10,6 +10,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from streams.log import acls
 from streams.log.cluster import Cluster
 from streams.log.credentials import ADMIN, OPERATORS, PROJECTOR, ROLES, VIEWER, WORKER, read_credentials, user_of
 from tests.support.guard_key import GUARD_KEY
+from tests.support.parts import ContainerBroker, Parts, chosen
 from tests.support.signing import write_keys
 
 _NUMBERS = itertools.count(1)
@@ -38,9 +40,25 @@ class TestBroker(EmbeddedKafka):
     def prepare(self) -> Command:
         """Prepare it; see EmbeddedServer."""
         command = super().prepare()
-        _CREDENTIALS[self.bootstrap_servers] = self.credentials_dir
-        _KEYS[self.bootstrap_servers] = write_keys(self.data_dir / "keys")
+        _remember(self.bootstrap_servers, self.credentials_dir, self.data_dir)
         return command
+
+
+@contextmanager
+def running_broker(directory: Path) -> Iterator[str]:
+    """Bootstrap string of a broker, embedded or in a container (tests/support/parts.py), until the block ends."""
+    if chosen() is Parts.CONTAINERS:
+        with ContainerBroker(directory) as broker:
+            _remember(broker.bootstrap_servers, broker.credentials_dir, directory)
+            yield broker.bootstrap_servers
+    else:
+        with TestBroker(directory, die_with_parent=True) as embedded:
+            yield embedded.bootstrap_servers
+
+
+def _remember(bootstrap: str, credentials: Path, directory: Path) -> None:
+    _CREDENTIALS[bootstrap] = credentials
+    _KEYS[bootstrap] = write_keys(directory / "keys")
 
 
 def client_options(bootstrap: str, role: str = ADMIN) -> dict[str, Any]:
@@ -77,8 +95,8 @@ def use_broker(patch: pytest.MonkeyPatch, bootstrap: str) -> None:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap string of a broker that starts with the first test that asks for it and ends with the session."""
-    with TestBroker(tmp_path_factory.mktemp("saldo"), die_with_parent=True) as broker:
-        yield broker.bootstrap_servers
+    with running_broker(tmp_path_factory.mktemp("saldo")) as bootstrap:
+        yield bootstrap
 
 
 def make_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:

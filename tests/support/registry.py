@@ -7,10 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from infra.embedded.registry import EmbeddedRegistry
+from tests.support.parts import Parts, chosen, container_registry
 
 
 @pytest.fixture(scope="session")
 def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a registry at FULL_TRANSITIVE that starts with the first test that asks for it."""
-    with EmbeddedRegistry(tmp_path_factory.mktemp("saldo-registry"), die_with_parent=True) as registry:
-        yield registry.url
+    if chosen() is Parts.CONTAINERS:
+        with container_registry() as url:
+            yield url
+    else:
+        with EmbeddedRegistry(tmp_path_factory.mktemp("saldo-registry"), die_with_parent=True) as registry:
+            yield registry.url

@@ -6,8 +6,9 @@ does. A text in which something hides in an encoding is withheld whole. Masking 
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from schemas.checks.sensitive.identity import GuardKeyMissing, has_guard_key, mask_of
@@ -26,6 +27,27 @@ from schemas.checks.sensitive.spans import (
 # Nothing hides in a text without an escape, the beginning of JSON, or a word long enough for base64 of a card number.
 _SHORTEST_BASE64: Final = 16  # of twelve digits
 _ENCODED: Final = re.compile(r"[%&\\]|\A\s*[\[{\"]|[A-Za-z0-9+/_-]{16}")
+# The same ids, codes and names pass by again and again. 10,000 of 200 characters take 2 MB.
+_MOST_REMEMBERED: Final = 10_000
+_LONGEST_REMEMBERED: Final = 200
+
+
+def _remembers_clean_texts(mask: Callable[[str], str]) -> Callable[[str], str]:
+    """Look through a text once. Only texts in which nothing was found are remembered, so no number is kept."""
+    clean: set[str] = set()
+
+    @functools.wraps(mask)
+    def remembering(text: str) -> str:
+        if text in clean:
+            return text
+        masked = mask(text)
+        if masked is text and len(text) <= _LONGEST_REMEMBERED:
+            if len(clean) >= _MOST_REMEMBERED:
+                clean.clear()
+            clean.add(text)
+        return masked
+
+    return remembering
 
 
 def mask_card_numbers(text: str) -> str:
@@ -40,6 +62,7 @@ def mask_card_numbers(text: str) -> str:
     return _withheld_if_hidden(masked, {SensitiveKind.CARD_NUMBER, SensitiveKind.TOO_DEEP})
 
 
+@_remembers_clean_texts
 def mask_reference(text: str) -> str:
     """Mask what a field of ids may hold by mistake; a name that Saldo derived (a hash) stays.
 
@@ -56,6 +79,7 @@ def mask_reference(text: str) -> str:
     return masked
 
 
+@_remembers_clean_texts
 def mask_sensitive(text: str) -> str:
     """Mask card numbers, track data, security codes and bank numbers in a text that people typed.
 

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote_plus
 
 from schemas.checks.sensitive.identity import MASK, mask_of
 from schemas.checks.sensitive.numbers import is_card_number, is_routing_number
@@ -62,6 +61,7 @@ _ROUTING_NAMES: Final = frozenset(
 _ALL_NAMES: Final = _CSC_NAMES | _BANK_ACCOUNT_NAMES | _ROUTING_NAMES
 # A letter with two dots is folded away in a name: Pr\u00fcfziffer is prufziffer.
 _FOLDED: Final = str.maketrans("\u00e4\u00f6\u00fc", "aou")
+_QUOTED: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NO_ENCODING: Final = re.compile(r"[A-Za-z0-9 .,:;()#*/_-]{0,15}|[0-9 .,:;()#*-]*", re.ASCII)
 
 
@@ -224,11 +224,20 @@ def _decoded(text: str) -> Iterator[object]:
             yield json.loads(stripped, parse_int=str, parse_float=str)
     if "%" in text or "&" in text:
         # Both at once: taken off one by one, they would double the work with every layer.
-        plain = html.unescape(unquote_plus(text) if "%" in text else text)
+        plain = html.unescape(_unquoted(text) if "%" in text else text)
         if plain != text:
             yield plain
     for _, inner in decoded_base64(text):
         yield inner
+
+
+def _unquoted(text: str) -> str:
+    """What urllib.parse.unquote_plus says, which takes a random megabyte apart into half a million pieces first."""
+    return _QUOTED.sub(_unquoted_bytes, text.replace("+", " "))
+
+
+def _unquoted_bytes(quoted: re.Match[str]) -> str:
+    return bytes.fromhex(quoted[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def decoded_base64(text: str) -> Iterator[tuple[tuple[int, int], str]]:

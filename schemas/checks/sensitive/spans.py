@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -163,6 +162,24 @@ _LABELS: Final = (
 )
 
 
+# Of all that a text may hold; a text of many more is worked out anew.
+_MOST_CHARACTERS: Final = 4_096
+
+
+class _PlainCharacters(dict[int, str]):
+    """For str.translate: characters by code point, each worked out once."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = character if character.isascii() else _plain_character(character)
+        if len(self) < _MOST_CHARACTERS:
+            self[code] = plain
+        return plain
+
+
+_PLAIN_CHARACTERS: Final = _PlainCharacters()
+
+
 def plain_text_of(text: str) -> str:
     """The same text in ASCII as far as digits, blanks and dashes go; length and positions stay.
 
@@ -173,10 +190,9 @@ def plain_text_of(text: str) -> str:
         text = _ENCODED_SIGN.sub(lambda sign: " " + "\0" * (len(sign[0]) - 1), text)
     if text.isascii():
         return text
-    return "".join(character if character.isascii() else _plain_character(character) for character in text)
+    return text.translate(_PLAIN_CHARACTERS)
 
 
-@lru_cache(maxsize=4_096)
 def _plain_character(character: str) -> str:
     digit = unicodedata.decimal(character, None)
     if digit is not None:

@@ -49,14 +49,14 @@ def either(language: str) -> Profile:
 @pytest.fixture
 async def abas(sandbox: AbasSandboxProcess, language: str) -> AsyncIterator[AbasClient]:
     seed_ledger(sandbox)
-    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3)
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3, lock_wait_s=1)
     async with AbasClient(settings) as client:
         yield client
 
 
 @pytest.fixture
 def sink(sandbox: AbasSandboxProcess, abas: AbasClient, either: Profile, language: str) -> AbasSink:
-    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3)
+    settings = sandbox.settings(variable_language=language, accept_language=language, write_attempts=3, lock_wait_s=1)
     return AbasSink(abas, either, settings)
 
 

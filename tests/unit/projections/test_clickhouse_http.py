@@ -120,6 +120,9 @@ OF_TOOLS = {
 }  # fmt: skip
 
 
+pytestmark = pytest.mark.engine
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened = open_store(f"chdb://{tmp_path_factory.mktemp('clients') / 'store'}")

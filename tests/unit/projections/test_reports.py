@@ -22,7 +22,7 @@ from schemas.records.receivables import EntryDirection, EntryHandedOver, Posting
 from schemas.topic import Topic
 from tests.support.erp_data import customer
 from tests.support.examples import example
-from tests.support.projecting import project
+from tests.support.projecting import fill, project
 from tests.support.scripted import IDENTIFICATION, IDENTIFICATION_INBOX, RECEIVABLES, Script
 from tests.support.settlement import Account, bank, batch, settled
 
@@ -40,7 +40,7 @@ NOTHING_OF_IT_THAT_DAY = {
 
 
 @pytest.fixture
-def day(store: Store) -> Store:
+def day(engine: Store) -> Store:
     """One payment posted, one waiting, one parked, one refunded in part, in two currencies."""
     script = Script()
     script.open_item("1", 125_00)
@@ -73,8 +73,8 @@ def day(store: Store) -> Store:
     for event in deposits():
         script.write(Topic.SETTLEMENT_EVENTS, event)
     script.write(Topic.ERP_COMMANDS, customer("C-1"))
-    project(store, script.messages)
-    return store
+    fill(engine, script.messages)
+    return engine
 
 
 def deposits() -> list[Any]:

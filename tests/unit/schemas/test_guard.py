@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas import catalog
 from schemas.catalog import FieldClass
 from schemas.checks.guard import masked, masked_key
-from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_sensitive
+from schemas.checks.sensitive import GuardKeyMissing, find_sensitive, guard_key, mask_reference, mask_sensitive
 from schemas.checks.sensitive.identity import mask_of
 from schemas.records.payments import TransactionStatus
 from schemas.records.receivables import OpenItemObserved
@@ -177,3 +177,17 @@ def test_without_a_key_nothing_is_masked_for_a_record_and_the_remedy_is_named() 
 def test_masking_a_masked_text_changes_nothing(text: str) -> None:
     once = mask_sensitive(text)
     assert mask_sensitive(once) == once
+
+
+@pytest.mark.parametrize("mask", [mask_reference, mask_sensitive])
+def test_only_texts_in_which_nothing_was_found_are_remembered(mask: Any) -> None:
+    [remembered] = [cell.cell_contents for cell in mask.__closure__ if isinstance(cell.cell_contents, set)]
+    for _ in range(2):
+        assert mask("vault:7001") == "vault:7001"
+        assert "4012000098765439" not in mask("4012000098765439")
+        assert mask("x" * 201) == "x" * 201
+    assert "vault:7001" in remembered
+    assert remembered.isdisjoint({"4012000098765439", "x" * 201})
+    for number in range(10_001):
+        mask(f"order {number}")
+    assert 0 < len(remembered) <= 10_000

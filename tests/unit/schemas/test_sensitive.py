@@ -8,7 +8,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 from uuid import UUID
 
 import pytest
@@ -26,6 +26,7 @@ from schemas.checks.sensitive import (
     mask_reference,
     mask_sensitive,
     scan,
+    scanning,
 )
 from schemas.checks.sensitive.identity import mask_of
 
@@ -455,6 +456,7 @@ def test_masking_is_done_after_one_pass(text: str) -> None:
     assert mask_card_numbers(masked) == masked
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["{0}", "{0}{0}", "dispute:{0}", "main/2026-11-28/{0}", "{1}"])
 def test_no_hash_and_no_uuid_is_a_number(shape: str) -> None:
     """Event ids are hashes: a masked one is another id, and a process without a guard key can't write it."""
@@ -463,3 +465,10 @@ def test_no_hash_and_no_uuid_is_a_number(shape: str) -> None:
         text = shape.format(digest, UUID(digest))
         assert mask_reference(text) == text
         assert mask_sensitive(text) == text
+
+
+@given(
+    st.lists(st.sampled_from([*"%019afAF+ z", "\u00e9", "\u20ac", "\uff14", "%C3%A9", "%E2%82", "%34"])).map("".join)
+)
+def test_what_is_percent_encoded_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    assert scanning._unquoted(text) == unquote_plus(text)

@@ -85,6 +85,7 @@ def test_a_rule_takes_the_union_of_its_topic(processor: AnyProcessor) -> None:
     assert catalog.journal_of(processor.inbox).name == processor.journal
 
 
+@pytest.mark.thorough
 def test_a_record_type_without_a_rule_is_an_error_of_mypy(tmp_path: Path) -> None:
     """One type more in each union, in a copy: every place that takes a union apart is red."""
     text = UNIONS.read_text("utf-8").replace(

@@ -50,6 +50,7 @@ def value_of(kind: Any) -> str:
     return {datetime: "2026-11-24", Path: __file__}.get(kind, "1")
 
 
+@pytest.mark.thorough
 def test_every_command_asks_for_a_log_in_or_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, anybody could replace the keys that sign commands, and export who decided what."""
     monkeypatch.setenv("SALDO_DATA_DIR", str(tmp_path))

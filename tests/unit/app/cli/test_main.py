@@ -80,19 +80,17 @@ def test_no_kafka_named_is_one_line_with_the_remedy() -> None:
     assert KAFKA_VARIABLE in outcome.err
 
 
-@pytest.mark.usefixtures("bare_machine")
-@pytest.mark.parametrize(
-    ("module", "command"),
-    [
-        ("streams.log.cluster.ANSWER_S", ("topics", "diff")),
-        ("streams.log.cluster.ANSWER_S", ("read", "payments.events.v1")),
-        ("streams.log.kafka.REQUEST_TIMEOUT_S", ("dlq", "list")),
-    ],
-)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that does not answer is waited for half a second."""
+    monkeypatch.setattr("streams.log.cluster.ANSWER_S", 0.5)
+
+
+@pytest.mark.usefixtures("bare_machine", "impatient")
+@pytest.mark.parametrize("command", [("topics", "diff"), ("read", "payments.events.v1"), ("dlq", "list")])
 def test_no_broker_answering_is_said_at_once_and_again_at_the_end(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], module: str, command: tuple[str, ...]
+    capfd: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(module, 0.5)
     outcome = saldo(*command, "--bootstrap-servers", "127.0.0.1:1")
     assert outcome.exit_code == 2
     *at_once, at_the_end = outcome.err.splitlines()
@@ -207,6 +205,7 @@ def test_the_version_is_shown() -> None:
     assert saldo("--version").out.startswith("saldo 0.")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_records_come_from_standard_input_or_from_a_file_that_is_there(tmp_path: Path) -> None:
     missing = saldo("write", "payments.observations.v1", "--from", str(tmp_path / "nope.jsonl"))
     assert missing.exit_code == 2

@@ -31,6 +31,8 @@ from tests.support.ingress import (
 )
 from tests.unit.app.ingress.test_app import OBSERVATION, Books
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS = settings(max_observations=20)
 DESCRIPTION = describe(SETTINGS, HOOK_TYPE)
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)

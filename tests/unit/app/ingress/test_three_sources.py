@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -234,6 +235,7 @@ def days(draw: st.DrawFn, lives: tuple[tuple[JsonObject, ...], ...]) -> tuple[li
 PROPERTY = hypothesis_settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.thorough
 @PROPERTY
 @given(days(LIVES))
 def test_any_order_any_number_any_one_missing_is_one_event_set(found: tuple[list[Seen], list[Seen]]) -> None:
@@ -244,6 +246,7 @@ def test_any_order_any_number_any_one_missing_is_one_event_set(found: tuple[list
     assert wild.observation_ids == plain.observation_ids
 
 
+@pytest.mark.thorough
 @PROPERTY
 @given(days(ADJUSTED))
 def test_the_money_agrees_when_amounts_change(found: tuple[list[Seen], list[Seen]]) -> None:

@@ -255,6 +255,7 @@ def test_nothing_waits_without_its_reason(moves: list[tuple[Any, ...]]) -> None:
             assert isinstance(event, ENDS[entry.status])
 
 
+@pytest.mark.thorough
 @settings(max_examples=120, deadline=None)
 @given(days)
 def test_abas_is_asked_once_and_never_for_more_than_there_is(moves: list[tuple[Any, ...]]) -> None:
@@ -265,6 +266,7 @@ def test_abas_is_asked_once_and_never_for_more_than_there_is(moves: list[tuple[A
     nothing_is_asked_for_twice(day)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(days, st.randoms(use_true_random=False))
 def test_any_order_of_the_same_records_keeps_every_cent_and_asks_for_no_more(
@@ -353,6 +355,7 @@ def test_any_event_is_accepted_in_any_state(one: list[tuple[Any, ...]], other: l
         receivables.route(state, event)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(days, days, st.randoms(use_true_random=False))
 def test_customers_do_not_touch_each_other(
