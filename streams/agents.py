@@ -14,13 +14,16 @@ from faust.types import AgentT, EventT, StreamT
 from schemas.topic import Topic
 from streams.domain import approvals, gateway, identification, payments, receivables, settlement
 from streams.log.records import Inbound
+from streams.rules.catalogue import shipped_deposits, shipped_receivables
 from streams.tasks.crew import Crew
 from streams.tasks.processor import AnyProcessor, Decider
 
 _BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
 
 
-def _decider(name: str, inbox: Topic, journal: Topic, rules: Any, **more: Any) -> Decider[Any, Any, Any]:
+def _decider(
+    name: str, inbox: Topic, journal: Topic, rules: Any, decide: Any = None, **more: Any
+) -> Decider[Any, Any, Any]:
     """One row: the rules of a context. That they take all that the inbox carries, mypy sees in the rules themselves."""
     return Decider(
         name=name,
@@ -28,7 +31,7 @@ def _decider(name: str, inbox: Topic, journal: Topic, rules: Any, **more: Any) -
         journal=journal,
         state_type=rules.State,
         initial=rules.INITIAL,
-        decide=rules.decide,
+        decide=decide or rules.decide,
         evolve=rules.evolve,
         route=rules.route,
         **more,
@@ -43,14 +46,25 @@ IDENTIFY_PAYERS = _decider(
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
-    "match-open-items", Topic.RECEIVABLES_INBOX, Topic.RECEIVABLES_EVENTS, receivables, version=4
+    "match-open-items",
+    Topic.RECEIVABLES_INBOX,
+    Topic.RECEIVABLES_EVENTS,
+    receivables,
+    lambda state, record: receivables.decide(state, record, shipped_receivables()),
+    version=4,
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
-    "reconcile-deposits", Topic.SETTLEMENT_INBOX, Topic.SETTLEMENT_EVENTS, settlement, version=3, is_order_free=True
+    "reconcile-deposits",
+    Topic.SETTLEMENT_INBOX,
+    Topic.SETTLEMENT_EVENTS,
+    settlement,
+    lambda state, record: settlement.decide(state, record, shipped_deposits()),
+    version=3,
+    is_order_free=True,
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)

@@ -57,8 +57,6 @@ from schemas.records.gateway import (
 )
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.domain.receivables.decisions import write_off_limits
-from streams.domain.receivables.open_item_lines import rules
 from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Sighting
@@ -241,8 +239,6 @@ def worker_app(settings: Settings) -> faust.App:
         datadir=str(settings.data_dir / "faust"),
     )
     processors = every_processor(settings)
-    rules()  # what is wrong with these is said now and not at the first payment
-    write_off_limits()
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )

@@ -20,7 +20,8 @@ from schemas.records.receivables import (
 from streams.domain.receivables.entries import Event
 from streams.domain.receivables.entry import Entry, State
 from streams.domain.receivables.families import receipt_to_reverse
-from streams.domain.receivables.matching_rules import Option, Part, rule_version
+from streams.domain.receivables.matching_rules import Option, Part
+from streams.domain.receivables.policy import policy
 
 
 def applied(state: State, receipt: Entry, option: Option, at: datetime, by: str | None = None) -> tuple[Event, ...]:
@@ -131,7 +132,7 @@ def _matched(
         currency=receipt.currency,
         invoice_number=part.item.invoice_number,
         rule=option.rule,
-        rule_version=rule_version(),
+        rule_version=policy().rule_version,
         evidence=option.agrees,
         differs=option.differs,
         score_hundredths=round(100 * option.score),

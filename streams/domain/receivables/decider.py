@@ -53,6 +53,7 @@ from streams.domain.receivables.decisions_payer import decide_payer_command
 from streams.domain.receivables.entries import Event, evolve
 from streams.domain.receivables.entry import INITIAL, Entry, EntryKind, EntryStatus, State
 from streams.domain.receivables.matching_rules import Waits
+from streams.domain.receivables.policy import Policy, decided_by
 from streams.domain.receivables.posting import follow, waiting_event
 
 __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
@@ -79,14 +80,19 @@ _REASONS = {
 }
 
 
-def decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
-    """What this record changes for the customer, and everything that follows from it.
+def decide(state: State, record: ReceivablesInbox, policy: Policy) -> tuple[Event, ...]:
+    """What this record changes for the customer by the policy in force, and everything that follows from it.
 
     Ensures: a record that was here, an older view of an open item and an outcome of something that we never asked for
              yield ().
     Raises:  Unreadable for a movement that is not money, and for an outcome that names another amount than was asked
              for.
     """
+    with decided_by(policy):
+        return _decide(state, record)
+
+
+def _decide(state: State, record: ReceivablesInbox) -> tuple[Event, ...]:
     match record:
         case PaymentIdentified():
             return _with_consequences(state, _on_payment(state, record), record.occurred_at)

@@ -14,11 +14,7 @@ from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
-from functools import cache
-from pathlib import Path
 from typing import TypeAlias, assert_never
-
-import yaml
 
 from schemas.checks.attribution import why_not_attributed
 from schemas.records.payments import PaymentMethod
@@ -45,11 +41,11 @@ from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, Stat
 from streams.domain.receivables.evidence import evidence
 from streams.domain.receivables.families import receipt_to_reverse, unclaimed_minor
 from streams.domain.receivables.matching_rules import Option, Part
+from streams.domain.receivables.policy import policy
 
 Command: TypeAlias = (
     ConfirmMatch | RejectMatch | SplitEntry | WriteOffRest | PutOnAccount | UnmatchEntry | PostAgain | UndoWriteOff
 )
-LIMITS_FILE = Path(__file__).with_name("write_off_limits.yaml")
 BY_HAND = "by-hand"
 _PART = re.compile(r"S\d+$")  # a part of a divided entry; the decision was about the whole
 
@@ -66,14 +62,6 @@ _DECISIONS: Mapping[type, Decision] = {
 
 
 @dataclass(frozen=True, slots=True)
-class WriteOffLimits:
-    """What may be written off of one item. Units: minor units of each currency."""
-
-    version: int
-    limits_minor: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What a command leads to: the reference and the items that it is about, and the events, or why it is refused."""
 
@@ -81,13 +69,6 @@ class Answer:
     items: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     refused: str = ""
-
-
-@cache
-def write_off_limits() -> WriteOffLimits:
-    """The limits as their file states them."""
-    data = yaml.safe_load(LIMITS_FILE.read_text("utf-8"))
-    return WriteOffLimits(int(data["version"]), {str(name): int(minor) for name, minor in data["limits_minor"].items()})
 
 
 def decide_command(state: State, command: Command) -> tuple[Event, ...]:
@@ -354,7 +335,7 @@ def _write_off(state: State, command: WriteOffRest) -> Answer:
     left = available_minor(state).get(item_id, 0)
     minor = left if command.amount_minor is None else command.amount_minor
     payers = holders_of(state, item_id)
-    limits = write_off_limits()
+    limits = policy().write_offs
     limit = limits.limits_minor.get(item.currency, 0)
     before = sum(one.written_off_minor for one in state.write_offs.values() if one.abas_open_item_id == item_id)
     refused = ""

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 
 from reconcile.engine.differences import difference_kind, transposed
 from reconcile.engine.results import Match, Outcome, Status
-from reconcile.engine.rules import Need
 from schemas.records.identification import WaitingReason
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.money import Money
@@ -26,7 +24,8 @@ from streams.domain.receivables.availability import available_minor
 from streams.domain.receivables.entry import Entry, EntryKind, State
 from streams.domain.receivables.evidence import evidence, number_of
 from streams.domain.receivables.families import remaining_minor
-from streams.domain.receivables.open_item_lines import compare, item_line, named_invoices, receipt_line, rules
+from streams.domain.receivables.open_item_lines import compare, item_line, named_invoices, receipt_line
+from streams.domain.receivables.policy import policy
 
 MOST_OPTIONS = 5
 MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; the oldest count
@@ -129,10 +128,10 @@ class Matching:
         outcome = compare(
             tuple(item_line(item, self._available[item.abas_open_item_id]) for item in pool),
             (receipt_line(receipt, named),),
-            frozenset(),
+            policy(),
         )
         match = next(iter(outcome.matches), None)
-        if match is None or (match.rule in _rules_for_named() and not named):
+        if match is None or (match.rule in policy().rules_for_named and not named):
             return Found(None, waits)
         best = self._option(receipt, match)
         equal = [item for item in pool if self._available[item.abas_open_item_id] == amount.minor]
@@ -248,7 +247,7 @@ class Matching:
             outcome = compare(
                 (item_line(item, self._available[item_id]),),
                 tuple(receipt_line(receipt, self._named[receipt.posting_reference]) for receipt in several),
-                frozenset(),
+                policy(),
             )
             yield from self._joint(item, several, outcome)
 
@@ -362,14 +361,3 @@ def match_refund(refund: Entry, state: State) -> Link | Waits:
     if foreign and not possible:
         count = f"no payment in {refund.currency}, but {', '.join(foreign)}"
     return Waits(WaitingReason.REFUND_WITHOUT_PAYMENT, f"with {criterion}: {count}")
-
-
-def rule_version() -> int:
-    """The version of the pipeline's rules, which every match and suggestion names."""
-    return int(rules().version)
-
-
-@cache
-def _rules_for_named() -> frozenset[str]:
-    """The rules that say something of a payment only if it names an invoice."""
-    return frozenset(rule.name for rule in rules().rules if Need.REFERENCE in rule.needs)

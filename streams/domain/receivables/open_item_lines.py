@@ -10,33 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
-from reconcile.engine.engine import Forbidden, Learned, learn_all, match
+from reconcile.engine.engine import Learned, learn_all, match
 from reconcile.engine.learn import Model
 from reconcile.engine.lines import Line, Orientation, Side
 from reconcile.engine.results import Outcome
-from reconcile.engine.rules import RuleSet, parse_rules
 from schemas.records.receivables import OpenItemRecorded
 from schemas.values.references import normalised_invoice
 from streams.domain.receivables.entry import Entry
+from streams.domain.receivables.policy import Policy
 
-RULES_FILE = Path(__file__).with_name("open_item_rules.yaml")
 # All lines of one run are of one customer; the engine wants to see that as a name that both sides bear.
 _THE_CUSTOMER = "thiscustomer"
 _SEPARATORS = re.compile(r"[\s,;+&/|]+")
 _LESSONS = 300
 _NAMES = "bcdfghjklmnpqrstvwxz"
-
-
-@cache
-def rules() -> RuleSet:
-    """The pipeline's rules.
-
-    Raises: RulesInvalid naming file, line and remedy.
-    """
-    return parse_rules(RULES_FILE.read_text("utf-8"), RULES_FILE.name)
 
 
 def named_invoices(text: str | None, known: Iterable[str]) -> frozenset[str]:
@@ -77,18 +66,18 @@ def receipt_line(receipt: Entry, named: Iterable[str]) -> Line:
 
 
 @lru_cache(maxsize=512)
-def compare(items: tuple[Line, ...], receipts: tuple[Line, ...], forbidden: Forbidden) -> Outcome:
+def compare(items: tuple[Line, ...], receipts: tuple[Line, ...], policy: Policy) -> Outcome:
     """The engine's answer for lines of one customer and one currency; asked again for equal lines, it is remembered."""
     # A copy, because the model notes each new word and would grow with every invoice of a long life.
-    fresh = replace(_model(), _weights={}, _alike={})
+    fresh = replace(_model(policy), _weights={}, _alike={})
     learned = Learned(Orientation.SAME, ids_count=False, models={receipts[0].currency: fresh})
-    return match(items, receipts, rules(), learned, forbidden=forbidden)
+    return match(items, receipts, policy.rules, learned)
 
 
-@cache
-def _model() -> Model:
+@lru_cache(maxsize=4)
+def _model(policy: Policy) -> Model:
     """The numbers of a book in which every payment has its invoice and four of five name it."""
-    return learn_all(*_lessons(), rules()).models["USD"]
+    return learn_all(*_lessons(), policy.rules).models["USD"]
 
 
 def _lessons() -> tuple[Sequence[Line], Sequence[Line]]:

@@ -29,7 +29,8 @@ from streams.domain.receivables.entries import Event, evolve
 from streams.domain.receivables.entry import Entry, EntryKind, EntryStatus, Move, State
 from streams.domain.receivables.evidence import evidence
 from streams.domain.receivables.families import family, receipt_to_reverse, refund_of, shares_of, unclaimed_minor
-from streams.domain.receivables.matching_rules import Found, Matching, Option, Part, Waits, match_refund, rule_version
+from streams.domain.receivables.matching_rules import Found, Matching, Option, Part, Waits, match_refund
+from streams.domain.receivables.policy import policy
 from streams.domain.suggestion_codes import suggestion_code
 
 Step = Callable[[State, datetime], tuple[Event, ...]]
@@ -282,7 +283,7 @@ def _suggested(state: State, entry: Entry, options: tuple[Option, ...], at: date
                 open_amounts=tuple(opens),
                 kind=option.kind,
                 rule=option.rule,
-                rule_version=rule_version(),
+                rule_version=policy().rule_version,
                 score_hundredths=round(100 * option.score),
                 margin_hundredths=round(100 * option.margin),
                 agrees=option.agrees,

@@ -10,8 +10,9 @@ from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables.availability import available_minor
-from streams.domain.receivables.open_item_lines import named_invoices, rules
+from streams.domain.receivables.open_item_lines import named_invoices
 from tests.support.builders import PAYMENT, Ledger, done, identified, key_by, open_item
+from tests.support.policies import RECEIVABLES
 
 RECEIPT = f"PT{PAYMENT}"
 
@@ -170,6 +171,6 @@ def test_the_invoices_that_a_text_names(text: str | None, named: set[str]) -> No
 
 
 def test_the_rules_are_numbered_and_only_exact_ones_can_confirm() -> None:
-    assert int(rules().version) >= 2
-    unreachable = {rule.name for rule in rules().rules if rule.confirm_score >= 1000}
-    assert unreachable == {rule.name for rule in rules().rules if rule.tolerances or rule.kind}
+    assert int(RECEIVABLES.rules.version) >= 2
+    unreachable = {rule.name for rule in RECEIVABLES.rules.rules if rule.confirm_score >= 1000}
+    assert unreachable == {rule.name for rule in RECEIVABLES.rules.rules if rule.tolerances or rule.kind}

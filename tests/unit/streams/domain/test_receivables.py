@@ -32,6 +32,7 @@ from tests.support.builders import (
     open_item,
     refused,
 )
+from tests.support.policies import RECEIVABLES
 
 RECEIPT = f"PT{PAYMENT}"
 TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
@@ -537,7 +538,7 @@ def test_what_is_no_money_is_unreadable() -> None:
         open_item(currency=""),
     ):
         with pytest.raises(Unreadable):
-            receivables.decide(receivables.INITIAL, record)
+            receivables.decide(receivables.INITIAL, record, RECEIVABLES)
 
 
 def test_every_event_of_the_contract_has_its_rule() -> None:
