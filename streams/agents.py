@@ -14,26 +14,32 @@ from faust.types import AgentT, EventT, StreamT
 from schemas.topic import Topic
 from streams.domain import approvals, gateway, identification, payments, receivables, settlement
 from streams.log.records import Inbound
-from streams.rules.catalogue import shipped_deposits, shipped_receivables
+from streams.rules import adoption
+from streams.rules.catalogue import (
+    DEPOSIT_MATCHING,
+    OPEN_ITEM_MATCHING,
+    WRITE_OFF_LIMITS,
+    deposit_policy,
+    receivables_policy,
+)
 from streams.tasks.crew import Crew
 from streams.tasks.processor import AnyProcessor, Decider
+from streams.tasks.rules import RulesUsed
 
 _BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
 
 
-def _decider(
-    name: str, inbox: Topic, journal: Topic, rules: Any, decide: Any = None, **more: Any
-) -> Decider[Any, Any, Any]:
+def _decider(name: str, inbox: Topic, journal: Topic, context: Any, **more: Any) -> Decider[Any, Any, Any]:
     """One row: the rules of a context. That they take all that the inbox carries, mypy sees in the rules themselves."""
     return Decider(
         name=name,
         inbox=inbox,
         journal=journal,
-        state_type=rules.State,
-        initial=rules.INITIAL,
-        decide=decide or rules.decide,
-        evolve=rules.evolve,
-        route=rules.route,
+        state_type=context.State,
+        initial=context.INITIAL,
+        decide=context.decide,
+        evolve=context.evolve,
+        route=context.route,
         **more,
     )
 
@@ -50,8 +56,8 @@ MATCH_OPEN_ITEMS = _decider(
     Topic.RECEIVABLES_INBOX,
     Topic.RECEIVABLES_EVENTS,
     receivables,
-    lambda state, record: receivables.decide(state, record, shipped_receivables()),
-    version=4,
+    version=5,
+    rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name), receivables_policy),
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
@@ -62,12 +68,14 @@ RECONCILE_DEPOSITS = _decider(
     Topic.SETTLEMENT_INBOX,
     Topic.SETTLEMENT_EVENTS,
     settlement,
-    lambda state, record: settlement.decide(state, record, shipped_deposits()),
-    version=3,
+    version=4,
+    rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
     is_order_free=True,
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
+# Which rules the agents above decide by, from which record on.
+ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, adoption)
 
 # In the order in which a payment meets them; what people ask for comes last.
 DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
@@ -77,6 +85,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     DECIDE_WISHES,
     RECONCILE_DEPOSITS,
     HOLD_APPROVALS,
+    ADOPT_RULES,
 )
 
 

@@ -39,6 +39,7 @@ COMMANDS = (
     "explain",
     "decide",
     "approvals",
+    "rules",
     "dlq",
     "keys",
     "audit",

@@ -30,6 +30,7 @@ from projections.serving.settings import ProjectionSettings
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken
 from streams.log.credentials import OPERATORS, Credentials, credentials_file, read_credentials
+from streams.rules.settings import RulesSettings
 
 if TYPE_CHECKING:
     from app.access.access import Access
@@ -212,6 +213,7 @@ class Settings(BaseSettings):
     ingress: IngressSettings = IngressSettings()
     access: AccessSettings = AccessSettings()
     match: MatchSettings = MatchSettings()
+    rules: RulesSettings = RulesSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -16,7 +16,8 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from schemas import catalog
 from schemas.checks.attribution import why_not_attributed
@@ -37,6 +38,7 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     PositionMarked,
     RecordParked,
+    RulesAdopted,
 )
 from schemas.values.counting import counted
 from schemas.wire.codec import Codec
@@ -50,8 +52,11 @@ from streams.log.signing import NotSigned, Ring, prove, prove_approval
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Effect, Processor
 from streams.tasks.progress import LONGEST_ERROR, Progress
+from streams.tasks.rules import Adopted, takes_the_place
 
 logger = logging.getLogger(__name__)
+# What a person asks of a task, or the task of itself.
+OperatorRequest: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
 TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
@@ -101,12 +106,14 @@ class Verdicts:
     released  inbox offset of a request -> inbox offsets of the records that it released, in order
     recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
     kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
+    rules     the first adoption of each rules name on the partition, which counts for what lies before it
     """
 
     parked: Mapping[int, RecordParked]
     released: Mapping[int, Sequence[int]]
     recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     kept: Mapping[int, RecordParked] = field(default_factory=dict)
+    rules: Adopted = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +133,17 @@ class Surroundings(Generic[S]):
 
 
 async def decide_batch(
-    around: Surroundings[S], records: Sequence[Inbound], progress: Progress, *, reset_at: int = 0
+    around: Surroundings[S],
+    records: Sequence[Inbound],
+    progress: Progress,
+    *,
+    reset_at: int = 0,
+    rules_ahead: Adopted = MappingProxyType({}),
 ) -> Batch[S]:
     """Decide consecutive inbox records.
 
     `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
+    `rules_ahead` are the first adoptions of rules names of which progress holds none.
 
     Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
              the result takes over.
@@ -138,7 +151,7 @@ async def decide_batch(
              belongs to the records before it.
     """
     steps = [_as_it_was(around, _read(around, record)) for record in records]
-    outcomes, stop_at, stop = await _run_chains(around, steps, progress)
+    outcomes, stop_at, stop = await _run_chains(around, steps, progress, rules_ahead)
     return _assemble(around, steps, outcomes, progress, stop_at, stop, reset_at)
 
 
@@ -259,6 +272,7 @@ class _Consequence:
     origin: Inbound
     checked: Checked
     kept: Mapping[str, bytes] | None = None
+    partition: int | None = None
 
 
 def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Record) -> _Consequence:
@@ -266,8 +280,12 @@ def _event(around: Surroundings[S], step: _Step, origin: Inbound, record: Record
     return _Consequence(origin, Checked.of(record, topic=journal, codec=around.codec, key=key))
 
 
-def _output(around: Surroundings[S], topic: str, origin: Inbound, record: Record) -> _Consequence:
-    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec))
+def _output(
+    around: Surroundings[S], topic: str, origin: Inbound, record: Record, partition: int | None = None
+) -> _Consequence:
+    if partition is not None and partition >= (count := around.log.partition_count(topic)):
+        raise Unreadable(f"{type(record).__name__} is for partition {partition} of {topic}, which has {count}")
+    return _Consequence(origin, Checked.of(record, topic=topic, codec=around.codec), partition=partition)
 
 
 def _sealed(
@@ -292,24 +310,27 @@ def _sealed(
 
 
 async def _run_chains(
-    around: Surroundings[S], steps: Sequence[_Step], progress: Progress
+    around: Surroundings[S], steps: Sequence[_Step], progress: Progress, rules_ahead: Adopted
 ) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
     fresh = HighWater(progress.upstream.marks.values())
-    chains: dict[bytes, list[_Step]] = {}
+    chains: dict[bytes, list[tuple[_Step, Adopted]]] = {}
+    adopted: Adopted = progress.rules
     for step in steps:
         if fresh.accept(step.position) and step.moved is None:
-            chains.setdefault(step.key, []).append(step)
+            if (newer := _adoption(step)) is not None and takes_the_place(newer, adopted):
+                adopted = {**adopted, newer.rules_name: newer}
+            chains.setdefault(step.key, []).append((step, {**rules_ahead, **adopted}))
     outcomes: dict[int, _Outcome[S]] = {}
     stops: list[tuple[int, Stop]] = []
     gate = asyncio.Semaphore(around.processor.concurrency)
 
-    async def run(key: bytes, chain: list[_Step]) -> None:
+    async def run(key: bytes, chain: list[tuple[_Step, Adopted]]) -> None:
         async with gate:
             state = around.state_of(key)
             queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
-            for step in chain:
+            for step, rules in chain:
                 try:
-                    outcome = await _decide(around, step, state, queue)
+                    outcome = await _decide(around, step, state, queue, rules)
                 except Stop as stop:
                     stops.append((step.record.offset, stop))
                     return
@@ -321,15 +342,60 @@ async def _run_chains(
     return outcomes, stop_at, stop
 
 
-async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
-    """One record in the state of its key."""
+def _adoption(step: _Step) -> RulesAdopted | None:
+    """The adoption that a record is, if an agent gave it."""
+    is_proved = step.failure is None and step.unproved is None
+    return step.value if is_proved and isinstance(step.value, RulesAdopted) else None
+
+
+def adoption_in(around: Surroundings[S], record: Inbound) -> RulesAdopted | None:
+    """The adoption that a record of the inbox is, if an agent gave it; what says that it is something else is none."""
+    name = RulesAdopted.__name__
+    return _adoption(_read(around, record)) if (header_text(record.headers, "ce_type") or name) == name else None
+
+
+def _policy(around: Surroundings[S], rules: Adopted) -> Any:
+    """What the processor decides by where these rules are in force.
+
+    Raises: Stop where nothing is adopted yet, or this version of Saldo can't read what is.
+    """
+    used = around.processor.rules
+    if used is None:
+        return None
+    if missing := used.missing_in(rules):
+        raise Stop(
+            f"no {' and no '.join(missing)} adopted yet; a worker offers them at its start, or: saldo rules adopt"
+        )
+    try:
+        return used.policy(rules)
+    except ContractBroken as error:
+        raise Stop(
+            f"this version of Saldo can't read the rules in force, start the one that adopted them: {error}"
+        ) from error
+
+
+def _adopt(around: Surroundings[S], step: _Step, adopted: RulesAdopted, rules: Adopted) -> _Outcome[S]:
+    """Take rules, and say so in the journal, unless they are forged or newer ones are in force."""
+    outcome: _Outcome[S] = _Outcome()
+    if step.unproved is not None:
+        where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
+        logger.warning("forged adoption ignored", extra={"at": where, "reason": str(step.unproved)})
+    elif rules.get(adopted.rules_name) is adopted:
+        outcome.events.append(_event(around, step, step.record, adopted))
+    return outcome
+
+
+async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue, rules: Adopted) -> _Outcome[S]:
+    """One record in the state of its key, by the rules in force where it lies."""
+    if isinstance(step.value, RulesAdopted):
+        return _adopt(around, step, step.value, rules)
     recorded = None if around.verdicts is None else around.verdicts.parked.get(step.record.offset)
     first = queue.offsets[0] if queue.offsets else None
     outcome: _Outcome[S] = _Outcome()
-    if isinstance(step.value, TaskRequests):
+    if isinstance(step.value, OperatorRequest):
         missing = str(step.unproved or "") or why_refused(step.value)
         if not missing and isinstance(step.value, ParkedReplayRequested):
-            return await _replay(around, step, step.value, state, queue)
+            return await _replay(around, step, step.value, state, queue, rules)
         if not missing and isinstance(step.value, ParkedDiscardRequested):
             return _discard(around, step, step.value, queue)
         if not missing and isinstance(step.value, BreakerResetRequested):
@@ -346,7 +412,7 @@ async def _decide(around: Surroundings[S], step: _Step, state: S, queue: _Queue)
     elif step.failure is not None:
         _park(around, step, outcome, behind=None, error=step.failure)
     else:
-        error = await _apply(around, step, state, outcome)
+        error = await _apply(around, step, state, outcome, rules)
         if error is not None:
             outcome = _Outcome()
             _park(around, step, outcome, behind=None, error=error)
@@ -363,23 +429,29 @@ def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def why_refused(request: TaskRequests) -> str:
+def why_refused(request: OperatorRequest) -> str:
     """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason)
 
 
 async def _apply(
-    around: Surroundings[S], step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None
+    around: Surroundings[S],
+    step: _Step,
+    state: S,
+    outcome: _Outcome[S],
+    rules: Adopted,
+    checked: str | None = None,
 ) -> Exception | None:
     """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
-    processor = around.processor
+    processor, policy = around.processor, _policy(around, rules)
     try:
-        events = await _events(around, step, state, checked)
+        events = await _events(around, step, state, checked, policy)
         for event in map(around.codec.guarded, events):  # a state holds what its journal holds, and no more
             state = processor.evolve(state, event)
             outcome.events.append(_event(around, step, step.record, event))
             outcome.outputs += [
-                _output(around, routed.topic, step.record, routed.record) for routed in processor.route(state, event)
+                _output(around, routed.topic, step.record, routed.record, routed.partition)
+                for routed in processor.route(state, event)
             ]
         if events:
             outcome.state = state
@@ -392,7 +464,7 @@ async def _apply(
     return None
 
 
-async def _events(around: Surroundings[S], step: _Step, state: S, checked: str | None) -> Sequence[Any]:
+async def _events(around: Surroundings[S], step: _Step, state: S, checked: str | None, policy: Any) -> Sequence[Any]:
     """What follows from a record; where a journal is retold, what performing this very record led to.
 
     Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
@@ -400,12 +472,12 @@ async def _events(around: Surroundings[S], step: _Step, state: S, checked: str |
     processor = around.processor
     recall = processor.recall if isinstance(processor, Effect) else None
     if around.verdicts is None or recall is None:
-        return await processor.events(state, step.value, checked)
+        return await processor.events(state, step.value, checked, policy)
     return await recall(around.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
 
 
 async def _replay(
-    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue
+    around: Surroundings[S], asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue, rules: Adopted
 ) -> _Outcome[S]:
     """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
 
@@ -441,7 +513,7 @@ async def _replay(
         else:
             attempt: _Outcome[S] = _Outcome()
             checked = None if request.retry else _asked_by(asked, request)
-            if (error := await _apply(around, step, state, attempt, checked)) is not None:
+            if (error := await _apply(around, step, state, attempt, rules, checked)) is not None:
                 failed = error
                 continue
             state = state if attempt.state is None else attempt.state
@@ -645,7 +717,7 @@ def _write(
         note(progress, entries)
     for index, output in enumerate(outcome.outputs):
         cause = Cause.of(record, index, output.origin)
-        batch.outputs.append(_sealed(around, output.checked, cause, kept=output.kept))
+        batch.outputs.append(_sealed(around, output.checked, cause, partition=output.partition, kept=output.kept))
 
 
 def _untold(progress: Progress) -> Link | None:

@@ -35,7 +35,14 @@ from tests.support.builders import (
 from tests.support.policies import RECEIVABLES
 
 RECEIPT = f"PT{PAYMENT}"
-TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
+TASK_EVENTS = {
+    "PositionMarked",
+    "RecordParked",
+    "ParkedRecordReleased",
+    "ParkedRecordDiscarded",
+    "BreakerReset",
+    "RulesAdopted",
+}
 
 
 def ledger() -> Ledger:
