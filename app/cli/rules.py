@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     operators.add_group(
         app,
         "rules",
-        "Rules that money is matched and written off by: which are in force, and adopting others.",
+        "Rules that money is matched and written off by.",
         {"show": show, "history": history, "adopt": adopt},
     )
 
@@ -51,9 +51,9 @@ def adopt(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Adopt rules: they count for every record that comes from now on.
+    """Adopt rules.
 
-    What was decided before stays as it was, also in a rebuild. The version must be above the one in force; a text that
+    They count for every record that comes from now on. What was decided before stays as it was, also in a rebuild. The version must be above the one in force; a text that
     can't be used is refused with file, line and remedy.
     """
     from app.operators import rules
@@ -96,7 +96,7 @@ def show(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Show which rules are in force, and whether the file here says something else."""
+    """Show which rules are in force, and where a file differs."""
     from app.operators import rules
     from app.settings.settings import load_settings
     from streams.rules.catalogue import KINDS, kind_of
@@ -134,7 +134,7 @@ def history(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """List every adoption and refusal of these rules, with who, when, why and what changed."""
+    """List adoptions and refusals, with who, when and why."""
     from app.operators import rules
     from schemas.records.rules import RulesAccepted
     from streams.rules.catalogue import kind_of
