@@ -53,8 +53,8 @@ def adopt(
 ) -> None:
     """Adopt rules.
 
-    They count for every record that comes from now on. What was decided before stays as it was, also in a rebuild. The version must be above the one in force; a text that
-    can't be used is refused with file, line and remedy.
+    They count for every record that comes from now on. What was decided before stays as it was, also in a rebuild.
+    The version must be above the one in force; a text that can't be used is refused with file, line and remedy.
     """
     from app.operators import rules
     from app.settings.settings import load_settings
