@@ -240,7 +240,7 @@ async def test_an_old_adoption_written_again_changes_nothing() -> None:
     await room.assert_rebuild()
 
 
-async def test_a_forged_adoption_is_ignored() -> None:
+async def test_a_forged_adoption_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     room = Room()
     await room.tell(RULES, begin())
     (adopted,) = room.events(RulesAdopted, INBOX)
@@ -250,6 +250,7 @@ async def test_a_forged_adoption_is_ignored() -> None:
     with pytest.raises(ContractBroken, match="RulesAdopted"):
         signer_of("operators").headers(topic=INBOX, key=key, type="RulesAdopted", event_id="e", value=value)
     await room.tell(INBOX, *deposit(1))
+    assert "forged adoption ignored" in caplog.messages
     assert versions(room) == {"B1": 2}
     assert room.log.records(f"{INBOX}.dlq", 0) == []
     await room.assert_rebuild()
@@ -274,6 +275,9 @@ async def test_a_snapshot_keeps_the_rules() -> None:
     await room.tell(RULES, begin())
     progress = await room.task(RECONCILE_DEPOSITS).restore()
     assert Progress.from_bytes(progress.to_bytes()).rules == progress.rules != {}
+    copied = progress.copy()
+    copied.rules.clear()
+    assert progress.rules != {}  # a batch that is given up leaves no trace
 
 
 async def test_an_adoption_for_a_partition_that_is_not_there_is_parked() -> None:
