@@ -45,6 +45,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adopt_into
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
 from tests.support.projecting import project, wipe
 from tests.support.signing import RING, SIGNER, by_hand
@@ -87,6 +88,7 @@ class Rooms:
     moved_to: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        adopt_into(self.log)
         abas = post_to_abas(Abas(self.dice, 6))
         self.processors = (FOLD_PAYMENTS, IDENTIFY_PAYERS, MATCH_OPEN_ITEMS, abas)
         self.poisoned: dict[str, bool] = {}
@@ -117,7 +119,9 @@ class Rooms:
 
         if isinstance(processor, Decider):
             inner = processor.decide
-            return replace(processor, decide=lambda state, record: (check(record), inner(state, record))[1])
+            return replace(
+                processor, decide=lambda state, record, *policy: (check(record), inner(state, record, *policy))[1]
+            )
         assert isinstance(processor, Effect)
         act = processor.perform
 
