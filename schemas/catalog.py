@@ -16,11 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+from pydantic import Field
 
 from schemas.checks.sensitive import mask_reference
 from schemas.failures import Unreadable
+from schemas.files.owned import Entry, read_owned
 from schemas.records import Record
 
 ROOT = Path(__file__).parent
@@ -292,22 +293,40 @@ def _name_and_version(path: Path) -> tuple[str, int]:
     return name, int(version.removeprefix("v"))
 
 
+class _TopicFile(Entry):
+    """A topic as its file writes it; schemas/lint says what it must hold besides."""
+
+    name: str
+    purpose: str
+    owner: str
+    role: str
+    partitions: int
+    retention_ms: int
+    cleanup_policy: str
+    records: Mapping[str, str]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    commands: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    dlq: str | None = None
+    agent: str | None = None
+
+
 def _topic(path: Path) -> TopicSpec:
-    data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    file = read_owned(path, _TopicFile)
     return TopicSpec(
-        name=data["name"],
-        purpose=data["purpose"],
-        owner=data["owner"],
-        role=data["role"],
-        partitions=data["partitions"],
-        retention_ms=data["retention_ms"],
-        cleanup_policy=data["cleanup_policy"],
-        records=tuple(TopicRecord(name, key) for name, key in data["records"].items()),
-        producers=tuple(data["producers"]),
-        consumers=tuple(data["consumers"]),
-        dlq=data.get("dlq"),
-        commands={name: tuple(givers) for name, givers in data.get("commands", {}).items()},
-        awaits_agent=data.get("agent") == NO_AGENT_YET,
+        name=file.name,
+        purpose=file.purpose,
+        owner=file.owner,
+        role=file.role,
+        partitions=file.partitions,
+        retention_ms=file.retention_ms,
+        cleanup_policy=file.cleanup_policy,
+        records=tuple(TopicRecord(name, key) for name, key in file.records.items()),
+        producers=file.producers,
+        consumers=file.consumers,
+        dlq=file.dlq,
+        commands=dict(file.commands),
+        awaits_agent=file.agent == NO_AGENT_YET,
     )
 
 

@@ -14,23 +14,32 @@ from faust.types import AgentT, EventT, StreamT
 from schemas.topic import Topic
 from streams.domain import approvals, gateway, identification, payments, receivables, settlement
 from streams.log.records import Inbound
+from streams.rules import adoption
+from streams.rules.catalogue import (
+    DEPOSIT_MATCHING,
+    OPEN_ITEM_MATCHING,
+    WRITE_OFF_LIMITS,
+    deposit_policy,
+    receivables_policy,
+)
 from streams.tasks.crew import Crew
 from streams.tasks.processor import AnyProcessor, Decider
+from streams.tasks.rules import RulesUsed
 
 _BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands on
 
 
-def _decider(name: str, inbox: Topic, journal: Topic, rules: Any, **more: Any) -> Decider[Any, Any, Any]:
+def _decider(name: str, inbox: Topic, journal: Topic, context: Any, **more: Any) -> Decider[Any, Any, Any]:
     """One row: the rules of a context. That they take all that the inbox carries, mypy sees in the rules themselves."""
     return Decider(
         name=name,
         inbox=inbox,
         journal=journal,
-        state_type=rules.State,
-        initial=rules.INITIAL,
-        decide=rules.decide,
-        evolve=rules.evolve,
-        route=rules.route,
+        state_type=context.State,
+        initial=context.INITIAL,
+        decide=context.decide,
+        evolve=context.evolve,
+        route=context.route,
         **more,
     )
 
@@ -43,17 +52,30 @@ IDENTIFY_PAYERS = _decider(
 )
 # Identified money meets a customer's open items; abas is asked to post what is certain.
 MATCH_OPEN_ITEMS = _decider(
-    "match-open-items", Topic.RECEIVABLES_INBOX, Topic.RECEIVABLES_EVENTS, receivables, version=5
+    "match-open-items",
+    Topic.RECEIVABLES_INBOX,
+    Topic.RECEIVABLES_EVENTS,
+    receivables,
+    version=6,
+    rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name), receivables_policy),
 )
 # Which payment requests of people at abas are carried out at the gateway.
 DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
-    "reconcile-deposits", Topic.SETTLEMENT_INBOX, Topic.SETTLEMENT_EVENTS, settlement, version=3, is_order_free=True
+    "reconcile-deposits",
+    Topic.SETTLEMENT_INBOX,
+    Topic.SETTLEMENT_EVENTS,
+    settlement,
+    version=4,
+    rules=RulesUsed((DEPOSIT_MATCHING.name,), deposit_policy),
+    is_order_free=True,
 )
 # Each command that needs a second person is held until one approves it, rejects it, or comes too late.
 HOLD_APPROVALS = _decider(approvals.AGENT, Topic.APPROVALS_INBOX, Topic.APPROVALS_EVENTS, approvals)
+# Which rules the agents above decide by, from which record on.
+ADOPT_RULES = _decider(adoption.AGENT, Topic.RULES_INBOX, Topic.RULES_EVENTS, adoption)
 
 # In the order in which a payment meets them; what people ask for comes last.
 DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
@@ -63,6 +85,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     DECIDE_WISHES,
     RECONCILE_DEPOSITS,
     HOLD_APPROVALS,
+    ADOPT_RULES,
 )
 
 

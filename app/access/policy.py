@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from app.access.actor import Actor
 from app.access.errors import AccessDenied
 from app.access.roles import Role
 from schemas import catalog
-from schemas.failures import ContractBroken
+from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_with_lines, problems_at, text_of
+from schemas.files.yaml_lines import Path as YamlPath
+from schemas.files.yaml_lines import near
 from schemas.operator_commands import amount_of, operator_commands, states_amount
 from schemas.values.money import Money, currencies
 from streams.domain.approvals.decider import AGENT
@@ -24,10 +25,16 @@ ACTIONS = frozenset({"read", "write", "import-bank", "backfill", "manage-users"}
 Amounts = Mapping[str, int]
 
 
-class Rule(BaseModel):
-    """Who may do one thing. Units: minor units of each currency."""
+class PolicyInvalid(FileInvalid):
+    """An access policy that can't be used."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
+        super().__init__(problems)
+        self.args = (f"the access policy does not fit:\n{self}",)
+
+
+class Rule(Entry):
+    """Who may do one thing. Units: minor units of each currency."""
 
     means: str = Field(min_length=1)
     roles: tuple[Role, ...] = Field(min_length=1)
@@ -35,10 +42,8 @@ class Rule(BaseModel):
     four_eyes_above_minor: Amounts | None = None
 
 
-class Policy(BaseModel):
+class Policy(Entry):
     """Who may do what in one installation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int
     proposal_expires_after_s: float = Field(gt=0, le=90 * 86_400)
@@ -60,15 +65,11 @@ def load_policy(path: Path | None = None) -> Policy:
             no command, a limit that can't be kept.
     """
     source = path or DEFAULT_POLICY
-    try:
-        policy = Policy.model_validate(yaml.safe_load(source.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ContractBroken(f"access policy {source} can't be read: {error}") from None
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)]
-        raise ContractBroken(f"access policy {source} does not fit: {'; '.join(problems)}") from None
-    if problems := [*_missing(policy), *_unkept(policy)]:
-        raise ContractBroken(f"access policy {source} does not fit: {'; '.join(problems)}")
+    policy, lines = parse_with_lines(
+        text_of(source, refuse=PolicyInvalid), Policy, file=str(source), refuse=PolicyInvalid
+    )
+    if found := [*_missing(policy), *_unkept(policy)]:
+        raise PolicyInvalid(problems_at(found, lines, str(source)))
     return policy
 
 
@@ -131,30 +132,51 @@ def _is_within(limits: Amounts, command: Any, besides_minor: int) -> bool:
     return amount is not None and amount[0] + besides_minor <= limits.get(amount[1], -1)
 
 
-def _missing(policy: Policy) -> Iterable[str]:
+def _missing(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
     commands = set(operator_commands())
-    yield from (f"command {name} has no entry" for name in sorted(commands - set(policy.commands)))
-    yield from (f"{name} is no operator command" for name in sorted(set(policy.commands) - commands))
-    yield from (f"action {name} has no entry" for name in sorted(ACTIONS - set(policy.actions)))
-    yield from (f"{name} is no action" for name in sorted(set(policy.actions) - ACTIONS))
+    for part, known, written, what in (
+        ("commands", commands, policy.commands, "operator command"),
+        ("actions", ACTIONS, policy.actions, "action"),
+    ):
+        kind = part.removesuffix("s")
+        yield from (
+            ((part,), f"{kind} {name} has no entry; write who may give it") for name in sorted(known - set(written))
+        )
+        for name in sorted(set(written) - known):
+            yield (part, name), f"{name} is no {what}; {near(name, known, 'remove it')}"
 
 
-def _unkept(policy: Policy) -> Iterable[str]:
+def _unkept(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
     """Limits and four eyes that look like protection and would be none."""
     for name, rule in policy.actions.items():
         if rule.limits_minor or rule.four_eyes_above_minor is not None:
-            yield f"{name} is an action and has neither limits nor four eyes"
+            yield ("actions", name), f"{name} is an action and has neither limits nor four eyes; remove them"
     for name, rule in policy.commands.items():
-        named = (*rule.limits_minor.values(), rule.four_eyes_above_minor or {})
-        if any(named) and not states_amount(name):
-            yield f"{name} states no amount, so no limit of it can be kept"
-        yield from (
-            f"{name}: {role} has a limit and may not do it" for role in rule.limits_minor if role not in rule.roles
-        )
-        yield from (f"{name}: {code} is no currency" for codes in named for code in codes if code not in currencies())
-        yield from (f"{name}: {code} has a negative amount" for codes in named for code, n in codes.items() if n < 0)
+        at: YamlPath = ("commands", name)
+        named: dict[YamlPath, Amounts] = {("limits_minor", role): limits for role, limits in rule.limits_minor.items()}
+        named["four_eyes_above_minor",] = rule.four_eyes_above_minor or {}
+        if any(named.values()) and not states_amount(name):
+            yield at, f"{name} states no amount, so no limit of it can be kept; remove its limits"
+        for role in rule.limits_minor:
+            if role not in rule.roles:
+                yield (
+                    (*at, "limits_minor", role),
+                    f"{role} has a limit and may not do it; add it to roles, or remove it",
+                )
+        for below, amounts in named.items():
+            for code, minor in amounts.items():
+                if code not in currencies():
+                    yield (
+                        (*at, *below, code),
+                        f"{code} is no currency; {near(code, currencies(), 'write a code of ISO 4217')}",
+                    )
+                if minor < 0:
+                    yield (*at, *below, code), f"{code} has a negative amount; write minor units, 0 or more"
         if rule.four_eyes_above_minor is not None and not _can_be_held(name):
-            yield f"{name} can't be held for four eyes: {AGENT} does not write to its inbox"
+            yield (
+                (*at, "four_eyes_above_minor"),
+                f"{name} can't be held for four eyes: {AGENT} does not write to its inbox; remove it",
+            )
 
 
 def _can_be_held(name: str) -> bool:

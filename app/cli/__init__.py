@@ -40,6 +40,7 @@ COMMANDS = (
     "explain",
     "decide",
     "approvals",
+    "rules",
     "dlq",
     "keys",
     "audit",

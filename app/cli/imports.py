@@ -68,10 +68,13 @@ def import_bank(
     from app.settings.settings import load_settings
     from app.topics import writing
     from reconcile.files.bank_lines import Selection, read_bank_lines
+    from reconcile.files.columns import own_names
     from reconcile.files.errors import MatchFileError
-    from reconcile.files.profile import load_profile
+    from reconcile.files.profile import Defaults, load_profile
+    from schemas.files.owned import FileInvalid
 
-    paytrace = load_settings().paytrace
+    settings = load_settings()
+    paytrace = settings.paytrace
     label = merchant or paytrace.merchant
     try:
         selection = Selection(
@@ -81,18 +84,19 @@ def import_bank(
             re.compile(only, re.IGNORECASE) if only else None,
             bank_account,
         )
-        side = load_profile(profile).right if profile else None
-        found = read_bank_lines(
-            file,
-            selection,
-            datetime.now(UTC),
-            side,
-            through_on=through.date() if through else None,
-            ends_days=not intraday,
-        )
+        known = load_profile(profile, Defaults(settings.match.rules_path, settings.match.column_names_path))
+        with own_names(known.column_names):
+            found = read_bank_lines(
+                file,
+                selection,
+                datetime.now(UTC),
+                known.right,
+                through_on=through.date() if through else None,
+                ends_days=not intraday,
+            )
     except re.error as error:
         raise CannotRun(f"--only is no regular expression: {error}") from error
-    except MatchFileError as error:
+    except (MatchFileError, FileInvalid) as error:
         raise CannotRun(str(error)) from error
     _tell(file, found)
     records = [*found.lines, *found.ended]

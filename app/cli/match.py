@@ -65,11 +65,13 @@ def match(
     # The engine needs the `match` extra; other commands must start without it.
     from app.settings.guard_key import use_guard_key_or_random
     from app.settings.settings import load_settings
-    from reconcile.engine.rules import RulesInvalid
     from reconcile.files.errors import MatchFileError
+    from reconcile.files.profile import Defaults
     from reconcile.files.run import run
+    from schemas.files.owned import FileInvalid
 
-    use_guard_key_or_random(load_settings())
+    settings = load_settings()
+    use_guard_key_or_random(settings)
     errors = Console(stderr=True)
     try:
         with Progress(
@@ -86,8 +88,16 @@ def match(
             def progress(what: str, done: int, total: int) -> None:
                 bar.update(task, description=what, completed=done, total=total or None)
 
-            found = run(left, right, out, profile, remittance, progress)
-    except (MatchFileError, RulesInvalid) as error:
+            found = run(
+                left,
+                right,
+                out,
+                profile,
+                remittance,
+                progress,
+                Defaults(settings.match.rules_path, settings.match.column_names_path),
+            )
+    except (MatchFileError, FileInvalid) as error:
         say(*str(error).splitlines(), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
     except KeyboardInterrupt as stop:

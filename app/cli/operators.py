@@ -144,7 +144,15 @@ def _summary(means: str, command: Any) -> str:
     from schemas.values.money import Money
 
     amount = amount_of(command)
-    named = ("posting_reference", "payment_id", "abas_open_item_id", "abas_customer_id", "bank_line_id", "version")
+    named = (
+        "posting_reference",
+        "payment_id",
+        "abas_open_item_id",
+        "abas_customer_id",
+        "bank_line_id",
+        "rules_name",
+        "version",
+    )
     words = [
         f"{name.removesuffix('_id').replace('_', ' ')} {getattr(command, name)}"
         for name in named

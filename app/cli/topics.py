@@ -185,17 +185,19 @@ def diff(
 
     Exit code 1 when something does.
     """
+    from app.settings.settings import load_settings
+    from app.topics.own import topics_of
     from app.topics.provisioning import compare
-    from schemas import catalog
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
-    difference = compare(cluster, catalog.topics().values(), replication_factor=factor)
+    wanted = topics_of(load_settings().kafka.topics_path)
+    difference = compare(cluster, wanted, replication_factor=factor)
     access = _compare_access(cluster) if acls else None
     for line in (*difference.lines(), *(access.lines() if access else ())):
         say(line)
     if difference or access:
         raise typer.Exit(1)
-    say(f"no difference: {len(catalog.topics())} topics{', and their permissions' if acls else ''}")
+    say(f"no difference: {len(wanted)} topics{', and their permissions' if acls else ''}")
 
 
 def apply(
@@ -209,12 +211,14 @@ def apply(
     It never deletes and never changes a partition count: where one differs, exit code 1 says so. With --acls, each user
     of Saldo may read and write what schemas/topics says of its process, and nothing else.
     """
+    from app.settings.settings import load_settings
     from app.topics import provisioning
-    from schemas import catalog
+    from app.topics.own import topics_of
     from streams.log import acls as access
 
     cluster, factor = _cluster(bootstrap_servers, replication_factor)
-    steps = provisioning.compare(cluster, catalog.topics().values(), replication_factor=factor)
+    wanted = topics_of(load_settings().kafka.topics_path)
+    steps = provisioning.compare(cluster, wanted, replication_factor=factor)
     permissions = _compare_access(cluster) if acls else access.AccessPlan()
     for line in (*steps.lines(), *permissions.lines()):
         say(line)
@@ -224,7 +228,7 @@ def apply(
     say(
         f"{'would create' if dry_run else 'created'} {len(steps.creations)}, "
         f"{'would alter' if dry_run else 'altered'} {counted(len(steps.alterations), 'setting')}, "
-        f"refused {len(steps.refusals)}, of {len(catalog.topics())} topics"
+        f"refused {len(steps.refusals)}, of {len(wanted)} topics"
     )
     if acls:
         say(

@@ -26,6 +26,7 @@ from faust.types import TP
 
 from app.composition.keys import load_known_signer, load_ring
 from app.composition.posting_claims import PostingClaims
+from app.operators import rules
 from app.output.metrics import TaskMetrics
 from app.settings.settings import Settings
 from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
@@ -57,7 +58,6 @@ from schemas.records.gateway import (
 )
 from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
-from streams.domain.receivables import policy
 from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
 from streams.edges.ports import Sighting
@@ -66,6 +66,7 @@ from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYT
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
+from streams.rules.catalogue import KINDS
 from streams.tasks.crew import AFTER_HALT, Crew
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import Membership, Observer, SilentObserver
@@ -243,7 +244,8 @@ def worker_app(settings: Settings) -> faust.App:
         datadir=str(settings.data_dir / "faust"),
     )
     processors = every_processor(settings)
-    policy.shipped()  # what is wrong with the rules and limits is said now and not at the first payment
+    for name in KINDS:
+        rules.file_of(name, settings.rules)  # what is wrong with a file is said now and not at the first payment
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
@@ -252,6 +254,7 @@ def worker_app(settings: Settings) -> faust.App:
     for processor in processors:
         register(app, crew, flow, processor)
     _attend(app, crew, settings.worker.tend_every_s)
+    _offer_rules(app, settings)
     _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)
     return app
 
@@ -348,6 +351,21 @@ def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
     threading.Thread(target=end_with_app, name="saldo-guard", daemon=True).start()
     app.task(tend)
     app.on_partitions_revoked.connect(cast("Any", let_go))
+
+
+def _offer_rules(app: faust.App, settings: Settings) -> None:
+    """Begin with the rules of the settings where nothing was adopted; say where a file says something else."""
+
+    async def offer() -> None:
+        async with opened(settings.kafka_options, signer=signer(settings)) as log:
+            in_force = await rules.offer(log, codec(settings), settings.rules)
+        for name, held in in_force.items():
+            file = rules.file_of(name, settings.rules)
+            if file.digest != held.digest:
+                extra = {"rules": name, "in_force": held.version, "file": str(file.path), "version": file.version}
+                logger.warning("a file of rules is not in force; saldo rules adopt", extra=extra)
+
+    app.task(offer)
 
 
 def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], settings: Settings) -> None:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas import catalog
-from schemas.records.tasks import BreakerReset, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked
+from schemas.records.tasks import BreakerReset, ParkedRecordDiscarded, ParkedRecordReleased, RecordParked, RulesAdopted
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, header_text, trusted_position
 from streams.log.memory import ShadowLog
@@ -80,13 +80,15 @@ async def _compare_task(
     name = f"{processor.name}/{partition}"
     journal = [record async for record in each_once(log, processor.journal, partition) if not _is_marker(record)]
     kept: StateStore[Any] = MemoryStore()
-    position = (await _task(processor, partition, log, codec, ring, kept).restore()).position
+    real = _task(processor, partition, log, codec, ring, kept)
+    position = (await real.restore()).position
 
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
     events = [codec.decode_as_told(record.value) for record in journal]
-    verdicts = _verdicts(journal, events)
+    first_rules = {} if processor.rules is None else await real.first_rules()
+    verdicts = replace(_verdicts(journal, events), rules=first_rules)
     task = _task(processor, partition, shadow, codec, ring, rebuilt, verdicts)
     while await task.catch_up():
         continue
@@ -155,7 +157,7 @@ def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
             case ParkedRecordReleased():
                 released[source.offset].append(event.offset)
                 recorded[event.offset] += recorded.pop(source.offset, [])
-            case ParkedRecordDiscarded() | BreakerReset():
+            case ParkedRecordDiscarded() | BreakerReset() | RulesAdopted():
                 pass
             case _:
                 recorded[source.offset].append(event)

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr
 
 from schemas.failures import ContractBroken
+from schemas.files.yaml_lines import near
 
 PREFIX = "SALDO_"
 # Read elsewhere than in Settings: the file's own place, the embedded runtime's cache and mirror.
@@ -42,12 +43,12 @@ def file_problems(file: Path, settings: type[BaseModel], *, is_named: bool) -> I
     sections = _sections(settings)
     for word, value in told.items():
         if word not in settings.model_fields:
-            yield f"{file}: {_shown(word, value)} is no setting{_near(word, settings.model_fields)}"
+            yield f"{file}: {_shown(word, value)} is no setting; {near(word, settings.model_fields)}"
         elif word in sections and isinstance(value, dict):
             known = sections[word].model_fields
             for name in value:
                 if name not in known:
-                    yield f"{file}: [{word}] has no setting {name!r}{_near(name, known)}"
+                    yield f"{file}: [{word}] has no setting {name!r}; {near(name, known)}"
 
 
 def variable_problems(environment: Iterable[str], settings: type[BaseModel]) -> Iterator[str]:
@@ -126,9 +127,3 @@ def _sections(settings: type[BaseModel]) -> Mapping[str, type[BaseModel]]:
 
 def _shown(word: str, value: Any) -> str:
     return f"section [{word}]" if isinstance(value, dict) else repr(word)
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    likely = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(likely)}?" if likely else f"; there are {', '.join(names)}"

@@ -30,6 +30,7 @@ from projections.serving.settings import ProjectionSettings
 from projections.store.errors import QueryRefused
 from schemas.failures import ContractBroken
 from streams.log.credentials import OPERATORS, Credentials, credentials_file, read_credentials
+from streams.rules.settings import RulesSettings
 
 if TYPE_CHECKING:
     from app.access.access import Access
@@ -56,6 +57,8 @@ class KafkaSettings(BaseModel):
     credentials_path: Path | None = None
     role: str = OPERATORS
     replication_factor: int | None = None
+    # Partition counts in place of those of schemas/topics, for topics that are yet to be made (app/topics/own.py).
+    topics_path: Path | None = None
     group: str = "saldo"
     # A worker that says nothing for this long loses its partitions; three heartbeats fit in, and a pause is noticed.
     session_timeout_s: float = Field(default=10.0, gt=1)
@@ -163,6 +166,19 @@ class ReportingSettings(BaseModel):
     clickhouse_port: int | None = Field(default=None, ge=0, le=65535)
 
 
+class MatchSettings(BaseModel):
+    """What `saldo match` and bank imports use unless a profile says otherwise.
+
+    rules_path         matching rules in place of those that ship with Saldo
+    column_names_path  column headers that are known besides those that ship with Saldo, and preferred to them
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules_path: Path | None = None
+    column_names_path: Path | None = None
+
+
 class GuardSettings(BaseModel):
     """What gives masked card and bank numbers their identity.
 
@@ -196,6 +212,8 @@ class Settings(BaseSettings):
     abas: AbasSettings = AbasSettings()
     ingress: IngressSettings = IngressSettings()
     access: AccessSettings = AccessSettings()
+    match: MatchSettings = MatchSettings()
+    rules: RulesSettings = RulesSettings()
 
     @classmethod
     def settings_customise_sources(

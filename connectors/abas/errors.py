@@ -36,6 +36,7 @@ from collections.abc import Sequence
 
 from connectors.abas.wire import ErpDialog, ErpError
 from schemas.failures import ContractBroken, Delayed, Refused, SaldoError, Transient, Unavailable, Unreadable
+from schemas.files.owned import FileInvalid
 
 
 class AbasUnavailable(Unavailable):
@@ -126,7 +127,7 @@ class AbasQueryRefused(ContractBroken):
     """abas refuses to run a selection, which no single record is to blame for."""
 
 
-class ProfileUnreadable(ContractBroken):
+class ProfileUnreadable(FileInvalid):
     """The mapping profile is no valid profile; the message has one line per problem, with file and line."""
 
 

@@ -6,17 +6,17 @@ problem with its file and line. profile_check.py compares it with the server's o
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from connectors.abas.errors import ProfileUnreadable
 from schemas.documents import HEAD_ROLES, Kind, kinds, reversals
-from schemas.files.yaml_lines import Lines, Misfits, dotted, findings, near, read_yaml
+from schemas.files.owned import Entry, parse_with_lines, text_of
+from schemas.files.yaml_lines import Lines, Misfits, near
 from schemas.files.yaml_lines import Path as YamlPath
 
 # A field of the record itself, or of the record that a reference leads to: `customer^idno`.
@@ -33,11 +33,7 @@ SearchWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]+$")]
 Strategy = Literal["infosystem", "editor", "typecommand"]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CustomerFields(_Entry):
+class CustomerFields(Entry):
     """Fields of a customer; vault_customer holds the PayTrace customer id, a y-field of ours."""
 
     number: FieldName
@@ -45,7 +41,7 @@ class CustomerFields(_Entry):
     vault_customer: FieldName
 
 
-class ItemFields(_Entry):
+class ItemFields(Entry):
     """Fields of an outstanding item, wherever it is read from."""
 
     invoice_number: FieldName
@@ -69,7 +65,7 @@ class ItemRowFields(ItemFields):
     item: FieldName
 
 
-class SalesOrderFields(_Entry):
+class SalesOrderFields(Entry):
     """Fields of a sales order, by whose number a payment may name its customer."""
 
     number: FieldName
@@ -77,7 +73,7 @@ class SalesOrderFields(_Entry):
     changed: FieldName
 
 
-class PaymentWishFields(_Entry):
+class PaymentWishFields(Entry):
     """Fields of a payment wish: what somebody at abas asks of the gateway. A table of ours, made for this."""
 
     number: FieldName
@@ -96,7 +92,7 @@ class PaymentWishFields(_Entry):
 FieldsT = TypeVar("FieldsT", bound=BaseModel)
 
 
-class Table(_Entry, Generic[FieldsT]):
+class Table(Entry, Generic[FieldsT]):
     """One table: its number here, its language-independent class name, and its fields by our roles."""
 
     table: TableSpec
@@ -105,7 +101,7 @@ class Table(_Entry, Generic[FieldsT]):
     fields: FieldsT
 
 
-class Tables(_Entry):
+class Tables(Entry):
     """The tables that we read; those that an installation doesn't use are left out."""
 
     customer: Table[CustomerFields]
@@ -114,7 +110,7 @@ class Tables(_Entry):
     payment_wish: Table[PaymentWishFields] | None = None
 
 
-class OpenItemList(_Entry):
+class OpenItemList(Entry):
     """An infosystem that lists outstanding items; takes the place of the table where that can't be queried.
 
     It shows open items only, so one that somebody else clears is not seen as cleared: it is just no longer seen.
@@ -127,7 +123,7 @@ class OpenItemList(_Entry):
     rows: ItemRowFields
 
 
-class Lock(_Entry):
+class Lock(Entry):
     """The record that a writer holds open while it looks up and saves.
 
     record is a role that every such command carries, or a record of this abas after an = sign.
@@ -139,7 +135,7 @@ class Lock(_Entry):
     record: str
 
 
-class Rows(_Entry):
+class Rows(Entry):
     """Rows of a document or record: which role goes into which field, and where it is read, if elsewhere."""
 
     inputs: Mapping[str, FieldName]
@@ -150,7 +146,7 @@ class Rows(_Entry):
         return self.reads.get(role, self.inputs[role])
 
 
-class Infosystem(_Entry):
+class Infosystem(Entry):
     """A posting infosystem: one call that looks for the reference, posts when it isn't there, and tells which.
 
     Contract with the ERP side: press runs it in one database transaction; the outputs describe the document
@@ -165,7 +161,7 @@ class Infosystem(_Entry):
     outputs: Mapping[str, FieldName]  # id, number, created, and roles by which the document is judged
 
 
-class _Way(_Entry):
+class _Way(Entry):
     """Where a kind of schemas/documents is in this abas. Roles: docs/documents.md."""
 
     table: TableSpec
@@ -327,19 +323,19 @@ class RecordWay(_Way):
 DialogAnswers = Mapping[str, tuple[str, ...]]
 
 
-class Posting(_Entry):
+class Posting(Entry):
     """How we post."""
 
     strategy: Strategy
     # Id, title or prompt of a question -> the values to answer with; any other question is a refusal.
-    dialog_answers: DialogAnswers = {}
+    dialog_answers: DialogAnswers = Field(default_factory=dict)
     # How late a saved record appeared in a search, in seconds, as `saldo abas probe --measure` found it; None: unknown.
     search_lag_s: float | None = Field(default=None, ge=0)
     # How long a document whose answer was lost is looked for, in seconds; SALDO_ABAS_OUTCOME_WAIT_S overrules it.
     outcome_wait_s: float = Field(default=300.0, ge=0)
 
 
-class Formats(_Entry):
+class Formats(Entry):
     """How this abas reads and shows dates, and amounts where it writes them as text."""
 
     date_input: str
@@ -350,7 +346,7 @@ class Formats(_Entry):
     order_option: Annotated[str, Field(pattern=r"^@[a-z]+=\{field\}$")]
 
 
-class Profile(_Entry):
+class Profile(Entry):
     """The whole mapping profile."""
 
     formats: Formats
@@ -398,11 +394,7 @@ def load_profile(path: Path) -> Profile:
 
     Raises: ProfileUnreadable naming every problem with file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileUnreadable(f"{path}: {error}") from error
-    return parse_profile(text, origin=str(path))
+    return parse_profile(text_of(path, refuse=ProfileUnreadable), origin=str(path))
 
 
 @functools.lru_cache(maxsize=4)  # a process reads the same one for its sink and its source, and again for each restart
@@ -411,25 +403,7 @@ def parse_profile(text: str, *, origin: str) -> Profile:
 
     Raises: ProfileUnreadable naming every problem with origin and line.
     """
-    try:
-        document, lines = read_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise ProfileUnreadable(f"{origin}{line}: no YAML: {error}") from error
-    twice = [(path, "is written twice; keep one") for path in lines.twice]
-    try:
-        profile = Profile.model_validate(document)
-    except ValidationError as error:
-        raise _unreadable(origin, lines, [*twice, *findings(error.errors())]) from error
-    if twice:
-        raise _unreadable(origin, lines, twice)
+    profile, lines = parse_with_lines(text, Profile, file=origin, refuse=ProfileUnreadable)
     profile._origin = origin
     profile._lines = lines
     return profile
-
-
-def _unreadable(origin: str, lines: Lines, found: Sequence[tuple[YamlPath, str]]) -> ProfileUnreadable:
-    return ProfileUnreadable(
-        "\n".join(f"{origin}:{lines.nearest(path)}: {dotted(path) or 'profile'}: {text}" for path, text in found)
-    )

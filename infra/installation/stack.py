@@ -31,11 +31,11 @@ from app.settings.names import secret_variables, without_secrets
 from app.settings.settings import KeySettings, Settings
 from app.status.tasks import read_standing
 from app.topics import provisioning
+from app.topics.own import topics_of
 from infra.embedded.kafka import EmbeddedKafka, credentials_dir
 from infra.embedded.process import free_port
 from infra.embedded.supervisor import ProcessSpec, RestartPolicy
 from projections.serving.endpoint import endpoint_file
-from schemas import catalog
 from schemas.files.private_files import write_private
 from streams.log import acls
 from streams.log.cluster import Cluster
@@ -240,7 +240,7 @@ class Stack:
             if not broker.ready(pid):
                 return False
             cluster = Cluster(broker.client_options(ADMIN))
-            wanted = catalog.topics().values()
+            wanted = topics_of(self.settings.kafka.topics_path)
             provisioning.apply(cluster, provisioning.compare(cluster, wanted))
             acls.apply(cluster, acls.compare(cluster, wanted, group=self.settings.kafka.group))
             return True

@@ -7,16 +7,18 @@ then says what they mean.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reconcile.engine.text import plain, word_set
+from reconcile.files.texts import Text
 from reconcile.files.values import CURRENCIES, BadValue, amount_minor, decimal_mark
+from schemas.files.owned import Entry, read_owned
 
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(r"[\W_]+")
@@ -43,11 +45,66 @@ BESIDE = frozenset({"status", "fee", "tax", "own_account"})
 MOST_COLUMNS = 500  # a header with more is no header
 
 
-@lru_cache(maxsize=1)
-def column_names() -> Mapping[str, tuple[str, ...]]:
-    """Known headers by meaning, most preferred first (`column_names.yaml`)."""
-    found = yaml.safe_load((Path(__file__).parent / "column_names.yaml").read_text(encoding="utf-8"))
-    return {meaning: tuple(dict.fromkeys(normal(name) for name in names)) for meaning, names in found.items()}
+class ColumnNames(Entry):
+    """Headers by meaning, most preferred first, as a file writes them."""
+
+    date: tuple[Text, ...] = ()
+    value_date: tuple[Text, ...] = ()
+    amount_minor: tuple[Text, ...] = ()
+    amount: tuple[Text, ...] = ()
+    debit: tuple[Text, ...] = ()
+    credit: tuple[Text, ...] = ()
+    indicator: tuple[Text, ...] = ()
+    currency: tuple[Text, ...] = ()
+    counterparty: tuple[Text, ...] = ()
+    text: tuple[Text, ...] = ()
+    reference: tuple[Text, ...] = ()
+    batch_key: tuple[Text, ...] = ()
+    balance: tuple[Text, ...] = ()
+    id: tuple[Text, ...] = ()
+    status: tuple[Text, ...] = ()
+    fee: tuple[Text, ...] = ()
+    tax: tuple[Text, ...] = ()
+    own_account: tuple[Text, ...] = ()
+    advice_payment: tuple[Text, ...] = ()
+    advice_invoice: tuple[Text, ...] = ()
+    advice_amount: tuple[Text, ...] = ()
+    advice_memo: tuple[Text, ...] = ()
+
+
+KnownNames = Mapping[str, tuple[str, ...]]
+_SHIPPED = Path(__file__).with_name("column_names.yaml")
+_OWN: ContextVar[Path | None] = ContextVar("own column names", default=None)
+
+
+@contextmanager
+def own_names(path: Path | None) -> Iterator[None]:
+    """Know the headers of this file as well until the block ends; they are preferred to those that ship with Saldo.
+
+    Raises: FileInvalid.
+    """
+    if path is not None:
+        _read_names(path)
+    token = _OWN.set(path)
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
+def column_names() -> KnownNames:
+    """Known headers by meaning, most preferred first: those of the installation, then those that ship with Saldo."""
+    return _read_names(_OWN.get())
+
+
+@lru_cache(maxsize=4)
+def _read_names(own: Path | None) -> KnownNames:
+    shipped = read_owned(_SHIPPED, ColumnNames)
+    first = ColumnNames() if own is None else read_owned(own, ColumnNames)
+    return {
+        meaning: tuple(dict.fromkeys(normal(name) for name in (*getattr(first, meaning), *getattr(shipped, meaning))))
+        for meaning in ColumnNames.model_fields
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +246,14 @@ def _without_currency(name: str) -> str:
     return " ".join(kept)
 
 
-@lru_cache(maxsize=4096)
 def _known_end(name: str) -> str:
     """The longest known name that a header ends with, after a word of its own."""
-    names, words = column_names(), name.split()
+    return _known_end_of(name, _OWN.get())
+
+
+@lru_cache(maxsize=4096)
+def _known_end_of(name: str, own: Path | None) -> str:
+    names, words = _read_names(own), name.split()
     for at in range(1, len(words)):
         end, start = " ".join(words[at:]), " ".join(words[:at])
         if len(end) < 4 or not any(

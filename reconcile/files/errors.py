@@ -1,9 +1,8 @@
-"""What can be wrong with a file.
+"""What can be wrong with a file; profiles, rules and column names are refused as schemas/files/owned.py does.
 
 MatchFileError
   FileUnreadable(path, reason, remedy)      nothing could be read: stop, exit code 2
   OutputRefused(path, reason, remedy)       the answer can't be written there: stop, exit code 2
-  ProfileInvalid(problems)                  every problem with file, line and remedy: stop, exit code 2
 BadRow                                      one row that could not be read, or a statement whose balances do not add
                                             up: listed, the rest goes on, exit code 3
 """
@@ -36,14 +35,6 @@ class OutputRefused(MatchFileError):
     def __init__(self, path: Path, reason: str, remedy: str):
         super().__init__(f"{path}: {reason}. {remedy}")
         self.path = path
-
-
-class ProfileInvalid(MatchFileError):
-    """A profile that names what does not exist; problems are complete sentences with file and line."""
-
-    def __init__(self, problems: list[str]):
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,23 +9,28 @@
       period: 2026-12-28/2027-01-10
     right: {}
     rules: my-rules.yaml
+    column_names: my-column-names.yaml
 
-Every wrong name is reported at once, with file, line and remedy, before any row is read.
+Files that a profile names are looked for beside it. Every wrong name is reported at once, with file, line and remedy,
+before any row is read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from reconcile.engine.rules import RuleSet, parse_rules
-from reconcile.files.errors import ProfileInvalid
+from reconcile.engine.rules import RuleSet
+from reconcile.files.rules import DEFAULT_RULES, read_rules
+from reconcile.files.texts import Text
 from reconcile.files.values import DateOrder, period_in
+from schemas.files.owned import Entry, FileInvalid, parse_with_lines, problems_at, text_of
 
-SINGLE = (
+Meaning = Literal[
     "id",
     "date",
     "value_date",
@@ -38,114 +43,81 @@ SINGLE = (
     "counterparty",
     "batch_key",
     "account",
-)
-MANY = ("text", "reference", "extra", "ignore")
-SETTINGS = ("columns", "decimal", "date_format", "currency", "sign", "period", "encoding", "delimiter", "sheet")
-DEFAULT_RULES = Path(__file__).parent.parent / "engine" / "default_rules.yaml"
+    "text",
+    "reference",
+    "extra",
+    "ignore",
+]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _readable(period: str) -> str:
+    if period and period_in(period, DateOrder(True)) is None:
+        raise ValueError(f"is {period!r}; write 2026-12-01/2026-12-31, or a year")
+    return period
+
+
+class SideProfile(Entry):
+    """What is known about one file beforehand; empty means: find out."""
+
+    columns: Mapping[Meaning, Annotated[tuple[Text, ...], BeforeValidator(_as_list)]] = Field(default_factory=dict)
+    decimal: Literal["", ".", ","] = ""
+    date_format: str = ""
+    currency: Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{3})?$")] = ""
+    sign: Literal[1, -1] = 1
+    period: Annotated[Text, AfterValidator(_readable)] = ""
+    encoding: Text = ""
+    delimiter: str = ""
+    sheet: Text = ""
+
+
+class ProfileFile(Entry):
+    """A profile as its file writes it."""
+
+    left: SideProfile = SideProfile()
+    right: SideProfile = SideProfile()
+    rules: Path | None = None
+    column_names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SideProfile:
-    """What is known about one file beforehand; empty means: find out."""
+class Defaults:
+    """Files of the installation that count where a profile names none; None is what ships with Saldo."""
 
-    columns: dict[str, list[str]] = field(default_factory=dict)
-    decimal: str = ""
-    date_format: str = ""
-    currency: str = ""
-    sign: int = 1
-    period: str = ""
-    encoding: str = ""
-    delimiter: str = ""
-    sheet: str = ""
+    rules: Path | None = None
+    column_names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Both sides and the rules."""
+    """Both sides, the rules, and a file of headers that are known besides those that ship with Saldo."""
 
     left: SideProfile
     right: SideProfile
     rules: RuleSet
+    column_names: Path | None = None
 
 
-def load_profile(path: Path | None) -> Profile:
+def load_profile(path: Path | None, defaults: Defaults = Defaults()) -> Profile:  # it doesn't change
     """Read a profile, or the defaults for None.
 
-    Raises: ProfileInvalid, RulesInvalid.
+    Raises: FileInvalid naming every problem.
     """
-    if path is None:
-        return Profile(SideProfile(), SideProfile(), load_rules(DEFAULT_RULES))
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise ProfileInvalid(
-            [f"{path}:1: the profile can't be read: {error}. Check the path and the indentation"]
-        ) from error
-    problems: list[str] = []
-    values: dict[str, Any] = {"left": SideProfile(), "right": SideProfile(), "rules": DEFAULT_RULES}
-    for key, value in _pairs(path, node, ("left", "right", "rules"), problems):
-        if key == "rules":
-            values["rules"] = path.parent / str(value.value)
-            if not values["rules"].is_file():
-                problems.append(
-                    f"{_at(path, value)}: no rules file {values['rules']}. Give its path relative to the profile"
-                )
-        else:
-            values[key] = _side(path, value, problems)
-    if problems:
-        raise ProfileInvalid(problems)
-    return Profile(values["left"], values["right"], load_rules(values["rules"]))
-
-
-def load_rules(path: Path) -> RuleSet:
-    """Read a rules file. Raises: RulesInvalid, ProfileInvalid for what is no text."""
-    try:
-        return parse_rules(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileInvalid([f"{path}:1: the rules can't be read: {error}. Save them as UTF-8 text"]) from error
-
-
-def _side(path: Path, node: yaml.Node, problems: list[str]) -> SideProfile:
-    values: dict[str, Any] = {}
-    for key, value in _pairs(path, node, SETTINGS, problems):
-        if key == "columns":
-            values["columns"] = {
-                meaning: _names(named) for meaning, named in _pairs(path, value, (*SINGLE, *MANY), problems)
-            }
-        elif key == "sign":
-            if str(value.value) not in ("1", "-1", "+1"):
-                problems.append(f"{_at(path, value)}: sign is {value.value!r}. Write 1 or -1")
-            else:
-                values["sign"] = int(value.value)
-        elif key == "currency" and not (len(str(value.value)) == 3 and str(value.value).isalpha()):
-            problems.append(f"{_at(path, value)}: currency is {value.value!r}. Write a three-letter code such as EUR")
-        elif key == "period" and period_in(str(value.value), DateOrder(True)) is None:
-            problems.append(f"{_at(path, value)}: period is {value.value!r}. Write 2026-12-01/2026-12-31, or a year")
-        elif key == "decimal" and value.value not in (".", ","):
-            problems.append(f'{_at(path, value)}: decimal is {value.value!r}. Write "." or ","')
-        else:
-            values[key] = str(value.value)
-    return SideProfile(**values)
-
-
-def _names(node: yaml.Node) -> list[str]:
-    return [str(item.value) for item in node.value] if isinstance(node, yaml.SequenceNode) else [str(node.value)]
-
-
-def _pairs(path: Path, node: yaml.Node | None, allowed: tuple[str, ...], problems: list[str]) -> list[tuple[str, Any]]:
-    if node is None:
-        return []
-    if not isinstance(node, yaml.MappingNode):
-        problems.append(f"{_at(path, node)}: a mapping is expected. Use the keys {', '.join(allowed)}")
-        return []
-    found = []
-    for key, value in node.value:
-        if str(key.value) in allowed:
-            found.append((str(key.value), value))
-        else:
-            problems.append(f"{_at(path, key)}: unknown key {key.value!r}. Use one of {', '.join(allowed)}")
-    return found
-
-
-def _at(path: Path, node: yaml.Node) -> str:
-    return f"{path}:{node.start_mark.line + 1}"
+    found = ProfileFile()
+    rules, names = defaults.rules, defaults.column_names
+    if path is not None:
+        found, lines = parse_with_lines(text_of(path), ProfileFile, file=str(path))
+        named = {"rules": found.rules, "column_names": found.column_names}
+        files = {entry: path.parent / file for entry, file in named.items() if file is not None}
+        missing = [
+            ((entry,), f"is {file}, which is no file; give its path relative to the profile")
+            for entry, file in files.items()
+            if not file.is_file()
+        ]
+        if missing:
+            raise FileInvalid(problems_at(missing, lines, str(path)))
+        rules, names = files.get("rules", rules), files.get("column_names", names)
+    return Profile(found.left, found.right, read_rules(rules or DEFAULT_RULES), names)

@@ -13,7 +13,7 @@ from reconcile.files.columns import Columns, by_header, normal
 from reconcile.files.errors import BadRow, FileUnreadable
 from reconcile.files.kinds import kind_of
 from reconcile.files.masking import without_numbers
-from reconcile.files.profile import MANY, SideProfile
+from reconcile.files.profile import SideProfile
 from reconcile.files.rows import RowReader
 from reconcile.files.statements import READERS, read_statement
 from reconcile.files.tables import Table, read_table
@@ -26,6 +26,10 @@ TOLD_EVERY = 10_000  # rows
 
 def _silent(_what: str, _done: int, _total: int) -> None:
     """Nobody watches."""
+
+
+# Meanings that several columns may have.
+_MANY = ("text", "reference", "extra", "ignore")
 
 
 @dataclass(slots=True)
@@ -122,7 +126,7 @@ def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:
                     f"Use one of {[str(one) for one in table.headers]}",
                 )
             positions.append(at)
-        if meaning in MANY:
+        if meaning in _MANY:
             lists[meaning] = tuple(positions)
         else:
             single = {key: at for key, at in single.items() if at != positions[0]}

@@ -9,7 +9,8 @@ from reconcile.engine.engine import match
 from reconcile.engine.lines import Side
 from reconcile.engine.results import Outcome
 from reconcile.files.advice import match_with_advice, payments_side, read_advice
-from reconcile.files.profile import load_profile
+from reconcile.files.columns import own_names
+from reconcile.files.profile import Defaults, Profile, load_profile
 from reconcile.files.reading import Progress, SideFile, minor_units, one_currency, read_side
 from reconcile.files.writing import check_out, write_outcome
 
@@ -28,14 +29,27 @@ class Run:
         return len(self.left.bad) + len(self.right.bad)
 
 
-def run(left: Path, right: Path, out: Path, profile: Path | None, remittance: Path | None, progress: Progress) -> Run:
+def run(
+    left: Path,
+    right: Path,
+    out: Path,
+    profile: Path | None,
+    remittance: Path | None,
+    progress: Progress,
+    defaults: Defaults = Defaults(),  # noqa: B008  # it doesn't change
+) -> Run:
     """Match two files and write the answer.
 
     Ensures: out holds the files that `writing.py` names.
-    Raises:  FileUnreadable, OutputRefused, ProfileInvalid, RulesInvalid.
+    Raises:  FileUnreadable, OutputRefused, FileInvalid.
     """
     check_out(out)
-    known = load_profile(profile)
+    known = load_profile(profile, defaults)
+    with own_names(known.column_names):
+        return _run(left, right, out, known, remittance, progress)
+
+
+def _run(left: Path, right: Path, out: Path, known: Profile, remittance: Path | None, progress: Progress) -> Run:
     left_file = read_side(left, Side.LEFT, known.left, progress)
     right_file = read_side(right, Side.RIGHT, known.right, progress)
     one_currency(left_file, right_file)

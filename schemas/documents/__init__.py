@@ -22,10 +22,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from schemas.files.yaml_lines import dotted, findings, near, read_yaml
+from schemas.files.owned import Entry, FileInvalid, parse_with_lines, text_of
+from schemas.files.yaml_lines import near
 from schemas.values.money import Money
 
 ROOT = Path(__file__).parent
@@ -52,11 +52,7 @@ class ValueType(StrEnum):
     CODE = "code"
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LineKind(_Entry):
+class LineKind(Entry):
     """One line of a document kind, which of its optional fields it may carry, and which of them it must."""
 
     role: str = Field(pattern=_NAME)
@@ -65,7 +61,7 @@ class LineKind(_Entry):
     requires: frozenset[str] = frozenset()
 
 
-class Kind(_Entry):
+class Kind(Entry):
     """One kind of document or record."""
 
     kind: str = Field(pattern=_NAME)
@@ -148,23 +144,9 @@ def read_kinds(root: Path = ROOT) -> tuple[Mapping[str, Kind], tuple[BadKind, ..
 
 def _read_kind(path: Path, bad: list[BadKind]) -> Kind | None:
     try:
-        document, lines = read_yaml(path.read_text("utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path.name}:{mark.line + 1}" if mark is not None else path.name
-        bad.append(BadKind(where, f"no YAML: {getattr(error, 'problem', error)}; correct it"))
-        return None
-    bad += [
-        BadKind(f"{path.name}:{lines.nearest(twice)}", f"{dotted(twice)} is written twice; keep one")
-        for twice in lines.twice
-    ]
-    try:
-        kind = Kind.model_validate(document)
-    except ValidationError as error:
-        bad += [
-            BadKind(f"{path.name}:{lines.nearest(at)}", f"{dotted(at)} {text}".strip())
-            for at, text in findings(error.errors())
-        ]
+        kind, lines = parse_with_lines(text_of(path), Kind, file=path.name)
+    except FileInvalid as error:
+        bad += [BadKind(f"{path.name}:{one.line}", f"{one.field} {one.what}".strip()) for one in error.problems]
         return None
     if kind.kind != path.stem:
         at = f"{path.name}:{lines.nearest(('kind',))}"

@@ -1,7 +1,4 @@
-"""YAML that people write: the line of each entry, keys written twice, and what a model says of it in plain words.
-
-For whoever reads such a file into a pydantic model and has to name file, line and remedy.
-"""
+"""YAML that people write: the line of each entry, and keys written twice. For schemas/files/owned.py."""
 
 from __future__ import annotations
 
@@ -75,40 +72,6 @@ def _collect(node: yaml.Node, path: Path, by_path: dict[Path, int], twice: list[
         for index, value in enumerate(node.value):
             by_path[(*path, index)] = value.start_mark.line + 1
             _collect(value, (*path, index), by_path, twice)
-
-
-def findings(errors: Iterable[Mapping[str, Any]]) -> list[tuple[Path, str]]:
-    """Path and plain words of each error of a pydantic model, as its errors() lists them."""
-    found: list[tuple[Path, str]] = []
-    for error in errors:
-        own = error.get("ctx", {}).get("error")
-        if isinstance(own, Misfits):
-            found += [((*error["loc"], *path), text) for path, text in own.found]
-        else:
-            found.append((tuple(error["loc"]), _plain(error)))
-    return found
-
-
-def _plain(error: Mapping[str, Any]) -> str:
-    match error["type"]:
-        case "missing":
-            return "is missing; write it"
-        case "extra_forbidden":
-            return "is no entry here; remove it, or correct its name"
-        case "literal_error" | "enum":
-            return f"is {_short(error['input'])}; write {error['ctx']['expected']}"
-        case "string_type" if isinstance(error["input"], int | float):
-            return "is read as a number; put it in quotes"
-        case "string_pattern_mismatch":
-            return f"is {_short(error['input'])}, which doesn't have the form {error['ctx']['pattern']}; correct it"
-        case "value_error":
-            return str(error["ctx"]["error"])
-    return f"is {_short(error['input'])}; {error['msg']}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def near(name: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -74,5 +74,7 @@ def _union(name: str, records: list[str]) -> str:
     line = f"{name}: TypeAlias = {' | '.join(records)}\n"
     if len(line) <= WIDTH + 1:
         return line
-    lines = "\n    | ".join(records)
-    return f"{name}: TypeAlias = (\n    {lines}\n)\n"
+    inside = f"    {' | '.join(records)}"
+    if len(inside) > WIDTH:
+        inside = "    " + "\n    | ".join(records)
+    return f"{name}: TypeAlias = (\n{inside}\n)\n"

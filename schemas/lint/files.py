@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from fastavro.schema import parse_schema
 
+from schemas.files.yaml_lines import dotted, read_yaml
+
 _AVSC_NAME = re.compile(r"([A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)\.avsc")
 
 
@@ -132,9 +134,11 @@ def _topic_file(path: Path, file: str) -> TopicFile | Problem:
     if path.suffix != ".yaml":
         return Problem(file, "is not a .yaml file", "rename it to <topic>.yaml")
     try:
-        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+        data, lines = read_yaml(path.read_text("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         return Problem(file, f"no YAML: {' '.join(str(error).split())}", "correct the syntax")
+    for twice in lines.twice:
+        return Problem(f"{file}:{lines.nearest(twice)}", f"{dotted(twice)} is written twice", "keep one")
     if not isinstance(data, dict):
         return Problem(file, "is not a mapping", "begin with name: <topic>")
     return TopicFile(file, data)

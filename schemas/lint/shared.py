@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from schemas.files.yaml_lines import dotted, read_yaml
 from schemas.lint.files import Contract, Problem
 from schemas.lint.walk import is_optional, records, types
 
@@ -44,9 +45,11 @@ def read_shared(root: Path) -> Shared:
     if not path.exists():
         return Shared()
     try:
-        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+        data, lines = read_yaml(path.read_text("utf-8"))
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"no YAML: {' '.join(str(error).split())}") from error
+    for twice in lines.twice:
+        raise ValueError(f"line {lines.nearest(twice)} writes {dotted(twice)} a second time")
     if not isinstance(data, dict) or not data.keys() <= {"fields", "types"}:
         raise ValueError("holds something else than fields: and types:")
     fields, named = data.get("fields") or {}, data.get("types") or {}

@@ -120,6 +120,7 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.rules import AdoptRules, RulesAccepted, RulesOffered, RulesRefused
 from schemas.records.settlement import (
     AcceptFeeSchedule,
     BankLineDismissed,
@@ -162,6 +163,7 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     PositionMarked,
     RecordParked,
+    RulesAdopted,
 )
 
 ApprovalsEvents: TypeAlias = CommandProposed | ProposalApproved | ProposalRejected | ProposalExpired | ApprovalRefused
@@ -261,6 +263,8 @@ ReceivablesInbox: TypeAlias = (
     | PutRefundOnAccount
     | HandToFinance
 )
+RulesEvents: TypeAlias = RulesAccepted | RulesRefused
+RulesInbox: TypeAlias = AdoptRules | RulesOffered
 SettlementEvents: TypeAlias = (
     SettlementLineRecorded
     | SettlementLineRefused
@@ -296,5 +300,7 @@ SettlementInbox: TypeAlias = (
 )
 SourcesCursors: TypeAlias = SourceCursor
 SubscriptionsInbox: TypeAlias = RecurrenceObserved
-TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested
-TaskEvents: TypeAlias = BreakerReset | ParkedRecordDiscarded | ParkedRecordReleased | PositionMarked | RecordParked
+TaskRequests: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested | RulesAdopted
+TaskEvents: TypeAlias = (
+    BreakerReset | ParkedRecordDiscarded | ParkedRecordReleased | PositionMarked | RecordParked | RulesAdopted
+)

@@ -133,3 +133,19 @@ class RecordParked(Record):
     message: str
     stack_digest: str
     is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesAdopted(Record):
+    """From here on this partition decides by these rules.
+
+    Before it, by those that it had; in the journal: the task has taken them.
+    """
+
+    rules_name: str
+    number: int
+    version: int
+    digest: str
+    text: str
+    adopted_by: str
+    occurred_at: datetime

@@ -13,7 +13,8 @@ from schemas.topic import Topic
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record for one topic."""
+    """One record for one topic; on the partition of its key, unless one is named."""
 
     topic: Topic
     record: Record
+    partition: int | None = None

@@ -16,7 +16,8 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from schemas import catalog
 from schemas.checks.attribution import why_not_attributed
@@ -37,6 +38,7 @@ from schemas.records.tasks import (
     ParkedReplayRequested,
     PositionMarked,
     RecordParked,
+    RulesAdopted,
 )
 from schemas.values.counting import counted
 from schemas.wire.codec import Codec
@@ -50,8 +52,11 @@ from streams.log.signing import NotSigned, Ring, prove, prove_approval
 from streams.tasks.journal import JournalEntry, instant_of, journal_headers, note
 from streams.tasks.processor import Effect, Processor
 from streams.tasks.progress import LONGEST_ERROR, Progress
+from streams.tasks.rules import Adopted, takes_the_place
 
 logger = logging.getLogger(__name__)
+# What a person asks of a task, or the task of itself.
+OperatorRequest: TypeAlias = BreakerResetRequested | ParkedDiscardRequested | ParkedReplayRequested
 S = TypeVar("S")
 LONGEST_MESSAGE = 2_000
 TOO_LARGE_TO_SHOW = "the record is too large for the dead letters; it lies in the inbox"
@@ -101,12 +106,14 @@ class Verdicts:
     released  inbox offset of a request -> inbox offsets of the records that it released, in order
     recorded  inbox offset of a record -> the events that performing it led to, at once or when it was released
     kept      inbox offset of a request -> how it left the first record that it could not decide, where that is new
+    rules     the first adoption of each rules name on the partition, which counts for what lies before it
     """
 
     parked: Mapping[int, RecordParked]
     released: Mapping[int, Sequence[int]]
     recorded: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     kept: Mapping[int, RecordParked] = field(default_factory=dict)
+    rules: Adopted = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ class _Consequence:
     origin: Inbound
     checked: Checked
     kept: Mapping[str, bytes] | None = None
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,25 +183,33 @@ class BatchDecider(Generic[S]):
     retries_allowed: int = 0
     verdicts: Verdicts | None = None
 
-    async def decide_batch(self, records: Sequence[Inbound], progress: Progress, *, reset_at: int = 0) -> Batch[S]:
+    async def decide_batch(
+        self,
+        records: Sequence[Inbound],
+        progress: Progress,
+        *,
+        reset_at: int = 0,
+        rules_ahead: Adopted = MappingProxyType({}),
+    ) -> Batch[S]:
         """Decide consecutive inbox records.
 
         `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
+        `rules_ahead` are the first adoptions of rules names of which progress holds none.
 
-        Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy
-                 that the result takes over.
+        Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
+                 the result takes over.
         Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
                  belongs to the records before it.
         """
         steps = [self._as_it_was(self._read(record)) for record in records]
-        outcomes, stop_at, stop = await self._run_chains(steps, progress)
+        outcomes, stop_at, stop = await self._run_chains(steps, progress, rules_ahead)
         return self._assemble(steps, outcomes, progress, stop_at, stop, reset_at)
 
     def mark_position(self, last: Inbound, progress: Progress) -> Outbound:
         """A journal record that says no more than how far silence reaches; `last` is a record without events.
 
-        It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same
-        bytes wherever markers happen to fall.
+        It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same bytes
+        wherever markers happen to fall.
         """
         event = PositionMarked(position=last.offset + 1)
         cause = Cause.of(last, 0)
@@ -205,10 +221,11 @@ class BatchDecider(Generic[S]):
         return self._sealed(checked, cause, partition=self.partition, more=more)
 
     def is_reset(self, record: Inbound) -> bool:
-        """Whether a record is an operator's proved command, with a reason, that ends a run of bad records."""
+        """Whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
         name = BreakerResetRequested.__name__
-        # What says that it is something else is not decoded.
-        if (header_text(record.headers, "ce_type") or name) != name:
+        if (
+            header_text(record.headers, "ce_type") or name
+        ) != name:  # what says that it is something else is not decoded
             return False
         step = self._read(record)
         return (
@@ -241,8 +258,8 @@ class BatchDecider(Generic[S]):
                     f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most"
                 )
             moved = None
-            # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to
-            # the task that parked the record, wherever that one lies.
+            # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
+            # task that parked the record, wherever that one lies.
             is_request = isinstance(value, TaskRequests)
             if not is_request and self._partition_of(key) != self.partition:
                 moved = Checked.again(record, value, key=key, codec=self.codec)
@@ -272,24 +289,27 @@ class BatchDecider(Generic[S]):
     # -- one key after the other --------------------------------------------------------------------------------------
 
     async def _run_chains(
-        self, steps: Sequence[_Step], progress: Progress
+        self, steps: Sequence[_Step], progress: Progress, rules_ahead: Adopted
     ) -> tuple[dict[int, _Outcome[S]], int | None, Stop | None]:
         fresh = HighWater(progress.upstream.marks.values())
-        chains: dict[bytes, list[_Step]] = {}
+        chains: dict[bytes, list[tuple[_Step, Adopted]]] = {}
+        adopted: Adopted = progress.rules
         for step in steps:
             if fresh.accept(step.position) and step.moved is None:
-                chains.setdefault(step.key, []).append(step)
+                if (newer := _adoption(step)) is not None and takes_the_place(newer, adopted):
+                    adopted = {**adopted, newer.rules_name: newer}
+                chains.setdefault(step.key, []).append((step, {**rules_ahead, **adopted}))
         outcomes: dict[int, _Outcome[S]] = {}
         stops: list[tuple[int, Stop]] = []
         gate = asyncio.Semaphore(self.processor.concurrency)
 
-        async def run(key: bytes, chain: list[_Step]) -> None:
+        async def run(key: bytes, chain: list[tuple[_Step, Adopted]]) -> None:
             async with gate:
                 state = self.state_of(key)
                 queue = _Queue(list(progress.parked.get(key, ())), key in progress.held)
-                for step in chain:
+                for step, rules in chain:
                     try:
-                        outcome = await self._decide(step, state, queue)
+                        outcome = await self._decide(step, state, queue, rules)
                     except Stop as stop:
                         stops.append((step.record.offset, stop))
                         return
@@ -300,15 +320,17 @@ class BatchDecider(Generic[S]):
         stop_at, stop = min(stops, key=lambda pair: pair[0]) if stops else (None, None)
         return outcomes, stop_at, stop
 
-    async def _decide(self, step: _Step, state: S, queue: _Queue) -> _Outcome[S]:
-        """One record in the state of its key."""
+    async def _decide(self, step: _Step, state: S, queue: _Queue, rules: Adopted) -> _Outcome[S]:
+        """One record in the state of its key, by the rules in force where it lies."""
+        if isinstance(step.value, RulesAdopted):
+            return self._adopt(step, step.value, rules)
         recorded = None if self.verdicts is None else self.verdicts.parked.get(step.record.offset)
         first = queue.offsets[0] if queue.offsets else None
         outcome: _Outcome[S] = _Outcome()
-        if isinstance(step.value, TaskRequests):
+        if isinstance(step.value, OperatorRequest):
             missing = str(step.unproved or "") or why_refused(step.value)
             if not missing and isinstance(step.value, ParkedReplayRequested):
-                return await self._replay(step, step.value, state, queue)
+                return await self._replay(step, step.value, state, queue, rules)
             if not missing and isinstance(step.value, ParkedDiscardRequested):
                 return self._discard(step, step.value, queue)
             if not missing and isinstance(step.value, BreakerResetRequested):
@@ -325,7 +347,7 @@ class BatchDecider(Generic[S]):
         elif step.failure is not None:
             self._park(step, outcome, behind=None, error=step.failure)
         else:
-            error = await self._apply(step, state, outcome)
+            error = await self._apply(step, state, outcome, rules)
             if error is not None:
                 outcome = _Outcome()
                 self._park(step, outcome, behind=None, error=error)
@@ -337,29 +359,36 @@ class BatchDecider(Generic[S]):
                 queue.is_held = outcome.held
         return outcome
 
-    async def _apply(self, step: _Step, state: S, outcome: _Outcome[S], checked: str | None = None) -> Exception | None:
+    async def _apply(
+        self,
+        step: _Step,
+        state: S,
+        outcome: _Outcome[S],
+        rules: Adopted,
+        checked: str | None = None,
+    ) -> Exception | None:
         """Decide one readable record into the outcome; returns what went wrong, if it is the record's own fault."""
-        processor = self.processor
+        processor, policy = self.processor, self._policy(rules)
         try:
-            events = await self._events(step, state, checked)
+            events = await self._events(step, state, checked, policy)
             for event in map(self.codec.guarded, events):  # a state holds what its journal holds, and no more
                 state = processor.evolve(state, event)
                 outcome.events.append(self._event(step, step.record, event))
                 outcome.outputs += [
-                    self._output(routed.topic, step.record, routed.record) for routed in processor.route(state, event)
+                    self._output(routed.topic, step.record, routed.record, routed.partition)
+                    for routed in processor.route(state, event)
                 ]
             if events:
                 outcome.state = state
         except DeliveryFailed:
-            # An effect's own append: whether it is there is unknown, so the process ends, as with every other one.
-            raise
+            raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
         except (Unavailable, ContractBroken) as error:
             raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
         except Exception as error:
             return error
         return None
 
-    async def _events(self, step: _Step, state: S, checked: str | None) -> Sequence[Any]:
+    async def _events(self, step: _Step, state: S, checked: str | None, policy: Any) -> Sequence[Any]:
         """What follows from a record; where a journal is retold, what performing this very record led to.
 
         Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
@@ -367,18 +396,20 @@ class BatchDecider(Generic[S]):
         processor = self.processor
         recall = processor.recall if isinstance(processor, Effect) else None
         if self.verdicts is None or recall is None:
-            return await processor.events(state, step.value, checked)
+            return await processor.events(state, step.value, checked, policy)
         return await recall(self.verdicts.recorded.get(step.record.offset, ()))(state, step.value)
 
     # -- what operators ask of parked records -------------------------------------------------------------------------
 
-    async def _replay(self, asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue) -> _Outcome[S]:
-        """Decide the key's parked records again, oldest first, up to the first that still fails; all if order is free.
+    async def _replay(
+        self, asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue, rules: Adopted
+    ) -> _Outcome[S]:
+        """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
 
-        The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How
-        the first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
-        A record that could not be read when it was parked may turn out to belong to another key, or to another
-        partition: it is written to the inbox once more, where records of its key are decided.
+        The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
+        first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
+        A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
+        it is written to the inbox once more, where records of its key are decided.
         """
         outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
         parked, verdicts = queue.offsets, self.verdicts
@@ -407,7 +438,7 @@ class BatchDecider(Generic[S]):
             else:
                 attempt: _Outcome[S] = _Outcome()
                 checked = None if request.retry else _asked_by(asked, request)
-                if (error := await self._apply(step, state, attempt, checked)) is not None:
+                if (error := await self._apply(step, state, attempt, rules, checked)) is not None:
                     failed = error
                     continue
                 state = state if attempt.state is None else attempt.state
@@ -461,7 +492,7 @@ class BatchDecider(Generic[S]):
         return outcome
 
     def _reset(self, step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
-        """Begin the count of bad records anew; those before were parked because this command was found ahead."""
+        """The count of bad records begins anew here; those before it were parked because this command was found ahead."""
         outcome: _Outcome[S] = _Outcome()
         event = BreakerReset(
             topic=step.record.topic,
@@ -573,14 +604,16 @@ class BatchDecider(Generic[S]):
             note(progress, entries)
         for index, output in enumerate(outcome.outputs):
             cause = Cause.of(record, index, output.origin)
-            batch.outputs.append(self._sealed(output.checked, cause, kept=output.kept))
+            batch.outputs.append(self._sealed(output.checked, cause, partition=output.partition, kept=output.kept))
 
     def _event(self, step: _Step, origin: Inbound, record: Record) -> _Consequence:
         journal, key = self.processor.journal, step.key
         return _Consequence(origin, Checked.of(record, topic=journal, codec=self.codec, key=key))
 
-    def _output(self, topic: str, origin: Inbound, record: Record) -> _Consequence:
-        return _Consequence(origin, Checked.of(record, topic=topic, codec=self.codec))
+    def _output(self, topic: str, origin: Inbound, record: Record, partition: int | None = None) -> _Consequence:
+        if partition is not None and partition >= (count := self.log.partition_count(topic)):
+            raise Unreadable(f"{type(record).__name__} is for partition {partition} of {topic}, which has {count}")
+        return _Consequence(origin, Checked.of(record, topic=topic, codec=self.codec), partition=partition)
 
     def _sealed(
         self,
@@ -608,12 +641,54 @@ class BatchDecider(Generic[S]):
             return ()
         return signer.link_headers(journal=self.processor.journal, source=cause.position, link=str(link))
 
+    # -- rules --------------------------------------------------------------------------------------------------------
+
+    def adoption_in(self, record: Inbound) -> RulesAdopted | None:
+        """The adoption that a record of the inbox is, if an agent gave it; what says that it is something else is none."""
+        name = RulesAdopted.__name__
+        return _adoption(self._read(record)) if (header_text(record.headers, "ce_type") or name) == name else None
+
+    def _policy(self, rules: Adopted) -> Any:
+        """What the processor decides by where these rules are in force.
+
+        Raises: Stop where nothing is adopted yet, or this version of Saldo can't read what is.
+        """
+        used = self.processor.rules
+        if used is None:
+            return None
+        if missing := used.missing_in(rules):
+            raise Stop(
+                f"no {' and no '.join(missing)} adopted yet; a worker offers them at its start, or: saldo rules adopt"
+            )
+        try:
+            return used.policy(rules)
+        except ContractBroken as error:
+            raise Stop(
+                f"this version of Saldo can't read the rules in force, start the one that adopted them: {error}"
+            ) from error
+
+    def _adopt(self, step: _Step, adopted: RulesAdopted, rules: Adopted) -> _Outcome[S]:
+        """Take rules, and say so in the journal, unless they are forged or newer ones are in force."""
+        outcome: _Outcome[S] = _Outcome()
+        if step.unproved is not None:
+            where = f"{step.record.topic}/{step.record.partition}/{step.record.offset}"
+            logger.warning("forged adoption ignored", extra={"at": where, "reason": str(step.unproved)})
+        elif rules.get(adopted.rules_name) is adopted:
+            outcome.events.append(self._event(step, step.record, adopted))
+        return outcome
+
+
+def _adoption(step: _Step) -> RulesAdopted | None:
+    """The adoption that a record is, if an agent gave it."""
+    is_proved = step.failure is None and step.unproved is None
+    return step.value if is_proved and isinstance(step.value, RulesAdopted) else None
+
 
 def _is_operator_command(step: _Step) -> bool:
     return step.value is not None and is_operator_command(step.record.topic, type(step.value).__name__)
 
 
-def why_refused(request: TaskRequests) -> str:
+def why_refused(request: OperatorRequest) -> str:
     """Why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason)
 

@@ -24,6 +24,7 @@ from schemas.records.tasks import (
     ParkedRecordReleased,
     PositionMarked,
     RecordParked,
+    RulesAdopted,
 )
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import SourcePosition, header_map, header_text, source_position
@@ -166,6 +167,8 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
             ):
                 progress.unpark(key, offset)
                 progress.succeeded()
+            case RulesAdopted() as adopted:
+                progress.rules[adopted.rules_name] = adopted
             case PositionMarked():
                 pass
             case _:

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from schemas.records import Record
 from schemas.topic import Topic
+from streams.tasks.rules import RulesUsed
 
 S = TypeVar("S")
 R = TypeVar("R", bound=Record)
@@ -26,6 +27,11 @@ class RoutedRecord(Protocol):
     @property
     def record(self) -> Record:
         """The record itself."""
+        ...
+
+    @property
+    def partition(self) -> int | None:
+        """Where it goes; None is the partition of its key."""
         ...
 
 
@@ -53,25 +59,31 @@ class Processor(ABC, Generic[S, R, E]):
     batch_size: int = 500
     concurrency: int = 1
     is_order_free: bool = False
+    rules: RulesUsed | None = None
 
     @abstractmethod
-    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
-        """What follows from one record in this state; `checked` names the replay by which a person asks for it."""
+    async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:
+        """What follows from one record in this state; `checked` names the replay by which a person asks for it.
+
+        `policy` is what `rules` read of the adoptions in force.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decider(Processor[S, R, E]):
-    """Pure: the same state and record give the same events, so a replay writes the same journal.
+    """Pure: the same state, record and policy give the same events, so a replay writes the same journal.
+
+    With `rules`, `decide` takes the policy in force as its third argument.
 
     With `is_order_free` a record that can't be decided waits alone: the later records of its key are decided without
     it, and it is decided later than they were. Only where the outcome does not depend on that order (docs/adr/0047).
     """
 
-    decide: Callable[[S, R], tuple[E, ...]]
+    decide: Callable[..., tuple[E, ...]]
 
-    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
+    async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:
         """See Processor; a replay is decided like any other record."""
-        return self.decide(state, record)
+        return self.decide(state, record) if self.rules is None else self.decide(state, record, policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +104,7 @@ class Effect(Processor[S, R, E]):
         if self.is_order_free:
             raise ValueError(f"processor {self.name} is an effect, whose records have an order")
 
-    async def events(self, state: S, record: R, checked: str | None = None) -> tuple[E, ...]:
+    async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:
         """See Processor."""
         if checked is not None and self.perform_checked is not None:
             return await self.perform_checked(state, record, checked)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from schemas.records.tasks import RulesAdopted
 from schemas.wire.envelope import SourcePosition
 from schemas.wire.highwater import HighWater, Lane
 from streams.log.chain import NO_LINK, Link
@@ -32,6 +33,7 @@ class Progress:
     first_failed inbox offset of the first of them and its error, cut short; None without failures
     link         the chain of the operator commands that were accepted (streams/log/chain.py)
     link_told    the link that the journal's events tell already
+    rules        the adoption of each rules name that is in force on this partition
     """
 
     position: int = 0
@@ -45,6 +47,7 @@ class Progress:
     first_failed: tuple[int, str] | None = None
     link: Link = NO_LINK
     link_told: Link = NO_LINK
+    rules: dict[str, RulesAdopted] = field(default_factory=dict)
 
     def copy(self) -> Progress:
         """A copy to decide a batch on."""
@@ -60,6 +63,7 @@ class Progress:
             first_failed=self.first_failed,
             link=self.link,
             link_told=self.link_told,
+            rules=dict(self.rules),
         )
 
     def accept(self, source: SourcePosition | None) -> bool:
@@ -121,6 +125,7 @@ class Progress:
                 first_failed=self.first_failed,
                 link=str(self.link),
                 link_told=str(self.link_told),
+                rules=list(self.rules.values()),
             )
         )
 
@@ -141,6 +146,7 @@ class Progress:
             first_failed=stored.first_failed,
             link=Link.parse(stored.link),
             link_told=Link.parse(stored.link_told),
+            rules={adopted.rules_name: adopted for adopted in stored.rules},
         )
 
 
@@ -156,3 +162,4 @@ class _Stored(msgspec.Struct, kw_only=True):
     first_failed: tuple[int, str] | None = None
     link: str
     link_told: str
+    rules: list[RulesAdopted]

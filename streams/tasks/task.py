@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from schemas.failures import ContractBroken
 from schemas.records.by_topic import TaskEvents
-from schemas.records.tasks import ParkedReplayRequested
+from schemas.records.tasks import ParkedReplayRequested, RulesAdopted
 from schemas.values.clock import monotonic_s, utc_now
 from schemas.wire.codec import Codec
 from streams.log.outbound import Outbound
@@ -36,6 +36,7 @@ from streams.tasks.journal import JournalEntry, JournalReader, note
 from streams.tasks.ports import Membership, Observer
 from streams.tasks.processor import Processor
 from streams.tasks.progress import Progress
+from streams.tasks.rules import Adopted
 from streams.tasks.stores import StateStore
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,9 @@ class Task(Generic[S]):
         self._retries: dict[bytes, _Retry] = {}
         self._reset_at = 0
         self._looked_to = 0
+        self._verdicts = verdicts
+        self._rules_ahead: dict[str, RulesAdopted] = {}
+        self._rules_looked_to = 0
         self.stalled_because: str | None = None
         self.breaker_open = False
         self.moved_at = monotonic_s()
@@ -247,7 +251,8 @@ class Task(Generic[S]):
     def _forget(self) -> None:
         self._progress = None
         self._silent = 0
-        self._reset_at = self._looked_to = 0
+        self._reset_at = self._looked_to = self._rules_looked_to = 0
+        self._rules_ahead.clear()
         self._retries.clear()
 
     async def _restored(self) -> Progress:
@@ -358,7 +363,8 @@ class Task(Generic[S]):
     async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
         """The delivery rule itself. True when the whole batch is decided."""
         progress = self._require()
-        batch = await self._decider.decide_batch(records, progress.copy(), reset_at=self._reset_at)
+        ahead = await self._find_rules(progress)
+        batch = await self._decider.decide_batch(records, progress.copy(), reset_at=self._reset_at, rules_ahead=ahead)
         self._silent = self._silent + batch.decided if batch.silent == batch.decided else batch.silent
         if batch.silent and self._silent >= self._rules.marker_every:
             batch.journal.append(self._decider.mark_position(records[batch.decided - 1], batch.progress))
@@ -383,6 +389,31 @@ class Task(Generic[S]):
         resumed = isinstance(batch.stop, BreakerOpen) and await self._finds_reset()
         self._report(batch, None if resumed else batch.stop)
         return batch.stop is None
+
+    async def _find_rules(self, progress: Progress) -> Adopted:
+        """The first adoptions of what this partition holds no rules of yet: they count for what lies before them."""
+        used = self.processor.rules
+        if used is None or not used.missing_in(progress.rules):
+            return {}
+        if self._verdicts is not None:
+            return self._verdicts.rules
+        if used.missing_in({**self._rules_ahead, **progress.rules}):
+            start = max(self._rules_looked_to, progress.position)
+            for name, adopted in (await self.first_rules(start)).items():
+                self._rules_ahead.setdefault(name, adopted)
+        return self._rules_ahead
+
+    async def first_rules(self, start: int = 0) -> Adopted:
+        """The first adoption of each rules name from this inbox offset on."""
+        found: dict[str, RulesAdopted] = {}
+        inbox = self.processor.inbox
+        kept_from, end = await self._log.watermarks(inbox, self.partition)
+        async for records in self._log.read(inbox, self.partition, max(start, kept_from), end):
+            for record in records:
+                if (adopted := self._decider.adoption_in(record)) is not None:
+                    found.setdefault(adopted.rules_name, adopted)
+        self._rules_looked_to = end
+        return found
 
     async def _finds_reset(self) -> bool:
         """Whether an operator's command lies ahead, below which bad records are parked however many they are.

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from reconcile.engine.engine import match
 from reconcile.engine.results import Status
-from reconcile.files.profile import DEFAULT_RULES, load_rules
+from reconcile.files.rules import DEFAULT_RULES, read_rules
 from tests.bench.baselines import exact, greedy
 from tests.bench.scoring import Answer, Report, Score, answers_of, score
 from tests.support.matchgen import LEVELS, Labelled, generate
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     """Run the benchmark and print its tables; 0 if every goal was met."""
     options = _options(arguments)
     console = Console(width=140)
-    rules = load_rules(DEFAULT_RULES)
+    rules = read_rules(DEFAULT_RULES)
     total = Table("level", "lines", "seed", "who", "conf P", "conf R", "conf F1", "wrong", "ties", "all P", "all R",
                   "all F1", "CPU s", "MB")  # fmt: skip
     kinds: dict[str, tuple[Score, Score]] = {}

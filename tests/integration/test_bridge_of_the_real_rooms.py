@@ -45,6 +45,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adopt_into
 from tests.support.builders import NOON, at, done, open_item, refused, sighting
 from tests.support.projecting import project, wipe
 from tests.support.signing import RING, SIGNER, by_hand
@@ -89,6 +90,7 @@ class Rooms:
     moved_to: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        adopt_into(self.log)
         abas = post_to_abas(Abas(self.dice, 6))
         self.processors = (FOLD_PAYMENTS, IDENTIFY_PAYERS, MATCH_OPEN_ITEMS, abas)
         self.poisoned: dict[str, bool] = {}
@@ -120,9 +122,9 @@ class Rooms:
         if isinstance(processor, Decider):
             inner = processor.decide
 
-            def decide(state: Any, record: Any) -> Any:
+            def decide(state: Any, record: Any, *policy: Any) -> Any:
                 check(record)
-                return inner(state, record)
+                return inner(state, record, *policy)
 
             return replace(processor, decide=decide)
         assert isinstance(processor, Effect)

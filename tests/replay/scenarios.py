@@ -25,15 +25,17 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.rules import AdoptRules
 from schemas.records.settlement import DisputeStage
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
+from tests.replay.line import RULES
 from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
 
 Told = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
-SETTLEMENT, APPROVALS = "settlement.inbox.v1", "approvals.inbox.v1"
+SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
 TODAY = (NOON.date() - FIRST).days  # the day of the sightings, as the settlement story counts days
 
 
@@ -235,6 +237,47 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
         (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=5, amount_minor=103_00)),
         decided(WriteOffRest, 6, abas_open_item_id="i1", currency="USD", **within),
     ]
+
+
+def adopted(name: str, minute: int, text: str, version: int) -> Told:
+    """A person adopts rules."""
+    return RULES_INBOX, AdoptRules(
+        rules_name=name,
+        version=version,
+        text=text,
+        partitions={RECEIVABLES: 1},
+        command_id=f"{name}-{version}",
+        requested_by="mweber",
+        authenticated_by="session",
+        reason="agreed with the auditor",
+        requested_at=at(minute),
+    )
+
+
+def rules_adopted_between_two_decisions() -> Sequence[Told]:
+    """15.00 are above the limit of then; 20.00 is adopted, and later matches name the new rules."""
+    rest: dict[str, Any] = {"abas_open_item_id": "i1", "currency": "USD", "amount_minor": None}
+    limits = "version: {}\nlimits_minor:\n  USD: {}\n"
+    (matching,) = (line["record"]["text"] for line in RULES if line["record"]["rules_name"] == "open-item-matching")
+    return [
+        *invoiced("i1", 115_00, "RE-1"),
+        seen(Status.PENDING_SETTLEMENT, minute=1),
+        confirmed(2, f"PT{PAYMENT}", "i1", 100_00),
+        (RECEIVABLES, open_item("i1", 15_00, invoice="RE-1", minute=3, amount_minor=115_00)),
+        decided(WriteOffRest, 4, **rest),
+        adopted("write-off-limits", 5, limits.format(2, 20_00), 2),
+        adopted("write-off-limits", 5, limits.format(2, 20_00), 2),
+        adopted("open-item-matching", 6, matching.replace('version: "2"', 'version: "3"'), 3),
+        decided(WriteOffRest, 7, **rest),
+        *invoiced("i2", 50_00, "RE-2", minute=8),
+        seen(Status.PENDING_SETTLEMENT, 50_00, minute=9, payment="2", invoice="RE-2"),
+        replace_command(adopted("write-off-limits", 10, limits.format(2, 1), 2), "late"),
+    ]
+
+
+def replace_command(told: Told, command_id: str) -> Told:
+    """The same wish as a command of its own."""
+    return told[0], replace(told[1], command_id=command_id)
 
 
 def write_off_that_a_second_person_approves() -> Sequence[Told]:
@@ -479,6 +522,7 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     short_payment_confirmed_and_rest_written_off,
     write_off_taken_back,
     write_off_that_a_second_person_approves,
+    rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
     wrong_match_undone,
     tie_rejected_in_part,

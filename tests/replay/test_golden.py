@@ -48,6 +48,7 @@ DOCUMENTS = {
     "unreadable_until_it_settled": ["PT79388123"],
     "void_after_posting": ["PT79388123", "PT79388123V"],
     "voided_by_rule_103": [],
+    "rules_adopted_between_two_decisions": ["PT2", "PT79388123", "PT79388123W1"],
     "write_off_that_a_second_person_approves": ["PT79388123", "PT79388123W1"],
     "write_off_taken_back": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
     "wrong_match_undone": ["PT79388123", "PT79388123U1"],
@@ -79,6 +80,20 @@ async def test_nothing_is_parked_and_each_command_is_given_once(name: str) -> No
     assert not [line for line in found.events if line["type"] == "RecordParked"]
     references = [line["record"]["posting_reference"] for line in found.commands]
     assert len(references) == len(set(references))
+
+
+async def test_decisions_before_an_adoption_are_by_the_old_rules_and_those_after_by_the_new() -> None:
+    found = await played("rules_adopted_between_two_decisions", restarts=True)
+    by_type = {name: [one["record"] for one in found.events if one["type"] == name] for name in
+               ("DecisionRefused", "DecisionTaken", "PaymentMatched", "RulesRefused", "RulesAccepted")}  # fmt: skip
+    (refused,) = by_type["DecisionRefused"]
+    assert "above the limit of 10.00 USD for one invoice (limits version 1)" in refused["refused_because"]
+    assert [one["decision"] for one in by_type["DecisionTaken"]] == ["CONFIRM", "WRITE_OFF"]
+    assert [one["rule_version"] for one in by_type["PaymentMatched"]] == [2, 3]
+    assert len(by_type["RulesAccepted"]) == 5
+    assert [one["refusal"] for one in by_type["RulesRefused"]] == [
+        "version 2 is in force; raise the version of this text above it"
+    ]
 
 
 async def test_repeats_and_another_order_end_in_the_same_documents_as_the_tidy_story() -> None:

@@ -40,6 +40,7 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.rules import AdoptRules, RulesAccepted, RulesRefused
 from schemas.records.settlement import DisputeRecorded
 from schemas.records.settlement import DisputeStage as Stage
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested, RecordParked
@@ -52,6 +53,7 @@ from streams.log.outbound import Outbound
 from streams.tasks.processor import AnyProcessor
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
+from tests.support.adopted import offers
 from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
 from tests.support.settlement import accept, dispute, reject
 from tests.support.signing import RING, SIGNER, by_hand
@@ -60,7 +62,7 @@ from tests.unit.streams.domain.test_wishes import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
 RECEIVABLES, COMMANDS = "receivables.inbox.v1", "erp.commands.v1"
-IDENTIFICATION = "identification.inbox.v1"
+IDENTIFICATION, RULES, RULES_JOURNAL = "identification.inbox.v1", "rules.inbox.v1", "rules.events.v1"
 OTHER, THIRD = "70002", "70003"
 
 
@@ -214,6 +216,23 @@ async def write_off_and_back(office: Installation) -> None:
     await office.decide(UndoWriteOff, by="", posting_reference="PT1W2")
 
 
+async def rules_change(office: Installation) -> None:
+    for version, name in ((2, "maria"), (2, "anna"), (3, "anna")):
+        office.minute += 1
+        command = AdoptRules(
+            rules_name="write-off-limits",
+            version=version,
+            text=f"version: {version}\nlimits_minor: {{USD: {version}000}}\n",
+            partitions={RECEIVABLES: 1},
+            command_id=f"c{office.minute}",
+            requested_by=name,
+            authenticated_by="session",
+            reason="agreed",
+            requested_at=at(office.minute),
+        )
+        await office.take(RULES, command)
+
+
 async def reject_account_unmatch_split(office: Installation) -> None:
     tie = [open_item(item, 55_00, invoice=invoice) for item, invoice in (("i2", "RE-2"), ("i3", "RE-3"))]
     await office.take(RECEIVABLES, *tie, paid("2", 55_00, None), paid("3", 20_00, None))
@@ -352,6 +371,7 @@ async def a_customer_is_locked(office: Installation) -> None:
 STEPS: tuple[Callable[[Installation], Any], ...] = (
     post_again_after_two_refusals,
     write_off_and_back,
+    rules_change,
     reject_account_unmatch_split,
     park_replay_and_discard,
     deposits_and_refunds,
@@ -364,6 +384,7 @@ STEPS: tuple[Callable[[Installation], Any], ...] = (
 
 async def test_everything_comes_back_identical_after_every_operator_command_refusal_replay_and_discard() -> None:
     office = Installation()
+    await office.take(RULES, *offers())
     for step in STEPS:
         await step(office)
         assert await office.differences() == [], step.__name__
@@ -385,3 +406,6 @@ async def test_everything_comes_back_identical_after_every_operator_command_refu
     assert now.charged_back_minor == 80_00
     assert {"PT6"}.isdisjoint(office.books.documents)
     assert office.gateway.calls == 4
+    limits = [one for one in office.events(RULES_JOURNAL, RulesAccepted) if one.rules_name == "write-off-limits"]
+    assert [(one.number, one.version) for one in limits] == [(1, 1), (2, 2), (3, 3)]
+    assert [one.requested_by for one in office.events(RULES_JOURNAL, RulesRefused)] == ["anna"]

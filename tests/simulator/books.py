@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from app.operators.dead_letters import DeadLetters, ParkedRecord
+from app.operators.rules import in_force
 from app.proofs.rebuild import compare_agents
 from app.sources.polling import CURSORS, Teller
 from infra.demo.audit import OpenMoney, audit
@@ -22,6 +23,7 @@ from streams.domain.receivables.account import EntryStatus
 from streams.edges.ports import Sighting
 from streams.edges.publishing import observation_id
 from streams.log.memory import MemoryLog, ShadowLog
+from streams.rules.catalogue import KINDS
 from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor
@@ -38,20 +40,23 @@ async def states(processor: AnyProcessor, log: MemoryLog) -> list[Any]:
     found: list[Any] = []
     for partition in range(log.partition_count(processor.journal)):
         store: MemoryStore[Any] = MemoryStore()
-        task = Task(
-            processor,
-            partition,
-            log=log,
-            store=store,
-            codec=CODEC,
-            ring=RING,
-            membership=SoleOwner(),
-            observer=SilentObserver(),
-            rules=TaskRules(),
-        )
-        await task.restore()
+        await _task(processor, partition, log, store).restore()
         found += [state for _, state in store.items()]
     return found
+
+
+def _task(processor: AnyProcessor, partition: int, log: MemoryLog, store: MemoryStore[Any]) -> Task[Any]:
+    return Task(
+        processor,
+        partition,
+        log=log,
+        store=store,
+        codec=CODEC,
+        ring=RING,
+        membership=SoleOwner(),
+        observer=SilentObserver(),
+        rules=TaskRules(),
+    )
 
 
 async def parked(log: MemoryLog) -> list[ParkedRecord]:
@@ -85,11 +90,28 @@ async def problems(
         if one.inbox != Topic.GATEWAY_COMMANDS  # those are held against PayTrace's books
     ]
     found += _hold_requests(requests, charges, still_parked)
+    found += await _in_force(processors, log)
     found += [
         f"not identical when derived again: {one.what} ({one.record_count} records)"
         for one in await compare_agents(processors, log, CODEC, RING)
         if not one.is_identical
     ]
+    return found
+
+
+async def _in_force(processors: Sequence[AnyProcessor], log: MemoryLog) -> list[str]:
+    """Each partition decides by the rules that adopt-rules says are in force, and holds all of them."""
+    accepted = await in_force(log, CODEC)
+    found = [f"no {name} is in force" for name in KINDS if name not in accepted]
+    for processor in processors:
+        for partition in range(log.partition_count(processor.inbox) if processor.rules else 0):
+            taken = (await _task(processor, partition, log, MemoryStore()).restore()).rules
+            for name in processor.rules.names if processor.rules else ():
+                held, wanted = taken.get(name), accepted.get(name)
+                if wanted is not None and (held is None or held.number != wanted.number):
+                    found.append(
+                        f"{processor.name}/{partition} has {held} of {name}, in force is number {wanted.number}"
+                    )
     return found
 
 

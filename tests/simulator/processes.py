@@ -21,6 +21,7 @@ from app.composition.bootstrap import (
     poll_paytrace,
     sink_processor,
 )
+from app.operators.rules import offer
 from app.settings.settings import Settings
 from app.sources.status import SilentPollObserver
 from connectors.abas.client import AbasClient
@@ -164,6 +165,7 @@ class Worker:
 
             around.broker.watch(processor.inbox, wake)
         around.group.join(self)
+        await offer(self._log, CODEC, self._settings.rules)
         await _together(self._heartbeat(), self._tend(), *(self._feed(processor) for processor in self.processors))
 
     def _new_task(self, processor: AnyProcessor, partition: int) -> Task[Any]:

@@ -48,6 +48,7 @@ from infra.sandboxes.paytrace import SandboxSettings
 from infra.sandboxes.paytrace import create_app as create_paytrace
 from schemas import catalog
 from schemas.records.tasks import ParkedReplayRequested
+from schemas.topic import Topic
 from schemas.values.clock import utc_now
 from streams.agents import DECIDERS
 from streams.tasks.processor import AnyProcessor
@@ -201,6 +202,7 @@ class Simulation:
             lambda: books.states(by_name["match-open-items"], self.broker.kept),
             self.settings.paytrace.merchant,
             self.settings.data_dir,
+            self.broker.kept.partition_count(Topic.RECEIVABLES_INBOX),
         )
 
     async def _rest(self, result: Result, till: PayTraceClient) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from infra.demo.bank import statement_of
 from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
 from infra.demo.world import Story, World
 from reconcile.files.bank_lines import Selection, read_bank_lines
+from schemas.files.owned import text_of
 from schemas.records.identification import AssignCustomer
 from schemas.records.receivables import (
     ConfirmMatch,
@@ -34,9 +36,11 @@ from schemas.records.receivables import (
     UnmatchEntry,
     WriteOffRest,
 )
+from schemas.records.rules import AdoptRules
 from schemas.topic import Topic
 from schemas.values.clock import new_uuid, utc_now
 from schemas.values.money import Money
+from streams.rules.catalogue import KINDS
 
 # What may be on at PayTrace and abas for the length of a story; each with its own coin.
 PAYTRACE_ODDITIES: Mapping[str, object] = {
@@ -97,7 +101,9 @@ class People:
         entries: Callable[[], Any],
         merchant: str,
         directory: Path,
+        partitions: int,
     ) -> None:
+        self._partitions = partitions
         self._rng = rng
         self._world = world
         self._paytrace = paytrace
@@ -126,6 +132,7 @@ class People:
             lambda: self._decide(day),
             lambda: self._world.evening(self._story),
             lambda: self._ask(day),
+            lambda: self._adopt(),
             lambda: self._world.returns(self._story),
             lambda: self._decide(day),
             self._pay_out,
@@ -200,6 +207,29 @@ class People:
         found = read_bank_lines(path, selection, utc_now())
         for record in (*found.lines, *found.ended):
             await self._desk.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
+
+    async def _adopt(self) -> None:
+        """People change the rules while money is on its way: the same text, as a version that follows."""
+        for name, kind in KINDS.items():
+            if self._rng.random() < 0.5:
+                continue
+            text = text_of(kind.shipped)
+            version = kind.version_of(text, name)
+            wanted = re.sub(rf'(?m)^version: "?{version}"?$', f"version: {version + 1}", text)
+            command = AdoptRules(
+                rules_name=name,
+                version=version + 1,
+                text=wanted,
+                partitions={kind.inbox: self._partitions},
+                command_id=new_uuid().hex,
+                requested_by="anna",
+                authenticated_by="session",
+                reason="simulated",
+                requested_at=utc_now(),
+            )
+            self.told.commands += 1
+            for _ in range(2 if self._rng.random() < 0.2 else 1):
+                await self._desk.ask(Topic.RULES_INBOX, command, wait_s=0)
 
     # -- operators -------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from schemas import catalog
+from schemas.wire.envelope import header_text
+from streams.log.outbound import Outbound
 from tests.simulator.breaks import (
     as_another,
     is_event,
@@ -96,3 +99,21 @@ def test_a_broken_delivery_rule_is_found(break_rule: Callable[[Simulation], None
 def test_a_lost_record_on_the_way_of_the_money_is_found_by_the_books_alone(topic: str) -> None:
     break_log = one_record(lost, of=lambda record: record.topic == topic)
     assert any(simulate(seed, prepare=break_log).problems for seed in range(1, 13))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_adoption_that_one_partition_lost_is_found_by_the_books_alone(number: int) -> None:
+    """It acknowledged the rules and does not hold them: its records wait, or it goes on by the older ones."""
+
+    def prepare(simulation: Simulation) -> None:
+        seen = 0
+
+        def tamper(record: Outbound) -> Sequence[Outbound]:
+            nonlocal seen
+            is_adoption = header_text(record.headers, "ce_type") == "RulesAdopted"
+            seen += is_adoption and catalog.topic(record.topic).role == "inbox"
+            return () if is_adoption and seen == number else (record,)
+
+        simulation.broker.kept.tamper = tamper
+
+    assert simulate(1, prepare=prepare).problems

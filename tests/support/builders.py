@@ -26,6 +26,7 @@ from schemas.records.payments import (
 )
 from schemas.records.receivables import OpenItemObserved
 from streams.domain.output import Output
+from tests.support.policies import decide_of
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PAYMENT = "79388123"
@@ -299,7 +300,7 @@ class Ledger:
         """Take one record in and give the events that it caused."""
         key = self.key_of(record)
         state = self.states.get(key, self.context.INITIAL)
-        caused = self.context.decide(state, record)
+        caused = decide_of(self.context)(state, record)
         for event in caused:
             state = self.context.evolve(state, event)
             outputs = self.context.route(state, event)

@@ -28,6 +28,7 @@ from schemas.records.settlement import (
     UnmatchDeposit,
 )
 from streams.domain import settlement
+from tests.support.policies import DEPOSITS
 
 ACCOUNT = "main/USD"
 FIRST = date(2026, 3, 2)  # a Monday
@@ -194,7 +195,7 @@ class Account:
         told: list[Any] = []
         for told_record in records:
             record = self._shown(told_record) if self._as_shown else told_record
-            for event in settlement.decide(self.state, record):
+            for event in settlement.decide(self.state, record, DEPOSITS):
                 self.state = settlement.evolve(self.state, event)
                 told.append(event)
                 assert self.state.running.closing_minor == self.state.in_transit_minor - self.state.unexplained_minor

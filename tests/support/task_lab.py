@@ -101,7 +101,7 @@ def route(_state: Counted, event: RefundApplied) -> tuple[Output, ...]:
     return (Output(NEXT, movement),)
 
 
-COUNTING = Decider(
+COUNTING: Decider[Counted, Any, Any] = Decider(
     name="counting",
     inbox=INBOX,
     journal=JOURNAL,

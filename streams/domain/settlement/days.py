@@ -15,17 +15,18 @@ from functools import reduce
 from schemas.records.settlement import DepositMissing, SettlementDayStated, SettlementLinesSetAside
 from streams.domain.settlement.books import OVERDUE_DAYS, Event, OpenLine, State, evolve
 from streams.domain.settlement.explaining import REACH, findings, keys_of
+from streams.domain.settlement.policy import Policy
 
 SHOWN_LINES = 100
 
 
-def day_end(state: State, next_day: date, at: datetime) -> tuple[Event, ...]:
+def day_end(state: State, next_day: date, at: datetime, policy: Policy) -> tuple[Event, ...]:
     """What follows from the day being over because next_day has begun; () while it runs."""
     if state.day is None or next_day <= state.day:
         return ()
     ended = state.day
     recent = [id_ for id_, deposit in state.deposits.items() if next_day - deposit.book_on <= timedelta(OVERDUE_DAYS)]
-    events: tuple[Event, ...] = findings(state, recent, at)
+    events: tuple[Event, ...] = findings(state, recent, at, policy)
     state = reduce(evolve, events, state)
     events += tuple(_missing(state, ended, next_day, at))
     if state.running.entry_count:

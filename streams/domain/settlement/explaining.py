@@ -34,12 +34,12 @@ from schemas.records.settlement import (
 from schemas.values.counting import counted
 from schemas.values.money import shown
 from streams.domain.settlement.books import BY_RULE, PAYMENT_KINDS, Batch, OpenDeposit, OpenLine, State, evolve
+from streams.domain.settlement.policy import Policy
 from streams.domain.suggestion_codes import suggestion_code
 
 Finding = DepositMatched | DepositMatchSuggested | DepositBreakFound
 
 REACH = timedelta(days=PARAMETERS.deposit_reach_days)
-RULE_VERSION = 2
 BY_BATCH_KEY = "deposit-by-batch-key"
 BY_EXACT_SUM = "deposit-by-exact-sum"
 BY_SAME_AMOUNT = "deposit-by-same-amount"
@@ -51,8 +51,6 @@ _RULES = {
     "exact sum": BY_EXACT_SUM,
 }
 MOST_LINES = 10_000  # an event names each line; so many of 40 bytes stay well below a record's 1 MiB
-# A sum that fits by chance: subsets over amounts. One in a thousand is sure enough, more is for a person.
-CHANCE = 1_000
 SAME_BATCH = timedelta(days=1)  # transactions of a batch and the batch itself, by settle time
 
 _KINDS = {
@@ -145,7 +143,7 @@ def schedule_of(state: State) -> FeeSchedule:
     )
 
 
-def findings(state: State, bank_line_ids: Iterable[str], at: datetime) -> tuple[Finding, ...]:
+def findings(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Policy) -> tuple[Finding, ...]:
     """What can be said of these open bank lines now that was not said before.
 
     Shapes:  those that name a batch come first, then by day; a match takes its lines away from those after it.
@@ -158,7 +156,7 @@ def findings(state: State, bank_line_ids: Iterable[str], at: datetime) -> tuple[
     if not ordered:
         return ()
     told: list[Finding] = []
-    books = _Books(state)
+    books = _Books(state, policy)
     for deposit in ordered:
         found = _Question(books, deposit, at).answer()
         known = deposit.suggested or deposit.broken
@@ -167,15 +165,16 @@ def findings(state: State, bank_line_ids: Iterable[str], at: datetime) -> tuple[
         told.append(found)
         state = evolve(state, found)
         if isinstance(found, DepositMatched):
-            books = _Books(state)
+            books = _Books(state, policy)
     return tuple(told)
 
 
 class _Books:
     """The open lines of an account, prepared once for any number of questions."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, policy: Policy) -> None:
         self.state = state
+        self.policy = policy
         self.schedule = schedule_of(state)
         self.keys = keys_of(state)
         self.lines = state.lines()
@@ -386,7 +385,7 @@ class _Question:
             "currency": self._state.currency,
             "schedule_version": found.schedule_version,
             "rule": rule,
-            "rule_version": RULE_VERSION,
+            "rule_version": self._books.policy.rule_version,
             "evidence": (*evidence, *doubts),
             "book_on": self._state.day or self._deposit.book_on,
             "occurred_at": self._at,
@@ -410,7 +409,8 @@ class _Question:
             batch = self._state.batches.get(key)
             if batch is not None and not self._books.is_complete(batch):
                 yield f"not sure: lines of {key} are missing"
-        if rule == BY_EXACT_SUM and (1 << len(self._near)) * CHANCE > sum(line.amount_minor for line in self._near):
+        sets, amounts = 1 << len(self._near), sum(line.amount_minor for line in self._near)
+        if rule == BY_EXACT_SUM and sets * self._books.policy.sure_one_in > amounts:
             yield f"not sure: among {len(self._near)} open lines a sum may fit by chance"
 
     def _break(self, reason: BreakReason, detail: str, difference_minor: int) -> DepositBreakFound:

@@ -60,6 +60,7 @@ from streams.domain.settlement.books import (
 from streams.domain.settlement.days import day_end, restated
 from streams.domain.settlement.disputes import NO_CASE, fact_of, to_payment, with_fact
 from streams.domain.settlement.explaining import Keys, findings, is_complete, keys_of, payments_of
+from streams.domain.settlement.policy import Policy
 from streams.domain.settlement.requests import Request, answer
 from streams.domain.settlement.schedules import proposal
 
@@ -89,8 +90,8 @@ _OF_STAGE = {
 }
 
 
-def decide(state: State, record: SettlementInbox) -> tuple[Event, ...]:
-    """What this record changes for the account, and everything that follows from it.
+def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event, ...]:
+    """What this record changes for the account by the policy in force, and everything that follows from it.
 
     Ensures: a line, batch or request that was here yields (); no past day's figures change.
     Raises:  Unreadable for a line that is not money, and for a day that
@@ -98,22 +99,24 @@ def decide(state: State, record: SettlementInbox) -> tuple[Event, ...]:
     """
     match record:
         case MoneySettled():
-            return _on_line(state, _of_money(record))
+            return _on_line(state, _of_money(record), policy)
         case BankLineObserved():
-            return _on_told_line(state, _of_bank(record))
+            return _on_told_line(state, _of_bank(record), policy)
         case ProcessorEntryObserved():
             # One number may come back for another fact: held, released and held again.
-            return _on_told_line(state, _of_entry(record), f"{record.entry_id}:{record.kind}:{record.entered_on}")
+            return _on_told_line(
+                state, _of_entry(record), policy, f"{record.entry_id}:{record.kind}:{record.entered_on}"
+            )
         case DisputeObserved():
-            return () if record.stage is DisputeStage.RETRIEVAL else _on_dispute(state, record)
+            return () if record.stage is DisputeStage.RETRIEVAL else _on_dispute(state, record, policy)
         case BankStatementEnded():
-            return _on_statement(state, record)
+            return _on_statement(state, record, policy)
         case SettlementBatchObserved():
-            return _on_batch(state, record)
+            return _on_batch(state, record, policy)
         case CardTypeObserved():
             return _on_card_type(state, record)
         case ConfirmDepositMatch() | RejectDepositMatch() | UnmatchDeposit() | DismissBankLine() | AcceptFeeSchedule():
-            return _on_request(state, record)
+            return _on_request(state, record, policy)
         case _:
             assert_never(record)
 
@@ -126,14 +129,16 @@ def route(_state: State, event: Event) -> tuple[Output, ...]:
 # -- lines ----------------------------------------------------------------------------------------------------------
 
 
-def _on_line(state: State, line: SettlementLineRecorded) -> tuple[Event, ...]:
+def _on_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
     _check(line)
     if not line.amount_minor or _is_known(state, line):
         return ()
-    return _recorded(state, line)
+    return _recorded(state, line, policy)
 
 
-def _on_told_line(state: State, line: SettlementLineRecorded, more_exact_id: str = "") -> tuple[Event, ...]:
+def _on_told_line(
+    state: State, line: SettlementLineRecorded, policy: Policy, more_exact_id: str = ""
+) -> tuple[Event, ...]:
     """A line whose id is the outside's own, which may say the same again, or use one id for two lines.
 
     Ensures: the same line again yields (); a line is never taken for another one that has its id: where a more exact
@@ -146,7 +151,7 @@ def _on_told_line(state: State, line: SettlementLineRecorded, more_exact_id: str
     for line_id in filter(None, (line.line_id, more_exact_id)):
         told = replace(line, line_id=line_id)
         if not _is_known(state, told):
-            return _recorded(state, told)
+            return _recorded(state, told, policy)
         known = state.known.get(line_id)
         if known == KnownLine(kind=line.kind, amount_minor=line.amount_minor, moved_on=line.moved_on):
             return ()
@@ -158,7 +163,7 @@ def _on_told_line(state: State, line: SettlementLineRecorded, more_exact_id: str
     return (_refused(line, state.day or line.moved_on, f"its id stands for {stands_for} already"),)
 
 
-def _on_dispute(state: State, seen: DisputeObserved) -> tuple[Event, ...]:
+def _on_dispute(state: State, seen: DisputeObserved, policy: Policy) -> tuple[Event, ...]:
     """The fact, and a line of what it changes: however often a dispute flips, its lines come to its last fact."""
     line = _of_dispute(seen)
     _check(line)
@@ -180,18 +185,18 @@ def _on_dispute(state: State, seen: DisputeObserved) -> tuple[Event, ...]:
         count += 1
         line_id = f"{seen.dispute_id}:{stage}:{count}"
     transaction_id = fact.paytrace_transaction_id
-    return (fact, *_recorded(state, replace(changed, line_id=line_id, paytrace_transaction_id=transaction_id)))
+    return (fact, *_recorded(state, replace(changed, line_id=line_id, paytrace_transaction_id=transaction_id), policy))
 
 
-def _recorded(state: State, line: SettlementLineRecorded) -> tuple[Event, ...]:
+def _recorded(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
     too_old = _too_old(state, line)
     if too_old:
         return too_old
-    events = day_end(state, line.moved_on, line.occurred_at)
+    events = day_end(state, line.moved_on, line.occurred_at, policy)
     state = reduce(evolve, events, state)
     # What comes late counts on the day that runs.
     recorded = line if state.day is None else replace(line, book_on=max(state.day, line.moved_on))
-    return (*events, recorded, *_after_line(evolve(state, recorded), recorded))
+    return (*events, recorded, *_after_line(evolve(state, recorded), recorded, policy))
 
 
 def _check(line: SettlementLineRecorded) -> None:
@@ -239,21 +244,21 @@ def _refused(line: SettlementLineRecorded, oldest_on: date, detail: str = "") ->
     )
 
 
-def _after_line(state: State, line: SettlementLineRecorded) -> tuple[Event, ...]:
+def _after_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
     """Which bank lines this line may explain: itself, or those that waited for the last line of its batch."""
     at = line.occurred_at
     if line.kind in BANK_KINDS:
-        return _asked(state, [line.line_id], at)
+        return _asked(state, [line.line_id], at, policy)
     if not state.deposits:
         return ()
     if line.kind not in PAYMENT_KINDS:
-        return _asked(state, state.deposits, at)
+        return _asked(state, state.deposits, at, policy)
     keys = keys_of(state)
     opened = state.line(line.line_id)
     batch = keys.batch_of(opened) if opened else None
     if batch is None or not is_complete(batch, payments_of(state, keys, batch.batch_id)):
         return ()
-    return _asked(state, _waiting_for(state, keys, batch), at)
+    return _asked(state, _waiting_for(state, keys, batch), at, policy)
 
 
 def _waiting_for(state: State, keys: Keys, batch: Batch) -> list[str]:
@@ -261,9 +266,9 @@ def _waiting_for(state: State, keys: Keys, batch: Batch) -> list[str]:
     return [id_ for id_, one in state.deposits.items() if keys.of_deposit(one) in ("", batch.batch_id)]
 
 
-def _asked(state: State, bank_line_ids: Iterable[str], at: datetime) -> tuple[Event, ...]:
+def _asked(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Policy) -> tuple[Event, ...]:
     """Findings, a fee schedule that new breaks suggest, and the days whose standing this changes."""
-    events: tuple[Event, ...] = findings(state, bank_line_ids, at)
+    events: tuple[Event, ...] = findings(state, bank_line_ids, at, policy)
     state = reduce(evolve, events, state)
     if any(isinstance(event, DepositBreakFound) for event in events):
         proposed = proposal(state, at)
@@ -272,17 +277,17 @@ def _asked(state: State, bank_line_ids: Iterable[str], at: datetime) -> tuple[Ev
     return events + restated(state, state.day, at)
 
 
-def _on_statement(state: State, told: BankStatementEnded) -> tuple[Event, ...]:
+def _on_statement(state: State, told: BankStatementEnded, policy: Policy) -> tuple[Event, ...]:
     """Only the day that runs can end so: later days may still get lines of the gateway that are in time."""
     if state.day is None or state.day > told.through_on:
         return ()
-    return day_end(state, state.day + timedelta(days=1), told.occurred_at)
+    return day_end(state, state.day + timedelta(days=1), told.occurred_at, policy)
 
 
 # -- batches, card types, requests -----------------------------------------------------------------------------------
 
 
-def _on_batch(state: State, seen: SettlementBatchObserved) -> tuple[Event, ...]:
+def _on_batch(state: State, seen: SettlementBatchObserved, policy: Policy) -> tuple[Event, ...]:
     recorded = SettlementBatchRecorded(
         settlement_account=seen.settlement_account,
         batch_id=seen.batch_id,
@@ -303,7 +308,7 @@ def _on_batch(state: State, seen: SettlementBatchObserved) -> tuple[Event, ...]:
     ):
         return ()
     keys = keys_of(after)
-    return (recorded, *_asked(after, _waiting_for(after, keys, now), seen.observed_at))
+    return (recorded, *_asked(after, _waiting_for(after, keys, now), seen.observed_at, policy))
 
 
 def _on_card_type(state: State, seen: CardTypeObserved) -> tuple[Event, ...]:
@@ -319,8 +324,8 @@ def _on_card_type(state: State, seen: CardTypeObserved) -> tuple[Event, ...]:
     return () if after.open == state.open else (recorded,)
 
 
-def _on_request(state: State, request: Request) -> tuple[Event, ...]:
-    events = answer(state, request)
+def _on_request(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
+    events = answer(state, request, policy)
     after = reduce(evolve, events, state)
     follow: tuple[Event, ...] = ()
     for event in events:
@@ -328,9 +333,9 @@ def _on_request(state: State, request: Request) -> tuple[Event, ...]:
             case SettlementRequestRefused():
                 pass
             case FeeScheduleAccepted():
-                follow += _asked(after, after.deposits, request.requested_at)
+                follow += _asked(after, after.deposits, request.requested_at, policy)
             case DepositMatchRejected() | DepositUnmatched():
-                follow += _asked(after, [event.bank_line_id], request.requested_at)
+                follow += _asked(after, [event.bank_line_id], request.requested_at, policy)
             case _:
                 follow += restated(after, after.day, request.requested_at)
     return events + follow

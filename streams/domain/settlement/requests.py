@@ -36,14 +36,15 @@ from streams.domain.settlement.books import (
     answer_key,
     schedule_subject,
 )
-from streams.domain.settlement.explaining import MOST_LINES, RULE_VERSION, schedule_of
+from streams.domain.settlement.explaining import MOST_LINES, schedule_of
+from streams.domain.settlement.policy import Policy
 
 Request: TypeAlias = ConfirmDepositMatch | RejectDepositMatch | UnmatchDeposit | DismissBankLine | AcceptFeeSchedule
 
 BY_OPERATOR = "operator"
 
 
-def answer(state: State, request: Request) -> tuple[Event, ...]:
+def answer(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
     """One event: done, or refused; () for a request that was answered."""
     subject = schedule_subject(request.version) if isinstance(request, AcceptFeeSchedule) else request.bank_line_id
     if answer_key(_NAMES[type(request)], request.requested_by, subject, request.requested_at) in state.answered:
@@ -57,7 +58,7 @@ def answer(state: State, request: Request) -> tuple[Event, ...]:
         return _refused(request, subject, "nothing is known of this account")
     match request:
         case ConfirmDepositMatch():
-            return _confirm(state, state.day, request)
+            return _confirm(state, state.day, request, policy)
         case RejectDepositMatch():
             return _reject(state, state.day, request)
         case UnmatchDeposit():
@@ -70,7 +71,7 @@ def answer(state: State, request: Request) -> tuple[Event, ...]:
             assert_never(request)
 
 
-def _confirm(state: State, today: date, request: ConfirmDepositMatch) -> tuple[Event, ...]:
+def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Policy) -> tuple[Event, ...]:
     deposit = state.deposits.get(request.bank_line_id)
     if deposit is None:
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
@@ -102,7 +103,7 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch) -> tuple[E
         currency=state.currency,
         schedule_version=schedule.version,
         rule=BY_OPERATOR,
-        rule_version=RULE_VERSION,
+        rule_version=policy.rule_version,
         evidence=(f"{lines_shown}, {paid}",),
         matched_by=request.requested_by,
         authenticated_by=request.authenticated_by,

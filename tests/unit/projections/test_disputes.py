@@ -19,6 +19,7 @@ from schemas.records.settlement import DisputeObserved, DisputeStage
 from schemas.topic import Topic
 from streams.domain import payments, settlement
 from tests.support.builders import refund_linked, sighting
+from tests.support.policies import DEPOSITS
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script
 from tests.support.settlement import bank, dispute
@@ -55,7 +56,7 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
         if isinstance(fact, RefundLinked):
             pay(fact)
             continue
-        for event in settlement.decide(account, fact):
+        for event in settlement.decide(account, fact, DEPOSITS):
             account = settlement.evolve(account, event)
             script.write(Topic.SETTLEMENT_EVENTS, event)
             for output in settlement.route(account, event):

@@ -129,7 +129,7 @@ WRONG_KINDS = [
     ),
     ("side: debit", "side: debt", "tip.yaml:7", r"lines\.0\.side is 'debt'; write 'debit' or 'credit'"),
     ("takes: [text]", "takes: [txt]", "tip.yaml:7", r"lines\.0\.takes\.0 is 'txt'; write"),
-    ("subject: account", "subjct: account", "tip.yaml:2", r"subjct is no entry here; remove it, or correct its name"),
+    ("subject: account", "subjct: account", "tip.yaml:2", r"subjct is no entry here; did you mean subject"),
     ("kind: tip", "kind: tips", "tip.yaml:1", r"kind is tips; write tip"),
     ("kind: tip", "kind: tip\nkind: tip", "tip.yaml:2", r"kind is written twice; keep one"),
     ("side: credit", "side: debit", "tip.yaml", r"all on one side"),

@@ -20,6 +20,7 @@ from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adopt_into
 from tests.support.builders import PAYMENT, at, sighting
 from tests.support.settlement import dispute
 from tests.support.signing import RING, SIGNER, by_hand
@@ -51,6 +52,7 @@ def task(processor: AnyProcessor, log: MemoryLog) -> Task[Any]:
 
 async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical() -> None:
     log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
+    adopt_into(log)
     processors: tuple[AnyProcessor, ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
 
     async def tell(topic: str, record: Any) -> None:

@@ -19,6 +19,7 @@ from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
+from tests.support.adopted import adopt_into
 from tests.support.settlement import ACCOUNT, bank, batch, noon, settled, statement
 from tests.support.signing import RING, SIGNER, command_headers
 from tests.support.task_lab import CODEC
@@ -32,6 +33,7 @@ class Room:
 
     def __init__(self) -> None:
         self.log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
+        adopt_into(self.log)
         self.task = Task(
             RECONCILE_DEPOSITS,
             0,
@@ -93,5 +95,5 @@ async def test_a_replay_of_what_still_can_not_be_read_leaves_it_and_the_account_
     await room.tell(b"no record", settled("1", 125_00, 0), again, settled("2", 50_00, 0))
     assert {one.line_id for one in room.events(SettlementLineRecorded)} == {"1:CAPTURED", "2:CAPTURED"}
     assert room.task.progress is not None
-    assert room.task.progress.parked == {KEY: (0,)}
+    assert room.task.progress.parked == {KEY: (1,)}
     assert partition_for(KEY, 1) == 0

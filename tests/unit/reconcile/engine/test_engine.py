@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from reconcile.engine.engine import match
 from reconcile.engine.lines import Line, Orientation, Side
 from reconcile.engine.results import OneSidedKind, Outcome, Status
-from reconcile.engine.rules import parse_rules
-from reconcile.files.profile import DEFAULT_RULES, load_rules
+from reconcile.files.rules import DEFAULT_RULES, parse_rules, read_rules
 from tests.bench.scoring import answers_of, score
 from tests.support.matchgen import Labelled, generate
 
-RULES = load_rules(DEFAULT_RULES)
+RULES = read_rules(DEFAULT_RULES)
 DAY = date(2026, 3, 2)
 
 

@@ -17,11 +17,13 @@ from typer.testing import CliRunner
 
 from app.cli.match import register
 from reconcile.engine.lines import Side
-from reconcile.files.columns import by_header, column_names
-from reconcile.files.errors import FileUnreadable, ProfileInvalid
-from reconcile.files.profile import DEFAULT_RULES, load_profile, load_rules
+from reconcile.files.columns import by_header, column_names, own_names
+from reconcile.files.errors import FileUnreadable
+from reconcile.files.profile import Defaults, load_profile
 from reconcile.files.reading import SideFile, one_currency, read_side
+from reconcile.files.rules import DEFAULT_RULES, read_rules
 from reconcile.files.values import BadValue, amount_minor, date_order, decimal_mark, read_date
+from schemas.files.owned import FileInvalid
 from schemas.values.foreign_text import for_spreadsheet
 
 APP = typer.Typer()
@@ -243,10 +245,10 @@ def test_a_side_without_currency_takes_the_others(tmp_path: Path) -> None:
 
 def test_a_profile_with_wrong_names_is_refused_with_file_and_line(tmp_path: Path) -> None:
     path = written(tmp_path / "p.yaml", "left:\n  colums: {id: x}\nright:\n  sign: 2\n")
-    with pytest.raises(ProfileInvalid) as refused:
+    with pytest.raises(FileInvalid) as refused:
         load_profile(path)
     assert len(refused.value.problems) == 2
-    assert f"{path}:2" in refused.value.problems[0]
+    assert str(refused.value.problems[0]) == f"{path}:2: left.colums: is no entry here; did you mean columns?"
 
 
 LEDGER = (
@@ -279,7 +281,7 @@ def test_the_command_writes_the_files_the_issue_names(tmp_path: Path) -> None:
     assert {row[1] for row in unmatched[1:]} == {"L2", "'=B2"}
     evidence = [json.loads(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
     assert evidence[0]["rule"]
-    assert evidence[0]["rules_version"] == load_rules(DEFAULT_RULES).version
+    assert evidence[0]["rules_version"] == read_rules(DEFAULT_RULES).version
     summary = json.loads((out / "summary.json").read_text())
     assert summary["residual_minor"] == {"XXX": 0}
     assert summary["unused_rules"]
@@ -323,3 +325,31 @@ def test_remittance_applies_payments_to_invoices(tmp_path: Path) -> None:
     assert found == {("INV-00101", "P1"): 10000, ("INV-00102", "P1"): 5000, ("INV-00103", "P2"): 3000}
     assert [row[1] for row in rows_of(out / "unmatched.csv")[1:]] == ["P3"]  # a double payment stays on account
     assert json.loads((out / "summary.json").read_text())["residual_minor"] == {"XXX": 0}
+
+
+def test_headers_of_an_installation_are_known_besides_ours_and_preferred(tmp_path: Path) -> None:
+    own = written(tmp_path / "names.yaml", "amount: [Zahlbetrag netto]\n")
+    headers = ["Datum", "Betrag", "Zahlbetrag netto"]
+    before = by_header(headers)
+    with own_names(own):
+        assert by_header(headers).single["amount"] == 2
+    assert by_header(headers) == before
+    assert before.single["amount"] == 1
+    wrong = written(tmp_path / "wrong.yaml", "amonut: [Zahlbetrag]\n")
+    with (
+        pytest.raises(FileInvalid, match=r"wrong\.yaml:1: amonut: is no entry here; did you mean amount"),
+        own_names(wrong),
+    ):
+        pass
+
+
+def test_a_profile_and_the_settings_name_rules_and_headers(tmp_path: Path) -> None:
+    own = written(tmp_path / "rules.yaml", "version: 7\nrules:\n  - {name: a, shape: group}\n")
+    names = written(tmp_path / "names.yaml", "amount: [Zahlbetrag]\n")
+    by_settings = load_profile(None, Defaults(own, names))
+    assert (by_settings.rules.version, by_settings.column_names) == ("7", names)
+    profile = written(tmp_path / "p.yaml", "rules: rules.yaml\ncolumn_names: names.yaml\n")
+    assert (load_profile(profile).rules.version, load_profile(profile).column_names) == ("7", names)
+    missing = written(tmp_path / "q.yaml", "left: {}\nrules: nowhere.yaml\n")
+    with pytest.raises(FileInvalid, match=r"q\.yaml:2: rules: is .*nowhere\.yaml, which is no file"):
+        load_profile(missing)

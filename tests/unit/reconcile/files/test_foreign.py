@@ -9,11 +9,12 @@ import pytest
 from openpyxl import Workbook
 
 from reconcile.engine.lines import Side
-from reconcile.files.errors import FileUnreadable, ProfileInvalid
+from reconcile.files.errors import FileUnreadable
 from reconcile.files.profile import SideProfile, load_profile
 from reconcile.files.reading import SideFile, read_side
 from reconcile.files.run import run
 from schemas.checks.sensitive.identity import mask_of
+from schemas.files.owned import FileInvalid
 
 Pairs = dict[str, tuple[str, str]]  # left id -> right id and status
 
@@ -252,7 +253,7 @@ def test_a_day_without_a_year_is_refused_unless_the_profile_gives_a_period(tmp_p
 
 def test_a_period_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("left:\n  period: soon\n")
-    with pytest.raises(ProfileInvalid, match=r"p\.yaml:2: period is 'soon'"):
+    with pytest.raises(FileInvalid, match=r"p\.yaml:2: left\.period: is 'soon'; write 2026-12-01"):
         load_profile(tmp_path / "p.yaml")
 
 

@@ -380,7 +380,7 @@ def test_a_column_that_may_hold_the_files_accounts_is_reported_and_a_profile_nam
     rows = [f"{header};Datum;Verwendungszweck;Betrag", "Giro 1;24.11.2026;a;1,00", "Spar 2;24.11.2026;b;2,00"]
     found = read(tmp_path, *rows)
     assert f"'{header}' holds 2 different values, which were not taken for accounts" in told(found)
-    found = read(tmp_path, *rows, profile=SideProfile(columns={"account": [header]}))
+    found = read(tmp_path, *rows, profile=SideProfile(columns={"account": (header,)}))
     assert len({line.account for line in found.lines}) == 2
 
 

@@ -15,10 +15,11 @@ from reconcile.engine.lines import Side
 from reconcile.files import tables
 from reconcile.files.columns import by_header
 from reconcile.files.encoding import decoded, encoding_of
-from reconcile.files.errors import FileUnreadable, ProfileInvalid
+from reconcile.files.errors import FileUnreadable
 from reconcile.files.profile import SideProfile, load_profile
 from reconcile.files.reading import SideFile, one_currency, read_side
 from reconcile.files.values import BadValue, amount_minor, currency_in, date_order, money, read_date
+from schemas.files.owned import FileInvalid
 
 
 def read(tmp_path: Path, content: str | bytes, name: str = "f.csv", profile: SideProfile | None = None) -> SideFile:
@@ -161,7 +162,7 @@ def test_columns_without_header_are_told_by_their_values(tmp_path: Path) -> None
 
 def test_a_profile_may_name_columns_by_number(tmp_path: Path) -> None:
     text = "when,,what\n2026-03-02,5.00,x\n2026-03-03,6.00,y\n"
-    profile = SideProfile(columns={"date": ["1"], "amount": ["2"], "text": ["what"]})
+    profile = SideProfile(columns={"date": ("1",), "amount": ("2",), "text": ("what",)})
     with pytest.raises(FileUnreadable):
         read(tmp_path, text)
     header = "date,value,what\n"
@@ -369,12 +370,12 @@ def test_no_currency_against_several_is_told(tmp_path: Path) -> None:
 def test_a_profile_says_every_mistake_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text('left:\n  currency: EURO\n  decimal: "."\nright:\n  sign: 2\n')
-    with pytest.raises(ProfileInvalid) as refused:
+    with pytest.raises(FileInvalid) as refused:
         load_profile(path)
-    assert [problem.split(": ")[0] for problem in refused.value.problems] == [f"{path}:2", f"{path}:5"]
+    assert [str(problem).split(": ")[0] for problem in refused.value.problems] == [f"{path}:2", f"{path}:5"]
     (tmp_path / "rules.yaml").write_bytes(b"\x80\xff")
     path.write_text("rules: rules.yaml\n")
-    with pytest.raises(ProfileInvalid, match="UTF-8"):
+    with pytest.raises(FileInvalid, match="UTF-8"):
         load_profile(path)
 
 

@@ -29,8 +29,8 @@ from schemas.records.receivables import (
 )
 from streams.domain import receivables
 from streams.domain.receivables.account import EntryStatus
-from streams.domain.receivables.policy import shipped
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, at, done, identified, key_by, kinds, open_item, refused
+from tests.support.policies import RECEIVABLES
 
 RECEIPT = f"PT{PAYMENT}"
 MINUTES = iter(range(100, 100_000))
@@ -355,7 +355,7 @@ def test_a_write_off_that_abas_refuses_leaves_the_rest_open() -> None:
 
 
 def test_a_write_off_that_does_not_fit_is_refused() -> None:
-    limit = shipped().write_offs.limits_minor["USD"]
+    limit = RECEIVABLES.write_offs.limits_minor["USD"]
     assert "above the limit of 10.00 USD for one invoice (limits version 1)" in refusal(rest(limit + 1), written_off())
     twice = rest(limit + 5)
     assert kinds(twice.when(written_off(limit - 1))) == ["DecisionTaken", "PostingRequested"]

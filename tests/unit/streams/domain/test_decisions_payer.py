@@ -41,6 +41,7 @@ from tests.support.builders import (
     open_item,
     refused,
 )
+from tests.support.policies import RECEIVABLES
 from tests.support.typed import as_a
 
 RIGHT, THIRD = "70002", "70003"
@@ -221,8 +222,9 @@ def test_an_entry_for_another_customer_is_unreadable_and_one_that_came_twice_cou
     line.tell(open_item("i1", 103_00), identified(Movement.CAPTURED), reassigned())
     (came,) = [out.record for out in line.book.outputs if isinstance(out.record, EntryMoved)]
     assert line.tell(came) == []
+    moved = line.book.events[[type(e) for e in line.book.events].index(EntryMoved)]
     with pytest.raises(Unreadable, match="goes to 70002"):
-        receivables.decide(receivables.INITIAL, line.book.events[[type(e) for e in line.book.events].index(EntryMoved)])
+        receivables.decide(receivables.INITIAL, moved, RECEIVABLES)
 
 
 # -- refunds without a payment -------------------------------------------------------------------------------------

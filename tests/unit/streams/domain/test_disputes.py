@@ -29,6 +29,7 @@ from schemas.signs import settlement_sign
 from streams.domain import payments, settlement
 from streams.domain.payments.decider import Stage
 from tests.support.builders import PAYMENT, refund_linked, sighting
+from tests.support.policies import DEPOSITS
 from tests.support.settlement import Account, bank, dispute, entry, folded, names, noon, settled, statement
 
 BACK, WON = DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED
@@ -47,7 +48,7 @@ class Line:
         """Decide these records; returns the settlement events of all of them."""
         told: list[Any] = []
         for record in records:
-            for event in settlement.decide(self.account, record):
+            for event in settlement.decide(self.account, record, DEPOSITS):
                 self.account = settlement.evolve(self.account, event)
                 told.append(event)
                 for output in settlement.route(self.account, event):

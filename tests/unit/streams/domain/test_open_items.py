@@ -11,8 +11,8 @@ from schemas.records.identification import Movement, WaitingReason
 from schemas.records.receivables import EntryWaiting, MatchSuggested, PaymentMatched
 from streams.domain import receivables
 from streams.domain.receivables.matching import named_invoices
-from streams.domain.receivables.policy import shipped
 from tests.support.builders import PAYMENT, Ledger, at, done, identified, key_by, open_item
+from tests.support.policies import RECEIVABLES
 
 RECEIPT = f"PT{PAYMENT}"
 
@@ -183,7 +183,7 @@ def test_the_invoices_that_a_text_names(text: str | None, named: set[str]) -> No
 
 
 def test_the_rules_are_numbered_and_only_exact_ones_can_confirm() -> None:
-    rules = shipped().rules
+    rules = RECEIVABLES.rules
     assert int(rules.version) >= 2
     unreachable = {rule.name for rule in rules.rules if rule.confirm_score >= 1000}
     assert unreachable == {rule.name for rule in rules.rules if rule.tolerances or rule.kind}

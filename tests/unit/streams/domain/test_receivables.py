@@ -32,10 +32,18 @@ from tests.support.builders import (
     open_item,
     refused,
 )
+from tests.support.policies import RECEIVABLES
 from tests.support.typed import as_a
 
 RECEIPT = f"PT{PAYMENT}"
-TASK_EVENTS = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
+TASK_EVENTS = {
+    "PositionMarked",
+    "RecordParked",
+    "ParkedRecordReleased",
+    "ParkedRecordDiscarded",
+    "BreakerReset",
+    "RulesAdopted",
+}
 
 
 def ledger() -> Ledger:
@@ -539,7 +547,7 @@ def test_what_is_no_money_is_unreadable() -> None:
         open_item(currency=""),
     ):
         with pytest.raises(Unreadable):
-            receivables.decide(receivables.INITIAL, record)
+            receivables.decide(receivables.INITIAL, record, RECEIVABLES)
 
 
 def test_every_event_of_the_contract_has_its_rule() -> None:

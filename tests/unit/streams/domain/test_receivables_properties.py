@@ -38,9 +38,9 @@ from schemas.records.receivables import (
 )
 from streams.domain import receivables
 from streams.domain.receivables.account import Entry, EntryStatus
-from streams.domain.receivables.policy import shipped
 from streams.domain.receivables.posting import follow
 from tests.support.builders import CUSTOMER, SIGNS, Asked, Ledger, at, done, identified, key_by, open_item, refused
+from tests.support.policies import RECEIVABLES
 
 ITEM_AMOUNTS = {"i1": 100_00, "i2": 100_00, "i3": 60_00, "i4": 62_00}
 AMOUNTS = [40_00, 60_00, 100_00, 160_00]
@@ -314,7 +314,7 @@ def nothing_is_asked_for_twice(day: Day) -> None:
 @settings(max_examples=100, deadline=None)
 @given(days)
 def test_what_follows_has_followed(moves: list[tuple[Any, ...]]) -> None:
-    assert follow(state_of(live(moves)), shipped(), at(99)) == ()
+    assert follow(state_of(live(moves)), RECEIVABLES, at(99)) == ()
 
 
 @settings(max_examples=100, deadline=None)

@@ -27,6 +27,7 @@ from schemas.records.settlement import MoneySettled, SettlementLineRecorded
 from streams.domain import payments, settlement
 from tests.support.builders import CUSTOMER, PAYMENT, Ledger, key_by, open_item, refused, sighting
 from tests.support.money_line import MoneyLine
+from tests.support.policies import DEPOSITS
 
 NOVEMBER = date(2026, 11, 1)
 
@@ -344,7 +345,7 @@ def test_money_settled_in_the_evening_is_of_the_merchants_day() -> None:
     (settled,) = Ledger(payments, key_by("paytrace_transaction_id")).given(evening).sent(MoneySettled)
     assert (settled.moved_on, settled.settled_at) == (day(2), datetime(2026, 11, 3, 4, tzinfo=UTC))
     for line in (settled, replace(settled, moved_on=None)):
-        (recorded,) = settlement.decide(settlement.INITIAL, line)
+        (recorded,) = settlement.decide(settlement.INITIAL, line, DEPOSITS)
         assert isinstance(recorded, SettlementLineRecorded)
         assert (recorded.moved_on, recorded.book_on) == (day(2), day(2))
 

@@ -1,0 +1,91 @@
+"""Rules in force: read from the journal of adopt-rules, offered by a worker, adopted by a person.
+
+For `saldo rules` and for a worker at its start. What that journal holds is in force on every partition that uses it
+(docs/adr/0085-rules-are-adopted.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.files.owned import text_of
+from schemas.records.rules import RulesAccepted, RulesOffered, RulesRefused
+from schemas.topic import Topic
+from schemas.values.clock import utc_now
+from schemas.wire.codec import Codec
+from streams.log.once import each_once
+from streams.log.outbound import Outbound
+from streams.log.ports import Log
+from streams.rules import adoption
+from streams.rules.catalogue import KINDS, RulesKind, kind_of
+from streams.rules.settings import RulesSettings
+
+_SOURCE = f"saldo/{adoption.AGENT}"
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """Rules as a file holds them."""
+
+    kind: RulesKind
+    path: Path
+    text: str
+    version: int
+
+    @property
+    def digest(self) -> str:
+        """What tells it from another text."""
+        return adoption.digest_of(self.text)
+
+
+def file_of(name: str, settings: RulesSettings, path: Path | None = None) -> RulesFile:
+    """The rules of a name: of this file, else of the one that the settings name, else those that ship.
+
+    Raises: LookupError for a name that there is not; FileInvalid.
+    """
+    kind = kind_of(name)
+    where = path or settings.path_of(name) or kind.shipped
+    text = text_of(where)
+    return RulesFile(kind, where, text, kind.version_of(text, str(where)))
+
+
+def partitions_of(kind: RulesKind, log: Log) -> Mapping[str, int]:
+    """The partitions that use these rules, as the cluster has them now."""
+    return {kind.inbox: log.partition_count(kind.inbox)}
+
+
+async def history(log: Log, codec: Codec) -> Sequence[RulesAccepted | RulesRefused]:
+    """Everything that was decided about rules, oldest first."""
+    found: list[RulesAccepted | RulesRefused] = []
+    for partition in range(log.partition_count(Topic.RULES_EVENTS)):
+        async for record in each_once(log, Topic.RULES_EVENTS, partition):
+            event = codec.decode_as_told(record.value)
+            if isinstance(event, RulesAccepted | RulesRefused):
+                found.append(event)
+    return sorted(found, key=lambda event: event.occurred_at)
+
+
+async def in_force(log: Log, codec: Codec) -> Mapping[str, RulesAccepted]:
+    """The adoption of each name that is in force; a name without one is left out."""
+    accepted = [event for event in await history(log, codec) if isinstance(event, RulesAccepted)]
+    return {event.rules_name: event for event in sorted(accepted, key=lambda event: event.number)}
+
+
+async def offer(log: Log, codec: Codec, settings: RulesSettings) -> Mapping[str, RulesAccepted]:
+    """Offer what nothing was adopted of, and again what not every partition has; returns what was in force before.
+
+    Any number of workers may do so at once: an offer counts only where it is needed.
+    Raises: FileInvalid for rules that can't be used; DeliveryFailed.
+    """
+    files = [file_of(name, settings) for name in KINDS]
+    known, now = await in_force(log, codec), utc_now()
+    for file in files:
+        partitions = partitions_of(file.kind, log)
+        held = known.get(file.kind.name)
+        if held is None or any(held.partitions.get(inbox, 0) < count for inbox, count in partitions.items()):
+            offered = RulesOffered(rules_name=file.kind.name, text=file.text, partitions=partitions, offered_at=now)
+            topic = Topic.RULES_INBOX
+            await log.append([Outbound.of(offered, topic=topic, source=_SOURCE, at=now, codec=codec, log=log)])
+    return known

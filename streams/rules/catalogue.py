@@ -1,0 +1,131 @@
+"""Which rules there are, which inbox uses each, and how their text becomes the policy that a decider is handed.
+
+The text is read here and nowhere further in: a decider gets a value. Whatever was adopted once must stay readable, as
+a replay reads it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from reconcile.engine.rules import RuleSet
+from reconcile.files.rules import parse_rules
+from schemas.files.owned import Entry, FileInvalid, FileProblem, parse_owned
+from schemas.files.yaml_lines import Misfits, near
+from schemas.topic import Topic
+from schemas.values.money import currencies
+from streams.domain.receivables.policy import Policy as ReceivablesPolicy
+from streams.domain.receivables.policy import WriteOffLimits
+from streams.domain.settlement.policy import Policy as DepositPolicy
+
+SHIPPED = Path(__file__).with_name("shipped")
+
+
+class _Limits(Entry):
+    version: int = Field(ge=1)
+    limits_minor: Mapping[str, int]
+
+    @field_validator("limits_minor")
+    @classmethod
+    def _are_money(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
+        found = [((code,), f"is no currency; {near(code, currencies(), 'write a code of ISO 4217')}")
+                 for code in limits if code not in currencies()]  # fmt: skip
+        found += [((code,), f"is {minor}; write minor units, 0 or more") for code, minor in limits.items() if minor < 0]
+        if found:
+            raise Misfits(found)
+        return limits
+
+
+class _Deposits(Entry):
+    version: int = Field(ge=1)
+    sure_one_in: int = Field(ge=1)
+
+
+def _open_item_matching(text: str, file: str) -> RuleSet:
+    rules = parse_rules(text, file)
+    if not rules.version.isdigit():
+        what = f"is {rules.version!r}; write a whole number, which matches name"
+        raise FileInvalid([FileProblem(file, 1, "version", what)])
+    return rules
+
+
+def _write_off_limits(text: str, file: str) -> WriteOffLimits:
+    found = parse_owned(text, _Limits, file=file)
+    return WriteOffLimits(found.version, found.limits_minor)
+
+
+def _deposit_matching(text: str, file: str) -> DepositPolicy:
+    found = parse_owned(text, _Deposits, file=file)
+    return DepositPolicy(found.version, found.sure_one_in)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesKind:
+    """Rules under one name: what they are for, who uses them, and how their text is read.
+
+    read  text and the name of its file -> the value, which has a version; raises FileInvalid
+    """
+
+    name: str
+    means: str
+    inbox: Topic
+    read: Callable[[str, str], Any]
+
+    @property
+    def shipped(self) -> Path:
+        """The file that ships with Saldo."""
+        return SHIPPED / f"{self.name}.yaml"
+
+    def version_of(self, text: str, file: str) -> int:
+        """The version that a text gives itself; raises FileInvalid where it can't be used."""
+        found = self.read(text, file)
+        return int(found.rule_version if isinstance(found, DepositPolicy) else found.version)
+
+
+OPEN_ITEM_MATCHING = RulesKind(
+    "open-item-matching",
+    "how payments find their open items",
+    Topic.RECEIVABLES_INBOX,
+    _open_item_matching,
+)
+WRITE_OFF_LIMITS = RulesKind(
+    "write-off-limits",
+    "what may be written off of one invoice",
+    Topic.RECEIVABLES_INBOX,
+    _write_off_limits,
+)
+DEPOSIT_MATCHING = RulesKind(
+    "deposit-matching",
+    "when it is sure what a bank line pays out",
+    Topic.SETTLEMENT_INBOX,
+    _deposit_matching,
+)
+KINDS: Mapping[str, RulesKind] = {kind.name: kind for kind in (OPEN_ITEM_MATCHING, WRITE_OFF_LIMITS, DEPOSIT_MATCHING)}
+
+
+def kind_of(name: str) -> RulesKind:
+    """The rules of a name; LookupError tells what there is, or what was probably meant."""
+    if name not in KINDS:
+        raise LookupError(f"there are no rules {name!r}; {near(name, KINDS)}")
+    return KINDS[name]
+
+
+@lru_cache(maxsize=16)
+def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
+    """The policy of match-open-items from the texts of its rules; raises FileInvalid."""
+    return ReceivablesPolicy(
+        rules=_open_item_matching(matching, OPEN_ITEM_MATCHING.name),
+        write_offs=_write_off_limits(limits, WRITE_OFF_LIMITS.name),
+    )
+
+
+@lru_cache(maxsize=16)
+def deposit_policy(matching: str) -> DepositPolicy:
+    """The policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
+    return _deposit_matching(matching, DEPOSIT_MATCHING.name)

@@ -1,0 +1,25 @@
+"""Files of an installation in place of the rules that ship with Saldo; gathered in app/settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RulesSettings(BaseModel):
+    """Where rules are read from, when a worker begins with them and when a person adopts them; None is what ships.
+
+    A changed file changes nothing until `saldo rules adopt`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    open_item_matching_path: Path | None = None
+    write_off_limits_path: Path | None = None
+    deposit_matching_path: Path | None = None
+
+    def path_of(self, name: str) -> Path | None:
+        """The file of these rules."""
+        path: Path | None = getattr(self, f"{name.replace('-', '_')}_path")
+        return path

@@ -1,0 +1,28 @@
+"""The rules that tests of the domain decide by: those that ship with Saldo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from streams.domain import receivables, settlement
+from streams.rules.catalogue import (
+    DEPOSIT_MATCHING,
+    OPEN_ITEM_MATCHING,
+    WRITE_OFF_LIMITS,
+    deposit_policy,
+    receivables_policy,
+    text_of,
+)
+
+RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
+DEPOSITS = deposit_policy(text_of(DEPOSIT_MATCHING.shipped))
+
+
+def decide_of(context: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """The decide of a context, with the policy in force where it wants one."""
+    if context is receivables:
+        return lambda state, record: receivables.decide(state, record, RECEIVABLES)
+    if context is settlement:
+        return lambda state, record: settlement.decide(state, record, DEPOSITS)
+    return context.decide  # type: ignore[no-any-return]
