@@ -357,7 +357,7 @@ def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: fl
         + worth
         + min(mean_text, work.parameters.group_text_cap)
         + mean_lag
-        + (2.0 if keyed else 0.0)
+        + (work.parameters.shared_key_worth if keyed else 0.0)
     )
     # The pool was chosen by its text, so only the sum itself speaks against a coincidence inside it.
     margin = score if worth >= work.parameters.sum_worth or keyed else min(score, work.parameters.vague_margin)
@@ -438,31 +438,31 @@ def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
     """Two or three lines of one side against two or three of the other, same counterparty, same total."""
     names_right = work.names(Side.RIGHT)
     names_left = work.names(Side.LEFT)
-    left, right = work.left, work.right
+    left, right, parameters = work.left, work.right, work.parameters
     for at, is_open in enumerate(list(work.open_right)):
         if not is_open or not work.open_right[at]:
             continue
         day = right.days[at]
-        first, last = (day - 15, day + 15) if day is not None else (0, 10**9)
+        first, last = (day - parameters.many_days, day + parameters.many_days) if day is not None else (0, 10**9)
         partners = [
             other
-            for other in names_right.near(right.words[at], first, last, 30)
+            for other in names_right.near(right.words[at], first, last, parameters.many_reach)
             if other > at and work.open_right[other] and (right.amounts[other] < 0) == (right.amounts[at] < 0)
         ]
         pool = [
             member
-            for member in names_left.near(right.words[at], *work.window(Side.RIGHT, at), 30)
+            for member in names_left.near(right.words[at], *work.window(Side.RIGHT, at), parameters.many_reach)
             if work.open_left[member]
             and (left.amounts[member] < 0) == (right.amounts[at] < 0)
             and _same_name(work, member, at)
         ]
-        if not partners or not 2 <= len(pool) <= 12:
+        if not partners or not 2 <= len(pool) <= parameters.many_pool:
             continue
         sums: dict[int, list[tuple[int, ...]]] = {}
         for size in (2, 3):
             for members in combinations(pool, size):
                 sums.setdefault(sum(left.amounts[member] for member in members), []).append(members)
-        for other in partners[:30]:
+        for other in partners[: parameters.many_reach]:
             ways = [
                 way
                 for way in sums.get(right.amounts[at] + right.amounts[other], ())

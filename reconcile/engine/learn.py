@@ -388,8 +388,9 @@ def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
     ]
     pairs.sort()
     good = [(left_at, right_at) for chance, left_at, right_at in pairs if chance <= model.parameters.anchor_chance]
-    if len(good) < 30:
-        good = [(left_at, right_at) for _, left_at, right_at in pairs[: max(30, len(good))]]
+    fewest = model.parameters.fewest_anchors
+    if len(good) < fewest:
+        good = [(left_at, right_at) for _, left_at, right_at in pairs[: max(fewest, len(good))]]
     return good
 
 

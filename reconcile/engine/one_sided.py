@@ -297,6 +297,7 @@ def _twin_score(
     The numbers of both must agree where both have some: two cheques have two numbers, one entry typed twice has one.
     A number that only these two lines have is what lets it be confirmed.
     """
+    parameters = work.parameters
     one, other = set(book.words[first]), set(book.words[second])
     weights = {word: work.model.rarity(book.side, word) + 0.1 for word in one | other}
     total = sum(weights[word] for word in other)
@@ -311,4 +312,10 @@ def _twin_score(
         return None
     if not common_number and not (same_day and one == other and first_is_matched):
         return None
-    return 4.0 + 6.0 * common_number + 2.0 * same_day + 2.0 * first_is_matched + (1.0 if one == other else 0.0)
+    return (
+        parameters.twin_base
+        + parameters.twin_number * common_number
+        + parameters.twin_same_day * same_day
+        + parameters.twin_matched * first_is_matched
+        + parameters.twin_same_text * (one == other)
+    )

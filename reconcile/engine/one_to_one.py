@@ -132,7 +132,9 @@ def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int
             if rule.amount is AmountGate.TRANSPOSED:
                 if not transposed(amount, other):
                     continue
-                chance = 10.0 * max(work.model.chance_equal(other), 1e-4)  # about ten amounts are one swap away
+                chance = work.parameters.swapped_amounts * max(
+                    work.model.chance_equal(other), 1e-4
+                )  # about ten amounts are one swap away
             else:
                 if not tolerance.allows(amount - other, max(abs(amount), abs(other))):
                     continue

@@ -47,6 +47,8 @@ class Parameters:
     damping_rest: float = 0.15
     # Lines of the other side. An anchor's amount meets a stranger's by chance at most this often: 1 in 20.
     anchor_chance: float = 0.05
+    # Anchors. Where fewer are so sure, the rarest amounts up to so many teach.
+    fewest_anchors: int = 30
     # Lines. A shorter file shows too little of the numbers there are.
     world_lines: int = 200
     # Nats: a sixth. A word that moves the odds by less is not worth comparing.
@@ -148,6 +150,8 @@ class Parameters:
     discounts: int = 10
     # Amounts to the cent that each of them stands for: the rounded one, a cent less, a cent more.
     discount_roundings: int = 3
+    # Amounts that are one swap of neighbouring digits away from one amount, about.
+    swapped_amounts: float = 10.0
     # Nats: 1 to 20. Both lines name somebody, and not the same: only a very telling amount ...
     strangers: float = -3.0
     # ... of 55 to 1 (nats) makes this a suggestion.
@@ -177,6 +181,14 @@ class Parameters:
     day_pool_picked: int = 3
     # Lines that share one key: more are an account number, not a document.
     key_lines: int = 400
+    # Nats: 7 to 1. A key that all members of a group share.
+    shared_key_worth: float = 2.0
+    # Days on both sides of a line in which its partners of a sum on both sides are looked for: half a month.
+    many_days: int = 15
+    # Lines of one name that are looked at for such a sum, and the most that are added up: 12 have 66 + 220 = 286 pairs
+    # and triples.
+    many_reach: int = 30
+    many_pool: int = 12
     # Groups that compete for the same lines: 2^14 choices take 20 ms.
     exact_packing: int = 14
 
@@ -214,6 +226,13 @@ class Parameters:
     twin_days: int = 10
     # Share of the second line's words (by weight) that its twin must have.
     twin_share: float = 0.75
+    # Nats for a twin: the same amount and most of its words (55 to 1), a number that only these two have (400 to 1),
+    # the same day and the other line matched already (7 to 1 each), the same words (3 to 1).
+    twin_base: float = 4.0
+    twin_number: float = 6.0
+    twin_same_day: float = 2.0
+    twin_matched: float = 2.0
+    twin_same_text: float = 1.0
     # Letters of a name that still tell that it was cut or run together.
     cut_name: int = 4
     # Share of its worth that a word in another spelling keeps: it is a little less sure.
@@ -248,6 +267,10 @@ class Parameters:
     # Nats against an invoice of the amount whose number is another one: written like ours, and like nobody's.
     other_number: float = -3.0
     foreign_number: float = -1.5
+    # Nats: 7 to 1. No number at all, but an open invoice of a customer whom the payment names.
+    known_customer: float = 2.0
+    # Nats against an invoice that is paid already: then the payment may be a second one for it.
+    paid_already: float = -0.5
     # Nats for the amount: equal (150 to 1), a discount away, a part, up to a quarter more, more, of the other sign.
     equal_amount: float = 5.0
     near_amount: float = 2.5

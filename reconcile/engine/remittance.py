@@ -503,7 +503,7 @@ def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str,
     if fit is not Fit.UNKNOWN:
         (agrees if fit > Fit.UNKNOWN else differs).append("payer")
     if not asked:  # it may still be what the payer meant: then this is a double payment
-        score -= 0.5
+        score += desk.parameters.paid_already
     return _Scored(invoice_id, score, rule, tuple(agrees), tuple(differs))
 
 
@@ -547,7 +547,10 @@ def _without_advice(desk: _Desk, payment: Line) -> None:
     equal = [one for one in likely if desk.open[one] == amount]
     if equal:
         ranked = sorted(
-            (_scored(desk, payment, one, 2.0, "customer-and-amount", amount) for one in equal),
+            (
+                _scored(desk, payment, one, desk.parameters.known_customer, "customer-and-amount", amount)
+                for one in equal
+            ),
             key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])),
         )
         margin = ranked[0].score - ranked[1].score if len(ranked) > 1 else ranked[0].score

@@ -36,6 +36,7 @@ class Work:
     model: Model
     rules: RuleSet
     forbidden: frozenset[tuple[str, str]] = frozenset()
+    parameters: Parameters = field(init=False)
     open_left: list[bool] = field(default_factory=list)
     open_right: list[bool] = field(default_factory=list)
     matches: list[Match] = field(default_factory=list)
@@ -60,12 +61,8 @@ class Work:
     _weighed: dict[int, tuple[Weighed, ...]] = field(default_factory=dict)
     _briefs: dict[int, Brief] = field(default_factory=dict)
 
-    @property
-    def parameters(self) -> Parameters:
-        """The numbers that this run works with."""
-        return self.model.parameters
-
     def __post_init__(self) -> None:
+        self.parameters = self.model.parameters
         self.open_left = [True] * len(self.left)
         self.open_right = [True] * len(self.right)
         self._return_words = keyword_words(rule for rule in self.rules.rules if rule.shape is Shape.RETURN)
