@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from schemas.files.owned import text_of
 from streams.domain import receivables, settlement
 from streams.rules.catalogue import (
     DEPOSIT_MATCHING,
@@ -12,7 +13,6 @@ from streams.rules.catalogue import (
     WRITE_OFF_LIMITS,
     deposit_policy,
     receivables_policy,
-    text_of,
 )
 
 RECEIVABLES = receivables_policy(text_of(OPEN_ITEM_MATCHING.shipped), text_of(WRITE_OFF_LIMITS.shipped))
