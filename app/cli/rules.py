@@ -125,7 +125,8 @@ def show(
             say(f"    not on every partition of {kind.inbox}; a worker that starts writes it to all")
         if here.digest != held.digest:
             say(f"    {here.path} is version {here.version} and says something else;")
-            say(f"    adopt it: saldo rules adopt {kind.name} --why ...")
+            higher = "" if here.version > held.version else f"raise its version above {held.version} and "
+            say(f"    to let it count, {higher}adopt it: saldo rules adopt {kind.name} --why ...")
 
 
 @needs("read")
