@@ -98,11 +98,11 @@ class TopicSpec:
         }
 
     def carries(self, record: Record) -> bool:
-        """Whether the topic may hold records of this type."""
+        """Return whether the topic may hold records of this type."""
         return any(known.name == type(record).__name__ for known in self.records)
 
     def key_of(self, record: Record) -> bytes:
-        """The Kafka key of a record on this topic, masked as the record's own field is.
+        """Return the Kafka key of a record on this topic, masked as the record's own field is.
 
         Raises: Unreadable when the topic does not carry this type, or the key is empty; GuardKeyMissing.
         """
@@ -132,7 +132,7 @@ MAX_MESSAGE_BYTES = {"inbox": 1 << 20, "journal": 1 << 20, "cursor": 1 << 20, "c
 
 @cache
 def record_versions() -> Mapping[str, tuple[RecordVersion, ...]]:
-    """Every record type by name with its versions, oldest first. Names are unique over all contexts."""
+    """Return every record type by name with its versions, oldest first. Names are unique over all contexts."""
     found: dict[str, list[RecordVersion]] = {}
     for path in sorted((ROOT / "avro").glob("*/*.avsc")):
         name, version = _name_and_version(path)
@@ -158,7 +158,10 @@ def latest(name: str) -> RecordVersion:
 
 @cache
 def _row_types() -> Mapping[str, tuple[str, tuple[Mapping[str, Any], ...]]]:
-    """Records that others hold in lists, by name: their context and their fields, as the newest schemas write them."""
+    """Return records that others hold in lists, by name.
+
+    Their context and their fields, as the newest schemas write them.
+    """
     found: dict[str, tuple[str, tuple[Mapping[str, Any], ...]]] = {}
     for name in record_versions():
         version = latest(name)
@@ -170,26 +173,26 @@ def _row_types() -> Mapping[str, tuple[str, tuple[Mapping[str, Any], ...]]]:
 
 
 def row_schema(field: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The schema of the records in a field that is a list of records; None for any other field."""
+    """Return the schema of the records in a field that is a list of records; None for any other field."""
     kind = field["type"]
     items = kind.get("items") if isinstance(kind, Mapping) and kind.get("type") == "array" else None
     return items if isinstance(items, Mapping) and items.get("type") == "record" else None
 
 
 def fields_of(name: str) -> tuple[Mapping[str, Any], ...]:
-    """The fields of a record type, or of a record that others hold in lists; LookupError when there is none."""
+    """Return the fields of a record type, or of a record that others hold in lists; LookupError when there is none."""
     rows = _row_types().get(name)
     return tuple(latest(name).schema["fields"]) if rows is None else rows[1]
 
 
 @cache
 def field_classes(name: str) -> Mapping[str, FieldClass]:
-    """The class of each field of a record type, by the field's name; LookupError when there is no such type."""
+    """Return the class of each field of a record type, by the field's name; LookupError when there is no such type."""
     return MappingProxyType({field["name"]: FieldClass(field["saldo_class"]) for field in fields_of(name)})
 
 
 def field_class(name: str, field: str) -> FieldClass:
-    """The class of one field; LookupError when there is no such record type or field."""
+    """Return the class of one field; LookupError when there is no such record type or field."""
     classes = field_classes(name)
     if field not in classes:
         raise LookupError(f"{name} has no field {field!r}; it has {', '.join(classes)}")
@@ -198,7 +201,7 @@ def field_class(name: str, field: str) -> FieldClass:
 
 @cache
 def record_classes() -> Mapping[str, type[Record]]:
-    """The dataclass of each record type, by name."""
+    """Return the dataclass of each record type, by name."""
     classes: dict[str, type[Record]] = {}
     for name, versions in record_versions().items():
         module = importlib.import_module(f"schemas.records.{versions[-1].context}")
@@ -208,7 +211,7 @@ def record_classes() -> Mapping[str, type[Record]]:
 
 @cache
 def row_classes() -> Mapping[str, type[Record]]:
-    """The dataclass of each record that others hold in lists, by name."""
+    """Return the dataclass of each record that others hold in lists, by name."""
     return MappingProxyType(
         {
             name: getattr(importlib.import_module(f"schemas.records.{context}"), name)
@@ -219,7 +222,7 @@ def row_classes() -> Mapping[str, type[Record]]:
 
 @cache
 def topics() -> Mapping[str, TopicSpec]:
-    """Every topic by name, dead-letter topics included (each inbox's own comes from its `dlq`)."""
+    """Return every topic by name, dead-letter topics included (each inbox's own comes from its `dlq`)."""
     specs: dict[str, TopicSpec] = {}
     for path in sorted((ROOT / "topics").glob("*.yaml")):
         spec = _topic(path)
@@ -230,7 +233,7 @@ def topics() -> Mapping[str, TopicSpec]:
 
 
 def room_bytes(name: str) -> int:
-    """What key and value of a record may have together on a topic, so that the broker takes it with our headers.
+    """Return what key and value of a record may have together on a topic, so that the broker takes it with our headers.
 
     Of a topic that is not ours, what the least of ours may have.
     """
@@ -239,7 +242,7 @@ def room_bytes(name: str) -> int:
 
 
 def topic(name: str) -> TopicSpec:
-    """One topic; LookupError names the topics when there is none of that name."""
+    """Return one topic; LookupError names the topics when there is none of that name."""
     spec = topics().get(name)
     if spec is None:
         raise LookupError(f"no topic {name!r} in schemas/topics; known: {', '.join(sorted(topics()))}")
@@ -247,7 +250,7 @@ def topic(name: str) -> TopicSpec:
 
 
 def agents_of(specs: Iterable[TopicSpec]) -> frozenset[str]:
-    """The agents among the producers: whoever writes a journal is one."""
+    """Return the agents among the producers: whoever writes a journal is one."""
     return frozenset(name for spec in specs if spec.role == "journal" for name in spec.producers)
 
 
@@ -257,13 +260,16 @@ def _agents() -> frozenset[str]:
 
 
 def role_of(name: str) -> str:
-    """The role of the process that runs a producer: a worker runs every agent, the others are processes themselves."""
+    """Return the role of the process that runs a producer.
+
+    A worker runs every agent, the others are processes themselves.
+    """
     return AGENTS_RUN_IN if name in _agents() else name
 
 
 @cache
 def inbox_of(record_name: str, *, producer: str) -> TopicSpec:
-    """The inbox to which this producer writes this record type; LookupError when there is not exactly one."""
+    """Return the inbox to which this producer writes this record type; LookupError when there is not exactly one."""
     found = [
         spec
         for spec in topics().values()
@@ -280,7 +286,7 @@ def inbox_of(record_name: str, *, producer: str) -> TopicSpec:
 
 @cache
 def journal_of(inbox: str) -> TopicSpec:
-    """The journal of the agent that decides an inbox; LookupError when no agent does."""
+    """Return the journal of the agent that decides an inbox; LookupError when no agent does."""
     deciding = set(topic(inbox).consumers)
     for spec in topics().values():
         if spec.role == "journal" and deciding.intersection(spec.producers):

@@ -24,7 +24,7 @@ INSTANT_FIELDS = ("occurred_at", "requested_at")
 
 @cache
 def operator_commands() -> Mapping[str, tuple[str, ...]]:
-    """Every operator command by name, with the inboxes that take it."""
+    """Return every operator command by name, with the inboxes that take it."""
     found: dict[str, tuple[str, ...]] = {}
     for spec in catalog.topics().values():
         for name, givers in spec.commands.items():
@@ -34,28 +34,28 @@ def operator_commands() -> Mapping[str, tuple[str, ...]]:
 
 
 def is_operator_command(topic: str, name: str) -> bool:
-    """Whether a person gives this record there."""
+    """Return whether a person gives this record there."""
     spec = catalog.topics().get(topic)
     return spec is not None and OPERATORS in spec.commands.get(name, ())
 
 
 def person_field(name: str) -> str:
-    """The field of a command that names the person."""
+    """Return the field of a command that names the person."""
     return next(field for field in PERSON_FIELDS if field in _field_names(name))
 
 
 def instant_field(name: str) -> str:
-    """The field of a command that says when the person decided."""
+    """Return the field of a command that says when the person decided."""
     return next(field for field in INSTANT_FIELDS if field in _field_names(name))
 
 
 def states_amount(name: str) -> bool:
-    """Whether this command says how much money it is about."""
+    """Return whether this command says how much money it is about."""
     return "currency" in _field_names(name) and bool({"amount_minor", "part_amounts"} & _field_names(name))
 
 
 def amount_of(command: Any) -> tuple[int, str] | None:
-    """What a command is about, in minor units, and the currency; None where this one leaves it open.
+    """Return what a command is about, in minor units, and the currency; None where this one leaves it open.
 
     Ensures: an amount that is None, empty or has no currency is open, never zero.
     """
@@ -66,7 +66,7 @@ def amount_of(command: Any) -> tuple[int, str] | None:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two user ids are of one person; who worked in one-user mode is known by the same login later."""
+    """Return whether two user ids are of one person; who worked in one-user mode is known by the same login later."""
     return _bare(one) == _bare(other)
 
 

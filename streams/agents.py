@@ -22,7 +22,7 @@ from streams.rules.catalogue import (
     deposit_policy,
     receivables_policy,
 )
-from streams.tasks.crew import Crew
+from streams.tasks.manager import TaskManager
 from streams.tasks.processor import AnyProcessor, Decider
 from streams.tasks.rules import RulesUsed
 
@@ -60,7 +60,7 @@ MATCH_OPEN_ITEMS = _decider(
     rules=RulesUsed((OPEN_ITEM_MATCHING.name, WRITE_OFF_LIMITS.name), receivables_policy),
 )
 # Which payment requests of people at abas are carried out at the gateway.
-DECIDE_WISHES = _decider("decide-wishes", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
+DECIDE_PAYMENT_REQUESTS = _decider("decide-payment-requests", Topic.GATEWAY_INBOX, Topic.GATEWAY_EVENTS, gateway)
 # Each bank deposit is explained by the money that PayTrace settled; the bridge of every day. The key is a whole
 # merchant account, and lines, batches and requests come in any order anyway (docs/adr/0047).
 RECONCILE_DEPOSITS = _decider(
@@ -82,7 +82,7 @@ DECIDERS: tuple[Decider[Any, Any, Any], ...] = (
     FOLD_PAYMENTS,
     IDENTIFY_PAYERS,
     MATCH_OPEN_ITEMS,
-    DECIDE_WISHES,
+    DECIDE_PAYMENT_REQUESTS,
     RECONCILE_DEPOSITS,
     HOLD_APPROVALS,
     ADOPT_RULES,
@@ -97,7 +97,7 @@ class Flow:
     linger_s: float
 
 
-def register(app: faust.App, crew: Crew, flow: Flow, processor: AnyProcessor) -> AgentT[bytes]:
+def register(app: faust.App, manager: TaskManager, flow: Flow, processor: AnyProcessor) -> AgentT[bytes]:
     """Hang one agent onto the app.
 
     Its inbox comes as raw bytes: the task layer decodes, so that bytes that don't decode are parked and not lost.
@@ -107,7 +107,7 @@ def register(app: faust.App, crew: Crew, flow: Flow, processor: AnyProcessor) ->
         # StreamT, which agents are annotated with, does not list take_events; every stream has it.
         batches = cast("faust.Stream[bytes]", stream).take_events(flow.batch_size, within=flow.linger_s)
         async for events in batches:
-            await crew.advance(processor, [_as_record(event) for event in events])
+            await manager.advance(processor, [_as_record(event) for event in events])
 
     inbox = app.topic(processor.inbox, key_serializer="raw", value_serializer="raw")
     return app.agent(inbox, name=processor.name)(advance)

@@ -49,7 +49,7 @@ class Access:
         return load_policy(self._settings.policy_path)
 
     def notice(self) -> str:
-        """What every page says of how people are known here; empty where people log in."""
+        """Return what every page says of how people are known here; empty where people log in."""
         try:
             return "" if self.store.read() else f"{ONE_USER_NOTICE}; all is done as {single_user().user_id}"
         except ContractBroken as error:
@@ -75,7 +75,7 @@ class Access:
         return self.actor_of_token(token, now=now)
 
     def actor_of_token(self, token: str, *, now: datetime) -> Actor:
-        """Whose session this is, with the roles that the user has now.
+        """Return whose session this is, with the roles that the user has now.
 
         Raises: LoginNeeded when it is none, has ended, or its user was disabled or has a new password.
         """
@@ -89,7 +89,7 @@ class Access:
         return Actor(user.user_id, How.SESSION, frozenset(user.roles), ends_at=session.expires_at)
 
     def actor_of_key(self, text: str, *, now: datetime) -> Actor:
-        """Whose key this is, with the key's role as long as its user has that role.
+        """Return whose key this is, with the key's role as long as its user has that role.
 
         Raises: LoginNeeded when it is nobody's, revoked, expired, or its user is disabled.
         """
@@ -124,7 +124,7 @@ class Access:
         return self.actor_of_token(token, now=now)
 
     def log_in(self, user_id: str, password: str, *, now: datetime) -> str:
-        """A session's token.
+        """Return a session's token.
 
         Raises: LoginNeeded, in the same words and time whether the user or the password is wrong; after some failures
                 in a row, how long to wait.
@@ -154,7 +154,7 @@ class Access:
             raise self._with_names(error, self.policy.rule(name).roles) from None
 
     def must_be_approved(self, actor: Actor, command: Any, besides_minor: int = 0) -> bool:
-        """Whether this command of this actor counts only after another person's approval; see needs_approval.
+        """Return whether this command of this actor counts only after another person's approval; see needs_approval.
 
         Raises: AccessDenied when the actor may not give it; ContractBroken when it does not carry this actor.
         """
@@ -189,7 +189,7 @@ class Access:
     # -- users -----------------------------------------------------------------------------------------------------
 
     def keeper(self, by: Actor, *, now: datetime) -> UserKeeper:
-        """What changes users in this person's name; whether that person may is for `check` to say.
+        """Return what changes users in this person's name; whether that person may is for `check` to say.
 
         Raises: AccessDenied to a machine's key: who gets in is a person's business.
         """
@@ -210,7 +210,7 @@ class Access:
 
 
 def _named(actor: Actor, user_id: str) -> Actor:
-    """The actor, when the client names nobody else beside the key or token; `default` names nobody."""
+    """Return the actor, when the client names nobody else beside the key or token; `default` names nobody."""
     if user_id.strip().casefold() not in ("", "default", actor.user_id):
         raise LoginNeeded("this key or session is another user's")
     return actor

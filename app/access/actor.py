@@ -40,11 +40,11 @@ class Actor:
         return self.how is How.SINGLE_USER
 
     def fields_for(self, command_type: str) -> dict[str, Any]:
-        """The fields of a command of this type that say who asks and how that is known."""
+        """Return the fields of a command of this type that say who asks and how that is known."""
         return {person_field(command_type): self.user_id, "authenticated_by": self.how.value}
 
     def is_author_of(self, command: Any) -> bool:
-        """Whether a command carries this actor, and nobody's approval yet."""
+        """Return whether a command carries this actor, and nobody's approval yet."""
         expected = self.fields_for(type(command).__name__)
         same = all(getattr(command, name) == value for name, value in expected.items())
         return same and getattr(command, "approved_by", None) is None
@@ -61,7 +61,7 @@ def in_words(user_id: str, how: How, key_id: str = "") -> str:
 
 
 def single_user() -> Actor:
-    """The actor of an installation without users: the login of this process, with every role.
+    """Return the actor of an installation without users: the login of this process, with every role.
 
     The operating system is asked who that is; LOGNAME and the like are anybody's word.
     """

@@ -80,7 +80,7 @@ class Attempts:
 
 
 def _name(user_id: str) -> str:
-    """What stands for a name that anybody may have typed, a password by mistake among them."""
+    """Return what stands for a name that anybody may have typed, a password by mistake among them."""
     return hashlib.sha256(user_id.strip().casefold().encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -40,7 +40,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def changed(
     before: tuple[Change, ...], users: object, *, by: Actor, now: datetime, what: str, subject: str, detail: str
 ) -> tuple[Change, ...]:
-    """The history with one more change, after which the users are these."""
+    """Return the history with one more change, after which the users are these."""
     change = Change(
         number=len(before) + 1,
         at=now.astimezone(UTC),
@@ -55,7 +55,7 @@ def changed(
 
 
 def first_break(changes: tuple[Change, ...], users: object) -> str:
-    """The first place at which the history is not what was recorded, in words; empty where it is whole."""
+    """Return the first place at which the history is not what was recorded, in words; empty where it is whole."""
     link = _NOTHING
     for number, change in enumerate(changes, start=1):
         if change.number != number or change.digest != _linked(link, change):

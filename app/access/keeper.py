@@ -56,7 +56,7 @@ class UserKeeper:
         )
 
     def add_key(self, user_id: str, role: Role, *, lasts: timedelta) -> str:
-        """A new key for a machine, whole; it can't be shown again."""
+        """Return a new key for a machine, whole; it can't be shown again."""
         key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         now, ends = self._now, self._now + lasts
         self._change(

@@ -17,7 +17,7 @@ _HASHER = PasswordHasher()
 
 
 def hashed(password: str) -> str:
-    """The hash that the file of users keeps; the password is kept nowhere.
+    """Return the hash that the file of users keeps; the password is kept nowhere.
 
     Raises: AccessDenied when it is too short or too long.
     """
@@ -27,7 +27,7 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Whether this is the password; of a user who has none or is not there, no, and it takes as long."""
+    """Return whether this is the password; of a user who has none or is not there, no, and it takes as long."""
     nobodys = _nobodys()
     try:
         return _HASHER.verify(kept or nobodys, password[: LONGEST + 1]) and kept is not None
@@ -37,5 +37,5 @@ def fits(password: str, kept: str | None) -> bool:
 
 @cache
 def _nobodys() -> str:
-    """A hash that no password fits, so that an unknown user can't be told from a wrong password by the time."""
+    """Return a hash that no password fits, so that an unknown user can't be known from a wrong password by the time."""
     return _HASHER.hash(os.urandom(16).hex())

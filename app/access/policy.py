@@ -51,7 +51,7 @@ class Policy(Entry):
     commands: Mapping[str, Rule]
 
     def rule(self, name: str) -> Rule:
-        """The rule of a command or an action; LookupError for what is neither."""
+        """Return the rule of a command or an action; LookupError for what is neither."""
         found = self.commands.get(name) or self.actions.get(name)
         if found is None:
             raise LookupError(f"{name!r} is no operator command and no action of the access policy")
@@ -59,7 +59,7 @@ class Policy(Entry):
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """The policy of a file; without one, the policy that ships with Saldo.
+    """Return the policy of a file; without one, the policy that ships with Saldo.
 
     Raises: ContractBroken naming the file and everything that does not fit: a command without an entry, an entry for
             no command, a limit that can't be kept.
@@ -74,7 +74,7 @@ def load_policy(path: Path | None = None) -> Policy:
 
 
 def policy_digest(path: Path | None = None) -> str:
-    """What tells one policy file from another."""
+    """Return what tells one policy file from another."""
     return hashlib.sha256((path or DEFAULT_POLICY).read_bytes()).hexdigest()[:16]
 
 
@@ -90,7 +90,7 @@ def check_role(policy: Policy, actor: Actor, name: str) -> None:
 
 
 def needs_approval(policy: Policy, actor: Actor, command: Any, besides_minor: int = 0) -> bool:
-    """Whether this command of this actor must be approved by another person first.
+    """Return whether this command of this actor must be approved by another person first.
 
     Units:  besides_minor is what counts together with its amount, in the same currency: a large amount in small parts
             is a large amount.

@@ -33,7 +33,7 @@ class UserStore:
         return self._path
 
     def read(self) -> Users:
-        """All users; none where no user was ever added.
+        """Return all users; none where no user was ever added.
 
         Raises: ContractBroken when the file can be read or written by others, can't be understood, or is gone although
                 there were users: then nobody gets in, rather than everybody.
@@ -70,7 +70,7 @@ class UserStore:
         return users
 
     def signing_key(self) -> bytes:
-        """The key that signs sessions; made when it is first needed."""
+        """Return the key that signs sessions; made when it is first needed."""
         content = read_private(self._key_path)
         if content is None:
             with locked_private(self._path):
@@ -96,7 +96,7 @@ class PrivateFile:
         self.path = path
 
     def read(self) -> str | None:
-        """The text; None where there is none.
+        """Return the text; None where there is none.
 
         Raises: ContractBroken when others can read or write it.
         """

@@ -33,7 +33,7 @@ class Session:
 
 
 def issue(user_id: str, generation: int, key: bytes, *, now: datetime, lasts_s: float) -> str:
-    """A token that is good from now on for so long. Units: seconds."""
+    """Return a token that is good from now on for so long. Units: seconds."""
     claims = {
         "iss": _ISSUER,
         "sub": user_id,
@@ -45,7 +45,7 @@ def issue(user_id: str, generation: int, key: bytes, *, now: datetime, lasts_s: 
 
 
 def read(token: str, key: bytes, *, now: datetime) -> Session:
-    """What a token says, if this installation signed it and it is good now.
+    """Return what a token says, if this installation signed it and it is good now.
 
     Raises: LoginNeeded saying what is wrong with it.
     """

@@ -58,11 +58,11 @@ class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bool(self.users)
 
     def find(self, user_id: str) -> User | None:
-        """The user of this id; letter case makes no difference."""
+        """Return the user of this id; letter case makes no difference."""
         return next((user for user in self.users if user.user_id == user_id.strip().casefold()), None)
 
     def active_with(self, roles: Iterable[Role]) -> list[str]:
-        """Ids of the users who have one of these roles and are not disabled."""
+        """Return ids of the users who have one of these roles and are not disabled."""
         wanted = set(roles)
         return [user.user_id for user in self.users if not user.is_disabled and wanted & set(user.roles)]
 
@@ -141,12 +141,12 @@ def without_key(users: Users, key_id: str) -> Users:
 
 
 def key_text(key_id: str, secret: str) -> str:
-    """A key as its machine has it."""
+    """Return a key as its machine has it."""
     return f"{KEY_PREFIX}_{key_id}_{secret}"
 
 
 def owner_of_key(users: Users, text: str, *, now: datetime) -> tuple[User, Key]:
-    """Whose key this is.
+    """Return whose key this is.
 
     Raises: LoginNeeded when it is nobody's, revoked, expired, or its user is disabled.
     """
@@ -164,12 +164,12 @@ def owner_of_key(users: Users, text: str, *, now: datetime) -> tuple[User, Key]:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a key's secret. It has 256 random bits, so a plain digest can't be guessed back."""
+    """Return what is kept of a key's secret. It has 256 random bits, so a plain digest can't be guessed back."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def known(users: Users, user_id: str) -> User:
-    """The user of this id.
+    """Return the user of this id.
 
     Raises: AccessDenied when there is none.
     """

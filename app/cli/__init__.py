@@ -65,7 +65,7 @@ class _Root(TyperGroup):
 
 
 def build() -> typer.Typer:
-    """The root command with every command registered."""
+    """Return the root command with every command registered."""
     app = typer.Typer(
         name="saldo",
         cls=_Root,
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _guard_key() -> bytes:
-    """The key of this installation, looked for when a command first masks a number; most never do."""
+    """Return the key of this installation, looked for when a command first masks a number; most never do."""
     from app.settings.guard_key import guard_key_of
     from app.settings.settings import load_settings
 

@@ -18,7 +18,7 @@ from schemas.topic import Topic
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from app.operators.decisions import Desk
+    from app.operators.decisions import CommandClient
     from app.operators.proposals import Proposal
 
 ProposalArgument = Annotated[str, typer.Argument(help="The proposal, as `saldo approvals list` shows it.")]
@@ -85,16 +85,16 @@ def approve(
     )
     access = identity.access()
     access.check_approver(access.actor(now=said["occurred_at"]), command, found.command, found.proposed.proposed_by)
-    start = _desk(
-        lambda desk: desk.journal_end(found.proposed.target_inbox, found.command),
+    start = _commands(
+        lambda client: client.journal_end(found.proposed.target_inbox, found.command),
         bootstrap_servers,
         schema_registry_url,
     )
     event = _ask(command, wait_s, bootstrap_servers, schema_registry_url)
     if isinstance(event, ProposalApproved):
         say(f"approved, by {event.approved_by}; proposed by {event.proposed_by}: {found.proposed.summary}")
-        outcome = _desk(
-            lambda desk: desk.outcome_of(found.proposed.target_inbox, found.command, start=start, wait_s=wait_s),
+        outcome = _commands(
+            lambda client: client.outcome_of(found.proposed.target_inbox, found.command, start=start, wait_s=wait_s),
             bootstrap_servers,
             schema_registry_url,
         )
@@ -123,7 +123,7 @@ def reject(
 
 
 def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_registry_url: str | None) -> Any:
-    """The journal's answer.
+    """Return the journal's answer.
 
     Raises: typer.Exit with REFUSED when it is a refusal, and as operators.ask.
     """
@@ -136,18 +136,20 @@ def _ask(command: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
     return answer.events[0]
 
 
-def _desk(
-    work: Callable[[Desk], Coroutine[Any, Any, Any]], bootstrap_servers: str | None, schema_registry_url: str | None
+def _commands(
+    work: Callable[[CommandClient], Coroutine[Any, Any, Any]],
+    bootstrap_servers: str | None,
+    schema_registry_url: str | None,
 ) -> Any:
     from app.operators import decisions
 
-    async def at_desk() -> Any:
+    async def with_commands() -> Any:
         connection = connect(bootstrap_servers, schema_registry_url)
         with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as desk:
-                return await work(desk)
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as client:
+                return await work(client)
 
-    return asyncio.run(at_desk())
+    return asyncio.run(with_commands())
 
 
 def _say_outcome(found: Proposal, outcome: Any) -> None:
@@ -191,11 +193,11 @@ def _find(proposal_id: str, bootstrap_servers: str | None) -> Proposal:
 
 def _lines(one: Proposal, now: datetime) -> list[str]:
     proposed = one.proposed
-    standing = one.standing(now)
-    if standing == "open":
-        standing = f"open until {proposed.expires_at:%Y-%m-%d %H:%M} UTC"
+    status = one.status(now)
+    if status == "open":
+        status = f"open until {proposed.expires_at:%Y-%m-%d %H:%M} UTC"
     return [
         f"{proposed.proposal_id}  {proposed.summary}",
         f"    proposed by {proposed.proposed_by} at {proposed.occurred_at:%Y-%m-%d %H:%M} UTC: {proposed.reason}",
-        f"    {standing}",
+        f"    {status}",
     ]

@@ -21,7 +21,7 @@ _COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = curren
 
 @contextmanager
 def reader_of(settings: Settings) -> Iterator[SqlReader]:
-    """A reader of the projection, closed at the end.
+    """Hold a reader of the projection, closed at the end.
 
     Raises: CannotRun when nothing is projected yet; LoginNeeded; AccessDenied.
     """
@@ -40,7 +40,7 @@ def reader_of(settings: Settings) -> Iterator[SqlReader]:
 
 
 def _with_remedy(error: QueryRefused, reader: SqlReader, settings: Settings) -> str:
-    """What was refused, and what helps: the names there are, or a projector where there are none yet."""
+    """Return what was refused, and what helps: the names there are, or a projector where there are none yet."""
     if "(UNKNOWN_TABLE)" in str(error):
         if b"fct_records" not in reader.query(_TABLES, output_format="TSV"):
             return f"nothing is projected in {settings.data_dir} yet; run `saldo up`"

@@ -16,7 +16,7 @@ from app.cli.operators import WAIT_S, WaitOption, WhyOption
 from schemas.topic import Topic
 
 IDENTIFICATION, RECEIVABLES = Topic.IDENTIFICATION_INBOX, Topic.RECEIVABLES_INBOX
-# An undone match leaves the posted receipt and its reversal, which cancel out.
+# An unmatched entry leaves the posted receipt and its reversal, which cancel out.
 _OVER = ("EntrySplit", "EntryNetted", "EntryHandedOver")
 
 PaymentArgument = Annotated[str, typer.Argument(help="Payment (PayTrace id) or posting reference.")]
@@ -53,22 +53,22 @@ def assign_customer(
     _must_be_known(customer, unknown_customer)
     transaction, movements, holders = _found(payment)
     token = _payer_token(payment, movements) if remember else None
-    told = operators.attributed("AssignCustomer", why)
+    reported = operators.attributed("AssignCustomer", why)
     others = [holder for holder in holders if holder != customer]
     if others:
         for holder in others:
             moving = ReassignPayment(
-                **told, abas_customer_id=holder, paytrace_transaction_id=transaction, to_customer_id=customer
+                **reported, abas_customer_id=holder, paytrace_transaction_id=transaction, to_customer_id=customer
             )
             _ask(RECEIVABLES, moving, wait_s, bootstrap_servers, schema_registry_url)
-            told = told | {"command_id": uuid.uuid4().hex}
+            reported = reported | {"command_id": uuid.uuid4().hex}
     elif any(row["last_record"] in ("PaymentToIdentify", "PaymentPassedOn") for row in movements):
         raise CannotRun(f"payment {transaction} is on its way; ask again in a moment")
     elif holders and not _is_contested(transaction):
         raise CannotRun(f"payment {transaction} is with customer {customer} already")
     else:
         command = AssignCustomer(
-            **told,
+            **reported,
             payment_token=payment_token(transaction),
             paytrace_transaction_id=transaction,
             abas_customer_id=customer,
@@ -124,7 +124,7 @@ def match_refund(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Say which payment a refund takes back.
+    """Say which payment a refund reverses.
 
     It must be of the same customer and currency, and have as much left.
     """
@@ -204,7 +204,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 
 
 def _found(named: str) -> tuple[str, list[dict[str, Any]], list[str]]:
-    """The transaction that is meant, its movements, and the customers who have money of it."""
+    """Return the transaction that is meant, its movements, and the customers who have money of it."""
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
 
@@ -227,7 +227,7 @@ def _is_contested(transaction: str) -> bool:
 
 
 def _payer_token(payment: str, movements: list[dict[str, Any]]) -> str:
-    """What of a payment names its payer: the vault customer, else the order."""
+    """Return what of a payment names its payer: the vault customer, else the order."""
     from app.cli.errors import CannotRun
     from schemas.values.references import normalised_invoice, order_token, vault_token
 
@@ -237,12 +237,12 @@ def _payer_token(payment: str, movements: list[dict[str, Any]]) -> str:
     return vault_token(vault) if vault else order_token(order or "")
 
 
-def _must_be_known(customer: str, is_told: bool) -> None:
+def _must_be_known(customer: str, is_reported: bool) -> None:
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
 
     (row,) = answer("customer_known", abas_customer_id=customer).records
-    if not is_told and not int(row["open_item_records"]) + int(row["reference_records"]):
+    if not is_reported and not int(row["open_item_records"]) + int(row["reference_records"]):
         raise CannotRun(
             f"abas has shown no open item and no reference of a customer {customer!r}; check the number, or say "
             "--unknown-customer if it is right"
@@ -300,7 +300,7 @@ def _ask(
 
 
 def _said(event: Any) -> str:
-    """One consequence in words; empty for what is only bookkeeping."""
+    """Return one consequence in words; empty for what is only bookkeeping."""
     from schemas.records.identification import PaymentIdentified, ReferenceForgotten, ReferenceRemembered
     from schemas.records.receivables import (
         EntryHandedOver,
@@ -324,7 +324,7 @@ def _said(event: Any) -> str:
             return f"{event.posting_reference}: {amount} goes to customer {event.to_customer_id}"
         case EntryUnmatched() if event.reversal_reference is not None:
             return (
-                f"{event.posting_reference} is taken back by {event.reversal_reference}; the money goes on as "
+                f"{event.posting_reference} is reversed by {event.reversal_reference}; the money goes on as "
                 f"{event.released_reference} when abas has posted that"
             )
         case RefundMatched():

@@ -81,7 +81,7 @@ async def _paytrace(settings: Settings, since: date, until: date, *, resume: boo
     if first is None or last is None:
         say(f"nothing to do: {since} to {until} was read to the end before")
     else:
-        say(f"read {first.day} to {last.day}, {last.sighting_count} transactions and batches seen")
+        say(f"read {first.day} to {last.day}, {last.observation_count} transactions and batches seen")
     return history.unreadable
 
 

@@ -49,14 +49,14 @@ class Connection:
     public_keys_path: Path
 
     def signer(self) -> Signer:
-        """What signs the commands that this person gives; raises ContractBroken without a key in the ring."""
+        """Return what signs the commands that this person gives; raises ContractBroken without a key in the ring."""
         from app.composition.keys import load_known_signer
 
         return load_known_signer(self.private_key_path, self.role, self.public_keys_path)
 
     @contextmanager
     def codec(self) -> Iterator[Codec]:
-        """A codec that writes Confluent frames when there is a registry, and reads both framings as far as it can."""
+        """Hold a codec that writes Confluent frames when there is a registry, and reads both framings as far as it can."""
         from schemas.wire.codec import Codec
 
         if self.schema_registry_url is None:
@@ -95,7 +95,7 @@ def connect(
 
 
 def why_nobody_listens(address: str) -> str:
-    """Why none of these host:port takes a connection, each in its own words; empty as soon as one does."""
+    """Return why none of these host:port takes a connection, each in its own words; empty as soon as one does."""
     import socket
 
     why: list[str] = []
@@ -116,7 +116,7 @@ def why_nobody_listens(address: str) -> str:
 
 
 def registry_url(option: str | None = None) -> str | None:
-    """The schema registry alone, for a command that needs no Kafka; None when there is none."""
+    """Return the schema registry alone, for a command that needs no Kafka; None when there is none."""
     from app.settings.settings import load_settings
 
     return option or load_settings().schema_registry_url or None

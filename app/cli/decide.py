@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
             "reject": reject,
             "split": split,
             "write-off": write_off,
-            "undo-write-off": undo_write_off,
+            "reverse-write-off": reverse_write_off,
             "on-account": on_account,
             "unmatch": unmatch,
             "post-again": post_again,
@@ -65,7 +65,7 @@ def confirm(
 
     meant = _meant(reference, code, invoice or ())
     command = ConfirmMatch(
-        **_told(ConfirmMatch, why, meant["abas_customer_id"]),
+        **_reported(ConfirmMatch, why, meant["abas_customer_id"]),
         posting_reference=meant["posting_reference"],
         abas_open_item_ids=tuple(meant["abas_open_item_ids"]),
         part_amounts=tuple(int(minor) for minor in meant["part_amounts"]),
@@ -96,12 +96,12 @@ def reject(
 
     if every and (code or invoice):
         raise CannotRun("name one suggestion, or all of them with --all")
-    rows = _standing(reference) if every else [_meant(reference, code, invoice or ())]
+    rows = _status(reference) if every else [_meant(reference, code, invoice or ())]
     if not rows:
         raise CannotRun(f"nothing is suggested for {reference}")
     items = dict.fromkeys(item for row in rows for item in row["abas_open_item_ids"])
     command = RejectMatch(
-        **_told(RejectMatch, why, rows[0]["abas_customer_id"]),
+        **_reported(RejectMatch, why, rows[0]["abas_customer_id"]),
         posting_reference=rows[0]["posting_reference"],
         abas_open_item_ids=tuple(items),
         suggestion_code="" if every else rows[0]["suggestion_code"],
@@ -127,7 +127,7 @@ def split(
     entry = _entry(reference)
     items, amounts = _parts(parts, entry["abas_customer_id"], entry["currency"])
     command = SplitEntry(
-        **_told(SplitEntry, why, entry["abas_customer_id"]),
+        **_reported(SplitEntry, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         abas_open_item_ids=tuple(items),
         part_amounts=tuple(amounts),
@@ -153,10 +153,10 @@ def write_off(
     from schemas.records.receivables import WriteOffRest
 
     item = _item(invoice, customer)
-    told = _told(WriteOffRest, why, item["abas_customer_id"])
+    reported = _reported(WriteOffRest, why, item["abas_customer_id"])
     command = WriteOffRest(
-        **told,
-        decided_on=_business_day(told["occurred_at"]),
+        **reported,
+        decided_on=_business_day(reported["occurred_at"]),
         abas_open_item_id=item["abas_open_item_id"],
         amount_minor=None if amount is None else _minor(amount, item["currency"]),
         currency=item["currency"],
@@ -178,7 +178,7 @@ def on_account(
 
     entry = _entry(reference)
     command = PutOnAccount(
-        **_told(PutOnAccount, why, entry["abas_customer_id"]),
+        **_reported(PutOnAccount, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         amount_minor=abs(int(entry["signed_minor"])),
         currency=entry["currency"],
@@ -194,7 +194,7 @@ def unmatch(
     bootstrap_servers: BootstrapServers = None,
     schema_registry_url: SchemaRegistryUrl = None,
 ) -> None:
-    """Undo a match: reverse it, and let the money wait.
+    """Unmatch: reverse it, and let the money wait.
 
     The payment is never matched with that open item again by itself.
     """
@@ -213,13 +213,13 @@ def unmatch(
         found = ", ".join(row["posting_reference"] for row in exact)
         raise CannotRun(f"{reference} has {found or 'no receipt'}; name one posting reference")
     command = UnmatchEntry(
-        **_told(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
+        **_reported(UnmatchEntry, why, exact[0]["abas_customer_id"]), posting_reference=exact[0]["posting_reference"]
     )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
-@needs("UndoWriteOff")
-def undo_write_off(
+@needs("ReverseWriteOff")
+def reverse_write_off(
     reference: Annotated[
         str, typer.Argument(help="The write-off's reference, e.g. PT77W1; `saldo report write_offs`.")
     ],
@@ -234,13 +234,15 @@ def undo_write_off(
     """
     from app.cli.asking import answer
     from app.cli.errors import CannotRun
-    from schemas.records.receivables import UndoWriteOff
+    from schemas.records.receivables import ReverseWriteOff
 
     rows = [row for row in answer("write_offs").records if row["posting_reference"] == reference]
     if not rows:
         raise CannotRun(f"{reference} is no write-off; `saldo report write_offs` lists them")
-    told = _told(UndoWriteOff, why, rows[0]["abas_customer_id"])
-    command = UndoWriteOff(**told, decided_on=_business_day(told["occurred_at"]), posting_reference=reference)
+    reported = _reported(ReverseWriteOff, why, rows[0]["abas_customer_id"])
+    command = ReverseWriteOff(
+        **reported, decided_on=_business_day(reported["occurred_at"]), posting_reference=reference
+    )
     _ask(command, wait_s, bootstrap_servers, schema_registry_url)
 
 
@@ -261,7 +263,7 @@ def post_again(
 
     entry = _entry(reference)
     command = PostAgain(
-        **_told(PostAgain, why, entry["abas_customer_id"]),
+        **_reported(PostAgain, why, entry["abas_customer_id"]),
         posting_reference=entry["posting_reference"],
         amount_minor=abs(int(entry["signed_minor"])),
         currency=entry["currency"],
@@ -273,7 +275,7 @@ def post_again(
 
 
 def _rows(reference: str) -> list[dict[str, Any]]:
-    """The rows of waiting entries that a person may mean: the entry's own reference, else all of its payment."""
+    """Return the rows of waiting entries that a person may mean: the entry's own reference, else all of its payment."""
     from app.cli.asking import answer
 
     rows = [row for row in answer("waiting_with_candidates").records if row["waits_in"] == "receivables"]
@@ -282,7 +284,7 @@ def _rows(reference: str) -> list[dict[str, Any]]:
 
 
 def _entry(reference: str) -> dict[str, Any]:
-    """The one entry that a person means: the one that waits, else the one there is.
+    """Return the one entry that a person means: the one that waits, else the one there is.
 
     What does not wait is asked for all the same, because the journal answers with who decided about it before.
     """
@@ -300,7 +302,7 @@ def _entry(reference: str) -> dict[str, Any]:
 
 
 def _not_here(reference: str) -> str:
-    """Why nothing can be decided here about a reference that is no entry."""
+    """Return why nothing can be decided here about a reference that is no entry."""
     from app.cli.asking import answer
     from projections.reports.words import in_words
 
@@ -311,8 +313,8 @@ def _not_here(reference: str) -> str:
     return f"{reference} does not wait; `saldo waiting` lists what does, `saldo explain {reference}` the rest"
 
 
-def _standing(reference: str) -> list[dict[str, Any]]:
-    """What is suggested now for the one entry that a person means."""
+def _status(reference: str) -> list[dict[str, Any]]:
+    """Return what is suggested now for the one entry that a person means."""
     from app.cli.errors import CannotRun
 
     rows = [row for row in _rows(reference) if row["suggestion_number"]]
@@ -323,7 +325,7 @@ def _standing(reference: str) -> list[dict[str, Any]]:
 
 
 def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[str, Any]:
-    """The suggestion that a person names, with its meaning as it was shown, whether it stands or not.
+    """Return the suggestion that a person names, with its meaning as it was shown, whether it stands or not.
 
     One that does not stand is asked for all the same: the journal refuses it, and says what became of it.
     """
@@ -337,9 +339,9 @@ def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[st
         found = [row for row in ever if row["suggestion_code"] == code.strip().upper()]
     else:
         wanted = sorted(number.strip().upper() for number in invoices)
-        standing = _standing(reference)
-        found = [row for row in standing or ever if sorted(map(str.upper, row["invoice_numbers"])) == wanted]
-        found = found if standing else found[:1]
+        status = _status(reference)
+        found = [row for row in status or ever if sorted(map(str.upper, row["invoice_numbers"])) == wanted]
+        found = found if status else found[:1]
     if not found:
         _entry(reference)
         what = code or f"invoice {', '.join(invoices)}"
@@ -352,8 +354,8 @@ def _meant(reference: str, code: str | None, invoices: Sequence[str]) -> dict[st
 
 
 def _named(reference: str) -> str:
-    """The suggestions that stand, with their codes, for whoever has to say which."""
-    rows = _standing(reference)
+    """Return the suggestions that stand, with their codes, for whoever has to say which."""
+    rows = _status(reference)
     if not rows:
         _entry(reference)
         return f"nothing is suggested for {reference}; `saldo decide split` names the open items yourself"
@@ -373,11 +375,11 @@ def _item(number: str, customer: str) -> dict[str, Any]:
 
 
 def _written_off_minor(item_id: str) -> int:
-    """What is written off of an open item already; all write-offs of one invoice count together."""
+    """Return what is written off of an open item already; all write-offs of one invoice count together."""
     from app.cli.asking import answer
 
     rows = [row for row in answer("write_offs").records if row["abas_open_item_id"] == item_id]
-    return sum(int(row["amount_minor"]) for row in rows if row["standing"] not in ("refused", "taken back"))
+    return sum(int(row["amount_minor"]) for row in rows if row["status"] not in ("refused", "reversed"))
 
 
 def _parts(parts: Sequence[str], customer: str, currency: str) -> tuple[list[str], list[int]]:
@@ -409,12 +411,12 @@ def _minor(amount: str, currency: str) -> int:
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
-def _told(command: type[Command], why: str, customer: str) -> dict[str, Any]:
+def _reported(command: type[Command], why: str, customer: str) -> dict[str, Any]:
     return {**operators.attributed(command.__name__, why), "abas_customer_id": customer}
 
 
 def _business_day(instant: datetime) -> date:
-    """The day in the merchant's zone: the value date of what is decided without money moving."""
+    """Return the day in the merchant's zone: the value date of what is decided without money moving."""
     from app.settings.settings import load_settings
     from schemas.values.business_day import business_day
 
@@ -433,7 +435,7 @@ def _ask(
 
 
 def _said(event: Any) -> str:
-    """One consequence in words; empty for what is only bookkeeping."""
+    """Return one consequence in words; empty for what is only bookkeeping."""
     from schemas.records.receivables import (
         EntryUnmatched,
         EntryWaiting,
@@ -452,7 +454,7 @@ def _said(event: Any) -> str:
         case PostingRequested(document_kind="write_off_reversal"):
             amount = Money(event.amount_minor, event.currency)
             return (
-                f"{event.reverses_reference} is taken back by {event.posting_reference}: {amount} of invoice "
+                f"{event.reverses_reference} is reversed by {event.posting_reference}: {amount} of invoice "
                 f"{event.invoice_number} asked of abas"
             )
         case PostingRequested():
@@ -460,7 +462,7 @@ def _said(event: Any) -> str:
             return f"{event.posting_reference}: {event.direction.lower()} of {amount} asked of abas"
         case EntryUnmatched() if event.reversal_reference is not None:
             return (
-                f"{event.posting_reference} is taken back by {event.reversal_reference}, "
+                f"{event.posting_reference} is reversed by {event.reversal_reference}, "
                 f"the money waits as {event.released_reference}"
             )
         case EntryWaiting():

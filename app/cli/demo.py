@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from infra.demo.audit import Audit
-    from infra.demo.watch import Standing, Watcher
+    from infra.demo.watch import PipelineStatus, Watcher
     from infra.demo.world import Story
     from infra.installation.stack import Stack
 
@@ -90,13 +90,13 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
             bar = progress.add_task(title, total=total)
             return lambda _name: progress.advance(bar)
 
-        def follow(title: str) -> Callable[[Standing], None]:
+        def follow(title: str) -> Callable[[PipelineStatus], None]:
             bar = progress.add_task(title, total=None)
-            return lambda standing: progress.update(
+            return lambda status: progress.update(
                 bar,
-                completed=standing.seen,
-                total=standing.charges,
-                description=f"{title}: {standing.posted} documents in abas",
+                completed=status.seen,
+                total=status.charges,
+                description=f"{title}: {status.posted} documents in abas",
             )
 
         async def until_evening() -> None:
@@ -113,7 +113,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
                 await world.returns(story, step("ACH returns", 1))
 
         asyncio.run(until_evening())
-        standing = _rest(watcher, follow("pipeline, days later"))
+        status = _rest(watcher, follow("pipeline, days later"))
         days = _paid_out(stack, watcher, story)
     reader = open_reader(settings.projection)
     try:
@@ -121,14 +121,14 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
     finally:
         reader.close()
     show_deposits(console, days)
-    if standing is None:
+    if status is None:
         return None
-    show_audit(console, standing.audit)
-    return standing.audit
+    show_audit(console, status.audit)
+    return status.audit
 
 
 def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[str, Any]]:
-    """The bank pays out what settled, its statement is imported like any other, and the days of the bridge end."""
+    """Return the bank pays out what settled, its statement is imported like any other, and the days of the bridge end."""
     from datetime import UTC, datetime
 
     from app.cli.connection import connect
@@ -153,8 +153,8 @@ def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[
     return watcher.deposit_days(bank_line_ids, statement.booked_on, timeout_s=DEPOSIT_TIMEOUT_S)
 
 
-def _rest(watcher: Watcher, tell: Callable[[Standing], None]) -> Standing | None:
-    return watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S, tell=tell)
+def _rest(watcher: Watcher, report: Callable[[PipelineStatus], None]) -> PipelineStatus | None:
+    return watcher.wait_until(lambda status: status.is_settled, timeout_s=SETTLE_TIMEOUT_S, report=report)
 
 
 @contextmanager

@@ -53,14 +53,14 @@ def confirm(
     from app.cli.errors import CannotRun
     from schemas.records.settlement import ConfirmDepositMatch
 
-    told = _told(ConfirmDepositMatch, account, why)
+    reported = _reported(ConfirmDepositMatch, account, why)
     if not what:
         raise CannotRun(f"say what {bank_line} pays out: the code of its suggestion, or the lines; {_named(bank_line)}")
     lines, code = tuple(what), ""
-    if len(what) == 1 and (meant := _meant(bank_line, what[0], told["settlement_account"])):
+    if len(what) == 1 and (meant := _meant(bank_line, what[0], reported["settlement_account"])):
         lines, code = tuple(meant["suggested_ids"]), meant["suggestion_code"]
     _ask(
-        ConfirmDepositMatch(bank_line_id=bank_line, line_ids=lines, suggestion_code=code, **told),
+        ConfirmDepositMatch(bank_line_id=bank_line, line_ids=lines, suggestion_code=code, **reported),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -81,13 +81,15 @@ def reject(
     from app.cli.errors import CannotRun
     from schemas.records.settlement import RejectDepositMatch
 
-    told = _told(RejectDepositMatch, account, why)
-    meant = _meant(bank_line, code, told["settlement_account"])
+    reported = _reported(RejectDepositMatch, account, why)
+    meant = _meant(bank_line, code, reported["settlement_account"])
     if meant is None:
         raise CannotRun(f"{code} is no suggestion for {bank_line}; {_named(bank_line)}")
     lines = tuple(meant["suggested_ids"])
     _ask(
-        RejectDepositMatch(bank_line_id=bank_line, line_ids=lines, suggestion_code=meant["suggestion_code"], **told),
+        RejectDepositMatch(
+            bank_line_id=bank_line, line_ids=lines, suggestion_code=meant["suggestion_code"], **reported
+        ),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -110,7 +112,7 @@ def unmatch(
     from schemas.records.settlement import UnmatchDeposit
 
     _ask(
-        UnmatchDeposit(bank_line_id=bank_line, **_told(UnmatchDeposit, account, why)),
+        UnmatchDeposit(bank_line_id=bank_line, **_reported(UnmatchDeposit, account, why)),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -130,7 +132,7 @@ def dismiss(
     from schemas.records.settlement import DismissBankLine
 
     _ask(
-        DismissBankLine(bank_line_id=bank_line, **_told(DismissBankLine, account, why)),
+        DismissBankLine(bank_line_id=bank_line, **_reported(DismissBankLine, account, why)),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -153,7 +155,7 @@ def accept_fees(
     from schemas.records.settlement import AcceptFeeSchedule
 
     _ask(
-        AcceptFeeSchedule(version=version, **_told(AcceptFeeSchedule, account, why)),
+        AcceptFeeSchedule(version=version, **_reported(AcceptFeeSchedule, account, why)),
         wait_s,
         bootstrap_servers,
         schema_registry_url,
@@ -161,7 +163,7 @@ def accept_fees(
 
 
 def _meant(bank_line: str, code: str, account: str) -> dict[str, Any] | None:
-    """The suggestion of this code with its lines, whether it stands or not; None if there never was one."""
+    """Return the suggestion of this code with its lines, whether it stands or not; None if there never was one."""
     from app.cli.asking import answer
     from streams.domain.suggestion_codes import is_code
 
@@ -174,7 +176,7 @@ def _meant(bank_line: str, code: str, account: str) -> dict[str, Any] | None:
 
 
 def _named(bank_line: str) -> str:
-    """What is suggested for a bank line now, with its code."""
+    """Return what is suggested for a bank line now, with its code."""
     from app.cli.asking import answer
 
     rows = [row for row in answer("deposit_breaks").records if row["id"] == bank_line and row["suggestion_code"]]
@@ -183,7 +185,7 @@ def _named(bank_line: str) -> str:
     return f"suggested is {rows[0]['suggestion_code']}: {', '.join(rows[0]['suggested_ids'])}"
 
 
-def _told(request: type[Any], account: str | None, why: str) -> dict[str, Any]:
+def _reported(request: type[Any], account: str | None, why: str) -> dict[str, Any]:
     from app.settings.settings import load_settings
 
     paytrace = load_settings().paytrace
@@ -212,7 +214,7 @@ def _ask(request: Any, wait_s: float, bootstrap_servers: str | None, schema_regi
 
 
 def _said(event: Any) -> str:
-    """One consequence in words; empty for what is only bookkeeping."""
+    """Return one consequence in words; empty for what is only bookkeeping."""
     from schemas.records.settlement import (
         BankLineDismissed,
         DepositBreakFound,

@@ -89,15 +89,15 @@ def kafka_tools(
 
 def _fetching() -> ProgressListener:
     """Tells how the first fetch gets on, in steps of a quarter."""
-    told: set[int] = set()
+    reported: set[int] = set()
 
-    def tell(fetched: Progress) -> None:
+    def report(fetched: Progress) -> None:
         quarter = 4 * fetched.done_bytes // max(1, fetched.total_bytes)
-        if quarter not in told:
-            told.add(quarter)
+        if quarter not in reported:
+            reported.add(quarter)
             say(f"  fetched {fetched.done_bytes >> 20} of {fetched.total_bytes >> 20} MiB")
 
-    return tell
+    return report
 
 
 def _serve(server: EmbeddedServer, variable: str, **more: str) -> None:

@@ -36,7 +36,7 @@ class CannotRun(SaldoError):
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """The line for stderr (several for a list of findings) and the exit code."""
+    """Return the line for stderr (several for a list of findings) and the exit code."""
     if isinstance(error, ModuleNotFoundError):
         root = (error.name or "").partition(".")[0]
         extra = _EXTRAS.get(root)

@@ -47,16 +47,16 @@ def explain(
 
 
 def waits_unrecognized(reference: str, rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether the latest that is known of PayTrace's words about this transaction is that they can't be read."""
-    told = [
+    """Return whether the latest that is known of PayTrace's words about this transaction is that they can't be read."""
+    reported = [
         row for row in rows if row["posting_reference"] == reference and str(row["what"]).startswith("PaymentStatus")
     ]
-    latest = max(told, key=lambda row: (str(row["occurred_at"]), row["what"] == _UNRECOGNIZED), default=None)
+    latest = max(reported, key=lambda row: (str(row["occurred_at"]), row["what"] == _UNRECOGNIZED), default=None)
     return latest is not None and latest["what"] == _UNRECOGNIZED
 
 
 def step(row: dict[str, Any]) -> list[str]:
-    """One step: when and what on the first line, the evidence below it."""
+    """Return one step: when and what on the first line, the evidence below it."""
     lines = [f"{str(row['occurred_at'])[:16].replace('T', ' ')}  {_what(row)}"]
     lines += [f"    agrees:  {text}" for text in row["agrees"]]
     lines += [f"    differs: {text}" for text in row["differs"]]
@@ -99,7 +99,7 @@ def _what(row: dict[str, Any]) -> str:
         case "EntryPartMade":
             return f"{amount}, {row['detail']}"
         case "EntryUnmatched":
-            return f"match of {amount} undone{': ' if row['detail'] else ''}{row['detail']}"
+            return f"match of {amount} unmatched{': ' if row['detail'] else ''}{row['detail']}"
         case "EntryPutOnAccount":
             return f"{amount} goes to the customer's account"
         case other if other == _UNRECOGNIZED:
@@ -128,23 +128,23 @@ def _what(row: dict[str, Any]) -> str:
 
 
 def _write_off(row: dict[str, Any], amount: str) -> str:
-    """A step of a write-off, or of what takes one back."""
+    """Return a step of a write-off, or of what reverses one."""
     is_reversal = row["rule"] == "write_off_reversal"
     match row["what"]:
         case "PostingRequested":
             what = "reversal of a write-off" if is_reversal else "write-off"
             return f"{what} of {amount} asked of abas{_value_date(row)}"
         case "EntryPosted" if is_reversal:
-            return f"write-off of {amount} taken back in abas by document {row['detail']}"
+            return f"write-off of {amount} reversed in abas by document {row['detail']}"
         case "EntryPosted":
             return f"{amount} written off in abas as document {row['detail']}"
         case _:
-            what = "take back the write-off of" if is_reversal else "write off"
+            what = "reverse the write-off of" if is_reversal else "write off"
             return f"abas refused to {what} {amount}: {row['detail']}"
 
 
 def _dispute(row: dict[str, Any]) -> str:
-    """A fact of a dispute; signed is what the dispute takes since then."""
+    """Return a fact of a dispute; signed is what the dispute takes since then."""
     if int(row["signed_minor"]):
         now = (
             f"{str(row['signed']).lstrip('-')} {row['currency']} is charged back now and waits: book it in abas by hand"

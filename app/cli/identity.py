@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def access(settings: Settings | None = None) -> Access:
-    """The access of the installation that the settings mean."""
+    """Return the access of the installation that the settings mean."""
     from app.access.access import Access
     from app.settings.settings import load_settings
 

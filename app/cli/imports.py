@@ -98,7 +98,7 @@ def import_bank(
         raise CannotRun(f"--only is no regular expression: {error}") from error
     except (MatchFileError, FileInvalid) as error:
         raise CannotRun(str(error)) from error
-    _tell(file, found)
+    _report(file, found)
     records = [*found.lines, *found.ended]
     if records and not dry_run:
         connection = connect(bootstrap_servers, schema_registry_url, role=IMPORT)
@@ -109,7 +109,7 @@ def import_bank(
         raise typer.Exit(EXIT_BAD_ROWS)
 
 
-def _tell(file: Path, found: BankFile) -> None:
+def _report(file: Path, found: BankFile) -> None:
     days = sorted({line.booked_on for line in found.lines})
     span = f", {days[0]} to {days[-1]}" if days else ""
     left_out = f"; {found.left_out} other lines left out" if found.left_out else ""

@@ -146,7 +146,7 @@ def _show(console: Console, found: Run, left: Path, right: Path, out: Path, deta
 
 
 def _bridge(found: Run) -> Table:
-    """The bridge from the left total to the right one, as money."""
+    """Return the bridge from the left total to the right one, as money."""
     from reconcile.files.values import NO_CURRENCY, money
     from reconcile.files.writing import bridge_rows
 

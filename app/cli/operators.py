@@ -37,7 +37,7 @@ def _reason(why: str) -> str:
 
 
 def _said(option: str, text: str, problem: str) -> str:
-    """The text itself. Raises: CannotRun when it says nothing."""
+    """Return the text itself. Raises: CannotRun when it says nothing."""
     from app.cli.errors import CannotRun
 
     if problem:
@@ -58,7 +58,7 @@ def add_group(app: typer.Typer, name: str, about: str, commands: Mapping[str, Ca
 
 
 def attributed(command_type: str, why: str) -> dict[str, Any]:
-    """The fields of a new decision that say who, how that is known, when and why.
+    """Return the fields of a new decision that say who, how that is known, when and why.
 
     Raises: LoginNeeded when nobody is authenticated.
     """
@@ -93,7 +93,7 @@ def ask(
 
 
 def admitted(inbox: str, command: Any, besides_minor: int = 0) -> ProposeCommand | None:
-    """None if this command may be written as it is; what is to be written instead where it needs four eyes.
+    """Return None if this command may be written as it is; what is to be written instead where it needs four eyes.
 
     Raises: AccessDenied when its person may not give it; LoginNeeded.
     """
@@ -139,7 +139,7 @@ def propose(
 
 
 def _summary(means: str, command: Any) -> str:
-    """A command in words, for whoever approves it: what, how much, and what it names."""
+    """Return a command in words, for whoever approves it: what, how much, and what it names."""
     from schemas.operator_commands import amount_of, states_amount
     from schemas.values.money import Money
 
@@ -170,8 +170,8 @@ def _answered(
     async def work() -> decisions.Answer:
         connection = connect(bootstrap_servers, schema_registry_url)
         with connection.codec() as codec:
-            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as desk:
-                return await desk.ask(inbox, command, wait_s=wait_s)
+            async with decisions.opened(connection.kafka, codec, signer=connection.signer()) as client:
+                return await client.ask(inbox, command, wait_s=wait_s)
 
     answer = asyncio.run(work())
     if answer.is_decided:

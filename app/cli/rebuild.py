@@ -70,7 +70,7 @@ def _agents(settings: Settings, console: Console) -> list[Comparison]:
                     log,
                     codec(settings),
                     load_ring(settings.public_keys_path),
-                    tell=lambda name: status.update(f"deciding again: {name}"),
+                    report=lambda name: status.update(f"deciding again: {name}"),
                 )
 
     results = asyncio.run(work())
@@ -94,7 +94,7 @@ def _tables(settings: Settings, console: Console) -> list[Comparison]:
 
 @contextmanager
 def _broker(settings: Settings, console: Console) -> Iterator[Settings]:
-    """Settings with a broker that answers: the one that is set, one that runs, or one started for this."""
+    """Hold settings with a broker that answers: the one that is set, one that runs, or one started for this."""
     from app.cli.errors import CannotRun
     from infra.embedded.kafka import EmbeddedKafka
 

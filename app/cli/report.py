@@ -156,7 +156,7 @@ def _list() -> None:
 
 
 def _format_of(output_format: Format | None, out: Path | None, locale: str | None) -> Format:
-    """How the options together say that an answer is written.
+    """Return how the options together say that an answer is written.
 
     Raises: CannotRun when they do not fit.
     """
@@ -263,9 +263,9 @@ def _write_pieces(pieces: Iterable[bytes], out: Path | None) -> None:
 
 
 def _given(asked: Report, words: Sequence[str]) -> dict[str, str]:
-    """Values by parameter: NAME=VALUE by its name, a bare word for the first parameter that has none yet.
+    """Return values by parameter: NAME=VALUE by its name, a bare word for the first parameter that has none yet.
 
-    Raises: CannotRun, with a line to copy, when there are too many words or one that must be told is missing.
+    Raises: CannotRun, with a line to copy, when there are too many words or a required one is missing.
     """
     from app.cli.errors import CannotRun
 

@@ -59,7 +59,7 @@ def worker() -> None:
 def source(name: Annotated[SourceName, typer.Argument(help="The system to read.")]) -> None:
     """Read an outside system again and again.
 
-    Each change is told once.
+    Each change is reported once.
     """
     settings = _settings(f"source-{name.value}")
     from app.composition import bootstrap
@@ -69,7 +69,7 @@ def source(name: Annotated[SourceName, typer.Argument(help="The system to read."
         SourceName.ABAS: bootstrap.run_abas_source,
     }
     bootstrap.wait_for_topics(settings)
-    asyncio.run(_until_told(settings, sources[name]))
+    asyncio.run(_until_stopped(settings, sources[name]))
 
 
 def projector() -> None:
@@ -85,7 +85,7 @@ def projector() -> None:
 
 
 def _settings(role: str) -> Settings:
-    """Settings of a process of this role: it knows one log-in and one key."""
+    """Return settings of a process of this role: it knows one log-in and one key."""
     from app.output.logs import configure_logs
     from app.settings.guard_key import use_guard_key
     from app.settings.settings import load_settings
@@ -96,7 +96,7 @@ def _settings(role: str) -> Settings:
     return settings
 
 
-async def _until_told(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+async def _until_stopped(settings: Settings, work: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     party: PartyArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
-    tell_ingress: Annotated[
+    report_to_ingress: Annotated[
         bool, typer.Option(help="Send PayTrace's hooks and Silent Posts to the ingress of `saldo up`.")
     ] = False,
     tls_cert: Annotated[
@@ -58,7 +58,7 @@ def serve(
     if party is Party.PAYTRACE:
         from infra.installation.stack import Stack
 
-        _serve_paytrace(port, home, Stack(settings).hooks if tell_ingress else None, tls)
+        _serve_paytrace(port, home, Stack(settings).hooks if report_to_ingress else None, tls)
     else:
         _serve_abas(port, home, tls)
 
@@ -157,7 +157,7 @@ def _call(party: Party, path: str, fields: Mapping[str, Any] | None = None) -> A
 
 
 def _reason(text: str) -> str:
-    """What a sandbox's error answer says: {"error": reason}, or its text where it is none of those."""
+    """Return what a sandbox's error answer says: {"error": reason}, or its text where it is none of those."""
     try:
         return str(json.loads(text)["error"])
     except (ValueError, KeyError, TypeError):

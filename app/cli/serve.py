@@ -60,11 +60,11 @@ def serve(
 
         start_http_server(settings.ingress.metrics_port, addr="127.0.0.1")
 
-    async def until_told() -> None:
+    async def until_stopped() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await run_ingress(settings, stop)
 
-    asyncio.run(until_told())
+    asyncio.run(until_stopped())

@@ -21,7 +21,7 @@ _MS_A_DAY = 86_400_000
 
 
 def as_json_line(read: ReadRecord) -> list[str]:
-    """One line of JSON; `record` is there when it could be decoded, `unreadable` says why when not."""
+    """Return one line of JSON; `record` is there when it could be decoded, `unreadable` says why when not."""
     found = read.found
     line: dict[str, Any] = {
         "topic": found.topic,
@@ -64,7 +64,7 @@ def as_paragraph(read: ReadRecord) -> list[str]:
 def topics_table(
     known: Mapping[str, TopicSpec], partitions: Mapping[str, int], records: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
-    """Lines of a table of topics, the heading first.
+    """Return lines of a table of topics, the heading first.
 
     Shapes: partitions and records are what the cluster has, by topic. Units: records counts offsets that it holds.
     """
@@ -75,8 +75,8 @@ def topics_table(
             assert spec is not None
             lines.append((name, "not made yet", "", _kept_for(spec), spec.owner, _types(spec)))
             continue
-        told = (_kept_for(spec), spec.owner, _types(spec)) if spec else ("", "", "not in the catalogue")
-        lines.append((name, str(partitions[name]), str(records[name]), *told))
+        reported = (_kept_for(spec), spec.owner, _types(spec)) if spec else ("", "", "not in the catalogue")
+        lines.append((name, str(partitions[name]), str(records[name]), *reported))
     return lines
 
 
@@ -89,12 +89,12 @@ def _types(spec: TopicSpec) -> str:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """A key as text: UTF-8 where it is, else base64, masked as keys of ours are; others key by anything."""
+    """Return a key as text: UTF-8 where it is, else base64, masked as keys of ours are; others key by anything."""
     return None if key is None else bytes_text(masked_key(key) or b"")
 
 
 def bytes_text(value: bytes) -> str:
-    """Bytes as text where they are text, else "base64:..."; card numbers masked, whoever wrote them."""
+    """Return bytes as text where they are text, else "base64:..."; card numbers masked, whoever wrote them."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -105,7 +105,7 @@ def bytes_text(value: bytes) -> str:
 
 
 def for_eyes(record: Any) -> dict[str, Any]:
-    """The fields of a record as `to_json` gives them, but with bytes as text where they are text."""
+    """Return the fields of a record as `to_json` gives them, but with bytes as text where they are text."""
     return {name: _shown(getattr(record, name), value) for name, value in to_json(record).items()}
 
 
@@ -120,7 +120,7 @@ def _shown(value: Any, otherwise: Any) -> Any:
 
 
 def type_of(read: ReadRecord) -> str:
-    """The record's type; of one that can't be decoded, what its header claims."""
+    """Return the record's type; of one that can't be decoded, what its header claims."""
     if read.reason is None:
         return type(read.record).__name__
     return mask_sensitive(header_text(read.found.headers, "ce_type") or "?")

@@ -1,4 +1,4 @@
-"""`saldo up`: a whole Saldo on this machine, kept running until it is told to stop; `saldo status`: how it stands."""
+"""`saldo up`: a whole Saldo on this machine, kept running until it is asked to stop; `saldo status`: how it stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from app.output.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from app.cli.standing import Standing
+    from app.cli.status import PipelineStatus
     from infra.installation.stack import Stack
 
 _NEXT = """\
@@ -68,7 +68,7 @@ def status(
     projector, or PayTrace or abas is away. 4: everything goes on, and something waits for a person: money, bank lines
     that nothing explains, parked records, rows that can't be read.
     """
-    from app.cli.standing import runs_alone, standing_of
+    from app.cli.status import pipeline_status_of, runs_alone
     from app.settings.settings import load_settings
     from infra.embedded.supervisor import read_status
     from infra.installation.stack import Stack
@@ -81,28 +81,28 @@ def status(
             err=True,
         )
         raise typer.Exit(1)
-    standing = standing_of(stack, found)
+    pipeline_status = pipeline_status_of(stack, found)
     if as_json:
-        say_json(standing.as_json(), indent=2)
+        say_json(pipeline_status.as_json(), indent=2)
     else:
-        say(*_paragraphs(stack, standing))
-    raise typer.Exit(standing.exit_code)
+        say(*_paragraphs(stack, pipeline_status))
+    raise typer.Exit(pipeline_status.exit_code)
 
 
 def _say_ready(stack: Stack) -> None:
     say("", "ready", *stack.addresses(), "", *_NEXT.splitlines(), "")
 
 
-def _paragraphs(stack: Stack, standing: Standing) -> list[str]:
+def _paragraphs(stack: Stack, pipeline_status: PipelineStatus) -> list[str]:
     return [
-        standing.in_a_word,
-        *([standing.access] if standing.access else []),
+        pipeline_status.in_a_word,
+        *([pipeline_status.access] if pipeline_status.access else []),
         "",
-        *(f"{process.name:18} {process.in_words}" for process in standing.processes),
+        *(f"{process.name:18} {process.in_words}" for process in pipeline_status.processes),
         "",
-        *standing.poll_lines(),
+        *pipeline_status.poll_lines(),
         "",
-        *standing.agent_lines(),
+        *pipeline_status.agent_lines(),
         "",
         *stack.addresses(),
     ]

@@ -173,12 +173,12 @@ def whoami() -> None:
 
 
 def _managed() -> UserKeeper:
-    """What changes users, for who may; in one-user mode that is everybody who can run this command."""
+    """Return what changes users, for who may; in one-user mode that is everybody who can run this command."""
     return identity.access().keeper(identity.permit("manage-users"), now=datetime.now(UTC))
 
 
 def _new_password(is_piped: bool) -> str:
-    """A password given twice, or once where a program gives it."""
+    """Return a password given twice, or once where a program gives it."""
     from app.cli.errors import CannotRun
 
     password = _password("Password", is_piped=is_piped)
@@ -188,7 +188,10 @@ def _new_password(is_piped: bool) -> str:
 
 
 def _password(question: str, *, is_piped: bool) -> str:
-    """What is typed without being shown, or the first line of standard input. Never an argument: those are visible."""
+    """Return what is typed without being shown, or the first line of standard input. Never an argument.
+
+    Those are visible.
+    """
     import getpass
 
     from app.cli.errors import CannotRun

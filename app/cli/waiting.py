@@ -60,7 +60,7 @@ def _show_contested(rows: tuple[dict[str, Any], ...]) -> None:
 def _show_proposals(rows: tuple[dict[str, Any], ...]) -> None:
     """Commands that wait for a second person."""
     for row in rows:
-        if row["standing"] == "open":
+        if row["status"] == "open":
             say("", f"{row['proposal_id']}  {row['summary']}, proposed by {row['proposed_by']}: {row['reason']}")
             say(f"    saldo approvals approve {row['proposal_id']} --why ...   (another person)")
             say(f"    saldo approvals reject {row['proposal_id']} --why ...   (another person)")
@@ -111,7 +111,7 @@ def _heading(entry: str, row: dict[str, Any]) -> list[str]:
 
 
 def parts_of(row: dict[str, Any]) -> str:
-    """What a suggestion gives to which invoice, e.g. RE-1 60.00 USD + RE-2 40.00 USD."""
+    """Return what a suggestion gives to which invoice, e.g. RE-1 60.00 USD + RE-2 40.00 USD."""
     from schemas.values.money import shown
 
     return " + ".join(
@@ -131,5 +131,5 @@ def _named(row: dict[str, Any]) -> str:
 
 
 def _amount(row: dict[str, Any]) -> str:
-    """The amount of what is not recognized; 0 there is an amount that could not be read."""
+    """Return the amount of what is not recognized; 0 there is an amount that could not be read."""
     return f"{row['signed']} {row['currency']}" if row["signed_minor"] else f"amount not known, {row['currency']}"

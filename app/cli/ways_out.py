@@ -14,7 +14,7 @@ from projections.reports.words import UNRECOGNIZED_REMEDY
 if TYPE_CHECKING:
     from projections.reports.questions import Answer
 
-_UNDOES_A_MATCH = re.compile(r"U\d+$")
+_UNMATCHES = re.compile(r"U\d+$")
 _REMEDIES = {
     "payments": UNRECOGNIZED_REMEDY,
     "disputes": "no document takes it out of abas: book it there by hand; it waits until the dispute is won",
@@ -24,18 +24,18 @@ _REASONS_OF_ABAS = frozenset({"POSTING_IN_PROGRESS"})
 
 
 def listed(answer: Answer) -> Answer:
-    """The rows that a command moves, each with its `commands`."""
-    told = [commands(record) for record in answer.records]
+    """Return the rows that a command moves, each with its `commands`."""
+    reported = [commands(record) for record in answer.records]
     return replace(
         answer,
         columns=(*answer.columns, "commands"),
         types=(*answer.types, "Array(String)"),
-        rows=tuple((*row, found) for row, found in zip(answer.rows, told, strict=True) if found),
+        rows=tuple((*row, found) for row, found in zip(answer.rows, reported, strict=True) if found),
     )
 
 
 def commands(row: dict[str, Any]) -> list[str]:
-    """The commands that `saldo decide` takes for this row, likeliest first; none while abas has to answer first.
+    """Return the commands that `saldo decide` takes for this row, likeliest first; none while abas has to answer first.
 
     What no command moves, because PayTrace or the processor has to speak first, has what a person does instead.
     """
@@ -55,7 +55,10 @@ def commands(row: dict[str, Any]) -> list[str]:
 
 
 def _of_receipt(row: dict[str, Any]) -> list[str]:
-    """A receipt that waits for a reversal to be posted has none: abas answers first, or the reversal is refused."""
+    """Return a receipt that waits for a reversal to be posted has none.
+
+    Abas answers first, or the reversal is refused.
+    """
     if row["reason"] == "POSTING_REFUSED":
         return ["post-again", "unmatch"]
     if row["reason"] == "RECEIPT_NOT_POSTED":
@@ -64,7 +67,7 @@ def _of_receipt(row: dict[str, Any]) -> list[str]:
 
 
 def _of_reversal(reason: str, reference: str) -> list[str]:
-    hand_over = [] if _UNDOES_A_MATCH.search(reference) else ["hand-to-finance"]
+    hand_over = [] if _UNMATCHES.search(reference) else ["hand-to-finance"]
     match reason:
         case "POSTING_REFUSED":
             return ["post-again", *hand_over]

@@ -29,9 +29,9 @@ from app.composition.posting_claims import PostingClaims
 from app.operators import rules
 from app.output.metrics import TaskMetrics
 from app.settings.settings import Settings
-from app.sources.polling import DayByDay, Teller, poll_forever, poll_together, window_poll
+from app.sources.polling import DayByDay, Publisher, poll_forever, poll_together, window_poll
 from app.sources.status import PollObserver, SourceFile
-from app.status.tasks import StandingFile
+from app.status.tasks import StatusFile
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import Profile, load_profile
 from connectors.abas.profile_check import check_profile
@@ -43,7 +43,7 @@ from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.client_v3 import PayTraceV3Client
 from connectors.paytrace.facts import PayTraceFacts, PayTraceHistory
 from connectors.paytrace.gateway import not_offered, open_gateway
-from connectors.paytrace.hooks import PayTraceDesk
+from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.sink import PayTraceSink
 from connectors.paytrace.source import PayTraceSource
 from schemas import catalog
@@ -60,14 +60,14 @@ from schemas.wire.codec import Codec
 from streams.agents import DECIDERS, Flow, register
 from streams.edges import post_to_abas, send_to_paytrace
 from streams.edges.claims import Claims
-from streams.edges.ports import Sighting
+from streams.edges.ports import Observation
 from streams.log.cluster import Cluster
 from streams.log.credentials import INGRESS, PROJECTOR, SOURCE_ABAS, SOURCE_PAYTRACE, WORKER
 from streams.log.kafka import KafkaLog, opened
 from streams.log.ports import DeliveryFailed, Log
 from streams.log.signing import Ring, RoleSigner
 from streams.rules.catalogue import KINDS
-from streams.tasks.crew import AFTER_HALT, Crew
+from streams.tasks.manager import AFTER_HALT, TaskManager
 from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import Membership, Observer, SilentObserver
 from streams.tasks.processor import AnyProcessor
@@ -83,11 +83,11 @@ TOPICS_TIMEOUT_S = 60.0
 FIRST_WORD_S, NEXT_WORD_S = 4.0, 15.0
 
 # The second poll of each source, as people see it in `saldo status`.
-PAYTRACE_FACTS, ABAS_WISHES = f"{PayTraceSource.name} facts", f"{AbasSource.name} wishes"
+PAYTRACE_FACTS, ABAS_PAYMENT_REQUESTS = f"{PayTraceSource.name} facts", f"{AbasSource.name} payment requests"
 
 
 def codec(settings: Settings) -> Codec:
-    """The codec of this installation: Confluent frames with a registry, single-object encoding without."""
+    """Return the codec of this installation: Confluent frames with a registry, single-object encoding without."""
     if settings.schema_registry_url is None:
         return Codec()
     from schemas.wire.registry import Registry
@@ -96,7 +96,10 @@ def codec(settings: Settings) -> Codec:
 
 
 def signer(settings: Settings) -> RoleSigner:
-    """What signs the commands of this process's role; raises ContractBroken when its key is not here or in the ring."""
+    """Return what signs the commands of this process's role.
+
+    Raises ContractBroken when its key is not here or in the ring.
+    """
     role = settings.kafka.role
     return load_known_signer(settings.private_key_path(role), role, settings.public_keys_path)
 
@@ -157,11 +160,11 @@ class Edges:
         self.paytrace = paytrace
 
     def codec(self) -> Codec:
-        """The codec of claims."""
+        """Return the codec of claims."""
         return codec(self._settings)
 
     def log(self) -> Log:
-        """The log that claims are kept in; contacted on first use."""
+        """Return the log that claims are kept in; contacted on first use."""
         return self._log or KafkaLog(self._settings.kafka_options)
 
 
@@ -169,7 +172,7 @@ class AbasLedger:
     """The sink's books, opened on first use, inside the loop that uses them."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
-        # A label per worker, so that what one that was killed left open is told from what its sister uses.
+        # A label per worker, so that what one that was killed left open is distinguished from what its sister uses.
         label = f"{settings.abas.working_set_label}-{settings.worker.name}"
         self._edges = edges or Edges(settings)
         self._settings = settings.abas.model_copy(update={"working_set_label": label})
@@ -198,7 +201,7 @@ class AbasLedger:
 
 
 class PayTraceCalls:
-    """The account in which wishes are carried out, opened on first use, inside the loop that uses it."""
+    """The account in which payment requests are carried out, opened on first use, inside the loop that uses it."""
 
     def __init__(self, settings: Settings, edges: Edges | None = None) -> None:
         self._edges = edges or Edges(settings)
@@ -222,7 +225,7 @@ class PayTraceCalls:
 
 
 def worker_app(settings: Settings) -> faust.App:
-    """The Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
+    """Return the Faust app with every agent on it: what `saldo run worker` and the `faust` command run."""
     settings = settings.as_role(WORKER)
     client_id = f"saldo-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     session_s = settings.kafka.session_timeout_s
@@ -249,41 +252,41 @@ def worker_app(settings: Settings) -> faust.App:
     membership = GroupMembership(
         Cluster(settings.kafka_options), group=settings.kafka.group, client_id=client_id, session_timeout_s=session_s
     )
-    crew = new_crew(settings, processors, membership)
+    manager = new_task_manager(settings, processors, membership)
     flow = Flow(settings.worker.batch_size, settings.worker.linger_s)
     for processor in processors:
-        register(app, crew, flow, processor)
-    _attend(app, crew, settings.worker.tend_every_s)
+        register(app, manager, flow, processor)
+    _attend(app, manager, settings.worker.tend_every_s)
     _offer_rules(app, settings)
-    _tell_standing(app, crew, {processor.inbox for processor in processors}, settings)
+    _report_status(app, manager, {processor.inbox for processor in processors}, settings)
     return app
 
 
 def every_processor(settings: Settings) -> tuple[AnyProcessor, ...]:
-    """The work of every agent, for commands that look at all of it; nothing is contacted."""
+    """Return the work of every agent, for commands that look at all of it; nothing is contacted."""
     return (*DECIDERS, gateway_processor(settings), sink_processor(settings))
 
 
 def gateway_processor(settings: Settings, edges: Edges | None = None) -> send_to_paytrace.Calls:
-    """What is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
+    """Return what is carried out at the PayTrace of these settings; nothing is contacted before the first command."""
     return send_to_paytrace.send_to_paytrace(PayTraceCalls(settings, edges))
 
 
 def sink_processor(settings: Settings, edges: Edges | None = None) -> post_to_abas.Sink:
-    """The sink's work against the abas of these settings; nothing is contacted before the first command."""
+    """Return the sink's work against the abas of these settings; nothing is contacted before the first command."""
     ledger = AbasLedger(settings, edges)
     return post_to_abas.post_to_abas(ledger, ledger.post_checked)
 
 
-def new_crew(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> Crew:
-    """The tasks of a worker, on the real broker."""
+def new_task_manager(settings: Settings, processors: Sequence[AnyProcessor], membership: Membership) -> TaskManager:
+    """Return the tasks of a worker, on the real broker."""
     log = KafkaLog(settings.kafka_options, signer=signer(settings))
     shared_codec, ring, observer = codec(settings), load_ring(settings.public_keys_path), TaskMetrics()
 
     def new_task(processor: AnyProcessor, partition: int) -> Task[Any]:
         return build_task(settings, processor, partition, log, shared_codec, ring, membership, observer)
 
-    return Crew(processors, new_task, halt)
+    return TaskManager(processors, new_task, halt)
 
 
 def build_task(
@@ -297,7 +300,7 @@ def build_task(
     observer: Observer | None = None,
     store: StateStore[Any] | None = None,
 ) -> Task[Any]:
-    """One task with the store that the settings choose."""
+    """Return one task with the store that the settings choose."""
     worker = settings.worker
     return Task(
         processor,
@@ -320,25 +323,25 @@ def state_store(settings: Settings, processor: AnyProcessor, partition: int) -> 
 
 
 def state_dir(settings: Settings) -> Path:
-    """Where the snapshots of this worker lie."""
+    """Return where the snapshots of this worker lie."""
     return settings.data_dir / "state" / settings.worker.name
 
 
 def halt(reason: str) -> NoReturn:
-    """End the process at once, without goodbye: whatever is not durable must not look as if it were."""
+    """End the process at once, without clean-up: whatever is not durable must not look as if it were."""
     os._exit(EXIT_HALTED)
 
 
-def _attend(app: faust.App, crew: Crew, every_s: float) -> None:
+def _attend(app: faust.App, manager: TaskManager, every_s: float) -> None:
     """Look after assigned partitions, let go of revoked ones before somebody else gets them, and die with the app."""
 
     async def tend() -> None:
         while not app.should_stop:
-            await crew.tend((tp.topic, tp.partition) for tp in app.consumer.assignment())
+            await manager.tend((tp.topic, tp.partition) for tp in app.consumer.assignment())
             await asyncio.sleep(every_s)
 
     async def let_go(_app: Any, revoked: set[TP], **_: Any) -> None:
-        await crew.release((tp.topic, tp.partition) for tp in revoked)
+        await manager.release((tp.topic, tp.partition) for tp in revoked)
 
     def end_with_app() -> None:
         # A crashed Faust app keeps its process, its heartbeat and with them its partitions, and does nothing.
@@ -368,23 +371,23 @@ def _offer_rules(app: faust.App, settings: Settings) -> None:
     app.task(offer)
 
 
-def _tell_standing(app: faust.App, crew: Crew, inboxes: Collection[str], settings: Settings) -> None:
+def _report_status(app: faust.App, manager: TaskManager, inboxes: Collection[str], settings: Settings) -> None:
     """Say how far every task is, from the first assignment on; the file is read by people and by `saldo up`."""
-    file = StandingFile(state_dir(settings))
+    file = StatusFile(state_dir(settings))
     assigned = asyncio.Event()
 
-    async def tell() -> None:
+    async def publish() -> None:
         await assigned.wait()
         while not app.should_stop:
             mine = sum(tp.topic in inboxes for tp in app.consumer.assignment())
             with contextlib.suppress(OSError):  # a full disk costs a line of `saldo status` and no more
-                await asyncio.to_thread(file.write, crew.tasks, assigned=mine)
+                await asyncio.to_thread(file.write, manager.tasks, assigned=mine)
             await asyncio.sleep(settings.worker.tend_every_s)
 
     async def begin(_app: Any, _assigned: set[TP], **_: Any) -> None:
         assigned.set()
 
-    app.task(tell)
+    app.task(publish)
     app.on_partitions_assigned.connect(cast("Any", begin))
 
 
@@ -411,7 +414,7 @@ def _faust_credentials(settings: Settings) -> Any:
 
 
 async def run_paytrace_source(settings: Settings, stop: asyncio.Event) -> None:
-    """Poll PayTrace until told to stop."""
+    """Poll PayTrace until asked to stop."""
     settings = settings.as_role(SOURCE_PAYTRACE)
     for what in not_offered(settings.paytrace):
         logger.warning("paytrace does not offer", extra={"api_version": settings.paytrace.api_version, "what": what})
@@ -428,15 +431,15 @@ async def poll_paytrace(
     stop: asyncio.Event,
     observer: PollObserver,
 ) -> None:
-    """Both polls of PayTrace, side by side, until told to stop."""
+    """Both polls of PayTrace, side by side, until asked to stop."""
     source = PayTraceSource(client, settings.paytrace)
     facts = PayTraceFacts(client, settings.paytrace)
-    teller = Teller(source.name, log, codec(settings))
+    publisher = Publisher(source.name, log, codec(settings))
     polling = settings.polling
     await poll_together(
         poll_forever(
             source.name,
-            teller,
+            publisher,
             window_poll(source, polling),
             polling.paytrace_every_s,
             stop,
@@ -445,7 +448,7 @@ async def poll_paytrace(
         ),
         poll_forever(
             PAYTRACE_FACTS,
-            teller,
+            publisher,
             window_poll(facts, polling),
             polling.facts_every_s,
             stop,
@@ -459,7 +462,7 @@ async def poll_paytrace(
 async def paytrace_backfill(
     settings: Settings, since: date, until: date, *, resume: bool
 ) -> AsyncIterator[tuple[AsyncIterator[BackfillProgress], PayTraceHistory]]:
-    """Read PayTrace day by day as far back as asked; what is told already is not told again.
+    """Read PayTrace day by day as far back as asked; what is reported already is not told again.
 
     Shapes: the progress is one item per day; with resume it begins after the last day that a run over the same range
             marked. The history knows afterwards which rows could not be read.
@@ -468,19 +471,21 @@ async def paytrace_backfill(
     async with open_gateway(settings.paytrace) as client, _log(settings) as log:
         source = PayTraceSource(client, settings.paytrace)
         history = PayTraceHistory(source, PayTraceFacts(client, settings.paytrace))
-        teller = Teller(source.name, log, codec(settings))
-        await teller.remember()
-        days = DayByDay(teller, f"backfill/{since.isoformat()}/{until.isoformat()}")
+        publisher = Publisher(source.name, log, codec(settings))
+        await publisher.remember()
+        days = DayByDay(publisher, f"backfill/{since.isoformat()}/{until.isoformat()}")
         done_until = days.done_until if resume else None
-        progress = backfill(history, since, until, tell=days.tell, mark_done=days.mark_done, done_until=done_until)
+        progress = backfill(
+            history, since, until, publish=days.publish, mark_done=days.mark_done, done_until=done_until
+        )
         yield progress, history
 
 
 async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
-    """Poll abas until told to stop; the profile is checked against the server before the first poll."""
+    """Poll abas until asked to stop; the profile is checked against the server before the first poll."""
     settings = settings.as_role(SOURCE_ABAS)
     async with AbasClient(settings.abas) as client, _log(settings, signer(settings)) as log:
-        names = (AbasSource.name, ABAS_WISHES) if settings.polling.wishes else (AbasSource.name,)
+        names = (AbasSource.name, ABAS_PAYMENT_REQUESTS) if settings.polling.payment_requests else (AbasSource.name,)
         status = SourceFile(settings.data_dir, AbasSource.name, names)
         _serve_metrics(settings.polling.abas_metrics_port)
         await poll_abas(settings, client, log, stop, status)
@@ -489,24 +494,33 @@ async def run_abas_source(settings: Settings, stop: asyncio.Event) -> None:
 async def poll_abas(
     settings: Settings, client: AbasClient, log: Log, stop: asyncio.Event, observer: PollObserver
 ) -> None:
-    """Both polls of abas, side by side, until told to stop."""
+    """Both polls of abas, side by side, until asked to stop."""
     source: AbasSource | None = None
     opening = asyncio.Lock()
 
-    async def sightings(read: Callable[[AbasSource], AsyncIterator[Sighting]]) -> AsyncIterator[Sighting]:
+    async def observations(read: Callable[[AbasSource], AsyncIterator[Observation]]) -> AsyncIterator[Observation]:
         nonlocal source
         async with opening:
             if source is None:
                 source = AbasSource(client, await _profile(client, settings.abas.profile_path), settings.abas)
-        async for sighting in read(source):
-            yield sighting
+        async for observation in read(source):
+            yield observation
 
     name, every_s = AbasSource.name, settings.polling.abas_every_s
-    teller = Teller(name, log, codec(settings))
-    polls = [poll_forever(name, teller, lambda: sightings(AbasSource.poll), every_s, stop, observer)]
-    if settings.polling.wishes:
-        # Apart, so that books that can't be read in full don't keep a wish waiting.
-        polls.append(poll_forever(ABAS_WISHES, teller, lambda: sightings(AbasSource.wishes), every_s, stop, observer))
+    publisher = Publisher(name, log, codec(settings))
+    polls = [poll_forever(name, publisher, lambda: observations(AbasSource.poll), every_s, stop, observer)]
+    if settings.polling.payment_requests:
+        # Apart, so that books that can't be read in full don't keep a payment request waiting.
+        polls.append(
+            poll_forever(
+                ABAS_PAYMENT_REQUESTS,
+                publisher,
+                lambda: observations(AbasSource.payment_requests),
+                every_s,
+                stop,
+                observer,
+            )
+        )
     await poll_together(*polls)
 
 
@@ -522,7 +536,7 @@ def _serve_metrics(port: int) -> None:
 
 
 async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve hooks, Silent Posts and observations until told to stop; what is being answered is answered first.
+    """Serve hooks, Silent Posts and observations until asked to stop; what is being answered is answered first.
 
     Raises: DeliveryFailed when the producer gave up for good: the process ends and its supervisor starts it again.
     """
@@ -542,8 +556,8 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
             retry_after_s=ingress.retry_after_s,
             on_broken=broken.set,
         )
-        desk, zone = PayTraceDesk(client, settings.paytrace), settings.paytrace.zone
-        server = new_server(Ingress(ingress, desk, delivery, shared_codec, zone=zone), ingress)
+        gateway_reader, zone = PayTraceReader(client, settings.paytrace), settings.paytrace.zone
+        server = new_server(Ingress(ingress, gateway_reader, delivery, shared_codec, zone=zone), ingress)
         with listen(ingress) as listener:
             host, port = listener.getsockname()[:2]
             logger.info("ingress listens", extra={"host": host, "port": port, "tls": ingress.tls_cert_path is not None})

@@ -75,7 +75,7 @@ class KeyStore:
         """Refuse what a key signs, in records that the broker takes from an instant on.
 
         Raises: ContractBroken when the ring lacks the key, it is revoked already, or the instant is not ahead: what was
-                acted on can't be taken back, and a replay that judged it otherwise would not be the same.
+                acted on can't be reversed, and a replay that judged it otherwise would not be the same.
         """
         if start < now + REVOCATION_LEAD:
             raise ContractBroken(
@@ -93,7 +93,7 @@ class KeyStore:
         return changed
 
     def all(self) -> Sequence[PublicKey]:
-        """Every key of the ring, the oldest of each role first; empty before the first was made.
+        """Return every key of the ring, the oldest of each role first; empty before the first was made.
 
         Raises: ContractBroken when the ring is gone: private keys are here and it is not.
         """
@@ -106,7 +106,7 @@ class KeyStore:
         return sorted(keys, key=lambda key: (key.role, key.made_at, key.key_id))
 
     def current(self, role: str) -> str | None:
-        """The id of the key that this role signs with; None when its private half is not here."""
+        """Return the id of the key that this role signs with; None when its private half is not here."""
         path = self._path(role)
         return load_signer(path, role).key_id if path.exists() else None
 
@@ -114,7 +114,7 @@ class KeyStore:
         return [role for role in signing_roles() if self._path(role).exists()]
 
     def _unknown_to(self, keys: Sequence[PublicKey], now: datetime) -> list[PublicKey]:
-        """The public halves of the private keys here that these keys lack."""
+        """Return the public halves of the private keys here that these keys lack."""
         known = {key.key_id for key in keys}
         here = ((role, load_signer(self._path(role), role).private) for role in self._roles_here())
         halves = (public_key_of(private, role, now.astimezone(UTC)) for role, private in here)
@@ -147,7 +147,7 @@ class KeyStore:
 
     @contextmanager
     def _changing(self, *, ring_may_be_gone: bool = False) -> Iterator[list[PublicKey]]:
-        """The ring, to be changed by one command at a time and written at the end."""
+        """Hold the ring, to be changed by one command at a time and written at the end."""
         for directory in (self._private_dir, self._ring_path.parent):
             if not directory.exists():
                 directory.mkdir(parents=True)
@@ -162,7 +162,7 @@ class KeyStore:
 
 
 def load_signer(path: Path, role: str) -> RoleSigner:
-    """What signs for a role.
+    """Return what signs for a role.
 
     Raises: ContractBroken naming the file and the remedy, never its content.
     """
@@ -181,7 +181,7 @@ def load_signer(path: Path, role: str) -> RoleSigner:
 
 
 def load_known_signer(path: Path, role: str, ring: Path) -> RoleSigner:
-    """What signs for a role, with a key that the ring knows.
+    """Return what signs for a role, with a key that the ring knows.
 
     Raises: ContractBroken as `load_signer` and `load_ring` do, and when the ring lacks the key: what it signed would
             be parked as NotSigned, one record after the other.
@@ -196,13 +196,13 @@ def load_known_signer(path: Path, role: str, ring: Path) -> RoleSigner:
 
 
 def load_ring(path: Path) -> RingFile:
-    """The ring of an installation; raises ContractBroken when there is none."""
+    """Return the ring of an installation; raises ContractBroken when there is none."""
     ring = RingFile(path)
     ring.read()
     return ring
 
 
 def key_store(settings: Settings) -> KeyStore:
-    """The keys of an installation."""
+    """Return the keys of an installation."""
     private = settings.private_key_path(ADMIN).parent
     return KeyStore(private, settings.public_keys_path)

@@ -37,7 +37,7 @@ class PostingClaims:
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def doubt(self, reference: str, subject: str) -> Doubt | None:
-        """What may have been saved of this document.
+        """Return what may have been saved of this document.
 
         Of one that is in doubt all claims are read: whoever knew only some of them would claim, come second, and wait
         again, and two processes could give way to each other for ever. For any other `claim` reads on.

@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from app.ingress import metrics
 from app.ingress.delivery import Delivery
 from app.ingress.guard import guard_head, guard_parts
-from app.ingress.hints import HintDesk
+from app.ingress.hints import HintResolver
 from app.ingress.limits import Crowd, RateLimit, read_body
 from app.ingress.openapi import describe
 from app.ingress.page import CONTENT_SECURITY_POLICY, render
@@ -40,7 +40,7 @@ from schemas.failures import Unreadable
 from schemas.records.payments import TransactionObserved
 from schemas.values.business_day import PAYTRACE_ZONE
 from schemas.wire.codec import Codec
-from streams.edges.ports import GatewayDesk
+from streams.edges.ports import GatewayReader
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Ingress:
     def __init__(
         self,
         settings: IngressSettings,
-        gateway: GatewayDesk,
+        gateway: GatewayReader,
         delivery: Delivery,
         codec: Codec,
         *,
@@ -87,7 +87,7 @@ class Ingress:
         description = describe(settings, gateway.hook_type)
         self._openapi = msgspec.json.encode(description)
         self._page = render(description)
-        hints = HintDesk(
+        hints = HintResolver(
             gateway,
             timeout_s=settings.look_up_timeout_s,
             at_once=settings.look_ups_at_once,

@@ -82,7 +82,7 @@ class Delivery:
         return [header_text(record.headers, "ce_id") or "" for record in outbound]
 
     async def ready(self) -> bool:
-        """Whether the broker answers for our inbox; asked at most once a second, however many ask us."""
+        """Return whether the broker answers for our inbox; asked at most once a second, however many ask us."""
         if self._probing is None or (self._probing.done() and time.monotonic() - self._probed_at > _PROBE_LASTS_S):
             self._probing = asyncio.create_task(self._probe())
         return await asyncio.shield(self._probing)

@@ -123,6 +123,9 @@ def _refuse(findings: Iterable[Finding], part: str) -> None:
 
 
 def _safe_name(path: str, part: str) -> str:
-    """The path as it may be shown and logged: short, printable, and with nothing sensitive in the name itself."""
+    """Return the path as it may be shown and logged.
+
+    Short, printable, and with nothing sensitive in the name itself.
+    """
     name = _UNPRINTABLE.sub("?", path)[:_LONGEST_NAME]
     return part if find_sensitive("", name) or find_sensitive("", path) else name

@@ -12,7 +12,7 @@ from app.ingress.problems import FieldError, Problem, away
 from schemas.failures import ContractBroken, SaldoError, Transient
 from schemas.failures.waiting import MOST_WAIT_S, bounded_wait_s
 from schemas.records.payments import ObservedBy, TransactionObserved
-from streams.edges.ports import GatewayDesk
+from streams.edges.ports import GatewayReader
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 _SHUT_FOR_S: Final = 60.0
 
 
-class HintDesk:
+class HintResolver:
     """Asks the gateway, a few questions at once and each for a limited time."""
 
-    def __init__(self, gateway: GatewayDesk, *, timeout_s: float, at_once: int, retry_after_s: int) -> None:
+    def __init__(self, gateway: GatewayReader, *, timeout_s: float, at_once: int, retry_after_s: int) -> None:
         self._gateway = gateway
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
@@ -31,7 +31,7 @@ class HintDesk:
         self._shut_until = float("-inf")
 
     async def settle(self, transaction_id: str, observed_by: ObservedBy, field: str) -> tuple[TransactionObserved, ...]:
-        """What the gateway itself says of this transaction.
+        """Return what the gateway itself says of this transaction.
 
         Raises: Problem 503 when it is away or slow (the poll will find the transaction anyway), 502 when its answer
                 makes no sense, 422 naming field when it knows no such transaction.

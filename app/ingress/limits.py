@@ -70,7 +70,7 @@ class Crowd:
 
 
 async def read_body(request: Request, most_bytes: int, timeout_s: float) -> bytes:
-    """The whole body, never holding more than most_bytes and one chunk of it.
+    """Return the whole body, never holding more than most_bytes and one chunk of it.
 
     Raises: Problem 413 as soon as it is too large, announced or real; 408 when it does not arrive in time;
             starlette's ClientDisconnect when the sender goes away.

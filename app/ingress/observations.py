@@ -54,7 +54,7 @@ _FITTING: Final = TransactionObserved(
 
 
 def read_observations(value: Any, most: int, codec: Codec, latest: datetime) -> tuple[TransactionObserved, ...]:
-    """The records of a body: {"observations": [...]}, all or none.
+    """Return the records of a body: {"observations": [...]}, all or none.
 
     Raises: Problem (422) naming every field of the first bad record that is missing, unknown or does not fit.
     """
@@ -72,7 +72,7 @@ def read_observations(value: Any, most: int, codec: Codec, latest: datetime) -> 
             break
         record = _fitting(item, codec)
         if record is not None and record.observed_at > latest:
-            # The latest sighting decides an amount, so one from the future would decide it for ever.
+            # The latest observation decides an amount, so one from the future would decide it for ever.
             errors.append(FieldError(f"{where}.observed_at", "when it was seen, which is not yet"))
             break
         if record is not None:
@@ -87,7 +87,7 @@ def read_observations(value: Any, most: int, codec: Codec, latest: datetime) -> 
 
 
 def _fitting(item: Mapping[str, Any], codec: Codec) -> TransactionObserved | None:
-    """The record, when every field fits."""
+    """Return the record, when every field fits."""
     try:
         record = from_json(RECORD, item)
         codec.encode(record)
@@ -110,7 +110,7 @@ def _errors(item: Mapping[str, Any], where: str, codec: Codec) -> Iterator[Field
 
 
 def _misfit(name: str, value: Any, codec: Codec) -> str | None:
-    """Why this one value does not fit, tried in a record that fits otherwise; None when it does."""
+    """Return why this one value does not fit, tried in a record that fits otherwise; None when it does."""
     if name in _STRICTER and not _STRICTER[name](value):
         return f"does not fit: {_meaning(name)}"
     try:

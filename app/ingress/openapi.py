@@ -40,13 +40,13 @@ _WAIT: Final = {"Retry-After": {"description": "Seconds to wait.", "schema": {"t
 
 
 def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
-    """The OpenAPI document of an ingress with these settings; no secret is in it."""
+    """Return the OpenAPI document of an ingress with these settings; no secret is in it."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Saldo ingress",
             "version": "1",
-            "description": "Takes what is told about PayTrace transactions. A 200 means that Kafka holds it durably. "
+            "description": "Takes what is reported about PayTrace transactions. A 200 means that Kafka holds it durably. "
             "Never send card numbers, security codes or bank numbers: a request that holds one anywhere is refused.",
         },
         "paths": {
@@ -281,7 +281,7 @@ def _hook_body(hook_type: str) -> dict[str, Any]:
             "timestamp": {
                 "type": "string",
                 "format": "date-time",
-                "description": "When the row was read. Required with rows; the latest sighting decides an amount.",
+                "description": "When the row was read. Required with rows; the latest observation decides an amount.",
             },
             "data": {"oneOf": [_ref("TransactionRow"), rows, hint]},
         },

@@ -13,7 +13,7 @@ _DEEPEST: Final = 24
 
 
 def to_text(body: bytes) -> str:
-    """The body as text; raises Problem (400) when it is not UTF-8."""
+    """Return the body as text; raises Problem (400) when it is not UTF-8."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
@@ -21,7 +21,7 @@ def to_text(body: bytes) -> str:
 
 
 def to_json(text: str) -> Any:
-    """One JSON value, fractions as Decimal from their digits.
+    """Return one JSON value, fractions as Decimal from their digits.
 
     Raises: Problem (400) when it is not JSON as RFC 8259 has it, names a member twice, nests deeper than 24 levels, or
             holds half a surrogate pair.

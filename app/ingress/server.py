@@ -63,7 +63,7 @@ class _Door(H11Protocol):
 
 
 def new_server(app: Ingress, settings: IngressSettings) -> uvicorn.Server:
-    """A server for these settings; `serve` binds and runs it."""
+    """Return a server for these settings; `serve` binds and runs it."""
     protocol = type(
         "Door",
         (_Door,),
@@ -92,7 +92,7 @@ def new_server(app: Ingress, settings: IngressSettings) -> uvicorn.Server:
 
 
 def listen(settings: IngressSettings) -> socket.socket:
-    """The bound socket; raises OSError naming host and port when somebody else has it."""
+    """Return the bound socket; raises OSError naming host and port when somebody else has it."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Named as TCP: asyncio sets TCP_NODELAY on nothing else, and an answer would wait 40 ms for its second half.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -89,7 +89,7 @@ class IngressSettings(BaseModel):
 
 
 def hook_key(secret: SecretStr) -> bytes:
-    """The key in a Standard Webhooks secret; empty when it is none."""
+    """Return the key in a Standard Webhooks secret; empty when it is none."""
     text = secret.get_secret_value().removeprefix(SECRET_PREFIX)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -32,7 +32,7 @@ class Verifier:
         self._now = now
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The webhook-id of a proved hook; raises Problem (401) naming the header that does not fit.
+        """Return the webhook-id of a proved hook; raises Problem (401) naming the header that does not fit.
 
         Shapes:  headers by lower-case name; body exactly as received.
         Ensures: the time that it takes says nothing about a secret, and every key is tried.
@@ -43,7 +43,8 @@ class Verifier:
         timestamp = headers.get("webhook-timestamp", "")
         if not _TIMESTAMP.fullmatch(timestamp):
             raise _unproved("webhook-timestamp", "seconds since the epoch, in digits")
-        # Told before the signature is checked; who does not know a secret learns our clock from the Date header anyway.
+        # Reported before the signature is checked; who does not know a secret learns our clock from the Date header
+        # anyway.
         if abs(self._now() - int(timestamp)) > self._window_s:
             raise unauthorized(
                 "stale-timestamp",

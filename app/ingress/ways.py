@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.ingress import guard, reading
-from app.ingress.hints import HintDesk
+from app.ingress.hints import HintResolver
 from app.ingress.observations import read_observations
 from app.ingress.problems import FieldError, unfit
 from app.ingress.settings import IngressSettings
@@ -18,7 +18,7 @@ from schemas.failures import Unreadable
 from schemas.records.payments import ObservedBy, TransactionObserved
 from schemas.values.business_day import PAYTRACE_ZONE, with_days
 from schemas.wire.codec import Codec
-from streams.edges.ports import GatewayDesk
+from streams.edges.ports import GatewayReader
 
 _ROW_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 # Looked through in about a millisecond; ten times the size of a hook.
@@ -35,8 +35,8 @@ class Ways:
 
     def __init__(
         self,
-        gateway: GatewayDesk,
-        hints: HintDesk,
+        gateway: GatewayReader,
+        hints: HintResolver,
         codec: Codec,
         settings: IngressSettings,
         now: Callable[[], datetime],
@@ -52,7 +52,7 @@ class Ways:
         self._zone = zone
 
     async def hook(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """The records of a signed hook: its own rows, or what the gateway says of the id that it names."""
+        """Return the records of a signed hook: its own rows, or what the gateway says of the id that it names."""
         text = reading.to_text(body)
         await _apart(guard.guard_text, text)
         value = reading.to_json(text)
@@ -86,15 +86,18 @@ class Ways:
         return moment.astimezone(UTC)
 
     async def _confirmed(self, records: Sequence[TransactionObserved]) -> tuple[TransactionObserved, ...]:
-        """What the gateway itself says of the transactions that these rows are about."""
+        """Return what the gateway itself says of the transactions that these rows are about."""
         ids = sorted({record.paytrace_transaction_id for record in records})
         if len(ids) > _MOST_CONFIRMED:
             raise unfit(FieldError("data", f"{_MOST_CONFIRMED} rows or less, because each is asked about"))
-        told = [await self._hints.settle(name, ObservedBy.HOOK, _HINT) for name in ids]
-        return tuple(record for records in told for record in records)
+        reported = [await self._hints.settle(name, ObservedBy.HOOK, _HINT) for name in ids]
+        return tuple(record for records in reported for record in records)
 
     async def silent_post(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """What the gateway says of the transaction that a Silent Post names; () when it names a customer only."""
+        """Return what the gateway says of the transaction that a Silent Post names.
+
+        () when it names a customer only.
+        """
         await _apart(guard.guard_form, reading.to_text(body))
         try:
             transaction_id = self._gateway.named_in(body)
@@ -107,7 +110,7 @@ class Ways:
         return await self._hints.settle(transaction_id, ObservedBy.SILENT_POST, "parmList.TRANSACTIONID")
 
     async def observations(self, body: bytes) -> tuple[TransactionObserved, ...]:
-        """Records in our own schema; business days that they leave out are filled in, in the merchant's zone."""
+        """Return records in our own schema; business days that they leave out are filled in, in the merchant's zone."""
         text = reading.to_text(body)
         await _apart(guard.guard_text, text)
         latest = self._now() + timedelta(seconds=self._most_ahead_s)

@@ -1,4 +1,4 @@
-"""What is parked now, read from journals and dead-letter topics, and an operator's word on it written to the inbox.
+"""What is parked now, read from journals and dead-letter topics, and an operator's command on it written to the inbox.
 
 For `saldo dlq`. Parking lives in the journals (what was parked, released, discarded); the dead letter holds the record
 itself. An operator's request is a record in the inbox like any other, so a replay of the inbox repeats it in its place.
@@ -82,7 +82,7 @@ class DeadLetters:
         self._codec = codec
 
     async def parked(self, inbox: str | None = None) -> list[ParkedRecord]:
-        """Everything parked now, by inbox, partition and offset.
+        """Return everything parked now, by inbox, partition and offset.
 
         Raises: ContractBroken when there is no such inbox.
         """
@@ -96,7 +96,9 @@ class DeadLetters:
         return found
 
     async def run_of_failures(self, inbox: str, partition: int) -> ParkedRecord | None:
-        """The first record of the run of bad ones at the end of this partition's journal; None when there is no run.
+        """Return the first record of the run of bad ones at the end of this partition's journal.
+
+        None when there is no run.
 
         Raises: ContractBroken when there is no such inbox or partition.
         """
@@ -118,7 +120,7 @@ class DeadLetters:
         return ParkedRecord(inbox, partition, offset, key, None, error_type, message, None, None)
 
     async def in_inbox(self, inbox: str, partition: int, offset: int) -> ParkedRecord | None:
-        """A record of an inbox whether it is parked or not; None when the inbox has none at this place.
+        """Return a record of an inbox whether it is parked or not; None when the inbox has none at this place.
 
         For a record that its agent could decide and a table does not take: no journal says that it waits.
         """
@@ -138,10 +140,10 @@ class DeadLetters:
         return None
 
     async def is_given_up(self, record: ParkedRecord) -> bool:
-        """Whether a person gave up this record while it was parked."""
+        """Return whether a person gave up this record while it was parked."""
         journal = _inboxes()[record.inbox]
         async for found in each_once(self._log, journal, record.partition):
-            event = self._codec.decode_as_told(found.value)
+            event = self._codec.decode_as_written(found.value)
             if isinstance(event, ParkedRecordDiscarded) and event.offset == record.offset:
                 return True
         return False
@@ -164,7 +166,7 @@ class DeadLetters:
     async def _parked_in(self, inbox: str, journal: str, partition: int) -> list[ParkedRecord]:
         waiting: dict[int, RecordParked] = {}
         async for record in each_once(self._log, journal, partition):
-            match event := self._codec.decode_as_told(record.value):
+            match event := self._codec.decode_as_written(record.value):
                 case RecordParked(offset=offset):
                     waiting[offset] = event
                 case ParkedRecordReleased(offset=offset) | ParkedRecordDiscarded(offset=offset):
@@ -188,9 +190,9 @@ class DeadLetters:
         return letters
 
     def _letter(self, record: Inbound) -> DeadLetter | None:
-        """The dead letter in a record; None for what a stranger wrote into the topic."""
+        """Return the dead letter in a record; None for what a stranger wrote into the topic."""
         try:
-            letter = self._codec.decode_as_told(record.value)
+            letter = self._codec.decode_as_written(record.value)
         except Unreadable:
             return None
         return letter if isinstance(letter, DeadLetter) else None
@@ -199,7 +201,7 @@ class DeadLetters:
         content = None
         if letter is not None:
             try:
-                record = self._codec.decode_as_told(letter.record_value)
+                record = self._codec.decode_as_written(letter.record_value)
                 content = {"type": type(record).__name__, **to_json(record)}
             except SaldoError:
                 content = None
@@ -218,7 +220,7 @@ class DeadLetters:
 
 
 def _inboxes() -> dict[str, str]:
-    """Each inbox that an agent decides, and that agent's journal."""
+    """Return each inbox that an agent decides, and that agent's journal."""
     journals = {spec.consumers[0]: spec.name for spec in catalog.topics().values() if spec.role == "journal"}
     return {
         spec.name: journals[spec.consumers[0]]

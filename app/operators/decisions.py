@@ -1,4 +1,4 @@
-"""An operator's word: written to the inbox of the context that it is about, and the answer of that context's journal.
+"""An operator's command: written to the inbox of the context that it is about, and the answer of that context's journal.
 
 For `saldo decide` and `saldo deposits`. The word is a record like any other, so a replay of the inbox repeats it in its
 place; its answer is what the journal holds under the command's own position, whoever decided it and whenever.
@@ -43,30 +43,30 @@ class Answer:
 
 
 @asynccontextmanager
-async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[Desk]:
-    """The desk at which a broker's contexts take an operator's word."""
+async def opened(connection: Mapping[str, Any], codec: Codec, *, signer: Signer) -> AsyncIterator[CommandClient]:
+    """Hold the client by which a broker's contexts take an operator's command."""
     async with kafka.opened(connection, signer=signer) as log:
-        yield Desk(log, codec)
+        yield CommandClient(log, codec)
 
 
-class Desk:
+class CommandClient:
     """Writes words and waits for their answers."""
 
     def __init__(self, log: Log, codec: Codec) -> None:
         self._log = log
         self._codec = codec
 
-    async def ask(self, inbox: str, word: Any, *, wait_s: float) -> Answer:
+    async def ask(self, inbox: str, command: Any, *, wait_s: float) -> Answer:
         """Write a word and wait so long for its answer; 0 does not wait.
 
         Ensures: on return the word is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
         record = Outbound.of(
-            word,
+            command,
             topic=inbox,
             source=_SOURCE,
-            at=instant_of(word),
+            at=instant_of(command),
             codec=self._codec,
             log=self._log,
             refuses_numbers=True,
@@ -77,12 +77,12 @@ class Desk:
         return Answer(partition, offset, await self._answer(inbox, partition, offset, journal_end, wait_s))
 
     async def journal_end(self, inbox: str, command: Any) -> int:
-        """Where the journal of an inbox ends now, on the partition that will answer this command."""
+        """Return where the journal of an inbox ends now, on the partition that will answer this command."""
         _, end = await self._log.watermarks(catalog.journal_of(inbox).name, self._partition_of(inbox, command))
         return end
 
     async def outcome_of(self, inbox: str, command: Any, *, start: int, wait_s: float) -> Any:
-        """What was decided since `start` about a command that an agent writes there; None if nothing in time.
+        """Return what was decided since `start` about a command that an agent writes there; None if nothing in time.
 
         It is known by its command_id; a context that answers without one is not waited for.
         """
@@ -92,7 +92,7 @@ class Desk:
             _, end = await self._log.watermarks(catalog.journal_of(inbox).name, partition)
             async for batch in self._log.read(catalog.journal_of(inbox).name, partition, start, end):
                 for record in batch:
-                    event = self._codec.decode_as_told(record.value)
+                    event = self._codec.decode_as_written(record.value)
                     if getattr(event, "command_id", None) == wanted:
                         return event
             start = end
@@ -103,7 +103,7 @@ class Desk:
         return partition_for(catalog.topic(inbox).key_of(command), self._log.partition_count(inbox))
 
     async def _answer(self, inbox: str, partition: int, offset: int, start: int, wait_s: float) -> tuple[Any, ...]:
-        """All events that the journal holds of an inbox record, once they are complete."""
+        """Return all events that the journal holds of an inbox record, once they are complete."""
         found: dict[int, Any] = {}
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:

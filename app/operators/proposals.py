@@ -27,8 +27,8 @@ class Proposal:
     proposed: CommandProposed
     ended: ProposalApproved | ProposalRejected | ProposalExpired | None = None
 
-    def standing(self, now: datetime) -> str:
-        """What became of it, in words; one that is too old to be approved counts as expired."""
+    def status(self, now: datetime) -> str:
+        """Return what became of it, in words; one that is too old to be approved counts as expired."""
         match self.ended:
             case ProposalApproved():
                 return f"approved by {self.ended.approved_by}: {self.ended.reason}"
@@ -40,8 +40,8 @@ class Proposal:
                 return "open" if now < self.proposed.expires_at else "expired"
 
     def is_open(self, now: datetime) -> bool:
-        """Whether another person may still approve it."""
-        return self.standing(now) == "open"
+        """Return whether another person may still approve it."""
+        return self.status(now) == "open"
 
     @property
     def command(self) -> Any:
@@ -53,7 +53,7 @@ class Proposal:
         one = self.proposed
         return {
             "proposal_id": one.proposal_id,
-            "standing": self.standing(now),
+            "status": self.status(now),
             "summary": one.summary,
             "command_type": one.command_type,
             "target_inbox": one.target_inbox,
@@ -69,11 +69,11 @@ class Proposal:
 
 
 async def all_proposals(log: Log, codec: Codec) -> list[Proposal]:
-    """Every proposal, oldest first."""
+    """Return every proposal, oldest first."""
     found: dict[str, Proposal] = {}
     for partition in range(log.partition_count(JOURNAL)):
         async for record in each_once(log, JOURNAL, partition):
-            _take(found, codec.decode_as_told(record.value))
+            _take(found, codec.decode_as_written(record.value))
     return sorted(found.values(), key=lambda one: one.proposed.occurred_at)
 
 

@@ -41,7 +41,7 @@ class RulesFile:
 
 
 def file_of(name: str, settings: RulesSettings, path: Path | None = None) -> RulesFile:
-    """The rules of a name: of this file, else of the one that the settings name, else those that ship.
+    """Return the rules of a name: of this file, else of the one that the settings name, else those that ship.
 
     Raises: LookupError for a name that there is not; FileInvalid.
     """
@@ -52,23 +52,23 @@ def file_of(name: str, settings: RulesSettings, path: Path | None = None) -> Rul
 
 
 def partitions_of(kind: RulesKind, log: Log) -> Mapping[str, int]:
-    """The partitions that use these rules, as the cluster has them now."""
+    """Return the partitions that use these rules, as the cluster has them now."""
     return {kind.inbox: log.partition_count(kind.inbox)}
 
 
 async def history(log: Log, codec: Codec) -> Sequence[RulesAccepted | RulesRefused]:
-    """Everything that was decided about rules, oldest first."""
+    """Return everything that was decided about rules, oldest first."""
     found: list[RulesAccepted | RulesRefused] = []
     for partition in range(log.partition_count(Topic.RULES_EVENTS)):
         async for record in each_once(log, Topic.RULES_EVENTS, partition):
-            event = codec.decode_as_told(record.value)
+            event = codec.decode_as_written(record.value)
             if isinstance(event, RulesAccepted | RulesRefused):
                 found.append(event)
     return sorted(found, key=lambda event: event.occurred_at)
 
 
 async def in_force(log: Log, codec: Codec) -> Mapping[str, RulesAccepted]:
-    """The adoption of each name that is in force; a name without one is left out."""
+    """Return the adoption of each name that is in force; a name without one is left out."""
     accepted = [event for event in await history(log, codec) if isinstance(event, RulesAccepted)]
     return {event.rules_name: event for event in sorted(accepted, key=lambda event: event.number)}
 

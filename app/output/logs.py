@@ -38,7 +38,7 @@ def _shortened(value: Any) -> Any:
 
 
 def mask_line(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
-    """What a line quotes may be anybody's text: it holds no card or bank number, whoever wrote the line."""
+    """Return what a line quotes may be anybody's text: it holds no card or bank number, whoever wrote the line."""
     return {name: _masked(value) for name, value in line.items()}
 
 
@@ -114,7 +114,7 @@ class OncePerKind(logging.Filter):
 
 
 def as_sentence(line: str) -> str:
-    """A line of log for a person: what a machine-readable one says, in words; any other line as it is."""
+    """Return a line of log for a person: what a machine-readable one says, in words; any other line as it is."""
     try:
         fields = json.loads(line)
     except ValueError:
@@ -144,7 +144,7 @@ def _in_words(value: Any) -> str:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """A configuration for logging.config.dictConfig: everything to stderr, JSON unless a person watches."""
+    """Return a configuration for logging.config.dictConfig: everything to stderr, JSON unless a person watches."""
     renderers: list[Any] = [structlog.processors.JSONRenderer()]
     if sys.stderr.isatty():
         renderers = [visible_line, structlog.dev.ConsoleRenderer()]

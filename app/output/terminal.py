@@ -28,7 +28,7 @@ def say_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def cell(text: object) -> Text:
-    """What stands in a cell or title of a rich table: the text itself, without markup."""
+    """Return what stands in a cell or title of a rich table: the text itself, without markup."""
     from rich.text import Text
 
     return Text(for_terminal(str(text)))

@@ -82,7 +82,7 @@ class Entry:
     link: Link
 
     def as_json(self) -> dict[str, Any]:
-        """Fields in a fixed order, JSON-ready."""
+        """Return fields in a fixed order, JSON-ready."""
         return {
             "at": self.at.isoformat(),
             "who": self.who,
@@ -136,7 +136,7 @@ class _Journal:
 
 
 def audited_inboxes() -> Mapping[str, str]:
-    """Each inbox that an agent decides and that takes operator commands, with its journal."""
+    """Return each inbox that an agent decides and that takes operator commands, with its journal."""
     journals = {
         name: spec.name for spec in catalog.topics().values() if spec.role == "journal" for name in spec.producers
     }
@@ -212,7 +212,7 @@ class _Walk:
     ring: Ring
     approvals: _Approvals
     link: Link = NO_LINK
-    told: Link = NO_LINK
+    reported: Link = NO_LINK
     entries: list[Entry] = field(default_factory=list)
     waiting: dict[int, _Command] = field(default_factory=dict)
     whole_up_to: int = -1
@@ -236,15 +236,15 @@ class _Walk:
         wanted = recorded.links.get(offset)
         if wanted is None:
             # The first event after a command always carries the newest link.
-            if offset in recorded.caused and self.link != self.told:
-                more = self.link.number - self.told.number
+            if offset in recorded.caused and self.link != self.reported:
+                more = self.link.number - self.reported.number
                 return f"changed: {self.journal} tells no link for {more} operator commands before this record"
             return None
         if offset in recorded.forged:
             return f"changed: {recorded.forged[offset]}"
         if wanted != self.link:
             return _difference(wanted, self.link, [entry.offset for entry in self.entries], self.whole_up_to)
-        self.whole_up_to, self.told = offset, wanted
+        self.whole_up_to, self.reported = offset, wanted
         return None
 
     def _accept(self, command: _Command) -> str | None:
@@ -263,7 +263,10 @@ class _Walk:
         return None
 
     def _is_ignored(self, request: _Command) -> bool:
-        """A request that changes nothing leaves nothing in the journal: not signed, or without a name or reason."""
+        """Return a request that changes nothing leaves nothing in the journal.
+
+        Not signed, or without a name or reason.
+        """
         if why_refused(request.value):
             return True
         try:
@@ -304,7 +307,10 @@ class _Command:
 
 
 def _command(log: Log, codec: Codec, found: Inbound) -> _Command | None:
-    """An operator command as the task saw it; None for anything else, and for what was moved to its own partition."""
+    """Return an operator command as the task saw it.
+
+    None for anything else, and for what was moved to its own partition.
+    """
     try:
         value = codec.decode(found.value)
         if not is_operator_command(found.topic, type(value).__name__):
@@ -337,7 +343,7 @@ async def _journal(log: Log, codec: Codec, ring: Ring, journal: str, partition: 
                 continue
             recorded.caused.setdefault(source.offset, []).append((found.offset, name))
             if name in ("RecordParked", "ParkedRecordReleased"):
-                event = codec.decode_as_told(found.value)
+                event = codec.decode_as_written(found.value)
                 if isinstance(event, RecordParked) and event.offset == source.offset:
                     recorded.parked.add(event.offset)
                 elif isinstance(event, ParkedRecordReleased):
@@ -376,7 +382,7 @@ USERS = "users"
 
 
 def audit_users(found: Users) -> PartitionAudit:
-    """The changes of users as one more chain, up to its first break; empty where there are no users.
+    """Return the changes of users as one more chain, up to its first break; empty where there are no users.
 
     A break of the users themselves lies behind the last change.
     """
@@ -408,7 +414,7 @@ def _entry_of(change: Change) -> Entry:
 
 
 def parse_heads(text: str) -> Mapping[tuple[str, int], Link]:
-    """The links that an earlier `saldo audit verify` printed; raises ValueError when there are none."""
+    """Return the links that an earlier `saldo audit verify` printed; raises ValueError when there are none."""
     heads = {
         (line["inbox"], int(line["partition"])): Link(int(line["number"]), line["digest"])
         for line in _HEAD.finditer(text)
@@ -419,12 +425,15 @@ def parse_heads(text: str) -> Mapping[tuple[str, int], Link]:
 
 
 def head_line(one: PartitionAudit) -> str:
-    """The newest link of a partition, to be kept elsewhere."""
+    """Return the newest link of a partition, to be kept elsewhere."""
     return f"whole   {one.inbox}/{one.partition}  {one.head.number} commands  {one.head.digest}"
 
 
 def lost_since(earlier: Mapping[tuple[str, int], Link], found: Sequence[PartitionAudit]) -> Sequence[Break]:
-    """Where the history no longer passes a link that it had: cut at its end, restored from an old copy, or another."""
+    """Return where the history no longer passes a link that it had.
+
+    Cut at its end, restored from an old copy, or another.
+    """
     now = {(one.inbox, one.partition): one for one in found}
     lost = []
     for (inbox, partition), link in sorted(earlier.items()):
@@ -450,7 +459,7 @@ COLUMNS = (
 
 
 def as_csv(entries: Sequence[Entry]) -> str:
-    """A table for a spreadsheet, in which no cell is executed; without entries it is the header alone."""
+    """Return a table for a spreadsheet, in which no cell is executed; without entries it is the header alone."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -460,5 +469,5 @@ def as_csv(entries: Sequence[Entry]) -> str:
 
 
 def as_jsonl(entries: Sequence[Entry]) -> str:
-    """One JSON object a line."""
+    """Return one JSON object a line."""
     return "".join(json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries)

@@ -34,7 +34,7 @@ from streams.tasks.stores import MemoryStore, StateStore, digest
 from streams.tasks.task import Task, TaskRules
 
 Lane = tuple[str, int]
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Comparison:
 
 
 async def compare_agents(
-    processors: Sequence[AnyProcessor], log: Log, codec: Codec, ring: Ring, *, tell: Tell = lambda _: None
+    processors: Sequence[AnyProcessor], log: Log, codec: Codec, ring: Ring, *, report: Report = lambda _: None
 ) -> list[Comparison]:
     """Decide every inbox again and compare.
 
@@ -64,7 +64,7 @@ async def compare_agents(
     sent = await _sent(log)
     for processor in processors:
         for partition in range(log.partition_count(processor.inbox)):
-            tell(f"{processor.name}/{partition}")
+            report(f"{processor.name}/{partition}")
             comparisons += await _compare_task(processor, partition, log, codec, ring, sent)
     return comparisons
 
@@ -86,7 +86,7 @@ async def _compare_task(
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     shadow = ShadowLog(log, topics, inbox=processor.inbox, end=position)
     rebuilt: StateStore[Any] = MemoryStore()
-    events = [codec.decode_as_told(record.value) for record in journal]
+    events = [codec.decode_as_written(record.value) for record in journal]
     first_rules = {} if processor.rules is None else await real.first_rules()
     verdicts = replace(_verdicts(journal, events), rules=first_rules)
     task = _task(processor, partition, shadow, codec, ring, rebuilt, verdicts)
@@ -102,7 +102,7 @@ async def _compare_task(
     for topic in sorted(destinations):
         found = sent.get((topic, lane), _Sent())
         after = [record for part in range(topics[topic]) for record in shadow.records(topic, part)]
-        accepted = found.told_by(after) if isinstance(processor, Effect) else found.accepted
+        accepted = found.reported_by(after) if isinstance(processor, Effect) else found.accepted
         if isinstance(processor, Effect) and topic == catalog.topic(processor.inbox).dlq:
             # A dead letter alone says nothing: killed before its journal, a sink may have done it the second time.
             accepted = [record for record in accepted if _cause(record) in verdicts.parked]
@@ -138,7 +138,7 @@ def _task(
 
 
 def _verdicts(journal: Sequence[Inbound], events: Sequence[Any]) -> Verdicts:
-    """What was parked, released and performed: of the day, hence taken from the journal as it is.
+    """Return what was parked, released and performed: of the day, hence taken from the journal as it is.
 
     The events of a record that was released stand in the group of the request, before its ParkedRecordReleased.
     """
@@ -171,8 +171,8 @@ class _Sent:
     accepted: list[Inbound] = field(default_factory=list)
     repeats: list[Inbound] = field(default_factory=list)
 
-    def told_by(self, after: Sequence[Inbound]) -> list[Inbound]:
-        """What was accepted, but the repeat in its place where that is what the journal leads to."""
+    def reported_by(self, after: Sequence[Inbound]) -> list[Inbound]:
+        """Return what was accepted, but the repeat in its place where that is what the journal leads to."""
         repeated = {(trusted_position(record.headers), _digest([record])) for record in self.repeats}
         by_source = {trusted_position(record.headers): record for record in after}
         found = []
@@ -184,7 +184,7 @@ class _Sent:
 
 
 async def _sent(log: Log) -> dict[tuple[str, Lane], _Sent]:
-    """What each task sent to each inbox or dead-letter topic, by topic and lane."""
+    """Return what each task sent to each inbox or dead-letter topic, by topic and lane."""
     topics = [name for name, spec in catalog.topics().items() if spec.role in ("inbox", "dlq")]
     sent: dict[tuple[str, Lane], _Sent] = defaultdict(_Sent)
     for topic in topics:

@@ -19,7 +19,7 @@ _MADE_BYTES = 32
 
 
 def guard_key_of(settings: Settings) -> bytes:
-    """The key of this installation.
+    """Return the key of this installation.
 
     Ensures: without setting and file, an embedded installation makes the file, mode 0600, once.
     Raises:  ContractBroken with the remedy when there is no key and none may be made, or the file holds none.

@@ -1,4 +1,4 @@
-"""Which words a settings file and the environment may use; a typing error is told with what was probably meant.
+"""Which words a settings file and the environment may use; a typing error is reported with what was probably meant.
 
 For `load_settings`, before any value is read: a setting that nobody reads is a setting that somebody relies on.
 """
@@ -28,12 +28,12 @@ _OF_THE_TESTS = ("SALDO_LIVE_", "SALDO_TEST_")
 
 
 def file_problems(file: Path, settings: type[BaseModel], *, is_named: bool) -> Iterator[str]:
-    """Every word of a TOML file that is no setting; a file that was named must be there.
+    """Yield every word of a TOML file that is no setting; a file that was named must be there.
 
     Raises: ContractBroken when it can't be read as TOML, with the line.
     """
     try:
-        told = tomllib.loads(file.read_text("utf-8"))
+        reported = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         if is_named:
             yield f"{file}, named by SALDO_CONFIG, is not there"
@@ -41,7 +41,7 @@ def file_problems(file: Path, settings: type[BaseModel], *, is_named: bool) -> I
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractBroken(f"{file} is not TOML: {error}") from None
     sections = _sections(settings)
-    for word, value in told.items():
+    for word, value in reported.items():
         if word not in settings.model_fields:
             yield f"{file}: {_shown(word, value)} is no setting; {near(word, settings.model_fields)}"
         elif word in sections and isinstance(value, dict):
@@ -52,7 +52,7 @@ def file_problems(file: Path, settings: type[BaseModel], *, is_named: bool) -> I
 
 
 def variable_problems(environment: Iterable[str], settings: type[BaseModel]) -> Iterator[str]:
-    """Every variable that is no setting and looks like one."""
+    """Yield every variable that is no setting and looks like one."""
     known = set(OUTSIDE_SETTINGS)
     for name in settings.model_fields:
         known.add(f"{PREFIX}{name}".upper())
@@ -100,15 +100,18 @@ def without_secrets(
 
 
 def _without_secret_fields(text: str, model: type[BaseModel]) -> str:
-    """A section without its secret fields; an empty one where the text is no JSON object, which no process can read."""
+    """Return a section without its secret fields.
+
+    An empty one where the text is no JSON object, which no process can read.
+    """
     try:
-        told = json.loads(text)
+        reported = json.loads(text)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        reported = None
+    if not isinstance(reported, dict):
         return "{}"
     secret = {name for name, field in model.model_fields.items() if _holds_secret(field.annotation)}
-    return json.dumps({name: value for name, value in told.items() if name not in secret})
+    return json.dumps({name: value for name, value in reported.items() if name not in secret})
 
 
 def _holds_secret(annotation: Any) -> bool:

@@ -64,7 +64,7 @@ class KafkaSettings(BaseModel):
     session_timeout_s: float = Field(default=10.0, gt=1)
 
     def with_log_in(self, credentials: Credentials) -> KafkaSettings:
-        """The same cluster, by the log-in of one role."""
+        """Return the same cluster, by the log-in of one role."""
         return self.model_copy(
             update={
                 "security_protocol": credentials.security_protocol,
@@ -75,7 +75,7 @@ class KafkaSettings(BaseModel):
         )
 
     def options(self, bootstrap_servers: str) -> dict[str, Any]:
-        """The connection as librdkafka words it."""
+        """Return the connection as librdkafka words it."""
         options: dict[str, Any] = {
             "bootstrap.servers": bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -137,13 +137,14 @@ class PollingSettings(BaseModel):
     facts_every_s                     the same for PayTrace's batches, vault customers and schedules
     recent_days                       days that each PayTrace poll reads; the whole look-back window
                                       (PayTraceSettings.lookback_window_days) is read every whole_window_every_s
-    wishes                            whether wishes for payments are read from abas, and so carried out at PayTrace
-    paytrace_metrics_port / abas_metrics_port   Prometheus metrics of each source process on 127.0.0.1; 0 is off
+    payment requests                            whether payment requests for payments are read from abas, and so carried
+    out at PayTrace paytrace_metrics_port / abas_metrics_port   Prometheus metrics of each source process on 127.0.0.1;
+    0 is off
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    wishes: bool = True
+    payment_requests: bool = True
     paytrace_every_s: float = Field(default=5.0, gt=0)
     abas_every_s: float = Field(default=5.0, gt=0)
     facts_every_s: float = Field(default=300.0, gt=0)
@@ -244,7 +245,7 @@ class Settings(BaseSettings):
         return self.kafka_options_at(None)
 
     def kafka_options_at(self, bootstrap_servers: str | None) -> dict[str, Any]:
-        """The connection to these brokers, to those of the settings when None.
+        """Return the connection to these brokers, to those of the settings when None.
 
         Raises: ContractBroken when there are none, or this process can't read its log-in.
         """
@@ -271,11 +272,11 @@ class Settings(BaseSettings):
         return kafka.with_log_in(read_credentials(own)) if own.parent.exists() else kafka
 
     def as_role(self, role: str) -> Settings:
-        """The same settings for a process of this role."""
+        """Return the same settings for a process of this role."""
         return self.model_copy(update={"kafka": self.kafka.model_copy(update={"role": role})})
 
     def private_key_path(self, role: str) -> Path:
-        """The private key of a role; it need not be there."""
+        """Return the private key of a role; it need not be there."""
         place = self.keys.private_path or self.data_dir / "keys"
         return place if place.suffix == ".pem" else place / f"{role}.pem"
 
@@ -319,7 +320,7 @@ class Settings(BaseSettings):
 
 
 def _admitted(access: Access, log_in: ClientLogIn) -> str:
-    """The user as whom a ClickHouse client may read.
+    """Return the user as whom a ClickHouse client may read.
 
     Raises: QueryRefused in ClickHouse's terms, when it may not.
     """
@@ -348,7 +349,7 @@ def _settings_file() -> Path:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from file and environment.
+    """Return settings from file and environment.
 
     Raises: ContractBroken naming every field that does not fit, and every word that is no setting, with what was
             probably meant.

@@ -1,9 +1,9 @@
-"""Reads sources that cannot say what is new, and tells each change once.
+"""Reads sources that cannot say what is new, and reports each change once.
 
-A poll sees the same things again and again. What was told last is remembered per subject as a digest of its content,
-in `sources.cursors.v1`; only what differs is written to the inboxes, and the cursor after it. A crash between the two
-tells one thing twice, with the same event id, which folds to one event. When and by which way a thing was observed is
-no part of its content.
+A poll sees the same things again and again. What was reported last is remembered per subject as a digest of its
+content, in `sources.cursors.v1`; only what differs is written to the inboxes, and the cursor after it. A crash between
+the two tells one thing twice, with the same event id, which folds to one event. When and by which way a thing was
+observed is no part of its content.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from schemas.topic import Topic
 from schemas.values.clock import monotonic_s, utc_now
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import content_event_id
-from streams.edges.ports import Sighting, WindowSource
+from streams.edges.ports import Observation, WindowSource
 from streams.edges.publishing import content_digest, to_outbound
 from streams.log.outbound import Outbound
 from streams.log.ports import Log
@@ -40,20 +40,20 @@ WRITE_AT_ONCE = 500
 LONGEST_PAUSE_S = 60.0
 
 
-class Teller:
+class Publisher:
     """Writes what a source shows to the inboxes, each change once."""
 
     def __init__(self, source: str, log: Log, codec: Codec) -> None:
         self._source = source
         self._log = log
         self._codec = codec
-        self._told: dict[str, str] = {}
+        self._published: dict[str, str] = {}
         self._marks: dict[str, str] = {}
         self._reading_back = asyncio.Lock()
         self._remembers = False
 
     async def remember(self) -> None:
-        """Read back what this source told before; every poll calls it first, and only the first call reads."""
+        """Read back what this source reported before; every poll calls it first, and only the first call reads."""
         async with self._reading_back:
             if not self._remembers:
                 await self._read_back()
@@ -65,47 +65,47 @@ class Teller:
             async for batch in self._log.read(CURSORS, partition, start, end):
                 for record in batch:
                     try:
-                        cursor = self._codec.decode_as_told(record.value)
-                    except Unreadable as error:  # a stranger's: without it one thing may be told a second time
+                        cursor = self._codec.decode_as_written(record.value)
+                    except Unreadable as error:  # a stranger's: without it one thing may be reported a second time
                         where = f"{record.topic}/{record.partition}/{record.offset}"
                         logger.warning("cursor passed over", extra={"at": where, "error": str(error)})
                         continue
                     if isinstance(cursor, SourceCursor) and cursor.source == self._source:
-                        self._told[cursor.subject] = cursor.digest
+                        self._published[cursor.subject] = cursor.digest
                         self._marks[cursor.subject] = cursor.position
 
-    async def tell(self, sightings: AsyncIterator[Sighting]) -> int:
-        """Write what changed since it was last told.
+    async def publish(self, observations: AsyncIterator[Observation]) -> int:
+        """Write what changed since it was last reported.
 
-        Ensures: each record is acknowledged before its cursor is written, so nothing is taken for told that is not;
+        Ensures: each record is acknowledged before its cursor is written, so nothing is taken for reported that is not;
                  what was seen before a failure of the source is written before the failure goes on.
-        Shapes:  the result is the number of sightings that were new or different.
-        Raises:  Unreadable naming a sighting that no inbox takes (too large, no key, no number that Avro holds), once
-                 all others are told; it is not taken for told, so each poll says so again.
+        Shapes:  the result is the number of observations that were new or different.
+        Raises:  Unreadable naming an observation that no inbox takes (too large, no key, no number that Avro holds),
+                 once all others are reported; it is not taken for reported, so each poll says so again.
         """
         refused: list[Unreadable] = []
         changed: list[tuple[str, str, tuple[Any, ...]]] = []
         latest: dict[str, str] = {}
-        told = 0
+        published = 0
         try:
-            async for name, records in sightings:
+            async for name, records in observations:
                 subject = f"{self._source}/{name}"
                 digest = content_digest(records)
-                if latest.get(subject, self._told.get(subject)) != digest:
+                if latest.get(subject, self._published.get(subject)) != digest:
                     changed.append((subject, digest, records))
                     latest[subject] = digest
                 if len(changed) >= WRITE_AT_ONCE:
                     # Taken out first: what could not be written is not tried again behind what comes later.
                     batch, changed = changed, []
-                    told += await self._write(batch, refused)
+                    published += await self._write(batch, refused)
         finally:
-            told += await self._write(changed, refused)
+            published += await self._write(changed, refused)
         if refused:
             raise refused[0]
-        return told
+        return published
 
     def position_of(self, name: str) -> str:
-        """The newest mark that was set under this name; empty when there is none."""
+        """Return the newest mark that was set under this name; empty when there is none."""
         return self._marks.get(f"{self._source}/{name}", "")
 
     async def mark(self, name: str, position: str) -> None:
@@ -136,7 +136,7 @@ class Teller:
             return 0
         await self._log.append(outbound)
         await self._log.append(cursors)
-        self._told.update(written)
+        self._published.update(written)
         return len(written)
 
     def _outbound(self, record: Record) -> Outbound:
@@ -167,7 +167,7 @@ class WindowRounds:
         self._clock = clock
         self._whole_at = float("-inf")
 
-    def sightings(self, now: datetime) -> AsyncIterator[Sighting]:
+    def observations(self, now: datetime) -> AsyncIterator[Observation]:
         """The next poll; the first one reads the recent days, so that a start is quick, the second one everything."""
         since, until = self.days(now)
         return self._source.poll(since, until)
@@ -186,33 +186,33 @@ class WindowRounds:
 
 
 class DayByDay:
-    """Tells a back-fill's sightings a day at a time, and marks a day once all of it was told."""
+    """Tells a back-fill's observations a day at a time, and marks a day once all of it was reported."""
 
-    def __init__(self, teller: Teller, name: str) -> None:
-        self._teller = teller
+    def __init__(self, publisher: Publisher, name: str) -> None:
+        self._publisher = publisher
         self._name = name
-        self._today: list[Sighting] = []
+        self._today: list[Observation] = []
 
     @property
     def done_until(self) -> date | None:
         """The last day that a run under this name marked; None when none did."""
-        position = self._teller.position_of(self._name)
+        position = self._publisher.position_of(self._name)
         return date.fromisoformat(position) if position else None
 
-    async def tell(self, subject: str, records: tuple[Record, ...]) -> None:
-        """Take one sighting of the day at hand; it is written when the day is done."""
+    async def publish(self, subject: str, records: tuple[Record, ...]) -> None:
+        """Take one observation of the day at hand; it is written when the day is done."""
         self._today.append((subject, records))
 
     async def mark_done(self, day: date) -> None:
         """Write what changed of the day, then the mark; a crash between the two repeats the day."""
         today, self._today = self._today, []
-        await self._teller.tell(_each(today))
-        await self._teller.mark(self._name, day.isoformat())
+        await self._publisher.publish(_each(today))
+        await self._publisher.mark(self._name, day.isoformat())
 
 
-async def _each(sightings: Sequence[Sighting]) -> AsyncIterator[Sighting]:
-    for sighting in sightings:
-        yield sighting
+async def _each(observations: Sequence[Observation]) -> AsyncIterator[Observation]:
+    for observation in observations:
+        yield observation
 
 
 async def poll_together(*polls: Coroutine[Any, Any, None]) -> None:
@@ -231,21 +231,21 @@ async def poll_together(*polls: Coroutine[Any, Any, None]) -> None:
 
 async def poll_forever(
     name: str,
-    teller: Teller,
-    next_poll: Callable[[], AsyncIterator[Sighting]],
+    publisher: Publisher,
+    next_poll: Callable[[], AsyncIterator[Observation]],
     every_s: float,
     stop: asyncio.Event,
     observer: PollObserver | None = None,
     not_read: Callable[[], tuple[str, ...]] = tuple,
 ) -> None:
-    """Poll until told to stop. A source that fails is asked again, later and later; what it showed before counts.
+    """Poll until asked to stop. A source that fails is asked again, later and later; what it showed before counts.
 
     Shapes:  not_read says what the last poll left out because the other side refuses it, one text for each.
     Ensures: the observer hears the end of each poll; the log has one line when polls begin to fail or fail otherwise
              than before, and one when they work again.
     Raises:  DeliveryFailed, ContractBroken: the process ends and its supervisor starts it again.
     """
-    await teller.remember()
+    await publisher.remember()
     hears = observer or SilentPollObserver()
     failures, well, failing_since = 0, False, 0.0
     logged = ""
@@ -253,10 +253,11 @@ async def poll_forever(
         began = monotonic_s()
         pause = every_s
         try:
-            told = await teller.tell(next_poll())
-            # Every second that nothing is new need not be told; that polls work is told at start and after a failure.
-            level = logging.INFO if told or failures or not well else logging.DEBUG
-            facts: dict[str, Any] = {"source": name, "changed": told, "seconds": round(monotonic_s() - began, 3)}
+            published = await publisher.publish(next_poll())
+            # Every second that nothing is new need not be reported; that polls work is reported at start and after a
+            # failure.
+            level = logging.INFO if published or failures or not well else logging.DEBUG
+            facts: dict[str, Any] = {"source": name, "changed": published, "seconds": round(monotonic_s() - began, 3)}
             if failures:
                 facts |= {"after_failures": failures, "failed_for_s": round(monotonic_s() - failing_since, 1)}
             logger.log(level, "polled", extra=facts)
@@ -290,7 +291,7 @@ def _pause_s(every_s: float, failures: int, error: SaldoError) -> float:
     return max(bounded_wait_s(asked, MOST_WAIT_S), backoff)
 
 
-def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Sighting]]:
-    """Each poll of a source that is asked for days."""
+def window_poll(source: WindowSource, settings: PollingSettings) -> Callable[[], AsyncIterator[Observation]]:
+    """Yield each poll of a source that is asked for days."""
     rounds = WindowRounds(source, settings)
-    return lambda: rounds.sightings(utc_now())
+    return lambda: rounds.observations(utc_now())

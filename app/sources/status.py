@@ -156,7 +156,7 @@ class SourceFile:
 
 
 def read_source(path: Path) -> SourceStatus | None:
-    """What a source process last wrote there; None when there is nothing that can be read."""
+    """Return what a source process last wrote there; None when there is nothing that can be read."""
     try:
         raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
         polls = {
@@ -171,7 +171,7 @@ def read_source(path: Path) -> SourceStatus | None:
 
 
 def read_sources(data_dir: Path) -> tuple[SourceStatus, ...]:
-    """Every source that ever polled on this machine with this data directory, by name."""
+    """Return every source that ever polled on this machine with this data directory, by name."""
     found = (read_source(path) for path in sorted((data_dir / DIRECTORY).glob("*.json")))
     return tuple(status for status in found if status is not None)
 

@@ -1,4 +1,4 @@
-"""How far each task of this machine is: told by each worker in a small file, for `saldo status` and `saldo up`.
+"""How far each task of this machine is: reported by each worker in a small file, for `saldo status` and `saldo up`.
 
 Nothing depends on these files: positions live in the journals. A file counts while the worker that wrote it lives.
 """
@@ -20,7 +20,7 @@ FILE = "tasks.json"
 
 
 @dataclass(frozen=True, slots=True)
-class TaskStanding:
+class TaskStatus:
     """One task. position is the next inbox offset to decide, parked counts records.
 
     waits says why it can't go on, waits_since since when: an ISO text in UTC, None while it goes on. held counts the
@@ -36,12 +36,12 @@ class TaskStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerStanding:
-    """What one living worker last told: its tasks by name (agent/partition); absent is what it has not restored yet."""
+class WorkerStatus:
+    """What one living worker last reported: its tasks by name (agent/partition); absent is what it has not restored yet."""
 
     pid: int
     assigned: int
-    tasks: Mapping[str, TaskStanding]
+    tasks: Mapping[str, TaskStatus]
 
     @property
     def is_restored(self) -> bool:
@@ -49,7 +49,7 @@ class WorkerStanding:
         return len(self.tasks) >= self.assigned
 
 
-class StandingFile:
+class StatusFile:
     """The file of one worker."""
 
     def __init__(self, directory: Path) -> None:
@@ -61,9 +61,9 @@ class StandingFile:
 
     def write(self, tasks: Iterable[Task[Any]], *, assigned: int) -> None:
         """Say how far these tasks are; does nothing when that has been said."""
-        told = {
+        reported = {
             task.name: asdict(
-                TaskStanding(
+                TaskStatus(
                     progress.position,
                     sum(map(len, progress.parked.values())),
                     task.stalled_because,
@@ -75,7 +75,7 @@ class StandingFile:
             for task in tasks
             if (progress := task.progress) is not None
         }
-        text = json.dumps({"pid": os.getpid(), "birth": self._birth, "assigned": assigned, "tasks": told})
+        text = json.dumps({"pid": os.getpid(), "birth": self._birth, "assigned": assigned, "tasks": reported})
         if text == self._written:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,24 +92,24 @@ class StandingFile:
         return self._waits_since.setdefault(task, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
 
-def read_standing(directory: Path) -> WorkerStanding | None:
-    """What the worker of this directory told; None when it lives no more or has told nothing."""
+def read_status(directory: Path) -> WorkerStatus | None:
+    """Return what the worker of this directory reported; None when it lives no more or has reported nothing."""
     try:
         raw = json.loads((directory / FILE).read_text("utf-8"))
-        tasks = {name: TaskStanding(**fields) for name, fields in raw["tasks"].items()}
-        found = WorkerStanding(raw["pid"], raw["assigned"], tasks)
+        tasks = {name: TaskStatus(**fields) for name, fields in raw["tasks"].items()}
+        found = WorkerStatus(raw["pid"], raw["assigned"], tasks)
         return found if process.birth_of(found.pid) == raw["birth"] else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 
 
-def read_all(state: Path) -> Mapping[str, TaskStanding]:
-    """Every task that a living worker holds; where two tell of one, a paused worker's word is the older one."""
-    tasks: dict[str, TaskStanding] = {}
+def read_all(state: Path) -> Mapping[str, TaskStatus]:
+    """Return every task that a living worker holds; where two tell of one, a paused worker's word is the older one."""
+    tasks: dict[str, TaskStatus] = {}
     for directory in sorted(path.parent for path in state.glob(f"*/{FILE}")):
-        worker = read_standing(directory)
-        for name, told in (worker.tasks if worker else {}).items():
+        worker = read_status(directory)
+        for name, reported in (worker.tasks if worker else {}).items():
             known = tasks.get(name)
-            if known is None or known.position <= told.position:
-                tasks[name] = told
+            if known is None or known.position <= reported.position:
+                tasks[name] = reported
     return tasks

@@ -26,7 +26,7 @@ each record lists its fields that are free text, personal, about a card, or refe
 _ROLES = {
     "inbox": "inbox: what one agent decides",
     "journal": "journal: what one agent decided",
-    "cursor": "cursor: what a source has told already",
+    "cursor": "cursor: what a source has reported already",
     "claims": "claims: which process may act",
     "dlq": "dead letters",
 }
@@ -34,7 +34,7 @@ _WAITING = " (no agent yet; what is written waits for it)"
 
 
 def render(topics: Mapping[str, TopicSpec]) -> str:
-    """The page as Markdown, topics in alphabetical order; the same catalogue gives the same bytes."""
+    """Return the page as Markdown, topics in alphabetical order; the same catalogue gives the same bytes."""
     index = ["| topic | role | partitions | kept | owner |", "|---|---|---|---|---|"]
     for name in sorted(topics):
         spec = topics[name]
@@ -73,7 +73,7 @@ _LISTED = (FieldClass.CARD, FieldClass.PERSONAL, FieldClass.FREE_TEXT, FieldClas
 
 
 def _classes(name: str) -> str:
-    """The fields of a record by class, those that are public left out."""
+    """Return the fields of a record by class, those that are public left out."""
     found = field_classes(name)
     listed = [
         f"{of_class} {', '.join(f'`{field}`' for field, given in found.items() if given is of_class)}"

@@ -73,7 +73,10 @@ def exporting(path: Path, form: str, topic: str, line_of: Callable[[ReadRecord],
 
 
 def avro_schema(topic: str) -> dict[str, Any]:
-    """The schema of a row: where it was, and a union of the topic's record types, each named type written once."""
+    """Return the schema of a row.
+
+    Where it was, and a union of the topic's record types, each named type written once.
+    """
     seen: set[str] = set()
     known = [_once(catalog.latest(record.name).schema, seen) for record in catalog.topic(topic).records]
     fields = [*_WHERE, {"name": "record", "type": ["null", *known], "default": None}]
@@ -172,7 +175,7 @@ def _where(read: ReadRecord) -> dict[str, Any]:
 
 
 def _column(name: str) -> str:
-    """A field of a record beside the columns that say where it was."""
+    """Return a field of a record beside the columns that say where it was."""
     return f"record_{name}" if any(field["name"] == name for field in _WHERE) else name
 
 
@@ -181,7 +184,7 @@ def _plain(value: Any) -> Any:
 
 
 def _once(schema: Any, seen: set[str], namespace: str = "") -> Any:
-    """A schema in which a named type that was written before is only named."""
+    """Return a schema in which a named type that was written before is only named."""
     if isinstance(schema, list):
         return [_once(part, seen, namespace) for part in schema]
     if not isinstance(schema, Mapping):
@@ -205,7 +208,7 @@ def _once(schema: Any, seen: set[str], namespace: str = "") -> Any:
 
 
 def _arrow_type(pa: Any, kind: Any) -> Any:
-    """The plain Arrow type of a field, None when it has none."""
+    """Return the plain Arrow type of a field, None when it has none."""
     if isinstance(kind, list):
         others = [part for part in kind if part != "null"]
         return _arrow_type(pa, others[0]) if len(others) == 1 else None

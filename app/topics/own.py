@@ -28,7 +28,9 @@ class TopicsFile(Entry):
 
 
 def topics_of(path: Path | None) -> Sequence[catalog.TopicSpec]:
-    """Every topic as this installation wants it: the journal and the dead letters of an inbox have as many partitions.
+    """Return every topic as this installation wants it.
+
+    The journal and the dead letters of an inbox have as many partitions.
 
     Raises: FileInvalid naming what is no inbox.
     """

@@ -86,7 +86,7 @@ class Plan:
         return bool(self.creations or self.alterations or self.refusals)
 
     def lines(self) -> Iterator[str]:
-        """One line per difference, for people."""
+        """Yield one line per difference, for people."""
         for step in (*self.creations, *self.alterations, *self.refusals):
             yield str(step)
 
@@ -116,7 +116,7 @@ def plan(wanted: Iterable[TopicSpec], found: Mapping[str, TopicState], *, replic
 
 
 def observe(cluster: Cluster, names: Iterable[str]) -> Mapping[str, TopicState]:
-    """Those of the named topics that the cluster has, as it has them.
+    """Return those of the named topics that the cluster has, as it has them.
 
     Raises: Unavailable when no broker answers.
     """
@@ -132,7 +132,7 @@ def default_replication_factor(cluster: Cluster) -> int:
 
 
 def compare(cluster: Cluster, wanted: Iterable[TopicSpec], *, replication_factor: int | None = None) -> Plan:
-    """The plan for a living cluster. With replication_factor None the cluster's size decides.
+    """Return the plan for a living cluster. With replication_factor None the cluster's size decides.
 
     Raises: Unavailable when no broker answers.
     """

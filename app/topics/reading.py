@@ -72,7 +72,7 @@ class ReadRecord:
 
 
 def read(log: Log, codec: Codec, stretch: Stretch) -> Generator[ReadRecord, None, None]:
-    """Every record of a stretch, repeats included and marked.
+    """Yield every record of a stretch, repeats included and marked.
 
     Ensures: it ends at the end that each partition had when reading began, unless it follows. A repeat is recognised
              when its original lies in the stretch. Closing the iterator gives the connection back.
@@ -84,7 +84,7 @@ def read(log: Log, codec: Codec, stretch: Stretch) -> Generator[ReadRecord, None
 
 
 def tails(log: Log, topic: str, count: int) -> list[Stretch]:
-    """The last so many records of each partition, as one stretch each.
+    """Return the last so many records of each partition, as one stretch each.
 
     Raises: ContractBroken when the cluster has no such topic; Unavailable when no broker answers.
     """
@@ -130,7 +130,7 @@ def _followed(
 
 
 def _merge(waiting: dict[Partition, deque[Inbound]], unfinished: set[Partition]) -> Iterator[Inbound]:
-    """The oldest of what waits, as long as no unfinished partition could still bring an older one."""
+    """Yield the oldest of what waits, as long as no unfinished partition could still bring an older one."""
     while all(waiting[at] for at in unfinished):
         heads = [(queue[0].timestamp_ms, at) for at, queue in waiting.items() if queue]
         if not heads:
@@ -164,7 +164,7 @@ def _ranges(log: Log, stretch: Stretch) -> dict[Partition, tuple[int, int | None
 
 
 def _offsets(log: Log, bound: Bound, edges: Mapping[Partition, tuple[int, int]]) -> Mapping[Partition, int]:
-    """A bound as an offset of each partition, never outside its edges."""
+    """Return a bound as an offset of each partition, never outside its edges."""
     match bound:
         case Edge.BEGINNING:
             wanted = {at: low for at, (low, _) in edges.items()}
@@ -182,7 +182,7 @@ def _decoded(found: Inbound, codec: Codec, marks: HighWater) -> ReadRecord:
     record, reason, position = None, None, None
     try:
         position = source_position(found.headers)
-        record = codec.decode_as_told(found.value)
+        record = codec.decode_as_written(found.value)
     except (Unreadable, ValueError) as error:
         reason = str(error)
     return ReadRecord(found, position, record, reason, is_repeat=not marks.accept(position))

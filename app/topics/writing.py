@@ -177,7 +177,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; one that says a name twice is refused, since its reader would choose between two amounts."""
+    """Return a JSON object; one that says a name twice is refused, since its reader would choose between two amounts."""
     data = dict(pairs)
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]
@@ -186,6 +186,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def instant_of(record: Record) -> datetime:
-    """A record's own instant, by which its envelope is dated."""
+    """Return a record's own instant, by which its envelope is dated."""
     found = (getattr(record, name, None) for name in _INSTANTS)
     return next((instant for instant in found if isinstance(instant, datetime)), datetime.fromtimestamp(0, UTC))

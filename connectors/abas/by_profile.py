@@ -76,7 +76,7 @@ class Put:
     is_words: bool = False
 
     def is_shown_by(self, entry: ErpField | None, formats: Formats) -> bool:
-        """Whether abas shows what was set."""
+        """Return whether abas shows what was set."""
         if self.is_words:
             return True
         if self.day is not None:
@@ -141,7 +141,7 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
         return await self._find(self.reference)
 
     async def look_up_original(self) -> Document | None:
-        """Find the document that is taken back."""
+        """Find the document that is reversed."""
         return None if self.original is None else await self._find(self.original)
 
     async def _find(self, reference: str) -> Document | None:
@@ -195,14 +195,14 @@ class DocumentWrite(Write[Document, DocumentPosted | DocumentRefused]):
             self._client, self._profile.posting.dialog_answers, call, inputs, saving=saving
         )
         names = call.outputs
-        told = {name: read_text(shown.head.get(field)) for name, field in names.items()}
+        reported = {name: read_text(shown.head.get(field)) for name, field in names.items()}
         try:
-            if empty := [name for name, text in told.items() if not text]:
+            if empty := [name for name, text in reported.items() if not text]:
                 raise AbasRecordUnreadable(f"{names[empty[0]]} is missing or empty")
             created_at = read_instant(shown, names["created"], self._profile.formats)
         except AbasRecordUnreadable as error:
-            raise AbasSavedUnseen(f"the posting infosystem answered without telling the document: {error}") from error
-        return Document(told["id"], told["number"], created_at, names, shown)
+            raise AbasSavedUnseen(f"the posting infosystem answered without naming the document: {error}") from error
+        return Document(reported["id"], reported["number"], created_at, names, shown)
 
     def outcome(self, found: Document) -> DocumentPosted:
         """Report the document; it is compared with the command, all but its texts for people and its codes."""
@@ -299,7 +299,7 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         return found if found is not None and not self._differences(found) else None
 
     async def look_up_original(self) -> Saved | None:
-        """Find nothing: a record takes none back."""
+        """Find nothing: a record reverses none."""
         return None
 
     async def _find(self) -> Saved | None:
@@ -383,7 +383,10 @@ class RecordWrite(Write[Saved, RecordSaved | RecordRefused]):
         return self._way.rows or Rows(inputs={})
 
     def _rows_in(self, found: Saved) -> Iterator[tuple[str, Puts, int | None, Mapping[str, ErpField]]]:
-        """Each row of the command: its key, its values, and its number from 1 and fields in abas, where it is there."""
+        """Yield each row of the command.
+
+        Its key, its values, and its number from 1 and fields in abas, where it is there.
+        """
         if self._way.rows is None:
             return
         at = self._way.rows.read_at("row_key")
@@ -529,12 +532,12 @@ def _place(way: DocumentWay | RecordWay, role: str, value: str) -> str:
 
 
 def _number(way: DocumentWay | RecordWay, shown: ErpObject) -> str:
-    """The number that people know, or the id where abas gives none."""
+    """Return the number that people know, or the id where abas gives none."""
     return read_text(shown.head.get(way.number)) or shown.id
 
 
 def _fields(way: DocumentWay | RecordWay, *others: str) -> tuple[list[str], list[str]]:
-    """Which fields of head and rows are asked for."""
+    """Return which fields of head and rows are asked for."""
     head = dict.fromkeys((*others, *(way.read_at(role) for role in way.inputs)))
     rows = dict.fromkeys(way.rows.read_at(role) for role in way.rows.inputs) if way.rows is not None else {}
     return list(head), list(rows)
@@ -563,7 +566,7 @@ async def _search(
 
 
 def _names(way: DocumentWay | RecordWay | Rows) -> Mapping[str, str]:
-    """Field by role, as abas shows it, in the order of the fields that are set."""
+    """Return field by role, as abas shows it, in the order of the fields that are set."""
     return {role: way.read_at(role) for role in way.inputs}
 
 

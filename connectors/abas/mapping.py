@@ -16,13 +16,13 @@ from connectors.abas.profile import (
     CustomerFields,
     Formats,
     ItemFields,
-    PaymentWishFields,
+    PaymentRequestFields,
     SalesOrderFields,
 )
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.checks.plausibility import plain_text
 from schemas.checks.sensitive import find_sensitive, mask_sensitive
-from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 from schemas.values.money import Money, exponent, from_major
@@ -34,9 +34,10 @@ _NOISE = Decimal("1e-6")  # far below the smallest unit of any currency
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[+-]?[1-9]\d{0,2}(,\d{3})+")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
-# The words of our own table of wishes, in any case. A wish moves money, so nothing is guessed: others are UNKNOWN.
-WISH_KINDS: Mapping[str, WishKind] = {kind.value: kind for kind in WishKind}
-WISH_STATUSES: Mapping[str, WishStatus] = {status.value: status for status in WishStatus}
+# The words of our own table of payment requests, in any case. A payment request moves money, so nothing is guessed:
+# others are UNKNOWN.
+PAYMENT_REQUEST_KINDS: Mapping[str, PaymentRequestKind] = {kind.value: kind for kind in PaymentRequestKind}
+PAYMENT_REQUEST_STATUSES: Mapping[str, PaymentRequestStatus] = {status.value: status for status in PaymentRequestStatus}
 
 
 def to_open_item_observed(
@@ -117,42 +118,46 @@ def to_order_referenced(order: ErpObject, fields: SalesOrderFields, *, observed_
     )
 
 
-def to_payment_wish_observed(
-    wish: ErpObject, fields: PaymentWishFields, formats: Formats, *, observed_at: datetime
-) -> PaymentWishObserved:
-    """Read a payment wish.
+def to_payment_request_observed(
+    payment_request: ErpObject, fields: PaymentRequestFields, formats: Formats, *, observed_at: datetime
+) -> PaymentRequestObserved:
+    """Read a payment request.
 
     Ensures: a kind or status that no table knows is UNKNOWN with abas' word kept; a card or bank number that somebody
              typed into a text does not pass.
-    Raises:  AbasRecordUnreadable naming wish and field, also for an amount below zero: its direction is the kind's.
+    Raises:  AbasRecordUnreadable naming payment request and field, also for an amount below zero: its direction is the
+             kind's.
     """
-    currency = _currency(wish, fields.currency)
-    amount_minor = _minor(wish, fields.amount, currency, formats)
+    currency = _currency(payment_request, fields.currency)
+    amount_minor = _minor(payment_request, fields.amount, currency, formats)
     if amount_minor < 0:
-        raise _unreadable(wish, fields.amount, "is below zero")
-    raw_kind, raw_status = plain_text(_safe_text(wish, fields.kind)), plain_text(_safe_text(wish, fields.status))
-    return PaymentWishObserved(
-        wish_id=_record_id(wish),
-        wish_number=_required_text(wish, fields.number),
-        kind=WISH_KINDS.get(_word(raw_kind), WishKind.UNKNOWN),
+        raise _unreadable(payment_request, fields.amount, "is below zero")
+    raw_kind, raw_status = (
+        plain_text(_safe_text(payment_request, fields.kind)),
+        plain_text(_safe_text(payment_request, fields.status)),
+    )
+    return PaymentRequestObserved(
+        payment_request_id=_record_id(payment_request),
+        payment_request_number=_required_text(payment_request, fields.number),
+        kind=PAYMENT_REQUEST_KINDS.get(_word(raw_kind), PaymentRequestKind.UNKNOWN),
         raw_kind=raw_kind,
-        status=WISH_STATUSES.get(_word(raw_status), WishStatus.UNKNOWN),
+        status=PAYMENT_REQUEST_STATUSES.get(_word(raw_status), PaymentRequestStatus.UNKNOWN),
         raw_status=raw_status,
-        abas_customer_id=_required_text(wish, fields.customer_number),
+        abas_customer_id=_required_text(payment_request, fields.customer_number),
         amount_minor=amount_minor,
         currency=currency,
-        paytrace_transaction_id=_safe_text(wish, fields.paytrace_transaction_id) or None,
-        vault_customer_id=_safe_text(wish, fields.vault_customer) or None,
-        invoice_number=_safe_text(wish, fields.invoice_number) or None,
-        requester=plain_text(_safe_text(wish, fields.requester)) or None,
-        reason=plain_text(_safe_text(wish, fields.reason)),
+        paytrace_transaction_id=_safe_text(payment_request, fields.paytrace_transaction_id) or None,
+        vault_customer_id=_safe_text(payment_request, fields.vault_customer) or None,
+        invoice_number=_safe_text(payment_request, fields.invoice_number) or None,
+        requester=plain_text(_safe_text(payment_request, fields.requester)) or None,
+        reason=plain_text(_safe_text(payment_request, fields.reason)),
         observed_at=observed_at,
-        raw=_safe(fields.reason, to_raw(wish)),
+        raw=_safe(fields.reason, to_raw(payment_request)),
     )
 
 
 def _word(text: str) -> str:
-    """A word as our tables have it; beyond ASCII upper case makes some letters into others, so those stay."""
+    """Return a word as our tables have it; beyond ASCII upper case makes some letters into others, so those stay."""
     return text.upper() if text.isascii() else text
 
 
@@ -228,18 +233,18 @@ def read_number(entry: ErpField | None, formats: Formats) -> Decimal | None:
 
 
 def shows_amount(entry: ErpField | None, amount: Money, formats: Formats) -> bool:
-    """Whether a field shows this amount; the noise of binary arithmetic makes no difference."""
+    """Return whether a field shows this amount; the noise of binary arithmetic makes no difference."""
     number = read_number(entry, formats)
     return number is not None and _without_noise(number, amount.currency) == amount.major
 
 
 def shows_currency(entry: ErpField | None, currency: str) -> bool:
-    """Whether a field shows this currency, as its value or as the text beside a reference."""
+    """Return whether a field shows this currency, as its value or as the text beside a reference."""
     return currency in (_text(entry).upper(), ((entry.text if entry is not None else None) or "").strip().upper())
 
 
 def is_day(text: str, day: date, formats: Formats) -> bool:
-    """Whether a text shows this day."""
+    """Return whether a text shows this day."""
     try:
         return parse_date(text, formats) == day
     except (ValueError, OverflowError):
@@ -379,7 +384,7 @@ def read_text(entry: ErpField | None) -> str:
 
 
 def _safe_text(item: ErpObject, name: str | None) -> str:
-    """A text that a person typed; empty when the profile has no such field."""
+    """Return a text that a person typed; empty when the profile has no such field."""
     return "" if name is None else _safe(name, _text(item.head.get(name)))
 
 

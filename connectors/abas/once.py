@@ -52,7 +52,7 @@ class Write(ABC, Generic[FoundT, OutcomeT]):
     """One document or record that abas shall hold: how it is named, found, made and judged.
 
     reference: what it is found and claimed by. subject: by which claims keep their order.
-    original:  the reference of the document that it takes back; None where it takes none back.
+    original:  the reference of the document that it reverses; None where it reverses none.
     """
 
     reference: str
@@ -78,7 +78,7 @@ class Write(ABC, Generic[FoundT, OutcomeT]):
 
     @abstractmethod
     async def look_up_original(self) -> FoundT | None:
-        """Find what it takes back."""
+        """Find what it reverses."""
 
     @abstractmethod
     async def make(self, original: FoundT | None, saving: Saving) -> FoundT:
@@ -206,7 +206,10 @@ class OnceWriter:
         )
 
     def _for_a_person(self, write: Write[FoundT, OutcomeT], doubt: Doubt, why: str) -> str:
-        """What the operator reads in `saldo dlq show`: what is known, what to look for in abas, and what to do then."""
+        """Return what the operator reads in `saldo dlq show`.
+
+        What is known, what to look for in abas, and what to do then.
+        """
         return (
             f"{write.described} may be in abas and is not sent again: {why} "
             f"({doubt.since:%Y-%m-%d %H:%M:%S} UTC, {doubt.by}), and no search shows it {self._wait.wait_s:g} s later. "
@@ -267,7 +270,7 @@ class OnceWriter:
             raise
 
     async def _original(self, write: Write[FoundT, OutcomeT], reference: str) -> FoundT:
-        """Find the document that a reversal takes back; one that was just posted may not show yet.
+        """Find the document that a reversal reverses; one that was just posted may not show yet.
 
         Raises: AbasOutcomePending until outcome_wait_s is over, AbasRefused then.
         """
@@ -278,12 +281,10 @@ class OnceWriter:
             self._wait.begin(subject)
             original, is_over = await self._seen_later(subject, write.look_up_original, looks)
             if original is None and not is_over:
-                raise AbasOutcomePending(f"abas shows no document under {reference} yet, which is to be taken back")
+                raise AbasOutcomePending(f"abas shows no document under {reference} yet, which is to be reversed")
         self._wait.end(subject)
         if original is None:
-            raise AbasRefused(
-                f"abas holds no document under {reference}: nothing to take back", code=NOTHING_TO_REVERSE
-            )
+            raise AbasRefused(f"abas holds no document under {reference}: nothing to reverse", code=NOTHING_TO_REVERSE)
         return original
 
     def _judged(self, write: Write[FoundT, OutcomeT], found: FoundT) -> OutcomeT:

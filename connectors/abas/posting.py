@@ -158,7 +158,7 @@ async def act(editors: WorkingSet, editor: str, answers: DialogAnswers, actions:
 
 
 def _answered(actions: Sequence[Action], asked: AbasAsked, answers: DialogAnswers, answered: set[str]) -> list[Action]:
-    """Add the profile's answer to the action that raised a question, the last one when abas doesn't tell which."""
+    """Add the profile's answer to the action that raised a question, the last one when abas doesn't say which."""
     dialog = asked.dialog
     values = _decided(answers, dialog)
     if values is None or dialog.id in answered:
@@ -172,5 +172,5 @@ def _answered(actions: Sequence[Action], asked: AbasAsked, answers: DialogAnswer
 
 def _decided(answers: DialogAnswers, dialog: ErpDialog) -> Sequence[str] | None:
     """Look for the answer that somebody decided on, by id, title or prompt."""
-    told = (dialog.id, dialog.title, dialog.prompt)
-    return next((answers[word] for word in told if word in answers), None)
+    reported = (dialog.id, dialog.title, dialog.prompt)
+    return next((answers[word] for word in reported if word in answers), None)

@@ -24,7 +24,7 @@ from connectors.abas.working_set import working_set
 from schemas.failures import ContractBroken
 
 _MISSING = "TODO"
-_NOT_TOLD = (AbasRefused, AbasAddressWrong, AbasUnavailable)  # this server has no such metadata, or not for us
+_NOT_REPORTED = (AbasRefused, AbasAddressWrong, AbasUnavailable)  # this server has no such metadata, or not for us
 _SHOWN = 12  # fields that a hint names
 _CLOSE = 0.82  # similar enough to be offered as a guess
 
@@ -108,8 +108,8 @@ _TABLES: Mapping[str, _Wanted] = {
     ),
     "payment": _Wanted(("Payment", "IncomingPayment", "PaymentEntry"), {}),
     "sales_order": _Wanted(("SalesOrder",), {"number": _NUMBER, "customer_number": _CUSTOMER, "changed": ("stand",)}),
-    "payment_wish": _Wanted(
-        ("PaymentWish",),
+    "payment_request": _Wanted(
+        ("PaymentRequest",),
         {
             "number": _NUMBER,
             "kind": ("ykind",),
@@ -126,7 +126,7 @@ _TABLES: Mapping[str, _Wanted] = {
         },
     ),
 }
-_OPTIONAL_TABLES = frozenset({"sales_order", "payment_wish"})
+_OPTIONAL_TABLES = frozenset({"sales_order", "payment_request"})
 # Where a document goes, by the roles of schemas/documents: an infosystem of the customer's own, the payment's editor.
 _POSTING_INPUTS: Mapping[str, tuple[str, ...]] = {
     "posting_reference": ("yposref",),
@@ -219,7 +219,7 @@ async def probe(client: AbasClient, *, search_lag_s: float | None = None) -> str
     posting = await findings.posting()
     try:
         about = await client.about()
-    except _NOT_TOLD:
+    except _NOT_REPORTED:
         about = {}
     head = [
         "# First mapping profile, written from the server's own metadata. Read every line before use.",
@@ -243,7 +243,9 @@ async def probe(client: AbasClient, *, search_lag_s: float | None = None) -> str
 async def measure_search_lag(
     client: AbasClient, profile: Profile, customer: str, *, times: int = 3, at_most_s: float = 600.0
 ) -> float:
-    """How late a saved record appears in a search: the longest of some trials, in seconds; 0 when it is there at once.
+    """Return how late a saved record appears in a search: the longest of some trials, in seconds.
+
+    0 when it is there at once.
 
     Saves a mark of ours into the PayTrace customer id of this customer, searches for it, and puts back what was there.
     So the customer should be one that nobody uses, and no source may poll meanwhile.
@@ -293,7 +295,7 @@ async def _seen_after(client: AbasClient, profile: Profile, mark: str, at_most_s
 
 
 def _search_lines(lag_s: float | None) -> list[str]:
-    """What was measured, for the profile; nothing measured is said as such, and what to do about it."""
+    """Return what was measured, for the profile; nothing measured is said as such, and what to do about it."""
     lines = (
         [
             "  # search_lag_s, how late a saved record appears in a search, in seconds: not measured. Without it a",
@@ -393,7 +395,7 @@ class _Findings:
         return lines
 
     async def amount_format(self) -> list[str]:
-        """Ask abas how it reads an amount, and write the mark that it takes; nothing where it doesn't tell."""
+        """Ask abas how it reads an amount, and write the mark that it takes; nothing where it doesn't say."""
         payment = self._specs.get("payment")
         fields = await self._fields_of(payment) if payment else {}
         amount = next((name for name in _AMOUNT if name in fields), None)
@@ -402,12 +404,12 @@ class _Findings:
         for mark in (".", ","):
             try:
                 read = await self.client.format_value(payment, amount, f"1234{mark}56")
-            except (*_NOT_TOLD, AbasRequestRejected):
+            except (*_NOT_REPORTED, AbasRequestRejected):
                 continue
             if str(read.value) == "1234.56":
                 return [f'  decimal_mark: "{mark}"']
         self.missing.append(
-            "formats: decimal_mark; abas doesn't tell how it reads an amount, so set the mark that it takes"
+            "formats: decimal_mark; abas doesn't say how it reads an amount, so set the mark that it takes"
         )
         return []
 
@@ -444,12 +446,12 @@ class _Findings:
     async def _posting_infosystem(self) -> tuple[str, str, _Fields] | None:
         """Find the infosystem, in a workspace of the customer's own, that takes our reference and tells a document."""
         own: list[str] = []
-        for entry in await self._told(self.client.all_infosystems()):
+        for entry in await self._reported(self.client.all_infosystems()):
             workspace, search_word = str(entry.get("workspace")), str(entry.get("searchWord"))
             if not workspace.startswith("ow"):
                 continue
             own.append(f"{workspace}/{search_word}")
-            fields = _described(await self._told(self.client.infosystem_fields(workspace, search_word)))
+            fields = _described(await self._reported(self.client.infosystem_fields(workspace, search_word)))
             if _POSTING_INPUTS["posting_reference"][0] in fields and _POSTING_OUTPUTS["id"][0] in fields:
                 return workspace, search_word, fields
         there = f"; of your own there are {', '.join(own[:_SHOWN])}" if own else ""
@@ -520,7 +522,7 @@ class _Findings:
         return lines
 
     async def _read_path(self, fields: _Fields, written: str, role: str) -> str:
-        """Where a reference is read: the field itself, followed to the one by which its record is known."""
+        """Return where a reference is read: the field itself, followed to the one by which its record is known."""
         name, _, guess = written.partition(" ")
         entry = fields.get(name)
         target = None if entry is None else entry.target
@@ -542,17 +544,17 @@ class _Findings:
 
     async def _fields_of(self, table: str) -> _Fields:
         if table not in self._known:
-            self._known[table] = _described(await self._told(self.client.table_fields(table)))
+            self._known[table] = _described(await self._reported(self.client.table_fields(table)))
         return self._known[table]
 
     async def _actions(self, table: str) -> list[str]:
-        listed = await self._told(self.client.table_commands(table))
+        listed = await self._reported(self.client.table_commands(table))
         return [str(command.get("editAction")) for command in listed]
 
-    async def _told(self, asking: Awaitable[Sequence[Mapping[str, Any]]]) -> Sequence[Mapping[str, Any]]:
+    async def _reported(self, asking: Awaitable[Sequence[Mapping[str, Any]]]) -> Sequence[Mapping[str, Any]]:
         try:
             return await asking
-        except _NOT_TOLD:
+        except _NOT_REPORTED:
             return ()
 
     def _pick(
@@ -585,7 +587,7 @@ class _Findings:
         line = f"{where}: {role} ({' or '.join(candidates)})"
         if typed or own:
             line += f"; it may be {', '.join(_described_as(n, fields[n]) for n in (free or own)[:_SHOWN])}"
-        if not any(told.startswith(f"{where}: {role} (") for told in self.missing):
+        if not any(reported.startswith(f"{where}: {role} (") for reported in self.missing):
             self.missing.append(line)
         return _MISSING
 
@@ -597,7 +599,7 @@ class _Findings:
 
 
 def _constants(fields: _Fields, kind: _Kind) -> list[str] | None:
-    """The lines that tell the kind; None when it needs a field for that which is not there."""
+    """Return the lines that tell the kind; None when it needs a field for that which is not there."""
     if not kind.word:
         return []
     there = [name for name in _KIND_FIELDS if name in fields]

@@ -73,8 +73,8 @@ class SalesOrderFields(Entry):
     changed: FieldName
 
 
-class PaymentWishFields(Entry):
-    """Fields of a payment wish: what somebody at abas asks of the gateway. A table of ours, made for this."""
+class PaymentRequestFields(Entry):
+    """Fields of a payment request: what somebody at abas asks of the gateway. A table of ours, made for this."""
 
     number: FieldName
     kind: FieldName
@@ -107,7 +107,7 @@ class Tables(Entry):
     customer: Table[CustomerFields]
     open_item: Table[OpenItemFields] | None = None
     sales_order: Table[SalesOrderFields] | None = None
-    payment_wish: Table[PaymentWishFields] | None = None
+    payment_request: Table[PaymentRequestFields] | None = None
 
 
 class OpenItemList(Entry):
@@ -187,7 +187,7 @@ class _Way(Entry):
         needed_of_row: AbstractSet[str],
         always: AbstractSet[str],
     ) -> Iterator[tuple[YamlPath, str]]:
-        """What does not fit.
+        """Yield what does not fit.
 
         Shapes: roles of the head and of a row, those of each that need a field, and those that every command carries.
         """
@@ -240,14 +240,14 @@ class _Way(Entry):
 
 
 _FOUND_BY = frozenset({"posting_reference"})
-# Roles by which a thing is found, taken back and added up: an abas without a field for them can't hold it once.
+# Roles by which a thing is found, reversed and added up: an abas without a field for them can't hold it once.
 _ALWAYS_NEEDED = frozenset(
     {"posting_reference", "reverses_reference", "account", "debit", "credit", "amount", "natural_key", "row_key"}
 )
 _LINE_ROLES = frozenset({"account", "debit", "credit", "currency", "open_item", "cost_centre", "tax_code", "text"})
 # What a posting infosystem must tell of the document that it made or found.
 _OUTPUTS = frozenset({"id", "number", "created", "posting_reference", "amount", "currency"})
-# The document that is taken back, by its record in abas in place of our reference.
+# The document that is reversed, by its record in abas in place of our reference.
 REVERSES_DOCUMENT = "reverses_document"
 
 
@@ -378,7 +378,7 @@ class Profile(Entry):
         return self
 
     def strategy_of(self, way: DocumentWay) -> Strategy:
-        """How a document is posted."""
+        """Return how a document is posted."""
         return way.strategy or self.posting.strategy
 
     _origin: str = PrivateAttr(default="profile")

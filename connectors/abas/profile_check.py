@@ -1,7 +1,7 @@
 """Compares the mapping profile with the server's own metadata at start. For bootstrap and operators.
 
 Protects the books from a profile that fits another installation: nothing is read or posted before every name in it
-was found. All mismatches are told at once, each with file, line and remedy, so that one look repairs the file.
+was found. All mismatches are reported at once, each with file, line and remedy, so that one look repairs the file.
 """
 
 import logging
@@ -68,7 +68,7 @@ async def check_profile(profile: Profile, client: AbasClient) -> None:
 
 
 class _NotOffered(Exception):
-    """This server doesn't tell what we would compare with."""
+    """This server doesn't say what we would compare with."""
 
 
 class _Check:
@@ -111,11 +111,11 @@ class _Check:
                 if elsewhere
                 else near(meta_name, names.values(), _SEE_METADATA)
             )
-            self._tell((*path, "table"), f"this abas has no table {table}", remedy)
+            self._report((*path, "table"), f"this abas has no table {table}", remedy)
             return False
         if names[table] != meta_name:
             remedy = f"write {names[table]}, or the table that {meta_name} has here"
-            self._tell((*path, "meta_name"), f"table {table} is {names[table]}", remedy)
+            self._report((*path, "meta_name"), f"table {table} is {names[table]}", remedy)
         return True
 
     async def ways(self) -> None:
@@ -155,7 +155,7 @@ class _Check:
         elif strategy == "typecommand":
             await self._type_command((*path, "type_command"), way)
         elif call is None:
-            self._tell(path, f"{path[-1]} can't be posted by infosystem", "add that entry, or strategy: editor")
+            self._report(path, f"{path[-1]} can't be posted by infosystem", "add that entry, or strategy: editor")
         else:
             named = [("press", call.press), *((f"constants.{name}", name) for name in call.constants)]
             named += [(f"inputs.{role}", name) for role, name in call.inputs.items()]
@@ -174,8 +174,8 @@ class _Check:
         """Let abas read a date and an amount as we write them, where it offers that."""
         item, formats = self._profile.tables.open_item, self._profile.formats
         amounts = [(way.table, name) for way in self._profile.documents.values() if (name := way.inputs.get("amount"))]
-        if not amounts or not await self._tells_formats(*amounts[0]):
-            logger.warning("abas doesn't tell how it reads values; date_input stays unchecked")
+        if not amounts or not await self._reports_formats(*amounts[0]):
+            logger.warning("abas doesn't say how it reads values; date_input stays unchecked")
             return
         if item is not None:
             await self._format(
@@ -184,7 +184,7 @@ class _Check:
         mark = formats.decimal_mark or "."
         await self._format(("formats", "decimal_mark"), *amounts[0], _PROBE_AMOUNT.replace(".", mark), None)
 
-    async def _tells_formats(self, table: str, name: str) -> bool:
+    async def _reports_formats(self, table: str, name: str) -> bool:
         """Ask for a value that can be read in one way only: who refuses that doesn't offer to tell."""
         try:
             await self._client.format_value(table, name, "1")
@@ -196,12 +196,12 @@ class _Check:
         try:
             read = await self._client.format_value(table, name, written)
         except (AbasRefused, AbasRequestRejected) as error:
-            self._tell(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
+            self._report(path, f"abas can't read {written} for {name}: {error}", "use the format that it reads")
             return
         shown = str(read.value if read.value is not None else read.text or "")
         formats = self._profile.formats
         if not (_same_amount(shown, formats) if day is None else is_day(shown, day, formats)):
-            self._tell(path, f"abas reads {written} for {name} as {shown}", "use the format that it reads")
+            self._report(path, f"abas reads {written} for {name} as {shown}", "use the format that it reads")
 
     async def _infosystem(
         self, path: tuple[str, ...], workspace: str, search_word: str, named: Sequence[tuple[str, str]]
@@ -214,11 +214,11 @@ class _Check:
             except (AbasRefused, AbasAddressWrong):
                 present = []
             shown = f"workspace {workspace} has {', '.join(present) or 'no infosystems'}"
-            self._tell((*path, "search_word"), f"there is no infosystem {workspace}/{search_word}", shown)
+            self._report((*path, "search_word"), f"there is no infosystem {workspace}/{search_word}", shown)
             return
         except AbasAddressWrong:
             logger.warning(
-                "abas doesn't tell an infosystem's fields", extra={"infosystem": f"{workspace}/{search_word}"}
+                "abas doesn't say an infosystem's fields", extra={"infosystem": f"{workspace}/{search_word}"}
             )
             return
         fields = _types(listed)
@@ -227,19 +227,19 @@ class _Check:
 
     async def _type_command(self, path: tuple[str, ...], way: DocumentWay) -> None:
         if way.type_command is None:
-            self._tell(path[:-1], "the strategy typecommand needs type_command", "add it, by number or (Name)")
+            self._report(path[:-1], "the strategy typecommand needs type_command", "add it, by number or (Name)")
             return
         try:
-            told = await self._client.type_command(way.type_command)
+            reported = await self._client.type_command(way.type_command)
         except AbasRefused:
-            self._tell(path, f"there is no type command {way.type_command}", "see sys/typeCmd for what there is")
+            self._report(path, f"there is no type command {way.type_command}", "see sys/typeCmd for what there is")
             return
         except AbasAddressWrong:
-            logger.warning("abas doesn't tell what a type command opens", extra={"type_command": way.type_command})
+            logger.warning("abas doesn't say what a type command opens", extra={"type_command": way.type_command})
             return
-        tables = [plain_spec(value) for value in told.values() if _SPEC.fullmatch(value)]
+        tables = [plain_spec(value) for value in reported.values() if _SPEC.fullmatch(value)]
         if tables and way.table not in tables:
-            self._tell(
+            self._report(
                 path, f"{way.type_command} opens {tables[0]}, not {way.table}", "name the one that opens that table"
             )
 
@@ -247,15 +247,15 @@ class _Check:
         try:
             allowed = [str(command.get("editAction")) for command in await self._client.table_commands(table)]
         except (AbasRefused, AbasAddressWrong):
-            return  # the table itself is missing and already told, or abas doesn't tell commands
+            return  # the table itself is missing and already reported, or abas doesn't say commands
         if action not in allowed:
-            self._tell(path, f"table {table} allows no {action}", f"it allows {', '.join(allowed) or 'nothing'}")
+            self._report(path, f"table {table} allows no {action}", f"it allows {', '.join(allowed) or 'nothing'}")
 
     async def _field(self, path: tuple[str, ...], table: str, name: str) -> None:
         try:
             fields = await self._fields_of(table)
         except (AbasRefused, AbasAddressWrong):
-            return  # the table itself is missing and already told, or abas doesn't tell fields
+            return  # the table itself is missing and already reported, or abas doesn't say fields
         await self._path(path, f"table {table}", fields, name)
 
     async def _path(self, path: tuple[str, ...], where: str, fields: FieldsByName, name: str) -> None:
@@ -268,10 +268,10 @@ class _Check:
                 if twin is not None
                 else near(part, fields, _SEE_METADATA)
             )
-            self._tell(path, f"{where} has no field {part}", remedy)
+            self._report(path, f"{where} has no field {part}", remedy)
             return
         target = _REFERENCE_TYPE.fullmatch(fields[part])
-        if rest and target is not None:  # else the server doesn't tell where the reference leads
+        if rest and target is not None:  # else the server doesn't say where the reference leads
             await self._field(path, plain_spec(target[1]), rest)
 
     async def _fields_of(self, table: str) -> FieldsByName:
@@ -285,7 +285,7 @@ class _Check:
             }
         return self._fields[table]
 
-    def _tell(self, path: tuple[str, ...], problem: str, remedy: str) -> None:
+    def _report(self, path: tuple[str, ...], problem: str, remedy: str) -> None:
         self.problems.append(f"{self._profile.where(*path)}: {'.'.join(path)}: {problem}; {remedy}")
 
 

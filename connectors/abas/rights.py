@@ -20,7 +20,7 @@ class SavingRights(Protocol):
     """What the sink needs to know of all processes that may be at the same document. Raises leaves of failures."""
 
     async def doubt(self, reference: str, subject: str) -> Doubt | None:
-        """What may have been saved of this document; None when nobody was ever about to.
+        """Return what may have been saved of this document; None when nobody was ever about to.
 
         Claims keep their order by subject.
         """
@@ -77,7 +77,7 @@ class ClaimBook:
             self._live[reference] = left
 
     def doubt(self, reference: str) -> Doubt | None:
-        """What may have been saved under a reference."""
+        """Return what may have been saved under a reference."""
         known = self._live.get(reference)
         if not known:
             return None
@@ -91,7 +91,7 @@ class ClaimBook:
         )
 
     def is_first(self, claim: PostingClaimed, after: Doubt | None) -> bool:
-        """Whether no other process claimed between what was known and this claim."""
+        """Return whether no other process claimed between what was known and this claim."""
         seen = -1 if after is None else after.latest
         later = [one.claim.claim_id for one in self._live.get(claim.posting_reference, ()) if one.offset > seen]
         return later[:1] == [claim.claim_id]
@@ -119,7 +119,7 @@ class ProcessRights:
         self._count = 0
 
     async def doubt(self, reference: str, subject: str) -> Doubt | None:
-        """What this process may have saved."""
+        """Return what this process may have saved."""
         return self._book.doubt(reference)
 
     async def claim(self, reference: str, subject: str, permit: str, *, after: Doubt | None) -> PostingClaimed | None:

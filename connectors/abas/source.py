@@ -19,21 +19,21 @@ from connectors.abas.mapping import (
     to_open_item_referenced,
     to_order_of_item_referenced,
     to_order_referenced,
-    to_payment_wish_observed,
+    to_payment_request_observed,
 )
 from connectors.abas.profile import FieldsT, ItemFields, OpenItemList, Profile, Table
 from connectors.abas.settings import AbasSettings
 from connectors.abas.vanished import Vanished
 from connectors.abas.wire import ErpObject
-from schemas.records.gateway import PaymentWishObserved
+from schemas.records.gateway import PaymentRequestObserved
 from schemas.records.identification import CustomerReferenced, OpenItemReferenced
 from schemas.records.receivables import OpenItemObserved
 from schemas.values.clock import utc_now
 from schemas.values.counting import counted
 
 Record = OpenItemObserved | OpenItemReferenced | CustomerReferenced
-Sighting = tuple[str, tuple[Record, ...]]
-WishSighting = tuple[str, tuple[PaymentWishObserved, ...]]
+Observation = tuple[str, tuple[Record, ...]]
+PaymentRequestObservation = tuple[str, tuple[PaymentRequestObserved, ...]]
 
 _SHOWN_UNREADABLE = 20  # enough to see a pattern, few enough for a log line
 
@@ -51,7 +51,7 @@ class _Unreadable:
         if len(self._shown) < _SHOWN_UNREADABLE:
             self._shown.append(str(error))
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """End the poll honestly.
 
         Raises: AbasRecordUnreadable when there was any.
@@ -81,10 +81,10 @@ class AbasSource:
         self._now = now
         self._vanished = Vanished(client, order_option=profile.formats.order_option)
 
-    async def poll(self) -> AsyncIterator[Sighting]:
+    async def poll(self) -> AsyncIterator[Observation]:
         """Yield what abas shows, one thing at a time with a key that stays the same from poll to poll.
 
-        Ensures: a record that can't be read doesn't hide the others: it is told at the end.
+        Ensures: a record that can't be read doesn't hide the others: it is reported at the end.
         Raises:  AbasRecordUnreadable after everything readable was yielded; Transient, ContractBroken families.
         """
         unreadable = _Unreadable()
@@ -92,30 +92,32 @@ class AbasSource:
         listing = self._profile.open_item_list
         items = self._open_items(since, unreadable) if listing is None else self._listed_items(listing, unreadable)
         for reader in (self._customers(unreadable), items, self._orders(since, unreadable)):
-            async for sighting in reader:
-                yield sighting
-        unreadable.tell()
+            async for observation in reader:
+                yield observation
+        unreadable.report()
 
-    async def wishes(self) -> AsyncIterator[WishSighting]:
-        """Yield the active payment wishes, each with a key that stays the same; nothing when the profile has none.
+    async def payment_requests(self) -> AsyncIterator[PaymentRequestObservation]:
+        """Yield the active payment requests, each with a key that stays the same; nothing when the profile has none.
 
         Ensures, Raises: as poll.
         """
-        table = self._profile.tables.payment_wish
+        table = self._profile.tables.payment_request
         if table is None:
             return
         unreadable = _Unreadable()
         wanted = table.fields.model_dump(exclude_none=True).values()
-        async for wish in self._read(table, wanted, Selection((), order_by=table.order_by)):
+        async for payment_request in self._read(table, wanted, Selection((), order_by=table.order_by)):
             try:
-                observed = to_payment_wish_observed(wish, table.fields, self._profile.formats, observed_at=self._now())
+                observed = to_payment_request_observed(
+                    payment_request, table.fields, self._profile.formats, observed_at=self._now()
+                )
             except AbasRecordUnreadable as error:
                 unreadable.add(error)
                 continue
-            yield f"payment-wish/{wish.id}", (observed,)
-        unreadable.tell()
+            yield f"payment-request/{payment_request.id}", (observed,)
+        unreadable.report()
 
-    async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
+    async def _customers(self, unreadable: _Unreadable) -> AsyncIterator[Observation]:
         table = self._profile.tables.customer
         fields = table.fields
         selection = Selection((not_empty(fields.vault_customer),), Filing.ACTIVE, table.order_by)
@@ -128,7 +130,7 @@ class AbasSource:
             if referenced is not None:
                 yield f"customer/{customer.id}", (referenced,)
 
-    async def _open_items(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
+    async def _open_items(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Observation]:
         table = self._profile.tables.open_item
         if table is None:
             return
@@ -147,7 +149,7 @@ class AbasSource:
         for gone in self._vanished.gone():
             yield f"open-item/{gone.abas_open_item_id}", (gone, to_open_item_referenced(gone))
 
-    async def _listed_items(self, listing: OpenItemList, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
+    async def _listed_items(self, listing: OpenItemList, unreadable: _Unreadable) -> AsyncIterator[Observation]:
         actions = [set_field(name, value) for name, value in listing.constants.items()]
         shown = await self._client.list_infosystem(
             listing.workspace,
@@ -162,7 +164,7 @@ class AbasSource:
             if seen is not None:
                 yield seen
 
-    def _item(self, item: ErpObject, fields: ItemFields, unreadable: _Unreadable, *, filed: bool) -> Sighting | None:
+    def _item(self, item: ErpObject, fields: ItemFields, unreadable: _Unreadable, *, filed: bool) -> Observation | None:
         try:
             observed = to_open_item_observed(item, fields, self._profile.formats, filed=filed, observed_at=self._now())
         except AbasRecordUnreadable as error:
@@ -173,7 +175,7 @@ class AbasSource:
         order = to_order_of_item_referenced(item, fields, observed)
         return f"open-item/{item.id}", (observed, to_open_item_referenced(observed), *((order,) if order else ()))
 
-    async def _orders(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Sighting]:
+    async def _orders(self, since: str | None, unreadable: _Unreadable) -> AsyncIterator[Observation]:
         table = self._profile.tables.sales_order
         if table is None:
             return
@@ -196,10 +198,10 @@ class AbasSource:
         if self._settings.filed_lookback_days == 0:
             return None
         try:
-            told = (await self._client.about()).get(self._settings.about_time_field, "")
-            now = parse_instant(told, self._profile.formats)
+            reported = (await self._client.about()).get(self._settings.about_time_field, "")
+            now = parse_instant(reported, self._profile.formats)
         except (AbasRefused, AbasAddressWrong, ValueError, OverflowError):
-            now = self._now()  # abas doesn't tell its clock, or in a form of its own
+            now = self._now()  # abas doesn't say its clock, or in a form of its own
         since = (now - timedelta(days=self._settings.filed_lookback_days)).date()
         return to_date_text(since, self._profile.formats)
 

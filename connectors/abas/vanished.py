@@ -1,9 +1,9 @@
-"""Open items that abas showed a while ago and shows no longer: looked up one by one, and told for what they are.
+"""Open items that abas showed a while ago and shows no longer: looked up one by one, and reported for what they are.
 
 Protects the matching from an item that somebody deleted in abas, and an open one from being called closed because a
-page was short: only an item that abas itself can't find by its id is told as gone. One that is found is told as it is,
-which also sees an item that was filed without its change being visible. Remembers this process's polls only, so what
-is deleted while the source is down is not noticed.
+page was short: only an item that abas itself can't find by its id is reported as gone. One that is found is reported as
+it is, which also sees an item that was filed without its change being visible. Remembers this process's polls only, so
+what is deleted while the source is down is not noticed.
 """
 
 import logging
@@ -48,13 +48,13 @@ class Vanished:
             self._open.pop(item_id, None)
 
     def gone(self) -> Sequence[OpenItemObserved]:
-        """All items that were found gone, again with each poll, so that one that could not be written is told anew."""
+        """Return all items that were found gone, again with each poll, so that one that could not be written is reported anew."""
         return tuple(self._gone.values())
 
     async def found(self, table: str, fields: Sequence[str]) -> AsyncIterator[tuple[ErpObject, bool]]:
         """Look up what was open and was not shown; yield what is there after all, and whether it is filed.
 
-        Ensures: what is not there counts as gone from now on; what abas doesn't tell stays as it was.
+        Ensures: what is not there counts as gone from now on; what abas doesn't say stays as it was.
         """
         missing = [item_id for item_id in self._open if item_id not in self._shown]
         for item_id in missing[:LOOKED_UP_PER_POLL]:

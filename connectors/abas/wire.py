@@ -91,7 +91,7 @@ class ErpError:
 class ErpDialog:
     """A question that abas asks before it goes on.
 
-    stopped_at: number of actions that succeeded before the one that asked; None when abas doesn't tell.
+    stopped_at: number of actions that succeeded before the one that asked; None when abas doesn't say.
     """
 
     id: str
@@ -103,7 +103,7 @@ class ErpDialog:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of the server, already told apart into success, question and failure.
+    """One answer of the server, already distinguished into success, question and failure.
 
     working_set_id, editor_id: the editor that the answer's head or body names; empty when it names none.
     """
@@ -232,7 +232,7 @@ def _error(content: Mapping[str, Any], status: int) -> ErpError | None:
         return None  # the middleware says good-bye in the same words as it says no
     # The middleware's own failures: {"error": {"message", "type"}, "details": [], "location"}.
     return ErpError(
-        category=_untold_category(status, _text(error.get("type"))),
+        category=_category_by_status(status, _text(error.get("type"))),
         error_code=_text(content.get("errorCode")) or None,
         message=_message(error),
         details=tuple(_message(m) for m in _list(content.get("details") or [], "details")),
@@ -241,7 +241,7 @@ def _error(content: Mapping[str, Any], status: int) -> ErpError | None:
 
 def _erp_error(error: Mapping[str, Any], content: Mapping[str, Any], status: int) -> ErpError:
     return ErpError(
-        category=_text(error.get("category")) or _untold_category(status, ""),
+        category=_text(error.get("category")) or _category_by_status(status, ""),
         error_code=_text(error.get("errorCode") or content.get("errorCode")) or None,
         message=_message(error.get("error") or {}),
         details=tuple(_message(m) for m in _list(error.get("details") or [], "details")),
@@ -249,7 +249,7 @@ def _erp_error(error: Mapping[str, Any], content: Mapping[str, Any], status: int
     )
 
 
-def _untold_category(status: int, kind: str) -> str:
+def _category_by_status(status: int, kind: str) -> str:
     untyped = "INTERNAL_ERROR" if status in _FAILED_INSIDE else "OTHER"
     return _CATEGORY_OF_STATUS.get(status) or _CATEGORY_OF_TYPE.get(kind, untyped)
 

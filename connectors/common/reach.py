@@ -104,22 +104,25 @@ class Way:
         return _address(self._url)
 
     def client_options(self, transport: httpx2.AsyncBaseTransport | None) -> dict[str, Any]:
-        """What an httpx2 client is made with; a transport of its own (of a test) takes the place of the network."""
+        """Return what an httpx2 client is made with.
+
+        A transport of its own (of a test) takes the place of the network.
+        """
         # trust_env would send loopback through http_proxy, and take logins from a ~/.netrc that nobody thinks of.
         options: dict[str, Any] = {"verify": self.verify, "trust_env": False}
         return {**options, "transport": transport} if transport is not None else {**options, "proxy": self._proxy}
 
     def says(self, text: str) -> str:
-        """A message that names party, host and port."""
+        """Return a message that names party, host and port."""
         through = f" through the proxy {_address(self._proxy.url)}" if self._proxy is not None else ""
         return f"{self.party} at {self.address}{through}: {text}"
 
     def why(self, error: BaseException) -> str:
-        """Why a request failed, for operators: host, port, cause and remedy in one line."""
+        """Return why a request failed, for operators: host, port, cause and remedy in one line."""
         return self.says(self._cause(error))
 
     def proxy_refuses(self) -> str:
-        """What a proxy's 407 means, for operators."""
+        """Return what a proxy's 407 means, for operators."""
         remedy = f"set user and password in {self._of('proxy_url')} (http://user:password@host:port)"
         return self.says(f"the proxy refuses us (407, it wants a login or another one); {remedy}")
 
@@ -215,7 +218,7 @@ def _load(context: ssl.SSLContext, ca_file: Path) -> None:
 
 
 def _proxy_for(url: httpx2.URL, settings: ReachSettings) -> httpx2.Proxy | None:
-    """The proxy for this address: of the setting, else of the environment; never one for loopback."""
+    """Return the proxy for this address: of the setting, else of the environment; never one for loopback."""
     if is_loopback(url.host):
         return None
     if settings.proxy_url is not None:
@@ -241,7 +244,7 @@ def _read_proxy(text: str, where: str) -> httpx2.Proxy:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name alone; nothing is resolved."""
+    """Return whether a host is this machine by its name alone; nothing is resolved."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -257,7 +260,7 @@ def _address(url: httpx2.URL) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that led to it, nearest first; each once."""
+    """Yield an error and all that led to it, nearest first; each once."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -276,5 +279,5 @@ def _name(error: BaseException) -> str:
 
 
 def _shown(text: str) -> str:
-    """One line of bounded length."""
+    """Return one line of bounded length."""
     return " ".join(text.split())[:200]

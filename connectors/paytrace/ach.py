@@ -35,7 +35,7 @@ _LIST_NAMES: Final = ("items", "data", "transactions")
 _MAX_PAGES: Final = 100_000
 
 
-class AchDesk:
+class AchClient:
     """v3 ACH for one merchant: the list, single records, and debits that cannot double."""
 
     def __init__(self, caller: Caller, settings: PayTraceSettings) -> None:
@@ -80,7 +80,7 @@ class AchDesk:
 
         Ensures: whatever happens to answers, the key is looked up before anything is sent again, and PayTrace
                  itself gives the same payment for the same key.
-        Raises:  PayTraceRefused; PaymentOutcomeUnknown when even the look-up does not tell.
+        Raises:  PayTraceRefused; PaymentOutcomeUnknown when even the look-up does not say.
         """
         body = self._payment(customer_id, charge, idempotency_key, entry_class)
         call = Call(
@@ -104,7 +104,7 @@ class AchDesk:
         raise _unknown(call, "no answer, and the key is not known either")
 
     async def _pay_once(self, call: Call) -> Answer | None:
-        """The answer, or None when only a look-up can tell."""
+        """Return the answer, or None when only a look-up can tell."""
         try:
             body = read_v3_body(call, await self._login.send(call))
         except PaymentOutcomeUnknown:

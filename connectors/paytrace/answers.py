@@ -118,7 +118,7 @@ def nothing_of(call: Call, body: JsonObject, rows: str) -> list[JsonObject]:
 
 
 def rows_of(values: list[Any]) -> list[JsonObject]:
-    """A list as rows. What is no object becomes an empty row, which its reader names while the others are told."""
+    """Return a list as rows. What is no object becomes an empty row, which its reader names while the others are reported."""
     return [value if isinstance(value, dict) else {} for value in values]
 
 
@@ -196,7 +196,7 @@ def ach_answer(body: Mapping[str, Any]) -> Answer:
 
 
 def names_the_record(refused: PayTraceRefused) -> bool:
-    """Whether a refused look-up is about the record that was asked for, so that PayTrace does not know it.
+    """Return whether a refused look-up is about the record that was asked for, so that PayTrace does not know it.
 
     Any other field (the merchant, a header) is a setting of ours: what PayTrace knows is then not known.
     """
@@ -256,7 +256,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 
 def _says_success(body: Mapping[str, Any]) -> bool:
-    """Whether an answer with code 1 is a success: it says so, or says nothing of it and lists no error."""
+    """Return whether an answer with code 1 is a success: it says so, or says nothing of it and lists no error."""
     said = body.get("success")
     if said is None:
         return not body.get("errors")

@@ -27,12 +27,12 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
 def present(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The first of these names that the row has with a value; the first of all when it has none."""
+    """Return the first of these names that the row has with a value; the first of all when it has none."""
     return next((name for name in names if row.get(name) not in (None, "")), names[0])
 
 
 def text(row: Mapping[str, Any], name: str) -> str:
-    """One cell as masked text, empty when there is none; UnreadableRow when it is a list or an object."""
+    """Return one cell as masked text, empty when there is none; UnreadableRow when it is a list or an object."""
     value = row.get(name)
     match value:
         case None:
@@ -46,17 +46,17 @@ def text(row: Mapping[str, Any], name: str) -> str:
 
 
 def text_or_empty(row: Mapping[str, Any], name: str) -> str:
-    """One cell as masked text; empty also when it is no text."""
+    """Return one cell as masked text; empty also when it is no text."""
     return text(row, name) if is_scalar(row.get(name)) else ""
 
 
 def optional(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    """The first of these cells that says something, or None."""
+    """Return the first of these cells that says something, or None."""
     return text(row, present(row, names)).strip() or None
 
 
 def identity(row: Mapping[str, Any], names: tuple[str, ...], what: str = "a transaction id") -> str:
-    """An id that PayTrace gave; UnreadableRow when it is none, or a card number stands in its place."""
+    """Return an id that PayTrace gave; UnreadableRow when it is none, or a card number stands in its place."""
     name = present(row, names)
     value = row.get(name)
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -70,7 +70,7 @@ def identity(row: Mapping[str, Any], names: tuple[str, ...], what: str = "a tran
 
 
 def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
-    """An id that a merchant chose, so of any characters; UnreadableRow when empty or endless.
+    """Return an id that a merchant chose, so of any characters; UnreadableRow when empty or endless.
 
     It goes back to PayTrace as it is; a record that holds it masks it (schemas/checks/guard.py).
     """
@@ -83,7 +83,7 @@ def chosen_key(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> str
 
 
 def last_four(row: Mapping[str, Any]) -> str | None:
-    """The last four digits of the row's masked card, or None."""
+    """Return the last four digits of the row's masked card, or None."""
     card = row.get("credit_card")
     if isinstance(card, Mapping):
         masked = card.get("masked_number")
@@ -94,12 +94,12 @@ def last_four(row: Mapping[str, Any]) -> str | None:
 
 
 def is_scalar(value: object) -> bool:
-    """Whether a value may stand in one cell."""
+    """Return whether a value may stand in one cell."""
     return value is None or isinstance(value, str | int | Decimal)
 
 
 def safe_value(value: object) -> object:
-    """A cell as raw may keep it: masked, cut to length, numbers as plain digits."""
+    """Return a cell as raw may keep it: masked, cut to length, numbers as plain digits."""
     if isinstance(value, str):
         return mask_sensitive(value[:_MAX_TEXT])
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -130,7 +130,7 @@ class WholeRow:
         self.problem: str | None = None
 
     def text(self, *names: str) -> str:
-        """The first of these cells that has a value, as masked text; empty when it can't be read."""
+        """Return the first of these cells that has a value, as masked text; empty when it can't be read."""
         try:
             return text(self.row, present(self.row, names))
         except UnreadableRow as error:
@@ -138,11 +138,11 @@ class WholeRow:
             return ""
 
     def optional(self, *names: str) -> str | None:
-        """The first of these cells that says something, or None."""
+        """Return the first of these cells that says something, or None."""
         return self.text(*names).strip() or None
 
     def part(self, outer: str, name: str) -> str:
-        """A cell inside another one, as masked text; empty when it is not there or can't be read."""
+        """Return a cell inside another one, as masked text; empty when it is not there or can't be read."""
         inner = self.row.get(outer)
         try:
             return text(inner, name) if isinstance(inner, Mapping) else ""
@@ -151,7 +151,7 @@ class WholeRow:
             return ""
 
     def instant(self, name: str, written: str, zone: ZoneInfo, *, fold: int) -> datetime | None:
-        """A clock text as an instant in UTC, None when it can't be read."""
+        """Return a clock text as an instant in UTC, None when it can't be read."""
         try:
             return to_instant(name, written, zone, fold=fold)
         except UnreadableRow as error:
@@ -159,7 +159,10 @@ class WholeRow:
             return None
 
     def cents(self, names: tuple[str, ...], currency: str) -> tuple[int, str | None]:
-        """The first of these amounts in cents, its sign included; (0, the cell as it came) when it can't be read."""
+        """Return the first of these amounts in cents, its sign included.
+
+        (0, the cell as it came) when it can't be read.
+        """
         name = present(self.row, names)
         try:
             return to_minor(name, self.row.get(name), currency), None
@@ -167,7 +170,7 @@ class WholeRow:
             return 0, self.as_it_came(*names)
 
     def as_it_came(self, *names: str) -> str:
-        """The first of these cells for a person's eye: masked, short, empty when there is none."""
+        """Return the first of these cells for a person's eye: masked, short, empty when there is none."""
         value = self.row.get(present(self.row, names))
         if value is None:
             return ""

@@ -25,7 +25,7 @@ def require_dollars(charge: Charge) -> None:
 
 
 def charge_fields(charge: Charge) -> dict[str, Any]:
-    """The fields of a charge in v1's words. Raises as require_dollars."""
+    """Return the fields of a charge in v1's words. Raises as require_dollars."""
     require_dollars(charge)
     fields: dict[str, Any] = {
         "amount": f"{to_dollars(charge.amount_minor):.2f}",
@@ -50,7 +50,7 @@ def charge_fields(charge: Charge) -> dict[str, Any]:
 
 
 def recurrence_fields(plan: RecurrencePlan) -> dict[str, Any]:
-    """The fields of a schedule, equal in v1 and v3."""
+    """Return the fields of a schedule, equal in v1 and v3."""
     return {
         "amount": to_dollars(plan.amount_minor),
         "frequency": plan.frequency,

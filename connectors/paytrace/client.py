@@ -61,7 +61,7 @@ class PayTraceClient(Merchant):
         return await self._rows("/v1/transactions/export/by_date_range", filters, ("transactions",))
 
     async def export_transaction(self, transaction_id: str) -> JsonObject | None:
-        """One card transaction (wire.TransactionRow), or None when PayTrace does not know the id."""
+        """Return one card transaction (wire.TransactionRow), or None when PayTrace does not know the id."""
         try:
             rows = await self._rows(
                 "/v1/transactions/export/by_id",
@@ -84,7 +84,10 @@ class PayTraceClient(Merchant):
         return await self._rows("/v1/batches/export", filters, ("batches", "batch", "data"))
 
     async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
-        """The settled transactions of one batch (wire.TransactionRow). Numbers wrap; the newest batch is meant."""
+        """Return the settled transactions of one batch (wire.TransactionRow). Numbers wrap.
+
+        The newest batch is meant.
+        """
         return await self._rows(
             "/v1/batches/transaction_list", {"batch_number": batch_number}, ("transactions", "data")
         )
@@ -143,7 +146,7 @@ class PayTraceClient(Merchant):
         )
 
     async def create_payment_fields_key(self) -> str:
-        """A client key for hosted payment fields."""
+        """Return a client key for hosted payment fields."""
         call = self._call("/v1/payment_fields/token/create", {})
         body = read_v1_body(call, await self._login.send(call))
         return str(body.get("clientKey", ""))

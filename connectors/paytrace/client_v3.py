@@ -57,7 +57,7 @@ class PayTraceV3Client(Merchant):
         return await self._rows("/v3/transactions/export/by-date", body, ("transactions", "items"))
 
     async def export_transaction(self, transaction_id: str) -> JsonObject | None:
-        """One card transaction, or None when PayTrace does not know the id."""
+        """Return one card transaction, or None when PayTrace does not know the id."""
         try:
             rows = await self._rows(f"/v3/transaction/export/{transaction_id}", {}, ("transactions", "items"))
         except CallNotOffered:
@@ -77,7 +77,7 @@ class PayTraceV3Client(Merchant):
         raise CallNotOffered("the v1 check export is not part of v3; set ach_source to v3 or off")
 
     async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
-        """No path of v3 is known that lists schedules."""
+        """Return no path of v3 is known that lists schedules."""
         raise CallNotOffered("v3 documents no path that lists schedules")
 
     async def export_batches(self, start: date, end: date) -> list[JsonObject]:
@@ -86,7 +86,7 @@ class PayTraceV3Client(Merchant):
         return await self._rows("/v3/batch/export/by-date", body, ("batches", "items"))
 
     async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
-        """The settled transactions of one batch."""
+        """Return the settled transactions of one batch."""
         body = {"batch_number": batch_number}
         return await self._rows("/v3/batch/export/transactions", body, ("transactions", "items"))
 
@@ -150,7 +150,7 @@ class PayTraceV3Client(Merchant):
         return await self._change("/v3/recurrence", recurrence_id, body, method="DELETE")
 
     async def create_payment_fields_key(self) -> str:
-        """A client key for hosted payment fields."""
+        """Return a client key for hosted payment fields."""
         call = self._call("POST", "/v3/payment-fields/token", {})
         data = read_v3_body(call, await self._login.send(call)).get("data")
         return str(data.get("clientKey", "")) if isinstance(data, dict) else ""

@@ -2,7 +2,7 @@
 
 Decides what identifies a batch (merchant, number and settle date, because numbers begin again after 999) and whether
 its statement can be believed: it is compared with the transactions that PayTrace lists for it, and a difference is
-told in the record and never hidden. Of a customer only what can be charged is kept. Pure.
+reported in the record and never hidden. Of a customer only what can be charged is kept. Pure.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class BatchName:
 
 
 def is_pending(row: Mapping[str, Any]) -> bool:
-    """Whether a batch has not settled yet: it has no identity before, and is told once it has."""
+    """Return whether a batch has not settled yet: it has no identity before, and is reported once it has."""
     return not cells.text(row, cells.present(row, BATCH_SETTLED_NAMES)).strip()
 
 
@@ -312,7 +312,7 @@ def _transaction(
 
 
 def _is_of(seen: TransactionObserved | None, name: BatchName, account: Account) -> bool:
-    """Whether a listed transaction belongs to this batch and not to another one of the same number."""
+    """Return whether a listed transaction belongs to this batch and not to another one of the same number."""
     if seen is None or seen.settled_at is None:
         return True
     return abs((seen.settled_at.astimezone(account.zone).date() - name.settled_on).days) <= _DAYS_APART
@@ -321,7 +321,7 @@ def _is_of(seen: TransactionObserved | None, name: BatchName, account: Account) 
 def _within(
     net_minor: int, sales_minor: int | None, refund_minor: int | None, counts: Mapping[str, int | None]
 ) -> list[str]:
-    """Where a statement disagrees with itself."""
+    """Return where a statement disagrees with itself."""
     found: list[str] = []
     if sales_minor is not None and refund_minor is not None and sales_minor - refund_minor != net_minor:
         found.append(f"net {net_minor} stated, sales {sales_minor} less refunds {refund_minor}")
@@ -368,7 +368,7 @@ def _day_or_none(given: str) -> date | None:
 
 
 def _last_day(month: str, year: str) -> date | None:
-    """The day until which a card of this expiry is good; two-digit years are of this century."""
+    """Return the day until which a card of this expiry is good; two-digit years are of this century."""
     if not (_COUNT.fullmatch(month) and _COUNT.fullmatch(year) and len(year) in (2, 4) and 1 <= int(month) <= 12):
         return None
     full_year = int(year) + (2000 if len(year) == 2 else 0)
@@ -378,14 +378,14 @@ def _last_day(month: str, year: str) -> date | None:
 
 
 def _has_bank_account(row: Mapping[str, Any]) -> bool | None:
-    told = [row[name] for name in BANK_NAMES if name in row]
-    if not told:
+    reported = [row[name] for name in BANK_NAMES if name in row]
+    if not reported:
         return None
-    return any(any(value.values()) if isinstance(value, Mapping) else bool(value) for value in told)
+    return any(any(value.values()) if isinstance(value, Mapping) else bool(value) for value in reported)
 
 
 def _raw(row: Mapping[str, Any], names: Sequence[str], *, card: bool = False, created: str = "") -> str:
-    """The named fields as JSON, masked; of a card its last four digits and expiry, of an account nothing."""
+    """Return the named fields as JSON, masked; of a card its last four digits and expiry, of an account nothing."""
     kept: dict[str, Any] = {
         name: cells.safe_value(row[name]) for name in names if name in row and cells.is_scalar(row[name])
     }
@@ -399,5 +399,6 @@ def _raw(row: Mapping[str, Any], names: Sequence[str], *, card: bool = False, cr
         }
     if created:
         kept["created"] = created
-    # Whatever stands in a field that only raw keeps, the fact is told: JSON escapes some control characters, not all.
+    # Whatever stands in a field that only raw keeps, the fact is reported: JSON escapes some control characters, not
+    # all.
     return plain_text(wire.encode(dict(sorted(kept.items()))).decode())

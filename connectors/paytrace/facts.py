@@ -35,7 +35,7 @@ from schemas.values.clock import utc_now
 logger = logging.getLogger(__name__)
 
 Fact = SettlementBatchObserved | VaultCustomerObserved | RecurrenceObserved
-FactSighting = tuple[str, tuple[Fact, ...]]
+FactObservation = tuple[str, tuple[Fact, ...]]
 
 _NOT_OURS_TO_READ = (CallNotOffered, LoginRejected, PayTraceRefused)
 
@@ -47,10 +47,10 @@ class FactReader(Protocol):
         """Settlement batches closed on these days."""
 
     async def export_batch_transactions(self, batch_number: int) -> list[JsonObject]:
-        """The settled transactions of the newest batch of this number."""
+        """Return the settled transactions of the newest batch of this number."""
 
     async def export_customers(self) -> list[JsonObject]:
-        """Every vault customer."""
+        """Return every vault customer."""
 
     async def export_recurrences(self, *, customer_id: str | None = None) -> list[JsonObject]:
         """Recurring schedules, of one customer or of all."""
@@ -73,11 +73,11 @@ class PayTraceFacts:
         self.not_read: tuple[str, ...] = ()  # what the last poll left out because PayTrace refuses it, and why
 
     def window(self, now: datetime) -> tuple[date, date]:
-        """The days whose batches are worth reading at this moment: the look-back window of transactions."""
+        """Return the days whose batches are worth reading at this moment: the look-back window of transactions."""
         today = now.astimezone(self._settings.zone).date()
         return today - timedelta(days=self._settings.lookback_window_days), today
 
-    async def poll(self, since: date, until: date) -> AsyncIterator[FactSighting]:
+    async def poll(self, since: date, until: date) -> AsyncIterator[FactObservation]:
         """Yield the batches of these days, then every vault customer and every schedule.
 
         Shapes:  since and until are days in the merchant's zone, both included, asked wider by range_margin_days;
@@ -95,28 +95,32 @@ class PayTraceFacts:
             ("vault customers are", self._customers(vault, unreadable)),
             ("recurrences are", self._recurrences(vault, unreadable)),
         ):
-            async for sighting in self._what_may_be_read(what, reader):
-                yield sighting
+            async for observation in self._what_may_be_read(what, reader):
+                yield observation
         if unreadable:
             raise unreadable[0]
 
-    async def batches_of(self, day: date) -> AsyncIterator[FactSighting]:
+    async def batches_of(self, day: date) -> AsyncIterator[FactObservation]:
         """Yield the batches that settled on one day, for a back-fill that goes day by day; raises as poll."""
         unreadable: list[UnreadableRow] = []
-        async for sighting in self._what_may_be_read("settlement batches are", self._batches(day, day, unreadable)):
-            yield sighting
+        async for observation in self._what_may_be_read("settlement batches are", self._batches(day, day, unreadable)):
+            yield observation
         if unreadable:
             raise unreadable[0]
 
-    async def _what_may_be_read(self, what: str, reader: AsyncIterator[FactSighting]) -> AsyncIterator[FactSighting]:
+    async def _what_may_be_read(
+        self, what: str, reader: AsyncIterator[FactObservation]
+    ) -> AsyncIterator[FactObservation]:
         try:
-            async for sighting in reader:
-                yield sighting
+            async for observation in reader:
+                yield observation
         except _NOT_OURS_TO_READ as reason:
             logger.warning("paytrace facts not read", extra={"reason": str(reason)})
             self.not_read += (f"{what} not read: {reason}",)
 
-    async def _batches(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+    async def _batches(
+        self, since: date, until: date, unreadable: list[UnreadableRow]
+    ) -> AsyncIterator[FactObservation]:
         lists: dict[int, list[JsonObject] | str] = {}
         closed: Counter[tuple[int, date]] = Counter()
         for name, row in self._in_order(await self._client.export_batches(since, until), unreadable):
@@ -149,17 +153,17 @@ class PayTraceFacts:
                     named.append((to_batch_name(row, self._account), row))
             except UnreadableRow as error:
                 _note("batch", error, unreadable)
-        # Two of one number and second are told apart by what they hold; the texts stand for it.
+        # Two of one number and second are distinguished by what they hold; the texts stand for it.
         return sorted(named, key=lambda found: (found[0].settled_at, str(sorted(found[1].items()))))
 
     async def _list_of(self, number: int) -> list[JsonObject] | str:
-        """The transactions of a batch, or why they can't be had."""
+        """Return the transactions of a batch, or why they can't be had."""
         try:
             return await self._client.export_batch_transactions(number)
         except (CallNotOffered, PayTraceRefused) as reason:
             return f"its transactions could not be read: {reason}"
 
-    async def _customers(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+    async def _customers(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactObservation]:
         for row in await self._client.export_customers():
             try:
                 customer = to_vault_customer_observed(row, self._account, observed_at=self._now())
@@ -169,7 +173,7 @@ class PayTraceFacts:
             vault.append(customer.vault_customer_id)
             yield f"customer/{customer.merchant}/{customer.vault_customer_id}", (customer,)
 
-    async def _recurrences(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactSighting]:
+    async def _recurrences(self, vault: list[str], unreadable: list[UnreadableRow]) -> AsyncIterator[FactObservation]:
         async for row in self._recurrence_rows(vault):
             try:
                 schedule = to_recurrence_observed(row, self._account, observed_at=self._now())
@@ -191,7 +195,7 @@ class PayTraceFacts:
 class PayTraceHistory:
     """What a back-fill reads of one day: the transactions created on it and the batches settled on it.
 
-    Ensures: a row that can't be read does not keep the days after it from being told; unreadable names it.
+    Ensures: a row that can't be read does not keep the days after it from being reported; unreadable names it.
     """
 
     def __init__(self, source: PayTraceSource, facts: PayTraceFacts) -> None:
@@ -203,8 +207,8 @@ class PayTraceHistory:
         """Yield everything of one day that can be read. Raises what the client raises."""
         for read in (self._source.read_day, self._facts.batches_of):
             try:
-                async for sighting in read(day):
-                    yield sighting
+                async for observation in read(day):
+                    yield observation
             except UnreadableRow as error:
                 self.unreadable.append((day, error))
 

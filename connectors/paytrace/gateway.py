@@ -12,14 +12,14 @@ from connectors.paytrace.settings import PayTraceSettings
 def open_gateway(
     settings: PayTraceSettings, *, transport: httpx2.AsyncBaseTransport | None = None
 ) -> PayTraceClient | PayTraceV3Client:
-    """The client of settings.api_version; both satisfy source.TransactionReader."""
+    """Return the client of settings.api_version; both satisfy source.TransactionReader."""
     if settings.api_version == "v3":
         return PayTraceV3Client(settings, transport=transport)
     return PayTraceClient(settings, transport=transport)
 
 
 def not_offered(settings: PayTraceSettings) -> tuple[str, ...]:
-    """What this account's API version has no documented call for, in words for the log of a source that starts."""
+    """Return what this account's API version has no documented call for, in words for the log of a source that starts."""
     missing: list[str] = []
     if settings.api_version == "v3":
         missing.append("recurring schedules: they can't be listed, so they are not read")

@@ -1,4 +1,4 @@
-"""Reads the body of a signed hook into sightings; whoever receives it has verified the signature before.
+"""Reads the body of a signed hook into observations; whoever receives it has verified the signature before.
 
 PayTrace itself sends no hooks. This is our own generic shape (Standard Webhooks) for whoever sits between and
 does send some: data is one export row or a list of them, in PayTrace's words, so the same mapping reads it and
@@ -24,7 +24,7 @@ _MAX_ROWS: Final = 1000
 def read_hook(body: bytes, settings: PayTraceSettings, *, observed_at: datetime) -> tuple[TransactionObserved, ...]:
     """Read {"type": "paytrace.transaction.changed", "data": row or [rows]}.
 
-    Ensures: all rows or none; the same sightings that a poll of these rows would give, but for observed_by.
+    Ensures: all rows or none; the same observations that a poll of these rows would give, but for observed_by.
     Raises:  UnreadableAnswer for another shape or type; UnreadableRow for a row without a usable id.
     """
     try:

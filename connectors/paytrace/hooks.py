@@ -1,4 +1,4 @@
-"""PayTraceDesk: reads what hooks and Silent Posts bring, and asks PayTrace whatever they only hint at."""
+"""PayTraceReader: reads what hooks and Silent Posts bring, and asks PayTrace whatever they only hint at."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from schemas.records.payments import ObservedBy, TransactionObserved
 from schemas.values.clock import utc_now
 
 
-class PayTraceDesk:
-    """One merchant account, as the ingress needs it (streams.edges.ports.GatewayDesk)."""
+class PayTraceReader:
+    """One merchant account, as the ingress needs it (streams.edges.ports.GatewayReader)."""
 
     def __init__(
         self, client: TransactionReader, settings: PayTraceSettings, *, now: Callable[[], datetime] = utc_now
@@ -27,10 +27,10 @@ class PayTraceDesk:
     hook_type: Final = HOOK_TYPE
 
     def read_hook(self, body: bytes, observed_at: datetime) -> tuple[TransactionObserved, ...]:
-        """The rows of a hook as sightings, all or none; observed_at is when the relay saw them.
+        """Return the rows of a hook as observations, all or none; observed_at is when the relay saw them.
 
         Raises: UnreadableAnswer; UnreadableRow naming the field of a row that can't be read in full. The poll would
-                keep such a row as UNKNOWN, having nobody to tell; a sender can be told.
+                keep such a row as UNKNOWN, having nobody to tell; a sender can be reported.
         """
         records = read_hook(body, self._settings, observed_at=observed_at)
         for record in records:
@@ -42,10 +42,10 @@ class PayTraceDesk:
         return records
 
     def named_in(self, silent_post: bytes) -> str | None:
-        """The transaction that a Silent Post names; raises UnreadableAnswer."""
+        """Return the transaction that a Silent Post names; raises UnreadableAnswer."""
         return parse_silent_post(silent_post).transaction_id
 
     async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> tuple[TransactionObserved, ...]:
-        """What PayTrace says of a transaction now; () when it knows none. Raises what the client raises."""
-        sighting = await self._source.look_up(transaction_id, observed_by)
-        return () if sighting is None else sighting[1]
+        """Return what PayTrace says of a transaction now; () when it knows none. Raises what the client raises."""
+        observation = await self._source.look_up(transaction_id, observed_by)
+        return () if observation is None else observation[1]

@@ -124,7 +124,7 @@ def refuses_token(reply: Reply) -> bool:
 
 
 def _says_why(reply: Reply) -> bool:
-    """Whether the answer names errors of its own, which its reader knows better how to take than we do."""
+    """Return whether the answer names errors of its own, which its reader knows better how to take than we do."""
     return isinstance(reply.body, dict) and "response_code" in reply.body
 
 

@@ -1,7 +1,7 @@
 """Turns what PayTrace says into our records; foreign kinds and statuses stand in words.py, codes in a table here.
 
 Decides, for everyone downstream, what counts as money: only an explicit yes does. A word that no table knows
-becomes UNKNOWN with the raw text kept, and a row that cannot be read in full becomes an UNKNOWN sighting of its
+becomes UNKNOWN with the raw text kept, and a row that cannot be read in full becomes an UNKNOWN observation of its
 transaction that keeps whatever could be read, so nothing is thrown away and nothing unproven is booked. Pure.
 """
 
@@ -133,7 +133,7 @@ ACH_KIND_NAMES: Final = ("transaction_type", "type")
 _BEGINNING: Final = re.compile(r"creat|process|initiat|submit|date|time", re.IGNORECASE)
 _LATER: Final = re.compile(r"settle|return|update|modif|void|expir", re.IGNORECASE)
 CHECK_PREFIX: Final = "check-"
-# Constant, so that the same row without a readable creation is the same fact at every sighting.
+# Constant, so that the same row without a readable creation is the same fact at every observation.
 _NO_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # That no money moves, or that it came back, is said without an amount.
 _WITHOUT_AMOUNT: Final = frozenset(
@@ -174,7 +174,7 @@ class CardReading:
 
 
 def to_response_code(code: object) -> int | None:
-    """A response code as a number, whether it came as one or as a text; None when it is none."""
+    """Return a response code as a number, whether it came as one or as a text; None when it is none."""
     if isinstance(code, str) and code.strip().isdecimal() and len(code) < 10:
         return int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) else None
@@ -228,7 +228,10 @@ def read_card_status(*, code: str, message: str, kind: str, approval_code: str, 
 def _read_no(
     letter: str, word: CardWord | None, kind: str, *, approved: bool, asks_approval: bool
 ) -> TransactionStatus:
-    """A status that no yes begins. N alone has three meanings: its word, kind and approval code tell them apart."""
+    """Return a status that no yes begins. N alone has three meanings.
+
+    Its word, kind and approval code tell them apart.
+    """
     match word:
         case CardWord.VOIDED | CardWord.VOIDED_BY_RULE | CardWord.DECLINED:
             return TransactionStatus(word.value)
@@ -252,7 +255,7 @@ def to_transaction_observed(
     currency: str = "USD",
     fold: int = 0,
 ) -> TransactionObserved:
-    """Turn one row of a card export (wire.TransactionRow, v1 or v3) into a sighting.
+    """Turn one row of a card export (wire.TransactionRow, v1 or v3) into an observation.
 
     Shapes:  row as decoded by wire.decode; fields that we do not know are tolerated and kept in raw.
     Units:   amount_minor in cents; clock texts are wall-clock time in zone, fold settles the autumn hour.
@@ -319,7 +322,7 @@ def to_transaction_observed(
 
 
 def _status_of(status: TransactionStatus, raw_amount: str | None, problem: str | None) -> TransactionStatus:
-    """The status, as far as the rest of the row lets it stand: an amount that can't be read is no money."""
+    """Return the status, as far as the rest of the row lets it stand: an amount that can't be read is no money."""
     if problem is not None or (raw_amount is not None and status not in _WITHOUT_AMOUNT):
         return TransactionStatus.UNKNOWN
     return status
@@ -335,7 +338,7 @@ def to_ach_observed(
     currency: str = "USD",
     fold: int = 0,
 ) -> TransactionObserved:
-    """Turn one item of the v3 ACH list (wire.AchRow) or of the v1 check export (wire.CheckRow) into a sighting.
+    """Turn one item of the v3 ACH list (wire.AchRow) or of the v1 check export (wire.CheckRow) into an observation.
 
     Shapes, Units, Ensures, Raises: as to_transaction_observed. Ids of v1 checks live in a number space of their
     own and become check-<id>; v3 ids stay as they come.
@@ -397,7 +400,7 @@ def to_ach_observed(
 
 
 def _ach_kind(word: str, amount_minor: int) -> TransactionKind:
-    """The kind by its word; without a word a refund shows by its sign, and a debit with a minus is neither."""
+    """Return the kind by its word; without a word a refund shows by its sign, and a debit with a minus is neither."""
     kind = ACH_KINDS.get(word, TransactionKind.UNKNOWN)
     if amount_minor >= 0 or kind is not TransactionKind.ACH_SALE:
         return kind
@@ -442,7 +445,7 @@ def _created_text(whole: cells.WholeRow) -> str:
 
 
 def _ach_created_name(row: Mapping[str, Any]) -> str:
-    """The first known name, else the first field that sounds like a day or time of the beginning."""
+    """Return the first known name, else the first field that sounds like a day or time of the beginning."""
     name = cells.present(row, ACH_CREATED_NAMES)
     if row.get(name) in (None, ""):
         guesses = (
@@ -455,7 +458,7 @@ def _ach_created_name(row: Mapping[str, Any]) -> str:
 
 
 def _returned_on(whole: cells.WholeRow, zone: ZoneInfo, fold: int) -> date | None:
-    """The day on which a debit came back; None when the row says none that can be read, which is kept in raw."""
+    """Return the day on which a debit came back; None when the row says none that can be read, which is kept in raw."""
     name = cells.present(whole.row, ACH_RETURNED_NAMES)
     try:
         return to_day(name, cells.text(whole.row, name), zone, fold=fold)

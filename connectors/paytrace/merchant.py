@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx2
 
-from connectors.paytrace.ach import AchDesk
+from connectors.paytrace.ach import AchClient
 from connectors.paytrace.calls import Caller
 from connectors.paytrace.login import Login
 from connectors.paytrace.ports import AchDateType, Answer, Charge, EntryClass
@@ -30,7 +30,7 @@ class Merchant:
         self._settings = settings
         self._caller = Caller(settings, transport=transport)
         self._login = log_in(self._caller, settings)
-        self._ach = AchDesk(self._caller, settings)
+        self._ach = AchClient(self._caller, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,7 +52,7 @@ class Merchant:
         return self._ach.transactions(start, end, date_type=date_type)
 
     async def export_ach(self, transaction_id: str) -> JsonObject | None:
-        """One ACH transaction (wire.AchRow), or None when PayTrace does not know the id."""
+        """Return one ACH transaction (wire.AchRow), or None when PayTrace does not know the id."""
         return await self._ach.transaction(transaction_id)
 
     async def pay_by_ach(

@@ -151,5 +151,5 @@ def to_date(field_name: str, value: object) -> date:
 
 
 def days_between(start: date, end: date) -> tuple[date, ...]:
-    """Every day from start to end, both included; empty when end lies before start."""
+    """Return every day from start to end, both included; empty when end lies before start."""
     return tuple(start + timedelta(days=offset) for offset in range((end - start).days + 1))

@@ -64,8 +64,8 @@ class PayTraceSettings(ReachSettings):
     retry_wait_initial_s: float = Field(default=0.5, ge=0)
     retry_wait_max_s: float = Field(default=20.0, ge=0)
 
-    # A wish that waited longer is not carried out: whoever made it may have helped himself meanwhile.
-    wish_expires_s: float = Field(default=86_400.0, gt=0)
+    # A payment request that waited longer is not carried out: whoever made it may have helped himself meanwhile.
+    payment_request_expires_s: float = Field(default=86_400.0, gt=0)
     # After a call without an answer: how long PayTrace may still be at it. Then a void or capture is made again, and a
     # person is asked about what PayTrace would take twice.
     outcome_wait_s: float = Field(default=90.0, ge=0)

@@ -42,8 +42,8 @@ from schemas.records.gateway import (
     GatewayCallBegun,
     GatewayCallDone,
     GatewayCallRefused,
+    PaymentRequestKind,
     RequestGatewayCall,
-    WishKind,
 )
 from schemas.records.payments import ObservedBy, TransactionKind, TransactionObserved, TransactionStatus
 from schemas.values.clock import utc_now
@@ -71,7 +71,7 @@ class CallMaker(Protocol):
         """Card transactions of these days that contain text."""
 
     async def export_transaction(self, transaction_id: str) -> JsonObject | None:
-        """One card transaction, or None."""
+        """Return one card transaction, or None."""
 
     async def export_customers(self, customer_id: str | None = None) -> list[JsonObject]:
         """Vault customers, all or one."""
@@ -98,7 +98,9 @@ class SendingRights(Protocol):
     """What the sink needs to know of all other processes that may be at the same call."""
 
     async def may_make(self, call: CarryOutGatewayCall, *, is_repeatable: bool) -> bool:
-        """Whether this process may make the call now; of calls that can't be repeated, yes once among all processes.
+        """Return whether this process may make the call now.
+
+        Of calls that can't be repeated, yes once among all processes.
 
         Raises: leaves of schemas.failures.
         """
@@ -119,7 +121,7 @@ class _Ready:
 
 
 class PayTraceSink:
-    """One merchant account, as the agent sees it that carries out wishes (streams.edges.ports.Gateway)."""
+    """One merchant account, as the agent sees it that carries out payment requests (streams.edges.ports.Gateway)."""
 
     def __init__(
         self,
@@ -138,16 +140,18 @@ class PayTraceSink:
         self._wait = OutcomeWait(settings.outcome_wait_s, now)
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
-        """Write down which refunds of this size are there before ours; a wish that waited too long is refused.
+        """Write down which refunds of this size are there before ours; a payment request that waited too long is refused.
 
         Raises: leaves of errors.py.
         """
         now = self._now()
-        if (now - request.occurred_at).total_seconds() > self._settings.wish_expires_s:
-            reason = "the wish waited longer than wish_expires_s; make a new one if it is still wanted"
+        if (now - request.occurred_at).total_seconds() > self._settings.payment_request_expires_s:
+            reason = (
+                "the payment request waited longer than payment_request_expires_s; make a new one if it is still wanted"
+            )
             return _refused(request, "too-old", reason, now)
         seen_before: tuple[str, ...] = ()
-        if request.kind is WishKind.REFUND:
+        if request.kind is PaymentRequestKind.REFUND:
             refunded = await self._transaction(request)
             if refunded is None:
                 return _refused(request, "unknown-transaction", "PayTrace knows no such transaction", now)
@@ -175,9 +179,9 @@ class PayTraceSink:
 
     async def _carried_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
         try:
-            if call.kind in {WishKind.VOID, WishKind.CAPTURE}:
+            if call.kind in {PaymentRequestKind.VOID, PaymentRequestKind.CAPTURE}:
                 return await self._brought_about(call, taken)
-            if call.kind is WishKind.CHARGE and (known := await self._look_up(call, taken)) is not None:
+            if call.kind is PaymentRequestKind.CHARGE and (known := await self._look_up(call, taken)) is not None:
                 # Before the customer is asked for, who may be gone since; a refund's payment stays.
                 return known
             ready = await self._ready(call)
@@ -226,7 +230,10 @@ class PayTraceSink:
     async def _find(
         self, call: CarryOutGatewayCall, taken: frozenset[str], reason: str, *, is_repeatable: bool = False
     ) -> Outcome:
-        """The effect of a call that may have been made; the task layer waits and asks again until the time is over."""
+        """Return the effect of a call that may have been made.
+
+        The task layer waits and asks again until the time is over.
+        """
         known = await self._look_up(call, taken)
         if known is not None:
             return known
@@ -236,25 +243,29 @@ class PayTraceSink:
         raise self._in_doubt(call, f"PayTrace shows no trace of it {self._settings.outcome_wait_s:g} s later")
 
     def _in_doubt(self, call: CarryOutGatewayCall, what: str) -> CallInDoubt:
-        """What the operator reads in the alert and in `saldo dlq show`: what is known, and what to do."""
-        subject = f"of payment {call.paytrace_transaction_id}" if call.kind is WishKind.REFUND else "of the stored card"
+        """Return what the operator reads in the alert and in `saldo dlq show`: what is known, and what to do."""
+        subject = (
+            f"of payment {call.paytrace_transaction_id}"
+            if call.kind is PaymentRequestKind.REFUND
+            else "of the stored card"
+        )
         amount = f"{call.amount_minor / 100:.2f} {call.currency}"
         return CallInDoubt(
             f"the {call.kind.lower()} {call.call_reference} ({amount} {subject}) may have been made, and is not sent "
             f"again: {what}. It was to be sent by {self._rights.first_of(call)}. End that process if it still runs, "
             "then look in PayTrace. It is there: saldo dlq replay, which looks again and never sends. It is not there: "
-            "saldo dlq discard, and a new wish in abas if it is still wanted"
+            "saldo dlq discard, and a new payment request in abas if it is still wanted"
         )
 
     async def _ready(self, call: CarryOutGatewayCall) -> _Ready:
         """A refund or charge, ready to be sent at once; PayTrace was asked, so it is there to take it."""
         match call.kind:
-            case WishKind.REFUND:
+            case PaymentRequestKind.REFUND:
                 payment = call.paytrace_transaction_id or ""
                 if await self._transaction(call) is None:
                     raise PayTraceRefused("PayTrace knows no such transaction", code="unknown-transaction")
                 return _Ready(partial(self._client.refund, payment, call.amount_minor), is_repeatable=False)
-            case WishKind.CHARGE:
+            case PaymentRequestKind.CHARGE:
                 return await self._charge(call)
             case _:
                 raise CallNotOffered(f"{call.kind} is no call")
@@ -262,12 +273,15 @@ class PayTraceSink:
     def _by_state(self, call: CarryOutGatewayCall) -> _Ready:
         """A void or capture: PayTrace refuses the second by the state of the transaction."""
         payment = call.paytrace_transaction_id or ""
-        if call.kind is WishKind.VOID:
+        if call.kind is PaymentRequestKind.VOID:
             return _Ready(partial(self._client.void, payment), is_repeatable=True)
         return _Ready(partial(self._client.capture, payment, call.amount_minor), is_repeatable=True)
 
     async def _charge(self, call: CarryOutGatewayCall) -> _Ready:
-        """The vault customer's card; in v3 else the bank account, whose debit carries our reference as its key."""
+        """Return the vault customer's card.
+
+        In v3 else the bank account, whose debit carries our reference as its key.
+        """
         # The payment comes back with the invoice that it pays; our reference stands in the description then.
         charge = Charge(
             amount_minor=call.amount_minor,
@@ -291,24 +305,28 @@ class PayTraceSink:
         return _Ready(debit, is_repeatable=True)
 
     def _judge(self, call: CarryOutGatewayCall, answer: Answer) -> Outcome | None:
-        """What an answer says; None when it proves nothing."""
+        """Return what an answer says; None when it proves nothing."""
         code = "" if answer.response_code is None else str(answer.response_code)
         message = " ".join(filter(None, (answer.status_message, answer.approval_message)))
         if answer.meaning in _WORKED:
             result = answer.transaction_id
             return _done(
-                call, result if call.kind in {WishKind.REFUND, WishKind.CHARGE} else None, code, message, self._now()
+                call,
+                result if call.kind in {PaymentRequestKind.REFUND, PaymentRequestKind.CHARGE} else None,
+                code,
+                message,
+                self._now(),
             )
         return _refused(call, code, message, self._now()) if answer.meaning in _FAILED else None
 
     # --- looking
 
     async def _look_up(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome | None:
-        """What PayTrace shows of this call; None when nothing, so that it may be made."""
+        """Return what PayTrace shows of this call; None when nothing, so that it may be made."""
         match call.kind:
-            case WishKind.CHARGE:
+            case PaymentRequestKind.CHARGE:
                 return await self._look_for_charge(call)
-            case WishKind.REFUND:
+            case PaymentRequestKind.REFUND:
                 return await self._look_for_refund(call, taken)
             case _:
                 return await self._look_at_state(call)
@@ -346,7 +364,7 @@ class PayTraceSink:
         seen = await self._transaction(call)
         if seen is None:
             raise PayTraceRefused("PayTrace knows no such transaction", code="unknown-transaction")
-        if call.kind is WishKind.VOID:
+        if call.kind is PaymentRequestKind.VOID:
             return _done(call, None, "", "found voided", self._now()) if seen.status in _VOIDED else None
         if seen.status is TransactionStatus.AUTHORIZED:
             return None
@@ -372,7 +390,7 @@ class PayTraceSink:
         return sorted(like, key=lambda seen: (seen.created_at, seen.paytrace_transaction_id))
 
     def _days(self, since: datetime) -> tuple[date, date]:
-        """The days on which the effect of a call can have been made, a day wider on both sides."""
+        """Return the days on which the effect of a call can have been made, a day wider on both sides."""
         first, last = (moment.astimezone(self._settings.zone).date() for moment in (since, self._now()))
         return first - _CLOCK_MARGIN, last + _CLOCK_MARGIN
 
@@ -397,7 +415,7 @@ class PayTraceSink:
 
 
 def _is_like(seen: TransactionObserved, call: Call, refunded: TransactionObserved) -> bool:
-    """Whether a refund could be the one that this call asks for."""
+    """Return whether a refund could be the one that this call asks for."""
     return (
         seen.kind is TransactionKind.REFUND
         and seen.amount_minor == call.amount_minor
@@ -415,7 +433,7 @@ def _names(row: JsonObject) -> set[str]:
 
 
 _COMMON: Final = (
-    "wish_id",
+    "payment_request_id",
     "call_reference",
     "subject",
     "kind",

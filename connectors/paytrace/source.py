@@ -1,4 +1,4 @@
-"""PayTraceSource: every sighting of a transaction in a window of days, without a memory of its own.
+"""PayTraceSource: every observation of a transaction in a window of days, without a memory of its own.
 
 PayTrace cannot be asked what changed, so the same window is read again and again; the runner compares contents,
 tells only what is new and keeps the cursor. Protects two promises: a row that makes no sense never stops the
@@ -24,7 +24,7 @@ from schemas.values.clock import utc_now
 
 logger = logging.getLogger(__name__)
 
-Sighting = tuple[str, tuple[TransactionObserved, ...]]
+Observation = tuple[str, tuple[TransactionObserved, ...]]
 
 
 class TransactionReader(Protocol):
@@ -34,10 +34,10 @@ class TransactionReader(Protocol):
         """Card transactions created on these days."""
 
     async def export_transaction(self, transaction_id: str) -> JsonObject | None:
-        """One card transaction, or None."""
+        """Return one card transaction, or None."""
 
     async def export_ach(self, transaction_id: str) -> JsonObject | None:
-        """One ACH transaction, or None."""
+        """Return one ACH transaction, or None."""
 
     async def export_checks(self, start: date, end: date) -> list[JsonObject]:
         """Checks of these days."""
@@ -64,11 +64,11 @@ class PayTraceSource:
         self.not_read: tuple[str, ...] = ()  # what the last poll left out because PayTrace refuses it, and why
 
     def window(self, now: datetime) -> tuple[date, date]:
-        """The days to poll at this moment: the look-back window up to today in the merchant's zone."""
+        """Return the days to poll at this moment: the look-back window up to today in the merchant's zone."""
         today = now.astimezone(self._settings.zone).date()
         return today - timedelta(days=self._settings.lookback_window_days), today
 
-    async def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
+    async def poll(self, since: date, until: date) -> AsyncIterator[Observation]:
         """Yield ("transaction/<id>", (record,)) for every transaction created on these days, newest day first.
 
         Shapes:  since and until are days in the merchant's zone, both included. Days at the rim are asked
@@ -90,8 +90,8 @@ class PayTraceSource:
             spans.insert(0, (until + margin + timedelta(days=1), latest))
         for first, last in spans:
             try:
-                async for sighting in self._cards_of(first, last, unreadable):
-                    yield sighting
+                async for observation in self._cards_of(first, last, unreadable):
+                    yield observation
             except PayTraceRefused as reason:
                 if since <= first <= until:
                     raise
@@ -101,33 +101,35 @@ class PayTraceSource:
         if is_whole:
             # A poll of the whole window; an ACH debit can come back weeks later, so it looks further back for those.
             ach_since = min(ach_since, until - timedelta(days=self._settings.ach_lookback_window_days))
-        async for sighting in self._ach_between(ach_since, latest, unreadable):
-            yield sighting
+        async for observation in self._ach_between(ach_since, latest, unreadable):
+            yield observation
         if unreadable:
             raise unreadable[0]
 
-    async def read_day(self, day: date) -> AsyncIterator[Sighting]:
+    async def read_day(self, day: date) -> AsyncIterator[Observation]:
         """Yield every transaction created on one day, for a back-fill that goes day by day; raises as poll."""
         unreadable: list[UnreadableRow] = []
-        async for sighting in self._cards_of(day, day, unreadable):
-            yield sighting
-        async for sighting in self._ach_between(day, day, unreadable):
-            yield sighting
+        async for observation in self._cards_of(day, day, unreadable):
+            yield observation
+        async for observation in self._ach_between(day, day, unreadable):
+            yield observation
         if unreadable:
             raise unreadable[0]
 
-    async def _cards_of(self, first: date, last: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
+    async def _cards_of(self, first: date, last: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Observation]:
         observed_at = self._now()
         for row in await self._client.export_transactions(first, last):
-            for sighting in self._read(row, observed_at, unreadable):
-                yield sighting
+            for observation in self._read(row, observed_at, unreadable):
+                yield observation
 
-    async def _ach_between(self, since: date, until: date, unreadable: list[UnreadableRow]) -> AsyncIterator[Sighting]:
+    async def _ach_between(
+        self, since: date, until: date, unreadable: list[UnreadableRow]
+    ) -> AsyncIterator[Observation]:
         async for row in self._ach_rows(since, until):
-            for sighting in self._read(row, self._now(), unreadable, ach=True):
-                yield sighting
+            for observation in self._read(row, self._now(), unreadable, ach=True):
+                yield observation
 
-    async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> Sighting | None:
+    async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> Observation | None:
         """Ask PayTrace for one transaction, to turn a hint (hook, Silent Post) into a fact; None when unknown."""
         if transaction_id.startswith(CHECK_PREFIX):
             row = await self._check(transaction_id)
@@ -149,10 +151,10 @@ class PayTraceSource:
             currency=self._settings.currency,
             fold=self._settings.fold,
         )
-        return _sighting(record)
+        return _observation(record)
 
     async def _check(self, transaction_id: str) -> JsonObject | None:
-        """A v1 check by our name of it, newest day first: the check export offers no question by id."""
+        """Return a v1 check by our name of it, newest day first: the check export offers no question by id."""
         since, until = self.window(self._now())
         try:
             for day in reversed(days_between(since, until)):
@@ -198,7 +200,7 @@ class PayTraceSource:
 
     def _read(
         self, row: JsonObject, observed_at: datetime, unreadable: list[UnreadableRow], *, ach: bool = False
-    ) -> tuple[Sighting, ...]:
+    ) -> tuple[Observation, ...]:
         convert = to_ach_observed if ach else to_transaction_observed
         try:
             record = convert(
@@ -214,8 +216,8 @@ class PayTraceSource:
             logger.error("paytrace row without identity", extra={"field_name": error.field_name})
             unreadable.append(error)
             return ()
-        return (_sighting(record),)
+        return (_observation(record),)
 
 
-def _sighting(record: TransactionObserved) -> Sighting:
+def _observation(record: TransactionObserved) -> Observation:
     return f"transaction/{record.paytrace_transaction_id}", (record,)

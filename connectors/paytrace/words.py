@@ -111,37 +111,40 @@ _EXPORTED: Final = frozenset({"", "OK", "SUCCESS", "YOUR REQUEST HAS BEEN SUCCES
 
 
 def plain(text: str) -> str:
-    """A word as the tables have it: upper case, blanks single and none around it; other letters than ASCII stay."""
+    """Return a word as the tables have it: upper case, blanks single and none around it.
+
+    Other letters than ASCII stay.
+    """
     word = " ".join(text.split())
     # Beyond ASCII some letters change into others when their case does: a long s would become an S.
     return word.upper() if word.isascii() else word
 
 
 def batch_of(word: str) -> int | None:
-    """The batch number that a plain word names as PayTrace documents it, else None; 0 is no batch."""
+    """Return the batch number that a plain word names as PayTrace documents it, else None; 0 is no batch."""
     found = _BATCH.fullmatch(word)
     return int(found[1]) or None if found else None
 
 
 def card_word_of(word: str) -> CardWord | None:
-    """What a plain word of a card row's status says; None when it is not listed."""
+    """Return what a plain word of a card row's status says; None when it is not listed."""
     if batch_of(word) is not None or _SETTLED_ON.fullmatch(word):
         return CardWord.SETTLED
     return CARD_WORDS.get(word)
 
 
 def return_code_of(text: str) -> str | None:
-    """The return reason (R01 ...) that a text begins with, else None."""
+    """Return the return reason (R01 ...) that a text begins with, else None."""
     found = _RETURN_CODE.fullmatch(text.strip().upper())
     return found[1] if found else None
 
 
 def says_nothing_found(text: str, rows: str) -> bool:
-    """Whether a text says, and says only, that an export of these rows ("transactions") found none."""
+    """Return whether a text says, and says only, that an export of these rows ("transactions") found none."""
     found = _NOTHING_FOUND.fullmatch(plain(text))
     return found is not None and found["noun"] in NOTHING_FOUND_NOUNS.get(rows, frozenset()) | _ANY_ROWS
 
 
 def says_exported(text: str) -> bool:
-    """Whether a text may stand in an answer to an export that worked and lists no rows."""
+    """Return whether a text may stand in an answer to an export that worked and lists no rows."""
     return plain(text) in _EXPORTED

@@ -202,9 +202,9 @@ def client_config(path: Path | None) -> dict[str, str]:
 
     Either librdkafka's own settings, or a log-in as Saldo keeps it (<data_dir>/kafka/credentials/<role>.json).
     """
-    told = {} if path is None else dict(json.loads(path.read_text("utf-8")))
+    reported = {} if path is None else dict(json.loads(path.read_text("utf-8")))
     names = {"username": "sasl.username", "password": "sasl.password"}
-    return {names.get(name, name.replace("_", ".")): value for name, value in told.items()}
+    return {names.get(name, name.replace("_", ".")): value for name, value in reported.items()}
 
 
 def arguments() -> argparse.Namespace:

@@ -18,7 +18,7 @@ from schemas.values.counting import counted
 # U (unmatched), A (waits again).
 _REFERENCE = re.compile(r"^PT(?P<transaction>.+?)(?:[VN](?:-\d+)?|[CSUA]\d+)*$")
 RECEIPT_KINDS = frozenset({"receipt", "on_account"})
-WRITE_OFF = "write_off"  # a document that is none of PayTrace's money, and neither is what takes it back
+WRITE_OFF = "write_off"  # a document that is none of PayTrace's money, and neither is what reverses it
 MONEY_IN = frozenset({"PENDING", "SETTLED"})
 REFUND_KINDS = frozenset({"REFUND", "ACH_REFUND"})
 
@@ -114,7 +114,7 @@ def audit(
 
 
 def _effect(charge: Mapping[str, Any]) -> int:
-    """What a charge should be worth in abas, by its state in PayTrace's books."""
+    """Return what a charge should be worth in abas, by its state in PayTrace's books."""
     if charge["state"] not in (frozenset({"SETTLED"}) if str(charge["kind"]).startswith("ACH") else MONEY_IN):
         return 0
     sign = -1 if charge["kind"] in REFUND_KINDS else 1
@@ -134,7 +134,7 @@ def _sum_by_owner(documents: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _owner(document: Mapping[str, Any]) -> str:
-    """The transaction whose money a document books."""
+    """Return the transaction whose money a document books."""
     found = _REFERENCE.match(str(document["posting_reference"]))
     return found["transaction"] if found else str(document["posting_reference"])
 

@@ -30,7 +30,7 @@ class Statement:
 
 
 def statement_of(charges: Sequence[Mapping[str, Any]], transactions: Collection[str]) -> Statement | None:
-    """The statement of the day after these transactions settled; None when nothing of them did.
+    """Return the statement of the day after these transactions settled; None when nothing of them did.
 
     Shapes:  charges are PayTrace's book entries (n,), transactions the ids of this day's; a batch is paid out whole,
              also what it holds of an earlier day.

@@ -1,6 +1,6 @@
 """What happens on a trading day: which customer pays which invoice, in which of the ways that payments go.
 
-Pure: the same seed gives the same day, so a demo can be told again and a failed test repeated.
+Pure: the same seed gives the same day, so a demo can be played again and a failed test repeated.
 """
 
 from __future__ import annotations
@@ -170,12 +170,12 @@ def _named(course: Course, name: str) -> str:
 
 
 def captured_part(amount_minor: int) -> int:
-    """What is captured of an authorization that is captured in part: three quarters, rounded down."""
+    """Return what is captured of an authorization that is captured in part: three quarters, rounded down."""
     return amount_minor * 3 // 4
 
 
 def refund_parts(amount_minor: int) -> tuple[int, int]:
-    """What is refunded in part: a third, then what is left of the half."""
+    """Return what is refunded in part: a third, then what is left of the half."""
     third = amount_minor // 3
     return third, amount_minor // 2 - third
 

@@ -63,10 +63,10 @@ def show_day(console: Console, reader: SqlReader, settings: Settings) -> None:
 
     states = _summed(ask("activity_by_day_method_and_state"), ("kind", "method", "state"), "payment_count", "amount")
     _print(console, "What became of the payments?", ("kind", "rail", "state", "count", "amount", ""), states)
-    standing = _summed(
-        ask("posted_waiting_parked_and_for_how_long"), ("standing", "place", "reason"), "item_count", "amount"
+    status = _summed(
+        ask("posted_waiting_parked_and_for_how_long"), ("status", "place", "reason"), "item_count", "amount"
     )
-    _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), standing)
+    _print(console, "What is in abas, what waits and why?", ("", "where", "what", "count", "amount", ""), status)
     suggested = [row for row in ask("waiting_with_candidates") if row["suggestion_number"]]
     _print(console, "What is suggested to people? (the first few)", SUGGESTED, map(_suggested, suggested[:SHOWN]))
     for bridge in ask("bridge_by_currency"):
@@ -87,7 +87,7 @@ def show_deposits(console: Console, days: Sequence[Mapping[str, Any]]) -> None:
         cells = [_money(int(day[f"{name}_minor"]), str(day["currency"])) for day in latest]
         is_sum = name in ("closing", "residual")
         table.add_row(label, *cells, style="bold" if is_sum else "", end_section=name in ("opening", "deposited"))
-    table.add_row("the day is", *(str(day["standing"]).lower() for day in latest), style="bold")
+    table.add_row("the day is", *(str(day["status"]).lower() for day in latest), style="bold")
     console.print(table)
 
 
@@ -112,17 +112,17 @@ def show_audit(console: Console, audit: Audit) -> None:
 
 
 def _summed(records: Iterable[Mapping[str, Any]], by: Sequence[str], count: str, amount: str) -> list[tuple[str, ...]]:
-    """Rows by the named columns and currency, over all days."""
+    """Return rows by the named columns and currency, over all days."""
     counts: dict[tuple[str, ...], int] = defaultdict(int)
     minors: dict[tuple[str, ...], int] = defaultdict(int)
     for record in records:
-        key = (*(_told(record, name) for name in by), str(record["currency"]))
+        key = (*(_reported(record, name) for name in by), str(record["currency"]))
         counts[key] += int(record[count])
         minors[key] += int(record[f"{amount}_minor"])
     return [(*key[:-1], str(counts[key]), _money(minors[key], key[-1]), key[-1]) for key in sorted(counts)]
 
 
-def _told(record: Mapping[str, Any], name: str) -> str:
+def _reported(record: Mapping[str, Any], name: str) -> str:
     return in_words(str(record[name])) if name == "reason" else str(record[name])
 
 

@@ -47,7 +47,7 @@ _SEEN_AS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PipelineStatus:
     """Where the pipeline stands. Units: record and posting counts."""
 
     charges: int
@@ -69,7 +69,7 @@ class Watcher:
         self._settings = settings
         self._urls = {"paytrace": paytrace_url, "abas": abas_url}
 
-    def standing(self) -> Standing:
+    def status(self) -> PipelineStatus:
         """Look once. Raises StoreBusy or httpx2 errors while a process is away."""
         charges = self.charges()
         documents = self._books("abas")["documents"]
@@ -83,7 +83,7 @@ class Watcher:
             in_progress = int(rows(reader, IN_PROGRESS)[0][0])
         finally:
             reader.close()
-        return Standing(
+        return PipelineStatus(
             charges=len(charges),
             seen=sum(_is_seen(charge, states.get(str(charge["id"]), [])) for charge in charges),
             posted=len(documents),
@@ -92,19 +92,23 @@ class Watcher:
         )
 
     def wait_until(
-        self, done: Callable[[Standing], bool], *, timeout_s: float, tell: Callable[[Standing], None] = lambda _: None
-    ) -> Standing | None:
+        self,
+        done: Callable[[PipelineStatus], bool],
+        *,
+        timeout_s: float,
+        report: Callable[[PipelineStatus], None] = lambda _: None,
+    ) -> PipelineStatus | None:
         """Look until done, or None when time is up; a process that is away is waited for."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             try:
-                standing = self.standing()
+                status = self.status()
             except (SaldoError, httpx2.HTTPError):
                 time.sleep(POLL_S)
                 continue
-            tell(standing)
-            if done(standing):
-                return standing
+            report(status)
+            if done(status):
+                return status
             time.sleep(POLL_S)
         return None
 
@@ -115,7 +119,7 @@ class Watcher:
     def deposit_days(
         self, bank_line_ids: Sequence[str], through_on: date, *, timeout_s: float
     ) -> tuple[dict[str, Any], ...]:
-        """The days of the deposit bridge, once these bank lines are in it and their day has ended, or time is up.
+        """Return the days of the deposit bridge, once these bank lines are in it and their day has ended, or time is up.
 
         Lines that came late count on the day that runs, which a statement of earlier days does not end.
         """
@@ -126,7 +130,7 @@ class Watcher:
         try:
             while True:
                 days = questions.ask(reader, report, {}).records
-                ended = {str(day["day"]) for day in days if day["standing"] != "RUNNING"}
+                ended = {str(day["day"]) for day in days if day["status"] != "RUNNING"}
                 booked = [str(on) for (on,) in rows(reader, lines_seen)]
                 is_there = len(booked) == len(bank_line_ids)
                 if is_there and all(on in ended or on > through_on.isoformat() for on in booked):
@@ -143,13 +147,13 @@ class Watcher:
 
 
 def rows(reader: SqlReader, sql: str) -> list[list[Any]]:
-    """Rows of one statement as JSON values."""
+    """Return rows of one statement as JSON values."""
     found: list[list[Any]] = json.loads(reader.query(sql))["data"]
     return found
 
 
 def _is_seen(charge: Mapping[str, Any], statuses: Collection[str]) -> bool:
-    """Whether the state of a charge was observed, in whatever order: a hook may be slower than the poll."""
+    """Return whether the state of a charge was observed, in whatever order: a hook may be slower than the poll."""
     state = str(charge["state"])
     if str(charge["kind"]).startswith("ACH"):
         expected = {"SETTLED": "ACH_CLEARED", "RETURNED": "ACH_RETURNED"}.get(state)

@@ -52,10 +52,14 @@ class World:
     """One sandboxed merchant and its ERP."""
 
     def __init__(
-        self, paytrace: PayTraceClient, desk: httpx2.AsyncClient, erp: httpx2.AsyncClient, settings: PayTraceSettings
+        self,
+        paytrace: PayTraceClient,
+        merchant: httpx2.AsyncClient,
+        erp: httpx2.AsyncClient,
+        settings: PayTraceSettings,
     ) -> None:
         self._paytrace = paytrace
-        self._desk = desk
+        self._desk = merchant
         self._erp = erp
         self._settings = settings
         self._gate = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -201,10 +205,10 @@ class World:
 
 @asynccontextmanager
 async def open_world(settings: Settings, *, paytrace_url: str, abas_url: str) -> AsyncIterator[World]:
-    """The world behind the sandboxes at these addresses."""
+    """Hold the world behind the sandboxes at these addresses."""
     async with (
         PayTraceClient(settings.paytrace) as paytrace,
-        httpx2.AsyncClient(base_url=paytrace_url, timeout=60, trust_env=False) as desk,
+        httpx2.AsyncClient(base_url=paytrace_url, timeout=60, trust_env=False) as merchant,
         httpx2.AsyncClient(base_url=abas_url, timeout=60, trust_env=False) as erp,
     ):
-        yield World(paytrace, desk, erp, settings.paytrace)
+        yield World(paytrace, merchant, erp, settings.paytrace)

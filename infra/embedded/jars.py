@@ -91,7 +91,7 @@ class LockedSet:
 
 
 def cache_directory() -> Path:
-    """Where fetched files live: SALDO_CACHE_DIR, or ~/.cache/saldo, shared by every clone on the machine."""
+    """Return where fetched files live: SALDO_CACHE_DIR, or ~/.cache/saldo, shared by every clone on the machine."""
     configured = os.environ.get(CACHE_DIR_VARIABLE)
     return Path(configured).expanduser().absolute() if configured else Path.home() / ".cache" / "saldo"
 
@@ -240,11 +240,11 @@ def _fetch(locked: LockedSet, directory: Path, on_progress: ProgressListener) ->
 
 
 class _Meter:
-    """Adds up what the download threads report and tells the listener about the whole set."""
+    """Adds up what the download threads report and reports the listener about the whole set."""
 
     def __init__(self, total_bytes: int, listener: ProgressListener) -> None:
         self._total_bytes = total_bytes
-        self._done_bytes = self._told_bytes = 0
+        self._done_bytes = self._reported_bytes = 0
         self._listener = listener
         self._lock = threading.Lock()
 
@@ -257,9 +257,9 @@ class _Meter:
                 # A retried file is read twice; the bar must not pass its end.
                 self._done_bytes = min(self._done_bytes + byte_count, self._total_bytes)
                 # The chunks are 8 KiB; a hundred calls for a set are enough to draw a bar.
-                step = self._done_bytes - self._told_bytes
+                step = self._done_bytes - self._reported_bytes
                 if step * 100 >= self._total_bytes or self._done_bytes == self._total_bytes:
-                    self._told_bytes = self._done_bytes
+                    self._reported_bytes = self._done_bytes
                     self._listener(Progress(file_name, self._done_bytes, self._total_bytes))
 
         yield advance
@@ -355,7 +355,7 @@ def _sha256(path: Path) -> str:
 
 
 def _tree_digest(directory: Path) -> str:
-    """One digest over the names and contents of all files below a directory."""
+    """Return one digest over the names and contents of all files below a directory."""
     digest = hashlib.sha256()
     for path in sorted(directory.rglob("*")):
         if path.is_symlink():

@@ -64,7 +64,7 @@ class EmbeddedKafka(EmbeddedServer):
         return credentials_dir(self.data_dir)
 
     def client_options(self, role: str) -> dict[str, Any]:
-        """The connection of one role for confluent-kafka clients."""
+        """Return the connection of one role for confluent-kafka clients."""
         options = read_credentials(self.credentials_dir / f"{role}.json").options()
         return {"bootstrap.servers": self.bootstrap_servers, **options}
 
@@ -171,12 +171,12 @@ def server_properties(
 
 
 def credentials_dir(data_dir: Path) -> Path:
-    """Where the embedded broker of a data directory keeps the log-in of each role."""
+    """Return where the embedded broker of a data directory keeps the log-in of each role."""
     return data_dir.absolute() / EmbeddedKafka.name / "credentials"
 
 
 def _log_in_module(own: Credentials, users: Iterable[Credentials]) -> str:
-    """What Kafka's JAAS configuration says: who the broker is towards itself, and whom it lets in."""
+    """Return what Kafka's JAAS configuration says: who the broker is towards itself, and whom it lets in."""
     known = " ".join(f'user_{user.username}="{user.password}"' for user in users)
     return (
         "org.apache.kafka.common.security.plain.PlainLoginModule required "
@@ -239,7 +239,7 @@ log.cleaner.dedupe.buffer.size=16777216
 
 _LOG4J_PROPERTIES = """\
 status=error
-# Its own hook would close the log before the broker has finished its goodbye.
+# Its own hook would close the log before the broker has finished its shutdown.
 shutdownHook=disable
 appender.file.type=RollingFile
 appender.file.name=file

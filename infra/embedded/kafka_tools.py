@@ -41,7 +41,7 @@ _BOOTSTRAP, _CONFIG = "--bootstrap-server", "--command-config"
 
 
 def main_class(name: str) -> str:
-    """The class that is the tool of this name.
+    """Return the class that is the tool of this name.
 
     Raises: ContractBroken naming the tools, when there is none.
     """
@@ -81,7 +81,7 @@ def run(
 
 
 def as_properties(connection: Mapping[str, str]) -> str:
-    """The connection as Kafka's Java clients read it from a file."""
+    """Return the connection as Kafka's Java clients read it from a file."""
     protocol = connection.get("security.protocol", "PLAINTEXT")
     lines = {"security.protocol": protocol}
     if protocol.startswith("SASL"):
@@ -104,5 +104,5 @@ def _quoted(text: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, without what would make Java say more or do else."""
+    """Return the caller's, without what would make Java say more or do else."""
     return {name: value for name, value in os.environ.items() if name not in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")}

@@ -187,7 +187,7 @@ class EmbeddedServer(ABC):
             self._child = None
 
     def kill(self) -> None:
-        """End the server as a power cut would: SIGKILL, nothing is flushed or said goodbye to."""
+        """End the server as a power cut would: SIGKILL, nothing is flushed or closed."""
         if self._child is not None:
             process.kill(self._child.pid, self._birth)
             self._child.wait()

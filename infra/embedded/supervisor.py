@@ -116,7 +116,7 @@ def read_status(path: Path) -> SupervisorStatus | None:
 
 
 class Supervisor:
-    """Runs the processes until it is told to stop. Use it from the main thread: signals arrive there."""
+    """Runs the processes until it is asked to stop. Use it from the main thread: signals arrive there."""
 
     def __init__(
         self,
@@ -172,17 +172,17 @@ class Supervisor:
                 for child in self._children:
                     self._look_after(child)
                 self._write_status()
-                self._tell_ready()
+                self._report_ready()
         return 1 if self._given_up else 0
 
     def status(self) -> tuple[ProcessStatus, ...]:
         """Return each process as it stands, in the order of their start."""
         return tuple(child.status() for child in self._children)
 
-    def _tell_ready(self) -> None:
+    def _report_ready(self) -> None:
         if self._on_ready is not None and all(child.was_ready for child in self._children):
-            told, self._on_ready = self._on_ready, None
-            told()
+            reported, self._on_ready = self._on_ready, None
+            reported()
 
     def _start_waiting(self) -> None:
         """Start the processes that never ran, in their order, up to the first gate that has not been ready."""

@@ -29,7 +29,7 @@ from app.ingress.settings import SECRET_PREFIX, IngressSettings
 from app.settings.guard_key import guard_key_of
 from app.settings.names import secret_variables, without_secrets
 from app.settings.settings import KeySettings, Settings
-from app.status.tasks import read_standing
+from app.status.tasks import read_status
 from app.topics import provisioning
 from app.topics.own import topics_of
 from infra.embedded.kafka import EmbeddedKafka, credentials_dir
@@ -125,11 +125,11 @@ class Stack:
         return self.data_dir / "supervisor.json"
 
     def addresses(self) -> Sequence[str]:
-        """Lines for people: where to look; what does not answer yet says so."""
+        """Return lines for people: where to look; what does not answer yet says so."""
         places = {
-            "console": self._told_by_projector("console"),
+            "console": self._reported_by_projector("console"),
             "Kafka": self.kafka_address or "when the broker is ready",
-            "ClickHouse clients": self._told_by_projector("clickhouse"),
+            "ClickHouse clients": self._reported_by_projector("clickhouse"),
         }
         if self.has_paytrace_sandbox:
             places["PayTrace's books"] = f"{self.paytrace_sandbox_url}/_sandbox/"
@@ -146,20 +146,23 @@ class Stack:
         running = EmbeddedKafka.running(self.data_dir)
         return None if running is None else running.address
 
-    def _told_by_projector(self, name: str) -> str:
-        """An address in projector.json; an empty one is of what is switched off, or asked of a ClickHouse server."""
-        told = _told(endpoint_file(self.data_dir))
-        return "when the projector is ready" if told is None else told.get(name) or "none"
+    def _reported_by_projector(self, name: str) -> str:
+        """Return an address in projector.json.
+
+        An empty one is of what is switched off, or asked of a ClickHouse server.
+        """
+        reported = _reported(endpoint_file(self.data_dir))
+        return "when the projector is ready" if reported is None else reported.get(name) or "none"
 
     def env(self) -> dict[str, str]:
-        """The environment of every process; what the caller's own environment sets stays."""
+        """Return the environment of every process; what the caller's own environment sets stays."""
         own: dict[str, str] = {}
         for section, fields in self._sandboxed().items():
             own |= {f"SALDO_{section}_{name}".upper(): _text(value) for name, value in fields.items()}
         return {**own, **self.base_env()}
 
     def base_env(self) -> dict[str, str]:
-        """The environment of a `saldo up` for this installation."""
+        """Return the environment of a `saldo up` for this installation."""
         return {
             **os.environ,
             **self.extra_env,
@@ -168,7 +171,7 @@ class Stack:
         }
 
     def client_settings(self) -> Settings:
-        """Settings as the processes of this installation see them, for a client in this process."""
+        """Return settings as the processes of this installation see them, for a client in this process."""
         return self.settings.model_copy(
             update={
                 section: getattr(self.settings, section).model_copy(update=fields)
@@ -177,7 +180,7 @@ class Stack:
         )
 
     def _sandboxed(self) -> dict[str, dict[str, Any]]:
-        """Settings that lead to the sandboxes, by section; of what is live, the port of the ingress alone."""
+        """Return settings that lead to the sandboxes, by section; of what is live, the port of the ingress alone."""
         fields: dict[str, dict[str, Any]] = {"polling": {}, "ingress": self._ingress_fields()}
         if self.has_paytrace_sandbox:
             fields["paytrace"] = {
@@ -186,7 +189,7 @@ class Stack:
                 "password": SANDBOX_PASSWORD,
                 "integrator_id": "saldo",
                 "merchant_id": 1,
-                # The limits towards the live gateway are manners, which the sandbox does not need.
+                # The limits towards the live gateway are a courtesy that the sandbox does not need.
                 "max_requests_per_s": 200.0,
                 "max_concurrent_requests": 8,
             }
@@ -201,7 +204,10 @@ class Stack:
         return self.settings.ingress.model_copy(update=self._ingress_fields())
 
     def _ingress_fields(self) -> dict[str, Any]:
-        """A free port unless one is named; with the sandbox also the secrets that it signs with, unless some are."""
+        """Return a free port unless one is named.
+
+        With the sandbox also the secrets that it signs with, unless some are.
+        """
         named = self.settings.ingress
         fields: dict[str, Any] = {}
         if "port" not in named.model_fields_set:
@@ -215,7 +221,7 @@ class Stack:
         return fields
 
     def processes(self) -> Sequence[ProcessSpec]:
-        """Every process, in the order in which they start."""
+        """Return every process, in the order in which they start."""
         self.prepare()
         brokers = [] if self.settings.kafka.bootstrap_servers else [self.kafka()]
         return [*self.sandboxes(), *brokers, *self.pipeline()]
@@ -232,7 +238,7 @@ class Stack:
             key_store(self.settings).make(datetime.now(UTC))
 
     def kafka(self) -> ProcessSpec:
-        """The broker; ready once it answers and holds our topics. The pipeline loads its code meanwhile."""
+        """Return the broker; ready once it answers and holds our topics. The pipeline loads its code meanwhile."""
         broker = EmbeddedKafka(self.data_dir)
         command = broker.prepare()
 
@@ -248,8 +254,11 @@ class Stack:
         return ProcessSpec("kafka", command.argv, command.env, command.cwd, ready, gate=False, restart=QUICK_RESTARTS)
 
     def sandboxes(self) -> Sequence[ProcessSpec]:
-        """The pretended outside world."""
-        wanted = (("paytrace", self.has_paytrace_sandbox, ("--tell-ingress",)), ("abas", self.has_abas_sandbox, ()))
+        """Return the pretended outside world."""
+        wanted = (
+            ("paytrace", self.has_paytrace_sandbox, ("--report-to-ingress",)),
+            ("abas", self.has_abas_sandbox, ()),
+        )
         return [self._sandbox(name, self._ports()[name], *more) for name, here, more in wanted if here]
 
     def _sandbox(self, name: str, port: int, *more: str) -> ProcessSpec:
@@ -273,29 +282,29 @@ class Stack:
         ]
 
     def _worker_env(self, number: int) -> dict[str, str]:
-        """What tells one worker of this machine from the next: its snapshots, and the port of its metrics."""
+        """Return what tells one worker of this machine from the next: its snapshots, and the port of its metrics."""
         env = {"SALDO_WORKER_NAME": f"worker-{number}"}
         if first := self.settings.worker.metrics_port:
             env["SALDO_WORKER_METRICS_PORT"] = str(first + number - 1)
         return env
 
     def _is_restored(self, number: int) -> Callable[[int], bool]:
-        """Whether that worker has its partitions and knows how far each is."""
+        """Return whether that worker has its partitions and knows how far each is."""
         directory = self.data_dir / "state" / f"worker-{number}"
 
         def ready(pid: int) -> bool:
-            standing = read_standing(directory)
-            return standing is not None and standing.pid == pid and standing.is_restored
+            status = read_status(directory)
+            return status is not None and status.pid == pid and status.is_restored
 
         return ready
 
     def _projector_reads(self, pid: int) -> bool:
-        """Whether the projector answers and every topic is being read."""
-        told = _told(endpoint_file(self.data_dir))
-        if told is None or told.get("pid") != pid:
+        """Return whether the projector answers and every topic is being read."""
+        reported = _reported(endpoint_file(self.data_dir))
+        if reported is None or reported.get("pid") != pid:
             return False
         try:
-            answer = httpx2.get(f"{told['url']}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False)
+            answer = httpx2.get(f"{reported['url']}/health", timeout=_HEALTH_TIMEOUT_S, trust_env=False)
             return bool(answer.json()["reading"])
         except (httpx2.HTTPError, ValueError, KeyError):
             return False
@@ -320,7 +329,10 @@ class Stack:
         )
 
     def _own_secrets(self, role: str) -> dict[str, str]:
-        """Where a process finds its own Kafka log-in and private key: files of its role, never directories of all."""
+        """Return where a process finds its own Kafka log-in and private key.
+
+        Files of its role, never directories of all.
+        """
         if role not in ROLES:
             return {}
         own = {"SALDO_KEYS_PRIVATE_PATH": str(self.settings.private_key_path(role).absolute())}
@@ -339,7 +351,7 @@ class Stack:
         return {name: int(port) for name, port in self._kept(PORTS_FILE, dict.fromkeys(PORTS, free_port)).items()}
 
     def _secrets(self) -> dict[str, str]:
-        """What the sandbox and the ingress of this installation know of each other, chosen once and kept."""
+        """Return what the sandbox and the ingress of this installation know of each other, chosen once and kept."""
         makers = {
             "hook_secret": lambda: SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode(),
             "silent_post_path": lambda: secrets.token_urlsafe(24),
@@ -347,7 +359,7 @@ class Stack:
         return {name: str(value) for name, value in self._kept(SECRETS_FILE, makers).items()}
 
     def _kept(self, file: str, makers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-        """Values of a small file of the data directory; what is missing there is made and written."""
+        """Return values of a small file of the data directory; what is missing there is made and written."""
         path = self.data_dir / file
         try:
             kept = dict(json.loads(path.read_text("utf-8")))
@@ -362,7 +374,7 @@ class Stack:
 
 
 def _listening(port: int) -> Callable[[int], bool]:
-    """Whether somebody listens on a loopback port."""
+    """Return whether somebody listens on a loopback port."""
 
     def ready(_pid: int) -> bool:
         try:
@@ -374,8 +386,8 @@ def _listening(port: int) -> Callable[[int], bool]:
     return ready
 
 
-def _told(path: Path) -> dict[str, Any] | None:
-    """What a process wrote about itself; None when there is nothing to read."""
+def _reported(path: Path) -> dict[str, Any] | None:
+    """Return what a process wrote about itself; None when there is nothing to read."""
     try:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError):

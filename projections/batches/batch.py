@@ -34,7 +34,7 @@ class Part:
 
 
 def columns_of(parts: Sequence[Part]) -> Columns:
-    """The rows of several messages, column by column, ready to insert."""
+    """Return the rows of several messages, column by column, ready to insert."""
     return list(zip(*(row for part in parts for row in part.rows), strict=True))
 
 
@@ -114,18 +114,18 @@ class Batch:
         return homes
 
     def parts(self) -> Iterable[tuple[FactTable[Any], Sequence[Part]]]:
-        """Rows for each table, message by message."""
+        """Yield rows for each table, message by message."""
         yield from self._parts.items()
 
     def failures(self) -> Sequence[Part]:
-        """Rows of fct_unreadable for the messages that were set aside, in the order in which they failed."""
+        """Return rows of fct_unreadable for the messages that were set aside, in the order in which they failed."""
         return [
             Part(message, at, FCT_UNREADABLE.values(not_stored(message, "; ".join(reasons)), at))
             for message, at, reasons in self._failed.values()
         ]
 
     def progress(self) -> Mapping[Partition, Progress]:
-        """How far each partition is once the blocks are stored."""
+        """Return how far each partition is once the blocks are stored."""
         return {partition: self._progress[partition] for partition in self._touched}
 
     def clear(self) -> None:

@@ -78,12 +78,12 @@ def _recorded_at(timestamp_ms: int) -> datetime:
 
 
 def not_stored(message: Inbound, reason: str) -> UnreadableRecord:
-    """What stands for a record that reads well and that a table does not take."""
+    """Return what stands for a record that reads well and that a table does not take."""
     return UnreadableRecord(value=masked_bytes(message.value), error_type="NotStored", message=_plain(reason))
 
 
 def _plain(text: str) -> str:
-    """A reason as a table takes it, whatever it quotes."""
+    """Return a reason as a table takes it, whatever it quotes."""
     return plain_text(mask_sensitive(text.encode("utf-8", "replace").decode()))
 
 

@@ -57,7 +57,7 @@ class Opened:
 
 
 def clickhouse_app(sessions: ClientSessions, admit: Admission) -> Starlette:
-    """The interface.
+    """Return the interface.
 
     GET, POST /ANY  a statement in `query` or the body; the answer's bytes, or an error as ClickHouse words it
     GET /ping, /replicas_status   "Ok." without log-in
@@ -176,7 +176,7 @@ def _packed(spool: Spool, output_format: str, asked: Asked) -> Iterator[bytes]:
 
 
 def _head(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
-    """The beginning of an answer, and whether it is all of it."""
+    """Return the beginning of an answer, and whether it is all of it."""
     head = bytearray()
     for piece in pieces:
         head += piece
@@ -187,7 +187,7 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
 
 @asynccontextmanager
 async def _watched(request: Request) -> AsyncIterator[threading.Event]:
-    """An event that is set once the client of the request has gone."""
+    """Hold an event that is set once the client of the request has gone."""
     gone = threading.Event()
 
     async def watch() -> None:

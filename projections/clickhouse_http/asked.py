@@ -111,7 +111,10 @@ async def _body(request: Request, *, in_blocks: bool) -> str:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, as some clients send statement and parameters; tables that come along are refused."""
+    """Return the fields of a form, as some clients send statement and parameters.
+
+    Tables that come along are refused.
+    """
     fields: dict[str, str] = {}
     async with request.form(max_files=1, max_part_size=LONGEST_BODY) as form:
         for name, value in form.multi_items():

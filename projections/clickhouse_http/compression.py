@@ -40,7 +40,7 @@ class _Packer(Protocol):
 
 
 def chosen_encoding(accepted: str) -> str | None:
-    """The encoding for an answer, out of an Accept-Encoding header; None is none."""
+    """Return the encoding for an answer, out of an Accept-Encoding header; None is none."""
     offered = {
         part.partition(";")[0].strip().lower() for part in accepted.split(",") if "q=0" not in part.replace(" ", "")
     }
@@ -48,7 +48,7 @@ def chosen_encoding(accepted: str) -> str | None:
 
 
 def packed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The pieces in that encoding, as one stream."""
+    """Yield the pieces in that encoding, as one stream."""
     match encoding:
         case "lz4":
             frame = lz4.frame.LZ4FrameCompressor()
@@ -68,7 +68,7 @@ def _packed(pieces: Iterable[bytes], packer: _Packer) -> Iterator[bytes]:
 
 
 def unpacked(content: bytes, encoding: str, *, most: int) -> bytes:
-    """The content of a body in that encoding, at most so many bytes.
+    """Return the content of a body in that encoding, at most so many bytes.
 
     Raises: QueryRefused when it is damaged, larger or of another encoding.
     """
@@ -84,14 +84,14 @@ def unpacked(content: bytes, encoding: str, *, most: int) -> bytes:
 
 
 def as_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of the pieces as ClickHouse's compressed blocks."""
+    """Yield the content of the pieces as ClickHouse's compressed blocks."""
     for piece in pieces:
         for start in range(0, len(piece), _BLOCK_BYTES):
             yield _block(piece[start : start + _BLOCK_BYTES])
 
 
 def from_blocks(content: bytes, *, most: int) -> bytes:
-    """The content of compressed blocks, at most so many bytes.
+    """Return the content of compressed blocks, at most so many bytes.
 
     Raises: QueryRefused when a checksum does not fit or the blocks are no LZ4.
     """

@@ -37,5 +37,5 @@ _BY_LOWER: Final = {name.casefold(): name for name in FORMATS}
 
 
 def known_format(name: str) -> str | None:
-    """The format as the engine spells it; letter case makes no difference, as in ClickHouse."""
+    """Return the format as the engine spells it; letter case makes no difference, as in ClickHouse."""
     return _BY_LOWER.get(name.casefold())

@@ -38,9 +38,10 @@ _NAMED: Final = re.compile(r"(?:\w+|`(?:[^`\\]|\\.)*`) (?P<type>.+)", re.DOTALL)
 
 
 def for_revision(content: Content, revision: int) -> Iterator[bytes]:
-    """The same blocks for a client of this revision, one by one.
+    """Yield the same blocks for a client of this revision, one by one.
 
-    Raises: QueryRefused, code NOT_IMPLEMENTED, for a column of a type whose length can't be told; with the first block.
+    Raises: QueryRefused, code NOT_IMPLEMENTED, for a column of a type whose length can't be known; with the first
+            block.
     """
     place = 0
     while place < len(content):
@@ -66,7 +67,7 @@ def for_revision(content: Content, revision: int) -> Iterator[bytes]:
 
 
 def _end(content: Content, place: int, kind: str, row_count: int) -> int:
-    """Where a column of this type ends that begins at place."""
+    """Return where a column of this type ends that begins at place."""
     found = _TYPE.fullmatch(kind)
     name, inside = (found["name"], found["inside"] or "") if found else ("", "")
     match name:
@@ -103,7 +104,7 @@ def _end(content: Content, place: int, kind: str, row_count: int) -> int:
 
 
 def _dictionary_end(content: Content, place: int, kind: str, row_count: int) -> int:
-    """Where a column of LowCardinality ends: flags, the values once each, and the place of each row's value."""
+    """Return where a column of LowCardinality ends: flags, the values once each, and the place of each row's value."""
     if row_count == 0:
         return place
     flags: int
@@ -116,7 +117,7 @@ def _dictionary_end(content: Content, place: int, kind: str, row_count: int) -> 
 
 
 def _dictionaries(kind: str) -> int:
-    """How many LowCardinality are in a type: each has its version in front of the whole column."""
+    """Return how many LowCardinality are in a type: each has its version in front of the whole column."""
     found = _TYPE.fullmatch(kind)
     name, inside = (found["name"], found["inside"] or "") if found else ("", "")
     if name == "LowCardinality":
@@ -130,7 +131,7 @@ def _dictionaries(kind: str) -> int:
 
 
 def _parts(inside: str) -> list[str]:
-    """The parts of a list between the commas that are in no brackets and no quotes."""
+    """Return the parts of a list between the commas that are in no brackets and no quotes."""
     parts, depth, quote, start, place = [], 0, "", 0, 0
     while place < len(inside):
         letter = inside[place]
@@ -156,7 +157,7 @@ def _text_end(content: Content, place: int) -> int:
 
 
 def _number(content: Content, place: int) -> tuple[int, int]:
-    """A number of variable length, seven bits a byte, and where it ends."""
+    """Return a number of variable length, seven bits a byte, and where it ends."""
     value = shift = 0
     while True:
         byte = content[place]

@@ -103,7 +103,7 @@ def _answer(store: Store, asked: Asked, settings_table: str, client_gone: thread
 
 
 def _as_values(store: Store) -> str:
-    """The settings that clients may see as a subquery: no reader may read the engine's own table of them."""
+    """Return the settings that clients may see as a subquery: no reader may read the engine's own table of them."""
     found = dict(store.rows("SELECT name, value FROM system.settings"))
     rows = ", ".join(
         f"({quoted(name)}, {quoted(str(found[name]))}, {int(name == 'readonly')})"

@@ -96,7 +96,7 @@ def _capped(name: str, value: str) -> dict[str, str]:
 
 
 def listed_settings() -> tuple[str, ...]:
-    """Settings that `system.settings` shows: those that may be set, and whether the session only reads."""
+    """Return settings that `system.settings` shows: those that may be set, and whether the session only reads."""
     return (*sorted({*HONOURED, *_CAPPED}), "readonly")
 
 

@@ -70,7 +70,7 @@ def without_format(normal: str) -> tuple[str, str | None, Mapping[str, str]]:
 
 
 def _without_settings(normal: str) -> tuple[str, dict[str, str]]:
-    """A value that is no plain one (a map of filters) stays where it is, for the guard to refuse."""
+    """Return a value that is no plain one (a map of filters) stays where it is, for the guard to refuse."""
     found = _SETTINGS.fullmatch(normal)
     if found is None:
         return normal, {}
@@ -78,7 +78,7 @@ def _without_settings(normal: str) -> tuple[str, dict[str, str]]:
 
 
 def with_table(normal: str, name: str, subquery: str) -> str:
-    """A statement in normal form with a subquery in place of a table; what stands in a text stays."""
+    """Return a statement in normal form with a subquery in place of a table; what stands in a text stays."""
     table = re.compile(rf"(?P<text>{_TEXT})|(?<![\w.`]){re.escape(name)}(?![\w.`(])(?P<alias> AS)?")
 
     def put(found: re.Match[str]) -> str:
@@ -90,7 +90,7 @@ def with_table(normal: str, name: str, subquery: str) -> str:
 
 
 def as_select(normal: str, database: str) -> Statement:
-    """What a statement in normal form, without FORMAT, means for a reader of this database."""
+    """Return what a statement in normal form, without FORMAT, means for a reader of this database."""
     if normal == _HELLO:
         return Statement(_HELLO_ANSWERED)
     query = _DESCRIBE_QUERY.fullmatch(normal)

@@ -68,18 +68,18 @@ class Console:
         self._templates.filters["in_words"] = in_words
 
     def overview(self, _request: Request) -> Response:
-        """The bridge in each currency, what is posted, waiting and parked, and the latest days."""
+        """Return the bridge in each currency, what is posted, waiting and parked, and the latest days."""
         return self._page(
             "overview.html",
             title="Overview",
             currencies=[_with_shares(row) for row in self._ask("bridge_by_currency").records],
-            standing=grid(self._ask("posted_waiting_parked_and_for_how_long"), base=MOUNTED_AT),
+            places=grid(self._ask("posted_waiting_parked_and_for_how_long"), base=MOUNTED_AT),
             unbalanced=grid(self._ask("payments_that_do_not_balance"), base=MOUNTED_AT),
             activity=grid(self._ask("activity_by_day_method_and_state"), base=MOUNTED_AT),
         )
 
     def all_reports(self, _request: Request) -> Response:
-        """Every report there is, the user's own among them, with what it has to be told."""
+        """Return every report there is, the user's own among them, with what it has to be reported."""
         listed = [self._listed(name) for name in questions.report_names(self._own_reports)]
         listed += [
             {"name": place, "question": "", "needed": (), "problem": why}
@@ -88,7 +88,7 @@ class Console:
         return self._page("reports.html", title="Reports", listed=listed)
 
     def report(self, request: Request) -> Response:
-        """One report as a table; its parameters stand in the address."""
+        """Return one report as a table; its parameters stand in the address."""
         name = str(request.path_params["name"])
         try:
             report = questions.load(name, self._own_reports)
@@ -102,7 +102,10 @@ class Console:
         )
 
     def search(self, request: Request) -> Response:
-        """What an id of any kind leads to: a payment's story, else everything of that id with why it is where it is."""
+        """Return what an id of any kind leads to.
+
+        A payment's story, else everything of that id with why it is where it is.
+        """
         wanted = request.query_params.get("id", "").strip()
         if not wanted:
             return self._page("message.html", title="Which id?", message=f"Give one above: {SEARCHED}.")
@@ -122,7 +125,7 @@ class Console:
         )
 
     def _listed(self, name: str) -> dict[str, Any]:
-        """A report for the list: its question and needed parameters, or what is wrong with its file."""
+        """Return a report for the list: its question and needed parameters, or what is wrong with its file."""
         try:
             report = questions.load(name, self._own_reports)
         except QueryRefused as error:
@@ -150,7 +153,7 @@ def console_app(
     access_notice: Callable[[], str] = str,
     own_reports: Path | None = None,
 ) -> Starlette:
-    """The console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once.
+    """Return the console, to be mounted at MOUNTED_AT; every page but the style sheet needs the token once.
 
     access_notice is what every page says of how people are known here, asked anew for each; empty says nothing.
     own_reports is the user's folder of reports.
@@ -196,7 +199,10 @@ def _admit_with(token: str) -> Callable[[Request, RequestResponseEndpoint], Awai
 
 
 def _with_shares(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with the widths of its bar: each part of the money by its size. Units: thousandths of the whole."""
+    """Return the row with the widths of its bar: each part of the money by its size. Units.
+
+    Thousandths of the whole.
+    """
     parts = ("posted", "waiting", "parked", "residual")
     sizes = {part: abs(int(row[f"{part}_minor"])) for part in parts}
     whole = sum(sizes.values())

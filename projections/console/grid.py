@@ -66,7 +66,7 @@ def grid(answer: Answer, *, base: str) -> Grid:
 
 
 def money(major: str | None) -> str:
-    """An amount in major units with separators, exact: 1,234.50."""
+    """Return an amount in major units with separators, exact: 1,234.50."""
     if major is None or major.endswith(UNITS):
         return major or ""
     return separated(major)

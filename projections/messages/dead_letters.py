@@ -26,8 +26,8 @@ class OpenedDeadLetter:
 def open_dead_letter(letter: DeadLetter, codec: Codec) -> OpenedDeadLetter:
     """Read the record inside a dead letter; what cannot be read stays whole in its topic."""
     try:
-        # As it was told: most records are parked because their values cannot be true, and people look for them.
-        record = codec.decode_as_told(letter.record_value)
+        # As it was reported: most records are parked because their values cannot be true, and people look for them.
+        record = codec.decode_as_written(letter.record_value)
     except SaldoError:
         record = None
     event_id = header_text(tuple(letter.record_headers.items()), "ce_id") or ""

@@ -1,4 +1,4 @@
-"""The projector: reads every topic from where the store says it is, and writes rows until it is told to stop.
+"""The projector: reads every topic from where the store says it is, and writes rows until it is asked to stop.
 
 For everyone who asks a report: what they see is what Kafka holds, each record once, and nothing is lost by killing
 this process at any moment. It joins no consumer group and commits nothing to Kafka: its positions live in the store,
@@ -135,7 +135,7 @@ class Projector:
         return ()
 
     def _positions(self, partitions: tuple[Partition, ...]) -> Mapping[Partition, int]:
-        """Each partition at its stored position, after proving that the topic still holds what comes next."""
+        """Return each partition at its stored position, after proving that the topic still holds what comes next."""
         first, last = self._log.starts(partitions), self._log.ends(partitions)
         positions = {}
         for partition in partitions:
@@ -151,7 +151,7 @@ class Projector:
 
 
 def open_log(settings: ProjectionSettings) -> KafkaLog:
-    """The log that these settings name; whoever opens it closes it."""
+    """Return the log that these settings name; whoever opens it closes it."""
     return KafkaLog({**settings.kafka_options, "bootstrap.servers": settings.bootstrap_servers})
 
 

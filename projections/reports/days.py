@@ -26,7 +26,9 @@ class Days:
     zone: str
 
     def hold(self, value: object) -> bool:
-        """Whether a day or instant of a row lies in them: a date, a datetime, or the text that ClickHouse writes of it.
+        """Return whether a day or instant of a row lies in them.
+
+        A date, a datetime, or the text that ClickHouse writes of it.
 
         An unknown one (None) does not.
         """
@@ -45,7 +47,7 @@ _DAY_LENGTH: Final = len("2026-11-24")
 
 
 def days_of(period: str | None, first: str | None, last: str | None, *, zone: str) -> Days | None:
-    """The days that somebody asked for, by a period or by its ends; None when by neither.
+    """Return the days that somebody asked for, by a period or by its ends; None when by neither.
 
     Raises: QueryRefused saying how they are written.
     """
@@ -64,7 +66,9 @@ def days_of(period: str | None, first: str | None, last: str | None, *, zone: st
 
 
 def instant_of(as_of: str, *, zone: str, now: datetime) -> datetime:
-    """The instant as of which somebody asks: a day means its end in the zone, a time without a zone is in the zone.
+    """Return the instant as of which somebody asks.
+
+    A day means its end in the zone, a time without a zone is in the zone.
 
     Raises: QueryRefused when it can't be read or has not come yet.
     """

@@ -6,7 +6,7 @@
 WITH
 paid AS
 (
-    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE standing = 'matched'
+    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE status = 'matched'
 ),
 missing AS
 (
@@ -20,7 +20,7 @@ FROM
 (
     SELECT
         settlement_account,
-        standing,
+        status,
         reason,
         detail,
         deposit_minor AS amount_minor,
@@ -35,7 +35,7 @@ FROM
         source_partition,
         source_offset
     FROM rpt_bank_lines_now
-    WHERE standing IN ('break', 'suggested')
+    WHERE status IN ('break', 'suggested')
     UNION ALL
     SELECT
         settlement_account,

@@ -57,7 +57,7 @@ lines AS
 SELECT
     lines.day AS day,
     lines.settlement_account AS settlement_account,
-    multiIf(stated.settlement_account = '', 'RUNNING', stated.is_closed, 'CLOSED', 'NOT CLOSED') AS standing,
+    multiIf(stated.settlement_account = '', 'RUNNING', stated.is_closed, 'CLOSED', 'NOT CLOSED') AS status,
     lines.term AS line,
     lines.minor AS amount_minor,
     lines.currency AS currency,

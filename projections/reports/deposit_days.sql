@@ -38,7 +38,7 @@ stated AS
 SELECT
     open.settlement_account AS settlement_account,
     open.day AS day,
-    multiIf(stated.settlement_account = '', 'RUNNING', stated.is_closed AND residual_minor = 0, 'CLOSED', 'NOT CLOSED') AS standing,
+    multiIf(stated.settlement_account = '', 'RUNNING', stated.is_closed AND residual_minor = 0, 'CLOSED', 'NOT CLOSED') AS status,
     open.currency AS currency,
     closing_minor - change_minor AS opening_minor,
     captured_minor,

@@ -4,7 +4,7 @@
 SELECT
     settlement_account,
     version,
-    if(max(record_type = 'FeeScheduleAccepted'), 'accepted', 'proposed') AS standing,
+    if(max(record_type = 'FeeScheduleAccepted'), 'accepted', 'proposed') AS status,
     card_type,
     any(rate_bps) AS rate_bps,
     any(per_item_minor) AS per_item_minor,

@@ -51,7 +51,7 @@ Value = str | int | Decimal | date | datetime | Amount | bool | None
 
 
 def as_workbook(answer: Answer, *, title: str, about: Mapping[str, str]) -> bytes:
-    """An xlsx file: one sheet of typed cells under a heading that stays, and one that says what was asked.
+    """Return an xlsx file: one sheet of typed cells under a heading that stays, and one that says what was asked.
 
     Raises: QueryRefused when there are more rows than a sheet takes.
     """
@@ -110,7 +110,7 @@ def as_local_csv(answer: Answer, locale_name: str) -> bytes:
 
 
 def known_locale(name: str) -> Locale:
-    """The locale of a name: de_DE, de-DE, de.
+    """Return the locale of a name: de_DE, de-DE, de.
 
     Raises: QueryRefused saying how one is written.
     """
@@ -139,7 +139,7 @@ def _rows(answer: Answer) -> Iterator[list[Value]]:
 
 
 def _value(column: str, kind: str, value: Any, currency: Any) -> Value:
-    """One value as what it is; kind is ClickHouse's type of the column."""
+    """Return one value as what it is; kind is ClickHouse's type of the column."""
     plain = kind.removeprefix("LowCardinality(").removeprefix("Nullable(").rstrip(")")
     if value is None:
         return None
@@ -161,7 +161,7 @@ def _value(column: str, kind: str, value: Any, currency: Any) -> Value:
 
 
 def _cell(sheet: WriteOnlyWorksheet, value: Value) -> Any:
-    """A cell of the value's own type; a text is typed as one, so that it is never a formula."""
+    """Return a cell of the value's own type; a text is typed as one, so that it is never a formula."""
     from openpyxl.cell import WriteOnlyCell
 
     shown: Any = None
@@ -235,11 +235,11 @@ def _in(locale: Locale, value: Value) -> str:
 
 
 def _number(locale: Locale, plain: str) -> str:
-    """A number with the locale's decimal mark, an ASCII minus and nothing between the thousands."""
+    """Return a number with the locale's decimal mark, an ASCII minus and nothing between the thousands."""
     return plain.replace(".", get_decimal_symbol(locale))
 
 
 def _day(locale: Locale, day: date) -> str:
-    """The locale's short form with all digits of the year and without words, which spreadsheets read as a day."""
+    """Return the locale's short form with all digits of the year and without words, which spreadsheets read as a day."""
     pattern = _WORDS.sub("", locale.date_formats["short"].pattern).strip()
     return str(format_date(day, _YEAR.sub("yyyy", pattern), locale=locale))

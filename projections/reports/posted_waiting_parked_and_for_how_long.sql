@@ -1,14 +1,14 @@
 -- What is posted, what waits and why, what is parked, and for how long?
--- One row for each standing, place, reason and currency. Hours are how long money has been waiting or parked, and for
+-- One row for each status, place, reason and currency. Hours are how long money has been waiting or parked, and for
 -- posted money how long it took from the payment to the document. Unrecognized is what PayTrace holds in words or
 -- amounts that can't be read: beside the rest, because it is not proved to be money.
 -- parameter as_of DateTime64(6, 'UTC') = now: ages are counted up to this instant
-WITH standing AS
+WITH status AS
 (
     SELECT
-        'posted' AS standing,
+        'posted' AS status,
         'abas' AS place,
-        toString(told_by) AS reason,
+        toString(reported_by) AS reason,
         currency,
         minor,
         money_at AS since,
@@ -48,7 +48,7 @@ WITH standing AS
     FROM rpt_unrecognized_now
 )
 SELECT
-    standing,
+    status,
     place,
     reason,
     currency,
@@ -60,6 +60,6 @@ SELECT
     countIf(hours <= 24) AS up_to_1_day,
     countIf(hours > 24 AND hours <= 168) AS up_to_7_days,
     countIf(hours > 168) AS over_7_days
-FROM standing
-GROUP BY standing, place, reason, currency
-ORDER BY indexOf(['posted', 'waiting', 'parked', 'unrecognized'], standing), place, reason, currency
+FROM status
+GROUP BY status, place, reason, currency
+ORDER BY indexOf(['posted', 'waiting', 'parked', 'unrecognized'], status), place, reason, currency

@@ -52,7 +52,7 @@ _MAJOR_SCALE = 4
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a report must be told; default names where the value comes from when the asker gives none."""
+    """What a report needs; default names where the value comes from when the asker gives none."""
 
     name: str
     type: str
@@ -102,13 +102,16 @@ class Answer:
 
 
 def report_names(own: Path | None = None) -> tuple[str, ...]:
-    """Every report there is, by name; own is a folder of the user's."""
+    """Return every report there is, by name; own is a folder of the user's."""
     folders = (ROOT,) if own is None else (ROOT, own)
     return tuple(sorted({path.stem for folder in folders for path in folder.glob("*.sql")}))
 
 
 def not_asked(own: Path | None) -> dict[str, str]:
-    """What of the user's folder is no report of its own, by place, and why: no folder, or a name that Saldo's has."""
+    """Return what of the user's folder is no report of its own, by place, and why.
+
+    No folder, or a name that Saldo's has.
+    """
     if own is None:
         return {}
     if not own.is_dir():
@@ -121,7 +124,7 @@ def not_asked(own: Path | None) -> dict[str, str]:
 
 
 def load(name: str, own: Path | None = None) -> Report:
-    """One report; Saldo's own go before those of a folder of the user's.
+    """Return one report; Saldo's own go before those of a folder of the user's.
 
     Raises: LookupError naming the reports when there is none of that name; QueryRefused when the user's file is not
             written as a report is.
@@ -209,7 +212,7 @@ def ask(
 
 
 def period_of(report: Report) -> str:
-    """The column by which a period is meant.
+    """Return the column by which a period is meant.
 
     Raises: QueryRefused naming the reports that have one.
     """
@@ -224,11 +227,11 @@ def period_of(report: Report) -> str:
 
 def answer_of(content: bytes) -> Answer:
     """Read what the engine answered in JSONCompact."""
-    told = json.loads(content)
+    reported = json.loads(content)
     return Answer(
-        tuple(column["name"] for column in told["meta"]),
-        tuple(column["type"] for column in told["meta"]),
-        tuple(tuple(row) for row in told["data"]),
+        tuple(column["name"] for column in reported["meta"]),
+        tuple(column["type"] for column in reported["meta"]),
+        tuple(tuple(row) for row in reported["data"]),
     )
 
 
@@ -240,7 +243,7 @@ def major_units(minor: Any, currency: Any) -> Decimal | None:
 
 
 def as_table(answer: Answer, *, title: str | None = None, leave_out_empty: bool = False) -> Table:
-    """A table for people: money in major units with separators, instants to the second, amounts to the right.
+    """Return a table for people: money in major units with separators, instants to the second, amounts to the right.
 
     Where a record stands (topic, partition, offset) is one last column. leave_out_empty leaves out
     columns that are empty in every row, and names them below.
@@ -272,7 +275,7 @@ def as_table(answer: Answer, *, title: str | None = None, leave_out_empty: bool 
 
 
 def separated(major: str) -> str:
-    """An amount in major units with separators for people, exact: 1,234.50."""
+    """Return an amount in major units with separators for people, exact: 1,234.50."""
     return f"{Decimal(major):,}"
 
 
@@ -291,7 +294,7 @@ def as_csv(answer: Answer) -> str:
 
 
 def as_json(answer: Answer) -> str:
-    """A list of records, safe on a terminal too."""
+    """Return a list of records, safe on a terminal too."""
     return for_json(answer.records, indent=2) + "\n"
 
 
@@ -303,28 +306,34 @@ def as_parquet(
     as_of: datetime | None = None,
     days: Days | None = None,
 ) -> bytes:
-    """The engine's own Parquet with a decimal column in major units behind each minor one."""
+    """Return the engine's own Parquet with a decimal column in major units behind each minor one."""
     # Imported here: 160 MB of Arrow that only this one format needs.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     column = period_of(report) if days is not None else ""
-    told = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet", as_of=as_of)))
+    reported = pq.read_table(io.BytesIO(reader.query(report.sql, values, output_format="Parquet", as_of=as_of)))
     if days is not None:
-        told = told.filter(pa.array([days.hold(value) for value in told.column(column).to_pylist()], pa.bool_()))
-    currencies = told.column("currency").to_pylist() if "currency" in told.column_names else [None] * told.num_rows
-    for column in [name for name in told.column_names if name.endswith(MINOR)]:
-        told = _exact_integers(told, column)
-        major = [major_units(*pair) for pair in zip(told.column(column).to_pylist(), currencies, strict=True)]
-        position = told.column_names.index(column) + 1
-        told = told.add_column(position, column.removesuffix(MINOR), pa.array(major, pa.decimal128(38, _MAJOR_SCALE)))
+        reported = reported.filter(
+            pa.array([days.hold(value) for value in reported.column(column).to_pylist()], pa.bool_())
+        )
+    currencies = (
+        reported.column("currency").to_pylist() if "currency" in reported.column_names else [None] * reported.num_rows
+    )
+    for column in [name for name in reported.column_names if name.endswith(MINOR)]:
+        reported = _exact_integers(reported, column)
+        major = [major_units(*pair) for pair in zip(reported.column(column).to_pylist(), currencies, strict=True)]
+        position = reported.column_names.index(column) + 1
+        reported = reported.add_column(
+            position, column.removesuffix(MINOR), pa.array(major, pa.decimal128(38, _MAJOR_SCALE))
+        )
     out = io.BytesIO()
-    pq.write_table(told, out)
+    pq.write_table(reported, out)
     return out.getvalue()
 
 
 def _exact_integers(table: Any, column: str) -> Any:
-    """The Arrow table with an Int128 column, which ClickHouse writes as 16 bytes, as decimals without fraction."""
+    """Return the Arrow table with an Int128 column, which ClickHouse writes as 16 bytes, as decimals without fraction."""
     import pyarrow as pa  # as above
 
     found = table.column(column)
@@ -341,7 +350,7 @@ def _instant(value: str) -> str:
 
 
 def flat(value: Any) -> Any:
-    """A value as one cell holds it: a list or object as JSON."""
+    """Return a value as one cell holds it: a list or object as JSON."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 

@@ -44,7 +44,7 @@ FROM
     FROM fct_movements FINAL
     WHERE movement_id = {id:String} OR has(tokens, token)
     UNION ALL
-    SELECT 'bank line', bank_line_id, concat(toString(standing), if(text = '', '', concat(', ', text))), toInt128(deposit_minor),
+    SELECT 'bank line', bank_line_id, concat(toString(status), if(text = '', '', concat(', ', text))), toInt128(deposit_minor),
         toString(currency), '', toString(source_topic), source_partition, source_offset
     FROM rpt_bank_lines_now
     WHERE bank_line_id = {id:String} OR has(line_ids, {id:String}) OR toString(batch_number) = {id:String}

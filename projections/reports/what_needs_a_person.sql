@@ -4,7 +4,7 @@
 WITH
 paid AS
 (
-    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE standing = 'matched'
+    SELECT settlement_account, arrayJoin(line_ids) AS line_id FROM rpt_bank_lines_now WHERE status = 'matched'
 ),
 missing AS
 (
@@ -60,7 +60,7 @@ FROM
         sum(abs(toInt128(deposit_minor))), -- money in does not make up for money out: each has to be explained
         toDateTime64(min(booked_on), 3, 'UTC')
     FROM rpt_bank_lines_now
-    WHERE standing IN ('break', 'suggested')
+    WHERE status IN ('break', 'suggested')
     GROUP BY currency
     UNION ALL
     SELECT
@@ -86,7 +86,7 @@ FROM
         sum(toInt128(amount_minor)),
         toDateTime64(min(proposed_at), 3, 'UTC')
     FROM rpt_proposals_now
-    WHERE standing = 'open'
+    WHERE status = 'open'
     GROUP BY currency
     UNION ALL
     SELECT

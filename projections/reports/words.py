@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# What a code alone does not tell a person of finance; every other code is read as the words that it is made of.
+# What a code alone does not say a person of finance; every other code is read as the words that it is made of.
 WORDS: Mapping[str, str] = {
     # why money waits
     "NO_REFERENCE": "names no customer and no invoice",
@@ -46,7 +46,7 @@ WORDS: Mapping[str, str] = {
     "NO_DEPOSIT": "no deposit has paid it out",
     # what abas made of it
     "cash_receipt": "receipt posted",
-    "cash_receipt_reversal": "receipt taken back",
+    "cash_receipt_reversal": "receipt reversed",
     "on_account_receipt": "receipt posted on account",
     "on_account_refund": "refund posted on account",
     "DocumentRefused": "refused by abas",
@@ -67,7 +67,7 @@ _PARTS = re.compile(r"[A-Z][a-z0-9]+")
 
 
 def in_words(code: str) -> str:
-    """A code as people say it: from the table, else the words in the code itself; any other text as it is."""
+    """Return a code as people say it: from the table, else the words in the code itself; any other text as it is."""
     if code in WORDS:
         return WORDS[code]
     if _CODE.match(code):

@@ -1,5 +1,5 @@
--- What was written off, by whom and why, and was it taken back?
--- One row for each write-off, newest first. `standing` is how far it is; a write-off that is taken back counts no more
+-- What was written off, by whom and why, and was it reversed?
+-- One row for each write-off, newest first. `status` is how far it is; a write-off that is reversed counts no more
 -- towards the limit of its invoice. `detail` is abas' word where it refused.
 -- parameter abas_customer_id String = all: only this customer; empty for all
 -- period decided_at: when it was decided
@@ -16,16 +16,16 @@ decisions AS
 (
     SELECT posting_reference, argMax(decided_by, source_offset) AS decided_by, argMax(reason, source_offset) AS reason
     FROM fct_decisions FINAL
-    WHERE decision IN ('WRITE_OFF', 'UNDO_WRITE_OFF') AND outcome = 'TAKEN'
+    WHERE decision IN ('WRITE_OFF', 'REVERSE_WRITE_OFF') AND outcome = 'TAKEN'
     GROUP BY posting_reference
 )
 SELECT
     min(events.occurred_at) AS decided_at,
     events.write_off AS posting_reference,
     argMax(multiIf(
-        events.record_type = 'PostingRequested', if(events.is_reversal, 'to be taken back', 'asked of abas'),
-        events.record_type = 'EntryPosted', if(events.is_reversal, 'taken back', 'written off'),
-        if(events.is_reversal, 'written off', 'refused')), events.source_offset) AS standing,
+        events.record_type = 'PostingRequested', if(events.is_reversal, 'to be reversed', 'asked of abas'),
+        events.record_type = 'EntryPosted', if(events.is_reversal, 'reversed', 'written off'),
+        if(events.is_reversal, 'written off', 'refused')), events.source_offset) AS status,
     any(events.abas_customer_id) AS abas_customer_id,
     anyIf(events.abas_open_item_id, events.abas_open_item_id != '') AS abas_open_item_id,
     any(events.amount_minor) AS amount_minor,

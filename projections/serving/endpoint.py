@@ -43,7 +43,7 @@ CONSOLE_FILE = "console.json"
 
 
 def endpoint_file(data_dir: Path) -> Path:
-    """Where the running projector writes its address and token."""
+    """Return where the running projector writes its address and token."""
     return data_dir / "projector.json"
 
 
@@ -57,7 +57,7 @@ def endpoint_app(
     access_notice: Callable[[], str] = str,
     own_reports: Path | None = None,
 ) -> Starlette:
-    """The projector's HTTP interface.
+    """Return the projector's HTTP interface.
 
     POST /sql     {"sql", "parameters", "format", "as_of"} with `Authorization: Bearer <token>`; the bytes of that
                   format, or 400 {"error", "code"}: what is wrong with the request, or the engine's own words.
@@ -130,7 +130,7 @@ def serve_endpoint(
     with served(app, listener, "projector-endpoint"):
         try:
             url = f"http://{_host(settings.http_host)}:{listener.getsockname()[1]}"
-            told = {
+            reported = {
                 "url": url,
                 "token": token,
                 "pid": os.getpid(),
@@ -138,7 +138,7 @@ def serve_endpoint(
                 **(more or {}),
             }
             address.parent.mkdir(parents=True, exist_ok=True)
-            write_private(address, json.dumps(told))
+            write_private(address, json.dumps(reported))
             yield url
         finally:
             address.unlink(missing_ok=True)
@@ -184,8 +184,8 @@ def _same_address(settings: ProjectionSettings) -> tuple[socket.socket, str]:
 def _kept_address(path: Path) -> tuple[int, str]:
     """Port and console token of the last start; 0 and a new token where there is none that can be read."""
     try:
-        told = json.loads(read_private(path) or b"{}")
-        return int(told["port"]), str(told["console_token"])
+        reported = json.loads(read_private(path) or b"{}")
+        return int(reported["port"]), str(reported["console_token"])
     except (ValueError, KeyError, TypeError):
         return 0, secrets.token_urlsafe(32)
 
@@ -193,25 +193,25 @@ def _kept_address(path: Path) -> tuple[int, str]:
 def _asked(body: bytes) -> tuple[str, dict[str, object], str, datetime | None]:
     """Statement, parameters, format and instant of a request; ValueError names the field and the remedy."""
     try:
-        told = json.loads(body)
+        reported = json.loads(body)
     except ValueError as error:
         raise ValueError(f'the body is no JSON ({error}); send {{"sql": "SELECT ..."}}') from error
-    if not isinstance(told, dict) or not isinstance(told.get("sql"), str):
+    if not isinstance(reported, dict) or not isinstance(reported.get("sql"), str):
         raise ValueError('the body needs "sql", a text; send {"sql": "SELECT ..."}')
-    parameters, output_format = told.get("parameters") or {}, told.get("format") or "JSONCompact"
+    parameters, output_format = reported.get("parameters") or {}, reported.get("format") or "JSONCompact"
     if not isinstance(parameters, dict):
         raise ValueError('"parameters" must be an object of names and values')
     if not isinstance(output_format, str):
         raise ValueError('"format" must be the name of an output format, e.g. JSONCompact')
     as_of = None
-    if told.get("as_of") is not None:
+    if reported.get("as_of") is not None:
         try:
-            as_of = datetime.fromisoformat(told["as_of"])
+            as_of = datetime.fromisoformat(reported["as_of"])
         except (TypeError, ValueError):
             raise ValueError('"as_of" must be an instant, e.g. 2026-11-24T15:30:00+00:00') from None
         if as_of.tzinfo is None:
             raise ValueError('"as_of" needs a zone, e.g. 2026-11-24T15:30:00+00:00')
-    return told["sql"], parameters, output_format, as_of
+    return reported["sql"], parameters, output_format, as_of
 
 
 def _answer(

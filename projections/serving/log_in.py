@@ -85,7 +85,7 @@ def _unreadable(why: str) -> QueryRefused:
 
 
 def is_of_owner(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether the client's end of a loopback connection belongs to the user of this process, or to root.
+    """Return whether the client's end of a loopback connection belongs to the user of this process, or to root.
 
     The kernel lists every socket with its user; a connection that it does not list is nobody's. Source: proc(5).
     """
@@ -103,7 +103,7 @@ def is_of_owner(client: tuple[str, int], server: tuple[str, int]) -> bool:
 
 
 def _as_listed(host: str, port: int, *, mapped: bool) -> str:
-    """An end as the kernel prints it: the address by 32-bit words in the machine's byte order, in hexadecimal.
+    """Return an end as the kernel prints it: the address by 32-bit words in the machine's byte order, in hexadecimal.
 
     mapped is for an IPv4 address on a socket of IPv6, as Java opens them.
     """

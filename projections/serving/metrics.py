@@ -18,7 +18,7 @@ NEEDS_A_PERSON = "what_needs_a_person"
 
 
 def prometheus_text(reader: SqlReader, status: ProjectorStatus) -> bytes:
-    """Every metric of this moment. What can't be asked now is missing, and `saldo_projector_asks_broker` is 0."""
+    """Return every metric of this moment. What can't be asked now is missing, and `saldo_projector_asks_broker` is 0."""
     registry = CollectorRegistry()
     answers = Gauge(
         "saldo_projector_asks_broker", "1 while the broker tells the projector its ends.", registry=registry
@@ -44,7 +44,7 @@ def prometheus_text(reader: SqlReader, status: ProjectorStatus) -> bytes:
 
 
 def needs_a_person(reader: SqlReader) -> tuple[dict[str, Any], ...]:
-    """The rows of the report; none while nothing is projected yet."""
+    """Return the rows of the report; none while nothing is projected yet."""
     try:
         return questions.ask(reader, questions.load(NEEDS_A_PERSON), {}).records
     except QueryRefused as error:

@@ -75,7 +75,7 @@ class EndpointReader:
         return spool
 
     def get(self, path: str) -> dict[str, Any]:
-        """One of the projector's JSON answers: /health or /lag."""
+        """Return one of the projector's JSON answers: /health or /lag."""
         answer = self._http.get(path)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
@@ -107,7 +107,7 @@ def open_reader(settings: ProjectionSettings) -> SqlReader:
 
 
 def connect_endpoint(data_dir: Path, *, timeout_s: float = _QUERY_TIMEOUT_S) -> EndpointReader | None:
-    """The running projector's endpoint; None when none answers at the address on file."""
+    """Return the running projector's endpoint; None when none answers at the address on file."""
     try:
         address = json.loads(endpoint_file(data_dir).read_text("utf-8"))
     except FileNotFoundError:
@@ -124,7 +124,7 @@ def connect_endpoint(data_dir: Path, *, timeout_s: float = _QUERY_TIMEOUT_S) -> 
 
 def _refusal(answer: httpx2.Response) -> QueryRefused:
     try:
-        told = answer.json()
-        return QueryRefused(str(told["error"]), code=str(told["code"]))
+        reported = answer.json()
+        return QueryRefused(str(reported["error"]), code=str(reported["code"]))
     except (ValueError, KeyError):
         return QueryRefused(f"the projector answered {answer.status_code}", code=str(answer.status_code))

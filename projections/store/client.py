@@ -126,7 +126,7 @@ class Store:
             self._client.command(sql, parameters=dict(parameters or {}))
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        """Rows of one query as Python values; instants are aware."""
+        """Return rows of one query as Python values; instants are aware."""
         with self._asking():
             return [tuple(row) for row in self._client.query(sql, parameters=dict(parameters or {})).result_rows]
 
@@ -240,7 +240,7 @@ class Store:
             self._lock.release()
 
     def _up_to(self, as_of: datetime) -> str:
-        """What leaves out of every table the rows of later records, as a literal of additional_table_filters.
+        """Return what leaves out of every table the rows of later records, as a literal of additional_table_filters.
 
         The engine puts it wherever a table is read, in views and subqueries too.
         """
@@ -335,7 +335,7 @@ def open_client_session(dsn: str) -> Store:
 
 
 def _reading_client(path: Path, *settings: str) -> Client:
-    """A session of the embedded engine that reads within the limits of a reader, with these settings besides."""
+    """Return a session of the embedded engine that reads within the limits of a reader, with these settings besides."""
     client = _embedded_client(path)
     try:
         for setting in (*(f"{name} = {value}" for name, value in READER_LIMITS.items()), *settings):
@@ -372,7 +372,7 @@ def _pipe_to(take: Callable[[bytes], None]) -> Iterator[tuple[int, Future[None]]
 
 
 def quoted(text: str) -> str:
-    """The text as a literal of SQL."""
+    """Return the text as a literal of SQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -442,14 +442,14 @@ def _server_code(error: ClickHouseError) -> int | None:
 
 
 def _plain(error: Exception) -> str:
-    """Why, in words that fit every table: what an engine quotes of a value may be anything."""
+    """Return why, in words that fit every table: what an engine quotes of a value may be anything."""
     cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
     return plain_text(mask_sensitive(f"{error}{cause}".encode("utf-8", "replace").decode()))[:_LONGEST_REASON]
 
 
 @contextmanager
 def _refusals(address: str = "") -> Iterator[None]:
-    """The engine's errors as ours; with an address, nobody there is told from what somebody there answers."""
+    """The engine's errors as ours; with an address, nobody there is distinguished from what somebody there answers."""
     try:
         yield
     except ClickHouseError as error:
@@ -462,14 +462,17 @@ def _refusals(address: str = "") -> Iterator[None]:
 
 
 def _in_short(words: str) -> str:
-    """The engine's words: what is wrong stands at the beginning and its name at the end, a long statement between."""
+    """Return the engine's words.
+
+    What is wrong stands at the beginning and its name at the end, a long statement between.
+    """
     if len(words) <= _LONGEST_REFUSAL:
         return words
     return f"{words[: _LONGEST_REFUSAL - 200]} ... {words[-200:]}"
 
 
 def _unreachable(error: BaseException) -> str:
-    """Why no connection came about, in the system's own words; empty where one did."""
+    """Return why no connection came about, in the system's own words; empty where one did."""
     text = str(error)
     if "Max retries exceeded" not in text and "Failed to establish" not in text:
         return ""

@@ -53,7 +53,7 @@ class Migration:
 
 
 def migrations(root: Path = ROOT) -> tuple[Migration, ...]:
-    """Every migration in order.
+    """Return every migration in order.
 
     Raises: MigrationBroken when numbers repeat or leave a gap, so two branches can't both be 0007; when a statement is
             no ALTER.
@@ -162,7 +162,7 @@ def _read(folder: Path) -> Migration:
 
 
 def _altered(statement: str) -> str:
-    """The table that a statement alters; empty when it is no ALTER TABLE."""
+    """Return the table that a statement alters; empty when it is no ALTER TABLE."""
     found = _ALTER.match(statement)
     return found[1] if found else ""
 

@@ -54,13 +54,13 @@ class Spool:
         self._file.write(piece)
 
     def pieces(self) -> Iterator[bytes]:
-        """The answer from its beginning, some of it at a time."""
+        """Yield the answer from its beginning, some of it at a time."""
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
             yield piece
 
     def content(self) -> Content:
-        """The whole of the answer, of which the file's part is in memory only where it is looked at."""
+        """Return the whole of the answer, of which the file's part is in memory only where it is looked at."""
         self._file.seek(0)
         if self.size <= _IN_MEMORY:
             return self._file.read()
@@ -68,7 +68,7 @@ class Spool:
         return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def whole(self) -> bytes:
-        """All of the answer in memory, for one that is known to be small or has to be."""
+        """Return all of the answer in memory, for one that is known to be small or has to be."""
         self._file.seek(0)
         return self._file.read()
 

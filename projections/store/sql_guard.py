@@ -121,7 +121,7 @@ def checked(rows: Rows, statement: str, parameters: Mapping[str, Any], *, databa
 
 
 def normal_form(rows: Rows, statement: str) -> str:
-    """The statement without comments, as the engine writes it.
+    """Return the statement without comments, as the engine writes it.
 
     Raises: QueryRefused, code READONLY for several statements and for rows to be inserted, else in the engine's words.
     """
@@ -138,7 +138,7 @@ def normal_form(rows: Rows, statement: str) -> str:
 
 
 def _bound_by_engine(normal: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a normal form names as {name:Type}.
+    """Return the parameters that a normal form names as {name:Type}.
 
     Without one of these the client library writes parameters into the text by itself (`%(name)s`, `$name$`), also into
     a quoted text, where a value can end it and begin another statement.
@@ -230,7 +230,7 @@ def _check_function(node: _Node, database: str, *, in_from: bool) -> None:
 
 
 def _right_sides(children: Iterable[_Node]) -> Iterable[_Node]:
-    """The names behind IN; a column has to be written without its table there."""
+    """Yield the names behind IN; a column has to be written without its table there."""
     for arguments in children:
         for argument in arguments.children[1:]:
             if argument.kind == "Identifier":

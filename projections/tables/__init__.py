@@ -78,10 +78,13 @@ VIEWS: tuple[str, ...] = (
 
 
 def relations() -> tuple[str, ...]:
-    """Names of all tables, then all views, in creation order."""
+    """Return names of all tables, then all views, in creation order."""
     return (*(table.name for table in TABLES), *VIEWS)
 
 
 def view_ddl(name: str, day_zone: str) -> str:
-    """The statement that makes a view anew, with the zone of its days: a view can't be asked with a parameter."""
+    """Return the statement that makes a view anew, with the zone of its days.
+
+    A view can't be asked with a parameter.
+    """
     return (ROOT / name / "view.sql").read_text("utf-8").replace(DAY_ZONE, f"'{day_zone}'")

@@ -11,12 +11,12 @@ DOCUMENT_RECORDS = (PostDocument, DocumentPosted, DocumentRefused)
 
 
 def text_of(record: Any, name: str) -> str:
-    """A field as text, of a document from its values and lines; empty where there is none or it is left open."""
+    """Return a field as text, of a document from its values and lines; empty where there is none or it is left open."""
     return getattr(record, name, None) or _of_document(record, name) or ""
 
 
 def amount_of(record: Any) -> int:
-    """The amount of a record in minor units, of a document its first line's; 0 where it has none."""
+    """Return the amount of a record in minor units, of a document its first line's; 0 where it has none."""
     if isinstance(record, DOCUMENT_RECORDS):
         return record.lines[0].amount_minor
     return getattr(record, "amount_minor", None) or 0

@@ -63,7 +63,7 @@ class Column:
 
 @cache
 def columns_of(row: type) -> tuple[Column, ...]:
-    """Columns of a row dataclass, in the order of its fields.
+    """Return columns of a row dataclass, in the order of its fields.
 
     Raises: TypeError for a field whose type ClickHouse can't hold as it stands.
     """
@@ -72,18 +72,18 @@ def columns_of(row: type) -> tuple[Column, ...]:
 
 @cache
 def values_of(row: type) -> Callable[[Any], tuple[Any, ...]]:
-    """What gives the values of a row in the order of columns_of."""
+    """Return what gives the values of a row in the order of columns_of."""
     names = [column.name for column in columns_of(row)]
     return attrgetter(*names) if len(names) > 1 else lambda one: (getattr(one, names[0]),)
 
 
 def comment_of(row: type) -> str:
-    """The first paragraph of a row's docstring, without its full stop."""
+    """Return the first paragraph of a row's docstring, without its full stop."""
     return " ".join((inspect.getdoc(row) or "").partition("\n\n")[0].split()).removesuffix(".")
 
 
 def literal(text: str) -> str:
-    """Text as SQL quotes it."""
+    """Return text as SQL quotes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -93,7 +93,7 @@ def _column(name: str, hint: Any) -> Column:
 
 
 def _stored(name: str, hint: Any) -> tuple[Stored, str]:
-    """How a field of this type is stored, and the comment that its annotation carries."""
+    """Return how a field of this type is stored, and the comment that its annotation carries."""
     origin = get_origin(hint)
     if origin is Annotated:
         of_type, *said = get_args(hint)

@@ -6,5 +6,5 @@ from schemas.checks.guard import masked_key
 
 
 def shown_key(key: bytes | None) -> str:
-    """Text of a key; what is no UTF-8 is replaced, a card or bank number is masked and keeps its identity."""
+    """Return text of a key; what is no UTF-8 is replaced, a card or bank number is masked and keeps its identity."""
     return (masked_key(key) or b"").decode("utf-8", "replace")

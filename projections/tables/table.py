@@ -37,7 +37,7 @@ class Source(NamedTuple):
     recorded_at: Millisecond
 
 
-# What a row is told apart by: the record that it was made of, and its number among that record's rows.
+# What a row is distinguished by: the record that it was made of, and its number among that record's rows.
 _IDENTITY = ("source_topic", "source_partition", "source_offset", "row_index")
 
 
@@ -104,7 +104,7 @@ class FactTable(Table[Row]):
         return self.order_by + _IDENTITY
 
     def values(self, record: Any, at: Coordinates) -> list[tuple[Any, ...]]:
-        """Rows of one record as tuples in the order of columns."""
+        """Return rows of one record as tuples in the order of columns."""
         row_type: type = self.row
         own = values_of(row_type)
         return [

@@ -27,7 +27,7 @@ class Pairing:
 
 
 def assign(edges: Mapping[tuple[int, int], float], parameters: Parameters) -> list[Pairing]:
-    """The set of disjoint pairs with the highest total score.
+    """Return the set of disjoint pairs with the highest total score.
 
     Shapes:  edges maps (left, right) positions to a positive score; absent pairs are impossible.
     Ensures: each line is in at most one pair; of equal answers the one is taken that keeps both sides in order,
@@ -97,7 +97,7 @@ def _best_of_star(lefts: list[int], rights: list[int], by_left: Mapping[int, Map
 
 
 def _in_order(at_left: int, at_right: int, lefts: int, rights: int) -> float:
-    """A preference far below any real difference: first with first, last with last."""
+    """Return a preference far below any real difference: first with first, last with last."""
     return 1e-7 * abs(at_left / lefts - at_right / rights)
 
 
@@ -173,7 +173,10 @@ def _exact_margins(
 def _safe_margin(
     left: int, right: int, by_left: Mapping[int, Mapping[int, float]], by_right: Mapping[int, Mapping[int, float]]
 ) -> float:
-    """A lower bound of the margin for sets too large for the exact one: no answer without the pair can gain more."""
+    """Return a lower bound of the margin for sets too large for the exact one.
+
+    No answer without the pair can gain more.
+    """
     rival_right = max((score for other, score in by_left[left].items() if other != right), default=0.0)
     rival_left = max((score for other, score in by_right[right].items() if other != left), default=0.0)
     return max(0.0, by_left[left][right] - max(0.0, rival_right) - max(0.0, rival_left))

@@ -16,7 +16,7 @@ def bridge(
     one_sided: Sequence[OneSided],
     unmatched: Sequence[Unmatched],
 ) -> tuple[tuple[BridgeLine, ...], Mapping[str, tuple[int, int]]]:
-    """Rows and totals a currency.
+    """Return rows and totals a currency.
 
     Units:   minor units in the left side's sign; right amounts count as read, turned if the signs are opposite.
     Ensures: built from what was decided about each line, never from the totals; so a lost line shows as a residual.

@@ -43,10 +43,10 @@ class Habit:
 
     scores: Mapping[int, float]
     far: float
-    telling: float = 0.0
+    distinctive: float = 0.0
 
     def score(self, lag: int) -> float:
-        """How likely a distance is for one event, against two lines that meet by chance."""
+        """Return how likely a distance is for one event, against two lines that meet by chance."""
         return self.scores.get(lag, self.far)
 
 
@@ -65,11 +65,11 @@ class Lags:
         return cls((-parameters.core_days, parameters.core_days), calendar or Calendar())
 
     def habit(self, words: Iterable[str]) -> Habit:
-        """The habit of a line: the most telling one among its words."""
+        """Return the habit of a line: the most distinctive one among its words."""
         found = self.usual
         for word in words:
             habit = self.habits.get(word)
-            if habit is not None and habit.telling > found.telling:
+            if habit is not None and habit.distinctive > found.distinctive:
                 found = habit
         return found
 
@@ -100,9 +100,9 @@ def learn_lags(left: Book, right: Book, anchors: Sequence[tuple[int, int]], para
     for word, own in by_word.items():
         total = own.total() + parameters.habit_prior
         theirs = {lag: (_smooth(own, lag) + parameters.habit_prior * share) / total for lag, share in likely.items()}
-        telling = sum(share * math.log(share / likely[lag]) for lag, share in theirs.items())
-        if telling >= parameters.habit_differs:
-            habits[word] = _habit(theirs, chance, telling, parameters.lag_reach)
+        distinctive = sum(share * math.log(share / likely[lag]) for lag, share in theirs.items())
+        if distinctive >= parameters.habit_differs:
+            habits[word] = _habit(theirs, chance, distinctive, parameters.lag_reach)
     usual = _habit(likely, chance, 0.0, parameters.lag_reach)
     return Lags(_core(days, parameters), calendar, usual, habits)
 
@@ -129,7 +129,7 @@ def _calendar(left: Book, right: Book, parameters: Parameters) -> Calendar:
 
 
 def _usual(lags: Counter[int], far: int) -> dict[int, float]:
-    """How likely each distance is for anybody: the anchors', smoothed, leaning on "near the middle one"."""
+    """Return how likely each distance is for anybody: the anchors', smoothed, leaning on "near the middle one"."""
     ordered = sorted(lags.elements())
     centre = ordered[len(ordered) // 2] if ordered else 0
     count = lags.total()
@@ -145,12 +145,12 @@ def _smooth(lags: Counter[int], lag: int) -> float:
     return 0.9 * lags[lag] + 0.05 * (lags[lag - 1] + lags[lag + 1])
 
 
-def _habit(likely: Mapping[int, float], chance: Mapping[int, float], telling: float, far: int) -> Habit:
+def _habit(likely: Mapping[int, float], chance: Mapping[int, float], distinctive: float, far: int) -> Habit:
     floor = 1.0 / (2 * far)
     scores = {
         lag: max(-8.0, min(6.0, math.log(share / max(chance.get(lag, 0.0), floor)))) for lag, share in likely.items()
     }
-    return Habit(scores, min(-6.0, scores[far], scores[-far]), telling)
+    return Habit(scores, min(-6.0, scores[far], scores[-far]), distinctive)
 
 
 def _core(days: Counter[int], parameters: Parameters) -> tuple[int, int]:

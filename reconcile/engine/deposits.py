@@ -142,7 +142,7 @@ def daily_bridges(
     last_day: date,
     parameters: Parameters = PARAMETERS,
 ) -> list[DayBridge]:
-    """The bridge of each day from the first known item to last_day.
+    """Return the bridge of each day from the first known item to last_day.
 
     Shapes:  one account and one currency, any order.
     Ensures: a day's bridge depends only on what was known that day, so a later run gives the same past days; a late
@@ -251,7 +251,7 @@ def _settle(books: _Open, deposit: BankDeposit, schedule: FeeSchedule) -> Settle
 
 
 def _whole(books: _Open, deposit: BankDeposit, exact: Sequence[Settled]) -> Settled | None:
-    """The whole days or the batch that fit to the cent, if all else that fits only leaves out or adds what cancels out.
+    """Return the whole days or the batch that fit to the cent, if all else that fits only leaves out or adds what cancels out.
 
     A capture and its return in one day can be left out or taken in, and the sum is the same. A processor pays whole
     days and batches, so both are taken in. Sets of which each has a record that the other lacks stay a tie.
@@ -264,7 +264,7 @@ def _whole(books: _Open, deposit: BankDeposit, exact: Sequence[Settled]) -> Sett
 
 
 def _has_rival(books: _Open, deposit: BankDeposit, whole: Settled, exact: Sequence[Settled]) -> bool:
-    """Whether a set fits that has a record which the whole lacks, and lacks one which the whole has."""
+    """Return whether a set fits that has a record which the whole lacks, and lacks one which the whole has."""
     taken = set(whole.record_ids)
     if any(set(one.record_ids) - taken and taken - set(one.record_ids) for one in exact):
         return True
@@ -306,7 +306,7 @@ def _charged(group: Iterable[GatewayRecord]) -> Iterator[GatewayRecord]:
 
 
 def _groups(books: _Open, deposit: BankDeposit) -> Iterator[tuple[str, list[GatewayRecord]]]:
-    """Sets of open records that one deposit may settle, the most telling first."""
+    """Sets of open records that one deposit may settle, the most distinctive first."""
     if deposit.batch_key:
         keyed = [record for record in books.records.values() if record.batch_key == deposit.batch_key]
         if keyed:

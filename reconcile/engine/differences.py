@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def transposed(one: int, other: int) -> bool:
-    """Whether two amounts differ by exactly one swap of neighbouring digits."""
+    """Return whether two amounts differ by exactly one swap of neighbouring digits."""
     if one == other or (one - other) % 9:
         return False
     width = max(len(str(abs(one))), len(str(abs(other))))
@@ -17,7 +17,7 @@ def transposed(one: int, other: int) -> bool:
 
 
 def difference_kind(kind: str, difference: int, amount: int) -> str:
-    """The name of a difference in the bridge; "near" becomes what its size and direction say.
+    """Return the name of a difference in the bridge; "near" becomes what its size and direction say.
 
     A whole or half percent to the cent, at most 5 %, is a cash discount (Skonto); a smaller receipt is a fee or short
     payment; a larger one an over payment.

@@ -14,12 +14,12 @@ from reconcile.engine.work import Work
 
 
 def doubtful_pair(work: Work, left: int, right: int, evidence: TextEvidence) -> bool:
-    """Whether amount and date say yes, but the texts give a person reason to look."""
+    """Return whether amount and date say yes, but the texts give a person reason to look."""
     if evidence.against < work.parameters.contradiction and evidence.score < work.parameters.agreement:
         return True
     if evidence.reference:
         return False
-    if work.tells_return(Side.LEFT, left) != work.tells_return(Side.RIGHT, right):
+    if work.names_return(Side.LEFT, left) != work.names_return(Side.RIGHT, right):
         return True  # money that came back is no new payment of the same size
     if evidence.other_name < work.parameters.name_missing:
         return True
@@ -29,7 +29,7 @@ def doubtful_pair(work: Work, left: int, right: int, evidence: TextEvidence) -> 
 
 
 def _names_apart(work: Work, left: int, right: int) -> bool:
-    """Whether both lines bear a rare name that the other lacks, and what they share is only a common word.
+    """Return whether both lines bear a rare name that the other lacks, and what they share is only a common word.
 
     "Birch Textiles" and "Ridge Textiles" share their trade; the amount may have met by chance.
     """
@@ -48,7 +48,7 @@ def _names_apart(work: Work, left: int, right: int) -> bool:
 
 
 def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) -> bool:
-    """Whether another answer is near for a line that several others add up to."""
+    """Return whether another answer is near for a line that several others add up to."""
     book, others = work.book(side), work.book(side.other)
     if has_partner(work, side, single) or any(has_partner(work, side.other, member) for member in members):
         return True
@@ -71,19 +71,19 @@ def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) 
 
 
 def doubtful_many(work: Work, lefts: Sequence[int], rights: Sequence[int]) -> bool:
-    """Whether one of several lines nearly pays one of the others alone, so that the totals may agree by chance."""
+    """Return whether one of several lines nearly pays one of the others alone, so that the totals may agree by chance."""
     left, right = work.left.amounts, work.right.amounts
     return any(_nearly_pays(left[one], right[other]) for one in lefts for other in rights)
 
 
 def has_partner(work: Work, side: Side, at: int) -> bool:
-    """Whether an open line of the same amount plausibly records the same event as a line."""
+    """Return whether an open line of the same amount plausibly records the same event as a line."""
     is_open = work.open(side.other)
     return any(is_open[other] for other in work.meets(side).get(at, ()))
 
 
 def _nearly_pays(amount: int, other: int) -> bool:
-    """Whether one member alone explains the whole: digits swapped, or a usual discount."""
+    """Return whether one member alone explains the whole: digits swapped, or a usual discount."""
     return transposed(amount, other) or "cash_discount" in (
         difference_kind("near", amount - other, amount),
         difference_kind("near", other - amount, other),
@@ -91,7 +91,7 @@ def _nearly_pays(amount: int, other: int) -> bool:
 
 
 def _has_double(work: Work, side: Side, single: int, member: int, members: Sequence[int]) -> bool:
-    """Whether another line of the same name and amount could stand in for a member."""
+    """Return whether another line of the same name and amount could stand in for a member."""
     others = work.book(side.other)
     first, last = work.window(side, single)
     for double in work.by_amount(side.other)[others.amounts[member]][: work.parameters.double_lines]:

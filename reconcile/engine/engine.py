@@ -1,4 +1,4 @@
-"""The matching engine: two lists of lines in, one explained answer out. No clock, no dice, no IO.
+"""The matching engine: two lists of lines in, one explained answer out. No clock, no random numbers, no IO.
 
 `match` separates currencies, learns what the data says about itself, and runs the rules in sweeps: first only what is
 sure, which is confirmed; then what is likely though tied, then whatever deserves a suggestion. So no guess ever takes a

@@ -38,7 +38,7 @@ class FeeSchedule:
     tolerance_per_item_minor: float = 0.5
 
     def fee_minor(self, captures: Iterable[tuple[str, int]]) -> int:
-        """The fee of a batch of (card type, amount), each capture rounded half up to a minor unit."""
+        """Return the fee of a batch of (card type, amount), each capture rounded half up to a minor unit."""
         total = 0
         for card_type, amount in captures:
             rate = self.rates.get(card_type, self.other)
@@ -46,7 +46,7 @@ class FeeSchedule:
         return total + self.per_batch_minor
 
     def tolerance_minor(self, captures: int) -> int:
-        """How far a real fee may be from the expected one."""
+        """Return how far a real fee may be from the expected one."""
         return self.tolerance_fixed_minor + int(self.tolerance_per_item_minor * captures)
 
 

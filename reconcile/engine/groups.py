@@ -34,7 +34,7 @@ class Option:
     runner_up: tuple[int, ...] = ()
 
     def claims(self) -> set[tuple[Side, int]]:
-        """The lines that this option closes."""
+        """Return the lines that this option closes."""
         return {(self.side, self.single), *((self.side.other, at) for at in self.members)}
 
 
@@ -87,7 +87,10 @@ def _lay_down(work: Work, rule: Rule, option: Option, margin: float, confirming:
 
 
 def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
-    """Lines that carry the single line's batch key or number; or that share a key of their own and add up to it."""
+    """Yield lines that carry the single line's batch key or number.
+
+    Or that share a key of their own and add up to it.
+    """
     book, others = work.book(side), work.book(side.other)
     by_word: dict[str, list[int]] = {}
     by_batch: dict[str, list[int]] = {}
@@ -132,7 +135,10 @@ def _keyed(work: Work, rule: Rule, side: Side, at: int, sharers: Sequence[int], 
 
 
 def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
-    """Lines of the single line's counterparty: first those whose names don't contradict it, then the vaguely alike."""
+    """Yield lines of the single line's counterparty.
+
+    First those whose names don't contradict it, then the vaguely alike.
+    """
     is_open = work.open(side.other)
     amounts = work.book(side.other).amounts
     for at, single_open in enumerate(work.open(side)):
@@ -157,7 +163,10 @@ def _by_counterparty(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
 
 
 def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[int], bool]:
-    """Lines that may be part of a line's sum: of a like name, without a contradiction, and whether some were cut."""
+    """Return lines that may be part of a line's sum.
+
+    Of a like name, without a contradiction, and whether some were cut.
+    """
     book, others = work.book(side), work.book(side.other)
     amount = book.amounts[at]
     near = work.names(side.other).near(book.words[at], *work.window(side, at), work.parameters.name_reach)
@@ -183,7 +192,10 @@ def _pool(work: Work, rule: Rule, side: Side, at: int) -> tuple[list[int], list[
 
 
 def _may_reach(amounts: Sequence[int], total: int, parameters: Parameters) -> bool:
-    """Whether amounts of one sign may add up to a total; exact for few of them, before their texts are compared."""
+    """Return whether amounts of one sign may add up to a total.
+
+    Exact for few of them, before their texts are compared.
+    """
     if len(amounts) < 2 or abs(sum(amounts)) < abs(total):
         return False
     return len(amounts) > parameters.quick_pool_lines or reaches(amounts, total, parameters)
@@ -232,7 +244,7 @@ def _sums_of_days(work: Work, rule: Rule, side: Side, dated: Sequence[int], conf
                 members = [one for step in range(length) for one in days.get((start + step, amount > 0), ())]
                 if len(members) >= 2 and _no_contradiction(work, side, at, members):
                     yield _option(work, side, at, tuple(members), 20.0, keyed=False)
-        if not few or names.telling(book.words[at]):
+        if not few or names.distinctive(book.words[at]):
             continue
         tries = math.log(last - first + 1)  # so many days had their chance with lines that have a payer of their own
         for start in range(first, last + 1):
@@ -271,7 +283,7 @@ def _no_contradiction(work: Work, side: Side, at: int, members: Sequence[int]) -
 
 
 def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], keyed: bool) -> Iterator[Option]:
-    """The best way to reach a line's amount from a pool, if there is one; remembered from sweep to sweep."""
+    """Yield the best way to reach a line's amount from a pool, if there is one; remembered from sweep to sweep."""
     pool = _without_counter_entries(work, side, [one for one in pool if _all_within(work, rule, side, at, (one,))])
     if len(pool) < 2:
         return
@@ -282,7 +294,7 @@ def _explain(work: Work, rule: Rule, side: Side, at: int, pool: Sequence[int], k
 
 
 def _without_counter_entries(work: Work, side: Side, pool: list[int]) -> list[int]:
-    """A pool without entries that cancel each other: any sum could take them along unnoticed."""
+    """Return a pool without entries that cancel each other: any sum could take them along unnoticed."""
     amounts = work.book(side.other).amounts
     values = {amounts[member] for member in pool}
     return [member for member in pool if -amounts[member] not in values]
@@ -324,7 +336,7 @@ def _ways(work: Work, rule: Rule, side: Side, at: int, pool: list[int], keyed: b
 
 
 def _chance(amounts: Sequence[int], target: int, size: int, grids: Sequence[int]) -> float:
-    """How many subsets of up to `size` lines would meet the target by chance.
+    """Return how many subsets of up to `size` lines would meet the target by chance.
 
     Round amounts add up to round amounts: for each grid that the target lies on, only the lines on that grid can tell.
     """
@@ -368,7 +380,7 @@ def _weigh(work: Work, side: Side, at: int, members: tuple[int, ...], chance: fl
 
 
 def _pack(options: list[Option], exact: int) -> Iterator[tuple[Option, float]]:
-    """The options with the best total that don't share a line, each with what its loss would cost."""
+    """Yield the options with the best total that don't share a line, each with what its loss would cost."""
     unique: dict[tuple[Side, int, tuple[int, ...]], Option] = {}
     for option in options:
         key = (option.side, option.single, option.members)

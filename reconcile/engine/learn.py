@@ -1,4 +1,4 @@
-"""What the data says about itself: how telling a word, an amount and a date distance are in these two books.
+"""What the data says about itself: how distinctive a word, an amount and a date distance are in these two books.
 
 A model is a set of frozen numbers. `learn` reads them off the pairs that can hardly be wrong (an odd amount that
 occurs once on each side, "anchors"), against what chance would give. `match` then only compares.
@@ -80,7 +80,7 @@ class Model:
     # -- amounts --------------------------------------------------------------------------------------------------
 
     def chance_equal(self, amount: int) -> float:
-        """How many of the other side's lines have exactly this amount by chance, from its neighbourhood."""
+        """Return how many of the other side's lines have exactly this amount by chance, from its neighbourhood."""
         size = abs(amount)
         grids = self.parameters.grids
         grid = roundness(size, grids)
@@ -90,13 +90,13 @@ class Model:
         return float(high - low + 0.5) / (2.0 * near / grids[grid] + 1.0) / 2.0
 
     def chance_between(self, low: int, high: int) -> float:
-        """How many of the other side's lines lie between two sizes, by chance."""
+        """Return how many of the other side's lines lie between two sizes, by chance."""
         values = self.sizes[0]
         first, last = np.searchsorted(values, (low, high + 1))
         return float(last - first) / 2.0
 
     def amount_score(self, amount: int, others: int) -> float:
-        """What an equal amount is worth: much if odd and rare, little if round or common.
+        """Return what an equal amount is worth: much if odd and rare, little if round or common.
 
         Units: others is the number of further lines on the other side that have it too.
         """
@@ -106,7 +106,7 @@ class Model:
     # -- words ----------------------------------------------------------------------------------------------------
 
     def weighed(self, short_words: tuple[str, ...], present: Container[str]) -> tuple[Weighed, ...]:
-        """The words of a short text that can say anything, with their weights; made once a line.
+        """Return the words of a short text that can say anything, with their weights; made once a line.
 
         present are the words that the long side has now: a number that stands there in another line says more.
         """
@@ -171,7 +171,7 @@ class Model:
                 continue
             meant = carried(word, is_last, bag, names, squash, self._alike) if is_name else None
             if meant is not None:
-                # A word in another spelling is as telling as what it stands for, and a little less sure.
+                # A word in another spelling is as distinctive as what it stands for, and a little less sure.
                 worth = 0.8 * min(for_it, self.worth(meant) if meant else self.parameters.squashed_worth)
                 if worth > 0.0:
                     agrees.append((worth, word))
@@ -184,12 +184,15 @@ class Model:
         return agrees, differs, reference
 
     def rarity(self, side: Side, word: str) -> float:
-        """How telling a word is within its own side: the log of how many lines there are for each other one with it."""
+        """Return how distinctive a word is within its own side.
+
+        The log of how many lines there are for each other one with it.
+        """
         lines, frequency = self.own[side]
         return math.log(max(1, lines) / max(1, frequency.get(word, 1) - 1))
 
     def worth(self, word: str) -> float:
-        """What it says when a word agrees, whatever stands before it."""
+        """Return what it says when a word agrees, whatever stands before it."""
         return self._weight(word, "", True).agrees
 
     def _weight(self, word: str, before: str, is_present: bool) -> WordWeight:
@@ -220,7 +223,7 @@ class Model:
 
 
 def names_a_document(word: str) -> bool:
-    """Whether a number is so long that two books share it for one reason only, until they teach otherwise."""
+    """Return whether a number is so long that two books share it for one reason only, until they teach otherwise."""
     return word.startswith("=") or "/" in word or sum(char.isdigit() for char in word) >= 5
 
 
@@ -244,7 +247,7 @@ def damped(weights: Sequence[float], parameters: Parameters) -> float:
 def classes(
     word: str, before: str, is_present: bool, known: frozenset[str], common: frozenset[str]
 ) -> list[tuple[str, ...]]:
-    """The groups whose record a word inherits, widest first, ending with its own.
+    """Return the groups whose record a word inherits, widest first, ending with its own.
 
     Numbers that the long side has somewhere have a record of their own: the bank's own numbers are not among them.
     """
@@ -260,7 +263,9 @@ def classes(
 def carried(
     word: str, is_last: bool, long_bag: frozenset[str], long_names: tuple[str, ...], long_squash: str, alike: Alike
 ) -> str | None:
-    """The word of the long text that this one is another spelling of: a slip, a cut, an acronym; "" if without spaces.
+    """Return the word of the long text that this one is another spelling of: a slip, a cut, an acronym.
+
+    "" if without spaces.
 
     Ensures: None if there is none.
     """
@@ -296,7 +301,7 @@ def carried(
 
 
 def _is_slip(word: str, other: str) -> bool:
-    """Whether one or two letters dropped, doubled, swapped or mistyped make one word of the other."""
+    """Return whether one or two letters dropped, doubled, swapped or mistyped make one word of the other."""
     shorter = min(len(word), len(other))
     if shorter < 4:
         return False
@@ -378,7 +383,10 @@ def _sizes(left: Book, right: Book, grids: Sequence[int]) -> list[np.ndarray]:
 
 
 def _anchors(left: Book, right: Book, model: Model) -> list[tuple[int, int]]:
-    """Pairs whose amount occurs once on each side and would hardly do so by chance; the rarest if there are few."""
+    """Return pairs whose amount occurs once on each side and would hardly do so by chance.
+
+    The rarest if there are few.
+    """
     at_left = _once(left)
     at_right = _once(right)
     pairs = [

@@ -73,5 +73,5 @@ class Line:
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:
-    """Lines by date, size and id ("L-9" before "L-10"), so that no answer depends on the order of a file."""
+    """Return lines by date, size and id ("L-9" before "L-10"), so that no answer depends on the order of a file."""
     return sorted(lines, key=lambda line: (line.day or 0, abs(line.amount_minor), len(line.id), line.id))

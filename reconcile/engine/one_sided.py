@@ -114,7 +114,7 @@ def _opposites(work: Work, rule: Rule, side: Side, confirming: bool, floor: floa
 
 
 def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Iterator[tuple[int, int]]:
-    """All pairs of a few lines of one size; of many, those that share a word which few of them have."""
+    """Yield all pairs of a few lines of one size; of many, those that share a word which few of them have."""
     if len(debits) * len(credits) <= work.parameters.opposite_pairs:
         yield from product(debits, credits)
         return
@@ -134,7 +134,7 @@ def _pairs(work: Work, book: Book, debits: list[int], credits: list[int]) -> Ite
 
 
 def _most(lines: int, parameters: Parameters) -> float:
-    """The most that shared words count for: a word that two of a hundred thousand lines share says more."""
+    """Return the most that shared words count for: a word that two of a hundred thousand lines share says more."""
     return (
         parameters.shared_cap + max(0.0, math.log(lines / parameters.shared_cap_lines))
         if lines
@@ -143,7 +143,7 @@ def _most(lines: int, parameters: Parameters) -> float:
 
 
 def _by_date(book: Book, one: int, other: int, keywords: frozenset[str]) -> tuple[int, int]:
-    """The original and its counter-entry: by date; on one day the line that says so is the counter-entry."""
+    """Return the original and its counter-entry: by date; on one day the line that says so is the counter-entry."""
     first, later = (one, other) if (book.days[one] or 0, one) <= (book.days[other] or 0, other) else (other, one)
     if book.days[one] == book.days[other] and keywords & book.bags[first] and not keywords & book.bags[later]:
         return later, first
@@ -156,7 +156,7 @@ def _days(book: Book, first: int, later: int) -> int:
 
 
 def _shared(work: Work, book: Book, first: int, later: int, keywords: frozenset[str]) -> tuple[tuple[str, ...], float]:
-    """The words two lines of one book share, cut or misspelt ones too, and their worth: a rare one says much."""
+    """Return the words two lines of one book share, cut or misspelt ones too, and their worth: a rare one says much."""
     rarity = work.model.rarity
     found = [
         (rarity(book.side, word), word)
@@ -235,7 +235,7 @@ def _duplicates(work: Work, rule: Rule, side: Side, confirming: bool, floor: flo
 
 
 def _twins(book: Book, most: int) -> tuple[Counter[str], dict[int, list[int]]]:
-    """How many lines have each number, and for each line those that may be the same entry, in order of position.
+    """Return how many lines have each number, and for each line those that may be the same entry, in order of position.
 
     Of many lines of one amount, only a number that just two of them share makes twins.
     """
@@ -262,14 +262,14 @@ def _twins(book: Book, most: int) -> tuple[Counter[str], dict[int, list[int]]]:
 
 
 def _in_known_order(book: Book, first: int, second: int) -> bool:
-    """Whether date or ids tell which of two twins came first; without that, which one is too many is a guess."""
+    """Return whether date or ids tell which of two twins came first; without that, which one is too many is a guess."""
     if book.days[first] != book.days[second]:
         return True
     return DIGITS.sub("", book.lines[first].id) == DIGITS.sub("", book.lines[second].id)
 
 
 def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
-    """Whether the other side has fewer lines for this amount than there are twins, and doesn't pay them together."""
+    """Return whether the other side has fewer lines for this amount than there are twins, and doesn't pay them together."""
     meets = work.meets(side)
     is_open = work.open(side.other)
     partners = sum(1 for at in meets.get(first, set()) | meets.get(second, set()) if is_open[at])
@@ -278,7 +278,10 @@ def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
 
 
 def _paid_together(work: Work, side: Side, first: int, second: int) -> bool:
-    """Whether one line of the same name, at the time, is the sum of two twins: then they are no twins but two."""
+    """Return whether one line of the same name, at the time, is the sum of two twins.
+
+    Then they are no twins but two.
+    """
     earliest, last = work.window(side, second)
     days = work.book(side.other).days
     sums = work.by_amount(side.other).get(2 * work.book(side).amounts[first], ())
@@ -292,7 +295,7 @@ def _paid_together(work: Work, side: Side, first: int, second: int) -> bool:
 def _twin_score(
     work: Work, book: Book, numbers: Counter[str], first: int, second: int, first_is_matched: bool
 ) -> float | None:
-    """How alike two lines of one amount are; None if they are not twins.
+    """Return how alike two lines of one amount are; None if they are not twins.
 
     The numbers of both must agree where both have some: two cheques have two numbers, one entry typed twice has one.
     A number that only these two lines have is what lets it be confirmed.

@@ -54,7 +54,7 @@ class _Rivals:
             self.by_right.setdefault(pair[1], []).append(pair)
 
     def of(self, left: int, right: int, limit: int) -> list[tuple[int, int]]:
-        """The best other pairs of two lines, best first."""
+        """Return the best other pairs of two lines, best first."""
         rivals = {*self.by_left[left], *self.by_right[right]} - {(left, right)}
         return sorted(rivals, key=lambda pair: (-self.edges[pair], pair))[:limit]
 
@@ -105,7 +105,7 @@ def _lay_down(work: Work, rule: Rule, pairing: Pairing, rivals: _Rivals, confirm
 
 
 def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int], float]:
-    """Pairs of the same counterparty whose amounts differ in the way the rule allows, with their scores.
+    """Return pairs of the same counterparty whose amounts differ in the way the rule allows, with their scores.
 
     What is still open once the sure lines are gone is open for a reason: there, amounts that differ are less rare.
     """
@@ -159,7 +159,7 @@ def _near_edges(work: Work, rule: Rule, confirming: bool) -> dict[tuple[int, int
 
 
 def sure_pairs(work: Work) -> list[tuple[int, int]]:
-    """Pairs of equal amount that beat every rival of both lines clearly: good enough to learn from."""
+    """Return pairs of equal amount that beat every rival of both lines clearly: good enough to learn from."""
     best_left: dict[int, list[float]] = {}
     best_right: dict[int, list[float]] = {}
     for (left, right), score in work.equal.items():

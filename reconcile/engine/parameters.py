@@ -53,7 +53,7 @@ class Parameters:
     world_lines: int = 200
     # Nats: a sixth. A word that moves the odds by less is not worth comparing.
     silent: float = 0.15
-    # Nats: 55 to 1. A word found inside a text without spaces: as telling as a rare name.
+    # Nats: 55 to 1. A word found inside a text without spaces: as distinctive as a rare name.
     squashed_worth: float = 4.0
     # Shares of words that are carried from one text to the other, before the data says better: names mostly are, a
     # side's own numbers and codes mostly not, ...
@@ -99,7 +99,7 @@ class Parameters:
     block_nearest: int = 10
     # ... and those that share a word which at most so many lines of the block have.
     block_word_lines: int = 24
-    # Lines. Past this, lines of one amount are told apart by shared words only.
+    # Lines. Past this, lines of one amount are distinguished by shared words only.
     block_lines: int = 5_000
     # Lines of one word in a window, open or not, that are looked through.
     crowd_lines: int = 600
@@ -112,12 +112,12 @@ class Parameters:
     # Nats: the most that texts are expected to add to a pair; without it in reach, they are not compared.
     text_reach: float = 6.0
     # Nats: 3 to 1. A word must be worth this much to bring two lines together.
-    telling: float = 1.2
+    distinctive: float = 1.2
     # Nats: 4.5 to 1. A shared word must be worth this much to count as the same counterparty.
     name_weight: float = 1.5
     # Nats: 1 to 7. Differing words that weigh more make it another counterparty.
     other_name: float = -2.0
-    # Nats: 55 to 1. A number must be this telling to be a key: a year isn't.
+    # Nats: 55 to 1. A number must be this distinctive to be a key: a year isn't.
     key_worth: float = 4.0
     # Letters and digits of a key that hardly collides.
     long_key: int = 5
@@ -152,7 +152,7 @@ class Parameters:
     discount_roundings: int = 3
     # Amounts that are one swap of neighbouring digits away from one amount, about.
     swapped_amounts: float = 10.0
-    # Nats: 1 to 20. Both lines name somebody, and not the same: only a very telling amount ...
+    # Nats: 1 to 20. Both lines name somebody, and not the same: only a very distinctive amount ...
     strangers: float = -3.0
     # ... of 55 to 1 (nats) makes this a suggestion.
     strangers_need: float = 4.0
@@ -169,7 +169,7 @@ class Parameters:
     vague_margin: float = 1.0
     # Nats: 1 to 3. A member whose text weighs more against a sum without names contradicts it.
     member_contradiction: float = -1.0
-    # Lines of one counterparty in one window; past it no subset is telling.
+    # Lines of one counterparty in one window; past it no subset is distinctive.
     pool_lines: int = 30
     # The same, of names that are only vaguely alike.
     loose_pool_lines: int = 20

@@ -93,7 +93,7 @@ def _in_sequence(letters: str, text: str) -> bool:
 
 
 def _inside(text: str, customer: str) -> Fit:
-    """A customer's whole name inside a longer text."""
+    """Return a customer's whole name inside a longer text."""
     theirs = words(customer)
     mine = words(text)
     if not theirs:
@@ -115,7 +115,7 @@ class Parties:
                 self.by_start.setdefault(start, []).append(customer)
 
     def like(self, payer: str, text: str) -> dict[str, Fit]:
-        """The customers that a payer may be, and how each fits."""
+        """Return the customers that a payer may be, and how each fits."""
         starts = {word[:3] for word in (*words(payer), *words(text))}
         starts |= {token[0].lower() for token in _INITIALS.findall(payer)}
         candidates = {customer for start in starts for customer in self.by_start.get(start, ())}

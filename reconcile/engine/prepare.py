@@ -41,7 +41,7 @@ class Book:
 
 
 def orientation(left: Sequence[Line], right: Sequence[Line]) -> Orientation:
-    """How the right side's signs relate to the left's, by which reading makes more amounts meet.
+    """Return how the right side's signs relate to the left's, by which reading makes more amounts meet.
 
     Ensures: SAME unless another reading explains clearly more lines, so that a file of few lines is left alone.
     """
@@ -67,7 +67,7 @@ def _one_signed(lines: Sequence[Line]) -> bool:
 
 
 def shared_ids(left: Sequence[Line], right: Sequence[Line]) -> bool:
-    """Whether the ids of one side are written as ids or references on the other, so that they may count as such."""
+    """Return whether the ids of one side are written as ids or references on the other, so that they may count as such."""
     left_ids = {line.id for line in left if not line.numbered}
     right_ids = {line.id for line in right if not line.numbered}
     in_right = left_ids & (right_ids | {ref for line in right for ref in line.references})
@@ -128,7 +128,7 @@ def _read_once(side: Book) -> None:
 
 
 def _acronyms(line: Line) -> tuple[str, ...]:
-    """Initials of the counterparty ("~ces" for Cascade Energy Solutions), as payers and banks shorten names."""
+    """Return initials of the counterparty ("~ces" for Cascade Energy Solutions), as payers and banks shorten names."""
     name = [word for word in words(line.counterparty) if word.isalpha()]
     if len(name) < 2:
         return ()

@@ -21,7 +21,7 @@ CHARGES = frozenset(
 
 
 def unmatched(work: Work) -> list[Unmatched]:
-    """All lines that no rule has explained, each with its reason and nearest line."""
+    """Return all lines that no rule has explained, each with its reason and nearest line."""
     found: list[Unmatched] = []
     for side in (Side.LEFT, Side.RIGHT):
         book, others = work.book(side), work.book(side.other)
@@ -93,5 +93,5 @@ def _days(count: int) -> str:
 
 def _closest_amount(amount: int, sizes: list[tuple[int, int]]) -> int:
     position = bisect_left(sizes, (amount, -1))
-    around = sizes[max(0, position - 1) : position + 1]
-    return min(around, key=lambda one: (abs(one[0] - amount), one[1]))[1]
+    context = sizes[max(0, position - 1) : position + 1]
+    return min(context, key=lambda one: (abs(one[0] - amount), one[1]))[1]

@@ -82,7 +82,7 @@ class Applied:
 
 
 @dataclass(slots=True)
-class _Desk:
+class _InvoiceLookup:
     parameters: Parameters
     invoices: dict[str, Line]
     open: dict[str, int]
@@ -121,42 +121,44 @@ def apply_payments(
     Units:   minor units; invoices and payments in the same sign (a payment of 100 pays an invoice of 100).
     Ensures: see Applied; payments count in order of date, then id, so of two that pay one invoice the earlier one does.
     """
-    desk = _desk(invoices, parameters)
+    lookup = _lookup_of(invoices, parameters)
     by_payment: dict[str, list[Advice]] = {}
     known = {payment.id for payment in payments}
     for advice in advices:
         if advice.payment_id in known:
             by_payment.setdefault(advice.payment_id, []).append(advice)
         else:
-            desk.unread.append(advice)
+            lookup.unread.append(advice)
     ordered = sorted(payments, key=lambda one: (one.day or 0, one.id))
     for payment in (one for one in ordered if one.id in by_payment):
-        _by_advice(desk, payment, by_payment[payment.id])
+        _by_advice(lookup, payment, by_payment[payment.id])
     for payment in (one for one in ordered if one.id not in by_payment):
-        _without_advice(desk, payment)
-    return Applied(tuple(desk.found), tuple(desk.rest), dict(desk.open), tuple(desk.unread))
+        _without_advice(lookup, payment)
+    return Applied(tuple(lookup.found), tuple(lookup.rest), dict(lookup.open), tuple(lookup.unread))
 
 
-def _desk(invoices: Sequence[Line], parameters: Parameters) -> _Desk:
-    desk = _Desk(parameters, {line.id: line for line in invoices}, {line.id: line.amount_minor for line in invoices})
+def _lookup_of(invoices: Sequence[Line], parameters: Parameters) -> _InvoiceLookup:
+    lookup = _InvoiceLookup(
+        parameters, {line.id: line for line in invoices}, {line.id: line.amount_minor for line in invoices}
+    )
     for line in invoices:
         for written in (line.id, *line.references):
-            _add(desk.by_squash, _plain_number(written), line.id)
+            _add(lookup.by_squash, _plain_number(written), line.id)
             core = _core(written)
             if core:
-                _add(desk.by_core, core, line.id)
-                _add(desk.by_core, core.rpartition("/")[2], line.id)  # some payers leave the year out
+                _add(lookup.by_core, core, line.id)
+                _add(lookup.by_core, core.rpartition("/")[2], line.id)  # some payers leave the year out
                 for shape in _one_off(core):
-                    desk.near_cores.setdefault(shape, set()).add(core)
+                    lookup.near_cores.setdefault(shape, set()).add(core)
         for word in words(line.text):
             if not word.isalpha() and len(word) >= 4:
-                _add(desk.by_quoted, word, line.id)
-        _add(desk.by_amount, line.amount_minor, line.id)
+                _add(lookup.by_quoted, word, line.id)
+        _add(lookup.by_amount, line.amount_minor, line.id)
         if line.counterparty:
-            _add(desk.by_customer, line.counterparty, line.id)
-    desk.parties = Parties(desk.by_customer)
-    desk.prefixes = frozenset(_letters(line.id) for line in invoices)
-    return desk
+            _add(lookup.by_customer, line.counterparty, line.id)
+    lookup.parties = Parties(lookup.by_customer)
+    lookup.prefixes = frozenset(_letters(line.id) for line in invoices)
+    return lookup
 
 
 def _add(index: dict[_Key, list[str]], key: _Key, value: str) -> None:
@@ -173,7 +175,7 @@ def _plain_number(written: str) -> str:
 
 
 def _core(written: str) -> str:
-    """The digits that tell an invoice: the longest run without leading zeros, or a year and the number in it."""
+    """Return the digits that tell an invoice: the longest run without leading zeros, or a year and the number in it."""
     joined = with_years_joined(written)
     if JOINT in joined:
         return next(f"{one[:4]}/{one[5:].lstrip('0')}" for one in re.findall(rf"\d{{4}}{JOINT}\d+", joined))
@@ -198,7 +200,7 @@ def _one_off(core: str) -> Iterator[str]:
 
 
 def numbers_in(written: str, parameters: Parameters = PARAMETERS) -> list[str]:
-    """The invoice numbers in a free text, ranges spelled out: "INV-100-102, 105" gives four."""
+    """Return the invoice numbers in a free text, ranges spelled out: "INV-100-102, 105" gives four."""
     found: dict[str, None] = {}
     rest = written = with_years_joined(written)
     for match in _RANGE.finditer(written):
@@ -221,29 +223,29 @@ def numbers_in(written: str, parameters: Parameters = PARAMETERS) -> list[str]:
 # -- what an advice line means ----------------------------------------------------------------------------------------
 
 
-def _by_advice(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> None:
+def _by_advice(lookup: _InvoiceLookup, payment: Line, advices: Sequence[Advice]) -> None:
     left = payment.amount_minor
     reasons: list[str] = []
-    advices = _with_credits(desk, payment, _as_one_list(advices))
+    advices = _with_credits(lookup, payment, _as_one_list(advices))
     lone = len(advices) == 1
     named = _Named()
     for advice in advices:
-        for number in _numbers(desk, advice.invoice_as_written):
-            named.exactly(desk, number)
+        for number in _numbers(lookup, advice.invoice_as_written):
+            named.exactly(lookup, number)
     for advice in advices:
         amount = advice.amount_minor if advice.amount_minor is not None else (left if lone else None)
-        numbers = _numbers(desk, advice.invoice_as_written)
-        if len(numbers) == 1 and _plain_number(numbers[0]) in desk.by_squash:
+        numbers = _numbers(lookup, advice.invoice_as_written)
+        if len(numbers) == 1 and _plain_number(numbers[0]) in lookup.by_squash:
             advice = replace(advice, invoice_as_written=numbers[0])
         if len(numbers) > 1:
-            spent, reason = _several(desk, payment, advice, numbers, amount, named)
+            spent, reason = _several(lookup, payment, advice, numbers, amount, named)
         else:
-            spent, reason = _one(desk, payment, advice, amount, named)
+            spent, reason = _one(lookup, payment, advice, amount, named)
         left -= spent
         if reason:
             reasons.append(reason)
     if left:
-        desk.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
+        lookup.rest.append(OnAccount(payment.id, left, "; ".join(reasons) or "more paid than the advice explains"))
 
 
 @dataclass(slots=True)
@@ -252,14 +254,14 @@ class _Named:
 
     by_invoice: dict[str, str] = field(default_factory=dict)
 
-    def exactly(self, desk: _Desk, written: str) -> None:
+    def exactly(self, lookup: _InvoiceLookup, written: str) -> None:
         """Keep the invoices that a number names to the letter for this number."""
         number = _plain_number(written)
-        for one in desk.by_squash.get(number, ()):
+        for one in lookup.by_squash.get(number, ()):
             self.by_invoice.setdefault(one, number)
 
     def free(self, invoice_id: str, written: str) -> bool:
-        """Whether an invoice may be what this number means."""
+        """Return whether an invoice may be what this number means."""
         return self.by_invoice.get(invoice_id, number := _plain_number(written)) == number
 
     def take(self, invoice_id: str, written: str) -> None:
@@ -270,29 +272,32 @@ class _Named:
 _BETWEEN_NUMBERS = re.compile(r"[\s,;+&|]+")
 
 
-def _numbers(desk: _Desk, written: str) -> list[str]:
-    """The numbers in an advice: those that are invoices to the letter first ("SINV-RET-2026-00001"), then others."""
+def _numbers(lookup: _InvoiceLookup, written: str) -> list[str]:
+    """Return the numbers in an advice.
+
+    Those that are invoices to the letter first ("SINV-RET-2026-00001"), then others.
+    """
     pieces = [piece.strip(".:()[]\"'") for piece in _BETWEEN_NUMBERS.split(written)]
-    pieces = [one for piece in pieces for one in _parts(desk, piece)]
-    exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in desk.by_squash]
+    pieces = [one for piece in pieces for one in _parts(lookup, piece)]
+    exact = [piece for piece in pieces if any(map(str.isdigit, piece)) and _plain_number(piece) in lookup.by_squash]
     rest = written
     for piece in [
-        one for one in exact if _holds_range(one, desk.parameters)
+        one for one in exact if _holds_range(one, lookup.parameters)
     ]:  # "SINV-00001-2", the second writing of SINV-00001
         rest = rest.replace(piece, ", ", 1)
-    if _holds_range(rest, desk.parameters):
-        exact = [one for one in exact if _holds_range(one, desk.parameters)]
+    if _holds_range(rest, lookup.parameters):
+        exact = [one for one in exact if _holds_range(one, lookup.parameters)]
     for piece in exact:
         rest = rest.replace(piece, ", ", 1)
-    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest, desk.parameters))}
+    found = {_plain_number(number): number for number in (*exact, *numbers_in(rest, lookup.parameters))}
     return list(found.values())
 
 
-def _parts(desk: _Desk, piece: str) -> list[str]:
+def _parts(lookup: _InvoiceLookup, piece: str) -> list[str]:
     """Numbers with a slash between them, if each is an invoice's to the letter; else the piece as it is."""
     parts = piece.split("/")
-    several = len(parts) > 1 and _plain_number(piece) not in desk.by_squash
-    return parts if several and all(_plain_number(one) in desk.by_squash for one in parts) else [piece]
+    several = len(parts) > 1 and _plain_number(piece) not in lookup.by_squash
+    return parts if several and all(_plain_number(one) in lookup.by_squash for one in parts) else [piece]
 
 
 def _holds_range(written: str, parameters: Parameters) -> bool:
@@ -306,17 +311,17 @@ def _is_range(found: re.Match[str], parameters: Parameters) -> bool:
 
 
 def _as_one_list(advices: Sequence[Advice]) -> Sequence[Advice]:
-    """Rows that only name invoices are one list: the payment is for all of them together."""
+    """Return rows that only name invoices are one list: the payment is for all of them together."""
     if len(advices) < 2 or any(advice.amount_minor is not None for advice in advices):
         return advices
     return [replace(advices[0], invoice_as_written=", ".join(advice.invoice_as_written for advice in advices))]
 
 
-def _with_credits(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> Sequence[Advice]:
+def _with_credits(lookup: _InvoiceLookup, payment: Line, advices: Sequence[Advice]) -> Sequence[Advice]:
     """Credit notes that the payer wrote without a minus, if only with it the advice adds up to the payment."""
     turned = [
         replace(advice, amount_minor=-advice.amount_minor)
-        if advice.amount_minor is not None and _names_a_credit(desk, advice.invoice_as_written, advice.amount_minor)
+        if advice.amount_minor is not None and _names_a_credit(lookup, advice.invoice_as_written, advice.amount_minor)
         else advice
         for advice in advices
     ]
@@ -324,93 +329,93 @@ def _with_credits(desk: _Desk, payment: Line, advices: Sequence[Advice]) -> Sequ
     return turned if sums[0] != payment.amount_minor == sums[1] else advices
 
 
-def _names_a_credit(desk: _Desk, written: str, amount: int) -> bool:
-    """Whether a number is that of an item of the other sign, and of no other."""
-    named = desk.by_squash.get(_plain_number(written)) or desk.by_core.get(_core(written), [])
-    return bool(named) and all((desk.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
+def _names_a_credit(lookup: _InvoiceLookup, written: str, amount: int) -> bool:
+    """Return whether a number is that of an item of the other sign, and of no other."""
+    named = lookup.by_squash.get(_plain_number(written)) or lookup.by_core.get(_core(written), [])
+    return bool(named) and all((lookup.invoices[one].amount_minor < 0) != (amount < 0) for one in named)
 
 
-def _one(desk: _Desk, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
+def _one(lookup: _InvoiceLookup, payment: Line, advice: Advice, amount: int | None, named: _Named) -> tuple[int, str]:
     written = advice.invoice_as_written
-    ranked = [one for one in _ranked(desk, payment, written, amount) if named.free(one.invoice_id, written)]
-    if not ranked or ranked[0].score < desk.parameters.application_suggest_score:
+    ranked = [one for one in _ranked(lookup, payment, written, amount) if named.free(one.invoice_id, written)]
+    if not ranked or ranked[0].score < lookup.parameters.application_suggest_score:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
     best = ranked[0]
     named.take(best.invoice_id, written)
-    asked = desk.open[best.invoice_id]
+    asked = lookup.open[best.invoice_id]
     if not asked:
-        return 0, f"{best.invoice_id} is already paid by {desk.paid_by.get(best.invoice_id, 'an earlier payment')}"
+        return 0, f"{best.invoice_id} is already paid by {lookup.paid_by.get(best.invoice_id, 'an earlier payment')}"
     part = _part(asked if amount is None else amount, asked)
     margin = best.score - ranked[1].score if len(ranked) > 1 else best.score
-    _apply(desk, payment, best, part, margin, [one.invoice_id for one in ranked[1:4]])
+    _apply(lookup, payment, best, part, margin, [one.invoice_id for one in ranked[1:4]])
     return part, "more paid than the invoice asks for" if amount is not None and part != amount else ""
 
 
 def _part(amount: int, asked: int) -> int:
-    """What of an amount an invoice can take."""
+    """Return what of an amount an invoice can take."""
     if (amount < 0) != (asked < 0):
         return 0
     return min(amount, asked, key=abs)
 
 
 def _several(
-    desk: _Desk, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None, named: _Named
+    lookup: _InvoiceLookup, payment: Line, advice: Advice, numbers: Sequence[str], amount: int | None, named: _Named
 ) -> tuple[int, str]:
-    """One advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
+    """Return one advice line that names several invoices: all in full if that is the sum, else the oldest due first."""
     found: dict[str, _Scored] = {}
     ties: list[list[_Scored]] = []
     for number in numbers:
         ranked = [
             one
-            for one in _ranked(desk, payment, number, None)
+            for one in _ranked(lookup, payment, number, None)
             if one.rule != "customer-and-amount" and named.free(one.invoice_id, number)
         ]
         if ranked:
             named.take(ranked[0].invoice_id, number)
-        if ranked and desk.open[ranked[0].invoice_id]:
+        if ranked and lookup.open[ranked[0].invoice_id]:
             found[ranked[0].invoice_id] = ranked[0]
-            ties.append([one for one in ranked if one.score == ranked[0].score and desk.open[one.invoice_id]])
+            ties.append([one for one in ranked if one.score == ranked[0].score and lookup.open[one.invoice_id]])
     if not found:
         return 0, f"no open invoice fits {advice.invoice_as_written!r}"
     sure_of_each = True
     if amount is not None and any(len(one) > 1 for one in ties):
-        ways = _ways(desk, ties, amount)
+        ways = _ways(lookup, ties, amount)
         found = ways[0] if ways else found
         sure_of_each = len(ways) == 1
-    left = sum(desk.open[one] for one in found) if amount is None else amount
-    exact = left == sum(desk.open[one] for one in found)
+    left = sum(lookup.open[one] for one in found) if amount is None else amount
+    exact = left == sum(lookup.open[one] for one in found)
     spent = 0
-    for best, part in _spread(desk, left, found.values()):
-        sure = best.score + (desk.parameters.equal_amount if exact else desk.parameters.part_amount)
+    for best, part in _spread(lookup, left, found.values()):
+        sure = best.score + (lookup.parameters.equal_amount if exact else lookup.parameters.part_amount)
         margin = sure if sure_of_each else 0.0  # the digits may mean another one as well
-        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, margin, [])
+        _apply(lookup, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, margin, [])
         spent += part
     return spent, "" if spent == left else "more paid than the named invoices ask for"
 
 
-def _ways(desk: _Desk, ties: Sequence[Sequence[_Scored]], amount: int) -> list[dict[str, _Scored]]:
-    """The choices of one invoice for each number that add up to an amount, where digits alone leave a choice."""
-    if prod(map(len, ties)) > desk.parameters.digit_choices:
+def _ways(lookup: _InvoiceLookup, ties: Sequence[Sequence[_Scored]], amount: int) -> list[dict[str, _Scored]]:
+    """Return the choices of one invoice for each number that add up to an amount, where digits alone leave a choice."""
+    if prod(map(len, ties)) > lookup.parameters.digit_choices:
         return []
     chosen = ({one.invoice_id: one for one in way} for way in product(*ties))
-    return [way for way in chosen if len(way) == len(ties) and sum(desk.open[one] for one in way) == amount]
+    return [way for way in chosen if len(way) == len(ties) and sum(lookup.open[one] for one in way) == amount]
 
 
-def _spread(desk: _Desk, amount: int, named: Iterable[_Scored]) -> list[tuple[_Scored, int]]:
-    """An amount over invoices: the oldest due first, once the credit notes among them have made it larger.
+def _spread(lookup: _InvoiceLookup, amount: int, named: Iterable[_Scored]) -> list[tuple[_Scored, int]]:
+    """Return an amount over invoices: the oldest due first, once the credit notes among them have made it larger.
 
     Ensures: credit notes count in full, or not at all if the invoices can't take what they free.
     """
-    due = sorted(named, key=lambda one: _due(desk.invoices[one.invoice_id]))
-    credits = [one for one in due if (desk.open[one.invoice_id] < 0) != (amount < 0)]
-    freed = -sum(desk.open[one.invoice_id] for one in credits)
-    owed = sum(desk.open[one.invoice_id] for one in due if one not in credits)
+    due = sorted(named, key=lambda one: _due(lookup.invoices[one.invoice_id]))
+    credits = [one for one in due if (lookup.open[one.invoice_id] < 0) != (amount < 0)]
+    freed = -sum(lookup.open[one.invoice_id] for one in credits)
+    owed = sum(lookup.open[one.invoice_id] for one in due if one not in credits)
     if abs(amount + freed) > abs(owed):
         credits, freed = [], 0
-    parts = [(one, desk.open[one.invoice_id]) for one in credits]
+    parts = [(one, lookup.open[one.invoice_id]) for one in credits]
     left = amount + freed
     for one in due:
-        if one not in credits and (part := _part(left, desk.open[one.invoice_id])):
+        if one not in credits and (part := _part(left, lookup.open[one.invoice_id])):
             parts.append((one, part))
             left -= part
     return parts
@@ -421,13 +426,16 @@ def _due(invoice: Line) -> tuple[int, str]:
     return (due.toordinal() if due else 0, invoice.id)
 
 
-def _apply(desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]) -> None:
+def _apply(
+    lookup: _InvoiceLookup, payment: Line, best: _Scored, part: int, margin: float, candidates: Sequence[str]
+) -> None:
     if not part:
         return
     sure = (
-        best.score >= desk.parameters.application_confirm_score and margin >= desk.parameters.application_confirm_margin
+        best.score >= lookup.parameters.application_confirm_score
+        and margin >= lookup.parameters.application_confirm_margin
     )
-    desk.found.append(
+    lookup.found.append(
         Application(
             payment.id,
             best.invoice_id,
@@ -441,11 +449,11 @@ def _apply(desk: _Desk, payment: Line, best: _Scored, part: int, margin: float, 
             () if sure else tuple(candidates),
         )
     )
-    desk.open[best.invoice_id] -= part
-    desk.paid_by.setdefault(best.invoice_id, payment.id)
+    lookup.open[best.invoice_id] -= part
+    lookup.paid_by.setdefault(best.invoice_id, payment.id)
 
 
-def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> list[_Scored]:
+def _ranked(lookup: _InvoiceLookup, payment: Line, written: str, amount: int | None) -> list[_Scored]:
     """Invoices that a written number may mean, best first."""
     named: dict[str, tuple[float, str]] = {}
 
@@ -455,55 +463,64 @@ def _ranked(desk: _Desk, payment: Line, written: str, amount: int | None) -> lis
                 named[one] = (base, rule)
 
     core = _core(written)
-    offer(desk.by_squash.get(_plain_number(written), ()), desk.parameters.exact_number, "advised-number")
+    offer(lookup.by_squash.get(_plain_number(written), ()), lookup.parameters.exact_number, "advised-number")
     exact = bool(named)
     if not exact:  # a number that is an invoice's to the letter means no other one with the same digits
-        cores = desk.by_core.get(core, ())
-        tails = [one for one in cores if _ends_with(desk, one, written)]
-        offer(tails or cores, desk.parameters.tail_number if tails else desk.parameters.core_number, "advised-number")
+        cores = lookup.by_core.get(core, ())
+        tails = [one for one in cores if _ends_with(lookup, one, written)]
+        offer(
+            tails or cores, lookup.parameters.tail_number if tails else lookup.parameters.core_number, "advised-number"
+        )
     for word in words(written):
-        offer(desk.by_quoted.get(word, ())[:50], desk.parameters.quoted_number, "customers-own-number")
+        offer(lookup.by_quoted.get(word, ())[:50], lookup.parameters.quoted_number, "customers-own-number")
     if not named or amount is not None:
         read = _core(squashed(written).translate(_LOOKALIKES)) if not core or not named else core
         for candidate in {read, core} - {""}:
             if not exact:
-                offer(desk.by_core.get(candidate, ()), desk.parameters.lookalike_number, "number-with-a-slip")
+                offer(lookup.by_core.get(candidate, ()), lookup.parameters.lookalike_number, "number-with-a-slip")
             for shape in _one_off(candidate):
-                for other in desk.near_cores.get(shape, ()):
+                for other in lookup.near_cores.get(shape, ()):
                     if not (exact and other == core) and OSA.distance(candidate, other) <= 1:
-                        offer(desk.by_core.get(other, ()), desk.parameters.near_number, "number-with-a-slip")
+                        offer(lookup.by_core.get(other, ()), lookup.parameters.near_number, "number-with-a-slip")
     if amount is not None:
-        equal = [one for one in desk.by_amount.get(amount, ()) if desk.open[one] == amount]
-        ours = _letters(written) in desk.prefixes  # written like one of our numbers, and yet not this invoice's
+        equal = [one for one in lookup.by_amount.get(amount, ()) if lookup.open[one] == amount]
+        ours = _letters(written) in lookup.prefixes  # written like one of our numbers, and yet not this invoice's
         offer(
-            equal[:200], desk.parameters.other_number if ours else desk.parameters.foreign_number, "customer-and-amount"
+            equal[:200],
+            lookup.parameters.other_number if ours else lookup.parameters.foreign_number,
+            "customer-and-amount",
         )
-    scored = [_scored(desk, payment, one, base, rule, amount) for one, (base, rule) in named.items()]
-    return sorted(scored, key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])))
+    scored = [_scored(lookup, payment, one, base, rule, amount) for one, (base, rule) in named.items()]
+    return sorted(scored, key=lambda one: (-one.score, _due(lookup.invoices[one.invoice_id])))
 
 
-def _ends_with(desk: _Desk, invoice_id: str, written: str) -> bool:
-    """Whether an invoice's number ends with a written one, letters included: "SINV-1" is ACC-SINV-1, not ACC-RET-1."""
-    number, line = _plain_number(written), desk.invoices[invoice_id]
+def _ends_with(lookup: _InvoiceLookup, invoice_id: str, written: str) -> bool:
+    """Return whether an invoice's number ends with a written one, letters included.
+
+    "SINV-1" is ACC-SINV-1, not ACC-RET-1.
+    """
+    number, line = _plain_number(written), lookup.invoices[invoice_id]
     return not number.isdigit() and any(_plain_number(one).endswith(number) for one in (line.id, *line.references))
 
 
-def _scored(desk: _Desk, payment: Line, invoice_id: str, base: float, rule: str, amount: int | None) -> _Scored:
-    invoice, asked = desk.invoices[invoice_id], desk.open[invoice_id]
+def _scored(
+    lookup: _InvoiceLookup, payment: Line, invoice_id: str, base: float, rule: str, amount: int | None
+) -> _Scored:
+    invoice, asked = lookup.invoices[invoice_id], lookup.open[invoice_id]
     agrees: list[str] = []
     differs: list[str] = []
-    (agrees if base >= desk.parameters.quoted_number else differs).append("number")
+    (agrees if base >= lookup.parameters.quoted_number else differs).append("number")
     score = base
     if amount is not None:
-        worth, said = _amount_worth(amount, asked, invoice.amount_minor, desk.parameters)
+        worth, said = _amount_worth(amount, asked, invoice.amount_minor, lookup.parameters)
         score += worth
-        (agrees if worth >= desk.parameters.equal_amount else differs).append(said)
+        (agrees if worth >= lookup.parameters.equal_amount else differs).append(said)
     fit = party_fit(payment.counterparty, payment.text, invoice.counterparty)
-    score += _party_worth(fit, desk.parameters)
+    score += _party_worth(fit, lookup.parameters)
     if fit is not Fit.UNKNOWN:
         (agrees if fit > Fit.UNKNOWN else differs).append("payer")
     if not asked:  # it may still be what the payer meant: then this is a double payment
-        score += desk.parameters.paid_already
+        score += lookup.parameters.paid_already
     return _Scored(invoice_id, score, rule, tuple(agrees), tuple(differs))
 
 
@@ -536,116 +553,116 @@ def _amount_worth(amount: int, asked: int, full: int, parameters: Parameters) ->
 # -- payments without an advice ---------------------------------------------------------------------------------------
 
 
-def _without_advice(desk: _Desk, payment: Line) -> None:
+def _without_advice(lookup: _InvoiceLookup, payment: Line) -> None:
     amount = payment.amount_minor
-    if _by_quoted_numbers(desk, payment):
+    if _by_quoted_numbers(lookup, payment):
         return
-    customers = desk.parties.like(payment.counterparty, payment.text)
+    customers = lookup.parties.like(payment.counterparty, payment.text)
     best = max(customers.values(), default=Fit.UNKNOWN)
-    likely = [one for customer in customers for one in desk.by_customer[customer] if desk.open[one]]
-    theirs = [one for one in likely if customers[desk.invoices[one].counterparty] == best]
-    equal = [one for one in likely if desk.open[one] == amount]
+    likely = [one for customer in customers for one in lookup.by_customer[customer] if lookup.open[one]]
+    theirs = [one for one in likely if customers[lookup.invoices[one].counterparty] == best]
+    equal = [one for one in likely if lookup.open[one] == amount]
     if equal:
         ranked = sorted(
             (
-                _scored(desk, payment, one, desk.parameters.known_customer, "customer-and-amount", amount)
+                _scored(lookup, payment, one, lookup.parameters.known_customer, "customer-and-amount", amount)
                 for one in equal
             ),
-            key=lambda one: (-one.score, _due(desk.invoices[one.invoice_id])),
+            key=lambda one: (-one.score, _due(lookup.invoices[one.invoice_id])),
         )
         margin = ranked[0].score - ranked[1].score if len(ranked) > 1 else ranked[0].score
-        _apply(desk, payment, ranked[0], amount, margin, [one.invoice_id for one in ranked[1:4]])
+        _apply(lookup, payment, ranked[0], amount, margin, [one.invoice_id for one in ranked[1:4]])
         return
-    if _by_sum(desk, payment, theirs) or _by_discount(desk, payment, theirs):
+    if _by_sum(lookup, payment, theirs) or _by_discount(lookup, payment, theirs):
         return
     reason = "no open invoice of this customer fits" if customers else "the payer is not known from any invoice"
-    desk.rest.append(OnAccount(payment.id, amount, reason))
+    lookup.rest.append(OnAccount(payment.id, amount, reason))
 
 
-def _by_quoted_numbers(desk: _Desk, payment: Line) -> bool:
+def _by_quoted_numbers(lookup: _InvoiceLookup, payment: Line) -> bool:
     """Numbers in the payment's own text, if they exist as invoices and the amount bears them out."""
     found: dict[str, _Scored] = {}
     for text in (payment.text, *payment.references):
-        for number in _numbers(desk, text):
-            for scored in _quoted(desk, payment, number):
+        for number in _numbers(lookup, text):
+            for scored in _quoted(lookup, payment, number):
                 found[scored.invoice_id] = scored
     if not found:
         return False
-    total = sum(desk.open[one] for one in found)
+    total = sum(lookup.open[one] for one in found)
     short = total - payment.amount_minor
     if (
         short
         and not (len(found) == 1 and payment.amount_minor > 0)
-        and not 0 < short <= total * desk.parameters.discount_bps // 10_000
+        and not 0 < short <= total * lookup.parameters.discount_bps // 10_000
     ):
         return False
     left = payment.amount_minor
-    for best, part in _spread(desk, left, found.values()):
-        sure = best.score + (desk.parameters.equal_amount if not short else desk.parameters.part_amount)
-        _apply(desk, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
+    for best, part in _spread(lookup, left, found.values()):
+        sure = best.score + (lookup.parameters.equal_amount if not short else lookup.parameters.part_amount)
+        _apply(lookup, payment, _Scored(best.invoice_id, sure, best.rule, best.agrees, best.differs), part, sure, [])
         left -= part
     if left:
-        desk.rest.append(OnAccount(payment.id, left, "more paid than the named invoices ask for"))
+        lookup.rest.append(OnAccount(payment.id, left, "more paid than the named invoices ask for"))
     return True
 
 
-def _quoted(desk: _Desk, payment: Line, number: str) -> list[_Scored]:
-    """The open invoice that a number in a text means; none where digits alone leave several of them."""
-    exact = desk.by_squash.get(_plain_number(number), [])
-    cores = desk.by_core.get(_core(number), [])
-    tails = [one for one in cores if _ends_with(desk, one, number)]
+def _quoted(lookup: _InvoiceLookup, payment: Line, number: str) -> list[_Scored]:
+    """Return the open invoice that a number in a text means; none where digits alone leave several of them."""
+    exact = lookup.by_squash.get(_plain_number(number), [])
+    cores = lookup.by_core.get(_core(number), [])
+    tails = [one for one in cores if _ends_with(lookup, one, number)]
     ids = exact or tails or (cores if len(_core(number)) >= 4 else [])
     fitting = [
         scored
         for one in ids
-        if desk.open[one]
-        and (scored := _scored(desk, payment, one, desk.parameters.core_number, "number-in-text", None)).score
-        >= desk.parameters.application_suggest_score
+        if lookup.open[one]
+        and (scored := _scored(lookup, payment, one, lookup.parameters.core_number, "number-in-text", None)).score
+        >= lookup.parameters.application_suggest_score
     ]
     if len(fitting) < 2 or exact:
         return fitting
     best = max(one.score for one in fitting)
     fitting = [one for one in fitting if one.score == best]
-    whole = [one for one in fitting if desk.open[one.invoice_id] == payment.amount_minor]
+    whole = [one for one in fitting if lookup.open[one.invoice_id] == payment.amount_minor]
     return whole if len(whole) == 1 else fitting if len(fitting) == 1 else []
 
 
-def _by_sum(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
-    pool = [one for one in theirs if not payment.on or not _issued_after(desk.invoices[one], payment)]
-    if not 2 <= len(pool) <= desk.parameters.lump_invoices:
+def _by_sum(lookup: _InvoiceLookup, payment: Line, theirs: Sequence[str]) -> bool:
+    pool = [one for one in theirs if not payment.on or not _issued_after(lookup.invoices[one], payment)]
+    if not 2 <= len(pool) <= lookup.parameters.lump_invoices:
         return False
-    found = subset_sums([desk.open[one] for one in pool], payment.amount_minor, 8, desk.parameters)
+    found = subset_sums([lookup.open[one] for one in pool], payment.amount_minor, 8, lookup.parameters)
     if len(found.ways) != 1:
         return False
-    # One way among 2^n: telling only if the amounts are large against the number of ways there were to try.
-    coincidence = 2.0 ** len(pool) / max(1.0, abs(payment.amount_minor) / _grid(desk, pool))
+    # One way among 2^n: distinctive only if the amounts are large against the number of ways there were to try.
+    coincidence = 2.0 ** len(pool) / max(1.0, abs(payment.amount_minor) / _grid(lookup, pool))
     for index in found.ways[0]:
-        best = _scored(desk, payment, pool[index], 6.0 if coincidence < 0.01 else 3.0, "customer-and-sum", None)
-        _apply(desk, payment, best, desk.open[pool[index]], best.score, [])
+        best = _scored(lookup, payment, pool[index], 6.0 if coincidence < 0.01 else 3.0, "customer-and-sum", None)
+        _apply(lookup, payment, best, lookup.open[pool[index]], best.score, [])
     return True
 
 
-def _grid(desk: _Desk, pool: Sequence[str]) -> int:
-    return 100 if all(desk.open[one] % 100 == 0 for one in pool) else 1
+def _grid(lookup: _InvoiceLookup, pool: Sequence[str]) -> int:
+    return 100 if all(lookup.open[one] % 100 == 0 for one in pool) else 1
 
 
 def _issued_after(invoice: Line, payment: Line) -> bool:
     return bool(invoice.on and payment.on and invoice.on > payment.on)
 
 
-def _by_discount(desk: _Desk, payment: Line, theirs: Sequence[str]) -> bool:
+def _by_discount(lookup: _InvoiceLookup, payment: Line, theirs: Sequence[str]) -> bool:
     amount = payment.amount_minor
     near = [
         one
         for one in theirs
-        if (desk.open[one] > 0) == (amount > 0)
-        and 0 < abs(desk.open[one]) - abs(amount) <= abs(desk.open[one]) * desk.parameters.discount_bps // 10_000
-        and not _issued_after(desk.invoices[one], payment)
+        if (lookup.open[one] > 0) == (amount > 0)
+        and 0 < abs(lookup.open[one]) - abs(amount) <= abs(lookup.open[one]) * lookup.parameters.discount_bps // 10_000
+        and not _issued_after(lookup.invoices[one], payment)
     ]
     if len(near) != 1:
         return False
-    best = _scored(desk, payment, near[0], 0.0, "customer-and-discount", amount)
-    if best.score < desk.parameters.application_suggest_score:
+    best = _scored(lookup, payment, near[0], 0.0, "customer-and-discount", amount)
+    if best.score < lookup.parameters.application_suggest_score:
         return False
-    _apply(desk, payment, best, amount, 0.0, [])
+    _apply(lookup, payment, best, amount, 0.0, [])
     return True

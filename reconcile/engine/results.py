@@ -132,6 +132,6 @@ class Outcome:
     limits_hit: tuple[str, ...]
 
     def residual_minor(self, currency: str) -> int:
-        """What the bridge leaves unexplained: 0, or the engine has lost a line."""
+        """Return what the bridge leaves unexplained: 0, or the engine has lost a line."""
         left, right = self.totals[currency]
         return left - right - sum(row.amount_minor for row in self.bridge if row.currency == currency)

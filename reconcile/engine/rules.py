@@ -53,7 +53,7 @@ class Tolerance:
     counterparty: str = ""
 
     def allows(self, difference: int, amount: int) -> bool:
-        """Whether a difference is inside."""
+        """Return whether a difference is inside."""
         return abs(difference) <= max(self.minor, abs(amount) * self.bps // 10_000)
 
 
@@ -77,7 +77,7 @@ class Rule:
     keywords: tuple[str, ...] = ()
 
     def tolerance(self, currency: str, counterparty: str) -> Tolerance:
-        """The most specific tolerance: by counterparty, then by currency, then the general one."""
+        """Return the most specific tolerance: by counterparty, then by currency, then the general one."""
         best = Tolerance(0, 0)
         rank = -1
         for one in self.tolerances:

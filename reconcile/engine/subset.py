@@ -58,7 +58,7 @@ def subset_sums(amounts: Sequence[int], target: int, most: int, parameters: Para
 
 
 def reaches(amounts: Sequence[int], target: int, parameters: Parameters) -> bool:
-    """Whether any subset adds up to the target: a quick look before anything dearer is asked.
+    """Return whether any subset adds up to the target: a quick look before anything dearer is asked.
 
     Raises:  PoolTooLarge when n > sum_amounts.
     """
@@ -78,7 +78,7 @@ def _sizes(amounts: int) -> np.ndarray:
 
 
 def _sums(amounts: Sequence[int]) -> np.ndarray:
-    """The sum of every subset, at the position whose bits name its members."""
+    """Return the sum of every subset, at the position whose bits name its members."""
     sums = np.zeros(1 << len(amounts), dtype=np.int64)
     for at, amount in enumerate(amounts):
         sums[1 << at : 2 << at] = sums[: 1 << at] + amount

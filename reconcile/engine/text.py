@@ -16,7 +16,7 @@ from schemas.checks.sensitive import MASK, same_length_number
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a list written as prose."""
+    """Return the words of a list written as prose."""
     return frozenset(text.split())
 
 
@@ -95,7 +95,7 @@ _UMLAUTS = str.maketrans(
 
 
 def with_numbers(text: str) -> str:
-    """A text with a long number in place of each mask: two masks of one number are one number here as well.
+    """Return a text with a long number in place of each mask: two masks of one number are one number here as well.
 
     A mask would fall into its last four and its digest, and the last four alone are another document's number.
     """
@@ -113,7 +113,7 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in order: letters, numbers without leading zeros, and mixed codes in both readings.
+    """Return the words of a text in order: letters, numbers without leading zeros, and mixed codes in both readings.
 
     "INV-00123" gives ("invoice", "123"); "TXN00123" gives ("txn123", "123"), so that a payer who wrote only
     the number still shares a word with one who wrote the whole code. "INV-2026/0012" and "INV20260012" give
@@ -140,7 +140,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _with_years_apart(text: str) -> str:
-    """A text whose numbers of a year are written in one way, and apart from what stands before them."""
+    """Return a text whose numbers of a year are written in one way, and apart from what stands before them."""
     if "20" in text:
         text = _OF_A_YEAR.sub(_year_apart, text)
     return _OF_A_SHORT_YEAR.sub(r"\1 \2 \1\2 ", text) if "/" in text or "-" in text else text
@@ -162,13 +162,13 @@ def _year_joined(found: re.Match[str]) -> str:
 
 
 def with_years_joined(text: str) -> str:
-    """A text in which the year and the number of a document are one word, with JOINT between them; no masks."""
+    """Return a text in which the year and the number of a document are one word, with JOINT between them; no masks."""
     text = with_numbers(text)
     return _OF_A_YEAR.sub(lambda found: f"{found[1]}{JOINT}{found[2] or found[3]}", text) if "20" in text else text
 
 
 def folded(word: str) -> str:
-    """A word of which Mueller, Muller and Müller are one spelling."""
+    """Return a word of which Mueller, Muller and Müller are one spelling."""
     if len(word) >= 5:
         for pair, letter in _SPELLED_UMLAUTS:
             word = word.replace(pair, letter)
@@ -176,7 +176,7 @@ def folded(word: str) -> str:
 
 
 def number(digits: str) -> str:
-    """A number without leading zeros, unless nothing telling would be left of it."""
+    """Return a number without leading zeros, unless nothing distinctive would be left of it."""
     stripped = digits.lstrip("0")
     return stripped if len(stripped) >= 3 else digits
 
@@ -188,7 +188,7 @@ def squashed(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def kind(word: str) -> tuple[str, ...]:
-    """The class of a word, from which a word too rare to have a record of its own borrows one."""
+    """Return the class of a word, from which a word too rare to have a record of its own borrows one."""
     if word.startswith("="):
         return ("reference",)
     if word.isalpha():
@@ -202,7 +202,7 @@ def kind(word: str) -> tuple[str, ...]:
 
 
 def reference_word(reference: str) -> str:
-    """A whole reference as one word, marked so that it only ever equals another whole reference."""
+    """Return a whole reference as one word, marked so that it only ever equals another whole reference."""
     whole = _OF_A_YEAR.sub(_year_joined, plain(reference))
     text = "".join(folded(word) for word in _WORDS.findall(whole))
     match = _LETTERS_DIGITS.fullmatch(text)
@@ -211,7 +211,7 @@ def reference_word(reference: str) -> str:
 
 
 def line_words(line: Line) -> tuple[str, ...]:
-    """Every word of a line, once, in reading order: counterparty, text, references, then the extra columns."""
+    """Return every word of a line, once, in reading order: counterparty, text, references, then the extra columns."""
     seen: dict[str, None] = dict.fromkeys(words(line.counterparty))
     seen.update(dict.fromkeys(words(line.text)))
     for reference in line.references:

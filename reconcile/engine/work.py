@@ -1,4 +1,4 @@
-"""The desk on which the passes of one currency work: both books, what is still open, and what was found.
+"""The books on which the passes of one currency work: both books, what is still open, and what was found.
 
 A pass reads `work.open`, compares lines with `work.score_equal`, `work.text` and `work.lag`, and lays its findings down
 with `join` or `explain`. Nothing here chooses; choosing is the passes' and `assign.py`'s part.
@@ -74,11 +74,11 @@ class Work:
             ]
 
     def book(self, side: Side) -> Book:
-        """The book of a side."""
+        """Return the book of a side."""
         return self.left if side is Side.LEFT else self.right
 
     def open(self, side: Side) -> list[bool]:
-        """Which lines of a side nothing has explained yet."""
+        """Return which lines of a side nothing has explained yet."""
         return self.open_left if side is Side.LEFT else self.open_right
 
     def text(self, left: int, right: int) -> TextEvidence:
@@ -112,16 +112,16 @@ class Work:
         return weighed, short.squashes[at_short], (long.bags[at_long], long.names[at_long], long.squashes[at_long])
 
     def rules_out(self, left: int, right: int) -> bool:
-        """Whether a person has said that these two don't belong together."""
+        """Return whether a person has said that these two don't belong together."""
         return bool(self.forbidden) and (self.left.lines[left].id, self.right.lines[right].id) in self.forbidden
 
     def lag(self, left: int, right: int) -> float:
-        """Score of the days between a left and a right line, by the more telling habit of the two."""
+        """Score of the days between a left and a right line, by the more distinctive habit of the two."""
         left_count, left_habit = self._counts[Side.LEFT][left]
         right_count, right_habit = self._counts[Side.RIGHT][right]
         if left_count is None or right_count is None:
             return 0.0
-        habit = left_habit if left_habit.telling > right_habit.telling else right_habit
+        habit = left_habit if left_habit.distinctive > right_habit.distinctive else right_habit
         return habit.score(right_count - left_count)
 
     def window(self, side: Side, at: int) -> tuple[int, int]:
@@ -135,7 +135,7 @@ class Work:
         return day + first - self.parameters.window_slack_days, day + last + self.parameters.window_slack_days
 
     def within(self, left: int, right: int, rule: Rule) -> bool:
-        """Whether a rule's date window allows two lines; a line without a date is allowed."""
+        """Return whether a rule's date window allows two lines; a line without a date is allowed."""
         left_day, right_day = self.left.days[left], self.right.days[right]
         if rule.first_day is None or rule.last_day is None or left_day is None or right_day is None:
             return True
@@ -165,13 +165,13 @@ class Work:
         return self._both_signs[side]
 
     def by_amount(self, side: Side) -> dict[int, list[int]]:
-        """All lines of a side by amount."""
+        """Return all lines of a side by amount."""
         if side not in self._by_amount:
             self._by_amount[side] = _by_amount(self.book(side))
         return self._by_amount[side]
 
     def named_by(self, side: Side, at: int) -> bool:
-        """Whether a line of the other side bears a number of this line that hardly any other line has."""
+        """Return whether a line of the other side bears a number of this line that hardly any other line has."""
         if side not in self._numbers:
             found: dict[str, int] = {}
             for bag in self.book(side.other).words:
@@ -186,8 +186,8 @@ class Work:
         numbers = self._numbers[side]
         return any(word in numbers for word in self.book(side).words[at])
 
-    def tells_return(self, side: Side, at: int) -> bool:
-        """Whether a line says by a word of the return rules that it is money that came back."""
+    def names_return(self, side: Side, at: int) -> bool:
+        """Return whether a line says by a word of the return rules that it is money that came back."""
         return not self._return_words.isdisjoint(self.book(side).bags[at])
 
     def names(self, side: Side) -> NameIndex:
@@ -325,7 +325,7 @@ class Work:
                     pairs.update((left, right) for right in sharers)
         if max(len(lefts), len(rights)) > self.parameters.block_lines:
             self.limits_hit.add(
-                f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: told apart by shared words only"
+                f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: distinguished by shared words only"
             )
         else:
             pairs.update(self._nearest(lefts, rights))
@@ -348,12 +348,12 @@ class Work:
 
 
 def keyword_words(rules: Iterable[Rule]) -> frozenset[str]:
-    """The keywords of rules as they stand in a line's bag of words."""
+    """Return the keywords of rules as they stand in a line's bag of words."""
     return frozenset(word for rule in rules for keyword in rule.keywords for word in words(keyword))
 
 
 class NameIndex:
-    """Open lines of one book by the first letters of their telling words, each list in order of position, so of day.
+    """Open lines of one book by the first letters of their distinctive words, each list in order of position, so of day.
 
     A word that too many lines share is looked up together with its neighbour, so that "Miller Optics" does not meet
     every Miller: what a look-up costs stays the same when the book grows.
@@ -372,27 +372,30 @@ class NameIndex:
                     self.lists.setdefault(key, array("I")).append(at)
 
     def key(self, word: str) -> str:
-        """The key under which a word is filed; none for a word that says little when it agrees."""
+        """Return the key under which a word is filed; none for a word that says little when it agrees."""
         key = self.keys.get(word)
         if key is None:
-            telling = len(word) >= 3 and self.model.worth(word) >= self.parameters.telling
-            key = self.keys[word] = (word[: self.parameters.prefix] if word.isalpha() else word) if telling else ""
+            distinctive = len(word) >= 3 and self.model.worth(word) >= self.parameters.distinctive
+            key = self.keys[word] = (word[: self.parameters.prefix] if word.isalpha() else word) if distinctive else ""
         return key
 
     def _readings(self, bag: tuple[str, ...]) -> tuple[str, ...]:
-        """The words of a line, and for a slip that may stand for several words all of these."""
+        """Return the words of a line, and for a slip that may stand for several words all of these."""
         slips = [word for word in bag if word in self.model.slips]
         return (*bag, *(word for slip in slips for word in self.model.slips[slip])) if slips else bag
 
     def _single_and_paired(self, bag: tuple[str, ...]) -> set[str]:
-        telling = [word for word in bag if self.key(word)]
+        distinctive = [word for word in bag if self.key(word)]
         long = self.parameters.long_prefix
-        keys = [self.key(word) for word in telling]
+        keys = [self.key(word) for word in distinctive]
         pairs = (_pair(keys[at], keys[at + 1]) for at in range(len(keys) - 1))
-        return {*keys, *pairs, *(word[:long] for word in telling if len(word) >= long and word.isalpha())}
+        return {*keys, *pairs, *(word[:long] for word in distinctive if len(word) >= long and word.isalpha())}
 
     def near(self, bag: tuple[str, ...], first_day: int, last_day: int, limit: int) -> list[int]:
-        """Lines within two days that share the beginning of a word, in order of position; at most limit a word."""
+        """Return lines within two days that share the beginning of a word, in order of position.
+
+        At most limit a word.
+        """
         first, end = bisect_left(self.days, first_day), bisect_right(self.days, last_day)
         bag = self._readings(bag)
         found: set[int] = set()
@@ -422,7 +425,7 @@ class NameIndex:
         return sorted(found)
 
     def bearing(self, bag: tuple[str, ...]) -> list[int]:
-        """Lines that bear a long number of a line which hardly any other line bears, however far off their day."""
+        """Return lines that bear a long number of a line which hardly any other line bears, however far off their day."""
         found: set[int] = set()
         for word in bag:
             if len(word) >= self.parameters.long_key and not word.isalpha():
@@ -444,8 +447,8 @@ class NameIndex:
     def _open(self, lines: array[int]) -> list[int]:
         return [at for at in lines if self.is_open[at]]
 
-    def telling(self, bag: tuple[str, ...]) -> bool:
-        """Whether any word of a line leads anywhere in this book."""
+    def distinctive(self, bag: tuple[str, ...]) -> bool:
+        """Return whether any word of a line leads anywhere in this book."""
         return any((key := self.key(word)) and key in self.lists for word in bag)
 
 
@@ -463,7 +466,10 @@ def _by_amount(side: Book) -> dict[int, list[int]]:
 def _parts(
     left: Book, right: Book, lefts: tuple[int, ...], rights: tuple[int, ...]
 ) -> tuple[tuple[str, str, int], ...]:
-    """The amount on each (left, right) pair: the many side's own amounts; for n:m in order, as far as they reach."""
+    """Return the amount on each (left, right) pair: the many side's own amounts.
+
+    For n:m in order, as far as they reach.
+    """
     if len(rights) == 1:
         only = right.lines[rights[0]]
         if len(lefts) == 1:

@@ -30,7 +30,7 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
 
     Ensures: a row that names no invoice advises nothing, so its payment is applied like one without advice; totals are
              no rows.
-    Raises: FileUnreadable when the payment or the invoice column can't be told.
+    Raises: FileUnreadable when the payment or the invoice column can't be known.
     """
     kind = kind_of(path)
     if kind not in ("csv", "xlsx", "parquet", "jsonl"):
@@ -64,7 +64,10 @@ def read_advice(path: Path, payments: Sequence[Line]) -> tuple[list[Advice], lis
 
 
 def _advice_score(headers: Sequence[Any]) -> int:
-    """How much a row looks like the header of an advice, which may have no amounts: payment and invoice are enough."""
+    """Return how much a row looks like the header of an advice, which may have no amounts.
+
+    Payment and invoice are enough.
+    """
     names = [normal(header) for header in headers]
     at_payment = _find(names, column_names()["advice_payment"], set())
     both = at_payment >= 0 and _find(names, column_names()["advice_invoice"], {at_payment}) >= 0
@@ -77,7 +80,7 @@ def _find(names: Sequence[str], known: Sequence[str], taken: set[int]) -> int:
 
 
 def _payment_column(table: Table, names: Sequence[str], payments: set[str]) -> int:
-    """The column whose values are payment ids; its name only matters if none or several are."""
+    """Return the column whose values are payment ids; its name only matters if none or several are."""
     counts: Counter[int] = Counter()
     for at in range(len(names)):
         values = [masked(str(value).strip()) for value in column(table.sample[:500], at)]
@@ -88,7 +91,10 @@ def _payment_column(table: Table, names: Sequence[str], payments: set[str]) -> i
 
 
 def payments_side(left: SideFile, right: SideFile, path: Path) -> Side:
-    """Which file holds the payments: the one whose ids stand in the advice's payment column; right if none does."""
+    """Return which file holds the payments: the one whose ids stand in the advice's payment column.
+
+    Right if none does.
+    """
     kind = kind_of(path)
     if kind not in ("csv", "xlsx", "parquet", "jsonl"):
         return Side.RIGHT

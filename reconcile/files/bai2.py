@@ -125,7 +125,7 @@ def _is_status(code: str) -> bool:
 
 
 def _records(text: str) -> Iterator[_Record]:
-    """Records with their continuations; a text that runs over several lines is put together."""
+    """Yield records with their continuations; a text that runs over several lines is put together."""
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     held: _Record | None = None
     for number, row in enumerate(rows, start=1):
@@ -155,7 +155,10 @@ def _glue(record: _Record) -> str:
 
 
 def _in_text(record: _Record) -> bool:
-    """Whether a transaction has reached its last field, the text; before it a continuation begins a new field."""
+    """Return whether a transaction has reached its last field, the text.
+
+    Before it a continuation begins a new field.
+    """
     fields = [record.code, *record.text.split(",")]
     return len(fields) > _after_funds(_Record(record.code, fields, record.line), 3) + 2
 
@@ -170,7 +173,7 @@ def _field(record: _Record, at: int) -> str:
 
 
 def _number(text: str, currency: str) -> int | None:
-    """An amount in minor units: BAI2 writes none of the decimal points, but some banks do."""
+    """Return an amount in minor units: BAI2 writes none of the decimal points, but some banks do."""
     if not text:
         return None
     return amount_minor(text, ".", currency, in_minor="." not in text)
@@ -192,7 +195,7 @@ def _summaries(record: _Record, account: _Account) -> None:
 
 
 def _after_funds(record: _Record, at: int) -> int:
-    """Where the fields go on after a funds type and what it brings along; `at` is the funds type's place."""
+    """Return where the fields go on after a funds type and what it brings along; `at` is the funds type's place."""
     kind = _field(record, at).upper()
     if kind == "S":
         return at + 4
@@ -228,7 +231,7 @@ def _line(record: _Record, side: Side, currency: str, amount: int, on: date | No
 
 
 def _meaning(code: str) -> tuple[int, str]:
-    """The sign and the name of a type code. Raises: BadValue for a code that says neither credit nor debit."""
+    """Return the sign and the name of a type code. Raises: BadValue for a code that says neither credit nor debit."""
     from bai2.constants import TypeCodes  # type: ignore[import-untyped]  # bai2 ships no types
 
     if not re.fullmatch(r"\d{3}", code):

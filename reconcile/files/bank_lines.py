@@ -17,7 +17,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from reconcile.engine.lines import Line, Side
-from reconcile.files.banking import tells_a_place
+from reconcile.files.banking import names_a_place
 from reconcile.files.errors import BadRow, FileUnreadable
 from reconcile.files.profile import SideProfile
 from reconcile.files.reading import SideFile, read_side
@@ -85,7 +85,7 @@ def read_bank_lines(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     bad = list(found.bad)
     seen: Counter[str] = Counter()
-    told: list[BankLineObserved] = []
+    reported: list[BankLineObserved] = []
     last: dict[str, date] = {}
     left_out = 0
     for position, line in enumerate(lines, start=1):
@@ -107,8 +107,8 @@ def read_bank_lines(
         if findings:
             bad.append(BadRow(path.name, position, "; ".join(map(str, findings))))
         else:
-            told.append(record)
-    counts = Counter(line.currency for line in told)
+            reported.append(record)
+    counts = Counter(line.currency for line in reported)
     ended = [
         BankStatementEnded(
             settlement_account=f"{selection.merchant}/{currency}",
@@ -122,7 +122,7 @@ def read_bank_lines(
     return BankFile(
         kind=found.understood["kind"],
         # What names its batch comes first, so that what names none finds only what is left.
-        lines=tuple(sorted(told, key=lambda line: (line.booked_on, line.batch_number is None, line.bank_line_id))),
+        lines=tuple(sorted(reported, key=lambda line: (line.booked_on, line.batch_number is None, line.bank_line_id))),
         ended=tuple(ended) if ends_days else (),
         bad=tuple(bad),
         left_out=left_out,
@@ -131,13 +131,13 @@ def read_bank_lines(
 
 
 def batch_number_in(words: str) -> int | None:
-    """The settlement batch that a text names ("BATCH 571", "GB571"); None when it names none, or several."""
+    """Return the settlement batch that a text names ("BATCH 571", "GB571"); None when it names none, or several."""
     numbers = {int(found) for found in _BATCH.findall(words)} - {0}
     return numbers.pop() if len(numbers) == 1 else None
 
 
 def masked(text: str) -> str:
-    """A bank's words with every number of nine digits and more masked with its identity, and no security code."""
+    """Return a bank's words with every number of nine digits and more masked with its identity, and no security code."""
     shown = mask_sensitive(" ".join(text.split()))
     return _LONG_DIGITS.sub(lambda number: mask_of(number[0]), shown)[:_LONGEST_TEXT]
 
@@ -151,7 +151,7 @@ def _words(line: Line) -> str:
 
 
 def _of_one_account(path: Path, found: SideFile, selection: Selection) -> list[Line]:
-    """The lines of the chosen account; all where the file holds no second one."""
+    """Return the lines of the chosen account; all where the file holds no second one."""
     held = sorted({line.account for line in found.lines})
     chosen = held
     if selection.bank_account:
@@ -170,12 +170,12 @@ def _of_one_account(path: Path, found: SideFile, selection: Selection) -> list[L
 
 
 def _content(line: Line, selection: Selection, on: date, currency: str, kind: str) -> str:
-    if line.bank_reference and not tells_a_place(line.bank_reference):
+    if line.bank_reference and not names_a_place(line.bank_reference):
         words = line.bank_reference
     else:
         # NtryRef, by which a camt entry is named in its file, counts the entries of one statement at many banks.
         places = {line.id, line.id.rpartition("#")[0]} if kind == "camt" else set()
-        kept = (one for one in line.references if one not in places and not tells_a_place(one, kind not in READERS))
+        kept = (one for one in line.references if one not in places and not names_a_place(one, kind not in READERS))
         words = " ".join(sorted(kept))
     if not words:
         words = " ".join(" ".join(filter(None, (line.text, line.counterparty, line.batch_key))).upper().split())

@@ -28,7 +28,7 @@ class Accounts:
         self._labels: dict[str, str] = {}
 
     def label(self, written: str) -> str:
-        """What is shown of an account; nothing for one without a number. Two accounts never have one label."""
+        """Return what is shown of an account; nothing for one without a number. Two accounts never have one label."""
         number = _CURRENCY_AT_END.sub("", _number(written))
         if not number:
             return ""
@@ -44,12 +44,12 @@ class Accounts:
         return list(self._labels.values())
 
     def note(self) -> str:
-        """What to say of a file of several accounts; nothing of one."""
+        """Return what to say of a file of several accounts; nothing of one."""
         shown = ", ".join(self.labels[:MOST_SHOWN]) + (", ..." if len(self.labels) > MOST_SHOWN else "")
         return f"the file holds {len(self.labels)} accounts, ending {shown}" if len(self.labels) > 1 else ""
 
     def ending(self, digits: str) -> list[str]:
-        """The accounts whose number ends like this."""
+        """Return the accounts whose number ends like this."""
         end = _number(digits)
         return [label for number, label in self._labels.items() if end and number.endswith(end)]
 
@@ -81,7 +81,7 @@ class Closed:
 
 
 def statements_missing(file: str, chains: Mapping[tuple[str, str], Sequence[Closed]]) -> Iterator[BadRow]:
-    """What to say of pages and statements that do not open with what the one before of the same account closed with.
+    """Yield what to say of pages and statements that do not open with what the one before of the same account closed with.
 
     Shapes: chains holds them by account and currency, in the order of the file; oldest or newest first, both do.
     """
@@ -102,8 +102,8 @@ def _gap(before: Closed, after: Closed) -> bool:
     return said and before.closing_minor != after.opening_minor
 
 
-def tells_a_place(reference: str, table: bool = False) -> bool:
-    """Whether a reference may be no more than a line's place in its file (1, 0002): the next file gives it anew.
+def names_a_place(reference: str, table: bool = False) -> bool:
+    """Return whether a reference may be no more than a line's place in its file (1, 0002): the next file gives it anew.
 
     The numbers of a table are those of the program that wrote it more often than the bank's (10017, 20261124-0001).
     """
@@ -111,7 +111,7 @@ def tells_a_place(reference: str, table: bool = False) -> bool:
 
 
 def kept_references(found: Iterable[str | None]) -> tuple[str, ...]:
-    """References that say something, each once: no placeholders, no account numbers."""
+    """Return references that say something, each once: no placeholders, no account numbers."""
     clean = (re.sub(r"\s+", " ", ref).strip() for ref in found if ref)
     return tuple(dict.fromkeys(ref for ref in clean if ref.upper() not in NOT_PROVIDED and not names_an_account(ref)))
 
@@ -125,7 +125,9 @@ def joined(texts: Iterable[str | None]) -> str:
 def balance_break(
     file: str, line: int, opening_minor: int, entries_minor: int, closing_minor: int, currency: str
 ) -> BadRow | None:
-    """What to say of a statement whose opening balance and entries do not give its closing balance; None if they do.
+    """Return what to say of a statement whose opening balance and entries do not give its closing balance.
+
+    None if they do.
 
     It stands among the bad rows: an entry is missing, doubled or altered, and nobody should book from such a file.
     """

@@ -60,7 +60,7 @@ def _words(text: Any) -> set[str]:
 
 
 def booked(status: Any) -> bool | None:
-    """Whether a status says that money moved; None for one that is empty, unknown, or says both."""
+    """Return whether a status says that money moved; None for one that is empty, unknown, or says both."""
     named = _words(status)
     yes, no = bool(named & _BOOKED), bool(named & _NOT_BOOKED)
     if yes and not no and named & _NEGATIONS:
@@ -69,17 +69,17 @@ def booked(status: Any) -> bool | None:
 
 
 def is_authorisation(kind: Any) -> bool:
-    """Whether a kind of transaction only reserves money."""
+    """Return whether a kind of transaction only reserves money."""
     return _AUTHORISATION.search(plain(str(kind or "")).replace("_", " ")) is not None
 
 
 def says_nothing_else(text: Any) -> bool:
-    """Whether a text is a status and no more: "Umsatz vorgemerkt", not "cancelled flight to Rome"."""
+    """Return whether a text is a status and no more: "Umsatz vorgemerkt", not "cancelled flight to Rome"."""
     return booked(text) is not None and _words(text) <= _BOOKED | _NOT_BOOKED | _NEGATIONS | _FILLERS
 
 
 def names_a_section(text: str) -> bool:
-    """Whether a text above rows says that they are not booked yet ("Vorgemerkte Umsätze")."""
+    """Return whether a text above rows says that they are not booked yet ("Vorgemerkte Umsätze")."""
     return _SECTIONS.search(plain(text)) is not None
 
 
@@ -96,7 +96,7 @@ class StatusColumn:
     of_orders: bool = False
 
     def says(self, cell: str) -> bool | None:
-        """Whether the row is booked; None where its cell does not say."""
+        """Return whether the row is booked; None where its cell does not say."""
         word = plain(cell)
         if self.yes_means is not None:
             return self.yes_means if word in _YES else not self.yes_means if word in _NO else None
@@ -108,7 +108,7 @@ class StatusColumn:
 def status_columns(
     headers: Sequence[Any], rows: Sequence[Sequence[Any]], free: Iterable[int]
 ) -> tuple[list[StatusColumn], list[str]]:
-    """The columns among the free ones that hold a status, and what to tell of those that may and were not taken."""
+    """Return the columns among the free ones that hold a status, and what to tell of those that may and were not taken."""
     found: list[StatusColumn] = []
     notes: list[str] = []
     known = set(beside(headers, "status"))

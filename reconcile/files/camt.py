@@ -51,26 +51,26 @@ class _Node:
     children: list[_Node] = field(default_factory=list)
 
     def first(self, *path: str) -> _Node | None:
-        """The element at a path of tags."""
+        """Return the element at a path of tags."""
         found: _Node | None = self
         for tag in path:
             found = next((child for child in found.children if child.tag == tag), None) if found else None
         return found
 
     def value(self, *path: str) -> str:
-        """The text at a path of tags, or nothing."""
+        """Return the text at a path of tags, or nothing."""
         found = self.first(*path)
         return found.text.strip() if found else ""
 
     def every(self, *tags: str) -> Iterator[_Node]:
-        """All elements with one of these tags, at any depth, this one included."""
+        """Yield all elements with one of these tags, at any depth, this one included."""
         if self.tag in tags:
             yield self
         for child in self.children:
             yield from child.every(*tags)
 
     def texts(self, *tags: str) -> list[str]:
-        """The texts of all elements with one of these tags."""
+        """Return the texts of all elements with one of these tags."""
         return [text for node in self.every(*tags) if (text := node.text.strip())]
 
 
@@ -191,7 +191,7 @@ class _Builder:
 
 
 def _parts(path: Path, encoding: str = "") -> Iterator[_Node | str]:
-    """Entries, balances, and the beginnings and ends of statements, in the order of the file."""
+    """Yield entries, balances, and the beginnings and ends of statements, in the order of the file."""
     parser = expat.ParserCreate(encoding or _encoding(path))
     builder = _Builder(parser)
     try:
@@ -267,7 +267,7 @@ def _chain(statement: _Statement, chains: dict[tuple[str, str], list[Closed]]) -
 
 
 def _signed(node: _Node) -> tuple[int, str]:
-    """The amount of an entry or a balance, in minor units, with its sign and currency. Raises: BadValue."""
+    """Return the amount of an entry or a balance, in minor units, with its sign and currency. Raises: BadValue."""
     amount = node.first("Amt")
     if amount is None:
         raise BadValue("no amount")
@@ -316,7 +316,7 @@ def _entry(entry: _Node, side: Side, count: int) -> Line:
 
 
 def _banks_own(entry: _Node, details: list[_Node]) -> str:
-    """The account servicer's reference, of the entry or of its only transaction.
+    """Return the account servicer's reference, of the entry or of its only transaction.
 
     NtryRef is none: many banks count the entries of a statement with it, and count anew in the next.
     """
@@ -325,7 +325,7 @@ def _banks_own(entry: _Node, details: list[_Node]) -> str:
 
 
 def _foreign(details: list[_Node], currency: str) -> str:
-    """What was paid in another currency, as in "USD 120.00"; only told where it is one payment."""
+    """Return what was paid in another currency, as in "USD 120.00"; only told where it is one payment."""
     if len(details) != 1:
         return ""
     amounts = [one for holder in details[0].every("InstdAmt", "TxAmt") for one in holder.every("Amt")]

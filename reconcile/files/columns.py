@@ -123,12 +123,12 @@ class Columns:
     alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def has_amount(self) -> bool:
-        """Whether an amount can be read at all."""
+        """Return whether an amount can be read at all."""
         return bool({"amount", "amount_minor", "debit", "credit"} & self.single.keys())
 
 
 def normal(header: Any) -> str:
-    """A header without case, accents, punctuation and units."""
+    """Return a header without case, accents, punctuation and units."""
     text = _BOUNDARY.sub(" ", str(header or "").strip().lstrip("\ufeff"))
     return _OTHER.sub(" ", plain(text)).strip()
 
@@ -184,14 +184,14 @@ def by_header(headers: Sequence[Any]) -> Columns:
 
 
 def beside(headers: Sequence[Any], meaning: str) -> list[int]:
-    """The columns with one of the names of a meaning of BESIDE, the most preferred first."""
+    """Return the columns with one of the names of a meaning of BESIDE, the most preferred first."""
     known = column_names()[meaning]
     names = [_without_currency(normal(header)) for header in headers]
     return [at for _, at in sorted((known.index(name), at) for at, name in enumerate(names) if name in known)]
 
 
 def header_score(headers: Sequence[Any]) -> int:
-    """How much a row looks like a header: meanings found, with date and amount counting most."""
+    """Return how much a row looks like a header: meanings found, with date and amount counting most."""
     if sum(1 for header in headers if str(header or "").strip()) < 2 or len(headers) > MOST_COLUMNS:
         return 0
     if any(len(str(header or "")) > 80 for header in headers):
@@ -202,7 +202,7 @@ def header_score(headers: Sequence[Any]) -> int:
 
 
 def _rank(name: str, meaning: str) -> int | None:
-    """How well a header names a meaning: 0 is best, None not at all."""
+    """Return how well a header names a meaning: 0 is best, None not at all."""
     known = column_names()[meaning]
     if name in known:
         return known.index(name)
@@ -238,7 +238,7 @@ def _rank(name: str, meaning: str) -> int | None:
 
 
 def _without_currency(name: str) -> str:
-    """A header without currency codes, and without the "in" before them: "umsatz in eur" is "umsatz"."""
+    """Return a header without currency codes, and without the "in" before them: "umsatz in eur" is "umsatz"."""
     words = name.split()
     kept = [word for word in words if word.upper() not in CURRENCIES]
     if len(kept) < len(words) and len(kept) > 1 and kept[-1] in ("in", "en", "w"):
@@ -247,7 +247,7 @@ def _without_currency(name: str) -> str:
 
 
 def _known_end(name: str) -> str:
-    """The longest known name that a header ends with, after a word of its own."""
+    """Return the longest known name that a header ends with, after a word of its own."""
     return _known_end_of(name, _OWN.get())
 
 
@@ -279,7 +279,7 @@ def _currency_in(header: str) -> str:
 
 
 def names_a_document(header: Any) -> bool:
-    """Whether a reference column holds the numbers of the lines' own documents."""
+    """Return whether a reference column holds the numbers of the lines' own documents."""
     return bool(_DOCUMENT & set(normal(header).split()))
 
 
@@ -337,7 +337,7 @@ def _wordy(cells: Sequence[str]) -> bool:
 
 
 def _runs(amounts: Sequence[str], balances: Sequence[str]) -> bool:
-    """Whether one column is the running balance of another, upwards or downwards."""
+    """Return whether one column is the running balance of another, upwards or downwards."""
     mark = decimal_mark([*amounts, *balances])
     try:
         steps = [amount_minor(one, mark, "EUR") for one in amounts]

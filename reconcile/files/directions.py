@@ -54,7 +54,7 @@ _OPPOSITES = (
 
 
 def sign_of(value: Any) -> int:
-    """+1 for a word that means credit, -1 for debit, 0 for any other."""
+    """Return +1 for a word that means credit, -1 for debit, 0 for any other."""
     word = plain(str(value or "")).strip(" .")
     return 1 if word in CREDIT_WORDS else -1 if word in DEBIT_WORDS else 0
 
@@ -73,7 +73,7 @@ def direction_of(value: Any) -> int:
 
 
 def opposites(values: Iterable[str]) -> Mapping[str, int]:
-    """The sign of each of two words that a column holds, if one is the opposite of the other; else nothing."""
+    """Return the sign of each of two words that a column holds, if one is the opposite of the other; else nothing."""
     words = {plain(value).strip(" .") for value in values if value}
     for debit, credit in _OPPOSITES:
         if words == {debit, credit}:

@@ -24,7 +24,7 @@ _ACUTE = re.compile(rb"[\xe1\xed\xfa\xfd]")
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a whole file, read once in pieces."""
+    """Return the encoding of a whole file, read once in pieces."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     sample, valid = b"", True
     with path.open("rb") as file:
@@ -45,7 +45,7 @@ def encoding_of(path: Path) -> str:
 
 
 def decoded(data: bytes, encoding: str = "") -> str:
-    """Text of bytes in an encoding that nobody states, without a byte order mark."""
+    """Return text of bytes in an encoding that nobody states, without a byte order mark."""
     if not encoding:
         encoding = _marked(data[:4_000])
     if not encoding:
@@ -63,7 +63,7 @@ def _chunks(first: bytes, file: BinaryIO) -> Iterator[bytes]:
 
 
 def _marked(head: bytes) -> str:
-    """What a byte order mark or zero bytes say; nothing if there are none."""
+    """Return what a byte order mark or zero bytes say; nothing if there are none."""
     if head.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

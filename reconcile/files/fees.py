@@ -12,7 +12,7 @@ Values = Callable[[int], Sequence[int | None]]  # the amounts of a column, None 
 
 
 def proven_money(amounts: Sequence[int], fees: Sequence[int], taxes: Sequence[int], values: Values) -> tuple[int, bool]:
-    """The column that is the money, and whether fees are taken off in it; -1 where no arithmetic shows it.
+    """Return the column that is the money, and whether fees are taken off in it; -1 where no arithmetic shows it.
 
     Shapes: amounts, fees and taxes are positions of columns, the most preferred first.
     """
@@ -39,7 +39,7 @@ def _sum(amounts: Sequence[int | None]) -> int:
 
 
 def _leaves(whole: Sequence[int | None], parts: Sequence[Sequence[int | None]], rest: Sequence[int | None]) -> bool:
-    """Whether taking the parts off the whole leaves the rest, in every row that has both, and in one that has parts."""
+    """Return whether taking the parts off the whole leaves the rest, in every row that has both, and in one that has parts."""
     rows = [
         (one, sum(part or 0 for part in taken), left)
         for one, left, *taken in zip(whole, rest, *parts, strict=True)

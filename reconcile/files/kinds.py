@@ -1,4 +1,4 @@
-"""What kind of file this is, told by its content; and what is refused at sight, with what to ask for instead."""
+"""What kind of file this is, reported by its content; and what is refused at sight, with what to ask for instead."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _REFUSED_TEXT: tuple[tuple[str, str, str], ...] = (
 
 
 def kind_of(path: Path) -> str:
-    """The kind of a file: camt, mt940, bai2, ofx, xlsx, parquet, jsonl or csv.
+    """Return the kind of a file: camt, mt940, bai2, ofx, xlsx, parquet, jsonl or csv.
 
     Raises: FileUnreadable for what is no regular file, can't be opened, is empty, too large, or of a kind not read.
     """

@@ -14,7 +14,7 @@ from schemas.checks.sensitive import mask_card_numbers
 
 _EIGHT_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){7}")  # no account number that counts here has fewer
 _IBAN = re.compile(r"(?i)\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b")
-# Ledger and customer accounts have up to seven digits, and are told apart from a bank's by that.
+# Ledger and customer accounts have up to seven digits, and are distinguished from a bank's by that.
 _ACCOUNT = re.compile(
     r"(?i)\b((?:bank|giro)?(?:konto|kto)(?:[- ]?(?:nr|nummer|no))?|account(?: *(?:number|no|nr))?|acct|a/c"
     r"|compte|cuenta|conto|rekening)([\s.:#*-]{0,3})(\d{4,13})(\d{4})(?!\d)"
@@ -23,7 +23,7 @@ SHOWN = 40  # characters of a value that are quoted in a message
 
 
 def masked(text: str) -> str:
-    """Text with card numbers masked, the end of each account number, and of an IBAN country and end ("DE..3000").
+    """Return text with card numbers masked, the end of each account number, and of an IBAN country and end ("DE..3000").
 
     Ensures: only what passes the check digits is taken for a card number or an IBAN, so that an order number that looks
              alike stays whole.
@@ -36,12 +36,14 @@ def masked(text: str) -> str:
 
 
 def names_an_account(text: str) -> bool:
-    """Whether an IBAN stands in a text."""
+    """Return whether an IBAN stands in a text."""
     return _IBAN.sub(_cut, text) != text
 
 
 def account_in(text: str) -> str:
-    """The bank account that a heading names: its IBAN, or the number behind a word for an account; nothing for none.
+    """Return the bank account that a heading names: its IBAN, or the number behind a word for an account.
+
+    Nothing for none.
 
     It is for the reader alone: what is shown is masked.
     """
@@ -55,12 +57,12 @@ def account_in(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """The beginning of a value in quotes, for a message."""
+    """Return the beginning of a value in quotes, for a message."""
     return repr(masked(str(value))[:SHOWN])
 
 
 def without_numbers(line: Line) -> Line:
-    """A line that holds no whole card or account number."""
+    """Return a line that holds no whole card or account number."""
     if not any(map(_EIGHT_DIGITS.search, (line.id, line.text, line.counterparty, line.batch_key, line.bank_reference,
                                           *line.references, *line.extra.values()))):  # fmt: skip
         return line

@@ -155,7 +155,10 @@ def _currency(one: _Field) -> str:
 
 
 def _minor(text: str, currency: str) -> int:
-    """An amount as banks write it into MT940: the comma is decimal, and so is a point that is not for thousands."""
+    """Return an amount as banks write it into MT940.
+
+    The comma is decimal, and so is a point that is not for thousands.
+    """
     digits = text.strip(" '").replace(" ", "").replace("'", "")
     if "," in digits:
         digits = digits.replace(".", "").replace(",", ".")
@@ -194,10 +197,10 @@ def _line(entry: _Entry, currency: str, side: Side, count: int) -> Line:
         raise BadValue("no currency, because the statement has no opening balance (:60F:)")
     value_on = _value_date(found["value"])
     reference, _, bank_reference = found["rest"].partition("//")
-    told = _told(entry.details)
+    reported = _reported(entry.details)
     supplement = " ".join(rows[1:])
-    extra = {"return": "return"} if found["mark"][0] == "R" or told.returned else {}
-    foreign = _FOREIGN.search(supplement) or _FOREIGN.search(told.text)
+    extra = {"return": "return"} if found["mark"][0] == "R" or reported.returned else {}
+    foreign = _FOREIGN.search(supplement) or _FOREIGN.search(reported.text)
     if foreign and foreign[1] != currency:
         extra["foreign amount"] = f"{foreign[1]} {foreign[2]}"
     credit = found["mark"] in ("C", "RD")  # the reversal of a debit is money in
@@ -209,17 +212,17 @@ def _line(entry: _Entry, currency: str, side: Side, count: int) -> Line:
         currency=currency,
         on=_entry_date(found["entry"], value_on),
         value_on=value_on,
-        text=joined([told.text, supplement]),
-        counterparty=told.name,
-        references=kept_references([*_telling(reference, bank_reference), *told.references]),
+        text=joined([reported.text, supplement]),
+        counterparty=reported.name,
+        references=kept_references([*_distinctive(reference, bank_reference), *reported.references]),
         extra=extra,
         numbered=True,
-        bank_reference=next(iter(kept_references(_telling(bank_reference))), ""),
+        bank_reference=next(iter(kept_references(_distinctive(bank_reference))), ""),
     )
 
 
-def _telling(*references: str) -> list[str]:
-    """References of a :61: without key words that only announce the :86: (EREF, MARF, KREF+) and fillers."""
+def _distinctive(*references: str) -> list[str]:
+    """Return references of a :61: without key words that only announce the :86: (EREF, MARF, KREF+) and fillers."""
     return [ref for ref in references if len(ref.strip()) > 5 or any(char.isdigit() for char in ref)]
 
 
@@ -231,7 +234,7 @@ def _value_date(text: str) -> date:
 
 
 def _entry_date(text: str | None, value_on: date) -> date:
-    """The booking day, which has no year: the one closest to the value date."""
+    """Return the booking day, which has no year: the one closest to the value date."""
     if not text or text == "0000":
         return value_on
     month, day = int(text[:2]), int(text[2:])
@@ -288,7 +291,7 @@ def _balance(one: _Field, currency: str) -> int:
 
 
 @dataclass(slots=True)
-class _Told:
+class _Reported:
     """What the details of an entry say."""
 
     text: str = ""
@@ -311,21 +314,21 @@ _PRIMA_NOTA = re.compile(r"^999(PN\d+)?")  # code "unstructured", and a number o
 _NON_SWIFT = re.compile(r"^(\d\d)(.*)$")
 
 
-def _told(details: list[_Field]) -> _Told:
-    told = _Told()
+def _reported(details: list[_Field]) -> _Reported:
+    reported = _Reported()
     for one in details:
         if one.tag == "NS":
-            _non_swift(one.rows, told)
+            _non_swift(one.rows, reported)
             continue
         flat = "".join(one.rows)
         found = _SUBFIELDS.match(flat.strip())
         if found and flat.count(found[2]) > 1:
-            _subfields(flat.strip(), found, told)
+            _subfields(flat.strip(), found, reported)
         elif _SLASHED.search(flat):
-            _slashed(_unwrapped(one.rows), told)
+            _slashed(_unwrapped(one.rows), reported)
         else:
-            told.text = joined([told.text, _PRIMA_NOTA.sub("", _unwrapped(one.rows))])
-    return told
+            reported.text = joined([reported.text, _PRIMA_NOTA.sub("", _unwrapped(one.rows))])
+    return reported
 
 
 def _unwrapped(rows: list[str]) -> str:
@@ -335,7 +338,7 @@ def _unwrapped(rows: list[str]) -> str:
     return text.strip()
 
 
-def _subfields(flat: str, found: re.Match[str], told: _Told) -> None:
+def _subfields(flat: str, found: re.Match[str], reported: _Reported) -> None:
     pieces = re.split(re.escape(found[2]) + r"(\d\d)", flat[found.end(1) if found[1] else 0 :])
     values: dict[str, str] = {}
     for key, value in zip(pieces[1::2], pieces[2::2], strict=False):
@@ -347,14 +350,14 @@ def _subfields(flat: str, found: re.Match[str], told: _Told) -> None:
     texts.append(parts[0])
     for key, value in zip(parts[1::2], parts[2::2], strict=False):
         if key in ("EREF", "KREF", "MREF", "BREF", "RREF"):
-            told.references.append(value)
+            reported.references.append(value)
         elif key == "SVWZ":
             texts.append(value)
         elif key in ("ABWA", "ABWE", "ANAM"):
             names.append(value)
-    told.name = joined([told.name, *names])
-    told.text = joined([told.text, *texts, values.get("00", "")])
-    told.returned = told.returned or found[1] in RETURN_CODES
+    reported.name = joined([reported.name, *names])
+    reported.text = joined([reported.text, *texts, values.get("00", "")])
+    reported.returned = reported.returned or found[1] in RETURN_CODES
 
 
 def _run_together(values: list[str]) -> str:
@@ -364,32 +367,32 @@ def _run_together(values: list[str]) -> str:
     return text.strip()
 
 
-def _slashed(text: str, told: _Told) -> None:
+def _slashed(text: str, reported: _Reported) -> None:
     parts = _SLASHED.split(text)
     texts = [parts[0]]
     for key, value in zip(parts[1::2], parts[2::2], strict=False):
         value = value.strip("/ ")
         if key == "NAME":
-            told.name = joined([told.name, value])
+            reported.name = joined([reported.name, value])
         elif key == "CNTP":  # account/BIC/name/city
-            told.name = joined([told.name, *value.split("/")[2:3]])
+            reported.name = joined([reported.name, *value.split("/")[2:3]])
         elif key == "REMI":
             texts.append(re.sub(r"^(USTD|STRD/CUR)//?", "", value))
         elif key in ("EREF", "PREF", "MARF"):
-            told.references.append(value)
+            reported.references.append(value)
         elif key == "RTRN":
-            told.returned = True
+            reported.returned = True
         elif key in ("ORDP", "BENM", "TRTP", "OCMT"):
             texts.append(f"/OCMT/{value}" if key == "OCMT" else value)
-    told.text = joined([told.text, *texts])
+    reported.text = joined([reported.text, *texts])
 
 
-def _non_swift(rows: list[str], told: _Told) -> None:
+def _non_swift(rows: list[str], reported: _Reported) -> None:
     """Subfields of two digits at the beginning of a line: 01 to 14 purpose, 15 and 16 name, 17 posting text."""
     for row in rows:
         found = _NON_SWIFT.match(row)
         key, value = (found[1], found[2]) if found else ("01", row)
         if "01" <= key <= "14" or key == "17":
-            told.text = joined([told.text, value])
+            reported.text = joined([reported.text, value])
         elif key in ("15", "16"):
-            told.name = joined([told.name, value])
+            reported.name = joined([reported.name, value])

@@ -1,7 +1,7 @@
 """OFX and QFX, as American banks and card issuers give them for download: each STMTTRN is one line.
 
 Both writings are read: 1.x, where an element needs no end tag (SGML), and 2.x (XML). There is no opening balance, so
-nothing shows whether entries are missing, but a file that breaks off is told. The format is read here because the
+nothing shows whether entries are missing, but a file that breaks off is reported. The format is read here because the
 library that is kept up is under the GPL.
 """
 
@@ -86,7 +86,7 @@ def read_ofx(path: Path, side: Side, reading: Reading) -> Iterator[Line | BadRow
 
 
 def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], list[_Entry], list[_Entry]]:
-    """The entries that stand once corrections are made, the corrections that can't be made, and what those name.
+    """Return the entries that stand once corrections are made, the corrections that can't be made, and what those name.
 
     A correction that names only itself, as some banks write every line, replaces nothing and is a line.
     """
@@ -119,7 +119,7 @@ def _corrected(entries: list[_Entry], notes: list[str]) -> tuple[list[_Entry], l
 
 
 def _uncorrected(entry: _Entry) -> str:
-    """Why a correction was not made, and what helps."""
+    """Return why a correction was not made, and what helps."""
     action, of = entry.values.get("CORRECTACTION", ""), entry.values.get("CORRECTFITID", "")
     if action.upper() in ("REPLACE", "DELETE"):
         return f"a correction ({action.lower()}) of entry {of}, which is not in this file; correct it by hand"
@@ -129,7 +129,7 @@ def _uncorrected(entry: _Entry) -> str:
 
 
 def _unsigned(entries: list[_Entry], notes: list[str]) -> set[str]:
-    """The accounts whose amounts carry no sign, so that their direction stands in the type alone."""
+    """Return the accounts whose amounts carry no sign, so that their direction stands in the type alone."""
     found: set[str] = set()
     for account in sorted({entry.account for entry in entries}):
         mine = [entry for entry in entries if entry.account == account]
@@ -148,7 +148,7 @@ def _unsigned(entries: list[_Entry], notes: list[str]) -> set[str]:
 
 
 def _entries(text: str, reading: Reading) -> Iterator[_Entry | int]:
-    """All entries, pending ones without a currency; at the end the last line's number if the file breaks off."""
+    """Yield all entries, pending ones without a currency; at the end the last line's number if the file breaks off."""
     entry: _Entry | None = None
     currency, account, at, line, closed = reading.currency or "?", "", 0, 1, False
     for tag in _TAG.finditer(text):
@@ -208,7 +208,7 @@ def _line(entry: _Entry, side: Side, count: int, unsigned: bool) -> Line:
 
 
 def _day(written: str) -> date:
-    """The day of "20261124120000.000[-5:EST]", as the bank wrote it: its own, whatever the zone."""
+    """Return the day of "20261124120000.000[-5:EST]", as the bank wrote it: its own, whatever the zone."""
     found = re.match(r"\d{8}(?!\d{1,5}(?!\d))", written)
     day = read_date(found[0], _ANY_ORDER) if found else None
     if day is None:

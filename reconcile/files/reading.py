@@ -21,7 +21,7 @@ from reconcile.files.values import EMPTY, NO_CURRENCY, precision
 from schemas.values.counting import counted
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much (0: unknown)
-TOLD_EVERY = 10_000  # rows
+REPORTED_EVERY = 10_000  # rows
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
@@ -85,7 +85,7 @@ def _lines(path: Path, side: Side, table: Table, profile: SideProfile, progress:
     for found in reader.read():
         if isinstance(found, Line):
             lines.append(found)
-            if len(lines) % TOLD_EVERY == 0:
+            if len(lines) % REPORTED_EVERY == 0:
                 progress(f"reading {path.name}", len(lines), table.count)
         else:
             bad.append(found)
@@ -148,7 +148,10 @@ def _columns(path: Path, table: Table, profile: SideProfile) -> Columns:
 
 
 def _unique(lines: Sequence[Line], notes: list[str]) -> list[Line]:
-    """Lines whose ids are unique: the second line with an id is id#2, so that none is lost and each can be named."""
+    """Return lines whose ids are unique.
+
+    The second line with an id is id#2, so that none is lost and each can be named.
+    """
     seen: Counter[str] = Counter()
     found = []
     for line in lines:

@@ -1,7 +1,8 @@
 """The conventions of one table, found once for whole columns, and its rows as lines.
 
 What is found: which column has what, the decimal mark, the order of day and month, where the sign stands, the currency.
-Rows that are no lines (totals, carried balances, second lines of a text) are told apart from rows that can't be read.
+Rows that are no lines (totals, carried balances, second lines of a text) are distinguished from rows that can't be
+read.
 """
 
 from __future__ import annotations
@@ -157,26 +158,26 @@ class RowReader:
         self._try_balance(profile)
         self.unsigned = self._unsigned()
         self.extra = self._extras()
-        self._tell()
+        self._report()
 
     def understood(self) -> dict[str, str]:
-        """How the file was read, for the summary."""
+        """Return how the file was read, for the summary."""
         headers = self.table.headers
-        told = {
+        reported = {
             meaning: str(headers[at]) for meaning, at in self.single.items() if meaning not in ("balance", "indicator")
         }
-        told["id"] = str(headers[self.id_at]) if self.id_at is not None else "row number"
+        reported["id"] = str(headers[self.id_at]) if self.id_at is not None else "row number"
         if self.signed_by is not None:
-            told["sign from"] = str(headers[self.signed_by])
-        told["text"] = ", ".join(str(headers[at]) for at in self.columns.text)
-        told["reference"] = ", ".join(str(headers[at]) for at in self.columns.references)
-        told["decimal mark"] = self.mark
+            reported["sign from"] = str(headers[self.signed_by])
+        reported["text"] = ", ".join(str(headers[at]) for at in self.columns.text)
+        reported["reference"] = ", ".join(str(headers[at]) for at in self.columns.references)
+        reported["decimal mark"] = self.mark
         if self.fee_at >= 0:
-            told["fee"] = str(headers[self.fee_at])
-        return told
+            reported["fee"] = str(headers[self.fee_at])
+        return reported
 
     def read(self) -> Iterator[Line | BadRow]:
-        """All rows: lines, and the rows that can't be read; what is no line is counted in notes."""
+        """Yield all rows: lines, and the rows that can't be read; what is no line is counted in notes."""
         if "balance" not in self.single or self._lists_documents():
             for found in self._read():
                 if isinstance(found, BadRow):
@@ -251,7 +252,7 @@ class RowReader:
     # -- one row ----------------------------------------------------------------------------------------------------
 
     def _kind(self, row: Sequence[Any]) -> str:
-        """Whether a row is a line, a total, a heading, or more text for the line above it."""
+        """Return whether a row is a line, a total, a heading, or more text for the line above it."""
         if row[self.money_at] == self.table.headers[self.money_at] and list(row) == list(self.table.headers):
             return "heading"  # the header again, on a new page
         at = self.single.get("date")
@@ -281,26 +282,29 @@ class RowReader:
         )
 
     def _only_balance(self, row: Sequence[Any]) -> bool:
-        """Whether a row shows the opening, closing or carried balance alone, in whatever column; it moves nothing."""
+        """Return whether a row shows the opening, closing or carried balance alone, in whatever column.
+
+        It moves nothing.
+        """
         shows = _text(row[self.single["balance"]])
         if shows in NOTHING or any(cell != shows and self._sign_in(cell) for cell in self._amount_cells(row)):
             return False
-        told = [text for at in self.columns.text if _has_letter(text := _text(row[at]))]
-        if not told:
+        reported = [text for at in self.columns.text if _has_letter(text := _text(row[at]))]
+        if not reported:
             days = {self.single.get("date"), self.single.get("value_date")}
-            told = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
-        return any(map(_OPENS.search, map(plain, told))) and all(
-            names_a_total(text) for text in told if text not in CURRENCIES
+            reported = [text for at, cell in enumerate(row) if at not in days and _has_letter(text := _text(cell))]
+        return any(map(_OPENS.search, map(plain, reported))) and all(
+            names_a_total(text) for text in reported if text not in CURRENCIES
         )
 
     def _adds_up(self, line: Line, sums: Sequence[Sum]) -> bool:
-        """Whether a row without a day and without words is the sum of the lines above it."""
+        """Return whether a row without a day and without words is the sum of the lines above it."""
         if "date" not in self.single or line.on is not None or line.text or line.references or line.counterparty:
             return False
         return any(one.lines > 1 and one.by_currency[line.currency] == line.amount_minor for one in sums)
 
     def _is_label(self, row: Sequence[Any]) -> bool:
-        """Whether the only words of a row are those of a total, or the stars by which lists of SAP mark one."""
+        """Return whether the only words of a row are those of a total, or the stars by which lists of SAP mark one."""
         if any(_STARS.fullmatch(_text(cell)) for cell in row if isinstance(cell, str)):
             return True
         words = [text for text in map(_text, row) if any(char.isalpha() for char in text) and text not in CURRENCIES]
@@ -332,7 +336,7 @@ class RowReader:
         return self.accounts.label(_text(row[self.account_at])) if self.account_at >= 0 else self.section_account
 
     def _not_booked(self, row: Sequence[Any]) -> str:
-        """What says that a row moved no money; nothing for one that did."""
+        """Return what says that a row moved no money; nothing for one that did."""
         for one in self.status_at:
             if (said := _text(row[one.at])) and one.says(said) is False:
                 return said.lower() if one.yes_means is None else str(self.table.headers[one.at]).strip().lower()
@@ -445,7 +449,7 @@ class RowReader:
 
     # -- conventions ------------------------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Say what was decided though the file leaves a doubt."""
         headers, single = self.table.headers, self.single
         if self.order.guessed:
@@ -484,7 +488,7 @@ class RowReader:
         return good * 2 > len(values)
 
     def _debits_are_signed(self) -> bool:
-        """Whether a debit column writes money out as negative: then a positive debit is money back."""
+        """Return whether a debit column writes money out as negative: then a positive debit is money back."""
         at = self.single.get("debit")
         if at is None:
             return False
@@ -497,13 +501,15 @@ class RowReader:
         return signs[True] > signs[False]
 
     def _indicator(self, profile: SideProfile) -> int | None:
-        """The column whose words or letters give the amounts their sign; None where the amounts have it themselves.
+        """Return the column whose words or letters give the amounts their sign.
+
+        None where the amounts have it themselves.
 
         Ensures: decided by the values, whatever the header is called. Where the letter only repeats the sign, rows in
                  which the two differ are bad; where it gives the sign, a minus beside it turns it (a reversal).
         """
         self.contradicted_by: int | None = None
-        self.told_signs = False
+        self.reported_signs = False
         money = self.single.get("amount", self.single.get("amount_minor"))
         if money is None:
             return None
@@ -536,12 +542,12 @@ class RowReader:
                 self.blank_sign = 1
                 self.notes.append(f"{header!r} holds a minus or nothing; what has none was read as money in")
             return at
-        if min(signs) >= 0 and not self.told_signs:
-            self._tell_unsigned(rows, signs)
+        if min(signs) >= 0 and not self.reported_signs:
+            self._report_unsigned(rows, signs)
         return None
 
     def _direction(self, at: int, cell: Any) -> int:
-        """The sign that a cell of a column says; 0 for none."""
+        """Return the sign that a cell of a column says; 0 for none."""
         text = _text(cell)
         if not text:
             return self.blank_sign if at == self.signed_by else 0
@@ -553,7 +559,7 @@ class RowReader:
         return self.directions[key]
 
     def _unmarked_sign(self) -> int:
-        """The sign of an amount without a mark: minus, where some are marked as credits and none says debit."""
+        """Return the sign of an amount without a mark: minus, where some are marked as credits and none says debit."""
         at = self.single.get("amount")
         if at is None:
             return 1
@@ -563,7 +569,7 @@ class RowReader:
         return -1 if marks[1] and marks[0] and not marks[-1] and not signed else 1
 
     def _only_minus(self, at: int, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> bool:
-        """Whether a column beside the amounts, or named for it, holds a minus or nothing."""
+        """Return whether a column beside the amounts, or named for it, holds a minus or nothing."""
         values = {_text(row[at]) for row, sign in zip(rows, signs, strict=True) if sign}
         near = abs(at - self.money_at) == 1 or self._named_for_signs(at)
         return near and {plain(value) for value in values} in ({"-", ""}, {"\u2212", ""})
@@ -571,7 +577,7 @@ class RowReader:
     def _named_for_signs(self, at: int) -> bool:
         return at in self.columns.alternatives.get("indicator", ()) or at == self.single.get("indicator")
 
-    def _tell_unsigned(self, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> None:
+    def _report_unsigned(self, rows: Sequence[Sequence[Any]], signs: Sequence[int]) -> None:
         """Say that all amounts were read as money in, if a column may say otherwise in words that are not known."""
         if self._lists_documents() or "balance" in self.single:
             return
@@ -600,7 +606,7 @@ class RowReader:
                 return
 
     def _sign_columns(self) -> list[int]:
-        """Columns that may give the sign: those named so, then the ones that no other meaning has."""
+        """Return columns that may give the sign: those named so, then the ones that no other meaning has."""
         taken = {at for meaning, at in self.single.items() if meaning != "indicator"}
         named = [self.single["indicator"]] if "indicator" in self.single else []
         named += self.columns.alternatives.get("indicator", ())
@@ -611,7 +617,7 @@ class RowReader:
         return list(dict.fromkeys((*named, *others)))
 
     def _says_signs(self, at: int, rows: Sequence[Sequence[Any]], signs: Sequence[int], said: Sequence[int]) -> bool:
-        """Whether the values of a column say debit and credit, and are not just words among others."""
+        """Return whether the values of a column say debit and credit, and are not just words among others."""
         values = [_text(row[at]) for row in rows]
         filled = [value for value, sign in zip(values, signs, strict=True) if value and sign]
         exact = sum(1 for value in filled if sign_of(value) or self.opposed[at])
@@ -622,7 +628,7 @@ class RowReader:
             return True
         if not filled or len(filled) * 2 < len(needed):
             if exact and min(signs) >= 0 and (header or exact == len(filled)):
-                self._tell_few_signs(at, exact, len(needed))
+                self._report_few_signs(at, exact, len(needed))
             return False
         if header and exact >= 0.8 * len(filled):
             return True
@@ -639,11 +645,11 @@ class RowReader:
         if (header and known * 2 >= len(filled)) or (few and known == len(filled)):
             return True
         if header:
-            self._tell_few_signs(at, known, len(filled))
+            self._report_few_signs(at, known, len(filled))
         return False
 
-    def _tell_few_signs(self, at: int, known: int, rows: int) -> None:
-        self.told_signs = True
+    def _report_few_signs(self, at: int, known: int, rows: int) -> None:
+        self.reported_signs = True
         self.notes.append(
             f"{str(self.table.headers[at]).strip()!r} says debit or credit in {known:,} of {rows:,} rows and was not "
             "taken for the sign (name it as indicator in a profile if it is)"
@@ -659,7 +665,7 @@ class RowReader:
         return (amount > 0) - (amount < 0)
 
     def _mark(self, profile: SideProfile, money: Sequence[int]) -> tuple[str, str]:
-        """The decimal mark, and the one that stays open: a value such as 2.500 may mean either.
+        """Return the decimal mark, and the one that stays open: a value such as 2.500 may mean either.
 
         Ensures: what the amounts leave open other columns of money decide, then the currency: where it has two decimals
                  three digits are thousands.
@@ -729,7 +735,10 @@ class RowReader:
             return None
 
     def _status_columns(self, profile: SideProfile) -> list[StatusColumn]:
-        """The columns that say whether a row is booked; none in a list of documents, whose status is another's."""
+        """Return the columns that say whether a row is booked.
+
+        None in a list of documents, whose status is another's.
+        """
         if self._lists_documents():
             return []
         headers = self.table.headers
@@ -751,11 +760,11 @@ class RowReader:
         return found
 
     def _lists_documents(self) -> bool:
-        """Whether the rows are documents, not money: their status and their balance are those of a document."""
+        """Return whether the rows are documents, not money: their status and their balance are those of a document."""
         return any(_DUE.search(normal(header)) for header in self.table.headers)
 
     def _account_column(self) -> int:
-        """The column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
+        """Return the column of the file's own accounts; -1 where none is clear, for it may be the counterparty's."""
         if "account" in self.single:
             return self.single["account"]
         taken = set(self.single.values()) | set(self.columns.text)
@@ -781,7 +790,7 @@ class RowReader:
         return -1
 
     def _unsigned(self) -> bool:
-        """Whether no amount has a sign and no column gives one, so that only a balance can."""
+        """Return whether no amount has a sign and no column gives one, so that only a balance can."""
         at = self.single.get("amount", self.single.get("amount_minor"))
         if at is None or self.signed_by is not None or "balance" not in self.single or self._lists_documents():
             return False
@@ -797,7 +806,7 @@ class RowReader:
         if profile.columns:
             return
         if "balance" not in self.single or self._lists_documents():
-            self._tell_fee(0)
+            self._report_fee(0)
             return
         rows = [row for row in self._first_rows() if self._kind(row) == "line" and not self._not_booked(row)]
         amount, balance = self.single.get("amount", -1), self.single["balance"]
@@ -829,7 +838,7 @@ class RowReader:
         if self.open_mark and most > self._fits(("," if best[0] == "." else ".", *best[1:]), rows):
             self.open_mark = ""  # the balance proves it
         if best == usual:
-            self._tell_fee(most)
+            self._report_fee(most)
             return
         headers, header = self.table.headers, str(self.table.headers[best[2]]).strip()
         self._take(best)
@@ -850,7 +859,7 @@ class RowReader:
             self.notes.append(f"the balance in {header!r} proves {', '.join(proved)}")
 
     def _signs_of_balance(self, balance: int, rows: Sequence[Sequence[Any]]) -> list[int]:
-        """Columns that may hold the sign of the balance: none, or the letters to the right or the left of it."""
+        """Return columns that may hold the sign of the balance: none, or the letters to the right or the left of it."""
         found = [-1]
         for at in (balance + 1, balance - 1):
             if 0 <= at < len(self.table.headers) and at not in (*self.single.values(), self.signed_by):
@@ -859,7 +868,7 @@ class RowReader:
         return found
 
     def _balance(self, row: Sequence[Any], currency: str) -> int:
-        """The balance of a row that shows one. Raises: BadValue."""
+        """Return the balance of a row that shows one. Raises: BadValue."""
         balance = amount_minor(row[self.single["balance"]], self.mark, currency)
         return balance if self.balance_by < 0 else balance * (sign_of(_text(row[self.balance_by])) or 1)
 
@@ -871,7 +880,7 @@ class RowReader:
         self.fee_at, self.fee_sign, self.signed_by, self.unmarked, self.balance_by = reading[3:]
 
     def _fits(self, reading: _Columns, rows: Sequence[Sequence[Any]]) -> int:
-        """How many amounts of these rows lead from balance to balance in one reading."""
+        """Return how many amounts of these rows lead from balance to balance in one reading."""
         kept = (
             self.mark,
             self.single.get("amount", -1),
@@ -908,7 +917,7 @@ class RowReader:
     def _first_rows(self) -> list[Sequence[Any]]:
         return [row for _, (_, row) in zip(range(BALANCE_ROWS), self.table.each(), strict=False)]
 
-    def _tell_fee(self, proven: int) -> None:
+    def _report_fee(self, proven: int) -> None:
         """Say that fees stand beside the amounts and nothing shows whether the amounts have them in."""
         if proven or self.net or "amount" not in self.single:
             return
@@ -946,7 +955,7 @@ class RowReader:
         return None
 
     def _extras(self) -> tuple[int, ...]:
-        """Columns that may say something about a line: short words, no numbers, dates or long prose."""
+        """Return columns that may say something about a line: short words, no numbers, dates or long prose."""
         found = []
         unused = [at for at in self.columns.id_candidates if at != self.id_at and at not in self.columns.references]
         indicator = self.single.get("indicator")
@@ -964,7 +973,7 @@ class RowReader:
 
 
 def _fullest(columns: Columns, rows: Sequence[Sequence[Any]], headers: Sequence[Any]) -> dict[str, int]:
-    """The columns by meaning; where the preferred one is mostly empty, the next that is not.
+    """Return the columns by meaning; where the preferred one is mostly empty, the next that is not.
 
     Of a net and a gross amount the net one is money where a fee stands between them, the gross one where a tax does.
     """
@@ -1021,13 +1030,13 @@ def _several_currencies(rows: Sequence[Sequence[Any]], money: Sequence[int]) -> 
 
 
 def names_a_total(text: str) -> bool:
-    """Whether a short text is the label of a total or of a balance carried forward."""
+    """Return whether a short text is the label of a total or of a balance carried forward."""
     words = {word for word in re.split(r"[\s\W\d_]+", plain(text)) if word}
     return bool(words & TOTAL_WORDS) and words <= TOTAL_WORDS | LABEL_WORDS
 
 
 def begins_a_total(text: str) -> bool:
-    """Whether what stands in place of a date begins like a total: "Total for Checking"."""
+    """Return whether what stands in place of a date begins like a total: "Total for Checking"."""
     first = next((word for word in re.split(r"[\s\W\d_]+", plain(text)) if word), "")
     return first in TOTAL_WORDS
 

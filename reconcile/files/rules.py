@@ -71,7 +71,7 @@ class RuleEntry(Entry):
         return self
 
     def as_rule(self) -> Rule:
-        """The rule as the engine takes it."""
+        """Return the rule as the engine takes it."""
         first, last = self.days or (None, None)
         return Rule(
             name=self.name,

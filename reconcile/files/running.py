@@ -40,7 +40,7 @@ class Checked:
 
 
 def fits(steps: Sequence[tuple[int, int | None]], unsigned: bool = False) -> tuple[int, bool]:
-    """How many of the amounts lead from one balance to the next, and whether the rows stand oldest first.
+    """Return how many of the amounts lead from one balance to the next, and whether the rows stand oldest first.
 
     Shapes: steps holds an amount and the balance after it, None for a row that shows none.
     """
@@ -49,7 +49,7 @@ def fits(steps: Sequence[tuple[int, int | None]], unsigned: bool = False) -> tup
 
 
 def follows(steps: Sequence[tuple[int, int | None]], good: int, unsigned: bool) -> bool:
-    """Whether a balance is a running one, of which so many steps fit; unsigned amounts need more proof.
+    """Return whether a balance is a running one, of which so many steps fit; unsigned amounts need more proof.
 
     What is never larger than the amount beside it is what an invoice has left open, unless every step fits.
     """
@@ -78,7 +78,8 @@ def against_balance(file: str, column: str, entries: Sequence[Entry], unsigned: 
 
     Ensures: with unsigned, an amount has the sign that its balance shows, and a row for which none does is bad; a row
              that the balance leaves out is not booked and no line; a step that does not fit is a bad row, as a
-             statement that does not add up is. A balance that follows few of the amounts proves nothing, and is told.
+             statement that does not add up is. A balance that follows few of the amounts proves nothing, and is
+             reported.
     """
     checked = Checked([], [], [])
     books: dict[str, list[Entry]] = {}
@@ -205,7 +206,7 @@ def _words(line: Line) -> list[tuple[str, str]]:
 
 
 def _signs_of_words(entries: Iterable[Entry]) -> dict[tuple[str, str], int]:
-    """The sign of every line that says the same; 0 where they differ."""
+    """Return the sign of every line that says the same; 0 where they differ."""
     found: dict[tuple[str, str], int] = {}
     for entry in entries:
         sign = (entry.line.amount_minor > 0) - (entry.line.amount_minor < 0)

@@ -21,7 +21,7 @@ def read_statement(
     """Read a bank statement; kind is a key of READERS.
 
     Ensures: a broken entry, and a statement whose balances do not add up, is a bad row; what is left out on purpose
-             (entries that are not booked) is told in the reading's notes.
+             (entries that are not booked) is reported in the reading's notes.
     Raises:  FileUnreadable when the file as a whole is broken.
     """
     lines: list[Line] = []

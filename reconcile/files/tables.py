@@ -78,7 +78,7 @@ def read_table(
 
 
 def column(rows: Sequence[Sequence[Any]], at: int) -> list[Any]:
-    """The values of a column."""
+    """Return the values of a column."""
     return [row[at] for row in rows]
 
 
@@ -90,7 +90,7 @@ class Broken:
 
 
 def _surveyed(path: Path, headers: list[Any], each: Source) -> Table:
-    """A table whose rows have been seen once: counted, sampled, and the unreadable ones listed."""
+    """Return a table whose rows have been seen once: counted, sampled, and the unreadable ones listed."""
     table = Table(headers, lambda: (row for row in each() if not _broken(row[1])))
     step = 1
     for number, row in each():
@@ -158,7 +158,7 @@ def _has_letters(row: Sequence[Any]) -> bool:
 
 
 def _merged(over: Sequence[Any], under: Sequence[Any]) -> Iterator[list[Any]]:
-    """Two rows as one header: the lower word where there is one, or both, the upper one over all its columns."""
+    """Yield two rows as one header: the lower word where there is one, or both, the upper one over all its columns."""
     yield [low if str(low or "").strip() else high for high, low in _pairs(over, under)]
     if any(char.isdigit() for cell in under for char in str(cell or "")):  # values, not words
         return
@@ -225,7 +225,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Source:
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter that cuts the first lines into the same number of cells most often."""
+    """Return the delimiter that cuts the first lines into the same number of cells most often."""
     lines = [line for line in text.splitlines()[:60] if line.strip()]
     best = (0, 0, ",")
     for at, delimiter in enumerate(DELIMITERS):
@@ -322,7 +322,7 @@ def _parquet(path: Path) -> Table:
 
 
 def _json(path: Path) -> Table:
-    """One object a line, or one document with a list of objects somewhere in it."""
+    """Return one object a line, or one document with a list of objects somewhere in it."""
     lines = _json_lines(path)
     if next(lines(), None) is None:
         raise FileUnreadable(path, "no JSON objects found", "Write one object a line")
@@ -398,7 +398,10 @@ def _document(path: Path, encoding: str) -> list[tuple[int, dict[str, Any] | Bro
 
 
 def _lists_inside(document: Any, depth: int = 0) -> list[Any]:
-    """The lines of a document: {"data": [...]} is as good as [...], and so are accounts that hold transactions each."""
+    """Return the lines of a document: {"data".
+
+    [...]} is as good as [...], and so are accounts that hold transactions each.
+    """
     if isinstance(document, list):
         inner = [line for one in document if isinstance(one, dict) for line in _lines_of(one)]
         return inner or (document if any(isinstance(one, dict) for one in document) else [])
@@ -410,7 +413,7 @@ def _lists_inside(document: Any, depth: int = 0) -> list[Any]:
 
 
 def _lines_of(record: dict[str, Any]) -> list[Any]:
-    """What stands under a key that means lines; pending ones beside booked ones are not taken."""
+    """Return what stands under a key that means lines; pending ones beside booked ones are not taken."""
     found: list[Any] = []
     for key, value in record.items():
         if str(key).casefold() in LINE_KEYS:
@@ -419,7 +422,7 @@ def _lines_of(record: dict[str, Any]) -> list[Any]:
 
 
 def _named(record: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    """An object without nesting: {"amount": {"value": 1}} has the column "amount value"."""
+    """Return an object without nesting: {"amount": {"value": 1}} has the column "amount value"."""
     named: dict[str, Any] = {}
     for key, value in record.items():
         name = f"{prefix}{key}"

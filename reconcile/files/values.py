@@ -57,7 +57,7 @@ class BadValue(ValueError):
 
 
 def decimal_mark(values: Iterable[Any]) -> str:
-    """The decimal mark of a column: "." or ",".
+    """Return the decimal mark of a column: "." or ",".
 
     Ensures: decided by the clearest value: one with both marks, else one whose digits after the mark aren't three.
     """
@@ -65,7 +65,7 @@ def decimal_mark(values: Iterable[Any]) -> str:
 
 
 def proven_mark(values: Iterable[Any]) -> tuple[str, str]:
-    """The decimal mark that the values of a column prove, and the mark that they leave open.
+    """Return the decimal mark that the values of a column prove, and the mark that they leave open.
 
     Ensures: the first is empty where no value has two marks, several of one, or one that is not three digits from the
              end; the second is "." or "," where a value such as 2.500 has it and means either; both are empty for whole
@@ -98,12 +98,12 @@ def proven_mark(values: Iterable[Any]) -> tuple[str, str]:
 
 
 def _may_group(digits: str) -> bool:
-    """Whether these digits may stand before a mark for thousands: "1" to "999", not "0" or "1000"."""
+    """Return whether these digits may stand before a mark for thousands: "1" to "999", not "0" or "1000"."""
     return 1 <= len(digits) <= 3 and digits[0] != "0"
 
 
 def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -> int:
-    """An amount in minor units.
+    """Return an amount in minor units.
 
     Units:  minor units of currency (2 decimals for EUR, 0 for JPY, 3 for KWD).
     Raises: BadValue for what is empty, no number, infinite, too large, or finer than the currency's smallest unit.
@@ -126,7 +126,7 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
 
 
 def mark_of(value: Any) -> int:
-    """+1 for an amount that is marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 for one without a mark."""
+    """Return +1 for an amount that is marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 for one without a mark."""
     if not isinstance(value, str) or not value[-1:].strip() or value[-1].isdigit():
         return 0
     text = value.strip()
@@ -170,7 +170,7 @@ def _finite(number: Decimal, value: Any) -> Decimal:
 
 
 def currency_in(value: Any) -> str:
-    """The currency that stands beside a number ("12.00 EUR", "€ 12", "zł"), or nothing; "$" alone names none."""
+    """Return the currency that stands beside a number ("12.00 EUR", "€ 12", "zł"), or nothing; "$" alone names none."""
     if not isinstance(value, str):
         return ""
     for code in _CODE.findall(value):
@@ -180,7 +180,7 @@ def currency_in(value: Any) -> str:
 
 
 def money(minor: int, currency: str) -> str:
-    """Minor units as people write them: 123450 EUR is "1,234.50", 1234 JPY is "1,234"."""
+    """Return minor units as people write them: 123450 EUR is "1,234.50", 1234 JPY is "1,234"."""
     digits = precision(currency)
     return f"{Decimal(minor).scaleb(-digits):,.{digits}f}"
 
@@ -264,8 +264,8 @@ def date_order(values: Iterable[Any], pattern: str = "", comma: bool = False) ->
     if not found and any(_NO_YEAR.match(text) for text in texts):
         return _yearless_order(texts, pattern, comma)
     if not found and not pattern and any(texts) and all(_DAY_MONTH.match(text) for text in texts if text):
-        told = any(int(text[:-2]) > 12 for text in texts if text)
-        return DateOrder(True, guessed=not told, yearless=True)
+        reported = any(int(text[:-2]) > 12 for text in texts if text)
+        return DateOrder(True, guessed=not reported, yearless=True)
     pairs = [(int(one[1]), int(one[3]), full_year(one[4])) for one in found]
     slashes = sum(1 for one in found if one[2] == "/")
     spans = [
@@ -326,13 +326,13 @@ def _span(dates: Sequence[tuple[int, int, int]]) -> int:
 
 
 def full_year(text: str) -> int:
-    """A year of two or four digits; 70 to 99 are of the last century."""
+    """Return a year of two or four digits; 70 to 99 are of the last century."""
     year = int(text)
     return year if len(text) == 4 else year + (1900 if year >= 70 else 2000)
 
 
 def read_date(value: Any, order: DateOrder) -> date | None:
-    """A date, or None for an empty cell.
+    """Return a date, or None for an empty cell.
 
     Raises: BadValue for what is no date.
     """
@@ -397,7 +397,7 @@ def _from_text(text: str, order: DateOrder) -> date | None:
 
 
 def _in_period(found: re.Match[str], order: DateOrder) -> date:
-    """A day without a year: in the year in which it lies in the period, or closest to it."""
+    """Return a day without a year: in the year in which it lies in the period, or closest to it."""
     if found[1]:
         first, second = int(found[1]), int(found[3])
         day, month = (first, second) if order.day_first else (second, first)

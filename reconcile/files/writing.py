@@ -108,12 +108,12 @@ def _write_all(out: Path, outcome: Outcome, left: SideFile, right: SideFile) -> 
 
 
 def plain_money(minor: int, currency: str) -> str:
-    """An amount with decimals and without thousands separators, as spreadsheets and programs read it."""
+    """Return an amount with decimals and without thousands separators, as spreadsheets and programs read it."""
     return money(minor, currency).replace(",", "")
 
 
 def bridge_rows(outcome: Outcome) -> list[BridgeLine]:
-    """The bridge with its first and last rows: totals, what explains the difference, and the residual."""
+    """Return the bridge with its first and last rows: totals, what explains the difference, and the residual."""
     rows: list[BridgeLine] = []
     for currency, (left, right) in sorted(outcome.totals.items()):
         rows.append(BridgeLine(currency, "left total", 0, left))
@@ -125,7 +125,7 @@ def bridge_rows(outcome: Outcome) -> list[BridgeLine]:
 
 
 def summary(outcome: Outcome, left: SideFile, right: SideFile) -> dict[str, Any]:
-    """What happened, in numbers, for people and for a program that checks the run."""
+    """Return what happened, in numbers, for people and for a program that checks the run."""
     statuses = [match.status.value for match in outcome.matches]
     return {
         "rules_version": outcome.rules_version,

@@ -28,7 +28,7 @@ _WORDS = re.compile(r"[^\W_]+")
 
 
 def why_not_attributed(by: str, why: str) -> str:
-    """What is missing of a decision's person and reason, with the remedy; empty if nothing is.
+    """Return what is missing of a decision's person and reason, with the remedy; empty if nothing is.
 
     Ensures: text that shows nothing (spaces, blanks of any script, punctuation alone) never counts, nor does a
              placeholder; letter case, width and marks around the words make no difference.
@@ -37,7 +37,7 @@ def why_not_attributed(by: str, why: str) -> str:
 
 
 def name_problem(by: str) -> str:
-    """Why this names nobody; empty if it names somebody."""
+    """Return why this names nobody; empty if it names somebody."""
     words = _words_of(by)
     said = "".join(words)
     says_nothing = all(_is_placeholder(word) or word in _NO_NAMES for word in words)
@@ -48,7 +48,7 @@ def name_problem(by: str) -> str:
 
 
 def reason_problem(why: str) -> str:
-    """Why this is no reason; empty if it is one."""
+    """Return why this is no reason; empty if it is one."""
     words = _words_of(why)
     if sum(_weight(character) for word in words for character in word) < LEAST_REASON or all(
         _is_placeholder(word) for word in words
@@ -58,7 +58,7 @@ def reason_problem(why: str) -> str:
 
 
 def _words_of(text: str) -> list[str]:
-    """The words of a text as they compare: without marks, invisible characters and case."""
+    """Return the words of a text as they compare: without marks, invisible characters and case."""
     plain = unicodedata.normalize("NFKC", text)
     # Letters that show nothing, as the Hangul fillers, are letters by their category alone.
     seen = "".join(" " if "FILLER" in unicodedata.name(one, "") or one == "\u2800" else one for one in plain)
@@ -85,5 +85,5 @@ def _is_wide(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """A short text as it is, so that an invisible one can be seen."""
+    """Return a short text as it is, so that an invisible one can be seen."""
     return ascii(text[:40])

@@ -49,7 +49,7 @@ _BARE_CODE = re.compile(r"\s*\d{3,4}\s*")
 
 
 def masked(record: R, opened: Opened | None = None) -> R:
-    """A record without card numbers, security codes and bank numbers; the same object where it holds none.
+    """Return a record without card numbers, security codes and bank numbers; the same object where it holds none.
 
     Shapes: opened gives the masked bytes of a record within a record (a dead letter's), None for what is no record.
     Raises: GuardKeyMissing when a number has to be masked and this process has no guard key.
@@ -80,7 +80,7 @@ def masked(record: R, opened: Opened | None = None) -> R:
 
 
 def finding_in_texts(name: str, values: Mapping[str, Any]) -> Finding | None:
-    """What a person is asked to take out of a record; a reference that looks alike is masked and no mistake.
+    """Return what a person is asked to take out of a record; a reference that looks alike is masked and no mistake.
 
     A transaction id is: PayTrace is asked about it, and its mask would be no transaction's.
 
@@ -96,17 +96,17 @@ def finding_in_texts(name: str, values: Mapping[str, Any]) -> Finding | None:
 
 
 def masked_key(key: bytes | None) -> bytes | None:
-    """A Kafka key as records of ours carry it: a foreign producer may key by anything."""
+    """Return a Kafka key as records of ours carry it: a foreign producer may key by anything."""
     return None if key is None else _masked_bytes(key, mask_reference, None)
 
 
 def masked_bytes(value: bytes | None) -> bytes | None:
-    """Bytes that could not be read as a record, without a card or bank number in plain sight."""
+    """Return bytes that could not be read as a record, without a card or bank number in plain sight."""
     return None if value is None else _masked_bytes(value, mask_sensitive, None)
 
 
 def masked_header(text: str) -> str:
-    """An id that came in a header of a foreign producer."""
+    """Return an id that came in a header of a foreign producer."""
     return mask_reference(text)
 
 
@@ -186,7 +186,7 @@ def _masked_value(value: Any, mask: Mask, opened: Opened | None) -> Any:
 
 
 def _masked_bytes(value: bytes, mask: Mask, opened: Opened | None) -> bytes:
-    """Bytes of others: a record of ours by its fields, text as text, anything else whole or not at all."""
+    """Return bytes of others: a record of ours by its fields, text as text, anything else whole or not at all."""
     found = None if opened is None else opened(value)
     if found is not None:
         return found
@@ -205,5 +205,5 @@ def _holds_text(kind: Mapping[str, Any]) -> bool:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without its null."""
+    """Return a type without its null."""
     return next(one for one in kind if one != "null") if isinstance(kind, list) else kind

@@ -64,7 +64,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        """One sentence for a person."""
+        """Return one sentence for a person."""
         return f"{self.field} is {self.value}: {self.remedy}"
 
 
@@ -91,17 +91,17 @@ def refuse_implausible(record: Record) -> None:
 
 
 def findings_of(record: Record) -> tuple[Finding, ...]:
-    """Everything that cannot be true of a record; empty when it is plausible."""
+    """Return everything that cannot be true of a record; empty when it is plausible."""
     return tuple(_rules(type(record).__name__).findings(record))
 
 
 def plain_text(text: str) -> str:
-    """The text with a replacement character for each one that no record carries; for words of other systems."""
+    """Return the text with a replacement character for each one that no record carries; for words of other systems."""
     return text if text.isprintable() else _BAD_CHARACTER.sub("\ufffd", text)
 
 
 def plausible_instant(instant: datetime) -> datetime:
-    """The instant itself, or UNKNOWN_INSTANT where it cannot be true (a producer's clock, say)."""
+    """Return the instant itself, or UNKNOWN_INSTANT where it cannot be true (a producer's clock, say)."""
     return instant if _is_instant(instant) else UNKNOWN_INSTANT
 
 
@@ -138,7 +138,7 @@ class _Rules:
     judges: tuple[tuple[str, _Judge], ...]
 
     def is_clean(self, record: Record) -> bool:
-        """Whether nothing in the record needs a closer look."""
+        """Return whether nothing in the record needs a closer look."""
         for number, (low, high) in zip(self.numbers(record), self.bounds, strict=True):
             if number is not None and not low <= number <= high:
                 return False
@@ -291,13 +291,13 @@ def _number_judge(name: str, kind: str, doc: str) -> _Between:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without its null."""
+    """Return a type without its null."""
     return next(one for one in kind if one != "null") if isinstance(kind, list) else kind
 
 
 @cache
 def _key_fields(name: str) -> frozenset[str]:
-    """Fields that are the Kafka key of this type on a topic where a key is asked of whoever writes."""
+    """Return fields that are the Kafka key of this type on a topic where a key is asked of whoever writes."""
     return frozenset(
         carried.key_field
         for spec in catalog.topics().values()

@@ -1,6 +1,6 @@
 """What is written into an ERP, as data: one YAML for each kind of document and of record, whoever the ERP is.
 
-A kind with `lines` is a document: posted once, never changed, taken back by another document. A kind without is a
+A kind with `lines` is a document: posted once, never changed, reversed by another document. A kind without is a
 record, of master data or a business paper: created, and changed where its version is still the expected one. Where in
 an ERP a kind goes is in the ERP's own mapping profile. How to add one: docs/documents.md.
 
@@ -129,7 +129,7 @@ class BadKind:
 
 
 def read_kinds(root: Path = ROOT) -> tuple[Mapping[str, Kind], tuple[BadKind, ...]]:
-    """Every kind of a directory by name, and everything that is wrong with its files."""
+    """Return every kind of a directory by name, and everything that is wrong with its files."""
     found: dict[str, Kind] = {}
     bad: list[BadKind] = []
     for path in sorted(root.glob("*.yaml")):
@@ -172,7 +172,7 @@ def _bad_reversal(kind: Kind, found: Mapping[str, Kind], names: AbstractSet[str]
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Every kind by name.
+    """Return every kind by name.
 
     Raises: ValueError naming every file and line that is wrong.
     """
@@ -190,7 +190,7 @@ def reversals() -> frozenset[str]:
 
 @cache
 def payer_money_sign(kind: str) -> int:
-    """Which way a document moves a payer's money: 1 into the ERP, -1 out of it, 0 for any other kind."""
+    """Return which way a document moves a payer's money: 1 into the ERP, -1 out of it, 0 for any other kind."""
     of_kind = kinds().get(kind)
     if of_kind is None or of_kind.money is None:
         return 0
@@ -207,7 +207,7 @@ class Fault:
 
 
 def faults(command: Any) -> Iterator[Fault]:
-    """What is wrong with a PostDocument or SaveRecord by its kind; nothing for any other record."""
+    """Yield what is wrong with a PostDocument or SaveRecord by its kind; nothing for any other record."""
     rule = COMMANDS.get(type(command).__name__)
     if rule is not None:
         yield from rule(command)
@@ -227,7 +227,7 @@ def _document_faults(command: Any) -> Iterator[Fault]:
         yield Fault("subject_kind", command.subject_kind.value, remedy)
     is_reversal = kind.kind in reversals()
     if is_reversal != (command.reverses_reference is not None):
-        remedy = "name the document that is taken back" if is_reversal else "leave it out: it takes nothing back"
+        remedy = "name the document that is reversed" if is_reversal else "leave it out: it reverses nothing"
         yield Fault("reverses_reference", command.reverses_reference, remedy)
     yield from _value_faults("values", command.values, kind.values, kind.required, kind.codes)
     wanted = [(line.role, line.side.upper()) for line in kind.lines]

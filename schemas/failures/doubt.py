@@ -48,7 +48,7 @@ class OutcomeWait:
         self._claimed: dict[str, datetime] = {}
 
     def begin(self, reference: str, since: datetime | None = None) -> None:
-        """It is in doubt since then, or since now; a doubt that is known keeps its begin, unless a later one is told.
+        """It is in doubt since then, or since now; a doubt that is known keeps its begin, unless a later one is reported.
 
         A time ahead of our clock counts as now, once: another's wrong clock must not make the wait endless.
         """
@@ -60,7 +60,7 @@ class OutcomeWait:
         self._since[reference] = max(self._since.get(reference, _NEVER), now if since is None else min(since, now))
 
     def is_in_doubt(self, reference: str) -> bool:
-        """Whether its outcome is looked for, however long already."""
+        """Return whether its outcome is looked for, however long already."""
         return reference in self._since
 
     def begin_anew(self, reference: str) -> None:
@@ -68,11 +68,11 @@ class OutcomeWait:
         self._since[reference] = self._now()
 
     def may_still_show(self, reference: str) -> bool:
-        """Whether it is in doubt and its time is not over: look, and send nothing."""
+        """Return whether it is in doubt and its time is not over: look, and send nothing."""
         return self.left_s(reference) > 0
 
     def left_s(self, reference: str) -> float:
-        """Seconds until its time is over; 0 when it is over, or when it is not in doubt."""
+        """Return seconds until its time is over; 0 when it is over, or when it is not in doubt."""
         since = self._since.get(reference)
         if since is None:
             return 0.0

@@ -32,7 +32,7 @@ _SECONDS = re.compile(r"(-?)([0-9]+)(\.[0-9]*)?", re.ASCII)
 
 
 def asked_wait_s(retry_after: str | None, *, date: str | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for, not bounded yet; None when it says nothing that can be read.
+    """Return seconds that a Retry-After header asks for, not bounded yet; None when it says nothing that can be read.
 
     Shapes:  a number of seconds ("120", "120.5"), or an HTTP date. A date is counted from the `Date` header of the same
              answer where there is one, because the other side's clock may be days from ours.
@@ -53,7 +53,7 @@ def asked_wait_s(retry_after: str | None, *, date: str | None = None) -> float |
 
 
 def bounded_wait_s(asked_s: float | None, longest_s: float = LONGEST_WAIT_S) -> float:
-    """What we grant of it, in seconds; 0 when nothing usable was asked for."""
+    """Return what we grant of it, in seconds; 0 when nothing usable was asked for."""
     if asked_s is None or math.isnan(asked_s) or asked_s <= 0:
         return 0.0
     return min(asked_s, longest_s, MOST_WAIT_S)
@@ -106,7 +106,7 @@ class Pause:
         return ask
 
     def running(self) -> tuple[Ask, float] | None:
-        """The ask that still holds and the seconds that are left of it; None when calls may go out."""
+        """Return the ask that still holds and the seconds that are left of it; None when calls may go out."""
         left_s = self._until - self._clock()
         return (self._ask, left_s) if self._ask is not None and left_s > 0 else None
 

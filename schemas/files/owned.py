@@ -61,7 +61,7 @@ def read_owned(path: Path, model: type[M], *, refuse: Callable[[Sequence[FilePro
 
 
 def text_of(path: Path, *, refuse: Callable[[Sequence[FileProblem]], Exception] = FileInvalid) -> str:
-    """The text of a file; raises as `read_owned` where it is none."""
+    """Return the text of a file; raises as `read_owned` where it is none."""
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
@@ -102,7 +102,7 @@ def parse_with_lines(
 
 
 def problems_at(found: Iterable[tuple[YamlPath, str]], lines: Lines, file: str) -> list[FileProblem]:
-    """What was found about entries, each with its line."""
+    """Return what was found about entries, each with its line."""
     return [FileProblem(file, lines.nearest(path), dotted(path), text) for path, text in found]
 
 
@@ -147,7 +147,7 @@ def _plain(error: Mapping[str, Any], model: type[BaseModel]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in quotes for a message: cut short, and without card and bank numbers."""
+    """Return a value in quotes for a message: cut short, and without card and bank numbers."""
     text = mask_sensitive(repr(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
@@ -160,7 +160,7 @@ def _meant(given: object, expected: str) -> str:
 
 
 def _names_at(model: type[BaseModel], path: YamlPath) -> list[str]:
-    """The names that may stand where a strange one does."""
+    """Return the names that may stand where a strange one does."""
     types_there: list[Any] = [model]
     for part in path:
         types_there = [below for one in types_there for below in _below(one, part)]

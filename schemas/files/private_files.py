@@ -31,7 +31,7 @@ def make_private(path: Path, content: str | bytes) -> None:
 
 
 def read_private(path: Path) -> bytes | None:
-    """The content; None where there is no such file.
+    """Return the content; None where there is no such file.
 
     Raises: ContractBroken when others can read or write it, with the command that mends it.
     """
@@ -60,7 +60,7 @@ def locked_private(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _draft_of(path: Path, content: str | bytes) -> Iterator[Path]:
-    """The content beside its place, forced to the disk; gone when the block ends."""
+    """Hold the content beside its place, forced to the disk; gone when the block ends."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -16,7 +16,7 @@ _MERGE = "<<"
 
 
 class Misfits(ValueError):
-    """What a model's own check found, each with the path of its entry, so that each is told with its line."""
+    """What a model's own check found, each with the path of its entry, so that each is reported with its line."""
 
     def __init__(self, found: Iterable[tuple[Path, str]]) -> None:
         self.found = tuple(found)

@@ -28,7 +28,7 @@ TOPICS = "topic.py"
 
 
 def generated(contract: Contract) -> Mapping[str, str]:
-    """The text of each generated file, by its path below the contract directory.
+    """Return the text of each generated file, by its path below the contract directory.
 
     Raises: Untranslatable for a type or a name that Python has no counterpart for.
     """
@@ -85,11 +85,11 @@ def _write(root: Path) -> tuple[str, ...]:
 
 
 def _has_python(root: Path) -> bool:
-    """Whether it is Saldo's own contract, or a copy of it, and not that of somebody who has the data files alone."""
+    """Return whether it is Saldo's own contract, or a copy of it, and not that of somebody who has the data files alone."""
     return (root / "records").is_dir()
 
 
 def _files(root: Path) -> list[str]:
-    """The generated files that are there; records/__init__.py is written by hand."""
+    """Return the generated files that are there; records/__init__.py is written by hand."""
     modules = [path for path in (root / "records").glob("*.py") if path.name != "__init__.py"]
     return [path.relative_to(root).as_posix() for path in (*modules, *root.glob(TOPICS))]

@@ -30,7 +30,7 @@ class Untranslatable(Exception):
 
 
 def type_of(avro: Any, file: str) -> str:
-    """The Python type of a field, such as `tuple[str, ...]` or `date | None`."""
+    """Return the Python type of a field, such as `tuple[str, ...]` or `date | None`."""
     if isinstance(avro, list):
         kinds = [type_of(branch, file) for branch in avro if branch != "null"]
         if len(kinds) != 1:
@@ -53,12 +53,12 @@ def type_of(avro: Any, file: str) -> str:
 
 
 def _is_reference(avro: Any) -> bool:
-    """Whether a type is named that the same file defines further up: Avro writes each out once."""
+    """Return whether a type is named that the same file defines further up: Avro writes each out once."""
     return isinstance(avro, str) and avro.rpartition(".")[2][:1].isupper()
 
 
 def default_of(avro: Any, default: Any, file: str) -> str:
-    """A default as Python writes it."""
+    """Return a default as Python writes it."""
     if default is None or isinstance(default, bool | int):
         return repr(default)
     kind = next((branch for branch in avro if branch != "null"), avro) if isinstance(avro, list) else avro
@@ -74,14 +74,14 @@ def default_of(avro: Any, default: Any, file: str) -> str:
 
 
 def name_of(name: str, file: str) -> str:
-    """A name as it stands, where Python takes it."""
+    """Return a name as it stands, where Python takes it."""
     if iskeyword(name) or not name.isidentifier():
         raise Untranslatable(file, f"{name!r} is no name in Python", "call it something else")
     return name
 
 
 def docstring(text: str, file: str) -> str:
-    """The docstring of a class: one line where it fits; else its first sentence, and the rest below."""
+    """Return the docstring of a class: one line where it fits; else its first sentence, and the rest below."""
     text = " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
     text = f"{text} " if text.endswith('"') else text
     if len(INDENT) + len(text) + 6 <= WIDTH:
@@ -109,5 +109,5 @@ def imports(names: Mapping[str, Iterable[str]]) -> str:
 
 
 def heading(summary: str, body: str) -> str:
-    """A module docstring: one line, then its text."""
+    """Return a module docstring: one line, then its text."""
     return f'"""{summary}\n\n{body}\n"""\n\nfrom __future__ import annotations\n\n'

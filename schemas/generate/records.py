@@ -24,7 +24,7 @@ _STANDARD = {
 
 
 def record_modules(contract: Contract) -> dict[str, str]:
-    """The module of each context that has a type, by its path below schemas/."""
+    """Return the module of each context that has a type, by its path below schemas/."""
     homes = _homes(contract)
     contexts = sorted({context for context, _, _ in homes.values()})
     return {f"records/{context}.py": _module(context, homes) for context in contexts}
@@ -34,7 +34,7 @@ Homes = Mapping[str, tuple[str, Mapping[str, Any], str]]
 
 
 def _homes(contract: Contract) -> Homes:
-    """Each named type by name: its context, its schema, and the file that it was read from.
+    """Return each named type by name: its context, its schema, and the file that it was read from.
 
     Where several files hold one type, schemas/lint/named.py sees that they are alike.
     """
@@ -46,7 +46,10 @@ def _homes(contract: Contract) -> Homes:
 
 
 def named_types(schema: SchemaFile) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """The record and the enumerations and records in it as (name, context, schema); a namespace names the context."""
+    """Yield the record and the enumerations and records in it as (name, context, schema).
+
+    A namespace names the context.
+    """
     for _, avro in types(schema.schema):
         if avro["type"] in ("record", "enum"):
             context = str(avro.get("namespace", schema.schema["namespace"])).removeprefix(_NAMESPACE)

@@ -43,7 +43,10 @@ def _newest(root: Path) -> list[Path]:
 
 
 def _completed(part: Any, shared: Shared, overwrite: bool, defined: set[str]) -> Any:
-    """A schema with what is shared in its place; an enumeration stands in full where it comes first, then by name."""
+    """Return a schema with what is shared in its place.
+
+    An enumeration stands in full where it comes first, then by name.
+    """
     if isinstance(part, list):
         return [_completed(one, shared, overwrite, defined) for one in part]
     if isinstance(part, str) and part in shared.types:

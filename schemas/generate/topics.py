@@ -23,7 +23,7 @@ two unions of it, over all inboxes and over all journals: TaskRequests and TaskE
 
 
 def topic_module(contract: Contract) -> str:
-    """The enumeration of all topic names."""
+    """Return the enumeration of all topic names."""
     names = {member_of(topic): topic for topic in _topics(contract)}
     members = [f'    {name_of(member, f"topics/{topic}.yaml")} = "{topic}"\n' for member, topic in names.items()]
     head = heading("The name of each topic.", _NAMES) + "from enum import StrEnum\n\n\n"
@@ -31,7 +31,7 @@ def topic_module(contract: Contract) -> str:
 
 
 def union_module(contract: Contract) -> str:
-    """The union of what each topic carries, named as the topic is: receivables.inbox.v1 is ReceivablesInbox."""
+    """Return the union of what each topic carries, named as the topic is: receivables.inbox.v1 is ReceivablesInbox."""
     unions = {union_of(str(topic.data.get("name"))): _carried(topic, contract)[0] for topic in contract.topics}
     for union, role in _OF_TASKS.items():
         carrying = [topic for topic in contract.topics if topic.data.get("role") == role]
@@ -62,7 +62,7 @@ def _topics(contract: Contract) -> Iterator[str]:
 
 
 def _carried(topic: TopicFile, contract: Contract) -> tuple[list[str], list[str]]:
-    """What a topic carries: for rules, and for the task layer."""
+    """Return what a topic carries: for rules, and for the task layer."""
     records = topic.data.get("records")
     names = list(records) if isinstance(records, Mapping) else []
     known = [name for name in names if name in contract.schemas]

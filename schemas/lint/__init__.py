@@ -27,7 +27,7 @@ __all__ = ["LOCK", "Problem", "check", "lock"]
 
 
 def check(root: Path = catalog.ROOT) -> tuple[Problem, ...]:
-    """Every finding in a contract directory (avro/, examples/, topics/, documents/), in the order of the files.
+    """Return every finding in a contract directory (avro/, examples/, topics/, documents/), in the order of the files.
 
     Ensures: () exactly when every rule holds. A file that can't be read is a finding, and rules that need it wait.
     """

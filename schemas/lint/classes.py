@@ -18,7 +18,7 @@ _TEXTS = ("string", "bytes")
 
 
 def class_rules(contract: Contract) -> list[Problem]:
-    """Findings on fields without a class, of an unknown one, or of another one than elsewhere.
+    """Return findings on fields without a class, of an unknown one, or of another one than elsewhere.
 
     A text and a number, date or enumeration of one name are different things, so each has its own class.
     """
@@ -34,7 +34,7 @@ def class_rules(contract: Contract) -> list[Problem]:
 
 
 def is_text(field: Mapping[str, Any]) -> bool:
-    """Whether a field holds text or bytes, alone or in a list or map."""
+    """Return whether a field holds text or bytes, alone or in a list or map."""
     kind = core(field["type"])
     inner = kind.get("items", kind.get("values"))
     return (kind if inner is None else core(inner))["type"] in _TEXTS

@@ -9,6 +9,6 @@ from schemas.lint.files import Problem
 
 
 def document_rules(root: Path) -> list[Problem]:
-    """Findings on documents/ of a contract directory."""
+    """Return findings on documents/ of a contract directory."""
     _, bad = read_kinds(root / "documents")
     return [Problem(f"documents/{one.file}", *one.what.rsplit("; ", 1)) for one in bad]

@@ -16,7 +16,7 @@ from schemas.lint.walk import core, is_optional
 
 
 def example_rules(contract: Contract) -> list[Problem]:
-    """Findings on the examples."""
+    """Return findings on the examples."""
     problems: list[Problem] = []
     wanted: set[str] = set()
     for versions in contract.schemas.values():
@@ -61,7 +61,7 @@ def _fault(example: Any, schema: SchemaFile, newest: SchemaFile) -> str | None:
 
 
 def _avro_value(schema: Any, value: Any) -> Any:
-    """A JSON value as the Avro value of its type: instants and dates are ISO text, bytes are base64."""
+    """Return a JSON value as the Avro value of its type: instants and dates are ISO text, bytes are base64."""
     if value is None:
         if not is_optional(schema):
             raise TypeError("null where the schema allows none")

@@ -62,12 +62,12 @@ class Contract:
     examples: Mapping[str, Any]
 
     def newest(self) -> Iterator[SchemaFile]:
-        """The newest version of each record type."""
+        """Yield the newest version of each record type."""
         for versions in self.schemas.values():
             yield versions[-1]
 
     def every(self) -> Iterator[SchemaFile]:
-        """Every version of every record type."""
+        """Yield every version of every record type."""
         for versions in self.schemas.values():
             yield from versions
 

@@ -20,7 +20,7 @@ _NEW_FIELD = "publish it as a new field beside the old one, or as a new record t
 
 
 def history_rules(contract: Contract) -> list[Problem]:
-    """Findings on each record type's versions, every pair in both directions (FULL_TRANSITIVE)."""
+    """Return findings on each record type's versions, every pair in both directions (FULL_TRANSITIVE)."""
     return [problem for versions in contract.schemas.values() for problem in _one(versions)]
 
 

@@ -10,7 +10,7 @@ from schemas.lint.walk import types
 
 
 def named_rules(contract: Contract) -> list[Problem]:
-    """Findings on records and enumerations that the newest schemas write out differently.
+    """Return findings on records and enumerations that the newest schemas write out differently.
 
     Python has one class for each name, and other languages one for each namespace and name.
     """

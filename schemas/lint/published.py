@@ -25,7 +25,7 @@ _RELIED_ON = frozenset(
 
 
 def published_rules(contract: Contract, root: Path) -> list[Problem]:
-    """Findings on versions that differ from what was published, are gone, or were never locked."""
+    """Return findings on versions that differ from what was published, are gone, or were never locked."""
     locked = _read(root)
     found = _digests(contract)
     problems = []
@@ -77,7 +77,10 @@ def _digest(schema: Mapping[str, Any]) -> str:
 
 
 def _relied_on(part: Any) -> Any:
-    """A schema without what no reader goes by. A default is kept whole: what it holds are values, not schema words."""
+    """Return a schema without what no reader goes by. A default is kept whole.
+
+    What it holds are values, not schema words.
+    """
     match part:
         case dict():
             kept = {name: value for name, value in part.items() if name in _RELIED_ON}

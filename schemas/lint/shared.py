@@ -37,7 +37,7 @@ class Shared:
 
 
 def read_shared(root: Path) -> Shared:
-    """What a contract directory shares; nothing where it has no such file.
+    """Return what a contract directory shares; nothing where it has no such file.
 
     Raises: ValueError for a file that says something else than fields and types.
     """
@@ -63,7 +63,7 @@ def read_shared(root: Path) -> Shared:
 
 
 def shared_rules(contract: Contract, root: Path) -> list[Problem]:
-    """Findings on copies that differ from what is shared, and on what nobody uses. Older versions stay as they were."""
+    """Return findings on copies that differ from what is shared, and on what nobody uses. Older versions stay as they were."""
     try:
         shared = read_shared(root)
     except ValueError as error:
@@ -104,7 +104,7 @@ def _faults(avro: Mapping[str, Any], shared: Shared) -> Iterator[str]:
 
 
 def as_shared(avro: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
-    """A field as it would be if everything shared were copied; what is its own stays."""
+    """Return a field as it would be if everything shared were copied; what is its own stays."""
     said, own = shared.fields.get(avro["name"]), avro.get(OWN)
     if said is None or own == _OWN_FIELD:
         return dict(avro)
@@ -124,7 +124,7 @@ def as_shared(avro: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
 
 
 def _name(avro: Any) -> str | None:
-    """The name of a type that has one, however it is written: in full, or as a reference."""
+    """Return the name of a type that has one, however it is written: in full, or as a reference."""
     if isinstance(avro, list):
         return next((_name(branch) for branch in avro if branch != "null"), None)
     return avro.rpartition(".")[2] if isinstance(avro, str) else avro.get("name")

@@ -22,7 +22,7 @@ _DEAD_LETTER = "DeadLetter"  # on every dead-letter topic, which the catalogue d
 
 
 def topic_rules(contract: Contract) -> list[Problem]:
-    """Findings on topic files, and on records that no topic carries."""
+    """Return findings on topic files, and on records that no topic carries."""
     problems = [problem for topic in contract.topics for problem in _one(topic, contract)]
     problems += _pairs(contract.topics)
     used = {name for topic in contract.topics for name in _records(topic)}
@@ -131,7 +131,7 @@ def _commands(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
 
 
 def _names_a_person(contract: Contract, name: str) -> bool:
-    """Whether a record says who asks for something and why, which is what a person does."""
+    """Return whether a record says who asks for something and why, which is what a person does."""
     versions = contract.schemas.get(name, ())
     fields = {field["name"] for field in versions[-1].schema["fields"]} if versions else set()
     return "reason" in fields and not fields.isdisjoint(PERSON_FIELDS)

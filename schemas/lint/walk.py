@@ -7,7 +7,7 @@ from typing import Any
 
 
 def types(schema: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every type at and below a schema as (path, type); a primitive "long" appears as {"type": "long"}.
+    """Yield every type at and below a schema as (path, type); a primitive "long" appears as {"type": "long"}.
 
     Ensures: a field's path is its name after its parent's, and a nullable field has the path of a plain one, so that
              two versions of a field can be compared by path.
@@ -33,15 +33,15 @@ def types(schema: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def records(schema: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The record itself and the records nested in it, as (path, record)."""
+    """Yield the record itself and the records nested in it, as (path, record)."""
     return ((path, found) for path, found in types(schema) if found["type"] == "record")
 
 
 def core(schema: Any) -> Mapping[str, Any]:
-    """A field's type without null: {"type": "long", "logicalType": ...}."""
+    """Return a field's type without null: {"type": "long", "logicalType": ...}."""
     return next((found for _, found in types(schema)), {"type": "null"})
 
 
 def is_optional(schema: Any) -> bool:
-    """Whether null is allowed."""
+    """Return whether null is allowed."""
     return isinstance(schema, list) and "null" in schema

@@ -37,10 +37,10 @@ from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
     HoldRefunds,
-    PaymentWishAccepted,
-    PaymentWishClosed,
-    PaymentWishObserved,
-    PaymentWishTurnedDown,
+    PaymentRequestAccepted,
+    PaymentRequestClosed,
+    PaymentRequestObserved,
+    PaymentRequestRejected,
     RefundsHeld,
     RequestGatewayCall,
 )
@@ -67,8 +67,8 @@ from schemas.records.payments import (
     AchPaymentInitiated,
     AchPaymentReturned,
     CaptureAmountChanged,
+    CaptureRecorded,
     CaptureReversed,
-    CaptureSighted,
     DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
@@ -115,8 +115,8 @@ from schemas.records.receivables import (
     ReassignPayment,
     RefundMatched,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -174,8 +174,8 @@ ErpCommands: TypeAlias = PostDocument | SaveRecord
 ErpOutcomes: TypeAlias = DocumentPosted | DocumentRefused | RecordSaved | RecordRefused
 GatewayClaims: TypeAlias = GatewayCallClaimed
 GatewayCommands: TypeAlias = RequestGatewayCall | CarryOutGatewayCall | HoldRefunds
-GatewayEvents: TypeAlias = PaymentWishAccepted | PaymentWishTurnedDown | PaymentWishClosed
-GatewayInbox: TypeAlias = PaymentWishObserved | GatewayCallDone | GatewayCallRefused
+GatewayEvents: TypeAlias = PaymentRequestAccepted | PaymentRequestRejected | PaymentRequestClosed
+GatewayInbox: TypeAlias = PaymentRequestObserved | GatewayCallDone | GatewayCallRefused
 GatewayOutcomes: TypeAlias = GatewayCallBegun | GatewayCallDone | GatewayCallRefused | RefundsHeld
 IdentificationEvents: TypeAlias = (
     ReferenceLearned
@@ -206,7 +206,7 @@ PaymentsEvents: TypeAlias = (
     | AchPaymentInitiated
     | PaymentCaptured
     | CaptureAmountChanged
-    | CaptureSighted
+    | CaptureRecorded
     | PaymentSettled
     | PaymentVoided
     | PaymentDeclined
@@ -256,7 +256,7 @@ ReceivablesInbox: TypeAlias = (
     | PutOnAccount
     | UnmatchEntry
     | PostAgain
-    | UndoWriteOff
+    | ReverseWriteOff
     | ReassignPayment
     | EntryMoved
     | MatchRefund

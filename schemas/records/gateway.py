@@ -13,7 +13,7 @@ from enum import StrEnum
 from schemas.records import Record
 
 
-class WishKind(StrEnum):
+class PaymentRequestKind(StrEnum):
     """What is asked of the gateway; UNKNOWN keeps raw_kind and is never carried out."""
 
     UNKNOWN = "UNKNOWN"
@@ -23,8 +23,8 @@ class WishKind(StrEnum):
     CHARGE = "CHARGE"
 
 
-class WishStatus(StrEnum):
-    """How the wish stands at abas; only OPEN asks for anything, UNKNOWN keeps raw_status."""
+class PaymentRequestStatus(StrEnum):
+    """How the payment request stands at abas; only OPEN asks for anything, UNKNOWN keeps raw_status."""
 
     UNKNOWN = "UNKNOWN"
     OPEN = "OPEN"
@@ -37,10 +37,10 @@ class WishStatus(StrEnum):
 class CarryOutGatewayCall(Record):
     """Command: make a call that was begun, after looking whether it was made already."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     invoice_number: str | None = None
@@ -56,10 +56,10 @@ class CarryOutGatewayCall(Record):
 class GatewayCallBegun(Record):
     """The gateway was looked at before the call; the call may have been made from now on."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     invoice_number: str | None = None
@@ -75,10 +75,10 @@ class GatewayCallBegun(Record):
 class GatewayCallClaimed(Record):
     """A process of ours is about to make a call; only the first claim of a call that can't be repeated may make it."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     amount_minor: int
     currency: str
     is_repeatable: bool
@@ -90,10 +90,10 @@ class GatewayCallClaimed(Record):
 class GatewayCallDone(Record):
     """Outcome: the gateway holds the effect of this call, once."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
@@ -109,10 +109,10 @@ class GatewayCallDone(Record):
 class GatewayCallRefused(Record):
     """Outcome: the gateway said no, or the call can't be made; a fact, not a failure."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     abas_customer_id: str
@@ -137,13 +137,13 @@ class HoldRefunds(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentWishAccepted(Record):
-    """A wish that can be carried out; from now on it is carried out or refused, once."""
+class PaymentRequestAccepted(Record):
+    """A payment request that can be carried out; from now on it is carried out or refused, once."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     invoice_number: str | None = None
@@ -154,10 +154,10 @@ class PaymentWishAccepted(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentWishClosed(Record):
-    """What became of a wish that was accepted."""
+class PaymentRequestClosed(Record):
+    """What became of a payment request that was accepted."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     abas_customer_id: str
     is_done: bool
@@ -168,14 +168,14 @@ class PaymentWishClosed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentWishObserved(Record):
+class PaymentRequestObserved(Record):
     """Somebody at abas asks something of the payment gateway; nothing has been done about it yet."""
 
-    wish_id: str
-    wish_number: str
-    kind: WishKind
+    payment_request_id: str
+    payment_request_number: str
+    kind: PaymentRequestKind
     raw_kind: str
-    status: WishStatus
+    status: PaymentRequestStatus
     raw_status: str
     abas_customer_id: str
     amount_minor: int
@@ -190,10 +190,10 @@ class PaymentWishObserved(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentWishTurnedDown(Record):
-    """A wish that can't be carried out as it stands; somebody has to change it at abas."""
+class PaymentRequestRejected(Record):
+    """A payment request that can't be carried out as it stands; somebody has to change it at abas."""
 
-    wish_id: str
+    payment_request_id: str
     abas_customer_id: str
     code: str
     message: str
@@ -215,12 +215,12 @@ class RefundsHeld(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestGatewayCall(Record):
-    """Command: carry out an accepted wish."""
+    """Command: carry out an accepted payment request."""
 
-    wish_id: str
+    payment_request_id: str
     call_reference: str
     subject: str
-    kind: WishKind
+    kind: PaymentRequestKind
     paytrace_transaction_id: str | None = None
     vault_customer_id: str | None = None
     invoice_number: str | None = None

@@ -121,7 +121,7 @@ class AchPaymentReturned(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureAmountChanged(Record):
-    """A later sighting carries another captured amount."""
+    """A later observation carries another captured amount."""
 
     paytrace_transaction_id: str
     previous_minor: int
@@ -149,10 +149,10 @@ class CaptureReversed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureSighted(Record):
-    """The captured amount as a later sighting carries it, moving no money.
+class CaptureRecorded(Record):
+    """The captured amount as a later observation carries it, moving no money.
 
-    An older sighting which arrives late then changes nothing.
+    An older observation which arrives late then changes nothing.
     """
 
     paytrace_transaction_id: str
@@ -243,7 +243,7 @@ class PaymentChargedBack(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentContradicted(Record):
-    """Sightings that cannot both be true, for a person to look at."""
+    """Observations that cannot both be true, for a person to look at."""
 
     paytrace_transaction_id: str
     detail: str
@@ -392,7 +392,7 @@ class RefundSettled(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionObserved(Record):
-    """One sighting of a PayTrace transaction: our reading beside the source's own words."""
+    """One observation of a PayTrace transaction: our reading beside the source's own words."""
 
     paytrace_transaction_id: str
     merchant: str

@@ -26,7 +26,7 @@ class Decision(StrEnum):
     ON_ACCOUNT = "ON_ACCOUNT"
     UNMATCH = "UNMATCH"
     POST_AGAIN = "POST_AGAIN"
-    UNDO_WRITE_OFF = "UNDO_WRITE_OFF"
+    REVERSE_WRITE_OFF = "REVERSE_WRITE_OFF"
     ASSIGN_CUSTOMER = "ASSIGN_CUSTOMER"
     REASSIGN = "REASSIGN"
     REMEMBER = "REMEMBER"
@@ -510,7 +510,7 @@ class SplitEntry(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UndoWriteOff(Record):
+class ReverseWriteOff(Record):
     """Command of a person: this write-off was wrong, the rest is open again. Key: abas_customer_id."""
 
     command_id: str

@@ -475,7 +475,7 @@ class SettlementBatchRecorded(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementDayStated(Record):
-    """The bridge of one day at its end, and again when its standing changes."""
+    """The bridge of one day at its end, and again when its status changes."""
 
     settlement_account: str
     book_on: date

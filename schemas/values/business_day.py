@@ -18,7 +18,10 @@ PAYTRACE_ZONE: Final = ZoneInfo("America/Los_Angeles")
 
 
 def business_day(instant: datetime, zone: ZoneInfo = PAYTRACE_ZONE) -> date:
-    """The calendar day of an aware instant in a zone; at the ends of the calendar, where no zone reaches, in UTC."""
+    """Return the calendar day of an aware instant in a zone.
+
+    At the ends of the calendar, where no zone reaches, in UTC.
+    """
     try:
         return instant.astimezone(zone).date()
     except OverflowError:
@@ -26,7 +29,7 @@ def business_day(instant: datetime, zone: ZoneInfo = PAYTRACE_ZONE) -> date:
 
 
 def with_days(seen: TransactionObserved, zone: ZoneInfo = PAYTRACE_ZONE) -> TransactionObserved:
-    """The same observation with every day that follows from its instants; a day that it states is kept."""
+    """Return the same observation with every day that follows from its instants; a day that it states is kept."""
     settled_on = seen.settled_on
     if settled_on is None and seen.settled_at is not None:
         settled_on = business_day(seen.settled_at, zone)

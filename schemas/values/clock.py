@@ -20,15 +20,15 @@ class Clock(Protocol):
     """Time and ids for one process."""
 
     def utc_now(self) -> datetime:
-        """The wall clock, an aware UTC instant."""
+        """Return the wall clock, an aware UTC instant."""
         ...
 
     def monotonic_s(self) -> float:
-        """Seconds since some moment, never going back."""
+        """Return seconds since some moment, never going back."""
         ...
 
     def new_uuid(self) -> uuid.UUID:
-        """An id that was never given before."""
+        """Return an id that was never given before."""
         ...
 
 
@@ -36,15 +36,15 @@ class MachineClock:
     """The clock of this machine."""
 
     def utc_now(self) -> datetime:
-        """The wall clock."""
+        """Return the wall clock."""
         return datetime.now(UTC)
 
     def monotonic_s(self) -> float:
-        """The machine's monotonic clock."""
+        """Return the machine's monotonic clock."""
         return time.monotonic()
 
     def new_uuid(self) -> uuid.UUID:
-        """A random id."""
+        """Return a random id."""
         return uuid.uuid4()
 
 
@@ -52,17 +52,17 @@ _clock: ContextVar[Clock] = ContextVar("saldo_clock", default=MachineClock())  #
 
 
 def utc_now() -> datetime:
-    """The wall clock, an aware UTC instant."""
+    """Return the wall clock, an aware UTC instant."""
     return _clock.get().utc_now()
 
 
 def monotonic_s() -> float:
-    """Seconds since some moment, for measuring waits."""
+    """Return seconds since some moment, for measuring waits."""
     return _clock.get().monotonic_s()
 
 
 def new_uuid() -> uuid.UUID:
-    """An id that was never given before."""
+    """Return an id that was never given before."""
     return _clock.get().new_uuid()
 
 

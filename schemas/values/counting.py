@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(number: int, words: str) -> str:
-    """A number with the singular or plural of "singular|plural": 1 task waits, 2,000 tasks wait.
+    """Return a number with the singular or plural of "singular|plural": 1 task waits, 2,000 tasks wait.
 
     A word alone takes an s: counted(2, "record") is "2 records".
     """

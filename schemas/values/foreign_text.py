@@ -27,7 +27,9 @@ _KEPT_IN_CELLS = frozenset("\n\t")
 
 
 def for_terminal(text: str) -> str:
-    """The text as one line in which everything can be seen: a control character becomes its escape, backslash first.
+    """Return the text as one line in which everything can be seen.
+
+    A control character becomes its escape, backslash first.
 
     Ensures: the answer has no character that moves a cursor, breaks a line, changes colours or the reading order.
              A text that is safe comes back as it is.
@@ -48,7 +50,7 @@ def for_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def for_spreadsheet(value: Any) -> Any:
-    """A cell that no spreadsheet executes: text that begins like a formula gets an apostrophe in front.
+    """Return a cell that no spreadsheet executes: text that begins like a formula gets an apostrophe in front.
 
     The same within a text, behind what another spreadsheet takes for the end of a cell. Blanks of any kind before a
     formula do not hide it, and control characters but line breaks and tabs become their escapes. A plain negative
@@ -67,7 +69,9 @@ def _is_seen(character: str) -> bool:
 
 
 def for_workbook(text: str) -> str:
-    """The text of a cell of a workbook, which the cell's type keeps from being a formula: control characters are shown.
+    """Return the text of a cell of a workbook, which the cell's type keeps from being a formula.
+
+    Control characters are shown.
 
     A cell takes 32,767 characters; what is longer ends in a sign that says so.
     """

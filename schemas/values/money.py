@@ -50,7 +50,7 @@ class Money:
         return Money(self.minor - self._same(other), self.currency)
 
     def __neg__(self) -> Money:
-        """The same amount the other way."""
+        """Return the same amount the other way."""
         return Money(-self.minor, self.currency)
 
     def __str__(self) -> str:
@@ -100,12 +100,12 @@ def currencies() -> frozenset[str]:
 
 
 def is_currency(code: Any) -> bool:
-    """Whether a text is a currency that money can be in."""
+    """Return whether a text is a currency that money can be in."""
     return code in currencies()
 
 
 def shown(minor: int, currency: str) -> str:
-    """An amount for people, whatever a record says of its currency: 125.00 USD, or 12500 minor units of 'usd'.
+    """Return an amount for people, whatever a record says of its currency: 125.00 USD, or 12500 minor units of 'usd'.
 
     How many digits an unknown currency has is not guessed.
     """

@@ -15,33 +15,33 @@ REFERENCE_REMEDY = (
 
 
 def is_token(text: str) -> bool:
-    """Whether a text is a reference token: a known prefix with something behind it."""
+    """Return whether a text is a reference token: a known prefix with something behind it."""
     return any(text.startswith(prefix) and text[len(prefix) :].strip() for prefix in TOKEN_PREFIXES)
 
 
 def normalised_invoice(text: str | None) -> str | None:
-    """An invoice number as it is compared: without blanks around it, in capitals; None when nothing is left."""
+    """Return an invoice number as it is compared: without blanks around it, in capitals; None when nothing is left."""
     number = (text or "").strip().upper()
     return number or None
 
 
 def invoice_token(number: str) -> str:
-    """The token of an invoice; number must not be blank."""
+    """Return the token of an invoice; number must not be blank."""
     return f"invoice:{normalised_invoice(number)}"
 
 
 def vault_token(customer_id: str) -> str:
-    """The token of a customer of PayTrace's vault."""
+    """Return the token of a customer of PayTrace's vault."""
     return f"vault:{customer_id.strip()}"
 
 
 def order_token(number: str) -> str:
-    """The token of a sales order; number must not be blank."""
+    """Return the token of a sales order; number must not be blank."""
     return f"order:{normalised_invoice(number)}"
 
 
 def payment_token(paytrace_transaction_id: str) -> str:
-    """The key under which a payment decides whose it is; no reference, and never asked."""
+    """Return the key under which a payment decides whose it is; no reference, and never asked."""
     return f"payment:{paytrace_transaction_id}"
 
 
@@ -51,7 +51,7 @@ def tokens_of(
     invoice_number: str | None,
     customer_reference: str | None = None,
 ) -> tuple[str, ...]:
-    """The reference tokens of a payment in order of priority.
+    """Return the reference tokens of a payment in order of priority.
 
     Shapes:  (1,) to (4,): vault customer, invoice, the same number as an order's, because a shop writes its order
              number where an invoice goes, and the number that the payer or shop gave as its own, which is an order's

@@ -1,4 +1,4 @@
-"""Records to bytes and back: Avro always, in either of two framings told apart by the first byte.
+"""Records to bytes and back: Avro always, in either of two framings distinguished by the first byte.
 
     0xC3 0x01 + 8 bytes   Avro single-object encoding: CRC-64 fingerprint of the writer's schema (needs no registry)
     0x00 + 4 bytes        Confluent framing: schema id in a registry
@@ -45,7 +45,7 @@ class SchemaIds(Protocol):
         ...
 
     def schema_of(self, schema_id: int) -> str:
-        """Schema text for an id; raises Unreadable when the registry has none."""
+        """Return schema text for an id; raises Unreadable when the registry has none."""
         ...
 
 
@@ -60,7 +60,7 @@ class Codec:
         self._last_guarded: Record | None = None
 
     def encode(self, record: Record) -> bytes:
-        """One record as framed Avro bytes, always in the newest version of its type.
+        """Return one record as framed Avro bytes, always in the newest version of its type.
 
         Raises: Unreadable naming the record type when a field does not fit the schema; Implausible, which is one,
                 naming every value that cannot be true.
@@ -70,15 +70,19 @@ class Codec:
         refuse_implausible(record)
         return value
 
-    def encode_as_told(self, record: Record) -> bytes:
-        """The same for a fact that another system states: it goes into the inbox as stated, and its agent parks it.
+    def encode_as_written(self, record: Record) -> bytes:
+        """Return the same for a fact that another system states.
+
+        It goes into the inbox as stated, and its agent parks it.
 
         Raises: Unreadable when a field does not fit the schema.
         """
         return self._encoded(self.guarded(record))
 
     def guarded(self, record: Record) -> Record:
-        """The record as it is written and as it is read: without card and bank numbers (schemas/checks/guard.py).
+        """Return the record as it is written and as it is read.
+
+        Without card and bank numbers (schemas/checks/guard.py).
 
         Raises: GuardKeyMissing when there is one and this process has no guard key; Unreadable for what is no record.
         """
@@ -90,7 +94,9 @@ class Codec:
         return kept
 
     def guarded_value(self, value: bytes) -> bytes:
-        """An encoded record that somebody else wrote, as we would write it on; the same bytes where nothing is masked.
+        """Return an encoded record that somebody else wrote, as we would write it on.
+
+        The same bytes where nothing is masked.
 
         Raises: Unreadable when the framing, the schema or the bytes make no sense.
         """
@@ -118,17 +124,19 @@ class Codec:
         return out.getvalue()
 
     def decode(self, value: bytes | None) -> Record:
-        """One record from framed Avro bytes, as the dataclass of its newest version.
+        """Return one record from framed Avro bytes, as the dataclass of its newest version.
 
         Raises: Unreadable when the framing, the schema or the bytes make no sense; it says which. Implausible, which
                 is one, when the record cannot be true.
         """
-        record = self.decode_as_told(value)
+        record = self.decode_as_written(value)
         refuse_implausible(record)
         return record
 
-    def decode_as_told(self, value: bytes | None) -> Record:
-        """The same for whoever only shows a record, or restores what was decided: as it stands, plausible or not.
+    def decode_as_written(self, value: bytes | None) -> Record:
+        """Return the same for whoever only shows a record, or restores what was decided.
+
+        As it stands, plausible or not.
 
         Raises: Unreadable when the framing, the schema or the bytes make no sense.
         """
@@ -207,17 +215,17 @@ class Codec:
 
 
 def body_of(value: bytes) -> bytes:
-    """The Avro body of an encoded record without its framing: the same whether a registry is in use or not."""
+    """Return the Avro body of an encoded record without its framing: the same whether a registry is in use or not."""
     return value[10:] if value[:2] == SINGLE_OBJECT_MARK else value[5:]
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """A record as JSON-ready fields: instants as RFC 3339, dates as ISO, bytes as base64, enums as text."""
+    """Return a record as JSON-ready fields: instants as RFC 3339, dates as ISO, bytes as base64, enums as text."""
     return {name: _jsonable(value) for name, value in fields_of(record).items()}
 
 
 def from_json(name: str, data: Mapping[str, Any]) -> Record:
-    """A record from JSON fields, as `to_json` writes them.
+    """Return a record from JSON fields, as `to_json` writes them.
 
     Raises: Unreadable naming the field that is missing, unknown or of the wrong shape.
     """
@@ -263,7 +271,7 @@ def _stepped() -> frozenset[tuple[str, int]]:
 
 @cache
 def _class_of(name: str) -> type[Record]:
-    """The dataclass of a record type, or of a record that others hold in lists."""
+    """Return the dataclass of a record type, or of a record that others hold in lists."""
     return catalog.row_classes().get(name) or catalog.record_classes()[name]
 
 
@@ -274,7 +282,7 @@ def _hints(name: str) -> Mapping[str, Any]:
 
 @cache
 def _rows(name: str) -> tuple[tuple[str, str], ...]:
-    """Fields that are lists of records: the field's name, and the record type in it."""
+    """Return fields that are lists of records: the field's name, and the record type in it."""
     rows = ((field["name"], catalog.row_schema(field)) for field in catalog.fields_of(name))
     return tuple((field, row["name"]) for field, row in rows if row is not None)
 
@@ -307,7 +315,7 @@ def _version_of(record: Record) -> catalog.RecordVersion:
 
 @cache
 def _exact_fields(name: str) -> tuple[tuple[str, type, bool], ...]:
-    """Fields whose type must fit exactly: name, type, whether None is fine."""
+    """Return fields whose type must fit exactly: name, type, whether None is fine."""
     exact: list[tuple[str, type, bool]] = []
     for field, hint in _hints(name).items():
         kinds = [kind for kind in _alternatives(hint) if kind in (int, bool, datetime, date)]
@@ -343,7 +351,7 @@ def _refuse_lossy(name: str, values: Mapping[str, Any]) -> None:
 
 @cache
 def _whole_numbers(name: str) -> tuple[tuple[str, int], ...]:
-    """Fields that hold whole numbers, alone or in a list, and how many bits Avro gives each."""
+    """Return fields that hold whole numbers, alone or in a list, and how many bits Avro gives each."""
     found: list[tuple[str, int]] = []
     for field in catalog.fields_of(name):
         kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
@@ -363,7 +371,7 @@ def _from_fields(name: str, decoded: dict[str, Any]) -> Record:
 
 
 def fields_of(record: Record) -> dict[str, Any]:
-    """The fields of a record by name, as Avro writes them: rows as mappings, too."""
+    """Return the fields of a record by name, as Avro writes them: rows as mappings, too."""
     name = type(record).__name__
     values = {field: getattr(record, field) for field in _field_names(name)}
     for field, _ in _rows(name):

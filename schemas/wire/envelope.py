@@ -3,8 +3,8 @@
 A reader that wants each record once needs two headers:
 
 - `ce_id`, the event id: a source derives it from content, a task from the causing inbox record. Equal id, equal event.
-- `saldo-source`, `topic/partition/offset/index`: the inbox record that caused this one, and the how-manieth it is.
-  Per source partition it only rises, so whoever remembers the highest one accepted can drop every repeat.
+- `saldo-source`, `topic/partition/offset/index`: the inbox record that caused this one, and its number among what that
+  caused. Per source partition it only rises, so whoever remembers the highest one accepted can drop every repeat.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Envelope:
 
 
 def source_position(headers: KafkaHeaders | None) -> SourcePosition | None:
-    """The saldo-source of a record; None when a source or a foreign producer wrote it.
+    """Return the saldo-source of a record; None when a source or a foreign producer wrote it.
 
     Raises: ValueError when the header is there and cannot be read.
     """
@@ -102,7 +102,7 @@ def source_position(headers: KafkaHeaders | None) -> SourcePosition | None:
 
 
 def trusted_position(headers: KafkaHeaders | None) -> SourcePosition | None:
-    """The saldo-source of a record, None as well when it can't be read: no task of ours wrote that one."""
+    """Return the saldo-source of a record, None as well when it can't be read: no task of ours wrote that one."""
     try:
         return source_position(headers)
     except ValueError:
@@ -115,7 +115,7 @@ def header_map(headers: KafkaHeaders | None) -> Mapping[str, bytes]:
 
 
 def header_text(headers: KafkaHeaders | None, name: str) -> str | None:
-    """One header as text, None when absent."""
+    """Return one header as text, None when absent."""
     value = header_map(headers).get(name)
     return None if value is None else value.decode("utf-8", "replace")
 
@@ -126,7 +126,7 @@ def derived_event_id(position: SourcePosition, destination: str) -> str:
 
 
 def content_event_id(kind: str, content: bytes) -> str:
-    """Event id of what a source tells: a digest of its content, so any number of sightings is one event."""
+    """Event id of what a source tells: a digest of its content, so any number of observations is one event."""
     return hashlib.sha256(kind.encode() + b"\0" + content).hexdigest()[:32]
 
 

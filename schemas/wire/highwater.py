@@ -23,7 +23,7 @@ class HighWater:
             self.accept(mark)
 
     def accept(self, position: SourcePosition | None) -> bool:
-        """Whether this record is new; if so, the mark moves up to it.
+        """Return whether this record is new; if so, the mark moves up to it.
 
         A record without a position (from a source or a foreign producer) is always new here; its event id tells.
         """

@@ -57,7 +57,7 @@ class Registry:
             return known
 
     def schema_of(self, schema_id: int) -> str:
-        """Schema text for an id.
+        """Return schema text for an id.
 
         Raises: Unreadable when the registry knows no such id, or it is no Avro schema of its own (references are
                 not followed); Unavailable when it does not answer.

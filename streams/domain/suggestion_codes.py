@@ -15,7 +15,7 @@ LENGTH = 5  # 24 million codes; within one entry or bank line two of them never 
 
 
 def suggestion_code(*content: object) -> str:
-    """The code of this content: texts, whole numbers and sequences of them, in their order."""
+    """Return the code of this content: texts, whole numbers and sequences of them, in their order."""
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=True).encode("ascii")).digest()
     number, code = int.from_bytes(digest[:8], "big"), ""
     for _ in range(LENGTH):
@@ -25,5 +25,5 @@ def suggestion_code(*content: object) -> str:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text can be a code at all."""
+    """Return whether a text can be a code at all."""
     return len(text) == LENGTH and all(character in _ALPHABET for character in text)

@@ -51,7 +51,7 @@ class ClaimTopic:
         return offset
 
     async def read_on(self, partition: int) -> AsyncIterator[tuple[int, Any]]:
-        """What was claimed since the last time, to the end, with its offset.
+        """Yield what was claimed since the last time, to the end, with its offset.
 
         Raises: Unavailable when the topic can't be read; ContractBroken when a claim makes no sense.
         """
@@ -65,7 +65,7 @@ class ClaimTopic:
 
     def _decoded(self, record: Inbound) -> Any:
         try:
-            return self._codec.decode_as_told(record.value)  # a claim counts whatever it says of the amount
+            return self._codec.decode_as_written(record.value)  # a claim counts whatever it says of the amount
         except Unreadable as error:
             where = f"{record.topic}/{record.partition}/{record.offset}"
             raise ContractBroken(

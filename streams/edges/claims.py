@@ -81,7 +81,7 @@ class Claims:
         self._used.discard(call.call_reference)
 
     def first_of(self, call: CarryOutGatewayCall) -> str:
-        """The process that may have made the call, and when it claimed it; for the person who looks into it."""
+        """Return the process that may have made the call, and when it claimed it; for the person who looks into it."""
         first = next(iter(self._of[call.call_reference]), None)
         if first is None:
             return f"the process that {TOPIC} names"
@@ -89,7 +89,7 @@ class Claims:
 
     def _claim(self, call: CarryOutGatewayCall, is_repeatable: bool) -> GatewayCallClaimed:
         return GatewayCallClaimed(
-            wish_id=call.wish_id,
+            payment_request_id=call.payment_request_id,
             call_reference=call.call_reference,
             subject=call.subject,
             kind=call.kind,

@@ -17,7 +17,7 @@ from schemas.records.gateway import (
 )
 from schemas.records.payments import ObservedBy, TransactionObserved
 
-Sighting = tuple[str, tuple[Record, ...]]
+Observation = tuple[str, tuple[Record, ...]]
 
 
 class Ledger(Protocol):
@@ -32,10 +32,10 @@ class Ledger(Protocol):
 
 
 class Gateway(Protocol):
-    """The payment gateway, as the agent sees it that carries out wishes."""
+    """The payment gateway, as the agent sees it that carries out payment requests."""
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
-        """Look at the gateway before a call is made, so that its effect can be told from what was there already.
+        """Look at the gateway before a call is made, so that its effect can be distinguished from what was there already.
 
         Raises: Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
         """
@@ -57,15 +57,15 @@ class WindowSource(Protocol):
     name: str
 
     def window(self, now: datetime) -> tuple[date, date]:
-        """The days worth asking for at this moment, first and last."""
+        """Return the days worth asking for at this moment, first and last."""
         ...
 
-    def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
-        """Everything it shows for these days: subject and records."""
+    def poll(self, since: date, until: date) -> AsyncIterator[Observation]:
+        """Yield everything it shows for these days: subject and records."""
         ...
 
 
-class GatewayDesk(Protocol):
+class GatewayReader(Protocol):
     """The payment gateway, as the ingress sees it: its rows are read here, and hints are settled by asking it."""
 
     @property
@@ -74,16 +74,19 @@ class GatewayDesk(Protocol):
         ...
 
     def read_hook(self, body: bytes, observed_at: datetime) -> tuple[TransactionObserved, ...]:
-        """The rows that a signed hook carries, read as the poll reads them, so that both are one fact.
+        """Return the rows that a signed hook carries, read as the poll reads them, so that both are one fact.
 
         Raises: Unreadable when a row can't be read in full; its `field_name`, where it has one, says which field.
         """
         ...
 
     def named_in(self, silent_post: bytes) -> str | None:
-        """The transaction that a Silent Post hints at; None when it is about a customer. Raises Unreadable."""
+        """Return the transaction that a Silent Post hints at; None when it is about a customer. Raises Unreadable."""
         ...
 
     async def look_up(self, transaction_id: str, observed_by: ObservedBy) -> tuple[TransactionObserved, ...]:
-        """What the gateway itself says of a transaction; () when it knows none. Raises leaves of schemas.failures."""
+        """Return what the gateway itself says of a transaction.
+
+        () when it knows none. Raises leaves of schemas.failures.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Posts documents into abas, each exactly once, and tells the receivables what became of them."""
+"""Posts documents into abas, each exactly once, and reports the receivables what became of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Sink: TypeAlias = Effect[Nothing, ErpCommands, ErpOutcomes]
 
 
 def post_to_abas(ledger: Ledger, post_checked: PostChecked | None = None) -> Sink:
-    """The sink's work, against these books.
+    """Return the sink's work, against these books.
 
     `post_checked` does what a person's replay asks for: a document in doubt that isn't found is sent once more. Where
     it is left out, a replay posts like any other attempt.
@@ -70,7 +70,7 @@ def _reply(_state: Nothing, outcome: ErpOutcomes) -> tuple[Output, ...]:
 
 
 def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaitable[tuple[ErpOutcomes, ...]]]:
-    """The outcomes that the journal holds of one record, without asking abas."""
+    """Return the outcomes that the journal holds of one record, without asking abas."""
     outcomes = {_name(event): event for event in events if isinstance(event, ErpOutcomes)}
 
     async def perform(_state: Nothing, command: ErpCommands) -> tuple[ErpOutcomes, ...]:
@@ -83,7 +83,7 @@ def _recall(events: Sequence[Record]) -> Callable[[Nothing, ErpCommands], Awaita
 
 
 def _name(record: ErpCommands | ErpOutcomes) -> str:
-    """What a command and its outcome have in common: the reference of a document, kind and key of a record."""
+    """Return what a command and its outcome have in common: the reference of a document, kind and key of a record."""
     if isinstance(record, SaveRecord | RecordSaved | RecordRefused):
         return f"{record.kind}/{record.natural_key}"
     return record.posting_reference

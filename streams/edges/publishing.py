@@ -22,7 +22,7 @@ NOT_CONTENT = frozenset({"observed_at", "observed_on", "observed_by"})
 
 
 def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbound:
-    """One observation as its inbox takes it, key and partition chosen.
+    """Return one observation as its inbox takes it, key and partition chosen.
 
     Shapes:  record is any dataclass with observed_at that this producer writes to exactly one inbox.
     Ensures: equal content gives the equal event id, whoever tells it and whenever.
@@ -40,12 +40,12 @@ def to_outbound(record: Any, *, producer: str, log: Log, codec: Codec) -> Outbou
         codec=codec,
         log=log,
         event_id=observation_id(record),
-        as_told=True,
+        as_written=True,
     )
 
 
 def observation_id(record: Record) -> str:
-    """The event id of an observation: a digest of what it says."""
+    """Return the event id of an observation: a digest of what it says."""
     return content_event_id(type(record).__name__, _content(record))
 
 

@@ -1,4 +1,4 @@
-"""Carries out what was decided about wishes at PayTrace, each call at most once, and tells what came of it.
+"""Carries out what was decided about payment requests at PayTrace, each call at most once, and reports what came of it.
 
 A call has two steps with the journal between them. It is begun: PayTrace is looked at, and what was there already is
 written down. Then it is carried out: claimed and made, or looked up when somebody else may have made it. So a crash at
@@ -21,9 +21,9 @@ from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
     HoldRefunds,
+    PaymentRequestKind,
     RefundsHeld,
     RequestGatewayCall,
-    WishKind,
 )
 from schemas.records.payments import RefundLinked
 from schemas.topic import Topic
@@ -54,7 +54,7 @@ Calls: TypeAlias = Effect[Subject, GatewayCommands, GatewayOutcomes]
 
 
 def send_to_paytrace(gateway: Gateway) -> Calls:
-    """The work of this agent, against this gateway."""
+    """Return the work of this agent, against this gateway."""
     return Effect(
         name=NAME,
         inbox=Topic.GATEWAY_COMMANDS,
@@ -62,7 +62,7 @@ def send_to_paytrace(gateway: Gateway) -> Calls:
         state_type=Subject,
         initial=Subject(),
         perform=_performing(gateway),
-        recall=lambda events: _performing(_Told(events)),
+        recall=lambda events: _performing(_Reported(events)),
         evolve=evolve,
         route=route,
         batch_size=CALLS_AT_ONCE,
@@ -92,13 +92,13 @@ def _performing(gateway: Gateway) -> Callable[[Subject, GatewayCommands], Awaita
 
 
 def _refused_in_dispute(state: Subject, call: RequestGatewayCall | CarryOutGatewayCall) -> GatewayCallRefused | None:
-    """A refund of money that a dispute has taken would pay the customer twice, so a person must look."""
-    if call.kind is not WishKind.REFUND or not any(state.charged_back.values()):
+    """Return a refund of money that a dispute has taken would pay the customer twice, so a person must look."""
+    if call.kind is not PaymentRequestKind.REFUND or not any(state.charged_back.values()):
         return None
     cases = ", ".join(sorted(case.partition(" ")[2] for case, minor in state.charged_back.items() if minor))
     taken = Money(sum(state.charged_back.values()), call.currency)
     return GatewayCallRefused(
-        wish_id=call.wish_id,
+        payment_request_id=call.payment_request_id,
         call_reference=call.call_reference,
         subject=call.subject,
         kind=call.kind,
@@ -130,7 +130,7 @@ def _held(hold: HoldRefunds) -> RefundsHeld:
     )
 
 
-class _Told:
+class _Reported:
     """A gateway that does nothing and says what the journal says that it said."""
 
     def __init__(self, events: Sequence[Record]) -> None:
@@ -149,21 +149,21 @@ class _Told:
             return begun
         if isinstance(ended, GatewayCallRefused):
             return ended
-        raise _untold(request.call_reference)
+        raise _unreported(request.call_reference)
 
     async def carry_out(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> GatewayCallDone | GatewayCallRefused:
         ended = self._ended.get(call.call_reference)
         if ended is None:
-            raise _untold(call.call_reference)
+            raise _unreported(call.call_reference)
         return ended
 
 
-def _untold(reference: str) -> Unavailable:
+def _unreported(reference: str) -> Unavailable:
     return Unavailable(f"the journal holds no outcome of {reference}")
 
 
 def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
-    """The subject after this event."""
+    """Return the subject after this event."""
     match event:
         case GatewayCallBegun():
             return replace(state, begun=state.begun | {event.call_reference})
@@ -179,7 +179,10 @@ def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
 
 
 def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
-    """A begun call is carried out next; an outcome closes its wish, and a refund is linked to its payment."""
+    """Return a begun call is carried out next.
+
+    An outcome closes its payment request, and a refund is linked to its payment.
+    """
     match event:
         case GatewayCallBegun():
             return (Output(Topic.GATEWAY_COMMANDS, _carry_out(event)),)
@@ -193,7 +196,7 @@ def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
 
 def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
     return CarryOutGatewayCall(
-        wish_id=begun.wish_id,
+        payment_request_id=begun.payment_request_id,
         call_reference=begun.call_reference,
         subject=begun.subject,
         kind=begun.kind,
@@ -211,7 +214,7 @@ def _carry_out(begun: GatewayCallBegun) -> CarryOutGatewayCall:
 
 def _refund_link(event: GatewayCallDone | GatewayCallRefused) -> RefundLinked | None:
     """PayTrace's exports link no refund to its payment; whoever made the refund knows."""
-    if not isinstance(event, GatewayCallDone) or event.kind is not WishKind.REFUND:
+    if not isinstance(event, GatewayCallDone) or event.kind is not PaymentRequestKind.REFUND:
         return None
     if event.paytrace_transaction_id is None or event.result_transaction_id is None:
         return None

@@ -60,13 +60,13 @@ class AccessPlan:
         return bool(self.grants or self.withdrawals)
 
     def lines(self) -> Iterator[str]:
-        """One line per difference, for people."""
+        """Yield one line per difference, for people."""
         yield from (f"grant     {permission}" for permission in self.grants)
         yield from (f"withdraw  {permission}" for permission in self.withdrawals)
 
 
 def roles_of(specs: Iterable[TopicSpec]) -> Mapping[str, str]:
-    """The role of the process that runs each producer and consumer of the catalogue.
+    """Return the role of the process that runs each producer and consumer of the catalogue.
 
     Whoever writes a journal is an agent, and every agent runs in a worker; the others are processes by their own names.
 
@@ -85,7 +85,7 @@ def roles_of(specs: Iterable[TopicSpec]) -> Mapping[str, str]:
 
 
 def permissions(specs: Iterable[TopicSpec], *, group: str) -> frozenset[Permission]:
-    """Everything that our users may do; the admin is a super user of the broker and needs none.
+    """Return everything that our users may do; the admin is a super user of the broker and needs none.
 
     Shapes: group is the consumer group of the workers.
     """
@@ -110,7 +110,9 @@ def permissions(specs: Iterable[TopicSpec], *, group: str) -> frozenset[Permissi
 def grants(
     specs: Iterable[TopicSpec], user: str, *, write: Iterable[str], read: Iterable[str], group: str | None
 ) -> AccessPlan:
-    """What another system needs to write and read these topics; the group is named like the user unless one is given.
+    """Return what another system needs to write and read these topics.
+
+    The group is named like the user unless one is given.
 
     Client libraries ask for the coordinator of their group even where they commit no offsets, so reading takes one.
 
@@ -145,7 +147,7 @@ def plan(wanted: frozenset[Permission], found: frozenset[Permission]) -> AccessP
 
 
 def observe(cluster: Cluster) -> frozenset[Permission]:
-    """Every permission on topics and groups that the cluster holds, patterns of names left out.
+    """Return every permission on topics and groups that the cluster holds, patterns of names left out.
 
     To a user who may not see permissions the client library shows none, without a word; `apply` then refuses by name.
 
@@ -169,7 +171,7 @@ def observe(cluster: Cluster) -> frozenset[Permission]:
 
 
 def compare(cluster: Cluster, specs: Iterable[TopicSpec], *, group: str) -> AccessPlan:
-    """The plan for a living cluster; raises what `observe` raises."""
+    """Return the plan for a living cluster; raises what `observe` raises."""
     return plan(permissions(specs, group=group), observe(cluster))
 
 
@@ -222,7 +224,7 @@ def _refused(verb: str, error: KafkaException) -> ContractBroken | Unavailable:
 
 
 def _acl(form: type[A], permission: Permission) -> A:
-    """A permission as a binding to make, or as a filter that finds exactly it."""
+    """Return a permission as a binding to make, or as a filter that finds exactly it."""
     return form(
         ResourceType[permission.kind],
         permission.name,

@@ -1,4 +1,4 @@
-"""When Kafka does not answer: how long a leader that has just moved is waited for, and what people are told."""
+"""When Kafka does not answer: how long a leader that has just moved is waited for, and what people are reported."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _AWAY = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaErr
 
 
 def once_led(ask: Callable[[], T], *, within_s: float, relearn: Callable[[], object] | None = None) -> T:
-    """The answer to a question about partitions, which is put again as long as one of them has no leader.
+    """Return the answer to a question about partitions, which is put again as long as one of them has no leader.
 
     A topic that was made a moment ago, or whose leader has just moved, has nobody to answer for it for a second or two.
 
@@ -79,7 +79,7 @@ def broker_asked(address: str | None) -> Iterator[None]:
 
 
 def failure_of(error: KafkaException, address: str | None) -> SaldoError:
-    """What a failure of the client means to us; see `broker_asked`."""
+    """Return what a failure of the client means to us; see `broker_asked`."""
     code = error.args[0].code() if error.args and isinstance(error.args[0], KafkaError) else None
     if code in _REFUSED:
         return ContractBroken(f"Kafka refuses us: {error_text(error)}")
@@ -87,19 +87,19 @@ def failure_of(error: KafkaException, address: str | None) -> SaldoError:
 
 
 def no_broker(address: str | None, error: KafkaException | None = None) -> str:
-    """One line for people; the error's own words only where they tell more than that nobody is there."""
+    """Return one line for people; the error's own words only where they tell more than that nobody is there."""
     where = f" at {address}" if address else ""
     words = "" if error is None or is_away(error) else f" as it should ({error_text(error)})"
     return f"no Kafka broker answers{where}{words}; {REMEDY}"
 
 
 def is_away(error: KafkaException) -> bool:
-    """Whether the error says that nobody answered, rather than what somebody answered."""
+    """Return whether the error says that nobody answered, rather than what somebody answered."""
     cause = error.args[0] if error.args else None
     return isinstance(cause, KafkaError) and cause.code() in _AWAY
 
 
 def error_text(error: BaseException) -> str:
-    """The broker library's own sentence without its wrapping."""
+    """Return the broker library's own sentence without its wrapping."""
     cause = error.args[0] if error.args else error
     return str(cause.str()) if isinstance(cause, KafkaError) else str(cause)

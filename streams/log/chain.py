@@ -38,7 +38,10 @@ class Link:
         return cls(int(number), digest)
 
     def then(self, command: Inbound, *, type: str, key: bytes) -> Link:
-        """The link after one more command; its place in the inbox counts, so that a copy elsewhere is another."""
+        """Return the link after one more command.
+
+        Its place in the inbox counts, so that a copy elsewhere is another.
+        """
         event_id = header_text(command.headers, "ce_id") or ""
         content = signed_bytes(topic=command.topic, key=key, type=type, event_id=event_id, value=command.value or b"")
         signature = header_map(command.headers).get(SIGNATURE_HEADER, b"")
@@ -53,6 +56,6 @@ NO_LINK = Link()
 
 
 def link_of(headers: KafkaHeaders) -> Link | None:
-    """The link that a journal record carries; raises ValueError when it can't be read."""
+    """Return the link that a journal record carries; raises ValueError when it can't be read."""
     text = header_text(headers, LINK_HEADER)
     return None if text is None else Link.parse(text)

@@ -63,12 +63,12 @@ class Cluster:
             self.admin = AdminClient({"log_level": 0, **connection})
 
     def identity(self, *, timeout_s: float | None = None) -> tuple[str, int]:
-        """The id of the cluster, and how many brokers take part in it."""
+        """Return the id of the cluster, and how many brokers take part in it."""
         metadata = self._metadata(timeout_s)
         return str(metadata.cluster_id), len(metadata.brokers)
 
     def topics(self, *, timeout_s: float | None = None) -> Mapping[str, FoundTopic]:
-        """Every topic that the cluster can say something about."""
+        """Return every topic that the cluster can say something about."""
         return {
             name: FoundTopic(
                 partitions=len(found.partitions),
@@ -80,13 +80,13 @@ class Cluster:
         }
 
     def topic_id(self, topic: str) -> str:
-        """The broker's own id of a topic."""
+        """Return the broker's own id of a topic."""
         with broker_asked(self._address):
             described = self.admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)
             return str(described[topic].result(ANSWER_S).topic_id)
 
     def settings_of(self, topics: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-        """The settings of topics that exist, by topic and name."""
+        """Return the settings of topics that exist, by topic and name."""
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
         if not resources:
             return {}
@@ -140,7 +140,7 @@ class Cluster:
         return {partition: offset if offset >= 0 else None for partition, offset in found.items()}
 
     def held_by(self, group: str, client_id: str) -> frozenset[Partition]:
-        """The partitions that the group's coordinator says a member holds, which is known by its client id."""
+        """Return the partitions that the group's coordinator says a member holds, which is known by its client id."""
         with broker_asked(self._address):
             # A group request that meets a broker's end may abort this process inside librdkafka: hear first that it
             # lives.

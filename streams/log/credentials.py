@@ -34,7 +34,7 @@ _PLAIN_TEXT = re.compile(r"[A-Za-z0-9._@+=/-]+")
 
 
 def user_of(role: str) -> str:
-    """The Kafka user of a role: saldo-worker."""
+    """Return the Kafka user of a role: saldo-worker."""
     return f"{_USER_PREFIX}{role}"
 
 
@@ -51,7 +51,7 @@ class Credentials:
         return f"Credentials(username={self.username!r}, password='**********')"
 
     def options(self) -> dict[str, str]:
-        """The log-in for confluent-kafka clients."""
+        """Return the log-in for confluent-kafka clients."""
         return {
             "security.protocol": self.security_protocol,
             "sasl.mechanism": self.sasl_mechanism,
@@ -61,7 +61,7 @@ class Credentials:
 
 
 def credentials_file(place: Path, role: str) -> Path:
-    """The file of a role: `place` itself, or <role>.json when it is a directory."""
+    """Return the file of a role: `place` itself, or <role>.json when it is a directory."""
     return place / f"{role}.json" if place.is_dir() else place
 
 
@@ -89,7 +89,7 @@ def read_credentials(path: Path) -> Credentials:
 
 
 def provide_credentials(directory: Path) -> Mapping[str, Credentials]:
-    """The log-in of every role, made at the first call and kept, and of other systems whose files lie beside them.
+    """Return the log-in of every role, made at the first call and kept, and of other systems whose files lie beside them.
 
     Ensures: the directory is 0700 and each file 0600, whatever the umask.
     Raises:  ContractBroken naming a file that is no log-in, or takes the name of one of our users.

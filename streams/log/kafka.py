@@ -51,7 +51,7 @@ LARGEST_RECORD_BYTES = 4 << 20
 
 @asynccontextmanager
 async def opened(connection: Mapping[str, Any], *, signer: Signer | None = None) -> AsyncIterator[KafkaLog]:
-    """The log of a broker for as long as the block runs."""
+    """Hold the log of a broker for as long as the block runs."""
     log = KafkaLog(connection, signer=signer)
     try:
         yield log
@@ -78,11 +78,11 @@ class KafkaLog:
         self._poller: threading.Thread | None = None
 
     def topics(self) -> Mapping[str, int]:
-        """Topics that exist, with their number of partitions."""
+        """Return topics that exist, with their number of partitions."""
         return {name: found.partitions for name, found in self._cluster.topics().items()}
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; asked of the broker once."""
+        """Return number of partitions of a topic; asked of the broker once."""
         if topic not in self._counts:
             # The answer is about every topic, and who asks for one asks for more.
             self._counts.update(self.topics())
@@ -108,7 +108,7 @@ class KafkaLog:
             return KafkaFeed(self._consumer(), starts, self._address)
 
     async def topic_id(self, topic: str) -> str:
-        """The broker's own id of the topic."""
+        """Return the broker's own id of the topic."""
         return await asyncio.to_thread(self._cluster.topic_id, topic)
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
@@ -116,7 +116,7 @@ class KafkaLog:
         return await asyncio.to_thread(self._watermarks, topic, partition)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """The records of start <= offset < end.
+        """Yield the records of start <= offset < end.
 
         Raises: Unavailable when the broker does not answer in time; RecordsGone when it no longer holds them.
         """
@@ -181,7 +181,7 @@ class KafkaLog:
                 return
 
     def _writer(self) -> Producer:
-        """The producer, made when something is written for the first time; a log that only reads needs none."""
+        """Return the producer, made when something is written for the first time; a log that only reads needs none."""
         if self._producer is None:
             options = {
                 **self._connection,
@@ -239,7 +239,7 @@ class KafkaLog:
             return once_led(ask, within_s=REQUEST_TIMEOUT_S)
 
     def _consumer(self) -> Consumer:
-        """A consumer that is told where to read; it wants the name of a group and commits nothing to it."""
+        """Return a consumer that is told where to read; it wants the name of a group and commits nothing to it."""
         return Consumer(
             {
                 **self._connection,
@@ -271,7 +271,7 @@ class KafkaLog:
 
     @staticmethod
     def _read_batch(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> tuple[list[Inbound], int]:
-        """One batch, and the offset to go on with; gaps left by other people's transactions are stepped over."""
+        """Return one batch, and the offset to go on with; gaps left by other people's transactions are stepped over."""
         batch: list[Inbound] = []
         waited = 0.0
         while not batch:
@@ -347,7 +347,7 @@ def _refusal(error: KafkaError) -> str:
 
 
 def inbound(message: Message) -> Inbound:
-    """A confluent-kafka message as the task layer sees it."""
+    """Return a confluent-kafka message as the task layer sees it."""
     topic, partition = message.topic(), message.partition()
     assert topic is not None
     assert partition is not None

@@ -24,15 +24,15 @@ class MemoryLog:
         self._records: dict[tuple[str, int], list[Inbound]] = {}
 
     def records(self, topic: str, partition: int) -> list[Inbound]:
-        """Everything on one partition, oldest first."""
+        """Return everything on one partition, oldest first."""
         return self._records.setdefault((topic, partition), [])
 
     def topics(self) -> Mapping[str, int]:
-        """Topics by name, with their number of partitions."""
+        """Return topics by name, with their number of partitions."""
         return dict(self._partitions)
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; raises ContractBroken when there is none of that name."""
+        """Return number of partitions of a topic; raises ContractBroken when there is none of that name."""
         count = self._partitions.get(topic)
         if count is None:
             raise no_topic(topic)
@@ -61,7 +61,7 @@ class MemoryLog:
         return MemoryFeed(self, starts)
 
     async def topic_id(self, topic: str) -> str:
-        """The name: a topic in memory is never deleted."""
+        """Return the name: a topic in memory is never deleted."""
         return topic
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
@@ -69,7 +69,7 @@ class MemoryLog:
         return 0, len(self.records(topic, partition))
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """The records of start <= offset < end."""
+        """Yield the records of start <= offset < end."""
         for first in range(start, end, READ_BATCH):
             yield self.records(topic, partition)[first : min(end, first + READ_BATCH)]
 
@@ -147,7 +147,7 @@ class ShadowLog(MemoryLog):
         self._end = end
 
     def written_topics(self) -> set[str]:
-        """Topics to which something was appended."""
+        """Return topics to which something was appended."""
         return {topic for (topic, _), records in self._records.items() if records}
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from streams.log.records import Inbound
 
 
 async def each_with_news(log: Log, topic: str, partition: int) -> AsyncIterator[tuple[Inbound, bool]]:
-    """Every record, and whether it is new to such a reader."""
+    """Yield every record, and whether it is new to such a reader."""
     marks = HighWater()
     start, end = await log.watermarks(topic, partition)
     async for batch in log.read(topic, partition, start, end):
@@ -23,7 +23,7 @@ async def each_with_news(log: Log, topic: str, partition: int) -> AsyncIterator[
 
 
 async def each_once(log: Log, topic: str, partition: int) -> AsyncIterator[Inbound]:
-    """Every record that is new; repeats are left out."""
+    """Yield every record that is new; repeats are left out."""
     async for record, is_new in each_with_news(log, topic, partition):
         if is_new:
             yield record

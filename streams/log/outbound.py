@@ -55,7 +55,7 @@ class Destination(Protocol):
         ...
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic."""
+        """Return number of partitions of a topic."""
         ...
 
 
@@ -71,7 +71,7 @@ class Cause:
 
     @classmethod
     def of(cls, record: Inbound, index: int, origin: Inbound | None = None) -> Cause:
-        """The consequence number `index` of an inbox record."""
+        """Return the consequence number `index` of an inbox record."""
         return cls(SourcePosition(record.topic, record.partition, record.offset, index), origin or record)
 
 
@@ -97,15 +97,15 @@ class Outbound:
         log: Destination,
         event_id: str | None = None,
         partition: int | None = None,
-        as_told: bool = False,
+        as_written: bool = False,
         refuses_numbers: bool = False,
     ) -> Outbound:
-        """A record that no inbox record led to, ready to append; the arguments are those of `Checked`.
+        """Return a record that no inbox record led to, ready to append; the arguments are those of `Checked`.
 
         Ensures: the same arguments give the same bytes.
         Raises:  Unreadable, as Checked.of.
         """
-        checked = Checked.of(record, topic=topic, codec=codec, as_told=as_told, refuses_numbers=refuses_numbers)
+        checked = Checked.of(record, topic=topic, codec=codec, as_written=as_written, refuses_numbers=refuses_numbers)
         return checked.sealed(source=source, at=at, log=log, event_id=event_id, partition=partition)
 
 
@@ -126,13 +126,13 @@ class Checked:
         topic: str,
         codec: Codec,
         key: bytes | None = None,
-        as_told: bool = False,
+        as_written: bool = False,
         refuses_numbers: bool = False,
     ) -> Checked:
         """Check a record for a topic; card and bank numbers in it are masked (schemas/checks/guard.py).
 
         key              None takes the one that the catalogue names; a journal has the key of its inbox
-        as_told          a fact that another system states: written as stated even where it can't be true
+        as_written          a fact that another system states: written as stated even where it can't be true
         refuses_numbers  from a person or a script: a text with a card or bank number is refused and not masked
 
         Raises: Unreadable naming field and remedy when the topic does not carry the type, a field does not fit, or a
@@ -143,12 +143,12 @@ class Checked:
         record = codec.guarded(record)
         if key is None:
             key = catalog.topic(topic).key_of(record)
-        value = codec.encode_as_told(record) if as_told else codec.encode(record)
+        value = codec.encode_as_written(record) if as_written else codec.encode(record)
         return cls._proved(record, topic, key, value)
 
     @classmethod
     def again(cls, found: Inbound, record: Record, *, key: bytes, codec: Codec) -> Checked:
-        """A record to be written once more to its own topic, byte for byte unless a number in it had to be masked.
+        """Return a record to be written once more to its own topic, byte for byte unless a number in it had to be masked.
 
         `record` is what it says. What is signed holds no number: it was masked before.
 
@@ -237,7 +237,7 @@ class Checked:
 
 
 def identity_of(found: Inbound) -> dict[str, bytes]:
-    """The headers that a record keeps when it is written once more: who it is, and who gave it."""
+    """Return the headers that a record keeps when it is written once more: who it is, and who gave it."""
     headers = header_map(found.headers).items()
     return {name: value for name, value in headers if name.startswith("ce_") or name in SIGNATURE_HEADERS}
 

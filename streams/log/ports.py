@@ -21,7 +21,7 @@ class DeliveryFailed(Exception):
 
 
 def no_topic(topic: str) -> ContractBroken:
-    """What to raise where the cluster answers that it has no such topic."""
+    """Return what to raise where the cluster answers that it has no such topic."""
     return ContractBroken(
         f"the cluster has no topic {topic}; `saldo topics diff` shows what is missing, `saldo topics apply` creates it"
     )
@@ -76,11 +76,11 @@ class Log(Protocol):
         ...
 
     def topics(self) -> Mapping[str, int]:
-        """Topics that exist, with their number of partitions."""
+        """Return topics that exist, with their number of partitions."""
         ...
 
     def partition_count(self, topic: str) -> int:
-        """Number of partitions of a topic; asked of the broker once, then remembered (it never changes).
+        """Return number of partitions of a topic; asked of the broker once, then remembered (it never changes).
 
         Raises: ContractBroken when there is no such topic.
         """
@@ -111,7 +111,7 @@ class Log(Protocol):
         ...
 
     def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """The records of start <= offset < end, in order, in batches."""
+        """Yield the records of start <= offset < end, in order, in batches."""
         ...
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:

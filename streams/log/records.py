@@ -70,7 +70,7 @@ class Inbound:
 
 
 def partition_for(key: bytes, partitions: int) -> int:
-    """The partition of a key: CRC-32 modulo their number.
+    """Return the partition of a key: CRC-32 modulo their number.
 
     The same as librdkafka's `consistent` partitioner, hence of every plain confluent-kafka producer (Python, Go, C#,
     Node). A Java producer chooses otherwise; its records are moved to the right partition by the task that meets them.

@@ -61,7 +61,7 @@ class Ring(Protocol):
     """Public keys by id. A ring on disk follows its file, so that a process learns of a new or revoked key."""
 
     def find(self, key_id: str) -> PublicKey | None:
-        """The key of this id; None when the installation does not know it."""
+        """Return the key of this id; None when the installation does not know it."""
         ...
 
 
@@ -78,7 +78,7 @@ class RoleSigner:
         return key_id_of(self.private.public_key().public_bytes_raw())
 
     def headers(self, *, topic: str, key: bytes, type: str, event_id: str, value: bytes) -> KafkaHeaders:
-        """The signature's headers for a command; none for any other record.
+        """Return the signature's headers for a command; none for any other record.
 
         Raises: ContractBroken when this role may not give the command, since nobody would act on it.
         """
@@ -90,7 +90,7 @@ class RoleSigner:
         return self._signed(signed_bytes(topic=topic, key=key, type=type, event_id=event_id, value=value))
 
     def link_headers(self, *, journal: str, source: SourcePosition, link: str) -> KafkaHeaders:
-        """The signature's headers for a journal record that carries a link of the chain of operator commands."""
+        """Return the signature's headers for a journal record that carries a link of the chain of operator commands."""
         return self._signed(_link_bytes(journal, source, link))
 
     def _signed(self, message: bytes) -> KafkaHeaders:
@@ -106,7 +106,10 @@ def givers_of(topic: str, type: str) -> frozenset[str] | None:
 
 
 def signed_bytes(*, topic: str, key: bytes, type: str, event_id: str, value: bytes) -> bytes:
-    """What a signature covers: each part with its length before it, so that no two records give the same bytes."""
+    """Return what a signature covers.
+
+    Each part with its length before it, so that no two records give the same bytes.
+    """
     parts = (_DOMAIN, topic.encode(), key, type.encode(), event_id.encode(), value)
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
@@ -134,7 +137,7 @@ def _fits(known: PublicKey, signature: bytes, message: bytes) -> bool:
 
 
 def prove(ring: Ring, found: Inbound, *, type: str, key: bytes) -> str:
-    """The role that gave a command and may give it; empty when the record is no command.
+    """Return the role that gave a command and may give it; empty when the record is no command.
 
     `type` and `key` are what its value says, not what its headers claim.
 
@@ -227,12 +230,12 @@ def _remedy(givers: frozenset[str]) -> str:
 
 
 def key_id_of(public: bytes) -> str:
-    """The id of a public key: the beginning of its digest."""
+    """Return the id of a public key: the beginning of its digest."""
     return hashlib.sha256(public).hexdigest()[:_KEY_ID_LETTERS]
 
 
 def public_key_of(private: Ed25519PrivateKey, role: str, made_at: datetime) -> PublicKey:
-    """What the ring holds of a private key."""
+    """Return what the ring holds of a private key."""
     public = private.public_key().public_bytes_raw()
     return PublicKey(key_id_of(public), role, public, made_at)
 
@@ -245,11 +248,11 @@ class KeyRing:
 
     @classmethod
     def of(cls, keys: Sequence[PublicKey]) -> KeyRing:
-        """A ring of these keys."""
+        """Return a ring of these keys."""
         return cls({key.key_id: key for key in keys})
 
     def find(self, key_id: str) -> PublicKey | None:
-        """The key of this id."""
+        """Return the key of this id."""
         return self.keys.get(key_id)
 
 
@@ -265,14 +268,14 @@ class RingFile:
         self._ring = KeyRing({})
 
     def find(self, key_id: str) -> PublicKey | None:
-        """The key of this id, as the file says now.
+        """Return the key of this id, as the file says now.
 
         Raises: ContractBroken when there is no file, or it is no ring.
         """
         return self.read().find(key_id)
 
     def read(self) -> KeyRing:
-        """The ring as the file says now; raises ContractBroken as `find` does.
+        """Return the ring as the file says now; raises ContractBroken as `find` does.
 
         Once it was read, a file that can't be read any more leaves the ring as it was: half a file judges nobody.
         """
@@ -309,7 +312,7 @@ def parse_ring(text: str, where: str) -> Sequence[PublicKey]:
 
 
 def render_ring(keys: Sequence[PublicKey]) -> str:
-    """The file of a ring."""
+    """Return the file of a ring."""
     entries = [
         {
             "key_id": key.key_id,

@@ -37,7 +37,7 @@ class State:
     command_ids: frozenset[str] = frozenset()
 
     def reaches(self, partitions: Mapping[str, int]) -> bool:
-        """Whether every one of these partitions was written to."""
+        """Return whether every one of these partitions was written to."""
         return all(self.partitions.get(inbox, 0) >= count for inbox, count in partitions.items())
 
 
@@ -45,7 +45,7 @@ INITIAL = State()
 
 
 def decide(state: State, record: RulesInbox) -> tuple[Event, ...]:
-    """What follows from a person's adoption, or from what a worker offers at its start.
+    """Return what follows from a person's adoption, or from what a worker offers at its start.
 
     Ensures: a command that was here yields (); an offer is accepted only where nothing is in force, and repeats what is
              where partitions lack it.
@@ -72,7 +72,7 @@ def evolve(state: State, event: RulesEvents) -> State:
 
 
 def route(_state: State, event: RulesEvents) -> tuple[Output, ...]:
-    """An accepted adoption goes to every partition that uses it."""
+    """Return an accepted adoption goes to every partition that uses it."""
     if not isinstance(event, RulesAccepted):
         return ()
     adopted = RulesAdopted(
@@ -92,7 +92,7 @@ def route(_state: State, event: RulesEvents) -> tuple[Output, ...]:
 
 
 def digest_of(text: str) -> str:
-    """What tells one text of rules from another."""
+    """Return what tells one text of rules from another."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -143,7 +143,7 @@ def _why_not(state: State, command: AdoptRules) -> str:
 
 
 def _unusable(name: str, text: str, partitions: Mapping[str, int]) -> str:
-    """Why these rules can't be adopted by anybody; empty if they can."""
+    """Return why these rules can't be adopted by anybody; empty if they can."""
     if len(text) > LONGEST_TEXT:
         return f"the text has {len(text):,} characters; {LONGEST_TEXT:,} are the most"
     try:

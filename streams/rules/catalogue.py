@@ -83,7 +83,7 @@ class RulesKind:
         return SHIPPED / f"{self.name}.yaml"
 
     def version_of(self, text: str, file: str) -> int:
-        """The version that a text gives itself; raises FileInvalid where it can't be used."""
+        """Return the version that a text gives itself; raises FileInvalid where it can't be used."""
         found = self.read(text, file)
         return int(found.rule_version if isinstance(found, DepositPolicy) else found.version)
 
@@ -110,7 +110,7 @@ KINDS: Mapping[str, RulesKind] = {kind.name: kind for kind in (OPEN_ITEM_MATCHIN
 
 
 def kind_of(name: str) -> RulesKind:
-    """The rules of a name; LookupError tells what there is, or what was probably meant."""
+    """Return the rules of a name; LookupError tells what there is, or what was probably meant."""
     if name not in KINDS:
         raise LookupError(f"there are no rules {name!r}; {near(name, KINDS)}")
     return KINDS[name]
@@ -118,7 +118,7 @@ def kind_of(name: str) -> RulesKind:
 
 @lru_cache(maxsize=16)
 def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
-    """The policy of match-open-items from the texts of its rules; raises FileInvalid."""
+    """Return the policy of match-open-items from the texts of its rules; raises FileInvalid."""
     return ReceivablesPolicy(
         rules=_open_item_matching(matching, OPEN_ITEM_MATCHING.name),
         write_offs=_write_off_limits(limits, WRITE_OFF_LIMITS.name),
@@ -127,5 +127,5 @@ def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
 
 @lru_cache(maxsize=16)
 def deposit_policy(matching: str) -> DepositPolicy:
-    """The policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
+    """Return the policy of reconcile-deposits from the text of its rules; raises FileInvalid."""
     return _deposit_matching(matching, DEPOSIT_MATCHING.name)

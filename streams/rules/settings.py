@@ -20,6 +20,6 @@ class RulesSettings(BaseModel):
     deposit_matching_path: Path | None = None
 
     def path_of(self, name: str) -> Path | None:
-        """The file of these rules."""
+        """Return the file of these rules."""
         path: Path | None = getattr(self, f"{name.replace('-', '_')}_path")
         return path

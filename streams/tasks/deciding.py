@@ -196,8 +196,8 @@ class BatchDecider(Generic[S]):
         `reset_at` is the inbox offset of an operator's command below which any number of bad records is parked.
         `rules_ahead` are the first adoptions of rules names of which progress holds none.
 
-        Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy that
-                 the result takes over.
+        Shapes:  records is (n,), offsets rising by the broker's own steps from progress.position; progress is a copy
+                 that the result takes over.
         Ensures: the same records, state and progress give the same bytes; when `stop` is set, everything in the result
                  belongs to the records before it.
         """
@@ -206,22 +206,22 @@ class BatchDecider(Generic[S]):
         return self._assemble(steps, outcomes, progress, stop_at, stop, reset_at)
 
     def mark_position(self, last: Inbound, progress: Progress) -> Outbound:
-        """A journal record that says no more than how far silence reaches; `last` is a record without events.
+        """Return a journal record that says no more than how far silence reaches; `last` is a record without events.
 
-        It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same bytes
-        wherever markers happen to fall.
+        It repeats the marks accepted since the last event and does not end that stretch, so the events stay the same
+        bytes wherever markers happen to fall.
         """
         event = PositionMarked(position=last.offset + 1)
         cause = Cause.of(last, 0)
         accepted = tuple(sorted(progress.unjournaled.values()))
-        link = _untold(progress)
+        link = _unreported(progress)
         note(progress, [JournalEntry(b"", event, cause.position, 1, accepted, link)])
         checked = Checked.of(event, topic=self.processor.journal, codec=self.codec, key=POSITION_KEY)
         more = [*journal_headers(1, accepted, link), *self._link_signature(cause, link)]
         return self._sealed(checked, cause, partition=self.partition, more=more)
 
     def is_reset(self, record: Inbound) -> bool:
-        """Whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
+        """Return whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
         name = BreakerResetRequested.__name__
         if (
             header_text(record.headers, "ce_type") or name
@@ -258,8 +258,8 @@ class BatchDecider(Generic[S]):
                     f"the key of {type(value).__name__} has {len(key)} bytes; {LONGEST_KEY} are the most"
                 )
             moved = None
-            # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to the
-            # task that parked the record, wherever that one lies.
+            # A producer chose by another rule, or gave no key. An operator's request stays where it is: it speaks to
+            # the task that parked the record, wherever that one lies.
             is_request = isinstance(value, TaskRequests)
             if not is_request and self._partition_of(key) != self.partition:
                 moved = Checked.again(record, value, key=key, codec=self.codec)
@@ -381,7 +381,8 @@ class BatchDecider(Generic[S]):
             if events:
                 outcome.state = state
         except DeliveryFailed:
-            raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other one
+            raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other
+                   one
         except (Unavailable, ContractBroken) as error:
             raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
         except Exception as error:
@@ -389,7 +390,7 @@ class BatchDecider(Generic[S]):
         return None
 
     async def _events(self, step: _Step, state: S, checked: str | None, policy: Any) -> Sequence[Any]:
-        """What follows from a record; where a journal is retold, what performing this very record led to.
+        """Return what follows from a record; where a journal is retold, what performing this very record led to.
 
         Two records may be about one posting reference, so nothing but the record's own place says which event is whose.
         """
@@ -406,10 +407,10 @@ class BatchDecider(Generic[S]):
     ) -> _Outcome[S]:
         """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
 
-        The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How the
-        first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
-        A record that could not be read when it was parked may turn out to belong to another key, or to another partition:
-        it is written to the inbox once more, where records of its key are decided.
+        The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How
+        the first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
+        A record that could not be read when it was parked may turn out to belong to another key, or to another
+        partition: it is written to the inbox once more, where records of its key are decided.
         """
         outcome: _Outcome[S] = _Outcome(replayed=bool(queue.offsets))
         parked, verdicts = queue.offsets, self.verdicts
@@ -596,7 +597,7 @@ class BatchDecider(Generic[S]):
         for index, event in enumerate(outcome.events):
             cause, size = Cause.of(record, index, event.origin), len(outcome.events)
             accepted = tuple(sorted(progress.unjournaled.values())) if index == 0 else ()
-            link = _untold(progress) if index == 0 else None
+            link = _unreported(progress) if index == 0 else None
             entries.append(JournalEntry(key, event.checked.record, cause.position, size, accepted, link))
             more = [*journal_headers(size, accepted, link), *self._link_signature(cause, link)]
             batch.journal.append(self._sealed(event.checked, cause, partition=self.partition, more=more))
@@ -624,7 +625,7 @@ class BatchDecider(Generic[S]):
         more: Sequence[tuple[str, bytes]] = (),
         kept: Mapping[str, bytes] | None = None,
     ) -> Outbound:
-        """A consequence ready to append; the same at each attempt, to the byte."""
+        """Return a consequence ready to append; the same at each attempt, to the byte."""
         return checked.sealed(
             source=f"saldo/{self.processor.name}",
             at=instant_of(checked.record, cause.origin),
@@ -644,12 +645,15 @@ class BatchDecider(Generic[S]):
     # -- rules --------------------------------------------------------------------------------------------------------
 
     def adoption_in(self, record: Inbound) -> RulesAdopted | None:
-        """The adoption that a record of the inbox is, if an agent gave it; what says that it is something else is none."""
+        """Return the adoption that a record of the inbox is, if an agent gave it.
+
+        What says that it is something else is none.
+        """
         name = RulesAdopted.__name__
         return _adoption(self._read(record)) if (header_text(record.headers, "ce_type") or name) == name else None
 
     def _policy(self, rules: Adopted) -> Any:
-        """What the processor decides by where these rules are in force.
+        """Return what the processor decides by where these rules are in force.
 
         Raises: Stop where nothing is adopted yet, or this version of Saldo can't read what is.
         """
@@ -679,7 +683,7 @@ class BatchDecider(Generic[S]):
 
 
 def _adoption(step: _Step) -> RulesAdopted | None:
-    """The adoption that a record is, if an agent gave it."""
+    """Return the adoption that a record is, if an agent gave it."""
     is_proved = step.failure is None and step.unproved is None
     return step.value if is_proved and isinstance(step.value, RulesAdopted) else None
 
@@ -689,12 +693,15 @@ def _is_operator_command(step: _Step) -> bool:
 
 
 def why_refused(request: OperatorRequest) -> str:
-    """Why a request changes nothing, whoever signed it; empty when it may."""
+    """Return why a request changes nothing, whoever signed it; empty when it may."""
     return why_not_attributed(request.requested_by, request.reason)
 
 
 def _asked_by(asked: _Step, request: ParkedReplayRequested) -> str:
-    """A person's replay by its signed identity: the same at each attempt, and of a copy that a stranger writes."""
+    """Return a person's replay by its signed identity.
+
+    The same at each attempt, and of a copy that a stranger writes.
+    """
     return f"{asked.record.event_id} ({request.requested_by})"
 
 
@@ -712,13 +719,13 @@ def _parked_event(step: _Step, key: bytes, *, behind: int | None, error: Excepti
     )
 
 
-def _untold(progress: Progress) -> Link | None:
-    """The chain of operator commands, where the last event does not tell it."""
-    return None if progress.link == progress.link_told else progress.link
+def _unreported(progress: Progress) -> Link | None:
+    """Return the chain of operator commands, where the last event does not say it."""
+    return None if progress.link == progress.link_reported else progress.link
 
 
 def _run_of_failures(record: Inbound, progress: Progress, error: str) -> str:
-    """What people read while the breaker is open: how many, the first, the next, and both remedies."""
+    """Return what people read while the breaker is open: how many, the first, the next, and both remedies."""
     where = f"{record.topic} {record.partition}"
     first = "" if progress.first_failed is None else "the first is {} ({}), ".format(*progress.first_failed)
     return (

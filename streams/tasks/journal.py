@@ -51,7 +51,7 @@ class JournalEntry:
 
 
 def instant_of(event: Record, origin: Inbound) -> datetime:
-    """The instant that dates what a task writes: the event's own, else that of the record that it is about."""
+    """Return the instant that dates what a task writes: the event's own, else that of the record that it is about."""
     when = getattr(event, "occurred_at", None)
     return when if isinstance(when, datetime) else origin.entered_at
 
@@ -59,7 +59,7 @@ def instant_of(event: Record, origin: Inbound) -> datetime:
 def journal_headers(
     group_size: int, accepted: Sequence[SourcePosition], link: Link | None = None
 ) -> list[tuple[str, bytes]]:
-    """What a journal record carries behind its envelope."""
+    """Return what a journal record carries behind its envelope."""
     headers = [(EVENTS_HEADER, str(group_size).encode())]
     if accepted:
         headers.append((ACCEPTED_HEADER, ";".join(map(str, sorted(accepted))).encode()))
@@ -85,7 +85,7 @@ class JournalReader:
         self._replaced = False
 
     def feed(self, record: Inbound) -> Sequence[JournalEntry]:
-        """The group that this record completes; empty when it completes none.
+        """Return the group that this record completes; empty when it completes none.
 
         Raises: ContractBroken for a record that no task can have written: the journal has one owner.
         """
@@ -124,7 +124,7 @@ class JournalReader:
                 f"journal {record.topic}/{record.partition}/{record.offset} skips event {expected} of {source}"
             )
         # As it stands: what was decided is the state, whatever today's rules say of its values.
-        event = self._codec.decode_as_told(record.value)
+        event = self._codec.decode_as_written(record.value)
         if not catalog.topic(record.topic).carries(event):
             raise ContractBroken(
                 f"journal {record.topic}/{record.partition}/{record.offset} holds a {type(event).__name__}, which "
@@ -155,7 +155,7 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.link = entry.link or progress.link
         match entry.event:
             case RecordParked(record_key=key, offset=offset, behind=behind, is_held=is_held) as event:
-                # A record that waits already is told of anew when it is held no longer: one failure, not two.
+                # A record that waits already is reported anew when it is held no longer: one failure, not two.
                 if behind is None and offset not in progress.parked.get(key, ()):
                     progress.failed(offset, f"{event.error_type}: {event.message}")
                 progress.park(key, offset)
@@ -179,7 +179,7 @@ def note(progress: Progress, entries: Sequence[JournalEntry]) -> None:
         progress.unjournaled.update({mark.lane: mark for mark in last.accepted})
     else:
         progress.unjournaled.clear()
-        progress.link_told = progress.link
+        progress.link_reported = progress.link
 
 
 def _accepted(record: Inbound) -> tuple[SourcePosition, ...]:

@@ -32,7 +32,7 @@ class GroupMembership:
         self._lock = asyncio.Lock()
 
     async def holds(self, topic: str, partition: int) -> bool:
-        """Whether the coordinator, asked within half a session timeout, says that the partition is ours."""
+        """Return whether the coordinator, asked within half a session timeout, says that the partition is ours."""
         if monotonic_s() - self._confirmed_at >= self._fresh_s:
             async with self._lock:
                 if monotonic_s() - self._confirmed_at >= self._fresh_s:

@@ -9,7 +9,7 @@ class Membership(Protocol):
     """Proof that this process still owns a partition."""
 
     async def holds(self, topic: str, partition: int) -> bool:
-        """Whether the group coordinator, asked recently enough, says that the partition is ours."""
+        """Return whether the group coordinator, asked recently enough, says that the partition is ours."""
         ...
 
 

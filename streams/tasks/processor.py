@@ -36,7 +36,7 @@ class RoutedRecord(Protocol):
 
 
 def no_routes(_state: Any, _event: Record) -> tuple[RoutedRecord, ...]:
-    """The route of a processor whose journal is its only output."""
+    """Return the route of a processor whose journal is its only output."""
     return ()
 
 
@@ -63,7 +63,7 @@ class Processor(ABC, Generic[S, R, E]):
 
     @abstractmethod
     async def events(self, state: S, record: R, checked: str | None = None, policy: Any = None) -> tuple[E, ...]:
-        """What follows from one record in this state; `checked` names the replay by which a person asks for it.
+        """Return what follows from one record in this state; `checked` names the replay by which a person asks for it.
 
         `policy` is what `rules` read of the adoptions in force.
         """

@@ -26,13 +26,13 @@ class Progress:
     journal_end  next journal offset to read
     last_rank    (offset, index) of the last journal record taken
     upstream     highest saldo-source accepted per upstream partition
-    unjournaled  marks of `upstream` that moved since the last event, to be told with the next one
+    unjournaled  marks of `upstream` that moved since the last event, to be reported with the next one
     parked       key -> inbox offsets that wait, for an operator or for their time, oldest first
     held         keys of `parked` that are tried again by themselves
     failures     records parked in a row, without a decided one between
     first_failed inbox offset of the first of them and its error, cut short; None without failures
     link         the chain of the operator commands that were accepted (streams/log/chain.py)
-    link_told    the link that the journal's events tell already
+    link_reported    the link that the journal's events tell already
     rules        the adoption of each rules name that is in force on this partition
     """
 
@@ -46,11 +46,11 @@ class Progress:
     failures: int = 0
     first_failed: tuple[int, str] | None = None
     link: Link = NO_LINK
-    link_told: Link = NO_LINK
+    link_reported: Link = NO_LINK
     rules: dict[str, RulesAdopted] = field(default_factory=dict)
 
     def copy(self) -> Progress:
-        """A copy to decide a batch on."""
+        """Return a copy to decide a batch on."""
         return Progress(
             position=self.position,
             journal_end=self.journal_end,
@@ -62,12 +62,12 @@ class Progress:
             failures=self.failures,
             first_failed=self.first_failed,
             link=self.link,
-            link_told=self.link_told,
+            link_reported=self.link_reported,
             rules=dict(self.rules),
         )
 
     def accept(self, source: SourcePosition | None) -> bool:
-        """Whether an inbox record is new, by its upstream's mark; remembers it for the next journal record."""
+        """Return whether an inbox record is new, by its upstream's mark; remembers it for the next journal record."""
         if not self.upstream.accept(source):
             return False
         if source is not None:
@@ -80,7 +80,7 @@ class Progress:
             self.upstream.accept(mark)
 
     def park(self, key: bytes, offset: int) -> None:
-        """One more record of this key waits; one that waits already is told of anew."""
+        """One more record of this key waits; one that waits already is reported anew."""
         if offset not in self.parked.get(key, ()):
             self.parked[key] = (*self.parked.get(key, ()), offset)
 
@@ -124,7 +124,7 @@ class Progress:
                 failures=self.failures,
                 first_failed=self.first_failed,
                 link=str(self.link),
-                link_told=str(self.link_told),
+                link_reported=str(self.link_reported),
                 rules=list(self.rules.values()),
             )
         )
@@ -145,7 +145,7 @@ class Progress:
             failures=stored.failures,
             first_failed=stored.first_failed,
             link=Link.parse(stored.link),
-            link_told=Link.parse(stored.link_told),
+            link_reported=Link.parse(stored.link_reported),
             rules={adopted.rules_name: adopted for adopted in stored.rules},
         )
 
@@ -161,5 +161,5 @@ class _Stored(msgspec.Struct, kw_only=True):
     failures: int
     first_failed: tuple[int, str] | None = None
     link: str
-    link_told: str
+    link_reported: str
     rules: list[RulesAdopted]

@@ -26,15 +26,15 @@ class RulesUsed:
     read: Callable[..., Any]
 
     def missing_in(self, adopted: Adopted) -> tuple[str, ...]:
-        """The names of which nothing was adopted."""
+        """Return the names of which nothing was adopted."""
         return tuple(name for name in self.names if name not in adopted)
 
     def policy(self, adopted: Adopted) -> Any:
-        """The value by which records are decided where these adoptions are in force."""
+        """Return the value by which records are decided where these adoptions are in force."""
         return self.read(*(adopted[name].text for name in self.names))
 
 
 def takes_the_place(adopted: RulesAdopted, in_force: Adopted) -> bool:
-    """Whether an adoption is newer than what is in force; an old one written again changes nothing."""
+    """Return whether an adoption is newer than what is in force; an old one written again changes nothing."""
     known = in_force.get(adopted.rules_name)
     return known is None or adopted.number > known.number

@@ -24,7 +24,7 @@ class StateStore(Protocol[S]):
     """State per key, and the progress that it belongs to."""
 
     def load(self, identity: str) -> Progress | None:
-        """The progress stored under this identity; None when there is none, and then the store is empty."""
+        """Return the progress stored under this identity; None when there is none, and then the store is empty."""
         ...
 
     def get(self, key: bytes) -> S | None:
@@ -36,7 +36,7 @@ class StateStore(Protocol[S]):
         ...
 
     def items(self) -> Iterator[tuple[bytes, S]]:
-        """Every key and its state, sorted by key."""
+        """Yield every key and its state, sorted by key."""
         ...
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class MemoryStore(Generic[S]):
         self._states.update(changed)
 
     def items(self) -> Iterator[tuple[bytes, S]]:
-        """Every key and its state, sorted by key."""
+        """Yield every key and its state, sorted by key."""
         return iter(sorted(self._states.items()))
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class SqliteStore(Generic[S]):
         self._db = self._open()
 
     def load(self, identity: str) -> Progress | None:
-        """The progress stored under this identity.
+        """Return the progress stored under this identity.
 
         An identity that differs (another topic of that name, another version of the state) or a file that cannot be
         read empties the store: it is only a copy.
@@ -120,7 +120,7 @@ class SqliteStore(Generic[S]):
             )
 
     def items(self) -> Iterator[tuple[bytes, S]]:
-        """Every key and its state, sorted by key."""
+        """Yield every key and its state, sorted by key."""
         for key, value in self._db.execute("SELECT key, value FROM state ORDER BY key"):
             yield key, self._decoder.decode(value)
 
@@ -140,7 +140,7 @@ class SqliteStore(Generic[S]):
 
 
 def digest(items: Iterator[tuple[bytes, Any]]) -> str:
-    """A digest over keys and states, the same for the same state in whatever store it lies."""
+    """Return a digest over keys and states, the same for the same state in whatever store it lies."""
     sha = hashlib.sha256()
     for key, state in items:
         encoded = msgspec.msgpack.encode(state, order="sorted")

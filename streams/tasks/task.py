@@ -391,7 +391,10 @@ class Task(Generic[S]):
         return batch.stop is None
 
     async def _find_rules(self, progress: Progress) -> Adopted:
-        """The first adoptions of what this partition holds no rules of yet: they count for what lies before them."""
+        """Return the first adoptions of what this partition holds no rules of yet.
+
+        They count for what lies before them.
+        """
         used = self.processor.rules
         if used is None or not used.missing_in(progress.rules):
             return {}
@@ -404,7 +407,7 @@ class Task(Generic[S]):
         return self._rules_ahead
 
     async def first_rules(self, start: int = 0) -> Adopted:
-        """The first adoption of each rules name from this inbox offset on."""
+        """Return the first adoption of each rules name from this inbox offset on."""
         found: dict[str, RulesAdopted] = {}
         inbox = self.processor.inbox
         kept_from, end = await self._log.watermarks(inbox, self.partition)
@@ -416,7 +419,7 @@ class Task(Generic[S]):
         return found
 
     async def _finds_reset(self) -> bool:
-        """Whether an operator's command lies ahead, below which bad records are parked however many they are.
+        """Return whether an operator's command lies ahead, below which bad records are parked however many they are.
 
         It lies behind what the task can't get past, so the inbox is searched for it, each record once.
         """

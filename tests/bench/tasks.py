@@ -31,7 +31,7 @@ from streams.tasks.membership import SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, SqliteStore, StateStore
 from streams.tasks.task import Task, TaskRules
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.kafka import TestBroker, client_options, make_topics
 from tests.support.signing import RING
 from tests.support.worker_process import outbound, produce, read_all
@@ -55,12 +55,12 @@ def main(payment_count: int) -> None:
 
 
 def fill(bootstrap: str, payment_count: int) -> int:
-    """Two sightings per payment, pending and settled; the number of records."""
+    """Two observations per payment, pending and settled; the number of records."""
     statuses = (TransactionStatus.PENDING_SETTLEMENT, TransactionStatus.SETTLED)
     offsets = produce(
         bootstrap,
         (
-            replace(outbound(INBOX, sighting(status, payment=f"8{number:07d}", minute=minute)), partition=0)
+            replace(outbound(INBOX, observation(status, payment=f"8{number:07d}", minute=minute)), partition=0)
             for minute, status in enumerate(statuses)
             for number in range(payment_count)
         ),

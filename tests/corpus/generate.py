@@ -74,7 +74,7 @@ GAPS = {
     "two spaces": "  ",
     "line ends": "\n",
 }
-AROUND = (
+CONTEXT = (
     "{}",
     "please charge {} for invoice RE-100451",
     "Bitte buchen Sie von {} ab, danke",
@@ -113,12 +113,12 @@ def split(number: str, sizes: tuple[int, ...]) -> list[str]:
 def cards() -> Iterator[tuple[str, str, str]]:
     """What, text, and the digits that must be gone."""
     rng = random.Random(2026)
-    around = 0
+    context = 0
 
     def said(written: str) -> str:
-        nonlocal around
-        around += 1
-        return AROUND[around % len(AROUND)].format(written)
+        nonlocal context
+        context += 1
+        return CONTEXT[context % len(CONTEXT)].format(written)
 
     for brand, prefix, length in BRANDS:
         fours: tuple[int, ...] = (4, 6, 5) if length == 15 else (4, 6, 4) if length == 14 else (4,)

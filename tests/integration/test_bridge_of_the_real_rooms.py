@@ -46,7 +46,7 @@ from streams.tasks.processor import AnyProcessor, Decider, Effect
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.adopted import adopt_into
-from tests.support.builders import NOON, at, done, open_item, refused, sighting
+from tests.support.builders import NOON, at, done, observation, open_item, refused
 from tests.support.projecting import project, wipe
 from tests.support.signing import RING, SIGNER, by_hand
 from tests.support.typed import as_a
@@ -68,30 +68,30 @@ _CODEC = Codec()
 class Abas:
     """Books that refuse every so many-th document."""
 
-    dice: random.Random
+    rng: random.Random
     refuse_one_in: int
 
     async def post(self, command: ErpCommands) -> ErpOutcomes:
         document = as_a(PostDocument, command)
-        return refused(document) if self.dice.randrange(self.refuse_one_in) == 0 else done(document)
+        return refused(document) if self.rng.randrange(self.refuse_one_in) == 0 else done(document)
 
 
 @dataclass
 class Rooms:
     """Every task of the pipeline on one log in memory."""
 
-    dice: random.Random
+    rng: random.Random
     poison: float = 0.0
     log: MemoryLog = field(
         default_factory=lambda: MemoryLog(dict.fromkeys(catalog.topics(), PARTITIONS), signer=SIGNER)
     )
     seen: dict[tuple[str, int], int] = field(default_factory=dict)
-    told: list[tuple[str, int]] = field(default_factory=list)
+    reported: list[tuple[str, int]] = field(default_factory=list)
     moved_to: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         adopt_into(self.log)
-        abas = post_to_abas(Abas(self.dice, 6))
+        abas = post_to_abas(Abas(self.rng, 6))
         self.processors = (FOLD_PAYMENTS, IDENTIFY_PAYERS, MATCH_OPEN_ITEMS, abas)
         self.poisoned: dict[str, bool] = {}
         self.tasks = [
@@ -116,7 +116,7 @@ class Rooms:
         def check(record: Any) -> None:
             name = repr(record)
             odds = self.poison * WHAT_CHOKES.get(type(record), 0.05)
-            if self.poisoned.setdefault(name, self.dice.random() < odds):
+            if self.poisoned.setdefault(name, self.rng.random() < odds):
                 raise Unreadable("this version has no rule for it")
 
         if isinstance(processor, Decider):
@@ -151,7 +151,7 @@ class Rooms:
 
     async def step(self) -> None:
         """One task, any task, gets to what it has not decided yet."""
-        await self.dice.choice(self.tasks).catch_up()
+        await self.rng.choice(self.tasks).catch_up()
 
     async def settle(self) -> None:
         """Until nobody has anything left to do."""
@@ -210,7 +210,7 @@ async def test_nothing_is_unexplained_at_any_moment(engine: Store, seed: int) ->
     seen: set[str] = set()
     for minute in range(MINUTES):
         something_happens(rooms, minute)
-        for _ in range(rooms.dice.randrange(7)):
+        for _ in range(rooms.rng.randrange(7)):
             await rooms.step()
         if minute % 10 == 0:
             project(engine, rooms.news())
@@ -258,11 +258,11 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     rooms = Rooms(random.Random(31), poison=poison)
     seen: set[str] = set()
     for minute in range(MINUTES):
-        if rooms.dice.random() < 0.4:
+        if rooms.rng.random() < 0.4:
             somebody_decides(rooms, minute)
         else:
             something_happens(rooms, minute)
-        for _ in range(rooms.dice.randrange(7)):
+        for _ in range(rooms.rng.randrange(7)):
             await rooms.step()
         if minute % 20 == 0:
             project(engine, rooms.news())
@@ -272,7 +272,7 @@ async def test_money_that_people_move_is_where_the_report_says(engine: Store, po
     for number in range(1, 25):
         rooms.write("receivables.inbox.v1", handed_over(number))
         await rooms.step()
-    for payment, number in sorted(set(rooms.told)):
+    for payment, number in sorted(set(rooms.reported)):
         rooms.write("receivables.inbox.v1", reassigned(payment, f"7000{number % 6}"))
         await rooms.step()
         if number % 8 == 0:
@@ -324,9 +324,9 @@ def handed_over(number: int) -> HandToFinance:
 
 def somebody_decides(rooms: Rooms, minute: int) -> None:
     """A command of a person, which may well be refused."""
-    dice = rooms.dice
-    payment, number = dice.choice(rooms.told or [("11", 1)])
-    customer, other = rooms.moved_to.get(payment, f"7000{number % 6}"), f"7000{dice.randrange(6)}"
+    rng = rooms.rng
+    payment, number = rng.choice(rooms.reported or [("11", 1)])
+    customer, other = rooms.moved_to.get(payment, f"7000{number % 6}"), f"7000{rng.randrange(6)}"
     who: dict[str, Any] = {
         "command_id": f"c{minute}",
         "decided_by": "dana",
@@ -334,7 +334,7 @@ def somebody_decides(rooms: Rooms, minute: int) -> None:
         "occurred_at": at(minute),
     }
     refund = {**who, "abas_customer_id": customer, "posting_reference": f"PT8{number}"}
-    match dice.randrange(7):
+    match rng.randrange(7):
         case 0 | 1 | 2:
             rooms.moved_to[payment] = other
             asked_ = ReassignPayment(
@@ -352,13 +352,13 @@ def somebody_decides(rooms: Rooms, minute: int) -> None:
         case 4:
             rooms.write("receivables.inbox.v1", MatchRefund(**refund, payment_id=f"1{number}"))
         case 5:
-            kind = dice.choice([HandToFinance, PutRefundOnAccount])
+            kind = rng.choice([HandToFinance, PutRefundOnAccount])
             rooms.write("receivables.inbox.v1", kind(**refund))
         case _:
             token = f"order:RE-{number}"
             fact = CustomerReferenced(token=token, abas_customer_id=customer, observed_at=at(minute))
             remembered = RememberReference(**who, token=token, abas_customer_id=customer)
-            rooms.write("identification.inbox.v1", dice.choice([fact, remembered]))
+            rooms.write("identification.inbox.v1", rng.choice([fact, remembered]))
 
 
 async def test_discarded_money_explains_the_residual(engine: Store) -> None:
@@ -378,26 +378,26 @@ async def test_discarded_money_explains_the_residual(engine: Store) -> None:
 
 
 def something_happens(rooms: Rooms, minute: int) -> None:
-    """One thing that PayTrace or abas tells at this minute; some of it contradicts what was told before."""
-    dice = rooms.dice
-    number = dice.randrange(1, 25)
-    match dice.randrange(12):
+    """One thing that PayTrace or abas tells at this minute; some of it contradicts what was reported before."""
+    rng = rooms.rng
+    number = rng.randrange(1, 25)
+    match rng.randrange(12):
         case 0 | 1 | 2 | 3:
             invoiced(rooms, number, minute)
         case 4 | 5 | 6 | 7:
-            sold(rooms, number, minute, dice.choice([Status.PENDING_SETTLEMENT, Status.SETTLED]))
+            sold(rooms, number, minute, rng.choice([Status.PENDING_SETTLEMENT, Status.SETTLED]))
         case 8:
             sold(rooms, number, minute, Status.VOIDED)
         case 9:
             # A partial refund with an id of its own, found by the invoice it names; sometimes it is voided.
-            status = dice.choice([Status.SETTLED, Status.SETTLED, Status.VOIDED])
-            told(rooms, f"8{number}", number, minute, status, Kind.REFUND, number * 5_00)
+            status = rng.choice([Status.SETTLED, Status.SETTLED, Status.VOIDED])
+            reported(rooms, f"8{number}", number, minute, status, Kind.REFUND, number * 5_00)
         case 10:
-            status = dice.choice([Status.ACH_PENDING, Status.ACH_CLEARED, Status.ACH_RETURNED])
-            told(rooms, f"3{number}", number, minute, status, Kind.ACH_SALE, number * 10_00)
+            status = rng.choice([Status.ACH_PENDING, Status.ACH_CLEARED, Status.ACH_RETURNED])
+            reported(rooms, f"3{number}", number, minute, status, Kind.ACH_SALE, number * 10_00)
         case _:
             # A tip, or a status out of the blue.
-            sold(rooms, number, minute, dice.choice([Status.SETTLED, *Status]), extra=dice.choice([0, 1_00, -1_00]))
+            sold(rooms, number, minute, rng.choice([Status.SETTLED, *Status]), extra=rng.choice([0, 1_00, -1_00]))
 
 
 def invoiced(rooms: Rooms, number: int, minute: int) -> None:
@@ -414,13 +414,13 @@ def invoiced(rooms: Rooms, number: int, minute: int) -> None:
 
 
 def sold(rooms: Rooms, number: int, minute: int, status: Status, *, extra: int = 0) -> None:
-    told(rooms, f"1{number}", number, minute, status, Kind.SALE, number * 10_00 + extra)
+    reported(rooms, f"1{number}", number, minute, status, Kind.SALE, number * 10_00 + extra)
 
 
-def told(rooms: Rooms, payment: str, number: int, minute: int, status: Status, kind: Kind, amount: int) -> None:
-    """One sighting; payments are created on different days, so each day has its own bridge."""
-    rooms.told.append((payment, number))
-    seen = sighting(status, amount, minute=minute, kind=kind, payment=payment, invoice=f"RE-{number}", vault=None)
+def reported(rooms: Rooms, payment: str, number: int, minute: int, status: Status, kind: Kind, amount: int) -> None:
+    """One observation; payments are created on different days, so each day has its own bridge."""
+    rooms.reported.append((payment, number))
+    seen = observation(status, amount, minute=minute, kind=kind, payment=payment, invoice=f"RE-{number}", vault=None)
     rooms.write("payments.observations.v1", replace(seen, created_at=at(24 * 60 * (number % 5) + number)))
 
 

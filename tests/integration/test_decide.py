@@ -75,13 +75,13 @@ class Office:
     def wait_for_waiting(self, customer: str, *expected: tuple[str, int]) -> None:
         """Until exactly these entries wait, each with so many suggestions."""
 
-        def told() -> bool:
+        def reported() -> bool:
             found: dict[str, int] = {}
             for row in self.waiting(customer):
                 found[row["posting_reference"]] = max(found.get(row["posting_reference"], 0), row["suggestion_number"])
             return found == dict(expected)
 
-        wait_until(told, f"{expected} wait for {customer}")
+        wait_until(reported, f"{expected} wait for {customer}")
 
     def code(self, customer: str, invoice: str) -> str:
         """The code of the suggestion of this invoice, as `saldo waiting` shows it."""
@@ -207,12 +207,12 @@ def test_a_short_payment_is_confirmed_its_rest_written_off_and_all_of_it_can_be_
     assert office.open_minor("RE1") == 0
 
     wait_until(lambda: "written off in abas" in saldo("explain", "RE1").out, "the write-off is projected")
-    told = saldo("explain", "501").out
-    assert f"suggested, {code}, 1 of 1: 100.00 USD for invoice RE1" in told
-    assert "agrees:  invoice RE1" in told
-    assert "differs: pays 3.00 USD less than the 103.00 USD open" in told
-    assert f"{ME} decided confirm: customer called" in told
-    assert "100.00 USD posted in abas as document ZE-" in told
+    reported = saldo("explain", "501").out
+    assert f"suggested, {code}, 1 of 1: 100.00 USD for invoice RE1" in reported
+    assert "agrees:  invoice RE1" in reported
+    assert "differs: pays 3.00 USD less than the 103.00 USD open" in reported
+    assert f"{ME} decided confirm: customer called" in reported
+    assert "100.00 USD posted in abas as document ZE-" in reported
 
 
 @pytest.mark.timeout(400)
@@ -231,7 +231,7 @@ def test_money_is_divided_put_on_account_and_a_wrong_match_taken_back(office: Of
 
     office.wait_for_posted("PT601S2")
     said = done(saldo("decide", "unmatch", "PT601S2", *WHY))
-    assert "PT601S2 is taken back by PT601S2U1, the money waits as PT601S2A1" in said
+    assert "PT601S2 is reversed by PT601S2U1, the money waits as PT601S2A1" in said
     office.wait_for_documents("70002", **parts, PT601S2U1=("reversal", 20_00))
     assert office.open_minor("RB") == 50_00
     office.wait_for_waiting("70002", ("PT601S2A1", 0))

@@ -1,4 +1,4 @@
-"""From PayTrace's sightings and a bank file to a closed day, on a real broker with a real worker and projector."""
+"""From PayTrace's observations and a bank file to a closed day, on a real broker with a real worker and projector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from app.settings.settings import load_settings
 from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
-from tests.support.builders import NOON, at, sighting
+from tests.support.builders import NOON, at, observation
 from tests.support.cli import saldo
 from tests.support.kafka import running_broker, use_broker
 from tests.support.projector_process import spawn_projector, wait_until_caught_up
@@ -22,7 +22,7 @@ from tests.support.worker_process import Workers, make_our_topics, outbound, pro
 pytestmark = pytest.mark.journey
 
 PAYMENTS, SETTLEMENT = "payments.observations.v1", "settlement.inbox.v1"
-TODAY = (NOON.date() - FIRST).days  # the day of the sightings
+TODAY = (NOON.date() - FIRST).days  # the day of the observations
 STATEMENT = """Date,Description,Amount
 2026-11-21,PAYTRACE DEP BATCH 17,120.00
 2026-11-21,OFFICE RENT,-900.00
@@ -47,9 +47,9 @@ def asked(report: str) -> list[dict[str, Any]]:
     return found
 
 
-def standing(day: str) -> tuple[str, int] | None:
+def status(day: str) -> tuple[str, int] | None:
     rows = [row for row in asked("deposit_days") if row["day"] == day]
-    return (rows[0]["standing"], int(rows[0]["residual_minor"])) if rows else None
+    return (rows[0]["status"], int(rows[0]["residual_minor"])) if rows else None
 
 
 def done(*arguments: str) -> str:
@@ -67,26 +67,26 @@ def test_a_bank_file_closes_the_day_once_and_everything_can_be_rebuilt(bootstrap
     try:
         workers.start("one")
         wait_until_caught_up(settings, projector, patience_s=180)  # before anybody asks, so that the store is its own
-        sale = sighting(Status.SETTLED, 150_00, payment="1", minute=1, settled_at=at(1), batch=17)
-        refund = sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="2", minute=2, settled_at=at(1), batch=17)
-        check = sighting(Status.ACH_CLEARED, 41_00, kind=Kind.ACH_SALE, payment="3", minute=3)
+        sale = observation(Status.SETTLED, 150_00, payment="1", minute=1, settled_at=at(1), batch=17)
+        refund = observation(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="2", minute=2, settled_at=at(1), batch=17)
+        check = observation(Status.ACH_CLEARED, 41_00, kind=Kind.ACH_SALE, payment="3", minute=3)
         produce(bootstrap, [outbound(PAYMENTS, seen) for seen in (sale, sale, refund, check)])
         produce(bootstrap, [outbound(SETTLEMENT, batch(17, 120_00, TODAY))])
-        wait_until(lambda: standing("2026-11-20") == ("RUNNING", 0), "settled money in the books")
+        wait_until(lambda: status("2026-11-20") == ("RUNNING", 0), "settled money in the books")
 
         bank = tmp_path / "bank.csv"
         bank.write_text(STATEMENT, "utf-8")
-        told = done("import", "bank", str(bank), "--only", "paytrace")
-        assert "2 lines, 2026-11-21 to 2026-11-21; 1 other lines left out" in told
-        wait_until(lambda: standing("2026-11-21") == ("CLOSED", 0), "the day closes")
-        assert standing("2026-11-20") == ("CLOSED", 0)
+        reported = done("import", "bank", str(bank), "--only", "paytrace")
+        assert "2 lines, 2026-11-21 to 2026-11-21; 1 other lines left out" in reported
+        wait_until(lambda: status("2026-11-21") == ("CLOSED", 0), "the day closes")
+        assert status("2026-11-20") == ("CLOSED", 0)
         before = asked("deposit_bridge")
         assert {row["line"]: row["amount"] for row in before if row["day"] == "2026-11-21"}["deposited"] == "-161.00"
         assert asked("deposit_breaks") == []
 
         done("import", "bank", str(bank), "--only", "paytrace")
         done("import", "bank", str(bank))
-        wait_until(lambda: standing("2026-11-22") == ("RUNNING", 0), "the rent comes late")
+        wait_until(lambda: status("2026-11-22") == ("RUNNING", 0), "the rent comes late")
         wait_until_caught_up(settings, projector, patience_s=180)
         assert [row for row in asked("deposit_bridge") if row["day"] < "2026-11-22"] == before
         (rent,) = asked("deposit_breaks")

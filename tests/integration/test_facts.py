@@ -1,6 +1,6 @@
-"""Batches, vault customers, schedules and payment wishes over HTTP, both sandboxes and a real broker; back-fill.
+"""Batches, vault customers, schedules and payment requests over HTTP, both sandboxes and a real broker; back-fill.
 
-Rules: each fact arrives once, a change is told again, a killed source tells nothing twice, a killed back-fill goes on
+Rules: each fact arrives once, a change is told again, a killed source reports nothing twice, a killed back-fill goes on
 where its mark stands.
 """
 
@@ -20,7 +20,7 @@ from connectors.abas.client import AbasClient, commit, set_field
 from connectors.abas.working_set import working_set
 from connectors.paytrace.ports import Charge, RecurrencePlan
 from schemas.checks.sensitive import find_sensitive
-from schemas.records.gateway import WishStatus
+from schemas.records.gateway import PaymentRequestStatus
 from schemas.records.subscriptions import RecurrenceFrequency, RecurrenceStatus
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
 from tests.support.installation import FACTS, Installation, ask, card, sell_and_settle, wait_for
@@ -40,7 +40,7 @@ def saldo(tmp_path: Path) -> Iterator[Installation]:
         yield Installation(broker, tmp_path)
 
 
-def change_wish(abas: AbasSandboxProcess, record: str, status: str) -> None:
+def change_payment_request(abas: AbasSandboxProcess, record: str, status: str) -> None:
     async def edit() -> None:
         async with AbasClient(abas.settings()) as client, working_set(client) as editors:
             editor = await editors.open("900:6", "UPDATE", record=record)
@@ -50,7 +50,7 @@ def change_wish(abas: AbasSandboxProcess, record: str, status: str) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_path: Path) -> None:
+def test_facts_arrive_once_and_a_change_is_reported_again(saldo: Installation, tmp_path: Path) -> None:
     with (
         sandbox_in_thread(tmp_path / "paytrace", first_batch_number=999) as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
@@ -63,30 +63,34 @@ def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_p
         schedule = ask(paytrace, lambda client: client.create_recurrence(plan)).recurrence_id
         sell_and_settle(paytrace, 12500, 700)
         abas.seed()
-        wish = {"kind": "refund", "customer_number": "70001", "amount": "12.50", "currency": "USD"}
-        asked = wish | {"paytrace_transaction_id": "395970001", "reason": f"typed {VISA}", "requester": "M. Muster"}
-        [record] = abas.admin("POST", "payment-wishes", [asked])["ids"]
+        payment_request = {"kind": "refund", "customer_number": "70001", "amount": "12.50", "currency": "USD"}
+        asked = payment_request | {
+            "paytrace_transaction_id": "395970001",
+            "reason": f"typed {VISA}",
+            "requester": "M. Muster",
+        }
+        [record] = abas.admin("POST", "payment-requests", [asked])["ids"]
 
         with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
             wait_for(lambda: all(saldo.counts().values()), "each kind of fact once")
-            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas wishes")
+            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas payment requests")
             wait_for(
                 lambda: (
                     saldo.polls("paytrace", "paytrace facts") >= before[0] + 3
-                    and saldo.polls("abas", "abas wishes") >= before[1] + 3
+                    and saldo.polls("abas", "abas payment requests") >= before[1] + 3
                 ),
                 "three more polls of each",
             )
             assert saldo.counts() == dict.fromkeys(FACTS, 1)
             facts = saldo.facts()
-        [batch], [customer], [recurrence], [wished] = facts.values()
+        [batch], [customer], [recurrence], [made] = facts.values()
         assert (batch.batch_number, batch.net_minor, batch.is_consistent, batch.mismatch) == (999, 13200, True, "")
         assert (customer.vault_customer_id, customer.card_last_four) == ("acme-inc", VISA[-4:])
         assert customer.card_expires_on == date(2030, 12, 31)
         assert (recurrence.recurrence_id, recurrence.amount_minor) == (schedule, 2495)
         assert (recurrence.frequency, recurrence.next_on) == (RecurrenceFrequency.MONTHLY, date(2040, 1, 31))
-        assert (wished.wish_id, wished.amount_minor, wished.requester) == (record, 1250, "M. Muster")
-        assert wished.vault_customer_id == "acme-inc"
+        assert (made.payment_request_id, made.amount_minor, made.requester) == (record, 1250, "M. Muster")
+        assert made.vault_customer_id == "acme-inc"
         assert find_sensitive("facts", repr(facts)) is None
         assert "Kevin" not in repr(facts)
 
@@ -95,14 +99,14 @@ def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_p
         ask(paytrace, lambda client: client.update_customer("acme-inc", fields=new_card))
         ask(paytrace, lambda client: client.update_recurrence(schedule, {"amount": "30.00", "total_count": "24"}))
         sell_and_settle(paytrace, 100)
-        change_wish(abas, record, "DONE")
+        change_payment_request(abas, record, "DONE")
         with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
             wait_for(lambda: all(count >= 2 for count in saldo.counts().values()), "each change")
-            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas wishes")
+            before = saldo.polls("paytrace", "paytrace facts"), saldo.polls("abas", "abas payment requests")
             wait_for(
                 lambda: (
                     saldo.polls("paytrace", "paytrace facts") >= before[0] + 2
-                    and saldo.polls("abas", "abas wishes") >= before[1] + 2
+                    and saldo.polls("abas", "abas payment requests") >= before[1] + 2
                 ),
                 "two more polls of each",
             )
@@ -112,18 +116,18 @@ def test_facts_arrive_once_and_a_change_is_told_again(saldo: Installation, tmp_p
         assert facts["customers"][-1].card_last_four == MASTERCARD[-4:]
         assert (facts["subscriptions"][-1].amount_minor, facts["subscriptions"][-1].planned_count) == (3000, 24)
         assert facts["subscriptions"][-1].status is RecurrenceStatus.ACTIVE
-        assert facts["gateway"][-1].status is WishStatus.DONE
+        assert facts["gateway"][-1].status is PaymentRequestStatus.DONE
 
 
 @pytest.mark.timeout(240)
-def test_v3_tells_the_same_facts_and_says_what_it_does_not_offer(saldo: Installation, tmp_path: Path) -> None:
+def test_v3_reports_the_same_facts_and_says_what_it_does_not_offer(saldo: Installation, tmp_path: Path) -> None:
     with sandbox_in_thread(tmp_path / "paytrace", first_batch_number=7) as paytrace:
         ask(paytrace, lambda client: client.create_customer("acme-inc", card=card(), billing_address={"name": "Kevin"}))
         sell_and_settle(paytrace, 12500, 700)
         debit = Charge(amount_minor=2500, invoice_number="RE-9")
         account = store_account(paytrace, "payer")
         ask(paytrace, lambda client: client.pay_by_ach(account, debit, idempotency_key="key-9"))
-        told: dict[str, set[tuple[Any, ...]]] = {}
+        reported: dict[str, set[tuple[Any, ...]]] = {}
         for version in ("v1", "v3"):
             saldo.reach(paytrace)
             saldo.env |= {"SALDO_PAYTRACE_API_VERSION": version, "SALDO_PAYTRACE_ACH_SOURCE": "auto"}
@@ -132,15 +136,15 @@ def test_v3_tells_the_same_facts_and_says_what_it_does_not_offer(saldo: Installa
             with saldo.running(name, "run", "source", "paytrace"):
                 wait_for(partial(saldo.has_polled, name, "paytrace", 2), "two polls")
                 wait_for(partial(saldo.has_polled, name, "paytrace facts", 2), "two polls of facts")
-            told[version] = {
+            reported[version] = {
                 (seen.amount_minor, seen.paytrace_transaction_id, seen.kind, seen.status, seen.invoice_number)
                 for _, seen in saldo.records(TRANSACTIONS)
             }
             if version == "v1":
                 sell_and_settle(paytrace, 300)
-        # The rows of v3 have other names, so they are told once more; what they say is what v1 said.
-        assert sorted(fact[0] for fact in told["v1"]) == [700, 2500, 12500]
-        assert [fact[0] for fact in told["v3"] - told["v1"]] == [300]
+        # The rows of v3 have other names, so they are reported once more; what they say is what v1 said.
+        assert sorted(fact[0] for fact in reported["v1"]) == [700, 2500, 12500]
+        assert [fact[0] for fact in reported["v3"] - reported["v1"]] == [300]
         assert sorted(batch.net_minor for batch in saldo.facts()["settlement"]) == [300, 13200]
         assert "recurring schedules" not in saldo.log_of("paytrace-v1").read_text()
         assert "recurring schedules" in saldo.log_of("paytrace-v3").read_text()
@@ -168,10 +172,10 @@ def test_a_killed_backfill_goes_on_where_its_mark_stands(saldo: Installation, tm
         resumed = saldo.run(*words, "--resume")
         assert resumed.returncode == 0, resumed.stderr
         assert f"read {marked + timedelta(days=1)} to {last}, " in resumed.stdout
-        told = saldo.records(TRANSACTIONS)
+        reported = saldo.records(TRANSACTIONS)
         books = set(paytrace.books())
-        assert {record.paytrace_transaction_id for _, record in told} == books
-        assert len({event_id for event_id, _ in told}) == len(books) == 2 * days
+        assert {record.paytrace_transaction_id for _, record in reported} == books
+        assert len({event_id for event_id, _ in reported}) == len(books) == 2 * days
         batches = saldo.records(FACTS["settlement"])
         assert {record.batch_number for _, record in batches} == {998, 999, *range(1, days - 1)}
         assert Counter(record.is_consistent for _, record in batches)[True] == len(batches)
@@ -182,7 +186,7 @@ def test_a_killed_backfill_goes_on_where_its_mark_stands(saldo: Installation, tm
         assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
         once_more = saldo.run(*words)
         assert f"read {first} to {last}, {3 * days} transactions and batches seen" in once_more.stdout
-        assert len(saldo.records(TRANSACTIONS)) == len(told), "what is told is not told again"
+        assert len(saldo.records(TRANSACTIONS)) == len(reported), "what is reported is not told again"
         assert saldo.run("backfill", "paytrace", "--from", str(last), "--to", str(first)).returncode == 2
 
 

@@ -94,7 +94,7 @@ def test_what_a_foreign_producer_writes_is_a_record_on_its_partition(kafka: str,
         found.append(record)
     consumer.close()
     assert {record.token: record.abas_customer_id for record in found} == references
-    assert len(ids) == len(references), "told twice, the same events"
+    assert len(ids) == len(references), "reported twice, the same events"
 
 
 def journal(kafka: str, topic: str, writes: list[tuple[int, int, int, int]]) -> None:

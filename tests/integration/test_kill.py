@@ -18,7 +18,7 @@ def test_nothing_is_lost_or_doubled_while_processes_are_killed_and_paused(tmp_pa
     outcome = run(seed=20261124, seconds=SHOOTING_S, data_dir=tmp_path)
     assert outcome.problems == [], report(outcome)
     assert sum(outcome.shots.values()) >= LEAST_SHOTS, report(outcome)
-    assert outcome.wishes >= 2, report(outcome)
-    assert outcome.standing is not None
-    assert outcome.standing.audit.documents > 30, report(outcome)
+    assert outcome.payment_requests >= 2, report(outcome)
+    assert outcome.status is not None
+    assert outcome.status.audit.documents > 30, report(outcome)
     assert all(scan.looked_at > 100 for scan in outcome.scans.values()), report(outcome)

@@ -63,7 +63,7 @@ def killed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Table
     """Digests of a projector that was killed again and again while the topics filled."""
     settings = settings_for(broker, tmp_path_factory.mktemp("killed"), batch_rows=200, linger_s=0.02)
     log = settings.data_dir / "projector.log"
-    dice = random.Random(7)
+    rng = random.Random(7)
     script = busy_day()
     day, late = script.messages[: -script.late], script.messages[-script.late :]
     written = threading.Event()
@@ -74,7 +74,7 @@ def killed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Table
         process = spawn_projector(settings, log)
         try:
             wait_for_endpoint(settings, process)
-            time.sleep(dice.uniform(0.0, 1.2))
+            time.sleep(rng.uniform(0.0, 1.2))
         finally:
             process.kill()
             assert process.wait() == -signal.SIGKILL, log.read_text("utf-8", "replace")[-2000:]
@@ -105,7 +105,7 @@ def test_kill_9_at_any_moment_changes_nothing(killed: tuple[TableDigest, ...], u
     assert {table.table for table in killed if not table.rows} == LEFT_EMPTY
 
 
-def test_every_record_is_a_row_repeats_and_unreadable_ones_told_apart(undisturbed: ProjectionSettings) -> None:
+def test_every_record_is_a_row_repeats_and_unreadable_ones_distinguished(undisturbed: ProjectionSettings) -> None:
     script = busy_day()
     unreadable = sum(1 for m in script.messages if m.value == NONSENSE)
     repeats = script.again
@@ -130,12 +130,12 @@ def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_afte
         assert isinstance(through_it, EndpointReader)
         with pytest.raises(StoreBusy):
             open_read_only(undisturbed.clickhouse_dsn)
-        told = through_it.query(question, {"term": "captured"}, output_format="TSV")
+        reported = through_it.query(question, {"term": "captured"}, output_format="TSV")
         clients = json.loads(endpoint_file(undisturbed.data_dir).read_text("utf-8"))["clickhouse"]
         assert clients == f"http://127.0.0.1:{for_clients.clickhouse_port}"
         asked = urllib.request.Request(f"{clients}/?param_term=captured", question.encode())
         with urllib.request.urlopen(asked) as answer:
-            assert answer.read() == told
+            assert answer.read() == reported
         with pytest.raises(QueryRefused, match="not allowed"):
             through_it.query("TRUNCATE TABLE fct_records", output_format="Null")
         with pytest.raises(QueryRefused, match="INTO OUTFILE"):
@@ -145,7 +145,7 @@ def test_reports_are_answered_by_the_projector_while_it_runs_and_without_it_afte
         through_it.close()
     directly = open_reader(undisturbed)
     assert not isinstance(directly, EndpointReader)
-    assert directly.query(question, {"term": "captured"}, output_format="TSV") == told
+    assert directly.query(question, {"term": "captured"}, output_format="TSV") == reported
     directly.close()
 
 
@@ -223,11 +223,11 @@ class BusyDay(Script):
 
 def busy_day() -> BusyDay:
     """Everything that may go wrong in one day: repeats, dead letters, bytes that make no sense. Always the same."""
-    dice = random.Random(20261120)
+    rng = random.Random(20261120)
     script = BusyDay()
     captures: list[Inbound] = []
     for number in range(600):
-        payment, minor = f"7{number:05d}", dice.randrange(1_00, 900_00)
+        payment, minor = f"7{number:05d}", rng.randrange(1_00, 900_00)
         script.open_item(payment, minor)
         captured = script.captured(payment, minor)
         question = next(m for m in reversed(script.messages) if m.topic == IDENTIFICATION_INBOX)

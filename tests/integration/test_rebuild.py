@@ -18,7 +18,7 @@ from schemas.wire.envelope import Envelope, SourcePosition, derived_event_id, so
 from streams.log.kafka import KafkaLog
 from streams.log.outbound import Outbound
 from streams.log.records import Inbound, partition_for
-from tests.support.builders import CUSTOMER, NOON, open_item, sighting
+from tests.support.builders import CUSTOMER, NOON, observation, open_item
 from tests.support.cli import saldo
 from tests.support.kafka import client_options, running_broker, use_broker
 from tests.support.worker_process import Workers, make_our_topics, outbound, produce, read_all, wait_until
@@ -54,8 +54,8 @@ def records(bootstrap: str, topic: str) -> list[Inbound]:
 def course(number: int) -> list[Outbound]:
     """A payment that is seen twice, and two of three are voided."""
     payment, invoice = f"8{number:07d}", f"RE-{number % 9}"
-    captured = outbound(INBOX, sighting(Status.PENDING_SETTLEMENT, payment=payment, invoice=invoice))
-    voided = outbound(INBOX, sighting(Status.VOIDED, payment=payment, invoice=invoice, minute=1))
+    captured = outbound(INBOX, observation(Status.PENDING_SETTLEMENT, payment=payment, invoice=invoice))
+    voided = outbound(INBOX, observation(Status.VOIDED, payment=payment, invoice=invoice, minute=1))
     return [captured, captured, *([voided] if number % 3 else [])]
 
 
@@ -71,7 +71,7 @@ def live(bootstrap: str, data_dir: Path) -> None:
             [
                 Outbound(topic=INBOX, partition=partition_for(key, 4), key=key, value=b"\x07nonsense", headers=()),
                 Outbound(topic=INBOX, partition=0, key=b"x", value=b"", headers=[("saldo-source", b"\xff\xfe")]),
-                outbound(INBOX, sighting(Status.SETTLED, payment=key.decode(), invoice=None)),
+                outbound(INBOX, observation(Status.SETTLED, payment=key.decode(), invoice=None)),
                 # The amount fits nothing, so no command goes to an abas that is not there.
                 outbound("receivables.inbox.v1", open_item("i1", 7_00, invoice="RE-1")),
                 outbound(

@@ -12,7 +12,7 @@ from schemas.checks.sensitive import Finding, SensitiveKind
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
 from tests.kill.run import Outcome
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.kafka import client_options, make_topics, unique
 from tests.support.scan import Leak, Scan, scan_logs, scan_tables, scan_topics
 
@@ -22,7 +22,7 @@ CARD = "4111111111111111"
 def test_every_place_of_a_record_is_looked_at(kafka: str) -> None:
     clean, dirty = unique("scan-clean"), unique("scan-dirty")
     make_topics(kafka, {clean: 3, dirty: 3})
-    record = sighting(TransactionStatus.PENDING_SETTLEMENT)
+    record = observation(TransactionStatus.PENDING_SETTLEMENT)
     producer = Producer(client_options(kafka))
     for number in range(30):
         producer.produce(clean, Codec().encode(record), key=str(number), headers=[("ce_id", b"a" * 32)])
@@ -31,7 +31,7 @@ def test_every_place_of_a_record_is_looked_at(kafka: str) -> None:
     producer.produce(dirty, encoded, headers=[("note", CARD.encode())], partition=1)
     producer.produce(dirty, b"raw bytes " + CARD.encode(), partition=2)
     # Written past our guard, as a stranger would.
-    producer.produce(dirty, Codec()._encoded(sighting(TransactionStatus.SETTLED, invoice="4111 1111 1111 1111")))
+    producer.produce(dirty, Codec()._encoded(observation(TransactionStatus.SETTLED, invoice="4111 1111 1111 1111")))
     producer.produce(dirty, json.dumps({"csc": "123"}).encode())
     assert producer.flush(30) == 0
 

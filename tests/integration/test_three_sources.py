@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import CardDetails, Charge
-from schemas.records.payments import CaptureSighted, ObservedBy
+from schemas.records.payments import CaptureRecorded, ObservedBy
 from schemas.records.tasks import PositionMarked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -111,7 +111,7 @@ def observations(broker: str) -> list[Any]:
 
 
 def statuses(broker: str) -> Counter[tuple[str, str]]:
-    """How often each status of each transaction was told."""
+    """How often each status of each transaction was reported."""
     return Counter((seen.paytrace_transaction_id, seen.raw_status) for seen in observations(broker))
 
 
@@ -157,28 +157,30 @@ async def fold(broker: str) -> None:
 
 
 def facts(broker: str) -> Counter[tuple[Any, ...]]:
-    """Every event of the journal without the moment of its sighting; a fact told twice counts two."""
+    """Every event of the journal without the moment of its observation; a fact reported twice counts two."""
     events = [CODEC.decode(message.value()) for message in messages(broker, JOURNAL)]
     return Counter(
         (type(event).__name__, *(getattr(event, f.name) for f in fields(event) if f.name != "occurred_at"))
         for event in events
-        if not isinstance(event, PositionMarked | CaptureSighted)
+        if not isinstance(event, PositionMarked | CaptureRecorded)
     )
 
 
-def books_agree(sandbox: Sandbox, told: Counter[tuple[Any, ...]], *, blinks: bool = False) -> None:
+def books_agree(sandbox: Sandbox, reported: Counter[tuple[Any, ...]], *, blinks: bool = False) -> None:
     """PayTrace's own books against the journal: every capture, void, settlement and refund, each once.
 
     A source that blinks (a poll, lost hooks) may see a sale only after it was voided; then neither the capture nor its
-    reversal is told, which is the same money.
+    reversal is reported, which is the same money.
     """
-    assert max(told.values()) == 1, [fact for fact, count in told.items() if count > 1]
-    kinds = Counter(fact[0] for fact in told)
+    assert max(reported.values()) == 1, [fact for fact, count in reported.items() if count > 1]
+    kinds = Counter(fact[0] for fact in reported)
     books = sandbox.books().values()
     unseen = {
         entry["id"]
         for entry in books
-        if blinks and entry["state"] == "VOIDED" and not any(f[:2] == ("PaymentCaptured", entry["id"]) for f in told)
+        if blinks
+        and entry["state"] == "VOIDED"
+        and not any(f[:2] == ("PaymentCaptured", entry["id"]) for f in reported)
     }
     paid = [
         entry
@@ -190,7 +192,7 @@ def books_agree(sandbox: Sandbox, told: Counter[tuple[Any, ...]], *, blinks: boo
     assert kinds["CaptureReversed"] == sum(entry["state"] == "VOIDED" for entry in paid)
     assert kinds["PaymentVoided"] == sum(entry["state"] == "VOIDED" for entry in books)
     assert kinds["RefundIssued"] == sum(entry["kind"] == "REFUND" for entry in books)
-    captured = sorted(fact[4] for fact in told if fact[0] == "PaymentCaptured")
+    captured = sorted(fact[4] for fact in reported if fact[0] == "PaymentCaptured")
     assert captured == sorted(entry["amount_minor"] for entry in paid)
 
 
@@ -199,7 +201,7 @@ def ways(broker: str) -> set[ObservedBy]:
 
 
 def last_states_seen(sandbox: Sandbox, broker: str) -> bool:
-    """Whether the present state of every transaction was told by somebody."""
+    """Whether the present state of every transaction was reported by somebody."""
     seen = {(record.paytrace_transaction_id, record.status.value) for record in observations(broker)}
     wanted = {
         (entry["id"], {"PENDING": "PENDING_SETTLEMENT"}.get(entry["state"], entry["state"]))
@@ -257,7 +259,7 @@ async def test_all_three_ways_under_faults_are_each_fact_once(broker: str, tmp_p
             sandbox.admin("faults", dict.fromkeys(sandbox.admin("faults")))
             wait_until(lambda: sandbox.admin("hooks")["waiting"] == 0, "the hooks to be sent")
             await asyncio.sleep(2.0)  # the late ones
-            wait_until(lambda: last_states_seen(sandbox, broker), "every state to be told")
+            wait_until(lambda: last_states_seen(sandbox, broker), "every state to be reported")
             wait_until(lambda: len(ways(broker)) == 3, "all three ways")
         assert ways(broker) == {ObservedBy.HOOK, ObservedBy.SILENT_POST, ObservedBy.POLL}
         assert max(statuses(broker).values()) >= 2  # the same fact did come by several ways

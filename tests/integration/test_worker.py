@@ -28,7 +28,7 @@ from streams.tasks.membership import GroupMembership, SoleOwner
 from streams.tasks.ports import SilentObserver
 from streams.tasks.stores import MemoryStore, digest
 from streams.tasks.task import Task, TaskRules
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.kafka import TestBroker, client_options, make_topics, running_broker, unique
 from tests.support.signing import RING
 from tests.support.worker_process import (
@@ -63,9 +63,9 @@ async def log(broker: str) -> AsyncIterator[KafkaLog]:
     await asyncio.to_thread(opened.close)
 
 
-def sightings(first: int, count: int) -> Iterator[Outbound]:
+def observations(first: int, count: int) -> Iterator[Outbound]:
     for number in range(first, first + count):
-        yield outbound(INBOX, sighting(TransactionStatus.PENDING_SETTLEMENT, payment=f"8{number:07d}", invoice=None))
+        yield outbound(INBOX, observation(TransactionStatus.PENDING_SETTLEMENT, payment=f"8{number:07d}", invoice=None))
 
 
 def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> Task[payments.State]:
@@ -97,12 +97,12 @@ async def test_a_worker_paused_longer_than_its_session_repeats_at_most_the_batch
         lost = workers.partitions_of("one", INBOX)
         written = await _paused_in_the_middle_of_its_work(broker, log, paused.pid, lost)
         wait_until(lambda: workers.partitions_of("two", INBOX) == {0, 1, 2, 3}, "the partitions move")
-        produce(broker, sightings(written, 2_000))
+        produce(broker, observations(written, 2_000))
         await _decided(log, written + 2_000)
         os.kill(paused.pid, signal.SIGCONT)
         # It must notice, join again and write no more than what it had in hand.
         wait_until(lambda: len(workers.partitions_of("one", INBOX)) == 2, "the paused worker is back")
-        produce(broker, sightings(written + 2_000, 1_000))
+        produce(broker, observations(written + 2_000, 1_000))
         await _decided(log, written + 3_000)
     finally:
         workers.stop()
@@ -124,7 +124,7 @@ async def _paused_in_the_middle_of_its_work(broker: str, log: KafkaLog, pid: int
     """
     for written in range(6_000, 60_001, 6_000):
         before = await _ends(log, JOURNAL, partitions)
-        produce(broker, sightings(written - 6_000, 6_000))
+        produce(broker, observations(written - 6_000, 6_000))
         for _ in range(3_000):
             if await _ends(log, JOURNAL, partitions) > before + 200:
                 break
@@ -180,7 +180,7 @@ async def test_a_task_far_behind_catches_up_by_direct_reading(broker: str, log: 
     make_topics(broker, {processor.journal: 4})
     _, before = await log.watermarks(INBOX, 0)
     here = (number for number in range(100_000, 900_000) if partition_for(f"8{number:07d}".encode(), 4) == 0)
-    produce(broker, (next(sightings(number, 1)) for number in itertools.islice(here, 12_000)))
+    produce(broker, (next(observations(number, 1)) for number in itertools.islice(here, 12_000)))
     _, end = await log.watermarks(INBOX, 0)
     assert end - before == 12_000
     task = fold_task(log, 0, processor)
@@ -203,7 +203,7 @@ async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_ha
     try:
         bootstrap = server.bootstrap_servers
         make_topics(bootstrap, dict.fromkeys((INBOX, JOURNAL, NEXT), 1))
-        produce(bootstrap, (replace(record, partition=0) for record in sightings(0, 4_000)))
+        produce(bootstrap, (replace(record, partition=0) for record in observations(0, 4_000)))
         log = KafkaLog({**client_options(bootstrap), "log_level": 0})
         task = fold_task(log, 0)
         running = asyncio.ensure_future(task.catch_up())

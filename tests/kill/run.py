@@ -3,9 +3,9 @@
     python -m tests.kill.run --seed 7 --seconds 600
 
 Exit code 0 only if every charge in PayTrace's books stands in abas' books exactly once, or waits, or is parked, every
-currency closes at zero, every wish of somebody at abas has its effect at PayTrace once, or is parked without one and
-says why, every trouble of troubles.py happened and left what it should, every journal, state and table comes back
-identical when it is derived again, and no card number, security code or bank number is in any topic, log or table,
+currency closes at zero, every payment request of somebody at abas has its effect at PayTrace once, or is parked without
+one and says why, every trouble of troubles.py happened and left what it should, every journal, state and table comes
+back identical when it is derived again, and no card number, security code or bank number is in any topic, log or table,
 though people typed some into their payments.
 """
 
@@ -41,13 +41,13 @@ from app.status.tasks import read_all
 from connectors.paytrace.client import PayTraceClient
 from connectors.paytrace.ports import Charge
 from infra.demo.plan import CURRENCY, Course, Day, plan_day
-from infra.demo.watch import Standing, Watcher, rows
+from infra.demo.watch import PipelineStatus, Watcher, rows
 from infra.demo.world import TEST_CARD, Story, World, open_world
 from infra.installation.stack import Stack
 from projections.serving.reader import open_reader
 from schemas import catalog
 from schemas.failures import SaldoError
-from schemas.records.gateway import PaymentWishAccepted, PaymentWishClosed
+from schemas.records.gateway import PaymentRequestAccepted, PaymentRequestClosed
 from schemas.records.tasks import ParkedReplayRequested
 from schemas.values.money import Money
 from schemas.wire.codec import Codec
@@ -65,7 +65,7 @@ ROOT = Path(__file__).parents[2]
 PAYMENTS_PER_DAY = 40
 SETTLE_TIMEOUT_S = 300.0
 LEAST_SHOTS = 10
-WISHES = "gateway.events.v1"
+PAYMENT_REQUESTS = "gateway.events.v1"
 CALLS = "gateway.commands.v1"
 # Test numbers of the reference, as people type them into a payment.
 TYPED = (
@@ -80,16 +80,16 @@ TYPED = (
 class Outcome:
     """What a run found. `repeats` is topic -> (records written, records accepted)."""
 
-    standing: Standing | None = None
+    status: PipelineStatus | None = None
     rebuild_output: str = ""
     rebuild_identical: bool = False
     shots: dict[str, int] = field(default_factory=dict)
     own_ends: dict[str, int] = field(default_factory=dict)
     repeats: dict[str, tuple[int, int]] = field(default_factory=dict)
     scans: dict[str, Scan] = field(default_factory=dict)
-    wishes: int = 0
-    parked_wishes: int = 0
-    wish_problems: list[str] = field(default_factory=list)
+    payment_requests: int = 0
+    parked_payment_requests: int = 0
+    payment_request_problems: list[str] = field(default_factory=list)
     played: Played = field(default_factory=Played)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -105,14 +105,14 @@ class Outcome:
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong; empty when nothing was lost or doubled."""
-        if self.standing is None:
+        if self.status is None:
             return ["the pipeline did not come to rest in time"]
-        audit = self.standing.audit
+        audit = self.status.audit
         found = list(audit.problems)
         found += [f"residual of {c} is {minor}" for c, minor in audit.residual_minor.items() if minor]
         if not self.rebuild_identical:
             found.append(f"not everything came back identical:\n{self.rebuild_output}")
-        return found + self.wish_problems + self.played.problems + self.played.not_played + self.leaks
+        return found + self.payment_request_problems + self.played.problems + self.played.not_played + self.leaks
 
     @property
     def leaks(self) -> list[str]:
@@ -127,7 +127,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Wish:
+class PaymentRequest:
     """What somebody at abas asked for: a refund of this payment, or a charge of this vault customer."""
 
     kind: str
@@ -136,7 +136,7 @@ class Wish:
 
 
 class Feeder(threading.Thread):
-    """Lives one trading day after the other, until told to stop."""
+    """Lives one trading day after the other, until asked to stop."""
 
     def __init__(self, stack: Stack, seed: int, busy: threading.Lock) -> None:
         super().__init__(name="feeder")
@@ -146,7 +146,7 @@ class Feeder(threading.Thread):
         self._one_at_a_time = asyncio.Lock()  # a task that waited for the other lock would stop the whole loop
         self._stopping = threading.Event()
         self.days = 0
-        self.wishes: list[Wish] = []
+        self.payment_requests: list[PaymentRequest] = []
         self.played = Played()
         self.error: BaseException | None = None
 
@@ -192,27 +192,30 @@ class Feeder(threading.Thread):
         await world.afternoon(story)
         await self._pause()
         await world.evening(story)
-        await self._seed(lambda: self._wish(day, story))
+        await self._seed(lambda: self._payment_request(day, story))
         await world.returns(story)
 
-    async def _wish(self, day: Day, story: Story) -> None:
+    async def _payment_request(self, day: Day, story: Story) -> None:
         """People at abas ask for money back of a settled payment, and for a charge of a stored card."""
-        number = len(self.wishes)
+        number = len(self.payment_requests)
         [(deal, payment), *_] = story.of(Course.KEYED_SALE)
-        wishes = [Wish("refund", payment, 100 + number), Wish("charge", day.customers[0].vault_id, 90_00 + number)]
+        payment_requests = [
+            PaymentRequest("refund", payment, 100 + number),
+            PaymentRequest("charge", day.customers[0].vault_id, 90_00 + number),
+        ]
         rows = [
             {
-                "kind": wish.kind,
-                "customer_number": (deal.customer if wish.kind == "refund" else day.customers[0]).number,
-                "amount": str(Money(wish.amount_minor, CURRENCY).major),
+                "kind": payment_request.kind,
+                "customer_number": (deal.customer if payment_request.kind == "refund" else day.customers[0]).number,
+                "amount": str(Money(payment_request.amount_minor, CURRENCY).major),
                 "currency": CURRENCY,
             }
-            | ({"paytrace_transaction_id": payment} if wish.kind == "refund" else {})
-            for wish in wishes
+            | ({"paytrace_transaction_id": payment} if payment_request.kind == "refund" else {})
+            for payment_request in payment_requests
         ]
         async with httpx2.AsyncClient(base_url=self._stack.abas_sandbox_url, timeout=60, trust_env=False) as erp:
-            (await erp.post("/_sandbox/payment-wishes", json=rows)).raise_for_status()
-        self.wishes += wishes
+            (await erp.post("/_sandbox/payment-requests", json=rows)).raise_for_status()
+        self.payment_requests += payment_requests
 
     async def _seed(self, call) -> None:  # type: ignore[no-untyped-def]  # a coroutine function
         """Write to the abas sandbox while nobody shoots at it.
@@ -274,11 +277,14 @@ def run(seed: int, seconds: float, data_dir: Path, *, workers: int = 2, plan: Pl
                 time.sleep(0.05)
         feeder.stop()
         with outcome.timed("settling"):
-            outcome.standing = _settle(stack, shooting, feeder, outcome)
+            outcome.status = _settle(stack, shooting, feeder, outcome)
         with outcome.timed("auditing"):
             gateway = _gateway(settings)
-            outcome.wishes, outcome.parked_wishes = len(feeder.wishes), len(gateway.parked_wishes)
-            outcome.wish_problems = _hold_wishes(stack, feeder.wishes, gateway)
+            outcome.payment_requests, outcome.parked_payment_requests = (
+                len(feeder.payment_requests),
+                len(gateway.parked_payment_requests),
+            )
+            outcome.payment_request_problems = _hold_payment_requests(stack, feeder.payment_requests, gateway)
             outcome.played = feeder.played
             _hold_troubles(stack, feeder.played, front)
             # Card numbers are looked for on one core while the other derives everything again.
@@ -345,9 +351,9 @@ async def _batches(settings: Settings) -> list[dict[str, Any]]:
         return await till.export_batches(today - timedelta(days=60), today + timedelta(days=10))
 
 
-def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> Standing | None:
+def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> PipelineStatus | None:
     watcher = Watcher(stack.client_settings(), paytrace_url=stack.paytrace_sandbox_url, abas_url=stack.abas_sandbox_url)
-    found: list[Standing | None] = []
+    found: list[PipelineStatus | None] = []
 
     def wait() -> None:
         with outcome.timed("settling: last day"):
@@ -356,12 +362,14 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> 
             return
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
         with outcome.timed("settling: gateway"):
-            while not _gateway(stack.settings).has_answered(len(feeder.wishes)) and time.monotonic() < deadline:
+            while (
+                not _gateway(stack.settings).has_answered(len(feeder.payment_requests)) and time.monotonic() < deadline
+            ):
                 time.sleep(0.5)
             _look_again(stack)
-        found.append(watcher.wait_until(lambda standing: standing.is_settled, timeout_s=SETTLE_TIMEOUT_S))
+        found.append(watcher.wait_until(lambda status: status.is_settled, timeout_s=SETTLE_TIMEOUT_S))
         if found == [None]:
-            found[:] = [watcher.standing()]
+            found[:] = [watcher.status()]
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -373,20 +381,24 @@ def _settle(stack: Stack, shooting: Range, feeder: Feeder, outcome: Outcome) -> 
 
 @dataclass
 class Gateway:
-    """What the pipeline says of the wishes: what was asked, how it was closed, which calls are parked."""
+    """What the pipeline says of the payment requests: what was asked, how it was closed, which calls are parked."""
 
-    asked: dict[str, Wish] = field(default_factory=dict)
+    asked: dict[str, PaymentRequest] = field(default_factory=dict)
     is_done: dict[str, bool] = field(default_factory=dict)
     parked: list[ParkedRecord] = field(default_factory=list)
 
     @property
-    def parked_wishes(self) -> dict[str, ParkedRecord]:
-        """By wish; of a wish whose call follows a parked one, that follower."""
-        return {str(one.content["wish_id"]): one for one in self.parked if one.content and "wish_id" in one.content}
+    def parked_payment_requests(self) -> dict[str, ParkedRecord]:
+        """By payment request; of a payment request whose call follows a parked one, that follower."""
+        return {
+            str(one.content["payment_request_id"]): one
+            for one in self.parked
+            if one.content and "payment_request_id" in one.content
+        }
 
     def has_answered(self, count: int) -> bool:
-        """Whether so many wishes are closed or parked."""
-        return len(self.is_done.keys() | self.parked_wishes.keys()) >= count
+        """Whether so many payment requests are closed or parked."""
+        return len(self.is_done.keys() | self.parked_payment_requests.keys()) >= count
 
 
 def _gateway(settings: Settings) -> Gateway:
@@ -397,14 +409,14 @@ def _gateway(settings: Settings) -> Gateway:
         log = KafkaLog(settings.kafka_options)
         found = Gateway()
         try:
-            for partition in range(log.partition_count(WISHES)):
-                start, end = await log.watermarks(WISHES, partition)
-                async for batch in log.read(WISHES, partition, start, end):
+            for partition in range(log.partition_count(PAYMENT_REQUESTS)):
+                start, end = await log.watermarks(PAYMENT_REQUESTS, partition)
+                async for batch in log.read(PAYMENT_REQUESTS, partition, start, end):
                     for event in [codec.decode(record.value) for record in batch]:
-                        if isinstance(event, PaymentWishAccepted):
-                            found.asked[event.wish_id] = _asked_for(event)
-                        elif isinstance(event, PaymentWishClosed):
-                            found.is_done[event.wish_id] = event.is_done
+                        if isinstance(event, PaymentRequestAccepted):
+                            found.asked[event.payment_request_id] = _asked_for(event)
+                        elif isinstance(event, PaymentRequestClosed):
+                            found.is_done[event.payment_request_id] = event.is_done
             found.parked = await DeadLetters(log, codec).parked(CALLS)
         finally:
             await asyncio.to_thread(log.close)
@@ -416,9 +428,9 @@ def _gateway(settings: Settings) -> Gateway:
         return Gateway()
 
 
-def _asked_for(event: PaymentWishAccepted) -> Wish:
+def _asked_for(event: PaymentRequestAccepted) -> PaymentRequest:
     subject = event.paytrace_transaction_id or event.vault_customer_id or ""
-    return Wish(event.kind.lower(), subject, event.amount_minor)
+    return PaymentRequest(event.kind.lower(), subject, event.amount_minor)
 
 
 def _look_again(stack: Stack) -> None:
@@ -429,7 +441,11 @@ def _look_again(stack: Stack) -> None:
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while time.monotonic() < deadline:
         tasks = read_all(stack.data_dir / "state")
-        if all(told is not None and told.position >= end for task, end in ends.items() for told in [tasks.get(task)]):
+        if all(
+            reported is not None and reported.position >= end
+            for task, end in ends.items()
+            for reported in [tasks.get(task)]
+        ):
             return
         time.sleep(0.5)
 
@@ -452,37 +468,43 @@ async def _ask_to_look_again(settings: Settings) -> dict[str, int]:
         await asyncio.to_thread(log.close)
 
 
-def _hold_wishes(stack: Stack, wishes: Sequence[Wish], gateway: Gateway) -> list[str]:
+def _hold_payment_requests(stack: Stack, payment_requests: Sequence[PaymentRequest], gateway: Gateway) -> list[str]:
     """Hold what was asked for against PayTrace's own books.
 
-    Each wish has its effect once and is closed, or has none and is parked with its reason; nothing else has an effect.
+    Each payment request has its effect once and is closed, or has none and is parked with its reason; nothing else has
+    an effect.
     """
     answer = httpx2.get(f"{stack.paytrace_sandbox_url}/_sandbox/books", timeout=60, trust_env=False)
     books = answer.raise_for_status().json()
     made = Counter(
-        Wish("charge", entry["customer_id"], entry["amount_minor"])
+        PaymentRequest("charge", entry["customer_id"], entry["amount_minor"])
         for entry in books
-        if str(entry["invoice_id"]).startswith("SALDO-W-") and entry["kind"] == "SALE"
+        if str(entry["invoice_id"]).startswith("SALDO-R-") and entry["kind"] == "SALE"
     )
     made.update(
-        wish
+        payment_request
         for entry in books
-        if (wish := Wish("refund", str(entry["refund_of"]), entry["amount_minor"])) in set(wishes)
+        if (payment_request := PaymentRequest("refund", str(entry["refund_of"]), entry["amount_minor"]))
+        in set(payment_requests)
     )
-    parked = {gateway.asked[name]: one for name, one in gateway.parked_wishes.items() if name in gateway.asked}
+    parked = {
+        gateway.asked[name]: one for name, one in gateway.parked_payment_requests.items() if name in gateway.asked
+    }
     problems = [
-        f"{wish} was carried out {made[wish]} times"
-        for wish in set(made) | set(wishes)
-        if made[wish] != (0 if wish in parked else 1)
+        f"{payment_request} was carried out {made[payment_request]} times"
+        for payment_request in set(made) | set(payment_requests)
+        if made[payment_request] != (0 if payment_request in parked else 1)
     ]
-    problems += [f"wish {name} was refused" for name, is_done in gateway.is_done.items() if not is_done]
+    problems += [f"payment request {name} was refused" for name, is_done in gateway.is_done.items() if not is_done]
     problems += [
-        f"{wish} is parked because of {one.error_type}: {one.message}"
-        for wish, one in parked.items()
+        f"{payment_request} is parked because of {one.error_type}: {one.message}"
+        for payment_request, one in parked.items()
         if one.error_type != "CallInDoubt" and one.behind is None
     ]
-    if len(gateway.is_done) + len(parked) != len(wishes):
-        problems.append(f"{len(gateway.is_done)} of {len(wishes)} wishes are closed and {len(parked)} parked")
+    if len(gateway.is_done) + len(parked) != len(payment_requests):
+        problems.append(
+            f"{len(gateway.is_done)} of {len(payment_requests)} payment requests are closed and {len(parked)} parked"
+        )
     return problems
 
 
@@ -520,14 +542,16 @@ def report(outcome: Outcome) -> str:
         for topic, (written, accepted) in sorted(outcome.repeats.items())
         if written
     ]
-    if outcome.standing is not None:
-        audit = outcome.standing.audit
+    if outcome.status is not None:
+        audit = outcome.status.audit
         lines.append(
             f"{audit.charges} charges, {audit.documents} documents; PayTrace {dict(audit.paytrace_minor)}, "
             f"abas {dict(audit.abas_minor)}, waiting or parked {dict(audit.open_minor)}, "
             f"residual {dict(audit.residual_minor)}"
         )
-    lines.append(f"{outcome.wishes} wishes of people at abas, {outcome.parked_wishes} of them parked without effect")
+    lines.append(
+        f"{outcome.payment_requests} payment requests of people at abas, {outcome.parked_payment_requests} of them parked without effect"
+    )
     lines.append(f"troubles: {dict(outcome.played.counts)}")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]
     lines.append(f"seconds: {outcome.seconds}")

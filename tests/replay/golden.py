@@ -14,7 +14,7 @@ from pathlib import Path
 
 from schemas.wire.codec import to_json
 from tests.replay.line import Line, run
-from tests.replay.scenarios import SCENARIOS, Told
+from tests.replay.scenarios import SCENARIOS, Reported
 from tests.support.guard_key import use_guard_key_of_the_tests
 
 ROOT = Path(__file__).parent
@@ -31,8 +31,8 @@ def write(path: Path, lines: Iterable[Line]) -> None:
     path.write_text("".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines), "utf-8")
 
 
-def told(records: Iterable[Told]) -> list[Line]:
-    """What is told, as a golden file holds it."""
+def reported(records: Iterable[Reported]) -> list[Line]:
+    """What is reported, as a golden file holds it."""
     return [{"topic": topic, "type": type(record).__name__, "record": to_json(record)} for topic, record in records]
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     """Write every scenario."""
     use_guard_key_of_the_tests()
     for scenario in SCENARIOS:
-        lines = told(scenario())
+        lines = reported(scenario())
         found = asyncio.run(run(lines, restarts=False))
         home = ROOT / scenario.__name__
         write(home / "input.jsonl", lines)

@@ -1,6 +1,6 @@
 """The whole line on a log in memory: the three deciders, the sink, and books that take each document once.
 
-A scenario is told record by record; after each one every task gets to the end of its inbox. With `restarts`, every
+A scenario is played record by record; after each one every task gets to the end of its inbox. With `restarts`, every
 task is made anew before each record and knows only what its journal says.
 """
 
@@ -62,17 +62,17 @@ class Run:
     documents: Sequence[str]
 
 
-async def run(told: Iterable[Line], *, restarts: bool) -> Run:
+async def run(reported: Iterable[Line], *, restarts: bool) -> Run:
     """Tell a scenario to the line.
 
-    Shapes:  told has `topic`, `type` and `record` per line.
+    Shapes:  reported has `topic`, `type` and `record` per line.
     Ensures: the same lines give the same run, to the byte, with restarts and without.
     """
     log = MemoryLog(dict.fromkeys(catalog.topics(), 1), signer=SIGNER)
     books = Books()
     processors: Sequence[AnyProcessor] = (*DECIDERS, post_to_abas(books))
     tasks = [_task(processor, log) for processor in processors]
-    for line in (*RULES, *told):
+    for line in (*RULES, *reported):
         record = from_json(line["type"], line["record"])
         key = catalog.topic(line["topic"]).key_of(record)
         await log.append([by_hand(log, line["topic"], record, _CODEC.encode(record), key=key)])

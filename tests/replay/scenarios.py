@@ -20,8 +20,8 @@ from schemas.records.receivables import (
     PutRefundOnAccount,
     ReassignPayment,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -30,21 +30,21 @@ from schemas.records.settlement import DisputeStage
 from schemas.values.references import vault_token
 from schemas.wire.codec import to_json
 from tests.replay.line import RULES
-from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, open_item, sighting
+from tests.support.builders import CUSTOMER, NOON, PAYMENT, at, observation, open_item
 from tests.support.settlement import FIRST, bank, batch, confirm, dismiss, dispute, statement, unmatch
 
-Told = tuple[str, Any]  # inbox and record
+Reported = tuple[str, Any]  # inbox and record
 PAYTRACE, PAYERS, RECEIVABLES = "payments.observations.v1", "identification.inbox.v1", "receivables.inbox.v1"
 SETTLEMENT, APPROVALS, RULES_INBOX = "settlement.inbox.v1", "approvals.inbox.v1", "rules.inbox.v1"
-TODAY = (NOON.date() - FIRST).days  # the day of the sightings, as the settlement story counts days
+TODAY = (NOON.date() - FIRST).days  # the day of the observations, as the settlement story counts days
 
 
-def seen(*args: Any, **options: Any) -> Told:
+def seen(*args: Any, **options: Any) -> Reported:
     """PayTrace shows a transaction."""
-    return PAYTRACE, sighting(*args, **options)
+    return PAYTRACE, observation(*args, **options)
 
 
-def invoiced(item: str, amount_minor: int, invoice: str, minute: int = 0, customer: str = CUSTOMER) -> list[Told]:
+def invoiced(item: str, amount_minor: int, invoice: str, minute: int = 0, customer: str = CUSTOMER) -> list[Reported]:
     """abas shows an open item, and its source tells both contexts."""
     reference = OpenItemReferenced(
         token=f"invoice:{invoice}", abas_customer_id=customer, abas_open_item_id=item, observed_at=at(minute)
@@ -53,24 +53,24 @@ def invoiced(item: str, amount_minor: int, invoice: str, minute: int = 0, custom
     return [(RECEIVABLES, shown), (PAYERS, reference)]
 
 
-def known_by_vault(minute: int) -> Told:
+def known_by_vault(minute: int) -> Reported:
     """abas shows the customer whose vault id the payments carry."""
     return PAYERS, CustomerReferenced(token=vault_token("acme"), abas_customer_id=CUSTOMER, observed_at=at(minute))
 
 
-def decided(kind: type[Any], minute: int, by: str = "mweber", **fields: Any) -> Told:
+def decided(kind: type[Any], minute: int, by: str = "mweber", **fields: Any) -> Reported:
     """A person decides about this customer's money."""
-    told = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": by}
-    return RECEIVABLES, kind(**told, reason="customer called", occurred_at=at(minute), **fields)
+    reported = {"command_id": f"{kind.__name__}-{minute}", "abas_customer_id": CUSTOMER, "decided_by": by}
+    return RECEIVABLES, kind(**reported, reason="customer called", occurred_at=at(minute), **fields)
 
 
-def confirmed(minute: int, reference: str, item: str, minor: int) -> Told:
+def confirmed(minute: int, reference: str, item: str, minor: int) -> Reported:
     """A person takes a suggestion of one open item."""
     meaning: dict[str, Any] = {"abas_open_item_ids": (item,), "part_amounts": (minor,), "currency": "USD"}
     return decided(ConfirmMatch, minute, posting_reference=reference, **meaning)
 
 
-def sale_posted() -> Sequence[Told]:
+def sale_posted() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.AUTHORIZED, minute=1),
@@ -79,7 +79,7 @@ def sale_posted() -> Sequence[Told]:
     ]
 
 
-def invoices_that_look_like_card_numbers() -> Sequence[Told]:
+def invoices_that_look_like_card_numbers() -> Sequence[Reported]:
     """Masked on both sides and matched all the same; one payer put spaces where abas has none."""
     return [
         *invoiced("i1", 100_00, "4539578763621486"),
@@ -89,7 +89,7 @@ def invoices_that_look_like_card_numbers() -> Sequence[Told]:
     ]
 
 
-def void_after_posting() -> Sequence[Told]:
+def void_after_posting() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1),
@@ -97,7 +97,7 @@ def void_after_posting() -> Sequence[Told]:
     ]
 
 
-def partial_refund_after_settlement() -> Sequence[Told]:
+def partial_refund_after_settlement() -> Sequence[Reported]:
     return [
         *sale_posted(),
         seen(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=10),
@@ -105,7 +105,7 @@ def partial_refund_after_settlement() -> Sequence[Told]:
     ]
 
 
-def repeated_refunds() -> Sequence[Told]:
+def repeated_refunds() -> Sequence[Reported]:
     return [
         *sale_posted(),
         seen(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=10),
@@ -115,7 +115,7 @@ def repeated_refunds() -> Sequence[Told]:
     ]
 
 
-def ach_cleared_then_returned() -> Sequence[Told]:
+def ach_cleared_then_returned() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.ACH_PENDING, kind=Kind.ACH_SALE, minute=1),
@@ -124,12 +124,12 @@ def ach_cleared_then_returned() -> Sequence[Told]:
     ]
 
 
-def seen_four_weeks_late() -> Sequence[Told]:
-    """Created on 23 October, its refund on 2 November, both seen on 20 November; the match is undone and made again."""
+def seen_four_weeks_late() -> Sequence[Reported]:
+    """Created on 23 October, its refund on 2 November, both seen on 20 November; the match is unmatched and made again."""
     october, november = datetime(2026, 10, 24, 3, tzinfo=UTC), datetime(2026, 11, 3, 4, tzinfo=UTC)
-    sale = sighting(Status.SETTLED, minute=1, settled_at=october, batch=17)
+    sale = observation(Status.SETTLED, minute=1, settled_at=october, batch=17)
     sale = replace(sale, created_at=october, created_on=date(2026, 10, 23), settled_on=date(2026, 10, 23))
-    refund = sighting(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=2)
+    refund = observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=2)
     refund = replace(refund, created_at=november, created_on=date(2026, 11, 2))
     return [
         (PAYTRACE, sale),
@@ -140,14 +140,14 @@ def seen_four_weeks_late() -> Sequence[Told]:
     ]
 
 
-def clock_of_paytrace_days_ahead() -> Sequence[Told]:
-    """Created and settled in our future: booked on the day of the sighting, and reported."""
-    ahead = sighting(Status.SETTLED, minute=1, settled_at=at(60 * 24 * 5), batch=17)
+def clock_of_paytrace_days_ahead() -> Sequence[Reported]:
+    """Created and settled in our future: booked on the day of the observation, and reported."""
+    ahead = observation(Status.SETTLED, minute=1, settled_at=at(60 * 24 * 5), batch=17)
     ahead = replace(ahead, created_at=at(60 * 24 * 5), created_on=date(2026, 11, 25), settled_on=date(2026, 11, 25))
     return [*invoiced("i1", 100_00, "RE-1"), (PAYTRACE, ahead)]
 
 
-def voided_by_rule_103() -> Sequence[Told]:
+def voided_by_rule_103() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.VOIDED_BY_RULE, minute=1),
@@ -155,7 +155,7 @@ def voided_by_rule_103() -> Sequence[Told]:
     ]
 
 
-def unknown_invoice_then_known() -> Sequence[Told]:
+def unknown_invoice_then_known() -> Sequence[Reported]:
     return [
         seen(Status.PENDING_SETTLEMENT, minute=1),
         seen(Status.SETTLED, minute=2),
@@ -163,13 +163,13 @@ def unknown_invoice_then_known() -> Sequence[Told]:
     ]
 
 
-def unreadable_until_it_settled() -> Sequence[Told]:
+def unreadable_until_it_settled() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.UNKNOWN, minute=1, raw_status="Y/Pending Void"),
         (
             PAYTRACE,
-            replace(sighting(Status.UNKNOWN, 0, minute=2, raw_status="Y/Pending Settlement"), raw_amount="100,00"),
+            replace(observation(Status.UNKNOWN, 0, minute=2, raw_status="Y/Pending Settlement"), raw_amount="100,00"),
         ),
         seen(Status.SETTLED, minute=3, settled_at=at(3), batch=17),
         # A hook that comes late with an older word changes nothing; a newer one waits beside what is known.
@@ -178,7 +178,7 @@ def unreadable_until_it_settled() -> Sequence[Told]:
     ]
 
 
-def tie() -> Sequence[Told]:
+def tie() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         *invoiced("i2", 100_00, "RE-1"),
@@ -186,7 +186,7 @@ def tie() -> Sequence[Told]:
     ]
 
 
-def amount_differs() -> Sequence[Told]:
+def amount_differs() -> Sequence[Reported]:
     return [
         *invoiced("i1", 105_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1),
@@ -195,14 +195,14 @@ def amount_differs() -> Sequence[Told]:
     ]
 
 
-def duplicated_and_reordered() -> Sequence[Told]:
+def duplicated_and_reordered() -> Sequence[Reported]:
     captured, settled = seen(Status.PENDING_SETTLEMENT, minute=1), seen(Status.SETTLED, minute=2)
     refund = seen(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9001", minute=3)
     item = invoiced("i1", 100_00, "RE-1")
     return [refund, settled, *item, captured, settled, *item, captured, refund, settled]
 
 
-def one_payment_of_two_invoices_then_refunded() -> Sequence[Told]:
+def one_payment_of_two_invoices_then_refunded() -> Sequence[Reported]:
     return [
         *invoiced("i1", 60_00, "RE-1"),
         *invoiced("i2", 40_00, "RE-2"),
@@ -214,7 +214,7 @@ def one_payment_of_two_invoices_then_refunded() -> Sequence[Told]:
     ]
 
 
-def three_part_payments_of_one_invoice() -> Sequence[Told]:
+def three_part_payments_of_one_invoice() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, 30_00, minute=1, payment="1"),
@@ -225,7 +225,7 @@ def three_part_payments_of_one_invoice() -> Sequence[Told]:
     ]
 
 
-def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
+def short_payment_confirmed_and_rest_written_off() -> Sequence[Reported]:
     above: dict[str, Any] = {"amount_minor": 10_01}
     within: dict[str, Any] = {"amount_minor": None}
     return [
@@ -239,7 +239,7 @@ def short_payment_confirmed_and_rest_written_off() -> Sequence[Told]:
     ]
 
 
-def adopted(name: str, minute: int, text: str, version: int) -> Told:
+def adopted(name: str, minute: int, text: str, version: int) -> Reported:
     """A person adopts rules."""
     return RULES_INBOX, AdoptRules(
         rules_name=name,
@@ -254,7 +254,7 @@ def adopted(name: str, minute: int, text: str, version: int) -> Told:
     )
 
 
-def rules_adopted_between_two_decisions() -> Sequence[Told]:
+def rules_adopted_between_two_decisions() -> Sequence[Reported]:
     """15.00 are above the limit of then; 20.00 is adopted, and later matches name the new rules."""
     rest: dict[str, Any] = {"abas_open_item_id": "i1", "currency": "USD", "amount_minor": None}
     limits = "version: {}\nlimits_minor:\n  USD: {}\n"
@@ -275,12 +275,12 @@ def rules_adopted_between_two_decisions() -> Sequence[Told]:
     ]
 
 
-def replace_command(told: Told, command_id: str) -> Told:
-    """The same wish as a command of its own."""
-    return told[0], replace(told[1], command_id=command_id)
+def replace_command(reported: Reported, command_id: str) -> Reported:
+    """The same payment request as a command of its own."""
+    return reported[0], replace(reported[1], command_id=command_id)
 
 
-def write_off_that_a_second_person_approves() -> Sequence[Told]:
+def write_off_that_a_second_person_approves() -> Sequence[Reported]:
     """Proposed twice, tried by the proposer, approved by another person, and once more: one write-off, both names."""
     _, command = decided(
         WriteOffRest,
@@ -306,7 +306,7 @@ def write_off_that_a_second_person_approves() -> Sequence[Told]:
         occurred_at=at(6),
     )
 
-    def approved(by: str, minute: int) -> Told:
+    def approved(by: str, minute: int) -> Reported:
         said = {"command_id": f"approve-{minute}", "proposal_id": "P1", "reason": "order looked up"}
         day = at(minute).date()
         command = ApproveProposal(
@@ -324,18 +324,18 @@ def write_off_that_a_second_person_approves() -> Sequence[Told]:
     ]
 
 
-def write_off_taken_back() -> Sequence[Told]:
+def write_off_reversed() -> Sequence[Reported]:
     return [
         *short_payment_confirmed_and_rest_written_off(),
         (RECEIVABLES, open_item("i1", 0, invoice="RE-1", minute=7, amount_minor=103_00, is_open=False)),
-        decided(UndoWriteOff, 8, posting_reference=f"PT{PAYMENT}W1"),
-        decided(UndoWriteOff, 9, posting_reference=f"PT{PAYMENT}W1"),
+        decided(ReverseWriteOff, 8, posting_reference=f"PT{PAYMENT}W1"),
+        decided(ReverseWriteOff, 9, posting_reference=f"PT{PAYMENT}W1"),
         (RECEIVABLES, open_item("i1", 3_00, invoice="RE-1", minute=10, amount_minor=103_00)),
         seen(Status.PENDING_SETTLEMENT, 3_00, minute=11, payment="2"),
     ]
 
 
-def divided_by_hand_and_put_on_account() -> Sequence[Told]:
+def divided_by_hand_and_put_on_account() -> Sequence[Reported]:
     by_hand: dict[str, Any] = {"abas_open_item_ids": ("i1", "i2", ""), "currency": "USD"}
     return [
         *invoiced("i1", 70_00, "RE-1"),
@@ -350,7 +350,7 @@ def divided_by_hand_and_put_on_account() -> Sequence[Told]:
     ]
 
 
-def wrong_match_undone() -> Sequence[Told]:
+def wrong_match_unmatched() -> Sequence[Reported]:
     undone = decided(UnmatchEntry, 2, posting_reference=f"PT{PAYMENT}")
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -362,14 +362,14 @@ def wrong_match_undone() -> Sequence[Told]:
     ]
 
 
-def tie_rejected_in_part() -> Sequence[Told]:
+def tie_rejected_in_part() -> Sequence[Reported]:
     return [
         *tie(),
         decided(RejectMatch, 2, posting_reference=f"PT{PAYMENT}", abas_open_item_ids=("i1",)),
     ]
 
 
-def two_people_decide_at_once() -> Sequence[Told]:
+def two_people_decide_at_once() -> Sequence[Reported]:
     """The second one means a suggestion that the first one's decision has ended; a third says nothing that counts."""
     other: dict[str, Any] = {"abas_open_item_ids": ("i2",), "part_amounts": (100_00,), "currency": "USD"}
     reference = f"PT{PAYMENT}"
@@ -382,14 +382,14 @@ def two_people_decide_at_once() -> Sequence[Told]:
     ]
 
 
-def paid_in_another_currency() -> Sequence[Told]:
+def paid_in_another_currency() -> Sequence[Reported]:
     return [
         *invoiced("i1", 100_00, "RE-1"),
         seen(Status.PENDING_SETTLEMENT, minute=1, currency="EUR"),
     ]
 
 
-def vault_customer_known_late() -> Sequence[Told]:
+def vault_customer_known_late() -> Sequence[Reported]:
     """The payment of yesterday gets its invoice, though its customer became known after it waited."""
     return [
         seen(Status.PENDING_SETTLEMENT, minute=1, payment="1"),
@@ -399,7 +399,7 @@ def vault_customer_known_late() -> Sequence[Told]:
     ]
 
 
-def reassigned_after_posting() -> Sequence[Told]:
+def reassigned_after_posting() -> Sequence[Reported]:
     """A parent company paid its subsidiary's invoice; the void of the payment follows the money."""
     subsidiary = "70002"
     return [
@@ -412,19 +412,19 @@ def reassigned_after_posting() -> Sequence[Told]:
     ]
 
 
-def assigned_and_remembered() -> Sequence[Told]:
+def assigned_and_remembered() -> Sequence[Reported]:
     """A person names the payer of a payment without reference to anything that abas knows, for the next one too."""
-    told = {"decided_by": "mweber", "reason": "customer called"}
+    reported = {"decided_by": "mweber", "reason": "customer called"}
     assigned = AssignCustomer(
         command_id="assign",
         payment_token="payment:1",
         paytrace_transaction_id="1",
         abas_customer_id=CUSTOMER,
         occurred_at=at(2),
-        **told,
+        **reported,
     )
     remembered = RememberReference(
-        command_id="remember", token=vault_token("acme"), abas_customer_id=CUSTOMER, occurred_at=at(3), **told
+        command_id="remember", token=vault_token("acme"), abas_customer_id=CUSTOMER, occurred_at=at(3), **reported
     )
     return [
         *invoiced("i1", 100_00, "RE-1"),
@@ -436,10 +436,10 @@ def assigned_and_remembered() -> Sequence[Told]:
     ]
 
 
-def refunds_without_payment() -> Sequence[Told]:
+def refunds_without_payment() -> Sequence[Reported]:
     """One is matched by hand, one goes on account, one to finance, whose void cancels out with it."""
 
-    def refunded(payment: str, minor: int, minute: int, status: Status = Status.PENDING_SETTLEMENT) -> Told:
+    def refunded(payment: str, minor: int, minute: int, status: Status = Status.PENDING_SETTLEMENT) -> Reported:
         return seen(status, minor, kind=Kind.REFUND, payment=payment, minute=minute, invoice=None)
 
     return [
@@ -455,7 +455,7 @@ def refunds_without_payment() -> Sequence[Told]:
     ]
 
 
-def deposit_of_a_batch() -> Sequence[Told]:
+def deposit_of_a_batch() -> Sequence[Reported]:
     refund = seen(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9001", minute=11, settled_at=at(3), batch=17)
     deposit = bank("b1", 70_00, TODAY + 1, 17, seen=TODAY)
     settlement = [
@@ -473,13 +473,13 @@ def deposit_of_a_batch() -> Sequence[Told]:
     return [*sale_posted(), refund, *((SETTLEMENT, record) for record in settlement)]
 
 
-def disputed(on: int, stage: DisputeStage, amount_minor: int = 100_00) -> Told:
+def disputed(on: int, stage: DisputeStage, amount_minor: int = 100_00) -> Reported:
     """The processor's portal shows a dispute of the payment, some days after it."""
     fact = dispute("CB-1", amount_minor, TODAY + on, stage)
     return SETTLEMENT, replace(fact, paytrace_transaction_id=PAYMENT)
 
 
-def chargeback_after_posting() -> Sequence[Told]:
+def chargeback_after_posting() -> Sequence[Reported]:
     charged_back = disputed(4, DisputeStage.CHARGED_BACK)
     return [
         *sale_posted(),
@@ -490,11 +490,11 @@ def chargeback_after_posting() -> Sequence[Told]:
     ]
 
 
-def chargeback_that_flips() -> Sequence[Told]:
+def chargeback_that_flips() -> Sequence[Reported]:
     return [
         *sale_posted(),
         disputed(4, DisputeStage.CHARGED_BACK),
-        # The reversal is told after the second chargeback, which it precedes.
+        # The reversal is reported after the second chargeback, which it precedes.
         disputed(12, DisputeStage.CHARGED_BACK),
         disputed(8, DisputeStage.CHARGEBACK_REVERSED),
         disputed(20, DisputeStage.CHARGEBACK_REVERSED, 40_00),
@@ -502,7 +502,7 @@ def chargeback_that_flips() -> Sequence[Told]:
     ]
 
 
-SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
+SCENARIOS: Sequence[Callable[[], Sequence[Reported]]] = (
     sale_posted,
     invoices_that_look_like_card_numbers,
     void_after_posting,
@@ -520,11 +520,11 @@ SCENARIOS: Sequence[Callable[[], Sequence[Told]]] = (
     one_payment_of_two_invoices_then_refunded,
     three_part_payments_of_one_invoice,
     short_payment_confirmed_and_rest_written_off,
-    write_off_taken_back,
+    write_off_reversed,
     write_off_that_a_second_person_approves,
     rules_adopted_between_two_decisions,
     divided_by_hand_and_put_on_account,
-    wrong_match_undone,
+    wrong_match_unmatched,
     tie_rejected_in_part,
     two_people_decide_at_once,
     paid_in_another_currency,

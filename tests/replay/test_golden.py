@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.replay.golden import ROOT, read, told
+from tests.replay.golden import ROOT, read, reported
 from tests.replay.line import Run, run
 from tests.replay.scenarios import SCENARIOS
 
@@ -50,8 +50,8 @@ DOCUMENTS = {
     "voided_by_rule_103": [],
     "rules_adopted_between_two_decisions": ["PT2", "PT79388123", "PT79388123W1"],
     "write_off_that_a_second_person_approves": ["PT79388123", "PT79388123W1"],
-    "write_off_taken_back": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
-    "wrong_match_undone": ["PT79388123", "PT79388123U1"],
+    "write_off_reversed": ["PT2", "PT79388123", "PT79388123W1", "PT79388123W1U1"],
+    "wrong_match_unmatched": ["PT79388123", "PT79388123U1"],
 }
 
 
@@ -102,10 +102,10 @@ async def test_repeats_and_another_order_end_in_the_same_documents_as_the_tidy_s
     assert _money(messy) == _money(tidy)
 
 
-def test_the_files_tell_the_scenarios_of_today() -> None:
+def test_the_files_report_the_scenarios_of_today() -> None:
     assert NAMES == sorted(DOCUMENTS) == sorted(scenario.__name__ for scenario in SCENARIOS)
     for scenario in SCENARIOS:
-        assert told(scenario()) == read(ROOT / scenario.__name__ / "input.jsonl")
+        assert reported(scenario()) == read(ROOT / scenario.__name__ / "input.jsonl")
 
 
 def _money(found: Run) -> set[tuple[str, int]]:

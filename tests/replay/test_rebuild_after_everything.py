@@ -35,8 +35,8 @@ from schemas.records.receivables import (
     PutRefundOnAccount,
     ReassignPayment,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -54,11 +54,11 @@ from streams.tasks.processor import AnyProcessor
 from tests.replay import line
 from tests.replay.scenarios import deposit_of_a_batch
 from tests.support.adopted import offers
-from tests.support.builders import CUSTOMER, at, done, identified, open_item, refused, sighting
+from tests.support.builders import CUSTOMER, at, done, identified, observation, open_item, refused
 from tests.support.settlement import accept, dispute, reject
 from tests.support.signing import RING, SIGNER, by_hand
 from tests.support.typed import as_a
-from tests.unit.streams.domain.test_wishes import REFUND
+from tests.unit.streams.domain.test_payment_requests import REFUND
 
 WHEN = datetime(2026, 11, 20, 15, tzinfo=UTC)
 RECEIVABLES, COMMANDS = "receivables.inbox.v1", "erp.commands.v1"
@@ -145,13 +145,13 @@ class Installation:
 
     async def decide(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> None:
         self.minute += 1
-        told = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
-        await self.take(RECEIVABLES, kind(**{**told, "occurred_at": at(self.minute), **fields}))
+        reported = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
+        await self.take(RECEIVABLES, kind(**{**reported, "occurred_at": at(self.minute), **fields}))
 
     async def identify(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> None:
         self.minute += 1
-        told = {"command_id": f"c{self.minute}", "decided_by": by, "reason": why, "occurred_at": at(self.minute)}
-        await self.take(IDENTIFICATION, kind(**told, **fields))
+        reported = {"command_id": f"c{self.minute}", "decided_by": by, "reason": why, "occurred_at": at(self.minute)}
+        await self.take(IDENTIFICATION, kind(**reported, **fields))
 
     async def replay(self, topic: str, *, key: bytes = CUSTOMER.encode(), why: str = "cause mended") -> None:
         request = ParkedReplayRequested(record_key=key, requested_by="dana", reason=why, requested_at=WHEN)
@@ -211,9 +211,9 @@ async def write_off_and_back(office: Installation) -> None:
     await office.decide(WriteOffRest, **give_up)
     await office.decide(WriteOffRest, **give_up)
     office.books.refuses.add("PT1W2U1")
-    await office.decide(UndoWriteOff, posting_reference="PT1W2")
-    await office.decide(UndoWriteOff, posting_reference="PT1W2")
-    await office.decide(UndoWriteOff, by="", posting_reference="PT1W2")
+    await office.decide(ReverseWriteOff, posting_reference="PT1W2")
+    await office.decide(ReverseWriteOff, posting_reference="PT1W2")
+    await office.decide(ReverseWriteOff, by="", posting_reference="PT1W2")
 
 
 async def rules_change(office: Installation) -> None:
@@ -277,19 +277,21 @@ async def deposits_and_refunds(office: Installation) -> None:
     for topic, record in deposit_of_a_batch():
         await office.take(topic, record)
     await office.take("settlement.inbox.v1", reject("b1", "1:CAPTURED", minute=50), accept(1, minute=51))
-    wishes = [
+    payment_requests = [
         ("w1", 10_00),
         ("w2", 99),
         ("w1", 10_00),
     ]
-    for wish, minor in wishes:
-        record = from_json("PaymentWishObserved", to_json(REFUND) | {"wish_id": wish, "amount_minor": minor})
+    for payment_request, minor in payment_requests:
+        record = from_json(
+            "PaymentRequestObserved", to_json(REFUND) | {"payment_request_id": payment_request, "amount_minor": minor}
+        )
         await office.take("gateway.inbox.v1", record)
 
 
 async def money_goes_to_other_customers(office: Installation) -> None:
     """Assigned, remembered, forgotten, reassigned while refused, posted or held back, and back again."""
-    seen = sighting(Status.SETTLED, 61_00, payment="61", invoice="RE-61", vault="vera", kind=Kind.SALE)
+    seen = observation(Status.SETTLED, 61_00, payment="61", invoice="RE-61", vault="vera", kind=Kind.SALE)
     await office.take("payments.observations.v1", seen)
     who = {"payment_token": "payment:61", "paytrace_transaction_id": "61"}
     await office.identify(AssignCustomer, why="-", abas_customer_id=CUSTOMER, **who)
@@ -333,7 +335,7 @@ async def refunds_find_a_way_out(office: Installation) -> None:
 
 async def a_payment_is_unreadable_then_charged_back_and_forth(office: Installation) -> None:
     async def shows(status: Status, minute: int) -> None:
-        seen = sighting(status, 80_00, payment="80", invoice="RE-80", vault=None, minute=minute)
+        seen = observation(status, 80_00, payment="80", invoice="RE-80", vault=None, minute=minute)
         await office.take("payments.observations.v1", seen)
 
     await shows(Status.UNKNOWN, 1)
@@ -390,7 +392,7 @@ async def test_everything_comes_back_identical_after_every_operator_command_refu
         assert await office.differences() == [], step.__name__
     taken = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionTaken))
     turned_down = Counter(one.decision.value for one in office.events("receivables.events.v1", DecisionRefused))
-    every = {"CONFIRM", "REJECT", "SPLIT", "WRITE_OFF", "ON_ACCOUNT", "UNMATCH", "POST_AGAIN", "UNDO_WRITE_OFF"}
+    every = {"CONFIRM", "REJECT", "SPLIT", "WRITE_OFF", "ON_ACCOUNT", "UNMATCH", "POST_AGAIN", "REVERSE_WRITE_OFF"}
     every |= {"REASSIGN", "MATCH_REFUND", "REFUND_ON_ACCOUNT", "HAND_OVER"}
     assert set(taken) == every
     payers = {one.decision.value for one in office.events("identification.events.v1", DecisionTaken)}

@@ -13,14 +13,14 @@ from typing import Any
 from app.operators.dead_letters import DeadLetters, ParkedRecord
 from app.operators.rules import in_force
 from app.proofs.rebuild import compare_agents
-from app.sources.polling import CURSORS, Teller
+from app.sources.polling import CURSORS, Publisher
 from infra.demo.audit import OpenMoney, audit
 from schemas import catalog
 from schemas.signs import movement_sign
 from schemas.topic import Topic
 from schemas.wire.codec import Codec
 from streams.domain.receivables.account import EntryStatus
-from streams.edges.ports import Sighting
+from streams.edges.ports import Observation
 from streams.edges.publishing import observation_id
 from streams.log.memory import MemoryLog, ShadowLog
 from streams.rules.catalogue import KINDS
@@ -115,7 +115,7 @@ async def _in_force(processors: Sequence[AnyProcessor], log: MemoryLog) -> list[
     return found
 
 
-async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Sighting]) -> list[str]:
+async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Observation]) -> list[str]:
     """What a side shows and no inbox holds, and how much a source that starts anew would publish a second time."""
     topics = {topic: log.partition_count(topic) for topic in catalog.topics()}
     published = {
@@ -126,7 +126,7 @@ async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Sight
     }
     found: list[str] = []
 
-    async def shown() -> AsyncIterator[Sighting]:
+    async def shown() -> AsyncIterator[Observation]:
         for poll in polls:
             async for subject, records in poll:
                 found.extend(
@@ -138,9 +138,9 @@ async def not_published(source: str, log: MemoryLog, *polls: AsyncIterator[Sight
 
     # Reads what was remembered from the log, and writes beside it.
     aside = ShadowLog(log, topics, inbox=CURSORS, end=1 << 62)
-    again = Teller(source, aside, CODEC)
+    again = Publisher(source, aside, CODEC)
     await again.remember()
-    if count := await again.tell(shown()):
+    if count := await again.publish(shown()):
         found.append(f"{source}, started anew, publishes {count} things again")
     return found
 
@@ -152,7 +152,7 @@ def _hold_requests(
     made = Counter(
         Request("charge", str(charge["customer_id"]), int(charge["amount_minor"]))
         for charge in charges
-        if str(charge["invoice_id"]).startswith("SALDO-W-") and charge["state"] != "DECLINED"
+        if str(charge["invoice_id"]).startswith("SALDO-R-") and charge["state"] != "DECLINED"
     )
     asked = set(requests)
     made.update(

@@ -48,7 +48,7 @@ def journal_before_outputs(simulation: Simulation) -> None:
     def break_task(task: Task[Any]) -> None:
         task._log = JournalFirst(task._log, task.processor.journal)
 
-    simulation.around.break_task = break_task
+    simulation.outside.break_task = break_task
 
 
 def claims_in_memory(simulation: Simulation) -> None:
@@ -57,7 +57,7 @@ def claims_in_memory(simulation: Simulation) -> None:
     def kept_in(log: ProcessLog) -> Log:
         return MemoryLog(log.topics(), signer=log.signer)
 
-    simulation.around.claims_kept_in = kept_in
+    simulation.outside.claims_kept_in = kept_in
 
 
 def no_look_up(simulation: Simulation) -> None:

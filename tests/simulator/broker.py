@@ -223,9 +223,9 @@ class ProcessLog:
                 lane.held += 1
                 loop.call_later(0.0, go_on, context=self._context)
                 return
-            first, tell = lane.queue.popleft()
+            first, report = lane.queue.popleft()
             offset = broker.take(first)
-            loop.call_later(broker.hop_s(), tell, offset, context=self._context)
+            loop.call_later(broker.hop_s(), report, offset, context=self._context)
 
         def go_on() -> None:
             lane.held -= 1
@@ -242,11 +242,11 @@ class Member(Protocol):
     client_id: str
     process: Process
 
-    def told_to_release(self, revoked: frozenset[Partition], done: Callable[[], None]) -> None:
+    def reported_to_release(self, revoked: frozenset[Partition], done: Callable[[], None]) -> None:
         """Finish what is in hand of these partitions, then call `done`."""
         ...
 
-    def told_what_it_holds(self, assigned: frozenset[Partition]) -> None:
+    def reported_what_it_holds(self, assigned: frozenset[Partition]) -> None:
         """These partitions are yours."""
         ...
 
@@ -298,7 +298,7 @@ class Group:
         self._members.pop(client_id, None)
         self._assigned.pop(client_id, None)
 
-    def _tell(self, member: Member, what: Callable[..., None], *given: object) -> None:
+    def _report(self, member: Member, what: Callable[..., None], *given: object) -> None:
         """Send a member word; what was sent first comes first."""
         loop = self._broker.loop
         at = max(self._heard.get(member.client_id, 0.0) + 1e-6, loop.time() + self._broker.hop_s())
@@ -316,7 +316,7 @@ class Group:
             def released(event: asyncio.Event = let_go[client_id]) -> None:
                 loop.call_later(self._broker.hop_s(), event.set, context=loop.context_of(self._broker.process))
 
-            self._tell(member, member.told_to_release, held, released)
+            self._report(member, member.reported_to_release, held, released)
         waiting = [asyncio.ensure_future(event.wait()) for event in let_go.values()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=_REBALANCE_S)
@@ -339,4 +339,4 @@ class Group:
         self._broker.trace.say(f"group {', '.join(f'{one}: {len(self._assigned[one])}' for one in sorted(order))}")
         for client_id in order:
             member = self._members[client_id]
-            self._tell(member, member.told_what_it_holds, self._assigned[client_id])
+            self._report(member, member.reported_what_it_holds, self._assigned[client_id])

@@ -31,7 +31,7 @@ from schemas.wire.codec import Codec
 from streams.agents import DECIDERS
 from streams.log.cluster import Cluster
 from streams.log.ports import DeliveryFailed, Log, Partition
-from streams.tasks.crew import Crew
+from streams.tasks.manager import TaskManager
 from streams.tasks.membership import GroupMembership
 from streams.tasks.processor import AnyProcessor
 from streams.tasks.progress import Progress
@@ -51,7 +51,7 @@ class Halted(BaseException):
 
 
 @dataclass
-class Surroundings:
+class Outside:
     """What every process of ours stands in."""
 
     settings: Settings
@@ -99,27 +99,27 @@ class Worker:
     """One worker process: the task manager on its partitions, fed as Faust feeds it."""
 
     def __init__(
-        self, around: Surroundings, process: Process, name: str, life: int, halt: Callable[[str], NoReturn]
+        self, outside: Outside, process: Process, name: str, life: int, halt: Callable[[str], NoReturn]
     ) -> None:
-        self.around = around
+        self.outside = outside
         self.process = process
         self.name = name
         self.client_id = f"{name}-{life}"
         self.assigned: frozenset[Partition] = frozenset()
         self._fetched: dict[Partition, int] = {}
         self._arrived: dict[str, asyncio.Event] = {}
-        self._rng = random.Random(around.rng.getrandbits(64))
-        broker = around.broker
-        settings = around.settings.model_copy(
-            update={"worker": around.settings.worker.model_copy(update={"name": name})}
+        self._rng = random.Random(outside.rng.getrandbits(64))
+        broker = outside.broker
+        settings = outside.settings.model_copy(
+            update={"worker": outside.settings.worker.model_copy(update={"name": name})}
         )
         self._log = ProcessLog(broker, process)
         edges = Edges(
             settings,
-            log=around.claims_kept_in(self._log),
+            log=outside.claims_kept_in(self._log),
             process=self.client_id,
-            abas=around.abas.transport(),
-            paytrace=around.paytrace.transport(),
+            abas=outside.abas.transport(),
+            paytrace=outside.paytrace.transport(),
         )
         self.processors: tuple[AnyProcessor, ...] = (
             *DECIDERS,
@@ -128,16 +128,16 @@ class Worker:
         )
         self._settings = settings
         self._membership = GroupMembership(
-            cast("Cluster", around.group), group="workers", client_id=self.client_id, session_timeout_s=SESSION_S
+            cast("Cluster", outside.group), group="workers", client_id=self.client_id, session_timeout_s=SESSION_S
         )
         self._halt = halt
-        self._crew: Crew | None = None
+        self._manager: TaskManager | None = None
 
     def behind(self) -> dict[str, str]:
         """Tasks of assigned partitions that are not at the end of their inbox, or hold a key back; for people."""
-        if self._crew is None or not self.assigned:
+        if self._manager is None or not self.assigned:
             return {self.client_id: "holds nothing"}
-        tasks = {(str(task.processor.inbox), task.partition): task for task in self._crew.tasks}
+        tasks = {(str(task.processor.inbox), task.partition): task for task in self._manager.tasks}
         found: dict[str, str] = {}
         for partition, end in self._log.ends(sorted(self.assigned)).items():
             task = tasks.get(partition)
@@ -153,41 +153,41 @@ class Worker:
 
     async def run(self) -> None:
         """Live until killed."""
-        around = self.around
-        self._crew = Crew(self.processors, self._new_task, self._halt)
-        context = around.broker.loop.context_of(self.process)
+        outside = self.outside
+        self._manager = TaskManager(self.processors, self._new_task, self._halt)
+        context = outside.broker.loop.context_of(self.process)
         for processor in self.processors:
             event = self._arrived[processor.inbox] = asyncio.Event()
 
             def wake(event: asyncio.Event = event) -> None:
                 if self.process.is_alive:
-                    around.broker.loop.call_soon(event.set, context=context)
+                    outside.broker.loop.call_soon(event.set, context=context)
 
-            around.broker.watch(processor.inbox, wake)
-        around.group.join(self)
+            outside.broker.watch(processor.inbox, wake)
+        outside.group.join(self)
         await offer(self._log, CODEC, self._settings.rules)
         await _together(self._heartbeat(), self._tend(), *(self._feed(processor) for processor in self.processors))
 
     def _new_task(self, processor: AnyProcessor, partition: int) -> Task[Any]:
-        disk = self.around.disks.get(self.name)
+        disk = self.outside.disks.get(self.name)
         store = MemoryStore() if disk is None else SnapshotStore(disk, f"{processor.name}-{partition}")
         task = build_task(self._settings, processor, partition, self._log, CODEC, RING, self._membership, store=store)
-        self.around.break_task(task)
+        self.outside.break_task(task)
         return task
 
     # -- the group -------------------------------------------------------------------------------------------------
 
-    def told_to_release(self, revoked: frozenset[Partition], done: Callable[[], None]) -> None:
+    def reported_to_release(self, revoked: frozenset[Partition], done: Callable[[], None]) -> None:
         """Faust's on_partitions_revoked."""
 
         async def release() -> None:
-            assert self._crew is not None
-            await self._crew.release(sorted(self.assigned | revoked))
+            assert self._manager is not None
+            await self._manager.release(sorted(self.assigned | revoked))
             done()
 
-        self.around.broker.loop.spawn(self.process, release())
+        self.outside.broker.loop.spawn(self.process, release())
 
-    def told_what_it_holds(self, assigned: frozenset[Partition]) -> None:
+    def reported_what_it_holds(self, assigned: frozenset[Partition]) -> None:
         """Faust's assignment; its committed offsets lie anywhere before the end."""
         self.assigned = assigned
         ends = self._log.ends(assigned)
@@ -198,23 +198,23 @@ class Worker:
     async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
-            if not self.around.group.knows(self.client_id):
-                assert self._crew is not None
-                await self._crew.release(sorted(self.assigned))
+            if not self.outside.group.knows(self.client_id):
+                assert self._manager is not None
+                await self._manager.release(sorted(self.assigned))
                 self.assigned = frozenset()
-                self.around.group.join(self)
+                self.outside.group.join(self)
 
     # -- what Faust does ---------------------------------------------------------------------------------------------
 
     async def _feed(self, processor: AnyProcessor) -> None:
-        assert self._crew is not None
+        assert self._manager is not None
         arrived = self._arrived[processor.inbox]
         while True:
             await arrived.wait()
             arrived.clear()
-            await asyncio.sleep(self.around.broker.hop_s())
+            await asyncio.sleep(self.outside.broker.hop_s())
             while batch := self._fetch(processor.inbox):
-                await self._crew.advance(processor, batch)
+                await self._manager.advance(processor, batch)
 
     def _fetch(self, inbox: str) -> list[Any]:
         most = 1 + int(self._rng.random() ** 2 * 40)
@@ -223,8 +223,8 @@ class Worker:
             if partition[0] != inbox:
                 continue
             begin = self._fetched.get(partition, 0)
-            kept = self.around.broker.kept.records(*partition)
-            if begin < len(kept) and self.around.skipped and self._rng.random() < self.around.skipped:
+            kept = self.outside.broker.kept.records(*partition)
+            if begin < len(kept) and self.outside.skipped and self._rng.random() < self.outside.skipped:
                 begin += 1 + int(self._rng.random() * 3)
             found = kept[begin : begin + most]
             self._fetched[partition] = min(begin + len(found), len(kept))
@@ -232,9 +232,9 @@ class Worker:
         return batch
 
     async def _tend(self) -> None:
-        assert self._crew is not None
+        assert self._manager is not None
         while True:
-            await self._crew.tend(sorted(self.assigned))
+            await self._manager.tend(sorted(self.assigned))
             await asyncio.sleep(self._settings.worker.tend_every_s)
 
 
@@ -242,25 +242,25 @@ async def _together(*works: Any) -> None:
     await asyncio.gather(*(asyncio.ensure_future(work) for work in works))
 
 
-async def run_paytrace_source(around: Surroundings, process: Process) -> None:
+async def run_paytrace_source(outside: Outside, process: Process) -> None:
     """The process that polls PayTrace."""
-    client = open_gateway(around.settings.paytrace, transport=around.paytrace.transport())
-    log = ProcessLog(around.broker, process)
-    await poll_paytrace(around.settings, client, log, asyncio.Event(), SilentPollObserver())
+    client = open_gateway(outside.settings.paytrace, transport=outside.paytrace.transport())
+    log = ProcessLog(outside.broker, process)
+    await poll_paytrace(outside.settings, client, log, asyncio.Event(), SilentPollObserver())
 
 
-async def run_abas_source(around: Surroundings, process: Process) -> None:
+async def run_abas_source(outside: Outside, process: Process) -> None:
     """The process that polls abas."""
-    client = AbasClient(around.settings.abas, transport=around.abas.transport())
-    log = ProcessLog(around.broker, process)
-    await poll_abas(around.settings, client, log, asyncio.Event(), SilentPollObserver())
+    client = AbasClient(outside.settings.abas, transport=outside.abas.transport())
+    log = ProcessLog(outside.broker, process)
+    await poll_abas(outside.settings, client, log, asyncio.Event(), SilentPollObserver())
 
 
 class Supervised:
     """One of our processes by name, started again whenever it ended, as the supervisor does."""
 
-    def __init__(self, around: Surroundings, name: str, rng: random.Random) -> None:
-        self.around = around
+    def __init__(self, outside: Outside, name: str, rng: random.Random) -> None:
+        self.outside = outside
         self.name = name
         self.lives = 0
         self.process: Process | None = None
@@ -270,37 +270,37 @@ class Supervised:
 
     def start(self) -> None:
         """Begin a life."""
-        loop = self.around.broker.loop
+        loop = self.outside.broker.loop
         self.lives += 1
         process = self.process = loop.new_process(f"{self.name}-{self.lives}")
         process.on_death = self._start_again
-        self.around.broker.trace.say(f"start {process}")
+        self.outside.broker.trace.say(f"start {process}")
         loop.spawn(process, self._live(process))
 
     async def _live(self, process: Process) -> None:
         try:
             match self.name:
                 case "paytrace-source":
-                    await run_paytrace_source(self.around, process)
+                    await run_paytrace_source(self.outside, process)
                 case "abas-source":
-                    await run_abas_source(self.around, process)
+                    await run_abas_source(self.outside, process)
                 case _:
-                    self.worker = Worker(self.around, process, self.name, self.lives, self._halted)
+                    self.worker = Worker(self.outside, process, self.name, self.lives, self._halted)
                     await self.worker.run()
         except (DeliveryFailed, ContractBroken, Unavailable) as error:
             self.ended_because = f"{type(error).__name__}: {error}"
-            self.around.broker.trace.say(f"end   {process}: {self.ended_because}")
-            self.around.broker.loop.kill(process)
+            self.outside.broker.trace.say(f"end   {process}: {self.ended_because}")
+            self.outside.broker.loop.kill(process)
 
     def _halted(self, reason: str) -> NoReturn:
         """End the process at once, as app.composition.bootstrap.halt does."""
         assert self.process is not None
         self.ended_because = reason
-        self.around.broker.trace.say(f"halt  {self.process}: {reason}")
-        self.around.broker.loop.kill(self.process)
+        self.outside.broker.trace.say(f"halt  {self.process}: {reason}")
+        self.outside.broker.loop.kill(self.process)
         raise Halted(reason)
 
     def _start_again(self) -> None:
-        broker = self.around.broker
+        broker = self.outside.broker
         broker.trace.say(f"dead  {self.process}")
         broker.at(broker.loop.time() + 0.1 + self._rng.random() * 2.0, self.start)

@@ -31,7 +31,7 @@ from pydantic import SecretStr
 
 from app.composition.bootstrap import gateway_processor, sink_processor
 from app.operators.dead_letters import DeadLetters
-from app.operators.decisions import Desk
+from app.operators.decisions import CommandClient
 from app.settings.settings import PollingSettings, Settings, WorkerSettings
 from connectors.abas.client import AbasClient
 from connectors.abas.profile import load_profile
@@ -56,7 +56,7 @@ from tests.simulator import books
 from tests.simulator.broker import Broker, Group, ProcessLog
 from tests.simulator.loop import SimLoop, simulated
 from tests.simulator.network import Side
-from tests.simulator.processes import Supervised, Surroundings
+from tests.simulator.processes import Outside, Supervised
 from tests.simulator.story import People
 from tests.simulator.trace import Trace
 from tests.simulator.troubles import Troubles
@@ -137,7 +137,7 @@ class Simulation:
             sink_processor(self.settings),
         )
         inboxes: dict[str, int] = {processor.inbox: counts[processor.inbox] for processor in self.processors}
-        self.around = Surroundings(
+        self.outside = Outside(
             self.settings,
             self.broker,
             Group(self.broker, inboxes),
@@ -147,9 +147,9 @@ class Simulation:
         )
         workers = ("worker-1", "worker-2")
         if rng.random() < 0.5:
-            self.around.disks = {name: {} for name in workers}
+            self.outside.disks = {name: {} for name in workers}
         self.ours = [
-            Supervised(self.around, name, random.Random(rng.getrandbits(64)))
+            Supervised(self.outside, name, random.Random(rng.getrandbits(64)))
             for name in (*workers, "paytrace-source", "abas-source")
         ]
         self.people = loop.new_process("people")
@@ -161,7 +161,7 @@ class Simulation:
         """Live the story, end the troubles, wait for rest, and compare the books."""
         for one in self.ours:
             one.start()
-        troubles = Troubles(self.loop, random.Random(self.rng.getrandbits(64)), self.around, self.ours)
+        troubles = Troubles(self.loop, random.Random(self.rng.getrandbits(64)), self.outside, self.ours)
         self.loop.spawn(self.people, troubles.play())
         async with (
             PayTraceClient(self.settings.paytrace, transport=self.paytrace.transport(reliable=True)) as till,
@@ -181,12 +181,12 @@ class Simulation:
             await self._rest(result, till)
             result.charges = (await desk.get("/_sandbox/books")).json()
             result.documents = (await erp.get("/_sandbox/books")).json()["documents"]
-        result.commands, result.requests = people.told.commands, len(people.told.requests)
+        result.commands, result.requests = people.reported.commands, len(people.reported.requests)
         result.records = self.broker.kept.acknowledged.total()
         result.log_problems += self.broker.kept.broken_promises()
         try:
             result.problems += await books.problems(
-                self.processors, self.broker.kept, result.charges, result.documents, people.told.requests
+                self.processors, self.broker.kept, result.charges, result.documents, people.reported.requests
             )
         except Exception as error:  # whatever keeps the books from being compared is what is wrong with them
             result.problems.append(f"{type(error).__name__}: {error}")
@@ -198,7 +198,7 @@ class Simulation:
             world,
             desk,
             erp,
-            Desk(ProcessLog(self.broker, self.people, is_acknowledged=True), books.CODEC),
+            CommandClient(ProcessLog(self.broker, self.people, is_acknowledged=True), books.CODEC),
             lambda: books.states(by_name["match-open-items"], self.broker.kept),
             self.settings.paytrace.merchant,
             self.settings.data_dir,
@@ -242,7 +242,7 @@ class Simulation:
             days = source.window(utc_now())
             return [
                 *await books.not_published(source.name, kept, source.poll(*days), facts.poll(*days)),
-                *await books.not_published(erp.name, kept, erp.poll(), erp.wishes()),
+                *await books.not_published(erp.name, kept, erp.poll(), erp.payment_requests()),
             ]
 
     async def _look_again(self, looks: Counter[tuple[str, int, int]]) -> int:
@@ -344,12 +344,12 @@ def simulate(
 ) -> Result:
     """Run one seed.
 
-    Ensures: nothing of it is left: no file, no task, no thread; the module-wide dice of stamina are put back.
+    Ensures: nothing of it is left: no file, no task, no thread; the module-wide random numbers of stamina are put back.
     """
     result = Result(seed)
     rng = random.Random(seed)
     directory = Path(tempfile.mkdtemp(prefix="saldo-simulator-", dir=_SHM if _SHM.is_dir() else None))
-    dice = random.getstate()
+    rng_state = random.getstate()
     random.seed(seed)  # stamina draws its jitter from the module's own
     simulation: Simulation | None = None
     try:
@@ -363,7 +363,7 @@ def simulate(
             result.digest = f"{simulation.trace.digest}-{loop.fingerprint:016x}"
             result.story_s, result.steps = loop.time(), loop.steps
     finally:
-        random.setstate(dice)
+        random.setstate(rng_state)
         shutil.rmtree(directory, ignore_errors=True)
     return result
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-from app.operators.decisions import Desk
+from app.operators.decisions import CommandClient
 from infra.demo.bank import statement_of
 from infra.demo.plan import CURRENCY, Course, Day, Invoice, plan_day
 from infra.demo.world import Story, World
@@ -32,7 +32,7 @@ from schemas.records.receivables import (
     PutRefundOnAccount,
     ReassignPayment,
     RejectMatch,
-    UndoWriteOff,
+    ReverseWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -67,7 +67,7 @@ ABAS_WELL: Mapping[str, object] = {
     "locked_s": {},
 }
 _REFUNDABLE = (Course.VAULT_SALE, Course.KEYED_SALE, Course.VAULT_SALE_NO_INVOICE)
-# Amounts of requests are told from those of payments, which end well below.
+# Amounts of requests are distinguished from those of payments, which end well below.
 _FIRST_REQUEST_MINOR = 9_000_000
 
 
@@ -81,7 +81,7 @@ class Request:
 
 
 @dataclass
-class Told:
+class Reported:
     """What was done, for whoever compares it with the books."""
 
     requests: list[Request] = field(default_factory=list)
@@ -97,7 +97,7 @@ class People:
         world: World,
         paytrace: httpx2.AsyncClient,
         erp: httpx2.AsyncClient,
-        desk: Desk,
+        commands: CommandClient,
         entries: Callable[[], Any],
         merchant: str,
         directory: Path,
@@ -108,13 +108,13 @@ class People:
         self._world = world
         self._paytrace = paytrace
         self._erp = erp
-        self._desk = desk
+        self._commands = commands
         self._entries = entries
         self._merchant = merchant
         self._directory = directory
         self._day: Day | None = None
         self._story = Story()
-        self.told = Told()
+        self.reported = Reported()
 
     async def live(self, payments: int, customers: int) -> None:
         """One trading day and what follows from it."""
@@ -174,13 +174,13 @@ class People:
         rng, rows = self._rng, []
         for deal, payment in self._story.of(*_REFUNDABLE):
             if rng.random() < 0.4:
-                amount = 100 + len(self.told.requests)
-                self.told.requests.append(Request("refund", payment, amount))
+                amount = 100 + len(self.reported.requests)
+                self.reported.requests.append(Request("refund", payment, amount))
                 rows.append(("refund", deal.customer.number, amount, payment))
         if rng.random() < 0.5:
-            amount = _FIRST_REQUEST_MINOR + len(self.told.requests)
+            amount = _FIRST_REQUEST_MINOR + len(self.reported.requests)
             customer = rng.choice(day.customers)
-            self.told.requests.append(Request("charge", customer.vault_id, amount))
+            self.reported.requests.append(Request("charge", customer.vault_id, amount))
             rows.append(("charge", customer.number, amount, ""))
         body = [
             {
@@ -193,7 +193,7 @@ class People:
             for kind, customer, amount, payment in rows
         ]
         if body:
-            (await self._erp.post("/_sandbox/payment-wishes", json=body)).raise_for_status()
+            (await self._erp.post("/_sandbox/payment-requests", json=body)).raise_for_status()
 
     async def _pay_out(self) -> None:
         """The bank pays out what PayTrace's own books say is settled."""
@@ -206,7 +206,7 @@ class People:
         selection = Selection(self._merchant, self._merchant, CURRENCY)
         found = read_bank_lines(path, selection, utc_now())
         for record in (*found.lines, *found.ended):
-            await self._desk.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
+            await self._commands.ask(Topic.SETTLEMENT_INBOX, record, wait_s=0)
 
     async def _adopt(self) -> None:
         """People change the rules while money is on its way: the same text, as a version that follows."""
@@ -227,9 +227,9 @@ class People:
                 reason="simulated",
                 requested_at=utc_now(),
             )
-            self.told.commands += 1
+            self.reported.commands += 1
             for _ in range(2 if self._rng.random() < 0.2 else 1):
-                await self._desk.ask(Topic.RULES_INBOX, command, wait_s=0)
+                await self._commands.ask(Topic.RULES_INBOX, command, wait_s=0)
 
     # -- operators -------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class People:
                     await self._give(Topic.RECEIVABLES_INBOX, rest)
             for written_off in (entry for entry in state.entries.values() if entry.is_write_off):
                 if rng.random() < 0.5:
-                    undone = UndoWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
+                    undone = ReverseWriteOff(posting_reference=written_off.posting_reference, **self._given(state))
                     await self._give(Topic.RECEIVABLES_INBOX, undone)
         for deal, payment in self._story.of(Course.NO_REFERENCE, Course.UNKNOWN_INVOICE):
             if rng.random() < 0.4:
@@ -291,7 +291,7 @@ class People:
         }
 
     async def _give(self, inbox: str, command: Any) -> None:
-        self.told.commands += 1
-        await self._desk.ask(inbox, command, wait_s=0)
+        self.reported.commands += 1
+        await self._commands.ask(inbox, command, wait_s=0)
         if self._rng.random() < 0.1:
-            await self._desk.ask(inbox, command, wait_s=0)  # pressed twice
+            await self._commands.ask(inbox, command, wait_s=0)  # pressed twice

@@ -60,8 +60,8 @@ def test_a_seed_reproduces_exactly_in_any_process() -> None:
     command = [sys.executable, "-m", "tests.simulator.run", "--from", "11"]
     # Another process hashes texts otherwise, so that no order of a set may decide anything.
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
-    told = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert str(here) in told
+    reported = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert str(here) in reported
     assert simulate(11).digest == here.digest
     assert simulate(12).digest != here.digest
 

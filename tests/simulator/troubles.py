@@ -12,19 +12,19 @@ from collections.abc import Sequence
 
 from tests.simulator.loop import SimLoop
 from tests.simulator.network import CALM, Weather
-from tests.simulator.processes import Supervised, Surroundings
+from tests.simulator.processes import Outside, Supervised
 
 # A pause long enough costs a worker its partitions (SESSION_S is 6 s); the sinks' outcome_wait_s is longer.
 _LONGEST_PAUSE_S = 12.0
 
 
 class Troubles:
-    """Plays them until told to stop."""
+    """Plays them until asked to stop."""
 
-    def __init__(self, loop: SimLoop, rng: random.Random, around: Surroundings, ours: Sequence[Supervised]) -> None:
+    def __init__(self, loop: SimLoop, rng: random.Random, outside: Outside, ours: Sequence[Supervised]) -> None:
         self._loop = loop
         self._rng = rng
-        self._around = around
+        self._outside = outside
         self._ours = ours
         self._is_on = True
         self.struck: Counter[str] = Counter()
@@ -32,9 +32,9 @@ class Troubles:
         self._every_s = rng.choice((2.0, 4.0, 8.0, 20.0))
         self._pausing = rng.choice((0.0, 0.3, 0.6))
         self._steps = rng.choice((60, 400, 3_000))
-        around.skipped = rng.choice((0.0, 0.05))
-        around.broker.unacknowledged = rng.choice((0.0, 0.0, 0.003))
-        for side in (around.paytrace, around.abas):
+        outside.skipped = rng.choice((0.0, 0.05))
+        outside.broker.unacknowledged = rng.choice((0.0, 0.0, 0.003))
+        for side in (outside.paytrace, outside.abas):
             side.weather = self._weather()
 
     def _weather(self) -> Weather:
@@ -63,7 +63,7 @@ class Troubles:
         drawn = self._rng.random()
         if drawn < 0.15:
             self.struck["rebalance"] += 1
-            self._around.group.shake()
+            self._outside.group.shake()
             return
         weights = [3 if one.name.startswith("worker") else 1 for one in self._ours]
         victim = self._rng.choices(self._ours, weights)[0].process
@@ -71,10 +71,10 @@ class Troubles:
             return
         if self._rng.random() < self._pausing:
             self.struck["pause"] += 1
-            self._around.broker.trace.say(f"pause {victim}")
+            self._outside.broker.trace.say(f"pause {victim}")
             self._loop.pause(victim)
             until = self._loop.time() + self._rng.random() * _LONGEST_PAUSE_S
-            self._around.broker.at(until, lambda: self._loop.resume(victim))
+            self._outside.broker.at(until, lambda: self._loop.resume(victim))
         else:
             self.struck["kill"] += 1
             # At some step from now on, so that every await of its work is as likely as another.
@@ -83,9 +83,9 @@ class Troubles:
     def stop(self) -> None:
         """Nothing breaks any more; whoever sleeps wakes up by himself."""
         self._is_on = False
-        self._around.skipped = 0.0
-        self._around.broker.unacknowledged = 0.0
-        for side in (self._around.paytrace, self._around.abas):
+        self._outside.skipped = 0.0
+        self._outside.broker.unacknowledged = 0.0
+        for side in (self._outside.paytrace, self._outside.abas):
             side.weather = CALM
             self.struck.update({f"{side.name} {fate}": count for fate, count in side.struck.items()})
         for one in self._ours:

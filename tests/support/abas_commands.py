@@ -120,7 +120,7 @@ def write_off(reference: str, item: str, minor: int, reason: str = "below the co
     )
 
 
-def undo_write_off(reference: str, reverses: str, item: str, minor: int) -> PostDocument:
+def reverse_write_off(reference: str, reverses: str, item: str, minor: int) -> PostDocument:
     return document(
         "write_off_reversal",
         reference,

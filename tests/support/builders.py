@@ -49,7 +49,7 @@ def at(minute: int) -> datetime:
     return NOON + timedelta(minutes=minute)
 
 
-def sighting(
+def observation(
     status: TransactionStatus,
     amount_minor: int = 100_00,
     *,
@@ -65,7 +65,7 @@ def sighting(
     batch: int | None = None,
     return_code: str | None = None,
 ) -> TransactionObserved:
-    """One sighting of a transaction."""
+    """One observation of a transaction."""
     is_ach = kind in (TransactionKind.ACH_SALE, TransactionKind.ACH_REFUND)
     return TransactionObserved(
         paytrace_transaction_id=payment,
@@ -181,7 +181,7 @@ def open_item(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A document of a payment that abas was asked for, told flat: its one line, its values and its head."""
+    """A document of a payment that abas was asked for, reported flat: its one line, its values and its head."""
 
     kind: str
     posting_reference: str
@@ -205,7 +205,7 @@ def asked(document: PostDocument) -> Asked:
     """What a command asks of abas."""
     (line,) = document.lines
     values = dict(document.values)
-    told = Asked(
+    reported = Asked(
         kind=document.kind,
         posting_reference=document.posting_reference,
         paytrace_transaction_id=values.pop("paytrace_transaction_id"),
@@ -225,7 +225,7 @@ def asked(document: PostDocument) -> Asked:
     )
     assert values == {}
     assert list(faults(document)) == [], "the kind allows it"
-    return told
+    return reported
 
 
 def done(command: Asked | PostDocument) -> DocumentPosted:
@@ -319,10 +319,10 @@ class Ledger:
     def sent(self, kind: type[Any] | str | None = None) -> list[Any]:
         """Records sent to others, of one type or all; documents as `asked` tells them, and by their kind."""
         records = [out.record for out in self.outputs]
-        told = [asked(record) if isinstance(record, PostDocument) else record for record in records]
+        reported = [asked(record) if isinstance(record, PostDocument) else record for record in records]
         if isinstance(kind, str):
-            return [one for one in told if isinstance(one, Asked) and one.kind == kind]
-        return [one for one in told if kind is None or isinstance(one, kind)]
+            return [one for one in reported if isinstance(one, Asked) and one.kind == kind]
+        return [one for one in reported if kind is None or isinstance(one, kind)]
 
 
 def kinds(events: Iterable[Any]) -> list[str]:

@@ -33,7 +33,7 @@ from app.ingress.delivery import Delivery
 from app.ingress.server import listen, new_server
 from app.ingress.settings import IngressSettings
 from connectors.paytrace.hook import HOOK_TYPE as HOOK_TYPE
-from connectors.paytrace.hooks import PayTraceDesk
+from connectors.paytrace.hooks import PayTraceReader
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import TransactionReader
 from connectors.paytrace.wire import JsonObject
@@ -134,14 +134,14 @@ def new_app(
     """The application as bootstrap wires it."""
     found = found or settings()
     codec = Codec()
-    desk = PayTraceDesk(reader or NoReader(), PayTraceSettings(), now=lambda: datetime.fromtimestamp(now(), UTC))
-    told = [] if broken is None else broken
+    desk = PayTraceReader(reader or NoReader(), PayTraceSettings(), now=lambda: datetime.fromtimestamp(now(), UTC))
+    reported = [] if broken is None else broken
     delivery = Delivery(
         log,
         codec,
         ack_timeout_s=found.ack_timeout_s,
         retry_after_s=found.retry_after_s,
-        on_broken=lambda: told.append("broken"),
+        on_broken=lambda: reported.append("broken"),
     )
     return Ingress(found, desk, delivery, codec, now=now)
 

@@ -43,7 +43,7 @@ class Installation:
             "SALDO_CONFIG": os.devnull,
             "SALDO_DATA_DIR": str(data_dir),
             **kafka_env(bootstrap),
-            "SALDO_LOG_LEVEL": "debug",  # a poll that finds nothing is told at this level only
+            "SALDO_LOG_LEVEL": "debug",  # a poll that finds nothing is reported at this level only
             "SALDO_POLLING_PAYTRACE_EVERY_S": "0.3",
             "SALDO_POLLING_ABAS_EVERY_S": "0.3",
             "SALDO_POLLING_FACTS_EVERY_S": "0.3",

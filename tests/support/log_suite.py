@@ -85,7 +85,7 @@ class LogSuite:
         assert values([record async for batch in log.read(topic, 0, 1, 4) for record in batch]) == ["b", "c", "d"]
         assert [batch async for batch in log.read(topic, 0, 3, 3)] == []
 
-    async def test_the_edges_of_several_partitions_are_told_at_once(self, log: Log, topic: str) -> None:
+    async def test_the_edges_of_several_partitions_are_reported_at_once(self, log: Log, topic: str) -> None:
         await log.append(records(topic, 1, "a", "b"))
         both = [(topic, 0), (topic, 1)]
         assert log.starts(both) == {(topic, 0): 0, (topic, 1): 0}

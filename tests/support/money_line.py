@@ -38,14 +38,14 @@ class MoneyLine:
                 )
             )
 
-    def shows(self, *sightings: TransactionObserved) -> list[Asked]:
+    def shows(self, *observations: TransactionObserved) -> list[Asked]:
         """PayTrace shows these; the commands that follow, also of what abas made of them."""
         before = len(self.commands)
-        for seen in sightings:
+        for seen in observations:
             self._to_payers(_news(self.payments, seen))
         return self.commands[before:]
 
-    def tell(self, *records: Any) -> list[Asked]:
+    def report(self, *records: Any) -> list[Asked]:
         """A person or abas tells the receivables something."""
         before = len(self.commands)
         for record in records:
@@ -62,12 +62,12 @@ class MoneyLine:
                     waiting.append(record)
 
     def _receivable(self, record: Any) -> None:
-        told = deque([record])
-        while told:
-            for command in _news(self.receivables, told.popleft()):
+        reported = deque([record])
+        while reported:
+            for command in _news(self.receivables, reported.popleft()):
                 if isinstance(command, PostDocument):
                     self.commands.append(asked(command))
-                    told.append(done(command))
+                    reported.append(done(command))
 
 
 def _token_of(record: Any) -> str:

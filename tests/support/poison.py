@@ -34,45 +34,45 @@ DAYS = tuple(date(year, 12, 31) for year in (1, 1899, 1969, 1999, 2000, 2099, 21
 
 def poisoned(name: str, count: int) -> Iterator[Any]:
     """So many records of one type, the same at each call; some are plausible all the same."""
-    dice = random.Random(f"{SEED}/{name}")
+    rng = random.Random(f"{SEED}/{name}")
     plain = example(name)
     hints = get_type_hints(type(plain))
     fields = {field["name"]: field["type"] for field in catalog.latest(name).schema["fields"]}
     for _ in range(count):
-        chosen = dice.sample(sorted(fields), k=min(len(fields), dice.choice((1, 1, 1, 2, 3, len(fields)))))
-        values = {field: _value(dice, fields[field], hints[field]) for field in chosen}
+        chosen = rng.sample(sorted(fields), k=min(len(fields), rng.choice((1, 1, 1, 2, 3, len(fields)))))
+        values = {field: _value(rng, fields[field], hints[field]) for field in chosen}
         yield replace(plain, **values)
 
 
-def _value(dice: random.Random, avro: Any, hint: Any) -> Any:
+def _value(rng: random.Random, avro: Any, hint: Any) -> Any:
     if isinstance(avro, list):
-        avro = dice.choice(avro)
+        avro = rng.choice(avro)
         hint = next((kind for kind in getattr(hint, "__args__", (hint,)) if kind is not type(None)), hint)
     kind = avro if isinstance(avro, str) else avro.get("logicalType") or avro["type"]
     match kind:
         case "null":
             return None
         case "enum":
-            symbol = dice.choice(avro["symbols"])
+            symbol = rng.choice(avro["symbols"])
             return hint(symbol) if isinstance(hint, type) and issubclass(hint, StrEnum) else symbol
         case "array" if isinstance(avro["items"], dict) and avro["items"]["type"] == "record":
-            return tuple(_row(dice, avro["items"]) for _ in range(dice.randrange(4)))
+            return tuple(_row(rng, avro["items"]) for _ in range(rng.randrange(4)))
         case "array":
-            return tuple(_value(dice, avro["items"], None) for _ in range(dice.randrange(4)))
+            return tuple(_value(rng, avro["items"], None) for _ in range(rng.randrange(4)))
         case "map":
-            return {dice.choice(TEXTS): _value(dice, avro["values"], None) for _ in range(dice.randrange(3))}
+            return {rng.choice(TEXTS): _value(rng, avro["values"], None) for _ in range(rng.randrange(3))}
         case "bytes":
-            return dice.choice((b"", b"\x00\xff", b"x" * 2_000))
+            return rng.choice((b"", b"\x00\xff", b"x" * 2_000))
         case "boolean":
-            return dice.choice((True, False))
+            return rng.choice((True, False))
         case _:
-            return dice.choice(_EXTREMES[kind])
+            return rng.choice(_EXTREMES[kind])
 
 
-def _row(dice: random.Random, avro: Any) -> Any:
+def _row(rng: random.Random, avro: Any) -> Any:
     cls = catalog.row_classes()[avro["name"]]
     hints = get_type_hints(cls)
-    return cls(**{field["name"]: _value(dice, field["type"], hints[field["name"]]) for field in avro["fields"]})
+    return cls(**{field["name"]: _value(rng, field["type"], hints[field["name"]]) for field in avro["fields"]})
 
 
 _EXTREMES: dict[str, tuple[Any, ...]] = {

@@ -32,11 +32,11 @@ def fill(store: Store, messages: Sequence[Inbound]) -> None:
 
     For tests that only read: the store is shared, and the next of them finds it as it is.
     """
-    told = hashlib.sha256(repr(messages).encode()).hexdigest()
-    if _filled.get(store) != told:
+    reported = hashlib.sha256(repr(messages).encode()).hexdigest()
+    if _filled.get(store) != reported:
         wipe(store)
         project(store, messages)
-        _filled[store] = told
+        _filled[store] = reported
 
 
 def bridge(store: Store) -> dict[str, int]:

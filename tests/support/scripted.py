@@ -186,7 +186,7 @@ class Script:
         )
 
     def amount_changed(self, payment: str, previous_minor: int, amount_minor: int) -> Inbound:
-        """A later sighting carries another amount; the difference is on its way to identification."""
+        """A later observation carries another amount; the difference is on its way to identification."""
         cause = self.observed(payment, amount_minor, TransactionStatus.SETTLED)
         movement = Movement.AMOUNT_INCREASED if amount_minor > previous_minor else Movement.AMOUNT_DECREASED
         self.to_identify(payment, abs(amount_minor - previous_minor), movement, cause)

@@ -1,4 +1,4 @@
-"""A merchant account for tests: told record by record, with the books proved after every event."""
+"""A merchant account for tests: reported record by record, with the books proved after every event."""
 
 from __future__ import annotations
 
@@ -190,17 +190,17 @@ class Account:
         self.state = settlement.INITIAL
         self.events: list[Any] = []
 
-    def tell(self, *records: Any) -> list[Any]:
+    def report(self, *records: Any) -> list[Any]:
         """Decide these records; returns the events of all of them."""
-        told: list[Any] = []
-        for told_record in records:
-            record = self._shown(told_record) if self._as_shown else told_record
+        reported: list[Any] = []
+        for reported_record in records:
+            record = self._shown(reported_record) if self._as_shown else reported_record
             for event in settlement.decide(self.state, record, DEPOSITS):
                 self.state = settlement.evolve(self.state, event)
-                told.append(event)
+                reported.append(event)
                 assert self.state.running.closing_minor == self.state.in_transit_minor - self.state.unexplained_minor
-        self.events += told
-        return told
+        self.events += reported
+        return reported
 
     def _shown(self, record: Any) -> Any:
         """A request without lines, as an operator makes it who takes or rejects what is suggested now."""
@@ -219,7 +219,7 @@ class Account:
     @property
     def days(self) -> dict[int, SettlementDayStated]:
         """The newest statement of each day, by number of the story."""
-        return {(told.book_on - FIRST).days: told for told in self.of(SettlementDayStated)}
+        return {(reported.book_on - FIRST).days: reported for reported in self.of(SettlementDayStated)}
 
     @property
     def open_line_ids(self) -> list[str]:

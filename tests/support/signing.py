@@ -42,7 +42,7 @@ class EverySigner:
         if givers is None:
             return ()
         try:
-            is_released = getattr(_CODEC.decode_as_told(value), "approved_by", None) is not None
+            is_released = getattr(_CODEC.decode_as_written(value), "approved_by", None) is not None
         except SaldoError:  # a test signs what nobody can read as well
             is_released = False
         role = catalog.AGENTS_RUN_IN if is_released and catalog.AGENTS_RUN_IN in givers else min(givers)

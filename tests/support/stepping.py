@@ -58,12 +58,12 @@ class SteppedLog(MemoryLog):
 
     async def append(self, records: Sequence[Outbound]) -> Sequence[int]:
         """Durable between two pauses: a process may end before, or without having heard."""
-        offsets: Sequence[int] = await paused_around(lambda: super(SteppedLog, self).append(records))
+        offsets: Sequence[int] = await paused_between(lambda: super(SteppedLog, self).append(records))
         return offsets
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         """True when asked, and old when heard."""
-        marks: tuple[int, int] = await paused_around(lambda: super(SteppedLog, self).watermarks(topic, partition))
+        marks: tuple[int, int] = await paused_between(lambda: super(SteppedLog, self).watermarks(topic, partition))
         return marks
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
@@ -73,7 +73,7 @@ class SteppedLog(MemoryLog):
             yield self.records(topic, partition)[offset : offset + 1]
 
 
-async def paused_around(work: Callable[[], Awaitable[Any]]) -> Any:
+async def paused_between(work: Callable[[], Awaitable[Any]]) -> Any:
     """What `work` answers, with a pause on its way there and one on its way back."""
     await pause()
     answer = await work()

@@ -9,7 +9,7 @@ from infra.sandboxes.abas import create_app, serve
 
 
 def main() -> None:
-    """Read the arguments and serve until told to stop."""
+    """Read the arguments and serve until asked to stop."""
     parser = argparse.ArgumentParser(prog="abas-sandbox", description="A local abas with invented books.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8920, help="0 takes a free one")

@@ -21,7 +21,7 @@ from infra.sandboxes.abas.tables import (
     COST_CENTRE,
     CUSTOMER,
     OPEN_ITEM,
-    PAYMENT_WISH,
+    PAYMENT_REQUEST,
     PRODUCT,
     SALES_ORDER,
     TableDef,
@@ -74,8 +74,8 @@ class NumberedSeed(BaseModel):
     postable: bool = True
 
 
-class PaymentWishSeed(BaseModel):
-    """A wish of somebody at abas: refund, void or charge."""
+class PaymentRequestSeed(BaseModel):
+    """A payment request of somebody at abas: refund, void or charge."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -131,7 +131,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/open-items", handle(lambda raw: _seed_open_items(sandbox, raw)), methods=["POST"]),
         Route("/sales-orders", handle(lambda raw: _seed_sales_orders(sandbox, raw)), methods=["POST"]),
         Route("/master-data", handle(lambda raw: _seed_master_data(sandbox, raw)), methods=["POST"]),
-        Route("/payment-wishes", handle(lambda raw: _seed_payment_wishes(sandbox, raw)), methods=["POST"]),
+        Route("/payment-requests", handle(lambda raw: _seed_payment_requests(sandbox, raw)), methods=["POST"]),
         Route("/editors", handle(lambda raw: _leave_open(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: _set_faults(sandbox, raw)), methods=["POST"]),
         Route("/faults", handle(lambda raw: sandbox.faults.model_dump()), methods=["GET"]),
@@ -218,13 +218,13 @@ def _seed_master_data(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     return {"ids": ids}
 
 
-def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
-    seeds = TypeAdapter(list[PaymentWishSeed]).validate_json(raw)
+def _seed_payment_requests(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    seeds = TypeAdapter(list[PaymentRequestSeed]).validate_json(raw)
     customers = {seed.customer_number: _customer(sandbox, seed.customer_number) for seed in seeds}
     with sandbox.store.transaction():
         ids = [
             sandbox.store.add(
-                PAYMENT_WISH,
+                PAYMENT_REQUEST,
                 {
                     "ykind": seed.kind,
                     "customer": customers[seed.customer_number].id,
@@ -243,7 +243,7 @@ def _seed_payment_wishes(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
 
 
 def _named(sandbox: Sandbox, table: TableDef, column: str, value: str) -> str:
-    """The id of a record by its number; empty where none is asked for."""
+    """Return the id of a record by its number; empty where none is asked for."""
     if not value:
         return ""
     found = next(iter(sandbox.store.matching(table.spec, column, value) or ()), None)

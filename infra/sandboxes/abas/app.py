@@ -78,7 +78,7 @@ async def _to_page(request: Request) -> Response:
 
 
 def _abas_routes(sandbox: Sandbox) -> list[BaseRoute]:
-    """Every path that the reference lists, most used first, because they are tried in order."""
+    """Return every path that the reference lists, most used first, because they are tried in order."""
     table = "/{client}/obj/data/{table}"
     editor = "/{client}/workspace/{working_set}/wip/{editor}"
     listed: list[tuple[str, str, Handler]] = [

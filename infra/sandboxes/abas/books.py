@@ -10,7 +10,7 @@ import jinja2
 from infra.sandboxes.abas.ledger import ON_ACCOUNT, WRITE_OFF
 from infra.sandboxes.abas.state import Sandbox
 from infra.sandboxes.abas.store import Record
-from infra.sandboxes.abas.tables import CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT, PAYMENT_WISH, SALES_ORDER
+from infra.sandboxes.abas.tables import CUSTOMER, ENTRY, OPEN_ITEM, PAYMENT, PAYMENT_REQUEST, SALES_ORDER
 from schemas.values.money import Money, from_major
 
 _PAGE_ROWS = 200
@@ -108,10 +108,10 @@ def _document(sandbox: Sandbox, payment: Record) -> dict[str, Any]:
     }
 
 
-def _kind(told: str, amount: Decimal) -> str:
+def _kind(reported: str, amount: Decimal) -> str:
     if amount < 0:
         return "reversal"
-    return {WRITE_OFF: "write_off", ON_ACCOUNT: "on_account"}.get(told, "receipt")
+    return {WRITE_OFF: "write_off", ON_ACCOUNT: "on_account"}.get(reported, "receipt")
 
 
 def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def _open_item(sandbox: Sandbox, item: Record) -> dict[str, Any]:
     }
 
 
-def _wish(sandbox: Sandbox, wish: Record) -> dict[str, Any]:
-    values = wish.values
+def _payment_request(sandbox: Sandbox, payment_request: Record) -> dict[str, Any]:
+    values = payment_request.values
     return {
         "number": values["idno"],
         "kind": values.get("ykind", ""),
@@ -159,26 +159,29 @@ def show_page(sandbox: Sandbox) -> str:
     environment.filters["money"] = lambda minor, currency: f"{Money(minor, currency).major:,} {currency}"
     environment.filters["grouped"] = lambda amount: f"{Decimal(str(amount)):,.2f}"
     environment.filters["shown"] = _shown
-    told = read_books(sandbox)
-    open_items = [item for item in told["open_items"] if not item["filed"]]
-    cleared = [item for item in told["open_items"] if item["filed"]]
+    reported = read_books(sandbox)
+    open_items = [item for item in reported["open_items"] if not item["filed"]]
+    cleared = [item for item in reported["open_items"] if item["filed"]]
     open_totals: Counter[str] = Counter()
     for item in open_items:
         open_totals[item["currency"]] += item["open_minor"]
     return environment.get_template("page.html").render(
         now=sandbox.store.now().strftime("%Y-%m-%d %H:%M:%S UTC"),
         faults=sandbox.faults.model_dump(exclude_defaults=True),
-        documents=told["documents"][-_PAGE_ROWS:][::-1],
-        document_count=len(told["documents"]),
+        documents=reported["documents"][-_PAGE_ROWS:][::-1],
+        document_count=len(reported["documents"]),
         rows=_PAGE_ROWS,
         open_items=open_items[:_PAGE_ROWS],
         open_item_count=len(open_items),
         open_totals=open_totals,
         cleared=cleared[-_PAGE_ROWS:][::-1],
         cleared_count=len(cleared),
-        wishes=[_wish(sandbox, wish) for wish in sandbox.store.records(PAYMENT_WISH.spec)][-_PAGE_ROWS:][::-1],
-        names={customer["number"]: customer["name"] for customer in told["customers"]},
-        customers=told["customers"][:_PAGE_ROWS],
-        customer_count=len(told["customers"]),
+        payment_requests=[
+            _payment_request(sandbox, payment_request)
+            for payment_request in sandbox.store.records(PAYMENT_REQUEST.spec)
+        ][-_PAGE_ROWS:][::-1],
+        names={customer["number"]: customer["name"] for customer in reported["customers"]},
+        customers=reported["customers"][:_PAGE_ROWS],
+        customer_count=len(reported["customers"]),
         editors=sandbox.sessions.working_sets(),
     )

@@ -77,7 +77,7 @@ class Sessions:
         self.lock_for(faults.locked_s)
 
     def working_sets(self, label: str | None = None) -> list[WorkingSet]:
-        """The living working sets, of one label or all."""
+        """Return the living working sets, of one label or all."""
         self._expire()
         return [ws for ws in self._sets.values() if label is None or ws.label == label]
 
@@ -91,7 +91,7 @@ class Sessions:
         return working_set
 
     def has_set(self, set_id: str) -> bool:
-        """Whether a working set of this id lives."""
+        """Return whether a working set of this id lives."""
         self._expire()
         return set_id in self._sets
 

@@ -22,7 +22,7 @@ UNKNOWN_ITEM = 4106
 NOTHING_TO_REVERSE = 4107
 AMOUNT_MISSING = 4108
 UNKNOWN_KIND = 4109
-# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is told nowhere.
+# The first two numbers are abas' own (reference, section 7); what an unbalanced entry is called is reported nowhere.
 NO_DOCUMENT_DATE = 58
 NOT_POSTABLE = 53
 NOT_BALANCED = 4110
@@ -153,7 +153,7 @@ def _check(
 
 
 def _item(store: Store, values: dict[str, Stored], names: dict[str, str]) -> Record | None:
-    """The open item of a payment; None for one on account, and for the reversal of one."""
+    """Return the open item of a payment; None for one on account, and for the reversal of one."""
     kind, item_id = str(values.get("ykind") or ""), str(values.get("item") or "")
     if kind not in ("", ON_ACCOUNT, WRITE_OFF):
         raise business_refusal("Kind of payment is not known", UNKNOWN_KIND, names["ykind"])

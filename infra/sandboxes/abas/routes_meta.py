@@ -14,7 +14,7 @@ from infra.sandboxes.abas.tables import TABLES, Column, TableDef
 def root(call: Call) -> Reply:
     """Say which versions and clients there are."""
     client = {"rel": "urn:abas:rel:client", "href": call.base, "description": call.sandbox.client}
-    told = {
+    reported = {
         "externalVersion": "2026.1-sandbox",
         "internalVersion": "0",
         "protocolVersion": PROTOCOL_VERSION,
@@ -22,7 +22,7 @@ def root(call: Call) -> Reply:
         "apidocs": [],
         "clients": [client],
     }
-    return Reply(content=told, content_type="RootDirectory")
+    return Reply(content=reported, content_type="RootDirectory")
 
 
 def client_root(call: Call) -> Reply:
@@ -53,7 +53,7 @@ def about(call: Call) -> Reply:
 
 
 def logout(call: Call) -> Reply:
-    """End the login; the middleware says good-bye in the form in which it otherwise tells its own failures."""
+    """End the login; the middleware answers in the form in which it otherwise tells its own failures."""
     call.sandbox.log_out(call.session)
     return Reply(content={"error": {"message": "Logged out", "type": "INFO"}}, content_type="Error")
 

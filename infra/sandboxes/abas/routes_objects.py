@@ -34,7 +34,7 @@ def list_records(call: Call) -> Reply:
 
 
 def search(call: Call, table: TableDef, query: Query) -> list[Record]:
-    """What a search finds: the books as they were so many seconds ago, where the switch says so."""
+    """Return what a search finds: the books as they were so many seconds ago, where the switch says so."""
     store, lag_s = call.sandbox.store, call.sandbox.faults.search_lag_s
     found = select(store, table, query, lag_s=lag_s)
     if lag_s and _versions(found) != _versions(select(store, table, query)):

@@ -47,7 +47,7 @@ async def serve(
     started: Callable[[int], None] | None = None,
     tls: tuple[Path, Path] | None = None,
 ) -> None:
-    """Serve until the process is told to stop; port 0 takes a free one, and started is told which.
+    """Serve until the process is asked to stop; port 0 takes a free one, and `started` is called with which.
 
     With tls, PEM files of certificate and key, it speaks HTTPS and nothing else.
     """

@@ -57,7 +57,7 @@ class Sandbox:
         return token
 
     def knows_token(self, token: str) -> bool:
-        """Whether the token was given out and lives."""
+        """Return whether the token was given out and lives."""
         return self._tokens.get(token, 0.0) > monotonic_s()
 
     def take_licence(self) -> None:
@@ -70,7 +70,7 @@ class Sandbox:
             raise no_licence()
 
     def login_session(self, cookie: str | None) -> str | None:
-        """The session of a call, new for one that brings none; None where sessions are not counted.
+        """Return the session of a call, new for one that brings none; None where sessions are not counted.
 
         Raises: ErpFault UNAVAILABLE when as many are open as may be.
         """
@@ -188,7 +188,7 @@ class Call:
         return self.body
 
     def number(self, name: str, default: int) -> int:
-        """A whole number from body or query.
+        """Return a whole number from body or query.
 
         Raises: ErpFault ILLEGAL_ARGUMENT.
         """
@@ -198,12 +198,12 @@ class Call:
         return int(raw)
 
     def text(self, name: str, default: str) -> str:
-        """A text from body or query."""
+        """Return a text from body or query."""
         body = self.body if isinstance(self.body, dict) else {}
         return str(body.get(name, self.query.get(name, default)))
 
     def actions(self) -> list[Any]:
-        """The actions in the body.
+        """Return the actions in the body.
 
         Raises: ErpFault ILLEGAL_ARGUMENT.
         """

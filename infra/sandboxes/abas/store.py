@@ -106,7 +106,7 @@ class Store:
             self._dirty.clear()
 
     def now(self) -> datetime:
-        """The ERP's clock."""
+        """Return the ERP's clock."""
         return utc_now() + self._clock_offset
 
     def set_clock(self, moment: datetime | None) -> None:
@@ -150,7 +150,7 @@ class Store:
         filed: bool | None = None,
         rows: list[dict[str, Stored]] | None = None,
     ) -> None:
-        """Change a record's values and, if told, its rows, and move it in or out of the filed set."""
+        """Change a record's values and, if given, its rows, and move it in or out of the filed set."""
         self._forget(record)
         was_rows = tuple(map(dict, record.rows))
         self._was(record.id, _Was(monotonic_s(), dict(record.values), record.filed, was_rows, record.version))
@@ -173,11 +173,11 @@ class Store:
         return self._by_id.get(record_id)
 
     def records(self, table: str) -> Iterable[Record]:
-        """All records of a table, oldest first."""
+        """Return all records of a table, oldest first."""
         return self._records[table].values()
 
     def records_before(self, table: str, lag_s: float) -> Iterable[Record]:
-        """All records of a table as they were so many seconds ago, oldest first."""
+        """Yield all records of a table as they were so many seconds ago, oldest first."""
         then = monotonic_s() - lag_s
         for record in self._records[table].values():
             was = next((past for past in self._past.get(record.id, ()) if past.until_s > then), None)
@@ -193,7 +193,7 @@ class Store:
             del self._past[next(iter(self._past))]
 
     def matching(self, table: str, column: str, value: Stored) -> Iterable[Record] | None:
-        """Records whose indexed column holds exactly this value; None when the column has no index."""
+        """Return records whose indexed column holds exactly this value; None when the column has no index."""
         if column == "id":
             record = self._by_id.get(str(value))
             return [record] if record is not None and record.table == table else []

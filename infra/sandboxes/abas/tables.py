@@ -186,9 +186,9 @@ CURRENCY = TableDef(
     indexed=frozenset({"idno", "swd"}),
 )
 
-PAYMENT_WISH = TableDef(
+PAYMENT_REQUEST = TableDef(
     "900:6",
-    "PaymentWish",
+    "PaymentRequest",
     "Finance",
     head=(
         *_GENERIC,
@@ -256,13 +256,13 @@ class TypeCommand:
 
 TYPE_COMMANDS = (
     TypeCommand(901, "(IncomingPayment)", PAYMENT.spec, "NEW"),
-    TypeCommand(902, "(PaymentWishEntry)", PAYMENT_WISH.spec, "NEW"),
+    TypeCommand(902, "(PaymentWishEntry)", PAYMENT_REQUEST.spec, "NEW"),
 )
 
 TABLES = {
     table.spec: table
     for table in (
-        *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_WISH),
+        *(CUSTOMER, PRODUCT, SALES_ORDER, OPEN_ITEM, PAYMENT, CURRENCY, PAYMENT_REQUEST),
         *(ACCOUNT, COST_CENTRE, ENTRY),
     )
 }

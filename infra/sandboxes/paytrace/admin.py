@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from infra.sandboxes.paytrace import formats
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.faults import ADMIN_PREFIX, Faults
 from infra.sandboxes.paytrace.formats import to_dollars
 from infra.sandboxes.paytrace.hooks import Hooks
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import Rejected
 from infra.sandboxes.paytrace.rows import bank_entry, card_entry
 from infra.sandboxes.paytrace.store import from_us
@@ -35,9 +35,9 @@ _SHOWN_ON_PAGE: Final = 200
 _PAGE: Final = jinja2.Environment(autoescape=True).from_string((Path(__file__).parent / "page.html").read_text("utf-8"))
 
 
-def routes(desk: Desk, faults: Faults, hooks: Hooks) -> list[Route]:
-    """The admin paths of one sandbox."""
-    face = AdminFace(desk, faults, hooks)
+def routes(merchant: Merchant, faults: Faults, hooks: Hooks) -> list[Route]:
+    """Return the admin paths of one sandbox."""
+    face = AdminFace(merchant, faults, hooks)
     return [
         Route(f"{ADMIN_PREFIX}/", face.page, methods=["GET"]),
         Route(f"{ADMIN_PREFIX}/health", face.health, methods=["GET"]),
@@ -56,23 +56,23 @@ def routes(desk: Desk, faults: Faults, hooks: Hooks) -> list[Route]:
 class AdminFace:
     """The admin requests."""
 
-    def __init__(self, desk: Desk, faults: Faults, hooks: Hooks) -> None:
-        self._desk = desk
+    def __init__(self, merchant: Merchant, faults: Faults, hooks: Hooks) -> None:
+        self._merchant = merchant
         self._faults = faults
         self._hooks = hooks
 
     async def health(self, request: Request) -> Response:
-        """Whether the sandbox serves."""
+        """Return whether the sandbox serves."""
         return _json({"ok": True})
 
     async def books(self, request: Request) -> Response:
-        """Every charge: id, kind, state, amount_minor, invoice, customer, refund_of, batch, clock times."""
-        self._desk.catch_up(at_once=True)
+        """Return every charge: id, kind, state, amount_minor, invoice, customer, refund_of, batch, clock times."""
+        self._merchant.catch_up(at_once=True)
         return _json(self._entries())
 
     def _entries(self) -> list[dict[str, Any]]:
-        cards = [card_entry(row) for row in self._desk.cards.all()]
-        return cards + [bank_entry(row) for row in self._desk.bank.all()]
+        cards = [card_entry(row) for row in self._merchant.cards.all()]
+        return cards + [bank_entry(row) for row in self._merchant.bank.all()]
 
     async def clock(self, request: Request) -> Response:
         """Read or move the sandbox clock: {"advance_s": n} or {"now": "2026-11-24T20:00:00-08:00"}."""
@@ -84,18 +84,18 @@ class AdminFace:
             try:
                 instant = None if now is None else datetime.fromisoformat(str(now))
                 if instant is not None and instant.tzinfo is None:
-                    instant = instant.replace(tzinfo=self._desk.settings.zone)
-                self._desk.store.move_clock(advance_s=None if advance_s is None else float(advance_s), to=instant)
+                    instant = instant.replace(tzinfo=self._merchant.settings.zone)
+                self._merchant.store.move_clock(advance_s=None if advance_s is None else float(advance_s), to=instant)
             except (ValueError, TypeError, OverflowError) as error:
                 return _refuse(f"clock: {error}")
-        self._desk.catch_up(at_once=True)
-        return _json({"now": from_us(self._desk.store.now_us()).isoformat()})
+        self._merchant.catch_up(at_once=True)
+        return _json({"now": from_us(self._merchant.store.now_us()).isoformat()})
 
     async def settle(self, request: Request) -> Response:
         """Close the open batch now."""
-        self._desk.catch_up(at_once=True)
-        row = self._desk.settle(self._desk.store.now_us())
-        return _json({"batch": None if row is None else self._desk.rows.batch(row)})
+        self._merchant.catch_up(at_once=True)
+        row = self._merchant.settle(self._merchant.store.now_us())
+        return _json({"batch": None if row is None else self._merchant.rows.batch(row)})
 
     async def ach(self, request: Request) -> Response:
         """Put a bank debit into a status: {"transaction_id", "status", "return_code"}."""
@@ -105,7 +105,7 @@ class AdminFace:
             return _refuse(f"status: expected one of {', '.join(ACH_STATUSES)}")
         code = fields.get("return_code")
         try:
-            row = self._desk.bank.force(
+            row = self._merchant.bank.force(
                 str(fields.get("transaction_id", "")), status, None if code is None else str(code)
             )
         except Rejected:
@@ -117,7 +117,7 @@ class AdminFace:
         rule = str((await _fields(request)).get("auto_void_rule", ""))
         if rule not in _RULES:
             return _refuse(f"auto_void_rule: expected one of {', '.join(sorted(_RULES))}")
-        self._desk.store.write_meta("auto_void_rule", rule)
+        self._merchant.store.write_meta("auto_void_rule", rule)
         return _json({"auto_void_rule": rule})
 
     async def faults(self, request: Request) -> Response:
@@ -129,15 +129,15 @@ class AdminFace:
             except (ValueError, TypeError) as error:
                 return _refuse(str(error))
             if fields.get("expire_tokens"):
-                self._desk.expire_tokens()
+                self._merchant.expire_tokens()
         return _json(self._faults.show())
 
     async def struck(self, request: Request) -> Response:
-        """How often each fault has struck since this process began; a fault that never did is not named."""
+        """Return how often each fault has struck since this process began; a fault that never did is not named."""
         return _json(dict(self._faults.struck))
 
     async def hooks(self, request: Request) -> Response:
-        """Show or set where changes are told: {"url", "secret", "silent_post_url"}; {} ends it."""
+        """Show or set where changes are reported: {"url", "secret", "silent_post_url"}; {} ends it."""
         if request.method == "POST":
             try:
                 self._hooks.configure(await _fields(request))
@@ -147,13 +147,13 @@ class AdminFace:
 
     async def reset(self, request: Request) -> Response:
         """Empty the books and the vault, drop hooks that wait, switch every fault off; clock, rules and ids go on."""
-        self._desk.store.clear()
+        self._merchant.store.clear()
         self._faults.set({"clear": True})
         return _json({"ok": True})
 
     async def page(self, request: Request) -> Response:
-        """The books for people."""
-        self._desk.catch_up(at_once=True)
+        """Return the books for people."""
+        self._merchant.catch_up(at_once=True)
         entries = self._entries()
         totals = Counter[tuple[str, str]]()
         counts = Counter[tuple[str, str]]()
@@ -166,11 +166,11 @@ class AdminFace:
         ]
         newest = sorted(entries, key=lambda entry: entry["created_at"], reverse=True)[:_SHOWN_ON_PAGE]
         html = _PAGE.render(
-            now=from_us(self._desk.store.now_us()).astimezone(self._desk.settings.zone),
+            now=from_us(self._merchant.store.now_us()).astimezone(self._merchant.settings.zone),
             utc=utc_now(),
             summary=summary,
             charges=[{**entry, "amount": _dollars(entry["amount_minor"])} for entry in newest],
-            batches=[self._desk.rows.batch(row) for row in self._desk.cards.latest_batches(20)],
+            batches=[self._merchant.rows.batch(row) for row in self._merchant.cards.latest_batches(20)],
             faults=self._faults.show(),
             total=len(entries),
         )

@@ -22,9 +22,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from infra.sandboxes.paytrace import admin, formats, v1, v3, v3_cards
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.faults import FaultLayer, Faults
 from infra.sandboxes.paytrace.hooks import Hooks
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import NO_PERMISSION, Rejected
 from infra.sandboxes.paytrace.settings import SandboxSettings
 
@@ -42,33 +42,33 @@ _TOKEN_REFUSED: Final = {"error": "invalid_token", "error_description": "The acc
 def create_app(settings: SandboxSettings) -> ASGIApp:
     """Build the sandbox of one account; its state lives in settings.data_dir and survives the process."""
     faults = Faults()
-    desk = Desk(settings, faults)
-    face = Face(desk)
-    hooks = Hooks(desk, faults)
+    merchant = Merchant(settings, faults)
+    face = Face(merchant)
+    hooks = Hooks(merchant, faults)
     if settings.hooks is not None:
         hooks.configure(settings.hooks)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        telling = asyncio.create_task(hooks.run())
+        distinctive = asyncio.create_task(hooks.run())
         yield
-        telling.cancel()
+        distinctive.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
-        desk.close()
+            await distinctive
+        merchant.close()
 
     routes = [
         Route("/oauth/token", face.log_in_v1, methods=["POST"]),
         Route("/v1/{path:path}", face.operate_v1, methods=["POST"]),
         Route("/v3/token", face.log_in_v3, methods=["POST"]),
         Route("/v3/{path:path}", face.operate_v3, methods=["GET", "POST", "DELETE"]),
-        *admin.routes(desk, faults, hooks),
+        *admin.routes(merchant, faults, hooks),
     ]
     return FaultLayer(Starlette(routes=routes, lifespan=lifespan), faults)
 
 
 def serve(host: str, port: int, data_dir: Path, *, settings: SandboxSettings | None = None) -> None:
-    """Serve the sandbox until the process is told to stop; settings default to the reference's account."""
+    """Serve the sandbox until the process is asked to stop; settings default to the reference's account."""
     chosen = settings or SandboxSettings(data_dir=data_dir)
     app = create_app(chosen.model_copy(update={"data_dir": data_dir}))
     uvicorn.run(
@@ -85,13 +85,13 @@ def serve(host: str, port: int, data_dir: Path, *, settings: SandboxSettings | N
 class Face:
     """Requests to answers, for both API versions."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, merchant: Merchant) -> None:
+        self._merchant = merchant
 
     async def log_in_v1(self, request: Request) -> Response:
         """Password grant, as form, JSON or multipart."""
         fields = await _read_fields(request)
-        settings = self._desk.settings
+        settings = self._merchant.settings
         good = (
             fields.get("grant_type") == "password"
             and fields.get("username") == settings.username
@@ -99,14 +99,14 @@ class Face:
         )
         if not good:
             return _json(settings.bad_login_status, _LOGIN_FAILED)
-        token, life_s = self._desk.issue_token("v1")
+        token, life_s = self._merchant.issue_token("v1")
         return _json(200, {"access_token": token, "token_type": "bearer", "expires_in": life_s})
 
     async def log_in_v3(self, request: Request) -> Response:
         """Client credentials; the token sits under data."""
         fields = {**request.query_params, **await _read_fields(request)}
-        settings = self._desk.settings
-        refreshes = fields.get("grant_type") == "refresh_token" and self._desk.accepts_token(
+        settings = self._merchant.settings
+        refreshes = fields.get("grant_type") == "refresh_token" and self._merchant.accepts_token(
             f"Bearer {fields.get('refresh_token', '')}", "refresh"
         )
         logs_in = (
@@ -116,18 +116,18 @@ class Face:
         )
         if not (refreshes or logs_in):
             return _json(422, {"data": [{"field": "body/client_id", "detail": "invalid client credentials"}]})
-        token, life_s = self._desk.issue_token("v3")
-        refresh, _ = self._desk.issue_token("refresh")
+        token, life_s = self._merchant.issue_token("v3")
+        refresh, _ = self._merchant.issue_token("refresh")
         return _json(201, {"data": {"access_token": token, "refresh_token": refresh, "expires_in": life_s}})
 
     async def operate_v1(self, request: Request) -> Response:
-        """Every v1 operation."""
+        """Return every v1 operation."""
         started_s = time.perf_counter()
         operation = v1.OPERATIONS.get(request.url.path)
         if operation is None:
             return Response(b"<html><body>Not Found</body></html>", 404, media_type="text/html")
-        settings = self._desk.settings
-        if not self._desk.accepts_token(request.headers.get("authorization", ""), "v1"):
+        settings = self._merchant.settings
+        if not self._merchant.accepts_token(request.headers.get("authorization", ""), "v1"):
             return _json(
                 settings.bad_token_status, _TOKEN_REFUSED, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             )
@@ -135,22 +135,22 @@ class Face:
             fields = await _read_fields(request)
             if settings.integrator_id not in (None, fields.get("integrator_id")):
                 raise Rejected(NO_PERMISSION)
-            self._desk.catch_up()
-            answer = operation(self._desk, fields)
+            self._merchant.catch_up()
+            answer = operation(self._merchant, fields)
         except Rejected as rejected:
             return _rails(started_s, settings.refused_status, _refusal(rejected))
         declined = answer.get("response_code") == 102
         return _rails(started_s, settings.decline_status if declined else 200, answer)
 
     async def operate_v3(self, request: Request) -> Response:
-        """Every v3 operation."""
-        settings = self._desk.settings
+        """Return every v3 operation."""
+        settings = self._merchant.settings
         integrator_id = request.headers.get("x-integrator-id")
-        if not self._desk.accepts_token(request.headers.get("authorization", ""), "v3"):
+        if not self._merchant.accepts_token(request.headers.get("authorization", ""), "v3"):
             return _json(settings.bad_token_status, _TOKEN_REFUSED)
         if not integrator_id or settings.integrator_id not in (None, integrator_id):
             return _json(422, {"data": [{"field": "header/X-Integrator-Id", "detail": "field required"}]})
-        self._desk.catch_up()
+        self._merchant.catch_up()
         try:
             answer = await self._answer_v3(request)
         except v3.Invalid as invalid:
@@ -164,15 +164,15 @@ class Face:
         query = dict(request.query_params)
         match request.method, path.split("/"):
             case "POST", ["checks", "payment"]:
-                return v3.pay_by_check(self._desk, await _read_fields(request))
+                return v3.pay_by_check(self._merchant, await _read_fields(request))
             case "GET", ["checks", "transactions"]:
-                return v3.list_checks(self._desk, query)
+                return v3.list_checks(self._merchant, query)
             case "GET", ["checks", "transactions", "idempotency-keys", key]:
-                return v3.one_check_by_key(self._desk, query, key)
+                return v3.one_check_by_key(self._merchant, query, key)
             case "GET", ["checks", "transactions", identity]:
-                return v3.one_check(self._desk, query, identity)
+                return v3.one_check(self._merchant, query, identity)
             case method, parts:
-                return v3_cards.answer_cards(self._desk, method, parts, await _read_fields(request))
+                return v3_cards.answer_cards(self._merchant, method, parts, await _read_fields(request))
 
 
 def _refusal(rejected: Rejected) -> formats.JsonObject:
@@ -190,7 +190,7 @@ def _json(status: int, body: object, headers: Mapping[str, str] | None = None) -
 
 
 def _rails(started_s: float, status: int, body: object) -> Response:
-    """An answer with the headers of the v1 server."""
+    """Return an answer with the headers of the v1 server."""
     headers = {
         "X-Request-Id": secrets.token_hex(16),
         "X-Runtime": f"{time.perf_counter() - started_s:.6f}",
@@ -200,7 +200,7 @@ def _rails(started_s: float, status: int, body: object) -> Response:
 
 
 async def _read_fields(request: Request) -> dict[str, Any]:
-    """The fields of a request in any of the encodings that clients use; nothing readable gives no fields."""
+    """Return the fields of a request in any of the encodings that clients use; nothing readable gives no fields."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         form = await request.form(max_files=0, max_part_size=_MAX_BODY_BYTES)

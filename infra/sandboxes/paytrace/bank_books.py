@@ -161,11 +161,11 @@ class BankBooks:
     # --- reads
 
     def find(self, identity: str) -> sqlite3.Row | None:
-        """One debit."""
+        """Return one debit."""
         return self._store.row(f"{_SELECT} WHERE id = ?", identity)
 
     def by_key(self, key: str) -> sqlite3.Row | None:
-        """The debit that an idempotency key made."""
+        """Return the debit that an idempotency key made."""
         return self._store.row(f"{_SELECT} WHERE idempotency_key = ?", key)
 
     def between(self, api: str, by: Literal["created", "settled"], start_us: int, end_us: int) -> list[sqlite3.Row]:
@@ -173,7 +173,7 @@ class BankBooks:
         return self._store.rows(_BETWEEN[by], api, start_us, end_us)
 
     def all(self) -> list[sqlite3.Row]:
-        """Every debit, oldest first."""
+        """Return every debit, oldest first."""
         return self._store.rows(f"{_SELECT} ORDER BY bank_charge.created_at, id")
 
     def _get(self, identity: str) -> sqlite3.Row:

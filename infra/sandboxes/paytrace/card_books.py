@@ -238,7 +238,7 @@ class CardBooks:
     # --- reads
 
     def find(self, number: int) -> sqlite3.Row | None:
-        """One transaction with its batch number."""
+        """Return one transaction with its batch number."""
         return self._store.row(_SELECT + " WHERE card_charge.number = ?", number)
 
     def between(self, start_us: int, end_us: int) -> list[sqlite3.Row]:
@@ -257,19 +257,19 @@ class CardBooks:
         )
 
     def batch(self, number: int) -> sqlite3.Row | None:
-        """The newest batch with this number."""
+        """Return the newest batch with this number."""
         return self._store.row("SELECT * FROM batch WHERE number = ? ORDER BY key DESC LIMIT 1", number)
 
     def latest_batches(self, count: int) -> list[sqlite3.Row]:
-        """The newest batches, newest first."""
+        """Return the newest batches, newest first."""
         return self._store.rows("SELECT * FROM batch ORDER BY key DESC LIMIT ?", count)
 
     def of_batch(self, key: int) -> list[sqlite3.Row]:
-        """The transactions of a batch."""
+        """Return the transactions of a batch."""
         return self._store.rows(f"{_SELECT} WHERE batch_key = ? ORDER BY card_charge.number", key)
 
     def all(self) -> list[sqlite3.Row]:
-        """Every transaction, oldest first."""
+        """Return every transaction, oldest first."""
         return self._store.rows(f"{_SELECT} ORDER BY card_charge.number")
 
     def _get(self, number: int) -> sqlite3.Row:

@@ -72,7 +72,7 @@ def _stored(number: str, month: int, year: int, secret: bytes) -> StoredCard:
 
 
 def read_avs(billing: Mapping[str, Any]) -> str:
-    """The address verification phrase; empty when no address was given."""
+    """Return the address verification phrase; empty when no address was given."""
     street, postal = _text(billing, "street_address"), _text(billing, "zip")
     if not street and not postal:
         return ""
@@ -85,7 +85,7 @@ def read_avs(billing: Mapping[str, Any]) -> str:
 
 
 def read_csc(fields: Mapping[str, Any], brand: str) -> str:
-    """The security code phrase; always empty for Amex and when no code was given."""
+    """Return the security code phrase; always empty for Amex and when no code was given."""
     given = fields.get("csc")
     if brand == "amex" or given in (None, ""):
         return ""

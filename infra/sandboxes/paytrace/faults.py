@@ -80,12 +80,12 @@ class Faults:
         self._rules: dict[str, Rule] = {}
         # How often each fault has struck since the process began, whatever is switched on now.
         self.struck: Counter[str] = Counter()
-        self._dice = random.Random(0)  # noqa: S311 -- repeatable faults, no secret
+        self._rng = random.Random(0)  # noqa: S311 -- repeatable faults, no secret
 
     def set(self, wanted: Mapping[str, Any]) -> None:
         """Switch faults: {"http_503": {"count": 3, "path": "/v1/transactions"}, "latency_s": 0.2, ...}.
 
-        A rule of null or false switches that fault off, "clear": true all of them, "seed" fixes the dice.
+        A rule of null or false switches that fault off, "clear": true all of them, "seed" fixes the random numbers.
         Raises: ValueError naming what is not known.
         """
         if wanted.get("clear"):
@@ -95,7 +95,7 @@ class Faults:
             if key in {"clear", "expire_tokens"}:
                 continue
             if key == "seed":
-                self._dice.seed(int(value))
+                self._rng.seed(int(value))
             elif name not in NAMES:
                 raise ValueError(f"no such fault: {key}; known are {', '.join(NAMES)}")
             elif value in (None, False, 0):
@@ -107,7 +107,7 @@ class Faults:
                     raise ValueError(f"{name}: {error}") from error
 
     def show(self) -> dict[str, dict[str, Any]]:
-        """What is switched on."""
+        """Return what is switched on."""
         return {
             name: {
                 "share": rule.share,
@@ -121,11 +121,11 @@ class Faults:
         }
 
     def strikes(self, name: str, path: str) -> Rule | None:
-        """The rule when this fault hits this request, which uses up one of its count; else None."""
+        """Return the rule when this fault hits this request, which uses up one of its count; else None."""
         rule = self._rules.get(name)
         if rule is None or not path.startswith(rule.path) or monotonic_s() >= rule.until_s:
             return None
-        if rule.share < 1.0 and self._dice.random() >= rule.share:
+        if rule.share < 1.0 and self._rng.random() >= rule.share:
             return None
         if rule.left is not None:
             rule.left -= 1
@@ -135,7 +135,9 @@ class Faults:
         return rule
 
     def place(self, name: str, identity: int | str) -> int | None:
-        """A number of this row while a fault of rows is on and hits it, else None; the same for as long as it is on.
+        """Return a number of this row while a fault of rows is on and hits it, else None.
+
+        The same for as long as it is on.
 
         Of such a fault share counts, by the row: it says the same in every export.
         """
@@ -145,7 +147,7 @@ class Faults:
         return number
 
     def concerns(self, name: str, identity: int | str) -> bool:
-        """Whether a fault of rows is on and hits this one; asking is no strike."""
+        """Return whether a fault of rows is on and hits this one; asking is no strike."""
         return self._place(name, identity) is not None
 
     def _place(self, name: str, identity: int | str) -> int | None:
@@ -181,7 +183,7 @@ def _read_rule(name: str, value: object) -> Rule:
 
 
 def _header_text(value: object) -> str | None:
-    """Any text goes into the header as it is, so that a client meets what no server should send."""
+    """Return any text goes into the header as it is, so that a client meets what no server should send."""
     return None if value is None else str(value)
 
 

@@ -59,7 +59,7 @@ def to_dollars(amount_minor: int) -> Decimal:
 
 
 def to_date(field_name: str, value: object) -> date:
-    """A date of a request, MM/DD/YYYY with single digits tolerated. Raises BadValue."""
+    """Return a date of a request, MM/DD/YYYY with single digits tolerated. Raises BadValue."""
     parts = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
         return date(int(parts[3]), int(parts[1]), int(parts[2])) if parts else _no_date(field_name)
@@ -72,6 +72,6 @@ def _no_date(field_name: str) -> date:
 
 
 def to_clock_text(instant: datetime, zone: ZoneInfo) -> str:
-    """An instant as exports write it: 4/10/2015 4:06:30 PM, without a zone."""
+    """Return an instant as exports write it: 4/10/2015 4:06:30 PM, without a zone."""
     local = instant.astimezone(zone)
     return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M:%S} {local:%p}"

@@ -21,8 +21,8 @@ import httpx2
 from standardwebhooks.webhooks import Webhook
 
 from infra.sandboxes.paytrace import formats
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.faults import Faults
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.store import MICROS, Store, from_us
 from schemas.values.clock import utc_now
 
@@ -46,35 +46,35 @@ _BANK_CHANGE: Final = f"""json_object(
     'changed_at_us', {_NOW_US}, 'state', NEW.state, 'settled_at', NEW.settled_at, 'return_code', NEW.return_code)"""
 # The type that the receiver of our hooks documents.
 HOOK_TYPE: Final = "paytrace.transaction.changed"
-_TOLD: Final = "EXISTS (SELECT 1 FROM meta WHERE name = 'hooks')"
+_REPORTED: Final = "EXISTS (SELECT 1 FROM meta WHERE name = 'hooks')"
 # Dropped first, so that books of an older sandbox get the triggers of this one.
 _TRIGGERS: Final = f"""
 DROP TRIGGER IF EXISTS card_made; DROP TRIGGER IF EXISTS card_changed;
 DROP TRIGGER IF EXISTS bank_made; DROP TRIGGER IF EXISTS bank_changed;
-CREATE TRIGGER card_made AFTER INSERT ON card_charge WHEN {_TOLD} BEGIN
+CREATE TRIGGER card_made AFTER INSERT ON card_charge WHEN {_REPORTED} BEGIN
   INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 1, {_CARD_CHANGE}); END;
 CREATE TRIGGER card_changed AFTER UPDATE ON card_charge
-  WHEN {_TOLD} AND (NEW.state != OLD.state OR NEW.amount_minor != OLD.amount_minor) BEGIN
+  WHEN {_REPORTED} AND (NEW.state != OLD.state OR NEW.amount_minor != OLD.amount_minor) BEGIN
   INSERT INTO outbox (rail, subject, is_new, change) VALUES ('card', NEW.number, 0, {_CARD_CHANGE}); END;
-CREATE TRIGGER bank_made AFTER INSERT ON bank_charge WHEN {_TOLD} BEGIN
+CREATE TRIGGER bank_made AFTER INSERT ON bank_charge WHEN {_REPORTED} BEGIN
   INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 1, {_BANK_CHANGE}); END;
-CREATE TRIGGER bank_changed AFTER UPDATE ON bank_charge WHEN {_TOLD} AND NEW.state != OLD.state BEGIN
+CREATE TRIGGER bank_changed AFTER UPDATE ON bank_charge WHEN {_REPORTED} AND NEW.state != OLD.state BEGIN
   INSERT INTO outbox (rail, subject, is_new, change) VALUES (NEW.api, NEW.id, 0, {_BANK_CHANGE}); END;
 """  # noqa: S608 -- our own words
 
 
 class Hooks:
-    """The outbox and who is told."""
+    """The outbox and who is reported."""
 
-    def __init__(self, desk: Desk, faults: Faults) -> None:
-        self._desk = desk
+    def __init__(self, merchant: Merchant, faults: Faults) -> None:
+        self._merchant = merchant
         self._faults = faults
-        self._store: Store = desk.store
+        self._store: Store = merchant.store
         self._store.db.executescript(_SCHEMA + _TRIGGERS)
         self._late: set[asyncio.Task[None]] = set()
 
     def configure(self, wanted: dict[str, Any]) -> None:
-        """Set {"url", "secret"} of the hook and {"silent_post_url"}; an empty object ends all telling.
+        """Set {"url", "secret"} of the hook and {"silent_post_url"}; an empty object ends all reports.
 
         Raises: ValueError for a hook without a secret that can sign, and for what is no URL.
         """
@@ -99,12 +99,12 @@ class Hooks:
                 db.execute("INSERT INTO meta VALUES ('hooks', ?)", (json.dumps(known),))
 
     def show(self) -> dict[str, Any]:
-        """Where hooks go (never the secret) and how many wait."""
-        told = self._targets()
+        """Return where hooks go (never the secret) and how many wait."""
+        reported = self._targets()
         waiting = self._store.row("SELECT count(*) AS number FROM outbox")
         return {
-            "url": told.get("url"),
-            "silent_post_url": told.get("silent_post_url"),
+            "url": reported.get("url"),
+            "silent_post_url": reported.get("silent_post_url"),
             "waiting": 0 if waiting is None else waiting["number"],
         }
 
@@ -116,24 +116,24 @@ class Hooks:
         """Tell what is in the outbox, for as long as the sandbox serves."""
         async with httpx2.AsyncClient(timeout=10.0) as http:
             while True:
-                self._desk.catch_up()
+                self._merchant.catch_up()
                 due = self._store.rows(
                     "SELECT * FROM outbox WHERE due_at <= ? ORDER BY id LIMIT ?", self._real_now_us(), _AT_ONCE
                 )
                 for row in self._reordered(due):
-                    await self._tell(http, row)
+                    await self._report(http, row)
                 if not due:
                     await asyncio.sleep(_LOOK_EVERY_S)
 
     def _reordered(self, due: list[sqlite3.Row]) -> list[sqlite3.Row]:
-        """The same hooks, some of them behind their successor."""
+        """Return the same hooks, some of them behind their successor."""
         ordered = list(due)
         for index in range(len(ordered) - 1):
             if self._faults.strikes("hook_reordered", "/") is not None:
                 ordered[index], ordered[index + 1] = ordered[index + 1], ordered[index]
         return ordered
 
-    async def _tell(self, http: httpx2.AsyncClient, row: sqlite3.Row) -> None:
+    async def _report(self, http: httpx2.AsyncClient, row: sqlite3.Row) -> None:
         targets = self._targets()
         if not targets or self._faults.strikes("hook_lost", "/") is not None:
             self._forget(row)
@@ -154,10 +154,10 @@ class Hooks:
             self._late.add(task)
             task.add_done_callback(self._late.discard)
             return
-        told = False
+        reported = False
         for _ in range(times):
-            told = await self._post(http, targets, row, body) or told
-        if told:
+            reported = await self._post(http, targets, row, body) or reported
+        if reported:
             self._forget(row)
         else:
             self._put_off(row)
@@ -197,19 +197,19 @@ class Hooks:
         return formats.encode({"type": HOOK_TYPE, "timestamp": changed_at.isoformat(), "data": self._row(row, change)})
 
     def _row(self, row: sqlite3.Row, change: dict[str, Any]) -> Any:
-        """The export row as it was right after the change."""
+        """Return the export row as it was right after the change."""
         if row["rail"] == "card":
-            found = self._desk.cards.find(int(row["subject"]))
+            found = self._merchant.cards.find(int(row["subject"]))
             merged = {**dict(found or {}), **change}
-            return self._desk.rows.transaction(merged)
-        found = self._desk.bank.find(row["subject"])
+            return self._merchant.rows.transaction(merged)
+        found = self._merchant.bank.find(row["subject"])
         merged = {**dict(found or {}), **change}
         if row["rail"] == "v3":
-            return self._desk.rows.ach(merged, self._desk.settings.merchant_id or 1)
-        return self._desk.rows.check(merged)
+            return self._merchant.rows.ach(merged, self._merchant.settings.merchant_id or 1)
+        return self._merchant.rows.check(merged)
 
     async def _silent_post(self, http: httpx2.AsyncClient, url: str, row: sqlite3.Row) -> None:
-        charge = self._desk.cards.find(int(row["subject"]))
+        charge = self._merchant.cards.find(int(row["subject"]))
         if charge is None or charge["kind"] == "REFUND":
             return
         listed = {
@@ -244,5 +244,5 @@ class Hooks:
 
     @staticmethod
     def _real_now_us() -> int:
-        """The clock of networks, which the sandbox clock does not move."""
+        """Return the clock of networks, which the sandbox clock does not move."""
         return int(utc_now().timestamp() * MICROS)

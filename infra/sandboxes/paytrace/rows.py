@@ -39,7 +39,7 @@ class RowWriter:
         self._zone: ZoneInfo = settings.zone
 
     def transaction(self, row: Fields) -> formats.JsonObject:
-        """One transaction as the card export shows it."""
+        """Return one transaction as the card export shows it."""
         code, message = self._status(row)
         return {
             "transaction_id": row["number"],
@@ -102,7 +102,7 @@ class RowWriter:
                 return "N", self._settings.void_text
 
     def batch(self, row: sqlite3.Row) -> formats.JsonObject:
-        """One settlement batch."""
+        """Return one settlement batch."""
         return {
             "batch_number": row["number"],
             "settled": self.clock(row["settled_at"]),
@@ -115,7 +115,7 @@ class RowWriter:
         }
 
     def transaction_v3(self, row: sqlite3.Row) -> formats.JsonObject:
-        """One transaction as v3 exports are assumed to show it: v1's record, with v3's word for the invoice."""
+        """Return one transaction as v3 exports are assumed to show it: v1's record, with v3's word for the invoice."""
         fields: formats.JsonObject = {**self.transaction(row)}
         fields["invoice_number"] = fields.pop("invoice_id")
         fields["customer_label"] = fields["customer_id"]
@@ -123,11 +123,11 @@ class RowWriter:
         return fields
 
     def customer_v3(self, row: sqlite3.Row) -> formats.JsonObject:
-        """One vault customer as v3 is assumed to show it."""
+        """Return one vault customer as v3 is assumed to show it."""
         return {**self.customer(row), "customer_id": row["number"], "customer_label": row["customer_id"]}
 
     def check(self, row: Fields) -> formats.JsonObject:
-        """One check as the (assumed) check export shows it."""
+        """Return one check as the (assumed) check export shows it."""
         return {
             "check_transaction_id": row["number"],
             "transaction_type": row["kind"],
@@ -142,7 +142,7 @@ class RowWriter:
         }
 
     def ach(self, row: Fields, merchant_id: int) -> formats.JsonObject:
-        """One ACH payment as the v3 list shows it."""
+        """Return one ACH payment as the v3 list shows it."""
         return {
             "transaction_id": row["id"],
             "transaction_status": self._ach_status(row["id"], row["state"]),
@@ -163,7 +163,7 @@ class RowWriter:
         }
 
     def customer(self, row: sqlite3.Row) -> formats.JsonObject:
-        """One vault customer."""
+        """Return one vault customer."""
         found: formats.JsonObject = {
             "customer_id": row["customer_id"],
             "email": row["email"],
@@ -181,7 +181,7 @@ class RowWriter:
         return found
 
     def recurrence(self, row: sqlite3.Row) -> formats.JsonObject:
-        """One schedule."""
+        """Return one schedule."""
         next_on = "" if row["next_on"] is None else date.fromisoformat(row["next_on"]).strftime("%m/%d/%Y")
         return {
             "id": row["id"],
@@ -197,7 +197,7 @@ class RowWriter:
         }
 
     def clock(self, instant_us: int | None) -> str:
-        """A clock text of the account's zone; empty for what has not happened."""
+        """Return a clock text of the account's zone; empty for what has not happened."""
         return "" if instant_us is None else to_clock_text(from_us(instant_us), self._zone)
 
     def _local_iso(self, instant_us: int | None) -> str:
@@ -206,7 +206,7 @@ class RowWriter:
         return from_us(instant_us).astimezone(self._zone).replace(tzinfo=None, microsecond=0).isoformat()
 
     def day_bounds_us(self, start: date, end: date) -> tuple[int, int]:
-        """The instants from which and before which a range of days lies, in the account's zone."""
+        """Return the instants from which and before which a range of days lies, in the account's zone."""
         after = end + timedelta(days=1) if self._settings.end_date_inclusive else end
         return self._midnight_us(start), self._midnight_us(after)
 
@@ -223,7 +223,7 @@ def _address(text: str, *, county: bool = False) -> formats.JsonObject:
 
 
 def card_entry(row: sqlite3.Row) -> dict[str, Any]:
-    """One card transaction as the books hold it, refund link included."""
+    """Return one card transaction as the books hold it, refund link included."""
     return {
         "id": str(row["number"]),
         "kind": row["kind"],
@@ -241,7 +241,7 @@ def card_entry(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def bank_entry(row: sqlite3.Row) -> dict[str, Any]:
-    """One bank debit as the books hold it."""
+    """Return one bank debit as the books hold it."""
     return {
         "id": row["id"],
         "kind": f"ACH_{row['kind']}",

@@ -52,7 +52,8 @@ class SandboxSettings(BaseModel):
     tls_cert_path: Path | None = None
     tls_key_path: Path | None = None
 
-    # Where changes are told from the start, in the words of POST /_sandbox/hooks; None leaves what was set before.
+    # Where changes are distinguished from the start, in the words of POST /_sandbox/hooks; None leaves what was set
+    # before.
     hooks: dict[str, str] | None = Field(default=None, repr=False)
 
     first_transaction_id: int = 395970001

@@ -1,7 +1,7 @@
 """The sandbox's durable state: one SQLite file, a clock that can be moved, and what is due at which moment.
 
 Protects the kill test: a charge is committed before its answer leaves, so kill -9 at any moment leaves books
-that say what clients were told. Instants are microseconds since 1970 (UTC), amounts are cents.
+that say what clients were reported. Instants are microseconds since 1970 (UTC), amounts are cents.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Store:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(settings.data_dir / "paytrace.sqlite3", isolation_level=None, check_same_thread=False)
         self.db.row_factory = sqlite3.Row
-        # A commit is handed to the operating system, which a killed process cannot take back. Only a power cut
+        # A commit is handed to the operating system, which a killed process cannot reverse. Only a power cut
         # could, and waiting for the disk would cost the sandbox most of its speed for that.
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=OFF")
@@ -141,16 +141,16 @@ class Store:
         self.db.execute("COMMIT")
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """Every row of a query."""
+        """Return every row of a query."""
         return self.db.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         found: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
         return found
 
     def read_meta(self, name: str, default: str) -> str:
-        """A value that has no table of its own."""
+        """Return a value that has no table of its own."""
         found = self.row("SELECT value FROM meta WHERE name = ?", name)
         return default if found is None else str(found["value"])
 
@@ -162,7 +162,7 @@ class Store:
     # --- clock
 
     def now_us(self) -> int:
-        """The sandbox clock, as the request at hand sees it."""
+        """Return the sandbox clock, as the request at hand sees it."""
         return to_us(utc_now()) + self._offset_us + SKEW_US.get()
 
     def move_clock(self, *, advance_s: float | None = None, to: datetime | None = None) -> None:
@@ -182,7 +182,7 @@ class Store:
         self.write_meta("clock_offset_us", str(self._offset_us))
 
     def next_cut_off_us(self, after_us: int) -> int:
-        """The first settlement cut-off at or after an instant, in the account's zone."""
+        """Return the first settlement cut-off at or after an instant, in the account's zone."""
         hour, minute = (int(part) for part in self.settings.cut_off.split(":"))
         local = from_us(after_us).astimezone(self.settings.zone)
         cut_off = local.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
@@ -201,5 +201,5 @@ def to_us(instant: datetime) -> int:
 
 
 def from_us(instant_us: int) -> datetime:
-    """The instant in UTC."""
+    """Return the instant in UTC."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_us)

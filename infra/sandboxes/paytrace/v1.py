@@ -16,8 +16,8 @@ from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.bank_books import DebitRequest
 from infra.sandboxes.paytrace.card_books import ChargeRequest
 from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_card, read_csc
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.formats import BadValue, to_date, to_minor
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import (
     BAD_ACCOUNT_NUMBER,
     BAD_AMOUNT,
@@ -33,7 +33,7 @@ from infra.sandboxes.paytrace.vault import FREQUENCIES, Schedule, stored_card
 from schemas.checks.sensitive import is_routing_number
 
 Fields = Mapping[str, Any]
-Operation = Callable[[Desk, Fields], formats.JsonObject]
+Operation = Callable[[Merchant, Fields], formats.JsonObject]
 
 _EXPORTED: Final = "Your request has been successfully completed."
 _STATES: Final = {
@@ -47,8 +47,8 @@ _STATES: Final = {
 # --- cards
 
 
-def _charge(kind: str, pick_card: Callable[[Desk, Fields], tuple[StoredCard, str]]) -> Operation:
-    def operation(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _charge(kind: str, pick_card: Callable[[Merchant, Fields], tuple[StoredCard, str]]) -> Operation:
+    def operation(merchant: Merchant, fields: Fields) -> formats.JsonObject:
         problems: list[Rejected] = []
         amount_minor = 0
         try:
@@ -56,7 +56,7 @@ def _charge(kind: str, pick_card: Callable[[Desk, Fields], tuple[StoredCard, str
         except Rejected as rejected:
             problems.append(rejected)
         try:
-            card, customer_id = pick_card(desk, fields)
+            card, customer_id = pick_card(merchant, fields)
         except Rejected as rejected:
             problems.append(rejected)
         if problems:
@@ -69,7 +69,7 @@ def _charge(kind: str, pick_card: Callable[[Desk, Fields], tuple[StoredCard, str
             csc=read_csc(fields, card.brand),
             fields={**fields, "tax_minor": _optional_minor(fields, "tax_amount")},
         )
-        row = desk.cards.charge(request)
+        row = merchant.cards.charge(request)
         return _refund_answer(row) if kind == "REFUND" else _charge_answer(row)
 
     return operation
@@ -83,13 +83,13 @@ def _together(problems: list[Rejected]) -> Rejected:
     return rejected
 
 
-def _by_card(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
-    return read_card(fields, desk.card_secret), ""
+def _by_card(merchant: Merchant, fields: Fields) -> tuple[StoredCard, str]:
+    return read_card(fields, merchant.card_secret), ""
 
 
-def _by_customer(desk: Desk, fields: Fields) -> tuple[StoredCard, str]:
+def _by_customer(merchant: Merchant, fields: Fields) -> tuple[StoredCard, str]:
     customer_id = _text(fields, "customer_id")
-    card = stored_card(desk.vault.known(customer_id))
+    card = stored_card(merchant.vault.known(customer_id))
     if not card.last_four:
         raise customer_not_found(customer_id)
     return card, customer_id
@@ -127,9 +127,9 @@ def _refund_answer(row: sqlite3.Row) -> formats.JsonObject:
     }
 
 
-def _capture(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _capture(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-    desk.cards.capture(number, _optional_amount(fields))
+    merchant.cards.capture(number, _optional_amount(fields))
     return {
         "success": True,
         "response_code": 112,
@@ -139,14 +139,14 @@ def _capture(desk: Desk, fields: Fields) -> formats.JsonObject:
     }
 
 
-def _refund(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _refund(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-    return _refund_answer(desk.cards.refund(number, _optional_amount(fields)))
+    return _refund_answer(merchant.cards.refund(number, _optional_amount(fields)))
 
 
-def _void(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _void(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     number = _number(fields, "transaction_id", BAD_TRANSACTION_ID)
-    desk.cards.void(number, also_by_rule=desk.faults.concerns("void_after_103", number))
+    merchant.cards.void(number, also_by_rule=merchant.faults.concerns("void_after_103", number))
     return {
         "success": True,
         "response_code": 109,
@@ -155,24 +155,24 @@ def _void(desk: Desk, fields: Fields) -> formats.JsonObject:
     }
 
 
-def _client_key(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _client_key(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     return {"clientKey": secrets.token_urlsafe(24)}
 
 
 # --- exports
 
 
-def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
-    start_us, end_us = _range(desk, fields)
-    rows = [row for row in desk.cards.between(start_us, end_us) if _passes(row, fields)]
-    return _export("transactions", [desk.rows.transaction(row) for row in rows])
+def _export_by_date(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    start_us, end_us = _range(merchant, fields)
+    rows = [row for row in merchant.cards.between(start_us, end_us) if _passes(row, fields)]
+    return _export("transactions", [merchant.rows.transaction(row) for row in rows])
 
 
-def _export_by_id(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
+def _export_by_id(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    row = merchant.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
     if row is None:
         raise Rejected(BAD_TRANSACTION_ID)
-    return _export("transactions", [desk.rows.transaction(row)])
+    return _export("transactions", [merchant.rows.transaction(row)])
 
 
 def _passes(row: sqlite3.Row, fields: Fields) -> bool:
@@ -191,16 +191,16 @@ def _passes(row: sqlite3.Row, fields: Fields) -> bool:
     return not text or any(text in value.lower() for value in searched)
 
 
-def _export_batches(desk: Desk, fields: Fields) -> formats.JsonObject:
-    start_us, end_us = _range(desk, fields)
-    rows = desk.cards.batches_between(start_us, end_us)
-    return _export("batches", [desk.rows.batch(row) for row in rows])
+def _export_batches(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    start_us, end_us = _range(merchant, fields)
+    rows = merchant.cards.batches_between(start_us, end_us)
+    return _export("batches", [merchant.rows.batch(row) for row in rows])
 
 
-def _export_batch_transactions(desk: Desk, fields: Fields) -> formats.JsonObject:
-    batch = desk.cards.batch(_batch_number(fields))
-    rows = [] if batch is None else desk.cards.of_batch(batch["key"])
-    return _export("transactions", [desk.rows.transaction(row) for row in rows])
+def _export_batch_transactions(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    batch = merchant.cards.batch(_batch_number(fields))
+    rows = [] if batch is None else merchant.cards.of_batch(batch["key"])
+    return _export("transactions", [merchant.rows.transaction(row) for row in rows])
 
 
 def _batch_number(fields: Fields) -> int:
@@ -209,16 +209,16 @@ def _batch_number(fields: Fields) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
-def _export_customers(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _export_customers(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     customer_id = _text(fields, "customer_id")
-    rows = [desk.vault.known(customer_id)] if customer_id else desk.vault.customers()
-    return _export("customers", [desk.rows.customer(row) for row in rows])
+    rows = [merchant.vault.known(customer_id)] if customer_id else merchant.vault.customers()
+    return _export("customers", [merchant.rows.customer(row) for row in rows])
 
 
-def _export_checks(desk: Desk, fields: Fields) -> formats.JsonObject:
-    start_us, end_us = _range(desk, fields)
-    rows = desk.bank.between("v1", "created", start_us, end_us)
-    return _export("checks", [desk.rows.check(row) for row in rows])
+def _export_checks(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    start_us, end_us = _range(merchant, fields)
+    rows = merchant.bank.between("v1", "created", start_us, end_us)
+    return _export("checks", [merchant.rows.check(row) for row in rows])
 
 
 def _export(name: str, rows: list[Any]) -> formats.JsonObject:
@@ -234,8 +234,8 @@ def _export(name: str, rows: list[Any]) -> formats.JsonObject:
 # --- checks
 
 
-def _check(desk: Desk, fields: Fields) -> formats.JsonObject:
-    """A debit that a shop or a terminal makes; Saldo only reads it."""
+def _check(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    """Return a debit that a shop or a terminal makes; Saldo only reads it."""
     request = DebitRequest(
         api="v1",
         kind="SALE",
@@ -244,8 +244,8 @@ def _check(desk: Desk, fields: Fields) -> formats.JsonObject:
         invoice_id=_text(fields, "invoice_id"),
         description=_text(fields, "description"),
     )
-    is_declined = request.amount_minor == desk.settings.decline_amount_minor
-    row = desk.bank.debit(request, refused=is_declined)
+    is_declined = request.amount_minor == merchant.settings.decline_amount_minor
+    row = merchant.bank.debit(request, refused=is_declined)
     return {
         "success": not is_declined,
         "response_code": 125 if is_declined else 120,
@@ -275,45 +275,45 @@ def read_bank(fields: Fields) -> str:
 # --- vault
 
 
-def _customer_create(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _customer_create(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     wants_card = any(name in fields for name in ("credit_card", "hpf_token"))
-    card = read_card(fields, desk.card_secret) if wants_card else NO_CARD
+    card = read_card(fields, merchant.card_secret) if wants_card else NO_CARD
     bank = read_bank(fields) if "check" in fields else ""
     if not wants_card and not bank:
         raise Rejected(BAD_CARD_NUMBER)
     customer_id = _text(fields, "customer_id")
-    desk.vault.create(customer_id, card, bank, fields)
-    return _customer_answer(desk, 160, "created", customer_id)
+    merchant.vault.create(customer_id, card, bank, fields)
+    return _customer_answer(merchant, 160, "created", customer_id)
 
 
-def _customer_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
+def _customer_from_transaction(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    row = merchant.cards.find(_number(fields, "transaction_id", BAD_TRANSACTION_ID))
     if row is None:
         raise Rejected(BAD_TRANSACTION_ID)
     customer_id = _text(fields, "customer_id")
-    desk.vault.create(customer_id, stored_card(row), "", fields)
-    return _customer_answer(desk, 160, "created", customer_id)
+    merchant.vault.create(customer_id, stored_card(row), "", fields)
+    return _customer_answer(merchant, 160, "created", customer_id)
 
 
-def _customer_update(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _customer_update(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     wants_card = any(name in fields for name in ("credit_card", "hpf_token"))
-    card = read_card(fields, desk.card_secret) if wants_card else None
+    card = read_card(fields, merchant.card_secret) if wants_card else None
     account = _text(fields, "direct_deposit_account")
     bank = account[-4:] if account else None
-    customer_id = desk.vault.update(_text(fields, "customer_id"), card, bank, fields)
-    return _customer_answer(desk, 161, "updated", customer_id)
+    customer_id = merchant.vault.update(_text(fields, "customer_id"), card, bank, fields)
+    return _customer_answer(merchant, 161, "updated", customer_id)
 
 
-def _customer_delete(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _customer_delete(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     customer_id = _text(fields, "customer_id")
-    answer = _customer_answer(desk, 162, "deleted", customer_id)
-    desk.vault.delete(customer_id)
+    answer = _customer_answer(merchant, 162, "deleted", customer_id)
+    merchant.vault.delete(customer_id)
     return answer
 
 
-def _customer_answer(desk: Desk, code: int, verb: str, customer_id: str) -> formats.JsonObject:
-    row = desk.vault.known(customer_id)
-    name = desk.rows.customer(row)["billing_address"].get("name", "")
+def _customer_answer(merchant: Merchant, code: int, verb: str, customer_id: str) -> formats.JsonObject:
+    row = merchant.vault.known(customer_id)
+    name = merchant.rows.customer(row)["billing_address"].get("name", "")
     return {
         "success": True,
         "response_code": code,
@@ -326,8 +326,8 @@ def _customer_answer(desk: Desk, code: int, verb: str, customer_id: str) -> form
 # --- schedules
 
 
-def _recurrence_create(desk: Desk, fields: Fields) -> formats.JsonObject:
-    identity = desk.vault.schedule(read_schedule(fields, _text(fields, "customer_id")))
+def _recurrence_create(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    identity = merchant.vault.schedule(read_schedule(fields, _text(fields, "customer_id")))
     return _recurrence_answer(150, "created", identity)
 
 
@@ -356,11 +356,11 @@ def read_schedule(fields: Fields, customer_id: str, *, api: str = "v1") -> Sched
     )
 
 
-def _recurrence_update(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _recurrence_update(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     plan = _nested(fields, "recurrence")
     identity = _number(plan, "id", BAD_RECURRENCE)
     total = _text(plan, "total_count")
-    desk.vault.reschedule(
+    merchant.vault.reschedule(
         identity,
         amount_minor=_optional_amount(plan),
         total_count=int(total) if total.isdecimal() and len(total) < 4 else None,
@@ -368,9 +368,9 @@ def _recurrence_update(desk: Desk, fields: Fields) -> formats.JsonObject:
     return _recurrence_answer(151, "updated", identity)
 
 
-def _recurrence_delete(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _recurrence_delete(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     identity = _number(_nested(fields, "recurrence"), "id", BAD_RECURRENCE)
-    desk.vault.unschedule(identity)
+    merchant.vault.unschedule(identity)
     return _recurrence_answer(152, "deleted", identity)
 
 
@@ -383,16 +383,16 @@ def _recurrence_answer(code: int, verb: str, identity: int) -> formats.JsonObjec
     }
 
 
-def _recurrence_export(desk: Desk, fields: Fields) -> formats.JsonObject:
+def _recurrence_export(merchant: Merchant, fields: Fields) -> formats.JsonObject:
     plan = _nested(fields, "recurrence")
     identity = _number(plan, "id", BAD_RECURRENCE) if "id" in plan else None
     customer_id = _text(fields, "customer_id") or None
-    rows = desk.vault.schedules(customer_id=customer_id, identity=identity)
+    rows = merchant.vault.schedules(customer_id=customer_id, identity=identity)
     return {
         "success": True,
         "response_code": 155,
         "status_message": "The recurrence was successfully exported.",
-        "recurrences": [desk.rows.recurrence(row) for row in rows],
+        "recurrences": [merchant.rows.recurrence(row) for row in rows],
     }
 
 
@@ -439,13 +439,13 @@ def _nested(fields: Fields, name: str) -> Fields:
     return value if isinstance(value, Mapping) else {}
 
 
-def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
+def _range(merchant: Merchant, fields: Fields) -> tuple[int, int]:
     try:
         start: date = to_date("start_date", fields.get("start_date"))
         end: date = to_date("end_date", fields.get("end_date"))
     except BadValue as error:
         raise Rejected(BAD_DATE) from error
-    return desk.rows.day_bounds_us(start, end)
+    return merchant.rows.day_bounds_us(start, end)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {

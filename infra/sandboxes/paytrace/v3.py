@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.bank_books import DebitRequest
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.formats import BadValue, to_minor
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.store import to_us
 
 _LIST: Final = "/v3/checks/transactions"
@@ -31,17 +31,17 @@ class Invalid(Exception):
         self.body: formats.JsonObject = {"data": [{"field": field_name, "detail": detail}]}
 
 
-def pay_by_check(desk: Desk, fields: Mapping[str, Any]) -> formats.JsonObject:
+def pay_by_check(merchant: Merchant, fields: Mapping[str, Any]) -> formats.JsonObject:
     """POST /v3/checks/payment. The same idempotency key gives the same payment again."""
-    require_merchant(desk, fields.get("merchant_id"), "body")
+    require_merchant(merchant, fields.get("merchant_id"), "body")
     if fields.get("std_entry_class") not in _ENTRY_CLASSES:
         raise Invalid("body/std_entry_class", "value is not a valid enumeration member")
     amount_minor = _amount(fields)
-    customer_id, last_four = _payer(desk, fields)
+    customer_id, last_four = _payer(merchant, fields)
     key = fields.get("idempotency_key")
     if key is not None and not (isinstance(key, str) and 1 <= len(key) <= 50):
         raise Invalid("body/idempotency_key", "ensure this value has at most 50 characters")
-    row = desk.bank.debit(
+    row = merchant.bank.debit(
         DebitRequest(
             api="v3",
             kind="SALE",
@@ -57,7 +57,7 @@ def pay_by_check(desk: Desk, fields: Mapping[str, Any]) -> formats.JsonObject:
     return {"transaction_id": row["id"], "data": []}
 
 
-def _payer(desk: Desk, fields: Mapping[str, Any]) -> tuple[str, str]:
+def _payer(merchant: Merchant, fields: Mapping[str, Any]) -> tuple[str, str]:
     account = fields.get("bank_account")
     if isinstance(account, Mapping):
         number = str(account.get("account_number", ""))
@@ -67,16 +67,16 @@ def _payer(desk: Desk, fields: Mapping[str, Any]) -> tuple[str, str]:
         if account.get("account_type") not in {"Checking", "Savings"}:
             raise Invalid("body/bank_account/account_type", "value is not a valid enumeration member")
         return "", "0000" if encrypted else number[-4:]
-    customer = desk.vault.by_number(str(fields.get("customer_id", "")))
+    customer = merchant.vault.by_number(str(fields.get("customer_id", "")))
     if customer is None or not customer["bank_last_four"]:
         raise Invalid("body/customer_id", "customer not found or without a bank account")
     return customer["customer_id"], customer["bank_last_four"]
 
 
-def list_checks(desk: Desk, query: Mapping[str, str]) -> formats.JsonObject:
+def list_checks(merchant: Merchant, query: Mapping[str, str]) -> formats.JsonObject:
     """GET /v3/checks/transactions, one page of it."""
-    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
-    start_us, end_us = _instant(desk, query, "start_date"), _instant(desk, query, "end_date")
+    merchant_id = require_merchant(merchant, query.get("merchant_id"), "query")
+    start_us, end_us = _instant(merchant, query, "start_date"), _instant(merchant, query, "end_date")
     date_type = query.get("date_type", "PROCESSED")
     if date_type not in {"PROCESSED", "SETTLED"}:
         raise Invalid("query/date_type", "value is not a valid enumeration member")
@@ -85,7 +85,9 @@ def list_checks(desk: Desk, query: Mapping[str, str]) -> formats.JsonObject:
         raise Invalid("query/limit", f"ensure this value is less than or equal to {_LONGEST_PAGE}")
     offset = _whole(query, "offset", 0)
     # The end is given to the second, so everything within that second belongs to the range.
-    rows = desk.bank.between("v3", "created" if date_type == "PROCESSED" else "settled", start_us, end_us + 1_000_000)
+    rows = merchant.bank.between(
+        "v3", "created" if date_type == "PROCESSED" else "settled", start_us, end_us + 1_000_000
+    )
     wanted = {
         "state": query.get("status"),
         "customer_number": query.get("customer_id"),
@@ -95,31 +97,33 @@ def list_checks(desk: Desk, query: Mapping[str, str]) -> formats.JsonObject:
     found = [row for row in rows if all(value is None or str(row[name]) == value for name, value in wanted.items())]
     if offset:
         # Between two pages a row left the ones before, or came to them: one is missed, or one shows twice.
-        moved = bool(desk.faults.strikes("page_skips", _LIST)) - bool(desk.faults.strikes("page_repeats", _LIST))
+        moved = bool(merchant.faults.strikes("page_skips", _LIST)) - bool(
+            merchant.faults.strikes("page_repeats", _LIST)
+        )
         offset = max(0, offset + moved)
-    return {"items": [desk.rows.ach(row, merchant_id) for row in found[offset : offset + limit]]}
+    return {"items": [merchant.rows.ach(row, merchant_id) for row in found[offset : offset + limit]]}
 
 
-def one_check(desk: Desk, query: Mapping[str, str], identity: str) -> formats.JsonObject | None:
+def one_check(merchant: Merchant, query: Mapping[str, str], identity: str) -> formats.JsonObject | None:
     """GET /v3/checks/transactions/{id}; None when unknown."""
-    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
-    row = desk.bank.find(identity)
-    return None if row is None else {"data": desk.rows.ach(row, merchant_id)}
+    merchant_id = require_merchant(merchant, query.get("merchant_id"), "query")
+    row = merchant.bank.find(identity)
+    return None if row is None else {"data": merchant.rows.ach(row, merchant_id)}
 
 
-def one_check_by_key(desk: Desk, query: Mapping[str, str], key: str) -> formats.JsonObject | None:
+def one_check_by_key(merchant: Merchant, query: Mapping[str, str], key: str) -> formats.JsonObject | None:
     """GET /v3/checks/transactions/idempotency-keys/{key}; None when unknown."""
-    merchant_id = require_merchant(desk, query.get("merchant_id"), "query")
-    row = desk.bank.by_key(key)
-    return None if row is None else {"data": desk.rows.ach(row, merchant_id)}
+    merchant_id = require_merchant(merchant, query.get("merchant_id"), "query")
+    row = merchant.bank.by_key(key)
+    return None if row is None else {"data": merchant.rows.ach(row, merchant_id)}
 
 
-def require_merchant(desk: Desk, value: object, location: str) -> int:
-    """The merchant id of a request. Raises Invalid when it is no number or not ours."""
+def require_merchant(merchant: Merchant, value: object, location: str) -> int:
+    """Return the merchant id of a request. Raises Invalid when it is no number or not ours."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise Invalid(f"{location}/merchant_id", "value is not a valid integer")
-    if desk.settings.merchant_id not in (None, int(text)):
+    if merchant.settings.merchant_id not in (None, int(text)):
         raise Invalid(f"{location}/merchant_id", "merchant not found")
     return int(text)
 
@@ -149,9 +153,9 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _instant(desk: Desk, query: Mapping[str, str], name: str) -> int:
+def _instant(merchant: Merchant, query: Mapping[str, str], name: str) -> int:
     try:
         instant = datetime.fromisoformat(query.get(name, ""))
     except ValueError as error:
         raise Invalid(f"query/{name}", "invalid datetime format") from error
-    return to_us(instant if instant.tzinfo else instant.replace(tzinfo=desk.settings.zone))
+    return to_us(instant if instant.tzinfo else instant.replace(tzinfo=merchant.settings.zone))

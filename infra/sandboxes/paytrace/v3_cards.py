@@ -14,8 +14,8 @@ from typing import Any, Final
 from infra.sandboxes.paytrace import formats
 from infra.sandboxes.paytrace.card_books import ChargeRequest
 from infra.sandboxes.paytrace.cards import NO_CARD, StoredCard, read_csc
-from infra.sandboxes.paytrace.desk import Desk
 from infra.sandboxes.paytrace.formats import BadValue, to_date, to_minor
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import Rejected
 from infra.sandboxes.paytrace.v1 import read_schedule
 from infra.sandboxes.paytrace.v3 import Invalid, require_merchant
@@ -27,28 +27,28 @@ _DONE: Final = {"capture": 112, "refund": 106, "void": 109}
 _NOT_DONE: Final = {"capture": 113, "refund": 107, "void": 110}
 
 
-def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> formats.JsonObject | None:
+def answer_cards(merchant: Merchant, method: str, parts: list[str], fields: Fields) -> formats.JsonObject | None:
     """Carry out a v3 call that is not about ACH; None when there is no such call or record."""
     match method, parts:
         case "POST", ["card", "sale" | "authorize" as verb, "customer", number]:
-            customer = _customer(desk, number)
-            return _charge(desk, verb, stored_card(customer), customer["customer_id"], fields)
+            customer = _customer(merchant, number)
+            return _charge(merchant, verb, stored_card(customer), customer["customer_id"], fields)
         case "POST", ["card", "batch", "capture" | "refund" | "void" as verb]:
-            return _batch(desk, verb, fields)
+            return _batch(merchant, verb, fields)
         case "POST", ["transaction", "export", number]:
-            return _export_one(desk, number)
+            return _export_one(merchant, number)
         case "POST", ["transactions", "export", "by-date"]:
-            return _export_by_date(desk, fields)
+            return _export_by_date(merchant, fields)
         case "POST", ["batch", "export", *rest]:
-            return _export_batches(desk, rest, fields)
+            return _export_batches(merchant, rest, fields)
         case "POST", ["payment-fields", "token"]:
             return {"data": {"clientKey": secrets.token_urlsafe(24)}}
         case "GET" | "DELETE", ["customer", *rest]:
-            return _vault(desk, method, rest, fields)
+            return _vault(merchant, method, rest, fields)
         case "POST", ["customer", "create", "by-transaction"]:
-            return _store_from_transaction(desk, fields)
+            return _store_from_transaction(merchant, fields)
         case ("POST", ["recurrence", "create"]) | ("DELETE", ["recurrence"]):
-            return _recurrence(desk, method, fields)
+            return _recurrence(merchant, method, fields)
         case _:
             return None
 
@@ -56,8 +56,8 @@ def answer_cards(desk: Desk, method: str, parts: list[str], fields: Fields) -> f
 # --- charges
 
 
-def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: Fields) -> formats.JsonObject:
-    require_merchant(desk, fields.get("merchant_id"), "body")
+def _charge(merchant: Merchant, verb: str, card: StoredCard, customer_id: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(merchant, fields.get("merchant_id"), "body")
     address = fields.get("billing_address")
     address = address if isinstance(address, Mapping) else {}
     request = ChargeRequest(
@@ -80,7 +80,7 @@ def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: F
             },
         },
     )
-    row = desk.cards.charge(request)
+    row = merchant.cards.charge(request)
     code = {"DECLINED": 102, "VOIDED_BY_RULE": 103}.get(row["state"], 101)
     return {
         "data": {
@@ -95,27 +95,27 @@ def _charge(desk: Desk, verb: str, card: StoredCard, customer_id: str, fields: F
     }
 
 
-def _batch(desk: Desk, verb: str, fields: Fields) -> formats.JsonObject:
-    require_merchant(desk, fields.get("merchant_id"), "body")
+def _batch(merchant: Merchant, verb: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(merchant, fields.get("merchant_id"), "body")
     items = fields.get("batch_items")
     if not isinstance(items, list) or not items or not all(isinstance(item, Mapping) for item in items):
         raise Invalid("body/batch_items", "value is not a valid list")
-    return {"data": [_one(desk, verb, item) for item in items]}
+    return {"data": [_one(merchant, verb, item) for item in items]}
 
 
-def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
-    """One element of a list of operations; it may fail while its neighbours succeed."""
+def _one(merchant: Merchant, verb: str, item: Fields) -> formats.JsonObject:
+    """Return one element of a list of operations; it may fail while its neighbours succeed."""
     number = _whole(item.get("transaction_id"), "body/batch_items/transaction_id")
     amount_minor = _amount(item) if item.get("amount") is not None else None
     try:
         match verb:
             case "capture":
-                row = desk.cards.capture(number, amount_minor)
+                row = merchant.cards.capture(number, amount_minor)
             case "refund":
-                row = desk.cards.refund(number, amount_minor)
+                row = merchant.cards.refund(number, amount_minor)
             case _:
-                also_by_rule = desk.faults.concerns("void_after_103", number)
-                row = desk.cards.void(number, also_by_rule=also_by_rule)
+                also_by_rule = merchant.faults.concerns("void_after_103", number)
+                row = merchant.cards.void(number, also_by_rule=also_by_rule)
     except Rejected as rejected:
         detail = " ".join(text for texts in rejected.errors.values() for text in texts)
         return {
@@ -130,26 +130,28 @@ def _one(desk: Desk, verb: str, item: Fields) -> formats.JsonObject:
 # --- exports
 
 
-def _export_one(desk: Desk, number: str) -> formats.JsonObject | None:
-    row = desk.cards.find(_whole(number, "path/transaction_id"))
-    return None if row is None else {"data": [desk.rows.transaction_v3(row)]}
+def _export_one(merchant: Merchant, number: str) -> formats.JsonObject | None:
+    row = merchant.cards.find(_whole(number, "path/transaction_id"))
+    return None if row is None else {"data": [merchant.rows.transaction_v3(row)]}
 
 
-def _export_by_date(desk: Desk, fields: Fields) -> formats.JsonObject:
-    rows = desk.cards.between(*_range(desk, fields))
+def _export_by_date(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    rows = merchant.cards.between(*_range(merchant, fields))
     text = str(fields.get("including_text") or "").lower()
     found = [row for row in rows if not text or text in f"{row['invoice_id']}\n{row['description']}".lower()]
-    return {"data": [desk.rows.transaction_v3(row) for row in found]}
+    return {"data": [merchant.rows.transaction_v3(row) for row in found]}
 
 
-def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> formats.JsonObject | None:
+def _export_batches(merchant: Merchant, rest: list[str], fields: Fields) -> formats.JsonObject | None:
     match rest:
         case ["by-date"]:
-            return {"data": [desk.rows.batch(row) for row in desk.cards.batches_between(*_range(desk, fields))]}
+            return {
+                "data": [merchant.rows.batch(row) for row in merchant.cards.batches_between(*_range(merchant, fields))]
+            }
         case ["transactions"]:
-            batch = desk.cards.batch(_whole(fields.get("batch_number"), "body/batch_number"))
-            rows = [] if batch is None else desk.cards.of_batch(batch["key"])
-            return {"data": [desk.rows.transaction_v3(row) for row in rows]}
+            batch = merchant.cards.batch(_whole(fields.get("batch_number"), "body/batch_number"))
+            rows = [] if batch is None else merchant.cards.of_batch(batch["key"])
+            return {"data": [merchant.rows.transaction_v3(row) for row in rows]}
         case _:
             return None
 
@@ -157,53 +159,53 @@ def _export_batches(desk: Desk, rest: list[str], fields: Fields) -> formats.Json
 # --- vault and schedules
 
 
-def _vault(desk: Desk, method: str, rest: list[str], fields: Fields) -> formats.JsonObject | None:
+def _vault(merchant: Merchant, method: str, rest: list[str], fields: Fields) -> formats.JsonObject | None:
     match method, rest:
         case "GET", [] | ["export"]:
             label = fields.get("customer_label")
-            rows = [row for row in desk.vault.customers() if label in (None, row["customer_id"])]
-            return {"data": [desk.rows.customer_v3(row) for row in rows]}
+            rows = [row for row in merchant.vault.customers() if label in (None, row["customer_id"])]
+            return {"data": [merchant.rows.customer_v3(row) for row in rows]}
         case "GET", [number]:
-            customer = _customer(desk, number)
+            customer = _customer(merchant, number)
             masked = f"************{customer['last_four']}"
-            return {"data": {**desk.rows.customer_v3(customer), "card_masked": masked}}
+            return {"data": {**merchant.rows.customer_v3(customer), "card_masked": masked}}
         case "DELETE", [number]:
-            customer = _customer(desk, number)
-            desk.vault.delete(customer["customer_id"])
+            customer = _customer(merchant, number)
+            merchant.vault.delete(customer["customer_id"])
             return {"data": {"customer_id": customer["number"]}}
         case _:
             return None
 
 
-def _store_from_transaction(desk: Desk, fields: Fields) -> formats.JsonObject:
-    row = desk.cards.find(_whole(fields.get("transaction_id"), "body/transaction_id"))
+def _store_from_transaction(merchant: Merchant, fields: Fields) -> formats.JsonObject:
+    row = merchant.cards.find(_whole(fields.get("transaction_id"), "body/transaction_id"))
     if row is None:
         raise Invalid("body/transaction_id", "transaction not found")
-    return _store(desk, stored_card(row), fields)
+    return _store(merchant, stored_card(row), fields)
 
 
-def _store(desk: Desk, card: StoredCard, fields: Fields) -> formats.JsonObject:
+def _store(merchant: Merchant, card: StoredCard, fields: Fields) -> formats.JsonObject:
     label = str(fields.get("customer_label") or "")
     if not 1 <= len(label) <= 50:
         raise Invalid("body/customer_label", "ensure this value has at most 50 characters")
-    desk.vault.create(label, card if card.last_four else NO_CARD, "", fields)
-    return {"data": {"customer_id": desk.vault.known(label)["number"]}}
+    merchant.vault.create(label, card if card.last_four else NO_CARD, "", fields)
+    return {"data": {"customer_id": merchant.vault.known(label)["number"]}}
 
 
-def _recurrence(desk: Desk, method: str, fields: Fields) -> formats.JsonObject:
-    require_merchant(desk, fields.get("merchant_id"), "body")
+def _recurrence(merchant: Merchant, method: str, fields: Fields) -> formats.JsonObject:
+    require_merchant(merchant, fields.get("merchant_id"), "body")
     if method == "DELETE":
         plan = fields.get("recurrence")
         identity = _whole(plan.get("id") if isinstance(plan, Mapping) else None, "body/recurrence/id")
-        desk.vault.unschedule(identity)
+        merchant.vault.unschedule(identity)
         return {"data": {"response_code": 152, "recurrence": {"id": identity}}}
-    customer = _customer(desk, str(fields.get("customer_id", "")))
-    identity = desk.vault.schedule(read_schedule(fields, customer["customer_id"], api="v3"))
+    customer = _customer(merchant, str(fields.get("customer_id", "")))
+    identity = merchant.vault.schedule(read_schedule(fields, customer["customer_id"], api="v3"))
     return {"data": {"response_code": 150, "recurrence": {"id": identity}}}
 
 
-def _customer(desk: Desk, number: str) -> sqlite3.Row:
-    customer = desk.vault.by_number(number)
+def _customer(merchant: Merchant, number: str) -> sqlite3.Row:
+    customer = merchant.vault.by_number(number)
     if customer is None:
         raise Invalid("path/customer_id", "customer not found")
     return customer
@@ -229,17 +231,17 @@ def _whole(value: object, place: str) -> int:
     return int(text)
 
 
-def _range(desk: Desk, fields: Fields) -> tuple[int, int]:
+def _range(merchant: Merchant, fields: Fields) -> tuple[int, int]:
     try:
         start = to_date("start_date", fields.get("start_date"))
         end = to_date("end_date", fields.get("end_date"))
     except BadValue as error:
         raise Invalid(f"body/{error.field_name}", "invalid date format") from error
-    return desk.rows.day_bounds_us(start, end)
+    return merchant.rows.day_bounds_us(start, end)
 
 
 def refusal(rejected: Rejected) -> formats.JsonObject:
-    """What the books refuse, in v3's shape."""
+    """Return what the books refuse, in v3's shape."""
     return {
         "data": [{"field": f"body/{number}", "detail": " ".join(texts)} for number, texts in rejected.errors.items()]
     }

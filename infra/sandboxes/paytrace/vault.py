@@ -121,22 +121,22 @@ class Vault:
             db.execute("DELETE FROM recurrence WHERE customer_id = ?", (customer_id,))
 
     def find(self, customer_id: str) -> sqlite3.Row | None:
-        """One customer, or None."""
+        """Return one customer, or None."""
         return self._store.row("SELECT * FROM customer WHERE customer_id = ?", customer_id)
 
     def by_number(self, number: str) -> sqlite3.Row | None:
-        """One customer by the number that v3 uses, or None."""
+        """Return one customer by the number that v3 uses, or None."""
         return self._store.row("SELECT * FROM customer WHERE number = ?", number)
 
     def known(self, customer_id: str) -> sqlite3.Row:
-        """One customer. Raises Rejected when unknown."""
+        """Return one customer. Raises Rejected when unknown."""
         row = self.find(customer_id)
         if row is None:
             raise customer_not_found(customer_id)
         return row
 
     def customers(self) -> list[sqlite3.Row]:
-        """Every customer."""
+        """Return every customer."""
         return self._store.rows("SELECT * FROM customer ORDER BY customer_id")
 
     # --- schedules
@@ -229,14 +229,14 @@ class Vault:
 
 
 def stored_card(row: sqlite3.Row) -> cards.StoredCard:
-    """The card of a customer or of an earlier transaction."""
+    """Return the card of a customer or of an earlier transaction."""
     return cards.StoredCard(
         row["card_token"], row["card_brand"], row["last_four"], row["expiration_month"], row["expiration_year"]
     )
 
 
 def next_day(frequency: str, start: date, count: int) -> date:
-    """The day of the charge after count charges, counted from the start so that the 31st does not drift."""
+    """Return the day of the charge after count charges, counted from the start so that the 31st does not drift."""
     if frequency == _TWICE_A_MONTH:
         half = count + (0 if start.day < 15 else 1)
         month = start.month - 1 + half // 2

@@ -45,7 +45,7 @@ class DeadLetterRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DeadLetterRow, ...]:
-    """One row for each dead letter, opened or not."""
+    """Return one row for each dead letter, opened or not."""
     if not isinstance(record, OpenedDeadLetter):
         return ()
     letter, inner = record.letter, record.record

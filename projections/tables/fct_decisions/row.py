@@ -31,7 +31,7 @@ class DecisionRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DecisionRow, ...]:
-    """One row for each command of a person."""
+    """Return one row for each command of a person."""
     if not isinstance(record, DecisionTaken | DecisionRefused):
         return ()
     return (

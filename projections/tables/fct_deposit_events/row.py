@@ -64,7 +64,7 @@ class DepositEventRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DepositEventRow, ...]:
-    """One row for each event of a bank line, of missing money, and of what was refused."""
+    """Return one row for each event of a bank line, of missing money, and of what was refused."""
     if not isinstance(record, DEPOSIT_EVENTS):
         return ()
     reason, detail, why = _words(record)

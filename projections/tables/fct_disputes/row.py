@@ -35,7 +35,10 @@ class DisputeRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DisputeRow, ...]:
-    """One row for each; amount_minor is the fact's own amount, or for a payment the difference, never negative."""
+    """Return one row for each.
+
+    Amount_minor is the fact's own amount, or for a payment the difference, never negative.
+    """
     if not isinstance(record, DISPUTE_RECORDS):
         return ()
     if isinstance(record, DisputeRecorded):

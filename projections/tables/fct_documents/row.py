@@ -44,7 +44,7 @@ class DocumentRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[DocumentRow, ...]:
-    """One row for each command and each outcome; what was asked for or refused moves no money."""
+    """Return one row for each command and each outcome; what was asked for or refused moves no money."""
     topic = Topic.ERP_COMMANDS if isinstance(record, PostDocument) else Topic.ERP_OUTCOMES
     if at.topic != topic or not isinstance(record, DOCUMENT_RECORDS):
         return ()

@@ -73,7 +73,7 @@ class EntryRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[EntryRow, ...]:
-    """One row for each event of an entry."""
+    """Return one row for each event of an entry."""
     # On its way into an inbox an entry that moves is the same as in the journal that it left.
     if not isinstance(record, ENTRY_EVENTS) or at.topic == Topic.RECEIVABLES_INBOX:
         return ()
@@ -133,7 +133,7 @@ def _detail(record: Any) -> str:
         case EntryHandedOver():
             return f"handed to finance by {record.decided_by}: {record.reason}"
         case EntryUnmatched() if record.reversal_reference is not None:
-            return f"taken back by {record.reversal_reference}, waits again as {record.released_reference}"
+            return f"reversed by {record.reversal_reference}, waits again as {record.released_reference}"
         case _:
             return ""
 

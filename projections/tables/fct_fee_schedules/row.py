@@ -34,7 +34,7 @@ class FeeScheduleRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[FeeScheduleRow, ...]:
-    """A row for each card type of a schedule."""
+    """Return a row for each card type of a schedule."""
     if not isinstance(record, FEE_EVENTS):
         return ()
     accepted = record if isinstance(record, FeeScheduleAccepted) else None

@@ -35,7 +35,7 @@ class MatchRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[MatchRow, ...]:
-    """One row for each match; decided_by is empty where a rule decided."""
+    """Return one row for each match; decided_by is empty where a rule decided."""
     if not isinstance(record, PaymentMatched):
         return ()
     return (

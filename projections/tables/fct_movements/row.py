@@ -57,7 +57,7 @@ class MovementRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[MovementRow, ...]:
-    """One row for each record about a movement on its way."""
+    """Return one row for each record about a movement on its way."""
     stage = STAGES.get(type(record))
     is_sent_on = at.topic == Topic.RECEIVABLES_INBOX or (at.topic == Topic.IDENTIFICATION_INBOX and stage != 0)
     if stage is None or is_sent_on:

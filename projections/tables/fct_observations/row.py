@@ -1,4 +1,4 @@
-"""fct_observations: each sighting of a PayTrace transaction, our reading beside the source's own words."""
+"""fct_observations: each observation of a PayTrace transaction, our reading beside the source's own words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.values.business_day import business_day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationRow:
-    """Sightings of PayTrace transactions, our reading beside the words of the source."""
+    """Observations of PayTrace transactions, our reading beside the words of the source."""
 
     paytrace_transaction_id: str
     merchant: Word
@@ -48,7 +48,7 @@ class ObservationRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[ObservationRow, ...]:
-    """One row for each TransactionObserved."""
+    """Return one row for each TransactionObserved."""
     if not isinstance(record, TransactionObserved):
         return ()
     return (

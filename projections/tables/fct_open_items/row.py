@@ -28,7 +28,7 @@ class OpenItemRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[OpenItemRow, ...]:
-    """One row for each OpenItemRecorded."""
+    """Return one row for each OpenItemRecorded."""
     if not isinstance(record, OpenItemRecorded):
         return ()
     return (

@@ -41,7 +41,7 @@ class ParkingRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[ParkingRow, ...]:
-    """One row for each change of a parked record."""
+    """Return one row for each change of a parked record."""
     change = CHANGES.get(type(record))
     if change is None:
         return ()

@@ -17,9 +17,9 @@ from schemas.records.payments import (
     AchPaymentInitiated,
     AchPaymentReturned,
     CaptureAmountChanged,
+    CaptureRecorded,
     CaptureReversalReason,
     CaptureReversed,
-    CaptureSighted,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentChargebackReversed,
@@ -41,7 +41,7 @@ PAYMENT_RECORDS = (
     PaymentAuthorized,
     AchPaymentInitiated,
     PaymentCaptured,
-    CaptureSighted,
+    CaptureRecorded,
     CaptureAmountChanged,
     PaymentSettled,
     PaymentVoided,
@@ -107,7 +107,7 @@ class PaymentEventRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[PaymentEventRow, ...]:
-    """One row for each event of a payment."""
+    """Return one row for each event of a payment."""
     if not isinstance(record, PAYMENT_RECORDS):
         return ()
     term, term_minor = bridge_term(record)
@@ -142,7 +142,7 @@ def _detail(record: Any) -> str:
     match record:
         case PaymentVoided() | CaptureReversed():
             return str(record.reason.value)
-        case CaptureSighted():
+        case CaptureRecorded():
             return str(record.status.value)
         case PaymentDeclined():
             return record.approval_message

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW fct_payments AS
 WITH
--- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the sighting does.
-sightings AS
+-- Some events carry no amount and no currency (an ACH return that is all that was ever seen); the observation does.
+observations AS
 (
     SELECT
         paytrace_transaction_id,
@@ -24,7 +24,7 @@ voided_refunds AS
 ),
 events AS
 (
-    -- A higher rank wins whatever the order of the sightings: a void seen first still outranks the capture seen later.
+    -- A higher rank wins whatever the order of the observations: a void seen first still outranks the capture seen later.
     SELECT
         *,
         transform(
@@ -87,12 +87,12 @@ folded AS
 )
 SELECT
     folded.paytrace_transaction_id AS paytrace_transaction_id,
-    if(folded.kind = 'REFUND' OR sightings.kind IN ('REFUND', 'ACH_REFUND'), 'REFUND', 'PAYMENT') AS kind,
+    if(folded.kind = 'REFUND' OR observations.kind IN ('REFUND', 'ACH_REFUND'), 'REFUND', 'PAYMENT') AS kind,
     -- Once it could be read and still proved nothing, no money has moved.
     if(folded.state = 'UNRECOGNIZED' AND unread.reason = '', 'NOTHING_MOVED', folded.state) AS state,
-    if(folded.method != '', folded.method, sightings.method) AS method,
-    if(folded.merchant != '', folded.merchant, sightings.merchant) AS merchant,
-    if(folded.currency != '', folded.currency, sightings.currency) AS currency,
+    if(folded.method != '', folded.method, observations.method) AS method,
+    if(folded.merchant != '', folded.merchant, observations.merchant) AS merchant,
+    if(folded.currency != '', folded.currency, observations.currency) AS currency,
     if(folded.state = 'UNRECOGNIZED', ifNull(unread.amount_minor, 0), folded.amount_minor) AS amount_minor,
     folded.captured_minor AS captured_minor,
     folded.refunded_minor AS refunded_minor,
@@ -103,11 +103,11 @@ SELECT
     folded.card_last_four AS card_last_four,
     folded.is_contradicted OR folded.is_overdrawn OR unread.reason != '' AS needs_attention,
     folded.opened_at AS opened_at,
-    if(sightings.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, {day_zone:String})), sightings.opened_on)
+    if(observations.paytrace_transaction_id = '', toDate32(toTimeZone(folded.opened_at, {day_zone:String})), observations.opened_on)
         AS opened_on,
     folded.changed_at AS changed_at,
     folded.event_count AS event_count
 FROM folded
-LEFT JOIN sightings ON sightings.paytrace_transaction_id = folded.paytrace_transaction_id
+LEFT JOIN observations ON observations.paytrace_transaction_id = folded.paytrace_transaction_id
 LEFT JOIN rpt_unrecognized_now AS unread ON unread.paytrace_transaction_id = folded.paytrace_transaction_id
 COMMENT 'Where each PayTrace transaction stands now, folded from its events'

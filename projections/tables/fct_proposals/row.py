@@ -31,7 +31,7 @@ class ProposalRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[ProposalRow, ...]:
-    """One row for each event of a proposal."""
+    """Return one row for each event of a proposal."""
     match record:
         case CommandProposed():
             person = record.proposed_by

@@ -34,7 +34,7 @@ class SettlementBatchRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementBatchRow, ...]:
-    """One row for each SettlementBatchObserved."""
+    """Return one row for each SettlementBatchObserved."""
     if not isinstance(record, SettlementBatchObserved):
         return ()
     return (

@@ -1,4 +1,4 @@
-"""fct_settlement_days: the bridge of each day as its agent stated it, and each change of its standing."""
+"""fct_settlement_days: the bridge of each day as its agent stated it, and each change of its status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SettlementDayRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementDayRow, ...]:
-    """One row for each SettlementDayStated."""
+    """Return one row for each SettlementDayStated."""
     if not isinstance(record, SettlementDayStated):
         return ()
     return (

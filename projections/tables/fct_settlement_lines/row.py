@@ -34,7 +34,7 @@ class SettlementLineRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[SettlementLineRow, ...]:
-    """One row for each SettlementLineRecorded."""
+    """Return one row for each SettlementLineRecorded."""
     if not isinstance(record, SettlementLineRecorded):
         return ()
     return (

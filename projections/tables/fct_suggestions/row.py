@@ -43,7 +43,7 @@ class SuggestionRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[SuggestionRow, ...]:
-    """One row for each suggestion."""
+    """Return one row for each suggestion."""
     if not isinstance(record, MatchSuggested):
         return ()
     return (

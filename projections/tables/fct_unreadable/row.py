@@ -39,7 +39,7 @@ class UnreadableRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[UnreadableRow, ...]:
-    """One row for each unreadable record, and one for each request to give a record of the same inbox up.
+    """Return one row for each unreadable record, and one for each request to give a record of the same inbox up.
 
     Where an agent parked the record, its journal says what became of it; a record that the agent took and no table
     takes has nothing but this request.

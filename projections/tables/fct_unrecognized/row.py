@@ -40,7 +40,7 @@ class UnrecognizedRow:
 
 
 def project(record: Any, at: Coordinates) -> tuple[UnrecognizedRow, ...]:
-    """One row for each observation that could not be read, and for each that ended the waiting."""
+    """Return one row for each observation that could not be read, and for each that ended the waiting."""
     match record:
         case PaymentStatusUnrecognized():
             return (_unread(record),)
@@ -79,7 +79,7 @@ def _unread(record: PaymentStatusUnrecognized) -> UnrecognizedRow:
 
 
 def _said(record: PaymentStatusUnrecognized) -> str:
-    """What could not be read, in PayTrace's words."""
+    """Return what could not be read, in PayTrace's words."""
     parts = []
     if record.detail is not None:
         parts.append(record.detail)

@@ -18,7 +18,7 @@ SELECT
         latest.record_type = 'DepositMatchSuggested', 'suggested',
         latest.record_type = 'BankLineDismissed', 'dismissed',
         'break'
-    ) AS standing,
+    ) AS status,
     lines.signed_minor AS deposit_minor,
     latest.fee_minor AS fee_minor,
     latest.open_minor AS difference_minor,

@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW rpt_disputes_now AS
 WITH
 -- What a dispute takes from a payment is the payment's own event. While a dispute names no payment, no payment can have
 -- one, so its last fact stands for it.
-standing AS
+status AS
 (
     SELECT *
     FROM fct_disputes FINAL
@@ -36,7 +36,7 @@ SELECT
     source_topic,
     source_partition,
     source_offset
-FROM standing
+FROM status
 WINDOW one AS (PARTITION BY settlement_account, dispute_id, paytrace_transaction_id)
 ORDER BY settlement_account, dispute_id, paytrace_transaction_id, source_offset DESC, row_index DESC
 LIMIT 1 BY settlement_account, dispute_id, paytrace_transaction_id

@@ -7,7 +7,7 @@ facts AS
     WHERE term NOT IN ('', 'charged_back')
 ),
 -- The day of a line is the value date of the money: what follows downstream belongs to that day, also when it was seen or
--- posted a week later. A changed amount (a posting reference with C) and a match that was undone (U) belong
+-- posted a week later. A changed amount (a posting reference with C) and a match that was unmatched (U) belong
 -- to the day of their payment too. A document that was asked for bears the value date that was asked for, so a day on
 -- which abas holds another one does not close. money_at is when Saldo learned of it.
 moments AS
@@ -43,7 +43,7 @@ lines AS
 (
     SELECT
         toString(term) AS term, toInt128(term_minor) AS minor, toInt8(side) AS side, toString(currency) AS currency,
-        paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS told_by, detail,
+        paytrace_transaction_id, '' AS posting_reference, toString(record_type) AS reported_by, detail,
         occurred_at, recorded_at, toString(source_topic) AS source_topic, source_partition, source_offset
     FROM facts
     UNION ALL
@@ -122,7 +122,7 @@ SELECT
     lines.currency AS currency,
     lines.paytrace_transaction_id AS paytrace_transaction_id,
     lines.posting_reference AS posting_reference,
-    lines.told_by AS told_by,
+    lines.reported_by AS reported_by,
     lines.detail AS detail,
     multiIf(
         lines.side >= 0 AND moments.ins > 0, moments.in_at,
@@ -151,7 +151,7 @@ LEFT JOIN moments USING (paytrace_transaction_id)
 LEFT JOIN requested ON requested.posting_reference = lines.posting_reference
 UNION ALL
 -- All lines of a dispute fall on the day on which the processor first moved its money, so that won back ones come to 0
--- on that day. The charged back term is made of the differences that events tell, what waits of the last standing.
+-- on that day. The charged back term is made of the differences that events tell, what waits of the last status.
 SELECT
     'charged_back', toInt128(facts.charged_back_minor) - facts.previous_minor, toString(facts.currency),
     facts.paytrace_transaction_id, '', toString(facts.record_type),

@@ -5,7 +5,7 @@ SELECT
         ended.how = 'ProposalApproved', 'approved',
         ended.how = 'ProposalRejected', 'rejected',
         ended.how = 'ProposalExpired' OR proposed.expires_at <= now64(6, 'UTC'), 'expired',
-        'open') AS standing,
+        'open') AS status,
     proposed.summary AS summary,
     proposed.amount_minor AS amount_minor,
     toString(proposed.currency) AS currency,

@@ -73,14 +73,17 @@ def guard_key(key: bytes | None) -> Iterator[None]:
 
 
 def has_guard_key() -> bool:
-    """Whether this process can mask with identity. Raises: ContractBroken when it has to look for a key in vain."""
+    """Return whether this process can mask with identity. Raises.
+
+    ContractBroken when it has to look for a key in vain.
+    """
     if _installed is None and _source is not None:
         install_guard_key(_source())
     return _installed is not None
 
 
 def mask_of(number: str) -> str:
-    """What is kept of a number: last four and digest, without the digest where no key is installed.
+    """Return what is kept of a number: last four and digest, without the digest where no key is installed.
 
     Shapes: number is what was typed without its separators: digits, or an IBAN in capitals.
     """

@@ -89,7 +89,7 @@ def is_card_number(digits: str) -> bool:
 
 
 def is_common_card_number(digits: str) -> bool:
-    """The same for the issuers of most cards alone, in the length that nearly all of theirs have."""
+    """Return the same for the issuers of most cards alone, in the length that nearly all of theirs have."""
     return any(
         len(digits) == length and first <= digits[: len(first)] <= last for first, last, length in _COMMON
     ) and has_luhn_digit(digits)
@@ -97,7 +97,7 @@ def is_common_card_number(digits: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def lengths_of(prefix: str) -> tuple[int, ...]:
-    """The lengths, longest first, of card numbers that begin with these digits."""
+    """Return the lengths, longest first, of card numbers that begin with these digits."""
     found: set[int] = set()
     for first, last, lengths in _ISSUERS_BY_DIGIT[prefix[0]]:
         if first <= prefix[: len(first)] <= last:

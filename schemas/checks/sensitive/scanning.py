@@ -89,11 +89,11 @@ class _Room:
     effort: _Effort | None = None
 
     def inside(self) -> _Room:
-        """The room of what a list or object holds."""
+        """Return the room of what a list or object holds."""
         return _Room(self.levels - 1, self.decodings, self.effort)
 
     def decoded(self, effort: _Effort) -> _Room:
-        """The room of a text from which one encoding was taken."""
+        """Return the room of a text from which one encoding was taken."""
         return _Room(self.levels - 1, self.decodings - 1, effort)
 
 
@@ -137,7 +137,7 @@ def _scan_mapping(value: Mapping[object, object], path: str, room: _Room) -> Ite
 
 
 def _safe_name(name: str) -> str:
-    """The name of a field without the card number that somebody made a name of."""
+    """Return the name of a field without the card number that somebody made a name of."""
     safe = name
     if not may_hold_a_number(name):
         return name
@@ -147,7 +147,7 @@ def _safe_name(name: str) -> str:
 
 
 def _scan_split(items: list[object], path: str) -> Iterator[Finding]:
-    """A card number cut over neighbouring fields: three or more texts of three to six digits in a row."""
+    """Yield a card number cut over neighbouring fields: three or more texts of three to six digits in a row."""
     run: list[str] = []
     for item in [*items, None]:
         text = item.strip() if isinstance(item, str) else ""
@@ -214,7 +214,7 @@ def _kind_by_name(name: str, path: str, text: str) -> SensitiveKind | None:
 
 
 def _decoded(text: str) -> Iterator[object]:
-    """What the text says once an encoding is taken off it: JSON, percent signs and entities, base64.
+    """Yield what the text says once an encoding is taken off it: JSON, percent signs and entities, base64.
 
     Raises: RecursionError for JSON that nests deeper than its reader goes.
     """
@@ -232,7 +232,7 @@ def _decoded(text: str) -> Iterator[object]:
 
 
 def _unquoted(text: str) -> str:
-    """What urllib.parse.unquote_plus says, which takes a random megabyte apart into half a million pieces first."""
+    """Return what urllib.parse.unquote_plus says, which takes a random megabyte apart into half a million pieces first."""
     return _QUOTED.sub(_unquoted_bytes, text.replace("+", " "))
 
 
@@ -241,7 +241,7 @@ def _unquoted_bytes(quoted: re.Match[str]) -> str:
 
 
 def decoded_base64(text: str) -> Iterator[tuple[tuple[int, int], str]]:
-    """Where in a text a word of base64 stands that holds UTF-8, and what it says."""
+    """Yield where in a text a word of base64 stands that holds UTF-8, and what it says."""
     for match in _BASE64_TOKEN.finditer(text):
         inner = _from_base64("".join(match[0].split()))
         if inner is not None:

@@ -181,7 +181,7 @@ _PLAIN_CHARACTERS: Final = _PlainCharacters()
 
 
 def plain_text_of(text: str) -> str:
-    """The same text in ASCII as far as digits, blanks and dashes go; length and positions stay.
+    """Return the same text in ASCII as far as digits, blanks and dashes go; length and positions stay.
 
     Decimal digits of any script are digits; blanks of any width and invisible characters are spaces; dashes are dashes
     and other signs points; an encoded sign (%20, &nbsp;) is a space and zeros. Letters of full width are letters.
@@ -214,12 +214,12 @@ def _plain_character(character: str) -> str:
 
 
 def may_hold_a_number(text: str) -> bool:
-    """A cheap first look: False means that no card number and no IBAN stands in the text as such."""
+    """Return a cheap first look: False means that no card number and no IBAN stands in the text as such."""
     return len(text) >= SHORTEST and _TWELVE_DIGITS.search(text) is not None
 
 
 def may_hold_a_label(text: str) -> bool:
-    """A cheap first look: False means that no labelled security code or bank number stands in the text."""
+    """Return a cheap first look: False means that no labelled security code or bank number stands in the text."""
     if len(text) < len("csc123") or _ANY_DIGIT.search(text) is None:
         return False
     lowered = text.lower()
@@ -278,7 +278,7 @@ def labelled_spans(plain: str, *, own_names: bool = False) -> Iterator[Span]:
 
 
 def _without_hashes(text: str, *, own_names: bool) -> str:
-    """The text without hashes and UUIDs, and without the shorter names that Saldo derives, at the same length."""
+    """Return the text without hashes and UUIDs, and without the shorter names that Saldo derives, at the same length."""
     if _HEX_RUN.search(text) is None and "-" not in text:
         return text
     text = _HEX_TOKEN.sub(_without_hash, text)
@@ -356,7 +356,7 @@ def _card_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _card_in_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A card number that is a run of digits, zeros before it or not, or begins or ends a longer run."""
+    """Yield a card number that is a run of digits, zeros before it or not, or begins or ends a longer run."""
     run = text[start:end]
     padding = len(run) - len(run.lstrip("0"))
     if is_card_number(run):
@@ -414,7 +414,7 @@ def _card_in_groups(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[
 
 
 def _is_written_so(text: str, groups: list[tuple[int, int]], digits: str) -> bool:
-    """Whether people group a card number like this.
+    """Return whether people group a card number like this.
 
     Equal groups with a shorter one at the end, of up to three digits only where one separator is used throughout
     (amounts and dates are not); 4-6-5; and for the issuers of most cards any groups of three to eight digits, or two.

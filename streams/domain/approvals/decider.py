@@ -52,7 +52,7 @@ INITIAL = State()
 
 
 def decide(state: State, record: ApprovalsInbox) -> tuple[Event, ...]:
-    """What follows from a proposal, an approval or a rejection; () for one that was here.
+    """Return what follows from a proposal, an approval or a rejection; () for one that was here.
 
     Ensures: of one proposal at most one ProposalApproved ever, never by its proposer, never from expires_at on.
     Raises:  Unreadable for a proposal that holds no operator command of its inbox.
@@ -85,7 +85,7 @@ def evolve(state: State, event: ApprovalsEvents) -> State:
 
 
 def route(_state: State, event: ApprovalsEvents) -> tuple[Output, ...]:
-    """An approved command, for its own inbox."""
+    """Return an approved command, for its own inbox."""
     if not isinstance(event, ProposalApproved):
         return ()
     return (Output(Topic(event.target_inbox), from_json(event.command_type, json.loads(event.command))),)
@@ -165,7 +165,7 @@ def _answered(state: State, command: ApproveProposal | RejectProposal) -> tuple[
 
 
 def _against(state: State, proposal: CommandProposed, command: ApproveProposal | RejectProposal) -> str:
-    """Why this person can't decide about this proposal now; empty if nothing stands against it."""
+    """Return why this person can't decide about this proposal now; empty if nothing stands against it."""
     if state.ended_by:
         return f"{state.ended_by} already"
     if same_person(command.decided_by, proposal.proposed_by):
@@ -176,7 +176,7 @@ def _against(state: State, proposal: CommandProposed, command: ApproveProposal |
 
 
 def released(proposal: CommandProposed | ProposeCommand, approval: ApproveProposal) -> Record:
-    """The command as it goes on: with both names, as of the approval, since it counts from then on."""
+    """Return the command as it goes on: with both names, as of the approval, since it counts from then on."""
     held = from_json(proposal.command_type, json.loads(proposal.command))
     changed: dict[str, Any] = {
         "approved_by": approval.decided_by,
@@ -192,7 +192,7 @@ def _shown_amount(asked: ProposeCommand) -> tuple[int, str] | None:
 
 
 def _command_of(asked: ProposeCommand) -> Record:
-    """The command that a proposal holds.
+    """Return the command that a proposal holds.
 
     Raises: Unreadable when it is none, or none that this agent may write to that inbox.
     """

@@ -1,7 +1,8 @@
-"""May a wish of somebody at abas be carried out? Decided for the gateway context, one wish at a time.
+"""May a payment request of somebody at abas be carried out? Decided for the gateway context, one payment request at a time.
 
-Protects money that goes out: only an open wish of a known kind that names everything it needs becomes a call, once in
-its life; what abas says of it later changes nothing. What can't be carried out says why, once for each reason.
+Protects money that goes out: only an open payment request of a known kind that names everything it needs becomes a
+call, once in its life; what abas says of it later changes nothing. What can't be carried out says why, once for each
+reason.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from schemas.records.by_topic import GatewayEvents, GatewayInbox
 from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
-    PaymentWishAccepted,
-    PaymentWishClosed,
-    PaymentWishObserved,
-    PaymentWishTurnedDown,
+    PaymentRequestAccepted,
+    PaymentRequestClosed,
+    PaymentRequestKind,
+    PaymentRequestObserved,
+    PaymentRequestRejected,
+    PaymentRequestStatus,
     RequestGatewayCall,
-    WishKind,
-    WishStatus,
 )
 from schemas.topic import Topic
 from streams.domain.output import Output
@@ -38,7 +39,7 @@ Event: TypeAlias = GatewayEvents
 
 
 class Stage(StrEnum):
-    """Where a wish stands with us."""
+    """Where a payment request stands with us."""
 
     UNSEEN = "UNSEEN"
     ACCEPTED = "ACCEPTED"
@@ -47,7 +48,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One wish; complaint is the code of the last reason why it could not be carried out."""
+    """One payment request; complaint is the code of the last reason why it could not be carried out."""
 
     stage: Stage = Stage.UNSEEN
     complaint: str = ""
@@ -57,13 +58,13 @@ INITIAL: Final = State()
 
 
 def decide(state: State, record: GatewayInbox) -> tuple[Event, ...]:
-    """What follows from a wish, or from what the gateway made of it.
+    """Return what follows from a payment request, or from what the gateway made of it.
 
-    Ensures: at most one PaymentWishAccepted per wish.
+    Ensures: at most one PaymentRequestAccepted per payment request.
     """
     match record:
-        case PaymentWishObserved():
-            return _on_wish(state, record)
+        case PaymentRequestObserved():
+            return _on_payment_request(state, record)
         case GatewayCallDone() | GatewayCallRefused():
             return _on_outcome(state, record)
         case _:
@@ -71,24 +72,24 @@ def decide(state: State, record: GatewayInbox) -> tuple[Event, ...]:
 
 
 def evolve(state: State, event: GatewayEvents) -> State:
-    """The wish after this event."""
+    """Return the payment request after this event."""
     match event:
-        case PaymentWishAccepted():
+        case PaymentRequestAccepted():
             return State(Stage.ACCEPTED)
-        case PaymentWishTurnedDown():
+        case PaymentRequestRejected():
             return replace(state, complaint=event.code)
-        case PaymentWishClosed():
+        case PaymentRequestClosed():
             return State(Stage.CLOSED)
         case _:
             assert_never(event)
 
 
 def route(_state: State, event: GatewayEvents) -> tuple[Output, ...]:
-    """An accepted wish becomes a command for the gateway."""
-    if not isinstance(event, PaymentWishAccepted):
+    """An accepted payment request becomes a command for the gateway."""
+    if not isinstance(event, PaymentRequestAccepted):
         return ()
     command = RequestGatewayCall(
-        wish_id=event.wish_id,
+        payment_request_id=event.payment_request_id,
         call_reference=event.call_reference,
         subject=event.subject,
         kind=event.kind,
@@ -103,64 +104,76 @@ def route(_state: State, event: GatewayEvents) -> tuple[Output, ...]:
     return (Output(Topic.GATEWAY_COMMANDS, command),)
 
 
-def call_reference(wish_id: str) -> str:
-    """Our reference of the call that a wish asks for; the same wish gives the same one."""
-    word = _NOT_WORD.sub("-", wish_id).strip("-")
+def call_reference(payment_request_id: str) -> str:
+    """Return our reference of the call that a payment request asks for; the same payment request gives the same one."""
+    word = _NOT_WORD.sub("-", payment_request_id).strip("-")
     if len(word) > _LONGEST_WORD:
-        word = hashlib.sha256(wish_id.encode()).hexdigest()[:_LONGEST_WORD]
-    return f"SALDO-W-{word}"
+        word = hashlib.sha256(payment_request_id.encode()).hexdigest()[:_LONGEST_WORD]
+    return f"SALDO-R-{word}"
 
 
-def _on_wish(state: State, wish: PaymentWishObserved) -> tuple[Event, ...]:
-    if state.stage is not Stage.UNSEEN or wish.status is not WishStatus.OPEN:
+def _on_payment_request(state: State, payment_request: PaymentRequestObserved) -> tuple[Event, ...]:
+    if state.stage is not Stage.UNSEEN or payment_request.status is not PaymentRequestStatus.OPEN:
         return ()
-    complaint = _complaint(wish)
+    complaint = _complaint(payment_request)
     if complaint is not None:
         code, message = complaint
         if code == state.complaint:
             return ()
         return (
-            PaymentWishTurnedDown(
-                wish_id=wish.wish_id,
-                abas_customer_id=wish.abas_customer_id,
+            PaymentRequestRejected(
+                payment_request_id=payment_request.payment_request_id,
+                abas_customer_id=payment_request.abas_customer_id,
                 code=code,
                 message=message,
-                occurred_at=wish.observed_at,
+                occurred_at=payment_request.observed_at,
             ),
         )
-    charges = wish.kind is WishKind.CHARGE
+    charges = payment_request.kind is PaymentRequestKind.CHARGE
     return (
-        PaymentWishAccepted(
-            wish_id=wish.wish_id,
-            call_reference=call_reference(wish.wish_id),
-            subject=f"vault/{wish.vault_customer_id}" if charges else f"payment/{wish.paytrace_transaction_id}",
-            kind=wish.kind,
-            paytrace_transaction_id=None if charges else wish.paytrace_transaction_id,
-            vault_customer_id=wish.vault_customer_id if charges else None,
-            invoice_number=wish.invoice_number if charges else None,
-            abas_customer_id=wish.abas_customer_id,
-            amount_minor=wish.amount_minor,
-            currency=wish.currency,
-            occurred_at=wish.observed_at,
+        PaymentRequestAccepted(
+            payment_request_id=payment_request.payment_request_id,
+            call_reference=call_reference(payment_request.payment_request_id),
+            subject=f"vault/{payment_request.vault_customer_id}"
+            if charges
+            else f"payment/{payment_request.paytrace_transaction_id}",
+            kind=payment_request.kind,
+            paytrace_transaction_id=None if charges else payment_request.paytrace_transaction_id,
+            vault_customer_id=payment_request.vault_customer_id if charges else None,
+            invoice_number=payment_request.invoice_number if charges else None,
+            abas_customer_id=payment_request.abas_customer_id,
+            amount_minor=payment_request.amount_minor,
+            currency=payment_request.currency,
+            occurred_at=payment_request.observed_at,
         ),
     )
 
 
-def _complaint(wish: PaymentWishObserved) -> tuple[str, str] | None:
-    """Why a wish can't be carried out: a word for programs, and what would be right."""
-    if wish.kind is WishKind.UNKNOWN:
-        return "unknown-kind", f"{wish.raw_kind!r} is no kind of wish; refund, void, capture and charge are"
-    if wish.currency != CURRENCY:
-        return "currency", f"PayTrace moves {CURRENCY} only, this wish asks for {wish.currency}"
-    if wish.kind is not WishKind.VOID and wish.amount_minor == 0:
+def _complaint(payment_request: PaymentRequestObserved) -> tuple[str, str] | None:
+    """Return why a payment request can't be carried out: a word for programs, and what would be right."""
+    if payment_request.kind is PaymentRequestKind.UNKNOWN:
+        return (
+            "unknown-kind",
+            f"{payment_request.raw_kind!r} is no kind of payment request; refund, void, capture and charge are",
+        )
+    if payment_request.currency != CURRENCY:
+        return "currency", f"PayTrace moves {CURRENCY} only, this payment request asks for {payment_request.currency}"
+    if payment_request.kind is not PaymentRequestKind.VOID and payment_request.amount_minor == 0:
         return "no-amount", "a refund, capture or charge needs an amount above zero"
-    if wish.kind is WishKind.CHARGE and len(wish.invoice_number or "") > _LONGEST_INVOICE:
+    if (
+        payment_request.kind is PaymentRequestKind.CHARGE
+        and len(payment_request.invoice_number or "") > _LONGEST_INVOICE
+    ):
         return "invoice-too-long", f"PayTrace takes invoice numbers of {_LONGEST_INVOICE} characters at most"
-    if wish.kind is WishKind.CHARGE:
-        return None if wish.vault_customer_id else ("no-vault-customer", "a charge names the vault customer to charge")
-    if not wish.paytrace_transaction_id:
+    if payment_request.kind is PaymentRequestKind.CHARGE:
+        return (
+            None
+            if payment_request.vault_customer_id
+            else ("no-vault-customer", "a charge names the vault customer to charge")
+        )
+    if not payment_request.paytrace_transaction_id:
         return "no-payment", "a refund, void or capture names the PayTrace transaction that it is about"
-    if not wish.paytrace_transaction_id.isdecimal():
+    if not payment_request.paytrace_transaction_id.isdecimal():
         return "bank-debit", "PayTrace documents no call that pays a bank debit back; do it in the Virtual Terminal"
     return None
 
@@ -170,8 +183,8 @@ def _on_outcome(state: State, outcome: GatewayCallDone | GatewayCallRefused) -> 
         return ()
     is_done = isinstance(outcome, GatewayCallDone)
     return (
-        PaymentWishClosed(
-            wish_id=outcome.wish_id,
+        PaymentRequestClosed(
+            payment_request_id=outcome.payment_request_id,
             call_reference=outcome.call_reference,
             abas_customer_id=outcome.abas_customer_id,
             is_done=is_done,

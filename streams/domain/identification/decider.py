@@ -49,7 +49,7 @@ __all__ = ["INITIAL", "Event", "State", "decide", "evolve", "route"]
 
 
 def decide(state: State, record: IdentificationInbox) -> tuple[Event, ...]:
-    """Where this movement goes, or what this reference, answer or command changes.
+    """Return where this movement goes, or what this reference, answer or command changes.
 
     Ensures: a movement, an answer or a command that was here yields ().
     Raises:  Unreadable for a movement without any token.

@@ -97,7 +97,7 @@ def on_assignment(payment: Payment, command: AssignCustomer) -> tuple[Event, ...
 
 
 def _against(payment: Payment, command: AssignCustomer) -> str:
-    """What stands against an assignment; empty if nothing does."""
+    """Return what stands against an assignment; empty if nothing does."""
     name, known = command.paytrace_transaction_id, payment.abas_customer_id
     if command.payment_token != payment_token(name):
         return f"{command.payment_token} is not the token of payment {name}"
@@ -133,7 +133,7 @@ def evolve(payment: Payment, event: PaymentEvent) -> Payment:
 
 
 def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
-    """What a payment that waits asks one of its tokens."""
+    """Return what a payment that waits asks one of its tokens."""
     return ReferenceAsked(
         token=token,
         payment_token=payment_token(event.paytrace_transaction_id),
@@ -143,12 +143,15 @@ def question(event: PaymentAwaitsReference, token: str) -> ReferenceAsked:
 
 
 def carried(movement: PaymentToIdentify | PaymentPassedOn | PaymentAwaitsReference) -> dict[str, Any]:
-    """The fields that every record about one movement shares."""
+    """Return the fields that every record about one movement shares."""
     return {name: getattr(movement, name) for name in _MOVEMENT_FIELDS}
 
 
 def _answered(payment: Payment, answer: ReferenceAnswered) -> tuple[Event, ...]:
-    """What an answer does to the movements that wait: one customer, a tie, or nothing as long as others are to come."""
+    """Return what an answer does to the movements that wait.
+
+    One customer, a tie, or nothing as long as others are to come.
+    """
     token, customers = answer.token, answer.abas_customer_ids
     if not payment.waiting or payment.answers.get(token) == customers:
         return ()

@@ -119,7 +119,7 @@ def _owing(reference: Reference, payment: str, transaction_id: str, answer: tupl
 def _news(
     reference: Reference, event: ReferenceLearned | ReferenceRemembered | ReferenceForgotten
 ) -> tuple[ReferenceAnswered, ...]:
-    """The answers that an event leads to; none where it changes nothing of the answer."""
+    """Return the answers that an event leads to; none where it changes nothing of the answer."""
     answer = evolve(reference, event).answer
     if answer == reference.answer or not answer:
         return ()

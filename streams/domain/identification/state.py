@@ -1,8 +1,8 @@
 """What is remembered under one key of the identification inbox: a reference token, or a payment.
 
-The inbox holds two kinds of aggregates, told apart by their records. A reference (vault:acme, invoice:RE-1) knows for
-whom it stands and which payments wait for its answer. A payment (payment:79388123) knows its movements, and it alone
-decides whose they are.
+The inbox holds two kinds of aggregates, distinguished by their records. A reference (vault:acme, invoice:RE-1) knows
+for whom it stands and which payments wait for its answer. A payment (payment:79388123) knows its movements, and it
+alone decides whose they are.
 """
 
 from __future__ import annotations

@@ -1,19 +1,20 @@
-"""What PayTrace's sightings of one transaction prove: decided for the payments context, one transaction at a time.
+"""What PayTrace's observations of one transaction prove: decided for the payments context, one transaction at a time.
 
 PayTrace has no "modified since" and no webhooks, so the same transaction is seen again and again, late and in any
 order. What was seen is therefore a set that only grows, and every money fact is a monotone function of that set: a
-fact is told at the sighting that completes its proof, once, whichever sighting that is. What protects the money:
+fact is reported at the observation that completes its proof, once, whichever observation that is. What protects the
+money:
 
 - only an explicit yes counts: a status that does not belong to its kind, or that we cannot read, is shown and is
   never money;
-- the captured amount is the one of the latest sighting (by time, then by status, then by amount);
+- the captured amount is the one of the latest observation (by time, then by status, then by amount);
 - a capture is reversed at most once, by whatever reversed it first;
 - what disputes take is kept beside the facts of PayTrace, which shows none: the last fact of each dispute decides;
-- sightings that cannot both be true are shown to a person, besides the facts that they prove;
+- observations that cannot both be true are shown to a person, besides the facts that they prove;
 - a transaction waits, visibly, while its latest observation can't be read: an unknown word, an amount that is none.
 
-`occurred_at` of an event is the `observed_at` of the sighting that proved it: when Saldo learned of it. `value_on` is
-the business day of the money, by the rules of value_dates.py.
+`occurred_at` of an event is the `observed_at` of the observation that proved it: when Saldo learned of it. `value_on`
+is the business day of the money, by the rules of value_dates.py.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from schemas.records.payments import (
     AchPaymentInitiated,
     AchPaymentReturned,
     CaptureAmountChanged,
+    CaptureRecorded,
     CaptureReversalReason,
     CaptureReversed,
-    CaptureSighted,
     DisputeReported,
     PaymentAuthorized,
     PaymentCaptured,
@@ -109,7 +110,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class AmountSighting:
+class AmountObservation:
     """A captured amount and what makes it the latest: compared field by field, the highest one wins.
 
     Units: amount_minor is minor units of the transaction's currency; rank rises with the status (see RANKS).
@@ -121,7 +122,7 @@ class AmountSighting:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class LatestSighting:
+class LatestObservation:
     """The latest observation and whether it could be read: compared field by field, the highest one is the latest.
 
     words is what could not be read, empty for an observation that could. At one instant the unreadable one counts, so
@@ -158,14 +159,14 @@ class State:
     """
 
     facts: frozenset[Fact] = frozenset()
-    capture: AmountSighting | None = None
+    capture: AmountObservation | None = None
     captured_on: date | None = None
     refund_minor: int = 0
     refunded_on: date | None = None
     ended_on: dict[Fact, date] = field(default_factory=dict)
     identity: Identity | None = None
     refunds: dict[str, int]
-    latest: LatestSighting | None = None
+    latest: LatestObservation | None = None
     unrecognized: frozenset[tuple[str, ...]] = frozenset()
     contradictions: frozenset[str] = frozenset()
     # What each dispute takes now, by account and case number; one that was won back stands at 0.
@@ -173,7 +174,7 @@ class State:
 
     @property
     def captured_minor(self) -> int:
-        """Captured amount of the latest sighting; 0 when nothing was captured."""
+        """Captured amount of the latest observation; 0 when nothing was captured."""
         return self.capture.amount_minor if self.capture and Fact.CAPTURED in self.facts else 0
 
     @property
@@ -199,7 +200,7 @@ class State:
 
 INITIAL = State(refunds={})
 
-# Of two sightings at one instant, the one whose status is further along is the later one.
+# Of two observations at one instant, the one whose status is further along is the later one.
 RANKS = {TransactionStatus.PENDING_SETTLEMENT: 0, TransactionStatus.ACH_CLEARED: 0, TransactionStatus.SETTLED: 1}
 
 _CARD_PAYMENT_READINGS: Mapping[TransactionStatus, frozenset[Fact]] = {
@@ -264,13 +265,13 @@ CONTRADICTIONS = (
 
 
 def decide(state: State, record: PaymentsObservations) -> tuple[Event, ...]:
-    """What this record proves that was not known before.
+    """Return what this record proves that was not known before.
 
-    Ensures: a record whose news is known yields (); any order of a transaction's sightings ends in the same state.
+    Ensures: a record whose news is known yields (); any order of a transaction's observations ends in the same state.
     """
     match record:
         case TransactionObserved():
-            return _on_sighting(state, record)
+            return _on_observation(state, record)
         case RefundLinked():
             return _on_refund_linked(state, record)
         case DisputeReported():
@@ -282,10 +283,10 @@ def decide(state: State, record: PaymentsObservations) -> tuple[Event, ...]:
 def evolve(state: State, event: PaymentsEvents) -> State:
     """Remember one event; accepts any event in any state."""
     known = _with_event(state, event)
-    sighting = _sighting_of(event)
-    if sighting is None:
+    observation = _observation_of(event)
+    if observation is None:
         return known
-    return replace(known, latest=sighting if known.latest is None else max(known.latest, sighting))
+    return replace(known, latest=observation if known.latest is None else max(known.latest, observation))
 
 
 def _with_event(state: State, event: PaymentsEvents) -> State:
@@ -296,19 +297,19 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
             return _with(state, Fact.ACH_INITIATED)
         case PaymentCaptured():
             rank = RANKS[TransactionStatus.PENDING_SETTLEMENT]
-            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
-            captured = _with(sighted, Fact.CAPTURED)
+            observed = _with_amount(state, AmountObservation(event.occurred_at, rank, event.amount_minor))
+            captured = _with(observed, Fact.CAPTURED)
             return replace(captured, captured_on=_value_on(event), identity=state.identity or _identity(event))
         case CaptureAmountChanged():
             return _with_amount(state, _changed_amount(state, event))
-        case CaptureSighted():
+        case CaptureRecorded():
             return _with_amount(
-                state, AmountSighting(event.occurred_at, RANKS.get(event.status, 0), event.amount_minor)
+                state, AmountObservation(event.occurred_at, RANKS.get(event.status, 0), event.amount_minor)
             )
         case PaymentSettled():
             rank = RANKS[TransactionStatus.SETTLED]
-            sighted = _with_amount(state, AmountSighting(event.occurred_at, rank, event.amount_minor))
-            return _with(sighted, Fact.SETTLED)
+            observed = _with_amount(state, AmountObservation(event.occurred_at, rank, event.amount_minor))
+            return _with(observed, Fact.SETTLED)
         case PaymentVoided():
             by_rule = event.reason is VoidReason.AVS_CSC_RULE
             return _ended(state, Fact.VOIDED_BY_RULE if by_rule else Fact.VOIDED, _value_on(event))
@@ -343,7 +344,9 @@ def _with_event(state: State, event: PaymentsEvents) -> State:
 
 
 def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
-    """What the other contexts must hear of this event: each movement of money, what PayTrace settled of it, disputes.
+    """Return what the other contexts must hear of this event.
+
+    Each movement of money, what PayTrace settled of it, disputes.
 
     Units:   a movement's amount is non-negative, its direction is in its name; a change carries the difference.
     Ensures: every movement of a transaction carries the tokens of its first one, so that all go the same way.
@@ -352,7 +355,7 @@ def route(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
 
 
 def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
-    """Each movement of money, for its payer to be found."""
+    """Return each movement of money, for its payer to be found."""
     match event:
         case PaymentCaptured():
             return _movement(state, event, Movement.CAPTURED, event.amount_minor)
@@ -370,11 +373,11 @@ def _to_identification(state: State, event: PaymentsEvents) -> tuple[Output, ...
 
 
 def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
-    """What the bank must pay out or take back: a card payment once it is settled, an ACH debit once it is cleared.
+    """Return what the bank must pay out or reverse: a card payment once it is settled, an ACH debit once it is cleared.
 
-    A card payment is settled with its latest amount; what a later sighting changes is told as a difference, so that any
-    order of sightings ends in the same sum. A settled card payment can't be voided, so a void of one is a contradiction
-    and not told.
+    A card payment is settled with its latest amount; what a later observation changes is reported as a difference, so
+    that any order of observations ends in the same sum. A settled card payment can't be voided, so a void of one is a
+    contradiction and not reported.
     """
     is_ach = state.identity is not None and state.identity.method is PaymentMethod.ACH
     match event:
@@ -400,7 +403,7 @@ def _to_settlement(state: State, event: PaymentsEvents) -> tuple[Output, ...]:
 
 
 def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
-    """Money that a dispute takes must not be refunded besides."""
+    """Return money that a dispute takes must not be refunded besides."""
     if not isinstance(event, PaymentChargedBack | PaymentChargebackReversed):
         return ()
     hold = HoldRefunds(
@@ -415,7 +418,7 @@ def _to_gateway(event: PaymentsEvents) -> tuple[Output, ...]:
     return (Output(Topic.GATEWAY_COMMANDS, hold),)
 
 
-def _on_sighting(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
+def _on_observation(state: State, seen: TransactionObserved) -> tuple[Event, ...]:
     reading = READINGS[seen.kind].get(seen.status) if seen.kind in READINGS else None
     reason = _why_unrecognized(seen, reading)
     if reading is None or reason is not None:
@@ -451,33 +454,33 @@ def _on_refund_linked(state: State, link: RefundLinked) -> tuple[Event, ...]:
     )
 
 
-def _on_dispute(state: State, told: DisputeReported) -> tuple[Event, ...]:
+def _on_dispute(state: State, reported: DisputeReported) -> tuple[Event, ...]:
     """Settlement reports what is new of each dispute, in order; a payment that nobody saw is charged back too."""
-    known_minor = state.disputes.get(_case_of(told), 0)
-    if told.charged_back_minor == known_minor:
+    known_minor = state.disputes.get(_case_of(reported), 0)
+    if reported.charged_back_minor == known_minor:
         return ()
-    moved = PaymentChargedBack if told.charged_back_minor > known_minor else PaymentChargebackReversed
+    moved = PaymentChargedBack if reported.charged_back_minor > known_minor else PaymentChargebackReversed
     event = moved(
-        paytrace_transaction_id=told.paytrace_transaction_id,
-        settlement_account=told.settlement_account,
-        dispute_id=told.dispute_id,
-        raw_stage=told.raw_stage,
+        paytrace_transaction_id=reported.paytrace_transaction_id,
+        settlement_account=reported.settlement_account,
+        dispute_id=reported.dispute_id,
+        raw_stage=reported.raw_stage,
         previous_minor=known_minor,
-        amount_minor=told.charged_back_minor,
-        currency=told.currency,
-        reason_code=told.reason_code,
-        entered_on=told.entered_on,
-        occurred_at=told.occurred_at,
+        amount_minor=reported.charged_back_minor,
+        currency=reported.currency,
+        reason_code=reported.reason_code,
+        entered_on=reported.entered_on,
+        occurred_at=reported.occurred_at,
     )
     return (event,)
 
 
-def _case_of(told: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
-    return f"{told.settlement_account} {told.dispute_id}"
+def _case_of(reported: DisputeReported | PaymentChargedBack | PaymentChargebackReversed) -> str:
+    return f"{reported.settlement_account} {reported.dispute_id}"
 
 
 def _why_unrecognized(seen: TransactionObserved, reading: frozenset[Fact] | None) -> UnrecognizedReason | None:
-    """Why a sighting can't be read; None when it can."""
+    """Return why an observation can't be read; None when it can."""
     if seen.unreadable is not None:
         return UnrecognizedReason.ROW_UNREADABLE
     if seen.raw_amount is not None and (reading is None or not reading <= _WITHOUT_AMOUNT):
@@ -511,7 +514,7 @@ def _unrecognized(state: State, seen: TransactionObserved, reason: UnrecognizedR
         occurred_at=seen.observed_at,
     )
     latest = state.latest
-    if latest is None or latest < LatestSighting(seen.observed_at, True, _words(event)):
+    if latest is None or latest < LatestObservation(seen.observed_at, True, _words(event)):
         return (event,)
     if _words(event) in state.unrecognized:
         return ()
@@ -525,7 +528,7 @@ def _recognized(state: State, events: tuple[Event, ...], seen: TransactionObserv
     """
     if state.latest is not None and seen.observed_at <= state.latest.observed_at:
         return ()
-    if state.is_unrecognized or not any(map(_sighting_of, events)):
+    if state.is_unrecognized or not any(map(_observation_of, events)):
         return (_recognized_at(seen.paytrace_transaction_id, seen.observed_at),)
     return ()
 
@@ -535,7 +538,7 @@ def _recognized_at(transaction_id: str, read_at: datetime) -> PaymentStatusRecog
 
 
 def _newly_proved(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
-    return tuple(tell(seen) for fact, tell in _TELLING.items() if fact in reading - state.facts)
+    return tuple(report(seen) for fact, report in _DISTINCTIVE.items() if fact in reading - state.facts)
 
 
 def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
@@ -557,10 +560,10 @@ def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObs
 
 
 def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
-    """Money that went back: told when the second half of the proof is seen, whichever half that is."""
+    """Return money that went back: reported when the second half of the proof is seen, whichever half that is."""
     if state.identity is None:
         return ()
-    told = {
+    reported = {
         "paytrace_transaction_id": seen.paytrace_transaction_id,
         "occurred_at": seen.observed_at,
         **_identifying(state.identity),
@@ -570,21 +573,21 @@ def _reversals(state: State, _: frozenset[Fact], seen: TransactionObserved) -> t
         reason = CaptureReversalReason.VOID if state.facts & _VOIDS else CaptureReversalReason.ACH_RETURN
         ends = _VOIDS if state.facts & _VOIDS else {Fact.ACH_RETURNED}
         value_on = reversed_on(_first_end(state, ends), state.captured_on)
-        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, value_on=value_on, **told),)
+        events += (CaptureReversed(amount_minor=state.captured_minor, reason=reason, value_on=value_on, **reported),)
     takes_it_back = _VOIDS | {Fact.ACH_FAILED, Fact.ACH_RETURNED}
     if _completed(state, Fact.REFUND_ISSUED, takes_it_back, Fact.REFUND_REVERSED):
         value_on = reversed_on(_first_end(state, takes_it_back), state.refunded_on)
-        events += (RefundReversed(amount_minor=state.refund_minor, value_on=value_on, **told),)
+        events += (RefundReversed(amount_minor=state.refund_minor, value_on=value_on, **reported),)
     return events
 
 
 def _first_end(state: State, facts: Collection[Fact]) -> date:
-    """The first day on which one of these facts happened; at least one of them is proved."""
+    """Return the first day on which one of these facts happened; at least one of them is proved."""
     return min(day for fact, day in state.ended_on.items() if fact in facts)
 
 
-def _completed(state: State, money: Fact, takes_it_back: frozenset[Fact], told: Fact) -> bool:
-    return money in state.facts and bool(state.facts & takes_it_back) and told not in state.facts
+def _completed(state: State, money: Fact, takes_it_back: frozenset[Fact], reported: Fact) -> bool:
+    return money in state.facts and bool(state.facts & takes_it_back) and reported not in state.facts
 
 
 def _contradictions(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
@@ -606,11 +609,14 @@ def _contradicted(state: State, detail: str, seen: TransactionObserved) -> tuple
 
 
 def _amount_to_remember(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
-    """A later sighting that no other event has told of; without it an older one could win by arriving late."""
+    """Return a later observation that no other event has reported.
+
+    Without it an older one could win by arriving late.
+    """
     if Fact.CAPTURED not in reading or not _is_later(state, seen):
         return ()
     return (
-        CaptureSighted(
+        CaptureRecorded(
             paytrace_transaction_id=seen.paytrace_transaction_id,
             status=seen.status,
             amount_minor=seen.amount_minor,
@@ -621,13 +627,13 @@ def _amount_to_remember(state: State, reading: frozenset[Fact], seen: Transactio
 
 
 def _is_later(state: State, seen: TransactionObserved) -> bool:
-    return state.capture is None or state.capture < AmountSighting(
+    return state.capture is None or state.capture < AmountObservation(
         seen.observed_at, RANKS[seen.status], seen.amount_minor
     )
 
 
-def _told_by(seen: TransactionObserved) -> dict[str, Any]:
-    """The fields that most events take over from the sighting as they are."""
+def _reported_by(seen: TransactionObserved) -> dict[str, Any]:
+    """Return the fields that most events take over from the observation as they are."""
     return {
         "paytrace_transaction_id": seen.paytrace_transaction_id,
         "amount_minor": seen.amount_minor,
@@ -637,11 +643,14 @@ def _told_by(seen: TransactionObserved) -> dict[str, Any]:
 
 
 def _money_of(seen: TransactionObserved) -> dict[str, Any]:
-    """The fields of money that came or went: what most events take over, its day, and the number of its order."""
-    return {"value_on": Days(seen).money_on(), "customer_reference": seen.customer_reference, **_told_by(seen)}
+    """Return the fields of money that came or went.
+
+    What most events take over, its day, and the number of its order.
+    """
+    return {"value_on": Days(seen).money_on(), "customer_reference": seen.customer_reference, **_reported_by(seen)}
 
 
-def _tell_settled(seen: TransactionObserved) -> Event:
+def _report_settled(seen: TransactionObserved) -> Event:
     return PaymentSettled(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         merchant=seen.merchant,
@@ -654,7 +663,7 @@ def _tell_settled(seen: TransactionObserved) -> Event:
     )
 
 
-def _tell_refund_settled(seen: TransactionObserved) -> Event:
+def _report_refund_settled(seen: TransactionObserved) -> Event:
     return RefundSettled(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         merchant=seen.merchant,
@@ -667,7 +676,7 @@ def _tell_refund_settled(seen: TransactionObserved) -> Event:
     )
 
 
-def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
+def _report_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
     return lambda seen: PaymentVoided(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         merchant=seen.merchant,
@@ -680,7 +689,7 @@ def _tell_voided(reason: VoidReason) -> Callable[[TransactionObserved], Event]:
     )
 
 
-def _tell_declined(seen: TransactionObserved) -> Event:
+def _report_declined(seen: TransactionObserved) -> Event:
     return PaymentDeclined(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         merchant=seen.merchant,
@@ -692,7 +701,7 @@ def _tell_declined(seen: TransactionObserved) -> Event:
     )
 
 
-def _tell_ach_failed(seen: TransactionObserved) -> Event:
+def _report_ach_failed(seen: TransactionObserved) -> Event:
     return AchPaymentFailed(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         raw_status=seen.raw_status,
@@ -701,7 +710,7 @@ def _tell_ach_failed(seen: TransactionObserved) -> Event:
     )
 
 
-def _tell_ach_returned(seen: TransactionObserved) -> Event:
+def _report_ach_returned(seen: TransactionObserved) -> Event:
     return AchPaymentReturned(
         paytrace_transaction_id=seen.paytrace_transaction_id,
         return_code=seen.return_code,
@@ -710,29 +719,29 @@ def _tell_ach_returned(seen: TransactionObserved) -> Event:
     )
 
 
-# In the order in which they are told, so that money is told before what becomes of it.
-_TELLING: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
-    Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_told_by(seen)),
-    Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_told_by(seen)),
+# In the order in which they are reported, so that money is reported before what becomes of it.
+_DISTINCTIVE: Mapping[Fact, Callable[[TransactionObserved], Event]] = {
+    Fact.AUTHORIZED: lambda seen: PaymentAuthorized(**_reported_by(seen)),
+    Fact.ACH_INITIATED: lambda seen: AchPaymentInitiated(**_reported_by(seen)),
     Fact.CAPTURED: lambda seen: PaymentCaptured(**_money_of(seen)),
-    Fact.SETTLED: _tell_settled,
-    Fact.VOIDED: _tell_voided(VoidReason.VOID),
-    Fact.VOIDED_BY_RULE: _tell_voided(VoidReason.AVS_CSC_RULE),
-    Fact.DECLINED: _tell_declined,
-    Fact.ACH_FAILED: _tell_ach_failed,
-    Fact.ACH_RETURNED: _tell_ach_returned,
+    Fact.SETTLED: _report_settled,
+    Fact.VOIDED: _report_voided(VoidReason.VOID),
+    Fact.VOIDED_BY_RULE: _report_voided(VoidReason.AVS_CSC_RULE),
+    Fact.DECLINED: _report_declined,
+    Fact.ACH_FAILED: _report_ach_failed,
+    Fact.ACH_RETURNED: _report_ach_returned,
     Fact.REFUND_ISSUED: lambda seen: RefundIssued(**_money_of(seen)),
-    Fact.REFUND_SETTLED: _tell_refund_settled,
+    Fact.REFUND_SETTLED: _report_refund_settled,
 }
 
 
 # Events that occurred when a readable observation was made, so that they keep its time.
-_BY_READABLE_SIGHTING = (
+_BY_READABLE_OBSERVATION = (
     PaymentAuthorized,
     AchPaymentInitiated,
     PaymentCaptured,
     CaptureAmountChanged,
-    CaptureSighted,
+    CaptureRecorded,
     PaymentSettled,
     PaymentVoided,
     PaymentDeclined,
@@ -747,15 +756,15 @@ _BY_READABLE_SIGHTING = (
 )
 
 
-def _sighting_of(event: PaymentsEvents) -> LatestSighting | None:
-    """The observation behind an event; None for an event that has another cause."""
+def _observation_of(event: PaymentsEvents) -> LatestObservation | None:
+    """Return the observation behind an event; None for an event that has another cause."""
     if isinstance(event, PaymentStatusUnrecognized):
-        return LatestSighting(event.occurred_at, True, _words(event))
-    return LatestSighting(event.occurred_at) if isinstance(event, _BY_READABLE_SIGHTING) else None
+        return LatestObservation(event.occurred_at, True, _words(event))
+    return LatestObservation(event.occurred_at) if isinstance(event, _BY_READABLE_OBSERVATION) else None
 
 
 def _words(event: PaymentStatusUnrecognized) -> tuple[str, ...]:
-    """What tells one unreadable observation from another, besides when it was made."""
+    """Return what tells one unreadable observation from another, besides when it was made."""
     amount = event.raw_amount if event.amount_minor is None else str(event.amount_minor)
     return event.reason.value, event.raw_kind, event.raw_status, amount or "", event.detail or ""
 
@@ -769,27 +778,27 @@ def _ended(state: State, fact: Fact, on: date) -> State:
 
 
 def _value_on(event: Any) -> date:
-    """The value date of an event that moves money or ends a payment."""
+    """Return the value date of an event that moves money or ends a payment."""
     on: date | None = getattr(event, "value_on", None)
     return on or business_day(event.occurred_at)
 
 
-def _with_amount(state: State, sighting: AmountSighting) -> State:
-    return replace(state, capture=sighting if state.capture is None else max(state.capture, sighting))
+def _with_amount(state: State, observation: AmountObservation) -> State:
+    return replace(state, capture=observation if state.capture is None else max(state.capture, observation))
 
 
-def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountSighting:
-    """The event does not name its status; at the instant of the latest sighting it can only be of that rank."""
+def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountObservation:
+    """The event does not name its status; at the instant of the latest observation it can only be of that rank."""
     rank = state.capture.rank if state.capture and state.capture.observed_at == event.occurred_at else 0
-    return AmountSighting(event.occurred_at, rank, event.amount_minor)
+    return AmountObservation(event.occurred_at, rank, event.amount_minor)
 
 
-def _identity(told: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
-    return Identity(customer_reference=told.customer_reference, **_identifying(told))
+def _identity(reported: TransactionObserved | PaymentCaptured | RefundIssued) -> Identity:
+    return Identity(customer_reference=reported.customer_reference, **_identifying(reported))
 
 
-def _identifying(told: Identity | TransactionObserved | PaymentCaptured | RefundIssued) -> dict[str, Any]:
-    return {name: getattr(told, name) for name in _IDENTIFYING}
+def _identifying(reported: Identity | TransactionObserved | PaymentCaptured | RefundIssued) -> dict[str, Any]:
+    return {name: getattr(reported, name) for name in _IDENTIFYING}
 
 
 def _movement(
@@ -825,7 +834,7 @@ def _settled(
     *,
     suffix: str = "",
 ) -> tuple[Output, ...]:
-    """One line for the bank. A settlement has a time of its own; other money counts on its value date."""
+    """Return one line for the bank. A settlement has a time of its own; other money counts on its value date."""
     if state.identity is None or not amount_minor:
         return ()
     identity = state.identity
@@ -859,7 +868,7 @@ def _reversal(event: CaptureReversed) -> Movement:
 
 
 def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
-    """An amount may come back to what it was, so a change is named by its instant and rank besides the amount."""
+    """Return an amount may come back to what it was, so a change is named by its instant and rank besides the amount."""
     micros = (event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     rank = state.capture.rank if state.capture else 0
     return f":{event.amount_minor}:{micros}:{rank}"

@@ -14,7 +14,7 @@ which the fact was seen. PayTrace dates creation and settlement, and no capture,
 | void, failed refund               | the day on which it was seen                                                  |
 | ACH return                        | return day where PayTrace says one, else the day on which it was seen         |
 
-Bounds: never before the creation, a reversal never before the money that it takes back, and never after the business
+Bounds: never before the creation, a reversal never before the money that it reverses, and never after the business
 day of the observation. A day of PayTrace that lies after that (a clock ahead of ours) is cut to it, one from before
 PayTrace existed is taken as not stated; both are reported as contradictions, and the texts stay in raw_created,
 raw_settled and raw. Why: docs/adr/0032-value-dates.md.
@@ -68,7 +68,7 @@ class Days:
         return self._bounded(self._settled_on or self.observed_on)
 
     def doubts(self) -> tuple[str, ...]:
-        """What cannot be true of these days, in words for a person; the same words whenever it is seen."""
+        """Return what cannot be true of these days, in words for a person; the same words whenever it is seen."""
         doubts: list[str] = []
         for name, day in self._stated.items():
             if day is not None and day > self.observed_on:
@@ -94,5 +94,5 @@ def _plausible(day: date | None) -> date | None:
 
 
 def reversed_on(ended_on: date, money_on: date | None) -> date:
-    """Value date of a reversal: the day on which it ended, never before the money that it takes back."""
+    """Value date of a reversal: the day on which it ended, never before the money that it reverses."""
     return ended_on if money_on is None else max(ended_on, money_on)

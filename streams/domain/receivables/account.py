@@ -66,8 +66,8 @@ class Entry:
     """One document due in abas.
 
     Units: amount_minor is minor units of currency, never negative. value_on is the value date of its document, whenever
-           that is posted; occurred_at is when Saldo learned of the movement. reason and detail are what was last told
-           of it; a changed amount takes them back.
+           that is posted; occurred_at is when Saldo learned of the movement. reason and detail are what was last
+           reported of it; a changed amount takes them back.
     payment_id is the original payment (None: a refund that is not linked yet, a write-off), transaction_id the
     movement's own.
     takes_back is the receipt that a reversal is meant for, reverses the document that it was requested against.
@@ -104,7 +104,7 @@ class Entry:
 
     @property
     def is_write_off(self) -> bool:
-        """A write-off, or what takes one back: none of the payer's money."""
+        """A write-off, or what reverses one: none of the payer's money."""
         return self.kind in WRITE_OFFS.values()
 
     @property
@@ -118,7 +118,7 @@ class Entry:
 
     @property
     def reversal_reason(self) -> str | None:
-        """Why its document takes another one back, by the codes of schemas/documents; None if it takes back none."""
+        """Why its document takes another one back, by the codes of schemas/documents; None if it reverses none."""
         if self.side is Side.CREDIT or self.on_account:
             return None
         is_correction = self.kind in (EntryKind.UNMATCH, EntryKind.WRITE_OFF_REVERSAL)
@@ -175,7 +175,7 @@ class Entry:
 
     @property
     def clears_minor(self) -> int:
-        """What it clears of an open item: a credit once requested; what takes one back, negative, once confirmed."""
+        """What it clears of an open item: a credit once requested; what reverses one, negative, once confirmed."""
         if self.side is Side.CREDIT:
             return self.amount_minor if self.is_at_abas else 0
         return -self.amount_minor if self.is_posted and self.reverses is not None else 0
@@ -201,7 +201,7 @@ class State:
     Shapes: items by abas_open_item_id, entries by posting reference, in order of arrival.
     ruled_out are pairs of payment and open item that a person said don't belong together; narrowed are pairs of payment
     and open item where the item was among several that were suggested for the payment until a person gave it to
-    something else; held are the payments of either, and those of which a person has undone anything, so that only a
+    something else; held are the payments of either, and those of which a person has unmatched anything, so that only a
     person matches their money.
     decided is the last decision that was carried out, by posting reference, a write-off's also by its open item.
     moved_to is by owner of the money; moves_taken are pairs of command and posting reference, of the entries that came
@@ -259,7 +259,7 @@ class State:
         return () if payment_id is None else self._families.get(payment_id, ())
 
     def left_of_payment(self, payment_id: str) -> int:
-        """Return what is left of a payment's money, in minor units: what came in less what was taken back."""
+        """Return what is left of a payment's money, in minor units: what came in less what was reversed."""
         return sum(entry.signed_minor for entry in self.family(payment_id))
 
     def refund(self, transaction_id: str) -> Entry | None:
@@ -284,7 +284,7 @@ class State:
 
     @cached_property
     def _claimed(self) -> Mapping[str, int]:
-        """What is taken back of each receipt, reversals that still wait included."""
+        """What is reversed of each receipt, reversals that still wait included."""
         return self._taken_back(lambda entry: entry.is_live)
 
     @cached_property
@@ -296,11 +296,11 @@ class State:
         return self._taken_back(lambda entry: entry.is_posted and entry.reverses is not None)
 
     def unclaimed_minor(self, receipt: Entry) -> int:
-        """Return what of a receipt nothing takes back yet, in minor units."""
+        """Return what of a receipt nothing reverses yet, in minor units."""
         return receipt.amount_minor - self._claimed.get(receipt.posting_reference, 0)
 
     def able_to_give_back(self, payment_id: str | None) -> list[tuple[Entry, int]]:
-        """Return the receipts of a payment and what nothing takes back yet of each, in minor units, increases first."""
+        """Return the receipts of a payment and what nothing reverses yet of each, in minor units, increases first."""
         receipts = (entry for entry in self.family(payment_id) if entry.is_receipt and entry.is_live)
         able = [(receipt, left) for receipt in receipts if (left := self.unclaimed_minor(receipt)) > 0]
         return sorted(able, key=lambda pair: pair[0].kind is not EntryKind.INCREASE)
@@ -308,7 +308,7 @@ class State:
     def receipt_to_reverse(self, reversal: Entry) -> Entry | None:
         """Return the posted receipt of the same payment that a reversal is asked against.
 
-        Ensures: never more is taken back from a receipt than it brought; the receipt it is meant for comes first.
+        Ensures: never more is reversed from a receipt than it brought; the receipt it is meant for comes first.
         """
         meant = self.entries.get(reversal.takes_back or "")
         if meant is not None and meant.is_live and self._can_bear(meant, reversal):
@@ -386,7 +386,7 @@ class State:
         return holders
 
     def holders_of(self, item_id: str) -> tuple[Entry, ...]:
-        """Return our receipts on an item, from the request on until abas confirmed that all of them is taken back."""
+        """Return our receipts on an item, from the request on until abas confirmed that all of them is reversed."""
         return self._holders.get(item_id, ())
 
     def written_off_minor(self, item_id: str) -> int:

@@ -81,7 +81,7 @@ def evolve(state: State, event: ReceivablesEvents) -> State:
 def _moved_on(entry: Entry, event: EntryEvent) -> Entry:
     match event:
         case EntryWaiting():
-            # Suggestions are told at once before the reason; a reason that comes alone ends them.
+            # Suggestions are reported at once before the reason; a reason that comes alone ends them.
             options = entry.options if entry.reason is None else ()
             return replace(entry, status=EntryStatus.WAITING, reason=event.reason, detail=event.detail, options=options)
         case MatchSuggested():
@@ -120,7 +120,7 @@ def _free(entry: Entry) -> Entry:
 
 
 def _with_part(state: State, event: EntryPartMade) -> State:
-    """Add a part: its whole in everything but reference, amount, what it takes back and where it goes."""
+    """Add a part: its whole in everything but reference, amount, what it reverses and where it goes."""
     whole = state.entries.get(event.split_from)
     if whole is None or event.posting_reference in state.entries:
         return state
@@ -219,7 +219,7 @@ def _narrowed(state: State, taken: set[str], by: str) -> frozenset[tuple[str, st
 
 
 def _write_off(event: PostingRequested) -> Entry:
-    """Return the entry of a write-off, or of what takes one back: it begins when it is asked for."""
+    """Return the entry of a write-off, or of what reverses one: it begins when it is asked for."""
     return Entry(
         posting_reference=event.posting_reference,
         kind=WRITE_OFFS[event.document_kind],
@@ -277,7 +277,7 @@ def _increased(state: State, movement: MovementRecorded) -> State:
 
 
 def _decreased(state: State, movement: MovementRecorded) -> State:
-    """Let waiting receipts shrink, latest first; what is left is taken back by a reversal."""
+    """Let waiting receipts shrink, latest first; what is left is reversed by a reversal."""
     payment, left = movement.paytrace_transaction_id, movement.amount_minor
     kinds = (EntryKind.CAPTURE, EntryKind.INCREASE, EntryKind.RELEASED)
     for receipt in reversed([one for one in state.family(payment) if one.kind in kinds and one.is_waiting]):
@@ -308,7 +308,7 @@ def _reversed(state: State, movement: MovementRecorded, kind: EntryKind, base: s
 
 
 def _resized(entry: Entry, amount_minor: int) -> Entry:
-    """Change an amount: another question, so what was told no longer stands, an earlier refusal included."""
+    """Change an amount: another question, so what was reported no longer stands, an earlier refusal included."""
     return replace(entry, amount_minor=amount_minor, reason=None, detail="", options=())
 
 

@@ -27,8 +27,8 @@ from schemas.records.receivables import (
     PutRefundOnAccount,
     ReassignPayment,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -64,7 +64,7 @@ Command: TypeAlias = (
     | PutOnAccount
     | UnmatchEntry
     | PostAgain
-    | UndoWriteOff
+    | ReverseWriteOff
     | ReassignPayment
     | MatchRefund
     | PutRefundOnAccount
@@ -80,7 +80,7 @@ _DECISIONS: Mapping[type, Decision] = {
     PutOnAccount: Decision.ON_ACCOUNT,
     UnmatchEntry: Decision.UNMATCH,
     PostAgain: Decision.POST_AGAIN,
-    UndoWriteOff: Decision.UNDO_WRITE_OFF,
+    ReverseWriteOff: Decision.REVERSE_WRITE_OFF,
     ReassignPayment: Decision.REASSIGN,
     MatchRefund: Decision.MATCH_REFUND,
     PutRefundOnAccount: Decision.REFUND_ON_ACCOUNT,
@@ -136,7 +136,7 @@ def _carried_out(state: State, command: Command, posting: Posting) -> tuple[Even
             return (_posted_again(state, command, posting),)
         case WriteOffRest():
             return (_written_off(state, command, posting),)
-        case UndoWriteOff():
+        case ReverseWriteOff():
             return (_write_off_undone(state, command, posting),)
         case ReassignPayment():
             return (_reassigned(state, command),)
@@ -164,7 +164,7 @@ def _items_of_entry(state: State, command: Command) -> tuple[str, ...]:
     match command:
         case UnmatchEntry() | PostAgain():
             entry = state.entry_of_money(command.posting_reference)
-        case UndoWriteOff():
+        case ReverseWriteOff():
             entry = _write_off(state, command.posting_reference)
         case _:
             return ()
@@ -251,7 +251,7 @@ def _posted_again(state: State, command: PostAgain, posting: Posting) -> Posting
         return posting.requested(entry, item_id)
     receipt = state.receipt_to_reverse(entry)
     if receipt is None:
-        raise Refused(f"abas holds no receipt from which {reference} could be taken back")
+        raise Refused(f"abas holds no receipt from which {reference} could be reversed")
     return posting.requested(entry, receipt.abas_open_item_id)
 
 
@@ -294,18 +294,18 @@ def _write_off(state: State, reference: str) -> Entry | None:
     return known if known is not None and known.kind is EntryKind.WRITE_OFF else None
 
 
-def _write_off_undone(state: State, command: UndoWriteOff, posting: Posting) -> PostingRequested:
+def _write_off_undone(state: State, command: ReverseWriteOff, posting: Posting) -> PostingRequested:
     reference = command.posting_reference
     known = _write_off(state, reference)
     if known is None:
         raise Refused(f"this customer has no write-off {reference}")
     why_not = ""
     if any(one.reverses == reference and one.is_at_abas for one in state.entries.values()):
-        why_not = f"{reference} is taken back already"
+        why_not = f"{reference} is reversed already"
     elif known.status is EntryStatus.REQUESTED:
         why_not = f"{reference} is being posted; ask again once abas has answered"
     elif known.is_waiting:
-        why_not = f"abas refused {reference}, so there is nothing to take back"
+        why_not = f"abas refused {reference}, so there is nothing to reverse"
     if why_not:
         raise Refused(why_not + decided_before(state, reference))
     item_id = known.abas_open_item_id or ""
@@ -339,7 +339,7 @@ def _reassigned(state: State, command: ReassignPayment) -> PaymentReassigned:
     if not entries:
         raise Refused(f"customer {customer} has no money of payment {payment}")
     if not any(_is_to_move(state, entry) for entry in entries):
-        raise Refused(f"nothing of payment {payment} is left to move: all of it is taken back or handed over")
+        raise Refused(f"nothing of payment {payment} is left to move: all of it is reversed or handed over")
     return PaymentReassigned(
         abas_customer_id=customer,
         paytrace_transaction_id=payment,

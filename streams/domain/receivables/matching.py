@@ -1,16 +1,17 @@
-"""Which open items does a receipt clear, and which payment does a refund take back?
+"""Which open items does a receipt clear, and which payment does a refund reverse?
 
 For whoever posts money: the matching engine looks for answers, and this module says which of them are certain enough to
 be posted unseen. Certain is, to the cent: the one item of this amount, among those that the payment names if it names
 any; all the invoices that it names together; the only sum of this customer's items, if it names nothing; and payments
 that name one invoice and together pay it. Everything else is a suggestion or waits with the reason. A payment of which
-a person has rejected or undone anything is held: a no is never a yes to what is left, so none of it is posted unseen.
-Neither is a yes to another payment: where a person gave one of several suggested items away, the question stays.
+a person has rejected or unmatched anything is held: a no is never a yes to what is left, so none of it is posted
+unseen. Neither is a yes to another payment: where a person gave one of several suggested items away, the question
+stays.
 
 Evidence says what agrees and what differs. A line that is published is true whatever rule or person asked for it.
 
-The engine learns from large books how telling a word or an amount is; one customer's few lines teach it nothing, so it
-is given numbers learned once from a book in which payers name what they pay. They are frozen: a line more changes no
+The engine learns from large books how distinctive a word or an amount is; one customer's few lines teach it nothing, so
+it is given numbers learned once from a book in which payers name what they pay. They are frozen: a line more changes no
 earlier answer, and a replay gives the same ones.
 """
 
@@ -39,7 +40,7 @@ MOST_TOGETHER = 12  # receipts that are looked at as payments of one invoice; th
 CLEARLY_BETTER = 1.0  # than any other answer, natural log of the odds; a tie has 0
 REACH, REACH_MINOR = 2, 500  # a slip of the keys rarely doubles an amount, and no tolerance goes beyond 5.00
 MOST_ADDED_UP = 14  # items of which every sum is looked at, 2^14 of them; with more, nothing is said of other sums
-NEAR = 4  # the nearest item is told if it differs by at most a quarter of the payment
+NEAR = 4  # the nearest item is reported if it differs by at most a quarter of the payment
 # All lines of one run are of one customer; the engine wants to see that as a name that both sides bear.
 _THE_CUSTOMER = "thiscustomer"
 _LESSONS = 300
@@ -84,7 +85,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The one payment that a refund takes back, and the rule that found it."""
+    """The one payment that a refund reverses, and the rule that found it."""
 
     payment_id: str
     rule: str
@@ -329,7 +330,7 @@ def _is_certain(receipt: Entry, match: Match, named: frozenset[str], numbers: fr
 
 
 def match_refund(refund: Entry, state: State) -> Link | Waits:
-    """Find the payment that a refund takes back; PayTrace gives no link.
+    """Find the payment that a refund reverses; PayTrace gives no link.
 
     Ensures: a payment never gives back more than is left of it. With an invoice, the one payment that names it too;
              without, the one payment of which exactly this amount is left.
@@ -474,7 +475,7 @@ def _model(policy: Policy) -> Model:
 
 
 def _lessons() -> tuple[Sequence[Line], Sequence[Line]]:
-    """Return invoices of a hundred customers and their payments; amounts are spread by arithmetic, not by dice."""
+    """Return invoices of a hundred customers and their payments; amounts are spread by arithmetic, not by random numbers."""
     invoices, payments = [], []
     for number in range(_LESSONS):
         # Two large odd steps below 2,000.00: amounts come near each other as often as those of real books.

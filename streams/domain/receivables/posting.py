@@ -2,7 +2,7 @@
 
 The steps are single and certain, and go on until nothing is left to do, so the same entries always end in the same
 events. Their order protects the money: opposites are netted before anything is posted, a refund is linked before its
-payment is matched, and a reversal is requested only when abas has confirmed the receipt that it takes back.
+payment is matched, and a reversal is requested only when abas has confirmed the receipt that it reverses.
 
 abas has no transaction over several records, so a payment of two invoices becomes two receipts, each under a reference
 of its own, that are looked up and posted one by one.
@@ -39,7 +39,7 @@ from streams.domain.suggestion_codes import suggestion_code
 
 
 def follow(state: State, policy: Policy, at: datetime) -> tuple[Event, ...]:
-    """Return everything that follows from this state, told at this instant.
+    """Return everything that follows from this state, reported at this instant.
 
     Ensures: ends, because each step moves an entry on; asked again of the state it leads to, it yields ().
     """
@@ -162,7 +162,7 @@ class Posting:
         )
 
     def refund_matched(self, refund: Entry, payment_id: str, rule: str) -> RefundMatched:
-        """Return the event that links a refund to the payment that it takes back."""
+        """Return the event that links a refund to the payment that it reverses."""
         about = self._about(refund) | {"paytrace_transaction_id": payment_id}
         return RefundMatched(**about, refund_transaction_id=refund.transaction_id, rule=rule)
 
@@ -212,7 +212,7 @@ class Posting:
         return next((events for step in steps if (events := step())), ())
 
     def _net_nothing(self) -> tuple[Event, ...]:
-        """Net an entry of no money (a zero-amount card check, an increase taken back again): it needs no document."""
+        """Net an entry of no money (a zero-amount card check, an increase reversed again): it needs no document."""
         nothing = (entry for entry in self.state.waiting if entry.amount_minor == 0)
         return next(((self._netted(entry, entry),) for entry in nothing), ())
 
@@ -247,9 +247,9 @@ class Posting:
         return ()
 
     def _move_receipt(self) -> tuple[Event, ...]:
-        """Move money that belongs to another customer: what abas holds is taken back first, the rest goes.
+        """Move money that belongs to another customer: what abas holds is reversed first, the rest goes.
 
-        A document that is on its way to abas is let through; it is taken back when abas has answered.
+        A document that is on its way to abas is let through; it is reversed when abas has answered.
         """
         for entry in self.state.entries.values():
             move = self.state.moved_to.get(entry.owner)
@@ -339,9 +339,9 @@ class Posting:
     # -- what waits, and why -------------------------------------------------------------------------------------------
 
     def told_waiting(self) -> tuple[Event, ...]:
-        """Tell what waits and why, and what is suggested; silent where all that is what was told before."""
+        """Tell what waits and why, and what is suggested; silent where all that is what was reported before."""
         matching = self._matching()
-        told: tuple[Event, ...] = ()
+        reported: tuple[Event, ...] = ()
         for entry in self.state.waiting:
             waits = self._why(entry)
             found = matching.found(entry) if waits is None else Found(None, waits)
@@ -349,8 +349,8 @@ class Posting:
             # The instant of telling makes no difference.
             before = tuple(replace(option, occurred_at=self.at) for option in entry.options)
             if (entry.reason, entry.detail, before) != (found.waits.reason, found.waits.detail, suggested):
-                told += (*suggested, waiting_event(self.state, entry, found.waits, self.at))
-        return told
+                reported += (*suggested, waiting_event(self.state, entry, found.waits, self.at))
+        return reported
 
     def _suggested(self, entry: Entry, options: tuple[Option, ...]) -> tuple[MatchSuggested, ...]:
         suggested: list[MatchSuggested] = []
@@ -403,7 +403,7 @@ class Posting:
             link = match_refund(entry, self.state)
             assert isinstance(link, Waits), "a refund that has its payment was linked before this is asked"
             return link
-        detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be taken back"
+        detail = f"payment {entry.payment_id} has no receipt in abas of which {amount} could be reversed"
         return Waits(WaitingReason.RECEIPT_NOT_POSTED, detail)
 
     def _item_again(self, receipt: Entry) -> Option | Waits | None:

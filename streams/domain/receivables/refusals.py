@@ -94,7 +94,7 @@ def waiting_receipt(state: State, reference: str) -> Entry:
 
 
 def receipt_to_unmatch(state: State, reference: str) -> Entry:
-    """Return the receipt whose match is undone."""
+    """Return the receipt whose match is unmatched."""
     entry, why_not = state.entries.get(reference), ""
     if entry is None or not entry.is_receipt:
         why_not = f"this customer has no receipt {reference}"
@@ -103,7 +103,7 @@ def receipt_to_unmatch(state: State, reference: str) -> Entry:
     elif entry.is_waiting and not entry.is_refused:
         why_not = f"{reference} waits and is matched with nothing"
     elif entry.is_posted and state.unclaimed_minor(entry) <= 0:
-        why_not = f"all of {reference} is taken back already"
+        why_not = f"all of {reference} is reversed already"
     if entry is None or why_not:
         raise Refused(why_not + decided_before(state, reference))
     return entry
@@ -125,8 +125,8 @@ def suggestion_gone(state: State, receipt: Entry, items: tuple[str, ...], code: 
             by = f", {holders[-1].posting_reference} has it" if holders else ""
             decided = decided_before(state, *(one.posting_reference for one in reversed(holders)))
             refused += f"; invoice {item.invoice_number} ({item_id}) has nothing left to be paid{by}{decided}"
-    standing = " or ".join(shown(option) for option in receipt.options)
-    return f"{refused}; suggested now: {standing or 'nothing'}"
+    status = " or ".join(shown(option) for option in receipt.options)
+    return f"{refused}; suggested now: {status or 'nothing'}"
 
 
 def shown(suggested: MatchSuggested) -> str:

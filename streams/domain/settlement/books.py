@@ -1,4 +1,4 @@
-"""What is remembered of a merchant account: open lines, open bank lines, the day that runs, and what may be undone.
+"""What is remembered of a merchant account: open lines, open bank lines, the day that runs, and what may be unmatched.
 
 State is bounded. What is matched leaves it after KEPT_DAYS, what no deposit has paid out after OVERDUE_DAYS (its sum
 stays), the identity of what the outside may tell twice after KNOWN_DAYS; a line that is older than that is refused,
@@ -56,7 +56,7 @@ BATCH_DAYS = 60  # a batch that no deposit named by then has lost its lines to a
 KNOWN_DAYS = 400  # a year's statements may be imported again
 
 BANK_KINDS = frozenset({SettlementLineKind.DEPOSITED, SettlementLineKind.WITHDRAWN})
-# What comes from the payments context, where each movement is told once; all else the outside may tell twice.
+# What comes from the payments context, where each movement is reported once; all else the outside may tell twice.
 PAYMENT_KINDS = frozenset(
     {
         SettlementLineKind.CAPTURED,
@@ -112,7 +112,7 @@ class OpenDeposit:
 class Match:
     """A bank line and what it paid out, kept so that an operator can take it apart."""
 
-    told: DepositMatched
+    reported: DepositMatched
     deposit: OpenDeposit
     lines: tuple[OpenLine, ...]
 
@@ -124,7 +124,7 @@ class Dismissed:
     It still counts as a line that others may be taken for: that it is none of ours proves nothing about them.
     """
 
-    told: BankLineDismissed
+    reported: BankLineDismissed
     moved_on: date
 
 
@@ -195,11 +195,11 @@ class State:
     dismissed: dict[str, Dismissed] = field(default_factory=dict)
 
     def lines(self) -> dict[str, OpenLine]:
-        """Every open line of the gateway, by id."""
+        """Return every open line of the gateway, by id."""
         return {id_: line for day in self.open.values() for id_, line in day.items()}
 
     def line(self, line_id: str) -> OpenLine | None:
-        """One open line, or None."""
+        """Return one open line, or None."""
         return next((day[line_id] for day in self.open.values() if line_id in day), None)
 
     @property
@@ -227,12 +227,15 @@ INITIAL = State(
 
 
 def answer_key(request: SettlementRequest, requested_by: str, subject: str, requested_at: datetime) -> str:
-    """What makes an operator's request the same one again: two requests of one instant may differ in what they ask."""
+    """Return what makes an operator's request the same one again.
+
+    Two requests of one instant may differ in what they ask.
+    """
     return f"{requested_at.isoformat()} {request.value} {requested_by} {subject}"
 
 
 def refusal_id(line_id: str, kind: SettlementLineKind, amount_minor: int, moved_on: date) -> str:
-    """Where it is remembered that a line with the id of another one was refused, so that it is said once."""
+    """Return where it is remembered that a line with the id of another one was refused, so that it is said once."""
     return f"refused {line_id} {kind.value} {amount_minor} {moved_on}"
 
 
@@ -272,7 +275,7 @@ def evolve(state: State, event: SettlementEvents) -> State:
             return replace(
                 state,
                 open={day: lines for day, lines in state.open.items() if day != aside},
-                stated={day: told for day, told in state.stated.items() if day != aside},
+                stated={day: reported for day, reported in state.stated.items() if day != aside},
                 set_aside_minor=state.set_aside_minor + event.open_minor,
             )
         case SettlementLineRefused() if event.detail:
@@ -297,8 +300,8 @@ def _with_line(state: State, event: SettlementLineRecorded) -> State:
     state = replace(state, account=event.settlement_account, currency=event.currency)
     known = state.known
     if event.kind not in PAYMENT_KINDS:
-        told = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
-        known = {**known, event.line_id: told}
+        reported = KnownLine(kind=event.kind, amount_minor=event.amount_minor, moved_on=event.moved_on)
+        known = {**known, event.line_id: reported}
     running, signed = state.running, settlement_sign(event.kind) * event.amount_minor
     running = replace(running, entry_count=running.entry_count + 1)
     day = event.book_on if state.day is None else max(state.day, event.book_on)
@@ -384,7 +387,7 @@ def _matched(state: State, event: DepositMatched) -> State:
         return state
     known = state.lines()
     lines = [known[id_] for id_ in event.line_ids if id_ in known]
-    match = Match(told=event, deposit=deposit, lines=tuple(lines))
+    match = Match(reported=event, deposit=deposit, lines=tuple(lines))
     running = state.running
     return replace(
         state,
@@ -423,7 +426,7 @@ def _dismissed(state: State, event: BankLineDismissed) -> State:
     moved_on = event.book_on if deposit is None else deposit.moved_on
     return replace(
         state,
-        dismissed={**state.dismissed, event.bank_line_id: Dismissed(told=event, moved_on=moved_on)},
+        dismissed={**state.dismissed, event.bank_line_id: Dismissed(reported=event, moved_on=moved_on)},
         deposits=_without(state.deposits, event.bank_line_id),
         running=replace(
             running,
@@ -452,7 +455,7 @@ def _answered(state: State, event: Answer) -> State:
 
 
 def schedule_subject(version: int) -> str:
-    """How a fee schedule is named where a bank line could stand."""
+    """Return how a fee schedule is named where a bank line could stand."""
     return f"fee schedule {version}"
 
 
@@ -472,11 +475,17 @@ def _let_go(state: State, ended: date) -> State:
     undoable, named, known = (ended - timedelta(days=days) for days in (KEPT_DAYS, BATCH_DAYS, KNOWN_DAYS))
     return replace(
         state,
-        matches={id_: match for id_, match in state.matches.items() if match.told.book_on >= undoable},
-        dismissed={id_: line for id_, line in state.dismissed.items() if line.told.book_on >= undoable},
+        matches={id_: match for id_, match in state.matches.items() if match.reported.book_on >= undoable},
+        dismissed={id_: line for id_, line in state.dismissed.items() if line.reported.book_on >= undoable},
         batches={id_: batch for id_, batch in state.batches.items() if batch.settled_on >= named},
-        stated={day: told for day, told in state.stated.items() if told.book_on >= undoable or day in open_days},
-        known={id_: told for id_, told in state.known.items() if told.moved_on >= known or id_ in state.deposits},
+        stated={
+            day: reported for day, reported in state.stated.items() if reported.book_on >= undoable or day in open_days
+        },
+        known={
+            id_: reported
+            for id_, reported in state.known.items()
+            if reported.moved_on >= known or id_ in state.deposits
+        },
         disputes={id_: case for id_, case in state.disputes.items() if case.last and case.last.entered_on >= known},
         answered={id_: day for id_, day in state.answered.items() if day >= known},
     )

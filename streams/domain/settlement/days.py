@@ -1,7 +1,7 @@
 """When does a day end, and is it closed? Days run by the dates of records, never by a clock.
 
 The day that runs ends when a record of a later day comes, or when a bank statement covers it. Its bridge is stated
-then, and stated again whenever its standing changes: a break of the past explained, or money of the past overdue.
+then, and stated again whenever its status changes: a break of the past explained, or money of the past overdue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHOWN_LINES = 100
 
 
 def day_end(state: State, next_day: date, at: datetime, policy: Policy) -> tuple[Event, ...]:
-    """What follows from the day being over because next_day has begun; () while it runs."""
+    """Return what follows from the day being over because next_day has begun; () while it runs."""
     if state.day is None or next_day <= state.day:
         return ()
     ended = state.day
@@ -39,20 +39,20 @@ def day_end(state: State, next_day: date, at: datetime, policy: Policy) -> tuple
 
 
 def restated(state: State, today: date | None, at: datetime) -> tuple[SettlementDayStated, ...]:
-    """Past days whose standing is another than was stated."""
+    """Past days whose status is another than was stated."""
     if today is None or not state.stated:
         return ()
     unexplained, overdue = _unexplained(state), _overdue(state, today)
     events = []
-    for _, told in sorted(state.stated.items()):
-        day = told.book_on
+    for _, reported in sorted(state.stated.items()):
+        day = reported.book_on
         now = replace(
-            told,
-            is_closed=not told.residual_minor and not unexplained[day] and not overdue[day],
+            reported,
+            is_closed=not reported.residual_minor and not unexplained[day] and not overdue[day],
             open_bank_line_ids=tuple(unexplained[day]),
             overdue_count=overdue[day],
         )
-        if now != told:
+        if now != reported:
             events.append(replace(now, occurred_at=at))
     return tuple(events)
 
@@ -93,12 +93,12 @@ def _overdue(state: State, today: date) -> Counter[date]:
 
 
 def is_overdue(line: OpenLine, today: date) -> bool:
-    """Whether a deposit of today can't pay this line out any more."""
+    """Return whether a deposit of today can't pay this line out any more."""
     return today - line.moved_on > REACH
 
 
 def _missing(state: State, ended: date, today: date, at: datetime) -> Iterator[DepositMissing]:
-    """Lines that became overdue now, one event for each batch or day of them."""
+    """Yield lines that became overdue now, one event for each batch or day of them."""
     keys = keys_of(state)
     groups: defaultdict[tuple[date, str], list[OpenLine]] = defaultdict(list)
     for line in state.lines().values():

@@ -1,6 +1,6 @@
 """How does a dispute stand? Its last fact decides, however often, and in whatever order, facts come.
 
-Protects money that a bank takes back: the same dispute is charged back, given back and charged back again, sources are
+Protects money that a bank reverses: the same dispute is charged back, given back and charged back again, sources are
 read again, and statements come late. So a dispute is not a row of events that are added up; it is what its last fact
 says. Facts are ordered by
 
@@ -63,7 +63,7 @@ NO_CASE = Case()
 
 
 def order_of(fact: DisputeRecorded) -> tuple[date, int, datetime, int, int, str]:
-    """What makes a fact the later one; the last two only make the order of differing facts a whole one."""
+    """Return what makes a fact the later one; the last two only make the order of differing facts a whole one."""
     rank = MONEY_STAGES.index(fact.stage) if fact.stage in MONEY_STAGES else -1
     sequence = -1 if fact.sequence is None else fact.sequence
     named = fact.named_transaction_id or ""
@@ -71,7 +71,7 @@ def order_of(fact: DisputeRecorded) -> tuple[date, int, datetime, int, int, str]
 
 
 def with_fact(case: Case, fact: DisputeRecorded) -> Case:
-    """The case with one more fact; the order in which facts come makes no difference."""
+    """Return the case with one more fact; the order in which facts come makes no difference."""
     if fact.stage is DisputeStage.CHARGED_BACK:
         case = replace(case, charged_back=_later(case.charged_back, fact))
     elif fact.stage is DisputeStage.CHARGEBACK_REVERSED:
@@ -80,7 +80,7 @@ def with_fact(case: Case, fact: DisputeRecorded) -> Case:
 
 
 def fact_of(case: Case, seen: DisputeObserved) -> DisputeRecorded | None:
-    """What an observation adds to the case; None when it is older than what is known, or says the same again."""
+    """Return what an observation adds to the case; None when it is older than what is known, or says the same again."""
     fact = DisputeRecorded(
         settlement_account=seen.settlement_account,
         dispute_id=seen.dispute_id,
@@ -105,7 +105,10 @@ def fact_of(case: Case, seen: DisputeObserved) -> DisputeRecorded | None:
 
 
 def to_payment(recorded: DisputeRecorded) -> tuple[Output, ...]:
-    """What the payment must hear: how much the dispute takes now; a payment that it no longer names gets its money."""
+    """Return what the payment must hear: how much the dispute takes now.
+
+    A payment that it no longer names gets its money.
+    """
     now, before = recorded.paytrace_transaction_id, recorded.previous_transaction_id
     taken = recorded.charged_back_minor
     outputs: tuple[Output, ...] = ()

@@ -83,7 +83,7 @@ class Keys:
         return batch.batch_id if batch else f"#{line.batch_number}"
 
     def batch_of(self, line: OpenLine) -> Batch | None:
-        """The stated batch of a line."""
+        """Return the stated batch of a line."""
         if line.batch_number is None:
             return None
         stated = self.by_number.get(line.batch_number, ())
@@ -107,7 +107,7 @@ class Keys:
 
 
 def keys_of(state: State) -> Keys:
-    """The batches of an account, by number."""
+    """Return the batches of an account, by number."""
     by_number: dict[int, list[Batch]] = {}
     for batch in sorted(state.batches.values(), key=lambda one: one.batch_id):
         by_number.setdefault(batch.number, []).append(batch)
@@ -121,12 +121,12 @@ def payments_of(state: State, keys: Keys, batch_id: str) -> list[OpenLine]:
 
 
 def is_complete(batch: Batch, payments: Iterable[OpenLine]) -> bool:
-    """Whether these payments of a batch add up to what PayTrace states for it."""
+    """Return whether these payments of a batch add up to what PayTrace states for it."""
     return batch.is_consistent is not False and sum(line.net_minor for line in payments) == batch.net_minor
 
 
 def schedule_of(state: State) -> FeeSchedule:
-    """The fee schedule that an operator accepted, as the engine takes it."""
+    """Return the fee schedule that an operator accepted, as the engine takes it."""
     accepted = state.schedule
     if accepted is None:
         return NO_FEES
@@ -144,7 +144,7 @@ def schedule_of(state: State) -> FeeSchedule:
 
 
 def findings(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Policy) -> tuple[Finding, ...]:
-    """What can be said of these open bank lines now that was not said before.
+    """Return what can be said of these open bank lines now that was not said before.
 
     Shapes:  those that name a batch come first, then by day; a match takes its lines away from those after it.
     """
@@ -155,18 +155,18 @@ def findings(state: State, bank_line_ids: Iterable[str], at: datetime, policy: P
     )
     if not ordered:
         return ()
-    told: list[Finding] = []
+    reported: list[Finding] = []
     books = _Books(state, policy)
     for deposit in ordered:
         found = _Question(books, deposit, at).answer()
         known = deposit.suggested or deposit.broken
         if known is not None and known == replace(found, occurred_at=known.occurred_at, book_on=known.book_on):
             continue
-        told.append(found)
+        reported.append(found)
         state = evolve(state, found)
         if isinstance(found, DepositMatched):
             books = _Books(state, policy)
-    return tuple(told)
+    return tuple(reported)
 
 
 class _Books:
@@ -192,7 +192,7 @@ class _Books:
         return batch.settled_on if batch is not None and line.kind in PAYMENT_KINDS else line.moved_on
 
     def is_complete(self, batch: Batch) -> bool:
-        """Whether every line of a batch is open here."""
+        """Return whether every line of a batch is open here."""
         lines = self.by_key.get(batch.batch_id, ())
         return is_complete(batch, [line for line in lines if line.kind in PAYMENT_KINDS])
 
@@ -234,7 +234,7 @@ class _Question:
         return self._break(BreakReason.DIFFERENCE_IS_NO_FEE, found.reason, found.difference_minor)
 
     def _eligible(self) -> list[OpenLine]:
-        """Lines that it can pay out, in a fixed order; what another bank line names is left to that one."""
+        """Return lines that it can pay out, in a fixed order; what another bank line names is left to that one."""
         if self._key:
             return self._books.by_key.get(self._key, [])
         others = set(self._books.named.values()) - {""}
@@ -246,7 +246,7 @@ class _Question:
         ]
 
     def _has_news(self, known: DepositBreakFound) -> bool:
-        """Whether asking again can tell anything else: the lines are others, or the fee schedule is."""
+        """Return whether asking again can tell anything else: the lines are others, or the fee schedule is."""
         schedule = self._state.schedule
         if schedule is not None and schedule.occurred_at >= known.occurred_at:
             return True
@@ -277,7 +277,7 @@ class _Question:
         return self._judged(found)
 
     def _closest(self, lines: Sequence[OpenLine]) -> Settled | Break:
-        """The first attempt that settles it, or the one that leaves the least over."""
+        """Return the first attempt that settles it, or the one that leaves the least over."""
         broken: list[Break] = []
         for attempt, schedule in self._attempts(lines):
             found = self._ask(attempt, schedule)
@@ -287,9 +287,9 @@ class _Question:
         return min(broken, key=lambda one: (not one.is_near, abs(one.difference_minor)))
 
     def _attempts(self, lines: Sequence[OpenLine]) -> Iterator[tuple[Sequence[OpenLine], FeeSchedule]]:
-        """All lines first; where the processor tells its fees itself, no schedule may count them again."""
-        told = any(line.kind is SettlementLineKind.FEE for line in lines)
-        yield lines, NO_FEES if told else self._books.schedule
+        """Yield all lines first; where the processor tells its fees itself, no schedule may count them again."""
+        reported = any(line.kind is SettlementLineKind.FEE for line in lines)
+        yield lines, NO_FEES if reported else self._books.schedule
         payments = [line for line in lines if line.kind in PAYMENT_KINDS]
         if payments and len(payments) < len(lines):
             yield payments, self._books.schedule
@@ -314,7 +314,10 @@ class _Question:
         )
 
     def _same_amount(self) -> Finding | None:
-        """A fee, reserve or chargeback that the bank books on its own: one line and one bank line of its amount."""
+        """Return a fee, reserve or chargeback that the bank books on its own.
+
+        One line and one bank line of its amount.
+        """
         alone = [
             line
             for line in self._near
@@ -347,7 +350,7 @@ class _Question:
         dismissed = sorted(
             id_
             for id_, line in self._state.dismissed.items()
-            if line.told.deposit_minor == self._deposit.deposit_minor
+            if line.reported.deposit_minor == self._deposit.deposit_minor
             and abs(line.moved_on - self._deposit.moved_on) <= REACH
         )
         return [*open_lines, *dismissed]

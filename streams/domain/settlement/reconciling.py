@@ -91,7 +91,7 @@ _OF_STAGE = {
 
 
 def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event, ...]:
-    """What this record changes for the account by the policy in force, and everything that follows from it.
+    """Return what this record changes for the account by the policy in force, and everything that follows from it.
 
     Ensures: a line, batch or request that was here yields (); no past day's figures change.
     Raises:  Unreadable for a line that is not money, and for a day that
@@ -101,10 +101,10 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
         case MoneySettled():
             return _on_line(state, _of_money(record), policy)
         case BankLineObserved():
-            return _on_told_line(state, _of_bank(record), policy)
+            return _on_reported_line(state, _of_bank(record), policy)
         case ProcessorEntryObserved():
             # One number may come back for another fact: held, released and held again.
-            return _on_told_line(
+            return _on_reported_line(
                 state, _of_entry(record), policy, f"{record.entry_id}:{record.kind}:{record.entered_on}"
             )
         case DisputeObserved():
@@ -122,7 +122,7 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
 
 
 def route(_state: State, event: Event) -> tuple[Output, ...]:
-    """What a dispute takes from a payment is said to the payment."""
+    """Return what a dispute takes from a payment is said to the payment."""
     return to_payment(event) if isinstance(event, DisputeRecorded) else ()
 
 
@@ -136,10 +136,10 @@ def _on_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tupl
     return _recorded(state, line, policy)
 
 
-def _on_told_line(
+def _on_reported_line(
     state: State, line: SettlementLineRecorded, policy: Policy, more_exact_id: str = ""
 ) -> tuple[Event, ...]:
-    """A line whose id is the outside's own, which may say the same again, or use one id for two lines.
+    """Return a line whose id is the outside's own, which may say the same again, or use one id for two lines.
 
     Ensures: the same line again yields (); a line is never taken for another one that has its id: where a more exact
              id tells them apart it counts under that one, else it is refused where people see it, once.
@@ -149,9 +149,9 @@ def _on_told_line(
         return ()
     known = None
     for line_id in filter(None, (line.line_id, more_exact_id)):
-        told = replace(line, line_id=line_id)
-        if not _is_known(state, told):
-            return _recorded(state, told, policy)
+        reported = replace(line, line_id=line_id)
+        if not _is_known(state, reported):
+            return _recorded(state, reported, policy)
         known = state.known.get(line_id)
         if known == KnownLine(kind=line.kind, amount_minor=line.amount_minor, moved_on=line.moved_on):
             return ()
@@ -164,7 +164,10 @@ def _on_told_line(
 
 
 def _on_dispute(state: State, seen: DisputeObserved, policy: Policy) -> tuple[Event, ...]:
-    """The fact, and a line of what it changes: however often a dispute flips, its lines come to its last fact."""
+    """Return the fact, and a line of what it changes.
+
+    However often a dispute flips, its lines come to its last fact.
+    """
     line = _of_dispute(seen)
     _check(line)
     too_old = _too_old(state, line)
@@ -212,18 +215,21 @@ def _check(line: SettlementLineRecorded) -> None:
 
 
 def _is_known(state: State, line: SettlementLineRecorded) -> bool:
-    """Movements are told once by the payments context; what is open or was just paid out is looked for all the same."""
+    """Movements are reported once by the payments context; what is open or was just paid out is looked for all the same."""
     if line.line_id in state.known or line.line_id in state.deposits or state.line(line.line_id) is not None:
         return True
     return any(
-        line.line_id in match.told.line_ids
+        line.line_id in match.reported.line_ids
         for match in state.matches.values()
         if match.deposit.moved_on >= line.moved_on - timedelta(days=1)
     )
 
 
 def _too_old(state: State, line: SettlementLineRecorded) -> tuple[SettlementLineRefused, ...]:
-    """A refusal of a line that nobody remembers well enough to know whether it was here; () for any other line."""
+    """Return a refusal of a line that nobody remembers well enough to know whether it was here.
+
+    () for any other line.
+    """
     if state.day is None or line.kind in PAYMENT_KINDS:
         return ()
     oldest_on = state.day - timedelta(days=KNOWN_DAYS)
@@ -245,7 +251,7 @@ def _refused(line: SettlementLineRecorded, oldest_on: date, detail: str = "") ->
 
 
 def _after_line(state: State, line: SettlementLineRecorded, policy: Policy) -> tuple[Event, ...]:
-    """Which bank lines this line may explain: itself, or those that waited for the last line of its batch."""
+    """Return which bank lines this line may explain: itself, or those that waited for the last line of its batch."""
     at = line.occurred_at
     if line.kind in BANK_KINDS:
         return _asked(state, [line.line_id], at, policy)
@@ -267,7 +273,7 @@ def _waiting_for(state: State, keys: Keys, batch: Batch) -> list[str]:
 
 
 def _asked(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Policy) -> tuple[Event, ...]:
-    """Findings, a fee schedule that new breaks suggest, and the days whose standing this changes."""
+    """Return findings, a fee schedule that new breaks suggest, and the days whose status this changes."""
     events: tuple[Event, ...] = findings(state, bank_line_ids, at, policy)
     state = reduce(evolve, events, state)
     if any(isinstance(event, DepositBreakFound) for event in events):
@@ -277,11 +283,11 @@ def _asked(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Pol
     return events + restated(state, state.day, at)
 
 
-def _on_statement(state: State, told: BankStatementEnded, policy: Policy) -> tuple[Event, ...]:
+def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) -> tuple[Event, ...]:
     """Only the day that runs can end so: later days may still get lines of the gateway that are in time."""
-    if state.day is None or state.day > told.through_on:
+    if state.day is None or state.day > reported.through_on:
         return ()
-    return day_end(state, state.day + timedelta(days=1), told.occurred_at, policy)
+    return day_end(state, state.day + timedelta(days=1), reported.occurred_at, policy)
 
 
 # -- batches, card types, requests -----------------------------------------------------------------------------------

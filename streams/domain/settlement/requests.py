@@ -45,7 +45,7 @@ BY_OPERATOR = "operator"
 
 
 def answer(state: State, request: Request, policy: Policy) -> tuple[Event, ...]:
-    """One event: done, or refused; () for a request that was answered."""
+    """Return one event: done, or refused; () for a request that was answered."""
     subject = schedule_subject(request.version) if isinstance(request, AcceptFeeSchedule) else request.bank_line_id
     if answer_key(_NAMES[type(request)], request.requested_by, subject, request.requested_at) in state.answered:
         return ()
@@ -77,7 +77,7 @@ def _confirm(state: State, today: date, request: ConfirmDepositMatch, policy: Po
         return _refused(request, request.bank_line_id, _not_open(state, request.bank_line_id))
     line_ids = tuple(sorted(set(request.line_ids)))
     if not line_ids:
-        return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_standing(deposit)}")
+        return _refused(request, request.bank_line_id, f"name the lines that it pays out; {_status(deposit)}")
     if request.suggestion_code and not _is_meant(deposit, request.suggestion_code, line_ids):
         return _refused(request, request.bank_line_id, _gone(deposit, request.suggestion_code))
     lines = [line for line_id in line_ids if (line := state.line(line_id)) is not None]
@@ -153,8 +153,8 @@ def _unmatch(state: State, today: date, request: UnmatchDeposit) -> tuple[Event,
     unmatched = DepositUnmatched(
         settlement_account=request.settlement_account,
         bank_line_id=request.bank_line_id,
-        line_ids=match.told.line_ids,
-        fee_minor=match.told.fee_minor,
+        line_ids=match.reported.line_ids,
+        fee_minor=match.reported.fee_minor,
         currency=state.currency,
         requested_by=request.requested_by,
         authenticated_by=request.authenticated_by,
@@ -212,18 +212,18 @@ def _accept(state: State, request: AcceptFeeSchedule, subject: str) -> tuple[Eve
 
 
 def _is_meant(deposit: OpenDeposit, code: str, line_ids: Sequence[str]) -> bool:
-    """Whether what stands is what the operator saw: the same lines, and the same code where one was shown."""
+    """Return whether what stands is what the operator saw: the same lines, and the same code where one was shown."""
     stands = deposit.suggested
     return stands is not None and set(stands.line_ids) == set(line_ids) and code in ("", stands.suggestion_code)
 
 
 def _gone(deposit: OpenDeposit, code: str) -> str:
     which = f"suggestion {code}" if code else "what is meant"
-    return f"{which} is gone or has changed; {_standing(deposit)}{_rejected(deposit)}"
+    return f"{which} is gone or has changed; {_status(deposit)}{_rejected(deposit)}"
 
 
-def _standing(deposit: OpenDeposit) -> str:
-    """What is suggested for a bank line now."""
+def _status(deposit: OpenDeposit) -> str:
+    """Return what is suggested for a bank line now."""
     stands = deposit.suggested
     if stands is None:
         return "nothing is suggested now"
@@ -237,14 +237,18 @@ def _rejected(deposit: OpenDeposit) -> str:
 
 
 def _not_open(state: State, bank_line_id: str) -> str:
-    """Why nothing is decided about a bank line: who decided what about it before, where somebody did."""
+    """Return why nothing is decided about a bank line: who decided what about it before, where somebody did."""
     match, dismissed = state.matches.get(bank_line_id), state.dismissed.get(bank_line_id)
     if match is not None:
-        told = match.told
-        by = "" if told.matched_by == BY_RULE else _by("matched", told.matched_by, told.occurred_at, told.reason)
+        reported = match.reported
+        by = (
+            ""
+            if reported.matched_by == BY_RULE
+            else _by("matched", reported.matched_by, reported.occurred_at, reported.reason)
+        )
         return f"it is matched: unmatch it first{by}"
     if dismissed is not None:
-        one = dismissed.told
+        one = dismissed.reported
         return f"it is dismissed as other business{_by('dismissed', one.requested_by, one.occurred_at, one.reason)}"
     return "no open bank line has this id"
 

@@ -20,7 +20,7 @@ CHARGED = frozenset({SettlementLineKind.CAPTURED, SettlementLineKind.AMOUNT_INCR
 
 
 def proposal(state: State, at: datetime) -> tuple[FeeScheduleProposed, ...]:
-    """A schedule that past batches suggest, unless it is the accepted or the proposed one."""
+    """Return a schedule that past batches suggest, unless it is the accepted or the proposed one."""
     try:
         found = propose_schedule(_history(state), "proposed")
     except NotEnoughHistory:
@@ -60,13 +60,13 @@ def _hundredths(schedule: FeeSchedule) -> int:
 
 
 def _history(state: State) -> list[PastBatch]:
-    """The newest batches of which both the lines and the deposit are known."""
+    """Return the newest batches of which both the lines and the deposit are known."""
     keys = keys_of(state)
     past: list[tuple[str, PastBatch]] = []
     for match in state.matches.values():
-        if match.told.rule == BY_BATCH_KEY:
+        if match.reported.rule == BY_BATCH_KEY:
             order = f"{match.deposit.moved_on} {match.deposit.bank_line_id}"
-            past.append((order, _past(match.lines, match.told.fee_minor)))
+            past.append((order, _past(match.lines, match.reported.fee_minor)))
     for deposit in state.deposits.values():
         broken = deposit.broken
         if broken is None or broken.reason is not BreakReason.DIFFERENCE_IS_NO_FEE or deposit.batch_number is None:

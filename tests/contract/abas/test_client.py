@@ -17,7 +17,7 @@ from connectors.abas.sink import AbasSink
 from connectors.abas.source import AbasSource
 from infra.sandboxes.abas.state import DEFAULT_PASSWORD
 from schemas.records.erp import DocumentPosted, DocumentRefused
-from schemas.records.gateway import WishKind, WishStatus
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestStatus
 from schemas.records.identification import CustomerReferenced
 from tests.support.abas_commands import post_receipt, reverse_receipt, with_strategy
 from tests.support.abas_sandbox import AbasSandboxProcess, open_item
@@ -72,7 +72,7 @@ async def test_a_login_that_expired_is_made_anew_even_for_a_write(
         assert isinstance(await sink.post(post_receipt(f"PT{next(_numbers)}", item)), DocumentPosted)
 
 
-async def test_a_wrong_secret_is_told_as_such(sandbox: AbasSandboxProcess) -> None:
+async def test_a_wrong_secret_is_reported_as_such(sandbox: AbasSandboxProcess) -> None:
     async with AbasClient(token_settings(sandbox, secret="wrong")) as client:
         with pytest.raises(LoginRejected, match="client id and secret"):
             await client.about()
@@ -161,9 +161,9 @@ async def test_sales_orders_lead_to_their_customers(empty_sandbox: AbasSandboxPr
     assert (referenced.token, referenced.abas_customer_id) == ("order:AU-30001", "70001")
 
 
-async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+async def test_payment_payment_requests_are_read(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
     empty_sandbox.seed()
-    wish = {
+    payment_request = {
         "kind": "refund",
         "customer_number": "70001",
         "amount": "12.50",
@@ -172,12 +172,12 @@ async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profil
         "reason": "damaged",
         "requester": "M. Muster",
     }
-    [record] = empty_sandbox.admin("POST", "payment-wishes", [wish])["ids"]
+    [record] = empty_sandbox.admin("POST", "payment-requests", [payment_request])["ids"]
     settings = empty_sandbox.settings()
     async with AbasClient(settings) as client:
-        [(key, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
-    assert (key, seen.wish_id) == (f"payment-wish/{record}", record)
-    assert (seen.kind, seen.raw_kind, seen.status) == (WishKind.REFUND, "refund", WishStatus.OPEN)
+        [(key, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).payment_requests()]
+    assert (key, seen.payment_request_id) == (f"payment-request/{record}", record)
+    assert (seen.kind, seen.raw_kind, seen.status) == (PaymentRequestKind.REFUND, "refund", PaymentRequestStatus.OPEN)
     assert (seen.amount_minor, seen.currency, seen.reason) == (1250, "USD", "damaged")
     assert (seen.abas_customer_id, seen.paytrace_transaction_id) == ("70001", "79388123")
     assert (seen.vault_customer_id, seen.requester) == ("acme-inc", "M. Muster")
@@ -186,9 +186,9 @@ async def test_payment_wishes_are_read(empty_sandbox: AbasSandboxProcess, profil
 
 async def test_a_charge_names_the_invoice_that_it_pays(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
     empty_sandbox.seed(open_item("RE-100451", "125.00"))
-    wish = {"kind": "charge", "customer_number": "70001", "amount": "125.00", "currency": "USD"}
-    empty_sandbox.admin("POST", "payment-wishes", [{**wish, "invoice_number": "RE-100451"}])
+    payment_request = {"kind": "charge", "customer_number": "70001", "amount": "125.00", "currency": "USD"}
+    empty_sandbox.admin("POST", "payment-requests", [{**payment_request, "invoice_number": "RE-100451"}])
     settings = empty_sandbox.settings()
     async with AbasClient(settings) as client:
-        [(_, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).wishes()]
-    assert (seen.kind, seen.invoice_number) == (WishKind.CHARGE, "RE-100451")
+        [(_, (seen,))] = [entry async for entry in AbasSource(client, profile, settings).payment_requests()]
+    assert (seen.kind, seen.invoice_number) == (PaymentRequestKind.CHARGE, "RE-100451")

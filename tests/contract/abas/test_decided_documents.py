@@ -15,7 +15,7 @@ from tests.support.abas_commands import (
     post_receipt,
     refund_on_account,
     reverse_receipt,
-    undo_write_off,
+    reverse_write_off,
     with_strategy,
     write_off,
 )
@@ -92,14 +92,14 @@ async def test_a_write_off_is_taken_back_once_and_the_rest_is_open_again(
     receipt, [item] = fresh(), sandbox.seed(open_item("RE-1", "103.00"))
     await sink.post(post_receipt(receipt, item, minor=100_00))
     await sink.post(write_off(f"{receipt}W1", item, 3_00))
-    command = undo_write_off(f"{receipt}W1U1", f"{receipt}W1", item, 3_00)
+    command = reverse_write_off(f"{receipt}W1U1", f"{receipt}W1", item, 3_00)
     outcome = await sink.post(command)
     assert isinstance(outcome, DocumentPosted)
     assert outcome.reverses_reference == f"{receipt}W1"
     assert await sink.post(command) == outcome
     assert held(sandbox, f"{receipt}W1U1") == [("reversal", 3_00, "RE-1")]
     assert next(one["open_minor"] for one in sandbox.open_items() if one["id"] == item) == 3_00
-    too_much = await sink.post(undo_write_off(f"{receipt}W1U2", f"{receipt}W1", item, 1))
+    too_much = await sink.post(reverse_write_off(f"{receipt}W1U2", f"{receipt}W1", item, 1))
     assert isinstance(too_much, DocumentRefused)
 
 

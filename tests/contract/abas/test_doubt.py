@@ -208,7 +208,7 @@ def enqueue(log: MemoryLog, commands: Sequence[PostDocument]) -> None:
         log._append(by_hand(log, "erp.commands.v1", command, CODEC.encode(command), key=key))
 
 
-def told(log: MemoryLog) -> list[str]:
+def reported(log: MemoryLog) -> list[str]:
     """References of the documents that the receivables have heard of, in order."""
     return [
         as_a(DocumentPosted, CODEC.decode(r.value)).posting_reference for r in log.records("receivables.inbox.v1", 0)
@@ -232,12 +232,12 @@ async def test_one_customer_in_trouble_holds_no_other_back_and_keeps_his_order(
     async with AbasClient(settings) as client, asyncio.timeout(30):
         rights = PostingClaims(log, CODEC, claimed_by="worker")
         task = task_of(AbasSink(client, chosen(profile, strategy), settings, rights=rights), log)
-        while len(told(log)) < 3:
+        while len(reported(log)) < 3:
             await task.catch_up()
             await task.retry_held()
             assert task.stalled_because is None
             await asyncio.sleep(0.05)
-    heard = told(log)
+    heard = reported(log)
     assert [reference for reference in heard if reference != third] == [first, second]
     if trouble == "lock":
         assert heard[0] == third

@@ -48,7 +48,7 @@ async def live() -> AsyncIterator[AbasClient]:
         yield client
 
 
-async def test_it_tells_about_itself_and_knows_us(live: AbasClient) -> None:
+async def test_it_reports_about_itself_and_knows_us(live: AbasClient) -> None:
     assert live_settings().about_time_field in await live.about()
     assert await live.tables()
 

@@ -89,7 +89,7 @@ class _Renamed(AbasClient):
         return tuple({**f, "name": names.get(f["name"], f["name"])} for f in listed)
 
 
-async def test_the_one_field_of_its_type_is_a_guess_and_optional_ones_are_told(sandbox: AbasSandboxProcess) -> None:
+async def test_the_one_field_of_its_type_is_a_guess_and_optional_ones_are_reported(sandbox: AbasSandboxProcess) -> None:
     async with _Renamed(sandbox.settings()) as client:
         text = await probe(client)
     assert "      amount: gross  # guess\n" in text
@@ -97,10 +97,10 @@ async def test_the_one_field_of_its_type_is_a_guess_and_optional_ones_are_told(s
     assert "requester (yrequester or yanforderer); optional, left out" in text
     assert "      vault_customer: customer^ypaytracecust\n" in text
     assert "Where to look: obj/meta" in text
-    assert parse_profile(text, origin="probed").tables.payment_wish is not None
+    assert parse_profile(text, origin="probed").tables.payment_request is not None
 
 
-async def test_a_server_that_tells_no_infosystems_or_commands_gets_a_profile_all_the_same(
+async def test_a_server_that_reports_no_infosystems_or_commands_gets_a_profile_all_the_same(
     sandbox: AbasSandboxProcess,
 ) -> None:
     class Silent(AbasClient):

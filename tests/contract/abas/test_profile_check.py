@@ -23,22 +23,22 @@ async def test_the_sandbox_profile_fits_the_sandbox(client: AbasClient, profile:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ('type_command: "(PaymentWishEntry)"', "opens 900:6, not 900:2"),
         ('type_command: "(Nothing)"', "there is no type command"),
         ("", "needs type_command"),
     ],
 )
-async def test_a_type_command_that_opens_no_payment_is_told(client: AbasClient, line: str, told: str) -> None:
+async def test_a_type_command_that_opens_no_payment_is_reported(client: AbasClient, line: str, reported: str) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace('type_command: "(IncomingPayment)"', line)
     wrong = with_strategy(parse_profile(text, origin="p.yaml"), "typecommand")
-    with pytest.raises(ProfileMismatch, match=told):
+    with pytest.raises(ProfileMismatch, match=reported):
         await check_profile(wrong, client)
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "reported"),
     [
         ("vault_customer: ypaytracecust", "vault_customer: ypaytracecst", "did you mean ypaytracecust"),
         ("customer_number: customer^idno", "customer_number: customer^idnr", "table 0:1 has no field idnr"),
@@ -50,8 +50,8 @@ async def test_a_type_command_that_opens_no_payment_is_told(client: AbasClient, 
         ("created: ydoccreated", "created: ydocmade", "has no field ydocmade"),
     ],
 )
-async def test_a_wrong_name_is_told_with_its_line_and_a_remedy(
-    client: AbasClient, tmp_path: Path, right: str, wrong: str, told: str
+async def test_a_wrong_name_is_reported_with_its_line_and_a_remedy(
+    client: AbasClient, tmp_path: Path, right: str, wrong: str, reported: str
 ) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8")
     assert right in text
@@ -60,12 +60,12 @@ async def test_a_wrong_name_is_told_with_its_line_and_a_remedy(
     line = path.read_text(encoding="utf-8")[: path.read_text(encoding="utf-8").index(wrong)].count("\n") + 1
     with pytest.raises(ProfileMismatch) as caught:
         await check_profile(load_profile(path), client)
-    assert any(told in problem for problem in caught.value.problems)
+    assert any(reported in problem for problem in caught.value.problems)
     near = (f"{path}:{line}:", f"{path}:{line + 1}:", f"{path}:{line - 1}:")  # workspace and search word are one
     assert any(problem.startswith(near) for problem in caught.value.problems)
 
 
-async def test_a_name_of_the_other_language_is_told_as_such(client: AbasClient) -> None:
+async def test_a_name_of_the_other_language_is_reported_as_such(client: AbasClient) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace("value_on: docDate", "value_on: beldat", 1)
     with pytest.raises(
         ProfileMismatch, match=r"no field beldat; it is docDate in the language of SALDO_ABAS_VARIABLE_"
@@ -73,14 +73,14 @@ async def test_a_name_of_the_other_language_is_told_as_such(client: AbasClient) 
         await check_profile(parse_profile(text, origin="p.yaml"), client)
 
 
-def test_a_reference_that_is_written_elsewhere_than_it_is_looked_for_is_told() -> None:
+def test_a_reference_that_is_written_elsewhere_than_it_is_looked_for_is_reported() -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8")
     text = text.replace("reads: &payment_reads\n", "reads: &payment_reads\n      posting_reference: yreason\n", 1)
     with pytest.raises(ProfileUnreadable, match="written to yposref and looked for in yreason"):
         parse_profile(text, origin="p.yaml")
 
 
-async def test_all_wrong_names_are_told_at_once(client: AbasClient, tmp_path: Path) -> None:
+async def test_all_wrong_names_are_reported_at_once(client: AbasClient, tmp_path: Path) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8")
     for right in ("docNo", "openAmt", "erfass", "yvaldate"):
         text = text.replace(f": {right}\n", f": {right}X\n")
@@ -92,7 +92,7 @@ async def test_all_wrong_names_are_told_at_once(client: AbasClient, tmp_path: Pa
         assert any(name in problem for problem in caught.value.problems)
 
 
-async def test_a_command_that_a_table_does_not_allow_is_told(client: AbasClient, tmp_path: Path) -> None:
+async def test_a_command_that_a_table_does_not_allow_is_reported(client: AbasClient, tmp_path: Path) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace("action: NEW", "action: DONE")
     path = tmp_path / "profile.yaml"
     path.write_text(text, encoding="utf-8")
@@ -100,9 +100,9 @@ async def test_a_command_that_a_table_does_not_allow_is_told(client: AbasClient,
         await check_profile(with_strategy(load_profile(path), "editor"), client)
 
 
-@pytest.mark.parametrize(("date_input", "told"), [("%d/%m/%Y", "can't read 20/12/2026"), ("%y-%m-%d", "abas")])
-async def test_a_date_format_that_abas_reads_otherwise_is_told(
-    client: AbasClient, tmp_path: Path, date_input: str, told: str
+@pytest.mark.parametrize(("date_input", "reported"), [("%d/%m/%Y", "can't read 20/12/2026"), ("%y-%m-%d", "abas")])
+async def test_a_date_format_that_abas_reads_otherwise_is_reported(
+    client: AbasClient, tmp_path: Path, date_input: str, reported: str
 ) -> None:
     text = SANDBOX_PROFILE.read_text(encoding="utf-8").replace('"%Y-%m-%d"', f'"{date_input}"')
     path = tmp_path / "profile.yaml"
@@ -110,7 +110,7 @@ async def test_a_date_format_that_abas_reads_otherwise_is_told(
     with pytest.raises(ProfileMismatch) as caught:
         await check_profile(load_profile(path), client)
     [problem] = caught.value.problems
-    assert told in problem
+    assert reported in problem
     line = text[: text.index("date_input:")].count("\n") + 1
     assert problem.startswith(f"{path}:{line}: formats.date_input")
 
@@ -155,7 +155,7 @@ async def test_outstanding_items_may_come_from_an_infosystem(client: AbasClient,
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "reported"),
     [
         ("item: item", "item: itm", "did you mean item"),
         ("customer^idno", "customer^number", "table 0:1 has no field number"),
@@ -163,10 +163,12 @@ async def test_outstanding_items_may_come_from_an_infosystem(client: AbasClient,
         ("press: start", "press: go", "has no field go"),
     ],
 )
-async def test_a_wrong_name_in_the_listing_is_told(client: AbasClient, right: str, wrong: str, told: str) -> None:
+async def test_a_wrong_name_in_the_listing_is_reported(
+    client: AbasClient, right: str, wrong: str, reported: str
+) -> None:
     with pytest.raises(ProfileMismatch, match="open_item_list") as caught:
         await check_profile(with_listing(LISTING.replace(right, wrong)), client)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 class _Silent(AbasClient):
@@ -184,7 +186,7 @@ async def test_a_server_without_metadata_leaves_the_profile_unchecked_and_says_s
     assert "unchecked" in caplog.text
 
 
-async def test_a_wrong_password_is_told_as_such(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+async def test_a_wrong_password_is_reported_as_such(sandbox: AbasSandboxProcess, profile: Profile) -> None:
     async with AbasClient(sandbox.settings(password="wrong")) as client:
         with pytest.raises(LoginRejected, match="password"):
             await check_profile(profile, client)

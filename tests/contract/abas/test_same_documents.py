@@ -25,7 +25,7 @@ from tests.support.abas_commands import (
     post_receipt,
     refund_on_account,
     reverse_receipt,
-    undo_write_off,
+    reverse_write_off,
     with_strategy,
     write_off,
 )
@@ -44,7 +44,7 @@ async def documents(sandbox: AbasSandboxProcess, language: str, strategy: Any) -
     commands = [
         post_receipt("PT1", item, minor=100_00),
         write_off("PT1W1", item, 3_00, reason="written off because " * 9),
-        undo_write_off("PT1W1U1", "PT1W1", item, 3_00),
+        reverse_write_off("PT1W1U1", "PT1W1", item, 3_00),
         reverse_receipt("PT9", "PT1", item, minor=25_00),
         on_account("PT2"),
         reverse_receipt("PT2V", "PT2", "", minor=25_00),

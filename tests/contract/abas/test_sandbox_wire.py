@@ -158,7 +158,7 @@ def test_a_record_is_found_by_id_number_search_word_and_selection(http: httpx2.C
     assert (missing.status_code, missing.json()["content"]["category"]) == (404, "MISSING_OBJECT")
 
 
-def test_many_by_id_tell_the_missing_one_by_one(http: httpx2.Client) -> None:
+def test_many_by_id_report_the_missing_one_by_one(http: httpx2.Client) -> None:
     record = customer_id(http)
     found, missing = data(http.post("obj/data/byIds", json={"ids": [record, "(9,9,0)"]}))["erpDataObjects"]
     assert found["meta"]["id"] == record
@@ -316,13 +316,13 @@ def test_a_working_set_that_is_gone_is_made_anew_under_its_id(http: httpx2.Clien
     http.post("workspace/ws-mine/commands/CANCEL", json={})
 
 
-def test_about_tells_its_clock_as_a_field(http: httpx2.Client) -> None:
+def test_about_reports_its_clock_as_a_field(http: httpx2.Client) -> None:
     assert data(http.get("about"))["erpDateTime"]["value"].startswith("20")
     assert http.get("logout").json()["content"]["error"]["type"] == "INFO"
     assert http.get("workspace/keepalive").json()["content"] == "OK"
 
 
-def test_commands_are_told(http: httpx2.Client) -> None:
+def test_commands_are_reported(http: httpx2.Client) -> None:
     payment = data(http.get("obj/meta/900:2/commands"))["commands"]
     assert {entry["editAction"] for entry in payment} >= {"NEW", "REVERSAL"}
     table = data(http.get("obj/data/0:1/commands"))["links"]
@@ -331,7 +331,7 @@ def test_commands_are_told(http: httpx2.Client) -> None:
     assert "urn:abas:rel:editAction:UPDATE" in record
 
 
-def test_metadata_tell_names_in_both_languages(http: httpx2.Client) -> None:
+def test_metadata_report_names_in_both_languages(http: httpx2.Client) -> None:
     groups = data(http.get("obj/meta"))["erpDbGroups"]
     assert {"id", "name", "dbId", "tableSpec"} <= groups[0].keys()
     fields = data(http.get("obj/meta/0:1", params={"selHeadFields": "*"}))["fields"]
@@ -363,8 +363,8 @@ def test_the_outstanding_items_list(sandbox: AbasSandboxProcess, http: httpx2.Cl
 def test_type_commands(http: httpx2.Client) -> None:
     listed = data(http.get("sys/typeCmd/meta"))["commands"]
     command = next(entry for entry in listed if entry["name"] == "(IncomingPayment)")
-    told = data(http.get(f"sys/typeCmd/{command['number']}"))
-    assert (told["tableName"], told["editAction"]) == ("900:2", "NEW")
+    reported = data(http.get(f"sys/typeCmd/{command['number']}"))
+    assert (reported["tableName"], reported["editAction"]) == ("900:2", "NEW")
     opened = http.post(f"sys/typeCmd/{quote('(IncomingPayment)', safe='')}", json={})
     assert (opened.status_code, data(opened)["meta"]["objectGroup"]) == (201, "900:2")
 
@@ -388,7 +388,7 @@ def test_licences_run_out(empty_sandbox: AbasSandboxProcess) -> None:
 
 
 @pytest.mark.parametrize("auth", [("", "wrong"), ("user", ""), None])
-def test_a_wrong_login_is_told_by_category(http: httpx2.Client, auth: Any) -> None:
+def test_a_wrong_login_is_reported_by_category(http: httpx2.Client, auth: Any) -> None:
     refused = httpx2.get(f"{http.base_url}about", auth=auth)
     assert (refused.status_code, refused.json()["content"]["category"]) == (401, "AUTHENTICATION_FAILURE")
 
@@ -409,8 +409,14 @@ def test_a_double_in_the_editor_is_visible_in_the_books(sandbox: AbasSandboxProc
 def test_the_page_shows_the_books_and_the_switches(sandbox: AbasSandboxProcess) -> None:
     [item] = sandbox.seed(open_item("RE-<b>PAGE</b>", "1234.50"))
     sandbox.faults(latency_s=0.001, closed_periods=["2026-01", "2026-02"])
-    wish = {"kind": "REFUND", "customer_number": "70001", "amount": "12.50", "currency": "USD", "reason": "damaged"}
-    sandbox.admin("POST", "payment-wishes", [wish])
+    payment_request = {
+        "kind": "REFUND",
+        "customer_number": "70001",
+        "amount": "12.50",
+        "currency": "USD",
+        "reason": "damaged",
+    }
+    sandbox.admin("POST", "payment-requests", [payment_request])
     working_set = sandbox.admin("POST", "editors", {"record": item, "user": "P. Page"})["working_set"]
     page = httpx2.get(f"{sandbox.origin}/_sandbox/", verify=authorities()).text
     for shown in ("RE-&lt;b&gt;PAGE&lt;/b&gt;", "1,234.50 USD", "Acme Inc.", "latency_s = 0.001", "2026-01, 2026-02"):

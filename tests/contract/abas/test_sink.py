@@ -92,7 +92,7 @@ async def test_amounts_are_exact_in_every_currency(
     assert item_state(sandbox, item) == (0, True)
 
 
-async def test_posting_again_tells_the_same_story_and_posts_nothing(
+async def test_posting_again_reports_the_same_story_and_posts_nothing(
     sandbox: AbasSandboxProcess, sink: AbasSink
 ) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-3", "250.00"))
@@ -238,7 +238,7 @@ async def test_a_server_that_is_away_is_transient(own_sandbox: AbasSandboxProces
             await AbasSink(client, profile, settings).post(post_receipt("PT1", "(1,900,0)"))
 
 
-async def test_a_locked_customer_is_waited_for_and_then_told(sandbox: AbasSandboxProcess, profile: Profile) -> None:
+async def test_a_locked_customer_is_waited_for_and_then_reported(sandbox: AbasSandboxProcess, profile: Profile) -> None:
     reference, [item] = fresh(), sandbox.seed(open_item("RE-16"))
     customer = next(c["id"] for c in sandbox.admin("GET", "books")["customers"] if c["number"] == "70001")
     sandbox.faults(locked=[customer])
@@ -369,9 +369,9 @@ async def test_what_was_answered_survives_kill_9(own_sandbox: AbasSandboxProcess
             own_sandbox.start()
     own_sandbox.kill()
     own_sandbox.start()
-    told = [o.document_id for o in outcomes if isinstance(o, DocumentPosted)]
-    assert told == [d["id"] for d in own_sandbox.documents()]
-    assert len(told) == 12
+    reported = [o.document_id for o in outcomes if isinstance(o, DocumentPosted)]
+    assert reported == [d["id"] for d in own_sandbox.documents()]
+    assert len(reported) == 12
 
 
 @pytest.mark.parametrize("switch", ["rate_limited", "gateway_away", "unavailable"])

@@ -90,7 +90,9 @@ async def test_a_part_payment_a_clearing_and_a_reopening_are_seen(
     assert (reopened.open_minor, reopened.is_open) == (2500, True)
 
 
-async def test_two_polls_of_unchanged_books_tell_the_same(empty_sandbox: AbasSandboxProcess, profile: Profile) -> None:
+async def test_two_polls_of_unchanged_books_report_the_same(
+    empty_sandbox: AbasSandboxProcess, profile: Profile
+) -> None:
     empty_sandbox.seed(open_item("RE-1"), open_item("RE-2"))
     first, second = await poll(empty_sandbox, profile), await poll(empty_sandbox, profile)
     assert first.keys() == second.keys()

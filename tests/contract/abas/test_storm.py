@@ -55,7 +55,7 @@ async def post_until_done(sink: AbasSink, command: PostDocument) -> ErpOutcomes:
 
 
 def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, ErpOutcomes]) -> None:
-    """Compare what the sink told with abas' own books, and the books with themselves."""
+    """Compare what the sink reported with abas' own books, and the books with themselves."""
     documents = sandbox.documents()
     assert Counter(d["posting_reference"] for d in documents) == Counter(list(outcomes))
     for document in documents:
@@ -74,7 +74,7 @@ def audit(sandbox: AbasSandboxProcess, outcomes: dict[str, ErpOutcomes]) -> None
 async def test_a_storm_of_faults_loses_and_doubles_nothing(
     empty_sandbox: AbasSandboxProcess, profile: Profile, strategy: str
 ) -> None:
-    dice = random.Random(20261124)
+    rng = random.Random(20261124)
     chosen = with_strategy(profile, "editor" if strategy == "editor" else "infosystem")
     settings = empty_sandbox.settings(read_timeout_s=0.2, retry_initial_s=0.01, retry_max_s=0.05, write_attempts=3)
     items = empty_sandbox.seed(*[open_item(f"RE-{n}", "250.00") for n in range(15)])
@@ -86,7 +86,7 @@ async def test_a_storm_of_faults_loses_and_doubles_nothing(
             if number % 3 == 0:
                 commands.append(reverse_receipt(f"PT{number}-R", f"PT{number}", item, minor=2500))
             for command in commands:
-                empty_sandbox.faults(**{"slow_posting_s": 0, "statuses": {}, **dice.choice(FAULTS)})
+                empty_sandbox.faults(**{"slow_posting_s": 0, "statuses": {}, **rng.choice(FAULTS)})
                 outcomes[command.posting_reference] = await post_until_done(sink, command)
     audit(empty_sandbox, outcomes)
 

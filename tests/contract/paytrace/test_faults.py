@@ -101,7 +101,7 @@ async def test_a_wrong_content_type_is_read_all_the_same(client: PayTraceClient,
     assert (await client.sale_keyed(CARD, CHARGE)).response_code == 101
 
 
-async def test_a_rate_limit_is_obeyed_by_reads_and_told_by_sales(client: PayTraceClient, sandbox: Sandbox) -> None:
+async def test_a_rate_limit_is_obeyed_by_reads_and_reported_by_sales(client: PayTraceClient, sandbox: Sandbox) -> None:
     sandbox.admin("faults", {"rate_limit": {"count": 2, "retry_after_s": 0.05, "path": EXPORT}})
     assert await client.export_transactions(TODAY, TODAY) == []
     sandbox.admin("faults", {"rate_limit": {"count": 1, "retry_after_s": 7, "path": SALE}})
@@ -142,20 +142,20 @@ async def test_no_secret_is_logged(client: PayTraceClient, sandbox: Sandbox, cap
 
 async def test_books_survive_kill_9(tmp_path: Path) -> None:
     data_dir = tmp_path / "durable"
-    told: set[str] = set()
+    reported: set[str] = set()
     with sandbox_in_process(data_dir) as (sandbox, process):
         async with PayTraceClient(sandbox.client_settings()) as client:
             for index in range(40):
                 answer = await client.sale_keyed(CARD, Charge(amount_minor=100 + index))
-                told.add(answer.transaction_id or "")
+                reported.add(answer.transaction_id or "")
         process.kill()
         process.wait()
     with sandbox_in_process(data_dir) as (sandbox, _):
         books = sandbox.books()
-        assert set(books) == told
+        assert set(books) == reported
         async with PayTraceClient(sandbox.client_settings()) as client:
             later = await client.sale_keyed(CARD, CHARGE)
-        assert later.transaction_id not in told
+        assert later.transaction_id not in reported
 
 
 def test_form_json_and_multipart_logins_are_accepted(sandbox: Sandbox) -> None:

@@ -135,7 +135,7 @@ async def test_a_stored_customer_is_charged_and_scheduled(gateway: Gateway, sand
 async def test_the_source_reads_either_version(gateway: Gateway, sandbox: Sandbox, payer: str) -> None:
     sale = (await gateway.sale_by_customer(payer, charge())).transaction_id
     source = PayTraceSource(gateway, sandbox.client_settings())
-    [(subject, (record,))] = [sighting async for sighting in source.poll(TODAY, TODAY)]
+    [(subject, (record,))] = [observation async for observation in source.poll(TODAY, TODAY)]
     assert subject == f"transaction/{sale}"
     assert (record.kind, record.status) == (TransactionKind.SALE, TransactionStatus.PENDING_SETTLEMENT)
     assert (record.invoice_number, record.amount_minor, record.card_last_four) == ("RE-100451", 12500, "5439")
@@ -163,7 +163,7 @@ async def test_a_lost_ach_answer_is_looked_up_by_its_key(
     assert set(sandbox.books()) == {answer.transaction_id}
 
 
-async def test_an_ach_outcome_that_nobody_can_tell_stays_unknown(
+async def test_an_ach_outcome_that_nobody_can_report_stays_unknown(
     gateway: Gateway, sandbox: Sandbox, account: str
 ) -> None:
     sandbox.admin(

@@ -1,4 +1,4 @@
-"""Hooks of the sandbox: signed, told after every change, and the same fact as the poll, whatever the network does."""
+"""Hooks of the sandbox: signed, reported after every change, and the same fact as the poll, whatever the network does."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ async def test_a_hook_that_waits_says_when_the_change_was_and_is_signed_when_it_
     after = datetime.now(UTC)
     [(headers, body)] = receiver.await_hooks(1)
     assert receiver.refused == 4
-    told = datetime.fromisoformat(json.loads(body)["timestamp"])
+    reported = datetime.fromisoformat(json.loads(body)["timestamp"])
     # SQLite's clock goes in milliseconds.
-    assert before - timedelta(milliseconds=5) <= told <= after + timedelta(milliseconds=5)
+    assert before - timedelta(milliseconds=5) <= reported <= after + timedelta(milliseconds=5)
     Webhook(SECRET).verify(body.decode(), headers)
 
 
-async def test_a_hook_is_signed_and_tells_the_same_fact_as_the_poll(
+async def test_a_hook_is_signed_and_reports_the_same_fact_as_the_poll(
     client: PayTraceClient, hooked: Sandbox, receiver: Receiver
 ) -> None:
     await client.sale_keyed(CARD, Charge(amount_minor=12500, invoice_number="RE-1"))
@@ -127,7 +127,7 @@ async def test_a_hook_is_signed_and_tells_the_same_fact_as_the_poll(
         assert replace(record, observed_by=ObservedBy.POLL) == twin
 
 
-async def test_every_change_is_told_as_it_was_at_that_moment(
+async def test_every_change_is_reported_as_it_was_at_that_moment(
     client: PayTraceClient, hooked: Sandbox, receiver: Receiver
 ) -> None:
     receiver.statuses = [503] * 3
@@ -135,8 +135,8 @@ async def test_every_change_is_told_as_it_was_at_that_moment(
     await client.capture(first, 4000)
     hooked.admin("settle", {})
     receiver.await_hooks(3)
-    told = sorted((record.status, record.amount_minor) for record in receiver.records())
-    assert told == [
+    reported = sorted((record.status, record.amount_minor) for record in receiver.records())
+    assert reported == [
         (TransactionStatus.AUTHORIZED, 5000),
         (TransactionStatus.PENDING_SETTLEMENT, 4000),
         (TransactionStatus.SETTLED, 4000),

@@ -71,7 +71,7 @@ async def test_an_unknown_id_is_no_row(client: PayTraceClient) -> None:
     assert await client.export_transaction("1") is None
 
 
-async def test_a_wrong_password_is_told_apart(settings: PayTraceSettings) -> None:
+async def test_a_wrong_password_is_distinguished(settings: PayTraceSettings) -> None:
     async with PayTraceClient(settings.model_copy(update={"password": SecretStr("wrong")})) as client:
         with pytest.raises(LoginRejected):
             await client.export_customers("nobody")

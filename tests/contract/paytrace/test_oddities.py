@@ -80,9 +80,9 @@ async def test_odd_status_words_are_never_money_and_wait_until_they_can_be_read(
     assert set(seen) == {*cards, *debits}
     assert books.net_minor == 0
     assert books.unrecognized == set(seen)
-    told = [event for event in books.ledger.events if isinstance(event, PaymentStatusUnrecognized)]
-    assert sum(event.amount_minor or 0 for event in told if event.kind is TransactionKind.SALE) == 14 * 1_234_56
-    assert all(event.raw_status.strip("/") and event.currency == "USD" for event in told)
+    reported = [event for event in books.ledger.events if isinstance(event, PaymentStatusUnrecognized)]
+    assert sum(event.amount_minor or 0 for event in reported if event.kind is TransactionKind.SALE) == 14 * 1_234_56
+    assert all(event.raw_status.strip("/") and event.currency == "USD" for event in reported)
     sandbox.admin("faults", {"clear": True})
     await books.poll()
     assert books.unrecognized == set()

@@ -1,4 +1,4 @@
-"""The source tells every sighting in its window, whatever rows look like, and turns hints into facts."""
+"""The source tells every observation in its window, whatever rows look like, and turns hints into facts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_poll_sees_cards_and_ach_once_each_day_by_day(client: PayTraceCl
         expected.add(answer.transaction_id)
     expected.add(pay(sandbox, v3_headers(sandbox)).json()["transaction_id"])
     source = PayTraceSource(client, sandbox.client_settings())
-    seen = [sighting async for sighting in source.poll(date(2026, 11, 19), TODAY)]
+    seen = [observation async for observation in source.poll(date(2026, 11, 19), TODAY)]
     assert sorted(subject for subject, _ in seen) == sorted(f"transaction/{identity}" for identity in expected)
     by_invoice = {record.invoice_number: record for _, (record,) in seen}
     assert by_invoice["RE-20"].status is TransactionStatus.SETTLED
@@ -71,10 +71,10 @@ async def test_a_hint_becomes_a_fact_by_asking(client: PayTraceClient, sandbox: 
     ach = pay(sandbox, v3_headers(sandbox)).json()["transaction_id"]
     source = PayTraceSource(client, sandbox.client_settings())
     for identity in (card, ach):
-        sighting = await source.look_up(identity, ObservedBy.SILENT_POST)
-        assert sighting is not None
-        assert sighting[0] == f"transaction/{identity}"
-        assert sighting[1][0].observed_by is ObservedBy.SILENT_POST
+        observation = await source.look_up(identity, ObservedBy.SILENT_POST)
+        assert observation is not None
+        assert observation[0] == f"transaction/{identity}"
+        assert observation[1][0].observed_by is ObservedBy.SILENT_POST
     assert await source.look_up("1", ObservedBy.HOOK) is None
     assert await source.look_up("no-such-ach", ObservedBy.HOOK) is None
 
@@ -83,9 +83,9 @@ async def test_a_hint_at_a_v1_check_is_found_among_the_checks(client: PayTraceCl
     check = f"check-{pay_by_check(sandbox, 1000)['check_transaction_id']}"
     at = datetime(2026, 11, 24, 20, tzinfo=UTC)
     source = PayTraceSource(client, sandbox.client_settings(lookback_window_days=2), now=lambda: at)
-    sighting = await source.look_up(check, ObservedBy.HOOK)
-    assert sighting is not None
-    assert (sighting[0], sighting[1][0].amount_minor) == (f"transaction/{check}", 1000)
+    observation = await source.look_up(check, ObservedBy.HOOK)
+    assert observation is not None
+    assert (observation[0], observation[1][0].amount_minor) == (f"transaction/{check}", 1000)
     assert await source.look_up("check-5", ObservedBy.HOOK) is None
     elsewhere = sandbox.client_settings(lookback_window_days=2, check_export_path="/v1/no/such/path")
     async with PayTraceClient(elsewhere) as without:
@@ -121,10 +121,10 @@ async def test_an_ach_outage_is_never_taken_for_an_account_without_ach() -> None
 async def test_only_a_poll_of_the_whole_window_looks_further_back_for_ach() -> None:
     rows = Rows([])
     source = PayTraceSource(rows, PayTraceSettings(lookback_window_days=45, ach_lookback_window_days=65))
-    _ = [sighting async for sighting in source.poll(TODAY - timedelta(days=1), TODAY)]
+    _ = [observation async for observation in source.poll(TODAY - timedelta(days=1), TODAY)]
     assert rows.ach_since == [TODAY - timedelta(days=2)] * 2
     rows.ach_since.clear()
-    _ = [sighting async for sighting in source.poll(TODAY - timedelta(days=45), TODAY)]
+    _ = [observation async for observation in source.poll(TODAY - timedelta(days=45), TODAY)]
     assert rows.ach_since == [TODAY - timedelta(days=65)] * 2
 
 

@@ -123,7 +123,7 @@ async def test_a_sale_in_a_strange_night_is_dated_as_the_setting_says(
     await client.sale_keyed(CARD, Charge(amount_minor=100))
     source = PayTraceSource(client, sandbox.client_settings(ambiguous_time=fold))
     day = date.fromisoformat(now[:10])
-    [(_, (record,))] = [sighting async for sighting in source.poll(day, day)]
+    [(_, (record,))] = [observation async for observation in source.poll(day, day)]
     assert record.created_at.replace(second=0, microsecond=0).isoformat() == created
 
 

@@ -104,14 +104,14 @@ async def test_a_backfill_books_old_days_on_their_own_days(
         payments.append(await sale(client, f"RE-V2{number}"))
     found: list[TransactionObserved] = []
 
-    async def tell(_: str, records: tuple[TransactionObserved, ...]) -> None:
+    async def report(_: str, records: tuple[TransactionObserved, ...]) -> None:
         found.extend(records)
 
     async def mark_done(_: date) -> None:
         return None
 
     period = (date(2026, 9, 20), date(2026, 9, 30))
-    _ = [progress async for progress in backfill(source(client, sandbox), *period, tell=tell, mark_done=mark_done)]
+    _ = [progress async for progress in backfill(source(client, sandbox), *period, report=report, mark_done=mark_done)]
     held: dict[str, str] = {}
     for number in (0, 1):
         books = Books(abas, f"RE-V2{number}")

@@ -162,7 +162,7 @@ async def test_a_name_that_is_not_known_and_a_port_where_nobody_listens() -> Non
     assert said.startswith(f"abas' token endpoint at 127.0.0.1:{port}: the host refuses the connection")
 
 
-async def test_a_time_out_of_connecting_is_told_from_one_of_reading() -> None:
+async def test_a_time_out_of_connecting_is_reported_from_one_of_reading() -> None:
     listener = socket.create_server(("127.0.0.1", 0))  # accepts by its backlog, and says nothing
     port = listener.getsockname()[1]
     try:

@@ -106,8 +106,8 @@ class Room:
     async def settle(self) -> None:
         await self.task().catch_up()
 
-    def told(self, topic: str, kind: type[Any]) -> list[Any]:
-        found = [CODEC.decode_as_told(record.value) for record in self.log.records(topic, 0)]
+    def reported(self, topic: str, kind: type[Any]) -> list[Any]:
+        found = [CODEC.decode_as_written(record.value) for record in self.log.records(topic, 0)]
         return [one for one in found if isinstance(one, kind)]
 
     async def differences(self) -> list[str]:
@@ -123,7 +123,7 @@ async def decided(count: int = 4) -> Room:
     for number in range(count):
         room.give(remember(number))
     await room.settle()
-    assert len(room.told(JOURNAL, ReferenceRemembered)) == count
+    assert len(room.reported(JOURNAL, ReferenceRemembered)) == count
     return room
 
 
@@ -154,7 +154,7 @@ async def test_a_forged_command_is_parked_with_the_reason_and_never_acted_on(
     room, forged = Room(), remember(1, abas_customer_id="66666")
     room.forge(forged, headers)
     await room.settle()
-    [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
+    [letter] = room.reported(f"{INBOX}.dlq", DeadLetter)
     assert letter.error_type == "NotSigned"
     assert words in letter.message
 
@@ -164,11 +164,11 @@ async def test_a_forged_command_is_parked_with_the_reason_and_never_acted_on(
     asked: dict[str, Any] = {"record_key": key, "requested_by": "dana", "reason": "looked", "requested_at": NOON}
     room.give(ParkedReplayRequested(**asked))
     await room.settle()
-    assert room.told(JOURNAL, ReferenceRemembered) == []
+    assert room.reported(JOURNAL, ReferenceRemembered) == []
     room.give(ParkedDiscardRequested(offset=0, **asked))
     room.give(ParkedReplayRequested(**{**asked, "reason": "go on"}))
     await room.settle()
-    assert [event.abas_customer_id for event in room.told(JOURNAL, ReferenceRemembered)] == ["70001"]
+    assert [event.abas_customer_id for event in room.reported(JOURNAL, ReferenceRemembered)] == ["70001"]
     assert await room.broken() == []
     assert [
         one.what for one in await compare_agents([IDENTIFY_PAYERS], room.log, CODEC, RING) if not one.is_identical
@@ -183,14 +183,14 @@ async def test_a_forged_request_neither_frees_nor_stops_a_key() -> None:
     room.forge(request, without("saldo-signature"))
     room.give(remember(1))
     await room.settle()
-    assert room.told(JOURNAL, RecordParked) == []
-    assert len(room.told(JOURNAL, ReferenceRemembered)) == 1
+    assert room.reported(JOURNAL, RecordParked) == []
+    assert len(room.reported(JOURNAL, ReferenceRemembered)) == 1
 
     room.forge(remember(2), without("saldo-signature"))
     room.forge(replace(request, record_key=b"invoice:RE-2", offset=2), without("saldo-signature"))
     await room.settle()
-    assert room.told(JOURNAL, ParkedRecordDiscarded) == []
-    parked = room.told(JOURNAL, RecordParked)
+    assert room.reported(JOURNAL, ParkedRecordDiscarded) == []
+    parked = room.reported(JOURNAL, RecordParked)
     assert [(event.offset, event.behind, event.error_type) for event in parked] == [
         (2, None, "NotSigned"),
         (3, 2, "NotSigned"),
@@ -212,9 +212,9 @@ async def test_a_command_of_the_wrong_role_is_not_acted_on() -> None:
     headers = [("ce_id", b"e"), ("saldo-key-id", stranger.key_id.encode()), ("saldo-signature", signature)]
     room.forge(record, lambda _: headers)
     await room.settle()
-    [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
+    [letter] = room.reported(f"{INBOX}.dlq", DeadLetter)
     assert "source-abas signed it" in letter.message
-    assert room.told(JOURNAL, ReferenceRemembered) == []
+    assert room.reported(JOURNAL, ReferenceRemembered) == []
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,9 @@ async def test_nobody_approves_a_command_by_its_own_words(role: str, record: Any
     room = Room()
     room.give_as(role, record)
     await room.settle()
-    [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
+    [letter] = room.reported(f"{INBOX}.dlq", DeadLetter)
     assert (letter.error_type, words in letter.message) == ("NotSigned", True), letter.message
-    assert room.told(JOURNAL, ReferenceRemembered) == []
+    assert room.reported(JOURNAL, ReferenceRemembered) == []
 
 
 async def test_the_agents_key_asks_for_no_replay_in_a_person_s_name() -> None:
@@ -243,7 +243,7 @@ async def test_the_agents_key_asks_for_no_replay_in_a_person_s_name() -> None:
     asked["requested_at"] = NOON
     room.give_as("worker", ParkedReplayRequested(**asked))
     await room.settle()
-    assert [(event.offset, event.error_type) for event in room.told(JOURNAL, RecordParked)] == [
+    assert [(event.offset, event.error_type) for event in room.reported(JOURNAL, RecordParked)] == [
         (0, "NotSigned"),
         (1, "NotSigned"),
     ]
@@ -254,7 +254,7 @@ async def test_a_release_that_nobody_approved_is_named() -> None:
     room = Room()
     room.give_as("worker", remember(1, approved_by="dkim"))
     await room.settle()
-    assert len(room.told(JOURNAL, ReferenceRemembered)) == 1
+    assert len(room.reported(JOURNAL, ReferenceRemembered)) == 1
     [broken] = await room.broken()
     assert (
         broken == f"{INBOX}/0/0: put in: record 0 is a RememberReference of the agents, and nobody approved one like it"
@@ -286,7 +286,7 @@ async def test_a_release_that_somebody_approved_is_whole() -> None:
         room.log._append(by_hand(room.log, "approvals.inbox.v1", record, value, key=key))
     await room.task(processor=HOLD_APPROVALS).catch_up()
     await room.settle()
-    [remembered] = room.told(JOURNAL, ReferenceRemembered)
+    [remembered] = room.reported(JOURNAL, ReferenceRemembered)
     assert remembered.abas_customer_id == held.abas_customer_id
     assert await room.broken() == []
 
@@ -302,8 +302,8 @@ async def test_a_key_revoked_meanwhile_leaves_what_it_signed_before_and_a_rebuil
     room.ring = KeyRing.of([replace(key, revoked_from=start) if key.role == "operators" else key for key in KEYS])
     room.give(remember(3))
     await room.settle()
-    assert len(room.told(JOURNAL, ReferenceRemembered)) == 3
-    [letter] = room.told(f"{INBOX}.dlq", DeadLetter)
+    assert len(room.reported(JOURNAL, ReferenceRemembered)) == 3
+    [letter] = room.reported(f"{INBOX}.dlq", DeadLetter)
     assert (letter.offset, "revoked from" in letter.message) == (3, True)
     assert await room.differences() == []
     assert await room.broken() == []

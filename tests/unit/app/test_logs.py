@@ -56,10 +56,10 @@ def rendered(message: str, *values: object, **fields: object) -> dict[str, Any]:
 def test_a_clock_reading_to_its_last_digit_is_taken_for_a_card_and_so_it_is_cut() -> None:
     runtime = 2.378282246310005
     assert find_sensitive("line", OVERLAPS % runtime) is not None
-    told = rendered(OVERLAPS, runtime, lag_s=runtime)
-    assert told["event"] == "Timer livelock is overlapping (interval=2.5 runtime=2.378)"
-    assert told["lag_s"] == 2.378
-    assert find_sensitive("line", told) is None
+    reported = rendered(OVERLAPS, runtime, lag_s=runtime)
+    assert reported["event"] == "Timer livelock is overlapping (interval=2.5 runtime=2.378)"
+    assert reported["lag_s"] == 2.378
+    assert find_sensitive("line", reported) is None
 
 
 def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
@@ -68,11 +68,11 @@ def test_no_clock_reading_of_a_library_looks_like_a_card() -> None:
     assert any(find_sensitive("line", OVERLAPS % reading) for reading in readings)
     # One line holds a hundred of them, so that the test is quick.
     lines = [rendered(" ".join([OVERLAPS] * 100), *readings[first : first + 100]) for first in range(0, 6_000, 100)]
-    assert [told for told in lines if find_sensitive("line", told)] == []
+    assert [reported for reported in lines if find_sensitive("line", reported)] == []
 
 
 @pytest.mark.parametrize("text", ["1.2.34567", "10.0.123456.7", "v1.123", "order 1012000098765439", "12:30:45.123"])
-def test_what_is_no_long_fraction_is_told_as_it_is(text: str) -> None:
+def test_what_is_no_long_fraction_is_reported_as_it_is(text: str) -> None:
     assert rendered(text)["event"] == text
 
 

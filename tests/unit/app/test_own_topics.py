@@ -30,7 +30,7 @@ def test_an_inbox_its_journal_and_its_dead_letters_go_together(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             "partitions:\n  receivables.inbox: 12\n",
@@ -40,6 +40,6 @@ def test_an_inbox_its_journal_and_its_dead_letters_go_together(tmp_path: Path) -
         ("partitions:\n  receivables.inbox.v1: 0\n", r"topics\.yaml:2: partitions\.receivables\.inbox\.v1: is 0"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(FileInvalid, match=told):
+def test_what_is_wrong_is_reported(tmp_path: Path, text: str, reported: str) -> None:
+    with pytest.raises(FileInvalid, match=reported):
         topics_of(written(tmp_path, text))

@@ -1,4 +1,4 @@
-"""Rule 9 of design.md section 3: each change is told at least once, and once more only under the same event id."""
+"""Rule 9 of design.md section 3: each change is reported at least once, and once more only under the same event id."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 
 from app.settings.settings import PollingSettings
 from app.sources import polling
-from app.sources.polling import CURSORS, Teller, WindowRounds, poll_forever
+from app.sources.polling import CURSORS, Publisher, WindowRounds, poll_forever
 from schemas import catalog
 from schemas.failures import ContractBroken, Refused, SaldoError, Unavailable
 from schemas.records.payments import TransactionObserved
 from schemas.records.payments import TransactionStatus as Status
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
-from streams.edges.ports import Sighting
+from streams.edges.ports import Observation
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import RecordTooLarge
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.typed import as_a
 
 INBOX = "payments.observations.v1"
@@ -54,8 +54,8 @@ class Interrupted(MemoryLog):
         self.order += [record.topic for record in records]
         return await super().append(records)
 
-    def told(self) -> dict[str, list[tuple[str, int]]]:
-        """Per payment, what was told in order: event id and amount."""
+    def published(self) -> dict[str, list[tuple[str, int]]]:
+        """Per payment, what was reported in order: event id and amount."""
         found: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for partition in range(2):
             for record in self.records(INBOX, partition):
@@ -66,19 +66,19 @@ class Interrupted(MemoryLog):
         return found
 
 
-def shown(payment: str, amount: int, minute: int = 0) -> Sighting:
-    return payment, (sighting(Status.PENDING_SETTLEMENT, amount, payment=payment, minute=minute),)
+def shown(payment: str, amount: int, minute: int = 0) -> Observation:
+    return payment, (observation(Status.PENDING_SETTLEMENT, amount, payment=payment, minute=minute),)
 
 
-async def poll(*sightings: Sighting) -> AsyncIterator[Sighting]:
-    for one in sightings:
+async def poll(*observations: Observation) -> AsyncIterator[Observation]:
+    for one in observations:
         yield one
 
 
-async def teller_on(log: MemoryLog, name: str = "paytrace") -> Teller:
-    teller = Teller(name, log, CODEC)
-    await teller.remember()
-    return teller
+async def publisher_on(log: MemoryLog, name: str = "paytrace") -> Publisher:
+    publisher = Publisher(name, log, CODEC)
+    await publisher.remember()
+    return publisher
 
 
 polls = st.lists(
@@ -88,7 +88,7 @@ deaths = st.dictionaries(st.integers(0, 5), st.tuples(st.integers(1, 6), st.inte
 
 
 @given(polls, deaths, st.sampled_from([1, 2, 500]))
-def test_any_interruption_tells_each_change_at_least_once_and_repeats_are_the_same_event(
+def test_any_interruption_reports_each_change_at_least_once_and_repeats_are_the_same_event(
     rounds: list[list[tuple[str, int]]], killed: dict[int, tuple[int, int]], at_once: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -98,38 +98,38 @@ def test_any_interruption_tells_each_change_at_least_once_and_repeats_are_the_sa
 
 async def _interrupted_polls(rounds: list[list[tuple[str, int]]], killed: dict[int, tuple[int, int]]) -> None:
     log = Interrupted()
-    teller = await teller_on(log)
+    publisher = await publisher_on(log)
     expected: dict[str, list[int]] = defaultdict(list)
     for number, one in enumerate(rounds):
-        sightings = [shown(payment, amount, minute=number) for payment, amount in one]
+        observations = [shown(payment, amount, minute=number) for payment, amount in one]
         if number in killed:
             log.appends = 0
             log.die_at, log.kept_then = killed[number]
             try:
-                await teller.tell(poll(*sightings))
+                await publisher.publish(poll(*observations))
             except DeliveryFailed:
                 # The process is started again, and the source shows what it showed.
                 log.die_at = None
-                teller = await teller_on(log)
-                await teller.tell(poll(*sightings))
+                publisher = await publisher_on(log)
+                await publisher.publish(poll(*observations))
             log.die_at = None
         else:
-            await teller.tell(poll(*sightings))
+            await publisher.publish(poll(*observations))
         for payment, amount in one:
             if expected[payment][-1:] != [amount]:
                 expected[payment].append(amount)
-    told = log.told()
+    published = log.published()
     for payment, amounts in expected.items():
-        found = [amount for _, amount in told[payment]]
+        found = [amount for _, amount in published[payment]]
         assert _is_subsequence(amounts, found), (amounts, found)
         assert found[-1] == amounts[-1]
-        ids = {amount: {event_id for event_id, other in told[payment] if other == amount} for amount in amounts}
+        ids = {amount: {event_id for event_id, other in published[payment] if other == amount} for amount in amounts}
         assert all(len(of_amount) == 1 for of_amount in ids.values())
         if not killed:
             assert found == amounts
     # And a poll that shows nothing new tells nothing.
     last = [shown(payment, amounts[-1], minute=99) for payment, amounts in expected.items()]
-    assert await (await teller_on(log)).tell(poll(*last)) == 0
+    assert await (await publisher_on(log)).publish(poll(*last)) == 0
 
 
 def _is_subsequence(wanted: list[int], found: list[int]) -> bool:
@@ -139,52 +139,52 @@ def _is_subsequence(wanted: list[int], found: list[int]) -> bool:
 
 async def test_records_are_durable_before_their_cursor() -> None:
     log = Interrupted()
-    await (await teller_on(log)).tell(poll(shown("1", 100), shown("2", 100)))
+    await (await publisher_on(log)).publish(poll(shown("1", 100), shown("2", 100)))
     assert log.order == [INBOX, INBOX, CURSORS, CURSORS]
 
 
 async def test_when_and_by_which_way_it_was_seen_is_no_change() -> None:
     log = Interrupted()
-    teller = await teller_on(log)
-    assert await teller.tell(poll(shown("1", 100, minute=1))) == 1
-    assert await teller.tell(poll(shown("1", 100, minute=2))) == 0
+    publisher = await publisher_on(log)
+    assert await publisher.publish(poll(shown("1", 100, minute=1))) == 1
+    assert await publisher.publish(poll(shown("1", 100, minute=2))) == 0
 
 
-async def test_content_that_flips_back_is_told_again_also_within_one_poll() -> None:
+async def test_content_that_flips_back_is_reported_again_also_within_one_poll() -> None:
     log = Interrupted()
-    teller = await teller_on(log)
-    assert await teller.tell(poll(shown("1", 100))) == 1
-    assert await teller.tell(poll(shown("1", 200), shown("1", 100), shown("1", 100))) == 2
-    assert [amount for _, amount in log.told()["1"]] == [100, 200, 100]
+    publisher = await publisher_on(log)
+    assert await publisher.publish(poll(shown("1", 100))) == 1
+    assert await publisher.publish(poll(shown("1", 200), shown("1", 100), shown("1", 100))) == 2
+    assert [amount for _, amount in log.published()["1"]] == [100, 200, 100]
 
 
-async def test_one_source_does_not_take_over_what_another_one_told() -> None:
+async def test_one_source_does_not_take_over_what_another_one_reported() -> None:
     log = Interrupted()
-    await (await teller_on(log)).tell(poll(shown("1", 100)))
-    other = await teller_on(log, "abas")
-    assert other._told == {}
+    await (await publisher_on(log)).publish(poll(shown("1", 100)))
+    other = await publisher_on(log, "abas")
+    assert other._published == {}
 
 
-async def test_what_was_seen_before_the_source_failed_is_told() -> None:
-    async def failing() -> AsyncIterator[Sighting]:
+async def test_what_was_seen_before_the_source_failed_is_reported() -> None:
+    async def failing() -> AsyncIterator[Observation]:
         yield shown("1", 100)
         raise Unavailable("gateway away")
 
     log = Interrupted()
-    teller = await teller_on(log)
+    publisher = await publisher_on(log)
     with pytest.raises(Unavailable):
-        await teller.tell(failing())
-    assert list(log.told()) == ["1"]
-    assert await teller.tell(poll(shown("1", 100))) == 0
+        await publisher.publish(failing())
+    assert list(log.published()) == ["1"]
+    assert await publisher.publish(poll(shown("1", 100))) == 0
 
 
 async def test_what_could_not_be_written_is_not_tried_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "WRITE_AT_ONCE", 1)
     log = Interrupted()
     log.die_at = 1
-    teller = await teller_on(log)
+    publisher = await publisher_on(log)
     with pytest.raises(DeliveryFailed):
-        await teller.tell(poll(shown("1", 100), shown("2", 100)))
+        await publisher.publish(poll(shown("1", 100), shown("2", 100)))
     assert log.appends == 1
 
 
@@ -201,7 +201,7 @@ class Window:
     def window(self, now: datetime) -> tuple[date, date]:
         return now.date() - timedelta(days=60), now.date()
 
-    def poll(self, since: date, until: date) -> AsyncIterator[Sighting]:
+    def poll(self, since: date, until: date) -> AsyncIterator[Observation]:
         self.asked.append((since, until))
         return poll()
 
@@ -215,7 +215,7 @@ async def test_recent_days_each_time_and_the_whole_window_now_and_then() -> None
         days.append((last - first).days)
         clock[0] += 500
     assert days == [1, 60, 1, 60]
-    rounds.sightings(NOW)
+    rounds.observations(NOW)
     assert source.asked[-1][1] == NOW.date()
 
 
@@ -231,19 +231,19 @@ async def test_a_source_that_fails_is_asked_again_later_and_later(monkeypatch: p
             stop.set()
         raise TimeoutError
 
-    async def failing(error: Exception) -> AsyncIterator[Sighting]:
+    async def failing(error: Exception) -> AsyncIterator[Observation]:
         yield shown("1", 100)
         raise error
 
-    def next_poll() -> AsyncIterator[Sighting]:
+    def next_poll() -> AsyncIterator[Observation]:
         error = failures.pop(0)
         return poll(shown("2", 100)) if error is None else failing(error)
 
     monkeypatch.setattr(asyncio, "wait_for", wait_for)
     log = Interrupted()
-    await poll_forever("paytrace", Teller("paytrace", log, CODEC), next_poll, 5.0, stop)
+    await poll_forever("paytrace", Publisher("paytrace", log, CODEC), next_poll, 5.0, stop)
     assert pauses == [10.0, 30.0, 5.0]
-    assert sorted(log.told()) == ["1", "2"]
+    assert sorted(log.published()) == ["1", "2"]
 
 
 async def test_a_delivery_failure_ends_the_poller() -> None:
@@ -251,47 +251,47 @@ async def test_a_delivery_failure_ends_the_poller() -> None:
     log.die_at = 1
     with pytest.raises(DeliveryFailed):
         await poll_forever(
-            "paytrace", Teller("paytrace", log, CODEC), lambda: poll(shown("1", 1)), 5.0, asyncio.Event()
+            "paytrace", Publisher("paytrace", log, CODEC), lambda: poll(shown("1", 1)), 5.0, asyncio.Event()
         )
 
 
-def test_the_first_sighting_is_a_change_even_if_it_says_nothing() -> None:
-    empty: Sighting = ("1", ())
+def test_the_first_observation_is_a_change_even_if_it_says_nothing() -> None:
+    empty: Observation = ("1", ())
     log = Interrupted()
 
     async def work() -> tuple[int, int]:
-        teller = await teller_on(log)
-        return await teller.tell(poll(empty)), await teller.tell(poll(empty))
+        publisher = await publisher_on(log)
+        return await publisher.publish(poll(empty)), await publisher.publish(poll(empty))
 
     assert asyncio.run(work()) == (1, 0)
 
 
-async def test_a_sighting_that_no_inbox_takes_is_named_at_each_poll_and_the_others_are_told(
+async def test_an_observation_that_no_inbox_takes_is_named_at_each_poll_and_the_others_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(polling, "WRITE_AT_ONCE", 1)
     log = Interrupted()
-    teller = await teller_on(log)
-    giant = "9", (sighting(Status.PENDING_SETTLEMENT, 100, payment="9", invoice="x" * (2 << 20)),)
+    publisher = await publisher_on(log)
+    giant = "9", (observation(Status.PENDING_SETTLEMENT, 100, payment="9", invoice="x" * (2 << 20)),)
     for _ in range(2):
         with pytest.raises(RecordTooLarge, match=r"paytrace/9: TransactionObserved would have 2097\d+ bytes"):
-            await teller.tell(poll(shown("1", 100), giant, shown("2", 200)))
-        assert {payment: len(events) for payment, events in log.told().items()} == {"1": 1, "2": 1}
+            await publisher.publish(poll(shown("1", 100), giant, shown("2", 200)))
+        assert {payment: len(events) for payment, events in log.published().items()} == {"1": 1, "2": 1}
 
 
-async def test_polls_that_find_nothing_are_not_told_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_polls_that_find_nothing_are_not_reported_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
     log = Interrupted()
     stop = asyncio.Event()
-    rounds: list[list[Sighting]] = [[], [], [shown("1", 100)], [], []]
+    rounds: list[list[Observation]] = [[], [], [shown("1", 100)], [], []]
 
-    def next_poll() -> AsyncIterator[Sighting]:
+    def next_poll() -> AsyncIterator[Observation]:
         found = rounds.pop(0)
         if not rounds:
             stop.set()
         return poll(*found)
 
     with caplog.at_level("INFO", logger="app.sources.polling"):
-        await poll_forever("paytrace", Teller("paytrace", log, CODEC), next_poll, 0.001, stop)
+        await poll_forever("paytrace", Publisher("paytrace", log, CODEC), next_poll, 0.001, stop)
     assert [(record.message, record.changed) for record in caplog.records] == [("polled", 0), ("polled", 1)]  # type: ignore[attr-defined]  # what `extra` put there
 
 
@@ -312,7 +312,7 @@ async def poll_once_with(error: SaldoError, caplog: pytest.LogCaptureFixture, *,
     """Polls that end so, as often as said, then one that reads; without waiting."""
     heard, left, stop = Heard(), [times], asyncio.Event()
 
-    async def failing() -> AsyncIterator[Sighting]:
+    async def failing() -> AsyncIterator[Observation]:
         if left[0] == 0:
             stop.set()
         else:
@@ -326,7 +326,7 @@ async def poll_once_with(error: SaldoError, caplog: pytest.LogCaptureFixture, *,
 
     with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO", logger="app.sources.polling"):
         patch.setattr(asyncio, "wait_for", at_once)
-        await poll_forever("paytrace", Teller("paytrace", Interrupted(), CODEC), failing, 5.0, stop, heard)
+        await poll_forever("paytrace", Publisher("paytrace", Interrupted(), CODEC), failing, 5.0, stop, heard)
     return heard
 
 
@@ -343,15 +343,15 @@ async def test_a_refusal_is_a_poll_that_fails_and_says_why_and_no_process_that_e
     assert heard.heard == [("paytrace", "99 Bad terminal", 10.0), ("paytrace", "read", 0.0)]
 
 
-async def test_what_a_poll_leaves_out_is_told_with_its_end() -> None:
+async def test_what_a_poll_leaves_out_is_reported_with_its_end() -> None:
     heard, stop = Heard(), asyncio.Event()
 
-    async def last() -> AsyncIterator[Sighting]:
+    async def last() -> AsyncIterator[Observation]:
         stop.set()
         yield shown("1", 100)
 
-    teller = Teller("paytrace", Interrupted(), CODEC)
-    await poll_forever("paytrace", teller, last, 5.0, stop, heard, not_read=lambda: ("ACH is not read: no",))
+    publisher = Publisher("paytrace", Interrupted(), CODEC)
+    await poll_forever("paytrace", publisher, last, 5.0, stop, heard, not_read=lambda: ("ACH is not read: no",))
     assert heard.heard == [("paytrace", "read; ACH is not read: no", 0.0)]
 
 
@@ -363,14 +363,14 @@ async def test_one_trouble_is_one_line_of_log_and_its_end_another(caplog: pytest
     assert vars(caplog.records[-1])["after_failures"] == 6
 
 
-async def test_a_broken_contract_is_told_before_the_process_ends() -> None:
-    async def rejected() -> AsyncIterator[Sighting]:
-        nothing: tuple[Sighting, ...] = ()
+async def test_a_broken_contract_is_reported_before_the_process_ends() -> None:
+    async def rejected() -> AsyncIterator[Observation]:
+        nothing: tuple[Observation, ...] = ()
         for one in nothing:
             yield one
         raise ContractBroken("login rejected")
 
     heard = Heard()
     with pytest.raises(ContractBroken):
-        await poll_forever("abas", Teller("abas", Interrupted(), CODEC), rejected, 5.0, asyncio.Event(), heard)
+        await poll_forever("abas", Publisher("abas", Interrupted(), CODEC), rejected, 5.0, asyncio.Event(), heard)
     assert heard.heard == [("abas", "login rejected", 0.0)]

@@ -8,16 +8,16 @@ from datetime import date
 
 import pytest
 
-from app.sources.polling import CURSORS, DayByDay, Teller, poll_forever, poll_together
+from app.sources.polling import CURSORS, DayByDay, Publisher, poll_forever, poll_together
 from schemas import catalog
 from schemas.failures import ContractBroken
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import Codec
-from streams.edges.ports import Sighting
+from streams.edges.ports import Observation
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.examples import example
 
 CODEC = Codec()
@@ -49,32 +49,32 @@ class CountingLog(MemoryLog):
         return sum(len(self.records(topic, partition)) for partition in range(2))
 
 
-def teller(log: MemoryLog) -> Teller:
-    return Teller("paytrace", log, CODEC)
+def publisher(log: MemoryLog) -> Publisher:
+    return Publisher("paytrace", log, CODEC)
 
 
-def payment(identity: str) -> Sighting:
-    return f"transaction/{identity}", (sighting(TransactionStatus.PENDING_SETTLEMENT, payment=identity),)
+def payment(identity: str) -> Observation:
+    return f"transaction/{identity}", (observation(TransactionStatus.PENDING_SETTLEMENT, payment=identity),)
 
 
-async def shows(*sightings: Sighting) -> AsyncIterator[Sighting]:
-    for one in sightings:
+async def shows(*observations: Observation) -> AsyncIterator[Observation]:
+    for one in observations:
         yield one
 
 
 async def test_two_polls_share_one_memory_and_read_it_back_once() -> None:
     log, stop = CountingLog(), asyncio.Event()
-    batch: Sighting = ("batch/main/571/2015-04-10", (example("SettlementBatchObserved"),))
+    batch: Observation = ("batch/main/571/2015-04-10", (example("SettlementBatchObserved"),))
     rounds = 0
 
-    def cards() -> AsyncIterator[Sighting]:
+    def cards() -> AsyncIterator[Observation]:
         nonlocal rounds
         rounds += 1
         if rounds == 4:
             stop.set()
         return shows(payment("1"))
 
-    shared = teller(log)
+    shared = publisher(log)
     await poll_together(
         poll_forever("cards", shared, cards, 0.001, stop),
         poll_forever("facts", shared, lambda: shows(batch), 0.001, stop),
@@ -101,19 +101,19 @@ async def test_the_first_failure_ends_the_other_polls_and_is_the_one_that_is_rai
     assert ended == ["waits"]
 
 
-async def test_a_day_is_marked_after_all_of_it_was_told_and_the_mark_is_found_again() -> None:
+async def test_a_day_is_marked_after_all_of_it_was_reported_and_the_mark_is_found_again() -> None:
     log = CountingLog()
-    first = teller(log)
+    first = publisher(log)
     await first.remember()
     days = DayByDay(first, NAME)
     assert days.done_until is None
-    await days.tell(*payment("1"))
-    await days.tell(*payment("2"))
+    await days.publish(*payment("1"))
+    await days.publish(*payment("2"))
     assert log.count("payments.observations.v1") == 0
     await days.mark_done(DAY)
     await days.mark_done(date(2026, 11, 21))
     assert log.count("payments.observations.v1") == 2
-    again = teller(log)
+    again = publisher(log)
     await again.remember()
     assert DayByDay(again, NAME).done_until == date(2026, 11, 21)
     assert DayByDay(again, "backfill/2026-11-20/2026-11-23").done_until is None
@@ -123,16 +123,16 @@ async def test_a_day_is_marked_after_all_of_it_was_told_and_the_mark_is_found_ag
 @pytest.mark.parametrize("refused", [1, 2, 3])
 async def test_a_day_that_was_not_written_is_not_marked(refused: int) -> None:
     log = CountingLog()
-    broken = DayByDay(teller(log), NAME)
-    await broken.tell(*payment("1"))
+    broken = DayByDay(publisher(log), NAME)
+    await broken.publish(*payment("1"))
     log.refuse_at = refused
     with pytest.raises(DeliveryFailed):
         await broken.mark_done(DAY)
-    again = teller(log)
+    again = publisher(log)
     await again.remember()
     resumed = DayByDay(again, NAME)
     assert resumed.done_until is None
-    await resumed.tell(*payment("1"))
+    await resumed.publish(*payment("1"))
     await resumed.mark_done(DAY)
     event_ids = {
         dict(record.headers)["ce_id"] for p in range(2) for record in log.records("payments.observations.v1", p)

@@ -40,7 +40,7 @@ def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert load_settings().kafka.group == "other"
 
 
-def test_every_field_that_does_not_fit_is_named_and_no_value_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_field_that_does_not_fit_is_named_and_no_value_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALDO_WORKER_BATCH_SIZE", "secret-none")
     monkeypatch.setenv("SALDO_KAFKA_SESSION_TIMEOUT_S", "0")
     with pytest.raises(ContractBroken) as refused:
@@ -51,7 +51,7 @@ def test_every_field_that_does_not_fit_is_named_and_no_value_is_told(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("[kafak]\ngroup = 'x'\n", r"saldo\.toml: section \[kafak\] is no setting; did you mean kafka\?"),
         ("datadir = 'x'\n", r"saldo\.toml: 'datadir' is no setting; did you mean data_dir\?"),
@@ -60,9 +60,9 @@ def test_every_field_that_does_not_fit_is_named_and_no_value_is_told(monkeypatch
         ("kafka = \n", r"saldo\.toml is not TOML: .*line 1"),
     ],
 )
-def test_a_typing_error_in_the_file_is_told_with_what_was_meant(tmp_path: Path, text: str, told: str) -> None:
+def test_a_typing_error_in_the_file_is_reported_with_what_was_meant(tmp_path: Path, text: str, reported: str) -> None:
     (tmp_path / "saldo.toml").write_text(text)
-    with pytest.raises(ContractBroken, match=told):
+    with pytest.raises(ContractBroken, match=reported):
         load_settings()
 
 
@@ -80,7 +80,7 @@ def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("SALDO_DATADIR", "SALDO_DATA_DIR"),
     ],
 )
-def test_a_typing_error_in_the_environment_is_told_with_what_was_meant(
+def test_a_typing_error_in_the_environment_is_reported_with_what_was_meant(
     monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
 ) -> None:
     monkeypatch.setenv(variable, "secret-none")

@@ -15,8 +15,8 @@ SUFFIXES = ("_total", "")
 
 def test_each_alert_is_over_a_metric_that_is_served_and_names_a_page() -> None:
     served = "\n".join((REPOSITORY / path).read_text("utf-8") for path in SERVED_BY)
-    told = yaml.safe_load((REPOSITORY / "infra/prometheus-alerts.yml").read_text("utf-8"))
-    rules = [rule for group in told["groups"] for rule in group["rules"]]
+    reported = yaml.safe_load((REPOSITORY / "infra/prometheus-alerts.yml").read_text("utf-8"))
+    rules = [rule for group in reported["groups"] for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules) > 5
     for rule in rules:
         for name in re.findall(r"\bsaldo_\w+", rule["expr"]):

@@ -94,7 +94,7 @@ def test_what_is_lost_doubled_or_strange_is_named(
     charges: list[Any], documents: list[Any], waiting: list[Any], problem: str
 ) -> None:
     found = audit(charges, documents, waiting)
-    assert any(problem in told for told in found.problems), found.problems
+    assert any(problem in reported for reported in found.problems), found.problems
     assert not found.is_clean
 
 

@@ -11,8 +11,8 @@ EVENING = "2026-11-23T23:30:00+00:00"
 
 
 def charge(number: str, amount: int, batch: int | None, kind: str = "SALE", state: str = "SETTLED") -> dict[str, Any]:
-    told = {"id": number, "kind": kind, "state": state, "amount_minor": amount, "currency": "USD", "batch": batch}
-    return {**told, "settled_at": EVENING}
+    reported = {"id": number, "kind": kind, "state": state, "amount_minor": amount, "currency": "USD", "batch": batch}
+    return {**reported, "settled_at": EVENING}
 
 
 def lines(*charges: dict[str, Any], of: set[str]) -> list[str]:
@@ -21,7 +21,7 @@ def lines(*charges: dict[str, Any], of: set[str]) -> list[str]:
 
 
 def test_a_batch_is_one_line_less_its_refunds_and_debits_are_another() -> None:
-    told = lines(
+    reported = lines(
         charge("1", 100_00, 17),
         charge("2", 30_00, 17, "REFUND"),
         charge("3", 41_00, None, "ACH_SALE"),
@@ -29,12 +29,12 @@ def test_a_batch_is_one_line_less_its_refunds_and_debits_are_another() -> None:
         charge("5", 9_00, 17, state="VOIDED"),
         of={"1", "3", "4"},
     )
-    assert told == ["2026-11-24,PAYTRACE ACH CREDIT,41.00,USD", "2026-11-24,PAYTRACE DEP BATCH 17,70.00,USD"]
+    assert reported == ["2026-11-24,PAYTRACE ACH CREDIT,41.00,USD", "2026-11-24,PAYTRACE DEP BATCH 17,70.00,USD"]
 
 
 def test_what_another_day_paid_out_is_not_paid_again() -> None:
-    told = lines(charge("1", 100_00, 17), charge("2", 7_00, None, "ACH_SALE"), charge("9", 1_00, 18), of={"9"})
-    assert told == ["2026-11-24,PAYTRACE DEP BATCH 18,1.00,USD"]
+    reported = lines(charge("1", 100_00, 17), charge("2", 7_00, None, "ACH_SALE"), charge("9", 1_00, 18), of={"9"})
+    assert reported == ["2026-11-24,PAYTRACE DEP BATCH 18,1.00,USD"]
 
 
 def test_the_bank_books_on_the_next_day() -> None:

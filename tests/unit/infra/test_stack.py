@@ -69,16 +69,16 @@ def test_the_callers_own_environment_wins(tmp_path: Path, monkeypatch: pytest.Mo
     assert stack.env()["SALDO_KAFKA_SESSION_TIMEOUT_S"] == "6"
 
 
-def test_the_sandbox_tells_its_changes_where_the_ingress_expects_them(tmp_path: Path) -> None:
+def test_the_sandbox_reports_its_changes_where_the_ingress_expects_them(tmp_path: Path) -> None:
     stack, again = Stack(Settings(data_dir=tmp_path)), Stack(Settings(data_dir=tmp_path))
     ingress = stack.client_settings().ingress
     assert stack.hooks == again.hooks
     assert stack.hooks["url"] == f"http://127.0.0.1:{ingress.port}/hooks/paytrace"
     assert stack.hooks["secret"] == ingress.hook_secrets[0].get_secret_value()
     assert stack.hooks["silent_post_url"].endswith(f"/silent-post/{ingress.silent_post_path.get_secret_value()}")
-    [told] = [spec.argv for spec in stack.sandboxes() if "--tell-ingress" in spec.argv]
-    assert "paytrace" in told
-    assert stack.hooks["secret"] not in " ".join(told)
+    [reported] = [spec.argv for spec in stack.sandboxes() if "--report-to-ingress" in spec.argv]
+    assert "paytrace" in reported
+    assert stack.hooks["secret"] not in " ".join(reported)
     assert (tmp_path / "ingress-secrets.json").stat().st_mode & 0o077 == 0
 
 
@@ -105,12 +105,12 @@ def test_ports_are_chosen_once_and_kept(tmp_path: Path) -> None:
     assert Stack(Settings(data_dir=tmp_path / "b")).abas_sandbox_url != one.abas_sandbox_url
 
 
-def test_people_are_told_where_to_look(tmp_path: Path) -> None:
+def test_people_are_reported_where_to_look(tmp_path: Path) -> None:
     stack = Stack(Settings(data_dir=tmp_path))
-    told = "\n".join(stack.addresses())
-    assert stack.paytrace_sandbox_url in told
-    assert stack.ingress_url in told
-    assert str(stack.log_dir) in told
+    reported = "\n".join(stack.addresses())
+    assert stack.paytrace_sandbox_url in reported
+    assert stack.ingress_url in reported
+    assert str(stack.log_dir) in reported
 
 
 def test_a_process_gets_only_the_secrets_that_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

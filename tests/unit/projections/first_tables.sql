@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS fct_observations
 ENGINE = ReplacingMergeTree
 ORDER BY (paytrace_transaction_id, source_topic, source_partition, source_offset, row_index)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Sightings of PayTrace transactions, our reading beside the words of the source'
+COMMENT 'Observations of PayTrace transactions, our reading beside the words of the source'
 ;
 CREATE TABLE IF NOT EXISTS fct_payment_events
 (

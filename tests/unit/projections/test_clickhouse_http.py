@@ -408,7 +408,7 @@ def test_a_client_that_goes_halfway_leaves_nothing_behind(http: httpx2.Client) -
     assert asked(http, "SELECT 1").text == "1\n"
 
 
-def test_who_waits_too_long_for_others_is_told_and_who_has_gone_waits_no_more(
+def test_who_waits_too_long_for_others_is_reported_and_who_has_gone_waits_no_more(
     store: Store, settings: ProjectionSettings
 ) -> None:
     sessions = ClientSessions(settings.clickhouse_dsn, count=1, most_wait_s=0.3)

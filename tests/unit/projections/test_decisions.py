@@ -23,12 +23,12 @@ SCENARIOS = (
     "short_payment_confirmed_and_rest_written_off",
     "three_part_payments_of_one_invoice",
     "tie_rejected_in_part",
-    "write_off_taken_back",
-    "wrong_match_undone",
+    "write_off_reversed",
+    "wrong_match_unmatched",
 )
 
 
-async def told(store: Store, scenario: str, *, lines: int | None = None) -> None:
+async def reported(store: Store, scenario: str, *, lines: int | None = None) -> None:
     """Play a scenario, or its first lines, and project every record of it."""
     played = await run(read(ROOT / scenario / "input.jsonl")[:lines], restarts=False)
     offsets: dict[str, int] = defaultdict(int)
@@ -60,7 +60,7 @@ def explained(store: Store, subject: str) -> str:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_the_balance_closes_whatever_was_decided(store: Store, scenario: str) -> None:
-    await told(store, scenario)
+    await reported(store, scenario)
     assert residual(store) == 0
     assert bridge(store).get("captured", 0) > 0
     for row in asked(store, "bridge_by_day"):
@@ -69,7 +69,7 @@ async def test_the_balance_closes_whatever_was_decided(store: Store, scenario: s
 
 
 async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: Store) -> None:
-    await told(store, "short_payment_confirmed_and_rest_written_off")
+    await reported(store, "short_payment_confirmed_and_rest_written_off")
     text = explained(store, "79388123")
     for expected in (
         "100.00 USD waits, amount differs from what is open: invoice RE-1 has 103.00 USD open, the payment is 100.00",
@@ -89,29 +89,29 @@ async def test_a_decision_is_explained_with_its_evidence_and_its_person(store: S
 
 
 async def test_a_write_off_is_listed_with_who_and_how_far_it_is(store: Store) -> None:
-    await told(store, "short_payment_confirmed_and_rest_written_off")
+    await reported(store, "short_payment_confirmed_and_rest_written_off")
     (before,) = asked(store, "write_offs")
-    assert (before["posting_reference"], before["standing"], before["decided_by"]) == (
+    assert (before["posting_reference"], before["status"], before["decided_by"]) == (
         "PT79388123W1",
         "written off",
         "mweber",
     )
 
 
-async def test_the_document_that_takes_a_write_off_back_is_told_and_listed_as_one_with_it(store: Store) -> None:
-    await told(store, "write_off_taken_back")
+async def test_the_document_that_takes_a_write_off_back_is_reported_and_listed_as_one_with_it(store: Store) -> None:
+    await reported(store, "write_off_reversed")
     (row,) = asked(store, "write_offs", abas_customer_id="70001")
-    assert (row["posting_reference"], row["standing"], row["amount_minor"]) == ("PT79388123W1", "taken back", 3_00)
+    assert (row["posting_reference"], row["status"], row["amount_minor"]) == ("PT79388123W1", "reversed", 3_00)
     assert asked(store, "write_offs", abas_customer_id="7") == ()
     text = explained(store, "79388123")
     for expected in (
-        "mweber decided undo write off: customer called",
+        "mweber decided reverse write off: customer called",
         "reversal of a write-off of 3.00 USD asked of abas",
-        "write-off of 3.00 USD taken back in abas by document PT79388123W1U1",
-        "mweber asked for undo write off (customer called); refused, because PT79388123W1 is taken back already",
+        "write-off of 3.00 USD reversed in abas by document PT79388123W1U1",
+        "mweber asked for reverse write off (customer called); refused, because PT79388123W1 is reversed already",
     ):
         assert expected in text, text
-    assert "taken back in abas by document" in explained(store, "PT79388123W1")
+    assert "reversed in abas by document" in explained(store, "PT79388123W1")
 
 
 def test_what_abas_refused_says_how_to_ask_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,21 +135,21 @@ def test_what_abas_refused_says_how_to_ask_again(capsys: pytest.CaptureFixture[s
 
 
 async def test_a_divided_entry_says_into_what(store: Store) -> None:
-    await told(store, "divided_by_hand_and_put_on_account")
+    await reported(store, "divided_by_hand_and_put_on_account")
     text = explained(store, "79388123")
     assert "100.00 USD is divided into PT79388123S1, PT79388123S2, PT79388123S3" in text
     assert "10.00 USD goes to the customer's account" in text
 
 
-async def test_an_undone_match_says_how(store: Store) -> None:
-    await told(store, "wrong_match_undone")
+async def test_an_unmatched_match_says_how(store: Store) -> None:
+    await reported(store, "wrong_match_unmatched")
     text = explained(store, "79388123")
-    assert "match of 100.00 USD undone: taken back by PT79388123U1, waits again as PT79388123A1" in text
+    assert "match of 100.00 USD unmatched: reversed by PT79388123U1, waits again as PT79388123A1" in text
     assert "mweber decided unmatch: customer called" in text
 
 
 async def test_a_refund_of_several_documents_is_followed_to_each(store: Store) -> None:
-    await told(store, "one_payment_of_two_invoices_then_refunded")
+    await reported(store, "one_payment_of_two_invoices_then_refunded")
     assert [row["posting_reference"] for row in asked(store, "entries_of", id="9001")] == [
         "PT9001",
         "PT9001S1",
@@ -161,7 +161,7 @@ async def test_a_refund_of_several_documents_is_followed_to_each(store: Store) -
 async def test_what_waits_shows_its_options_until_they_are_decided(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await told(store, "tie_rejected_in_part", lines=-1)
+    await reported(store, "tie_rejected_in_part", lines=-1)
     rows = asked(store, "waiting_with_candidates", abas_customer_id="70001")
     assert [(row["suggestion_number"], row["abas_open_item_ids"]) for row in rows] == [(1, ["i1"]), (2, ["i2"])]
     waiting.show(rows)
@@ -172,7 +172,7 @@ async def test_what_waits_shows_its_options_until_they_are_decided(
 
 
 async def test_a_suggestion_that_ended_is_not_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    await told(store, "wrong_match_undone", lines=-2)
+    await reported(store, "wrong_match_unmatched", lines=-2)
     (row,) = asked(store, "waiting_with_candidates")
     assert (row["posting_reference"], row["suggestion_number"]) == ("PT79388123A1", 0)
     waiting.show(())
@@ -180,7 +180,7 @@ async def test_a_suggestion_that_ended_is_not_shown(store: Store, capsys: pytest
 
 
 async def test_items_are_found_by_number_in_any_case_and_by_id(store: Store) -> None:
-    await told(store, "tie_rejected_in_part")
+    await reported(store, "tie_rejected_in_part")
     assert [row["abas_open_item_id"] for row in asked(store, "items_named", number="re-1")] == ["i1", "i2"]
     assert [row["invoice_number"] for row in asked(store, "items_named", number="i2")] == ["RE-1"]
     assert asked(store, "items_named", number="RE-1", abas_customer_id="7") == ()

@@ -18,7 +18,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeObserved, DisputeStage
 from schemas.topic import Topic
 from streams.domain import payments, settlement
-from tests.support.builders import refund_linked, sighting
+from tests.support.builders import observation, refund_linked
 from tests.support.policies import DEPOSITS
 from tests.support.projecting import bridge, project, residual
 from tests.support.scripted import Script
@@ -45,7 +45,7 @@ def projected(store: Store, transactions: Sequence[str], *facts: Any) -> None:
             script.write(Topic.PAYMENTS_EVENTS, event)
 
     for key in transactions:
-        pay(sighting(Status.SETTLED, 100_00, payment=key))
+        pay(observation(Status.SETTLED, 100_00, payment=key))
         script.identified(key, 100_00)
         script.requested(key, 100_00)
         script.command(key, 100_00)
@@ -80,16 +80,16 @@ def test_a_chargeback_is_gone_from_the_gateway_and_waits_until_it_is_booked_or_w
     (waits,) = asked(store, "waiting_money")
     assert (waits["waits_in"], waits["reason"], waits["signed_minor"]) == ("disputes", "CHARGEBACK_NOT_BOOKED", -100_00)
     assert waits["detail"] == "dispute CB1, CHARGED_BACK, reason code 10.4, of 2026-03-06"
-    (standing,) = store.rows("SELECT state, charged_back_minor, net_minor, needs_attention FROM fct_payments")
-    assert standing == ("CHARGED_BACK", 100_00, 0, False)
+    (status,) = store.rows("SELECT state, charged_back_minor, net_minor, needs_attention FROM fct_payments")
+    assert status == ("CHARGED_BACK", 100_00, 0, False)
     ages = asked(store, "posted_waiting_parked_and_for_how_long")
-    assert [(row["place"], row["amount_minor"]) for row in ages if row["standing"] == "waiting"] == [
+    assert [(row["place"], row["amount_minor"]) for row in ages if row["status"] == "waiting"] == [
         ("disputes", -100_00)
     ]
     show(asked(store, "waiting_with_candidates", abas_customer_id=""))
-    told = capsys.readouterr().out
-    assert "1  -100.00 USD" in told
-    assert "charged back, to be booked in abas by hand: dispute CB1, CHARGED_BACK, reason code 10.4" in told
+    reported = capsys.readouterr().out
+    assert "1  -100.00 USD" in reported
+    assert "charged back, to be booked in abas by hand: dispute CB1, CHARGED_BACK, reason code 10.4" in reported
 
 
 def test_what_flips_ends_with_the_last_fact(store: Store) -> None:
@@ -134,10 +134,10 @@ def test_an_unknown_payment_and_none_at_all_are_shown_and_wait(store: Store, cap
         ("CHARGED_BACK", True)
     ]
     show(asked(store, "waiting_with_candidates", abas_customer_id=""))
-    told = capsys.readouterr().out
-    assert told.count("names no payment  -5.00 USD") == 2
-    assert "dispute CB2" in told
-    assert "dispute CB3" in told
+    reported = capsys.readouterr().out
+    assert reported.count("names no payment  -5.00 USD") == 2
+    assert "dispute CB2" in reported
+    assert "dispute CB3" in reported
 
 
 def test_a_dispute_that_names_another_payment_later_moves_to_it(store: Store) -> None:
@@ -153,7 +153,7 @@ def test_a_dispute_that_names_another_payment_later_moves_to_it(store: Store) ->
     }
 
 
-def test_explain_tells_each_fact_by_payment_dispute_and_posting_reference(store: Store) -> None:
+def test_explain_reports_each_fact_by_payment_dispute_and_posting_reference(store: Store) -> None:
     projected(store, ["1"], of("1", dispute("CB1", 100_00, 4)), of("1", dispute("CB1", 100_00, 8, WON)))
     for subject in ("1", "CB1", "PT1"):
         steps = [row for row in asked(store, "explain", id=subject) if row["what"] == "DisputeRecorded"]
@@ -174,5 +174,5 @@ def test_the_story_of_the_payment_names_the_dispute(store: Store) -> None:
 
 def test_a_line_whose_id_stands_for_another_one_is_a_break(store: Store) -> None:
     projected(store, [], bank("b1", 100_00, 1), bank("b1", 90_00, 1))
-    (refused,) = [row for row in asked(store, "deposit_breaks") if row["standing"] == "refused"]
+    (refused,) = [row for row in asked(store, "deposit_breaks") if row["status"] == "refused"]
     assert (refused["reason"], refused["id"], refused["amount_minor"]) == ("ID_USED_TWICE", "b1", 90_00)

@@ -310,10 +310,10 @@ def test_sql_answers_in_the_format_asked_for_and_names_what_is_wrong(address: di
             assert named in answer.json()["error"]
 
 
-def test_lag_is_told_by_topic_and_an_absent_broker_is_no_answer(address: dict[str, str], status: CaughtUp) -> None:
+def test_lag_is_reported_by_topic_and_an_absent_broker_is_no_answer(address: dict[str, str], status: CaughtUp) -> None:
     with httpx2.Client(base_url=address["url"], trust_env=False, timeout=60) as client:
-        told = client.get("/lag").json()
-        assert told == {"total": 7, "topics": {"erp.outcomes.v1": 3, "payments.events.v1": 4}}
+        reported = client.get("/lag").json()
+        assert reported == {"total": 7, "topics": {"erp.outcomes.v1": 3, "payments.events.v1": 4}}
         status.broker_is_away = True
         assert client.get("/lag").status_code == 503
 
@@ -322,14 +322,14 @@ def test_prometheus_hears_how_far_it_is_and_what_waits_for_people(address: dict[
     def metrics() -> list[str]:
         return httpx2.get(f"{address['url']}/metrics", trust_env=False).text.splitlines()
 
-    told = metrics()
-    assert "saldo_projector_lag_records 7.0" in told
-    assert "saldo_projector_asks_broker 1.0" in told
-    assert 'saldo_person_items{currency="USD",kind="money waits"} 2.0' in told
-    assert 'saldo_person_items{currency="USD",kind="records parked"} 1.0' in told
-    assert not any("1234" in line for line in told), "no amounts"
+    reported = metrics()
+    assert "saldo_projector_lag_records 7.0" in reported
+    assert "saldo_projector_asks_broker 1.0" in reported
+    assert 'saldo_person_items{currency="USD",kind="money waits"} 2.0' in reported
+    assert 'saldo_person_items{currency="USD",kind="records parked"} 1.0' in reported
+    assert not any("1234" in line for line in reported), "no amounts"
     status.broker_is_away = True
-    told = metrics()
-    assert "saldo_projector_asks_broker 0.0" in told
-    assert not any(line.startswith("saldo_projector_lag_records ") for line in told), "unknown is no number"
-    assert any(line.startswith("saldo_person_items") for line in told)
+    reported = metrics()
+    assert "saldo_projector_asks_broker 0.0" in reported
+    assert not any(line.startswith("saldo_projector_lag_records ") for line in reported), "unknown is no number"
+    assert any(line.startswith("saldo_person_items") for line in reported)

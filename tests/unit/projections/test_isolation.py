@@ -47,11 +47,11 @@ VALUES = {
 CODEC = Codec()
 
 
-class AsTold(Codec):
+class AsWritten(Codec):
     """The codec of a Saldo without rules: what a store may hold from before, or from a direct insert."""
 
     def decode(self, value: bytes | None) -> Record:
-        return self.decode_as_told(value)
+        return self.decode_as_written(value)
 
 
 def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Inbound:
@@ -60,13 +60,13 @@ def message(record: Any, offset: int, topic: str = OBSERVATIONS) -> Inbound:
         partition=0,
         offset=offset,
         key=b"k",
-        value=CODEC.encode_as_told(record),
+        value=CODEC.encode_as_written(record),
         headers=(),
         timestamp_ms=1_764_000_000_000,
     )
 
 
-def sightings(count: int) -> list[Inbound]:
+def observations(count: int) -> list[Inbound]:
     return [
         message(example("TransactionObserved", paytrace_transaction_id=str(number)), number) for number in range(count)
     ]
@@ -105,7 +105,7 @@ def test_the_record_at_fault_is_set_aside_and_the_others_are_stored(
     store: Store, change: Callable[[ObservationRow], Any], reason: str
 ) -> None:
     batch = Batch({}, CODEC, breaking(change))
-    for incoming in sightings(8):
+    for incoming in observations(8):
         batch.add(incoming)
     flush(store, batch)
     stored = store.rows("SELECT source_offset FROM fct_observations FINAL ORDER BY source_offset")
@@ -151,7 +151,7 @@ class AwayStore(Store):
 )
 def test_a_store_that_is_away_is_blamed_on_no_record(store: Store, error: Exception) -> None:
     batch = Batch({}, CODEC)
-    for incoming in sightings(4):
+    for incoming in observations(4):
         batch.add(incoming)
     with pytest.raises(type(error)):
         flush(AwayStore(error), batch)
@@ -164,19 +164,19 @@ def test_a_store_that_is_away_is_blamed_on_no_record(store: Store, error: Except
 def test_a_missing_table_is_blamed_on_no_record(store: Store) -> None:
     tables = tuple(replace(table, name="fct_gone") if table is FCT_OBSERVATIONS else table for table in FACT_TABLES)
     batch = Batch({}, CODEC, tables)
-    batch.add(sightings(1)[0])
+    batch.add(observations(1)[0])
     with pytest.raises(KeyError):
         flush(store, batch)
     assert load_progress(store) == {}
 
 
 def test_what_cannot_be_true_becomes_a_row_that_says_so(store: Store) -> None:
-    told = [
+    reported = [
         example("TransactionObserved", paytrace_transaction_id="1", currency="usd"),
         example("TransactionObserved", paytrace_transaction_id="2", amount_minor=-(1 << 63)),
         example("TransactionObserved", paytrace_transaction_id="3"),
     ]
-    project(store, [message(record, offset) for offset, record in enumerate(told)])
+    project(store, [message(record, offset) for offset, record in enumerate(reported)])
     aside = store.rows("SELECT source_offset, error_type, message FROM fct_unreadable FINAL ORDER BY source_offset")
     assert [(offset, kind) for offset, kind, _ in aside] == [(0, "Implausible"), (1, "Implausible")]
     assert "currency is 'usd'" in aside[0][2]
@@ -185,7 +185,7 @@ def test_what_cannot_be_true_becomes_a_row_that_says_so(store: Store) -> None:
 
 def test_sums_are_exact_beyond_what_a_long_holds(store: Store) -> None:
     largest = (1 << 63) - 1
-    batch = Batch({}, AsTold())
+    batch = Batch({}, AsWritten())
     for number in range(3):
         captured = example("PaymentCaptured", paytrace_transaction_id=str(number), amount_minor=largest)
         incoming = message(captured, number, EVENTS)
@@ -223,7 +223,7 @@ def asked(store: Store, name: str, **more: str) -> tuple[dict[str, Any], ...]:
     return answer.records
 
 
-@pytest.mark.parametrize("codec", [Codec(), AsTold()], ids=["with rules", "from before"])
+@pytest.mark.parametrize("codec", [Codec(), AsWritten()], ids=["with rules", "from before"])
 def test_no_record_takes_a_batch_or_a_report_with_it(store: Store, codec: Codec) -> None:
     """Records of each type, on each topic that carries it, with extreme values in every field."""
     batch = Batch({}, codec)

@@ -97,10 +97,10 @@ def test_how_the_messages_fall_into_batches_changes_nothing(store: Store) -> Non
     messages = eventful()
     project(store, messages)
     undisturbed = digests(store)
-    dice = random.Random(3)
+    rng = random.Random(3)
     for _ in range(5):
         wipe(store)
-        cuts = sorted(dice.sample(range(1, len(messages)), 4))
+        cuts = sorted(rng.sample(range(1, len(messages)), 4))
         for start, end in zip([0, *cuts], [*cuts, len(messages)], strict=True):
             project(store, messages[start:end])
         assert digests(store) == undisturbed
@@ -180,9 +180,9 @@ def test_a_card_number_in_a_foreign_key_or_message_reaches_no_table(store: Store
     foreign = [replace(waiting, key=b"4111111111111111")]
     foreign.append(replace(waiting, offset=1, headers=(("saldo-source", b"4111 1111 1111 1111"),)))
     project(store, foreign)
-    told = store.rows("SELECT record_key FROM fct_records UNION ALL SELECT message FROM fct_unreadable")
-    assert len(told) == 2
-    assert all("1111" in text and "4111" not in text for (text,) in told)
+    reported = store.rows("SELECT record_key FROM fct_records UNION ALL SELECT message FROM fct_unreadable")
+    assert len(reported) == 2
+    assert all("1111" in text and "4111" not in text for (text,) in reported)
 
 
 def test_a_repeat_of_an_unreadable_record_is_a_repeat_too(store: Store) -> None:

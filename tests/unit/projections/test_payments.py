@@ -10,13 +10,13 @@ import pytest
 
 from projections.store.client import Store
 from schemas.records.payments import TransactionKind, TransactionStatus
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.examples import example
 from tests.support.projecting import project
 from tests.support.scripted import OBSERVATIONS, PAYMENTS, Script
 
 
-def standing(store: Store, *names: str, **changes: Any) -> set[tuple[Any, ...]]:
+def status(store: Store, *names: str, **changes: Any) -> set[tuple[Any, ...]]:
     """State, amount and net of the payment after these events, for every order of them."""
     found = set()
     for number, order in enumerate(itertools.permutations(names)):
@@ -62,12 +62,12 @@ def _renumbered(store: Store, script: Script) -> list[Any]:
 )
 def test_the_state_follows_from_the_events(store: Store, names: tuple[str, ...], expected: tuple[Any, ...]) -> None:
     amounts = {name: {"amount_minor": 12500} for name in names if "amount_minor" in _fields(name)}
-    assert standing(store, *names, **amounts) == {expected}
+    assert status(store, *names, **amounts) == {expected}
 
 
-def test_a_partial_refund_is_told_as_one(store: Store) -> None:
+def test_a_partial_refund_is_reported_as_one(store: Store) -> None:
     changes = {"PaymentCaptured": {"amount_minor": 100}, "RefundApplied": {"amount_minor": 40}}
-    assert standing(store, "PaymentCaptured", "RefundApplied", **changes) == {("PARTLY_REFUNDED", "PAYMENT", 100, 100)}
+    assert status(store, "PaymentCaptured", "RefundApplied", **changes) == {("PARTLY_REFUNDED", "PAYMENT", 100, 100)}
 
 
 def test_a_voided_refund_leaves_the_payment_as_it_was(store: Store) -> None:
@@ -81,9 +81,9 @@ def test_a_voided_refund_leaves_the_payment_as_it_was(store: Store) -> None:
     assert store.rows(state) == [("CAPTURED",)]
 
 
-def test_what_an_event_does_not_carry_is_taken_from_the_sighting(store: Store) -> None:
+def test_what_an_event_does_not_carry_is_taken_from_the_observation(store: Store) -> None:
     script = Script()
-    seen = sighting(TransactionStatus.ACH_RETURNED, kind=TransactionKind.ACH_SALE, payment="1")
+    seen = observation(TransactionStatus.ACH_RETURNED, kind=TransactionKind.ACH_SALE, payment="1")
     script.write(OBSERVATIONS, seen)
     script.write(PAYMENTS, example("AchPaymentReturned", paytrace_transaction_id="1"))
     project(store, script.messages)

@@ -81,9 +81,11 @@ def deposits() -> list[Any]:
     """A closed day, a break, a fee schedule, and money that is overdue."""
     account = Account()
     for on in range(12):
-        account.tell(settled(f"s{on}", 100_00 + on * 777, on, on + 1), batch(on + 1, 100_00 + on * 777, on))
-        account.tell(bank(f"b{on}", 100_00 + on * 777 - ((100_00 + on * 777) * 240 + 5_000) // 10_000, on + 1, on + 1))
-    account.tell(settled("late", 5_00, 12), settled("last", 5_00, 30))
+        account.report(settled(f"s{on}", 100_00 + on * 777, on, on + 1), batch(on + 1, 100_00 + on * 777, on))
+        account.report(
+            bank(f"b{on}", 100_00 + on * 777 - ((100_00 + on * 777) * 240 + 5_000) // 10_000, on + 1, on + 1)
+        )
+    account.report(settled("late", 5_00, 12), settled("last", 5_00, 30))
     return account.events
 
 
@@ -262,9 +264,9 @@ def test_what_people_decided_about_payers_and_refunds_is_listed(store: Store) ->
     assert (usd["refunded"], usd["handed_over"]) == ("1.00", "-1.00")
 
 
-def test_waiting_is_told_with_reason_and_age(day: Store) -> None:
+def test_waiting_is_reported_with_reason_and_age(day: Store) -> None:
     rows = {
-        (row["standing"], row["reason"], row["currency"]): row
+        (row["status"], row["reason"], row["currency"]): row
         for row in asked(day, "posted_waiting_parked_and_for_how_long")
     }
     assert rows["posted", "cash_receipt", "USD"]["median_hours"] == 2
@@ -316,7 +318,7 @@ def test_the_story_goes_from_the_observation_to_the_document(day: Store) -> None
     assert "ZE-1" in str(story[-1]["what"])
 
 
-def test_the_story_of_a_parked_payment_tells_why(day: Store) -> None:
+def test_the_story_of_a_parked_payment_reports_why(day: Store) -> None:
     story = asked(day, "story_of_one_payment", paytrace_transaction_id="3")
     assert [row["record_type"] for row in story][-2:] == ["DeadLetter", "RecordParked"]
     assert "cannot decide" in str(story[-1]["what"])
@@ -348,20 +350,20 @@ def test_what_needs_a_person_is_counted_by_kind_and_currency(day: Store) -> None
     money = {
         key: (row["item_count"], row["amount_minor"]) for key, row in rows.items() if "deposits" not in str(key[0])
     }
-    breaks = [row for row in asked(day, "deposit_breaks") if row["standing"] != "overdue"]
+    breaks = [row for row in asked(day, "deposit_breaks") if row["status"] != "overdue"]
     assert money == {
         ("money waits", "USD"): (1, 50_00),
         ("money waits", "JPY"): (2, 5_000),
         ("records parked", "USD"): (1, 30_00),
         ("bank lines unexplained", "USD"): (len(breaks), sum(int(str(row["amount_minor"])) for row in breaks)),
     }
-    overdue = [row for row in asked(day, "deposit_breaks") if row["standing"] == "overdue"]
+    overdue = [row for row in asked(day, "deposit_breaks") if row["status"] == "overdue"]
     assert rows["deposits overdue", "USD"]["item_count"] == len(overdue) > 0
 
 
 def test_a_bank_line_that_nothing_explains_needs_a_person(store: Store) -> None:
     account = Account()
-    account.tell(bank("rent", 600_00, 1))
+    account.report(bank("rent", 600_00, 1))
     script = Script()
     for event in account.events:
         script.write(Topic.SETTLEMENT_EVENTS, event)
@@ -384,7 +386,7 @@ def test_an_open_proposal_needs_a_second_person_until_it_is_decided_or_expires(s
     ):
         script.write(APPROVALS_EVENTS, event)
     project(store, script.messages)
-    assert {row["proposal_id"]: (row["standing"], row["decided_by"]) for row in asked(store, "proposals")} == {
+    assert {row["proposal_id"]: (row["status"], row["decided_by"]) for row in asked(store, "proposals")} == {
         "P1": ("open", ""),
         "P2": ("approved", "dkim"),
         "P3": ("expired", ""),

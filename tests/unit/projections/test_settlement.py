@@ -34,15 +34,15 @@ NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 
 @pytest.fixture
 def account(store: Store) -> Account:
-    """Days with every term of the bridge, told and projected."""
+    """Days with every term of the bridge, reported and projected."""
     account = Account()
-    account.tell(
+    account.report(
         settled("1", 100_00, 0, 17), settled("2", 20_00, 0, 17, movement=Movement.REFUNDED), batch(17, 80_00, 0)
     )
-    account.tell(entry("f1", 1_50, 0, ProcessorEntryKind.FEE, 17), bank("b1", 78_50, 1, 17), bank("rent", -5_00, 1))
-    account.tell(settled("3", 50_00, 1, 18), batch(18, 50_00, 1), dispute("CB", 10_00, 1))
-    account.tell(entry("r1", 4_00, 2, ProcessorEntryKind.RESERVE_HELD), bank("b2", 49_00, 2, 18), statement(2))
-    account.tell(dismiss("rent"), confirm("b2", "3:CAPTURED", minute=1), statement(3), settled("4", 1_00, 4))
+    account.report(entry("f1", 1_50, 0, ProcessorEntryKind.FEE, 17), bank("b1", 78_50, 1, 17), bank("rent", -5_00, 1))
+    account.report(settled("3", 50_00, 1, 18), batch(18, 50_00, 1), dispute("CB", 10_00, 1))
+    account.report(entry("r1", 4_00, 2, ProcessorEntryKind.RESERVE_HELD), bank("b2", 49_00, 2, 18), statement(2))
+    account.report(dismiss("rent"), confirm("b2", "3:CAPTURED", minute=1), statement(3), settled("4", 1_00, 4))
     script = Script()
     for event in account.events:
         script.write(Topic.SETTLEMENT_EVENTS, event)
@@ -58,14 +58,18 @@ def asked(store: Store, name: str, **given: str) -> tuple[dict[str, Any], ...]:
 
 def test_every_day_says_what_its_agent_stated(store: Store, account: Account) -> None:
     found = {row["day"]: row for row in asked(store, "deposit_days")}
-    for number, told in account.days.items():
+    for number, reported in account.days.items():
         row = found[day(number).isoformat()]
-        assert row["standing"] == ("CLOSED" if told.is_closed else "NOT CLOSED")
+        assert row["status"] == ("CLOSED" if reported.is_closed else "NOT CLOSED")
         assert int(row["residual_minor"]) == 0
-        assert int(row["opening_minor"]) == told.opening_minor
-        assert int(row["closing_minor"]) == told.closing_minor == told.in_transit_minor - told.unexplained_minor
-        assert -int(row["deposited_minor"]) == told.deposited_minor
-    assert found[day(4).isoformat()]["standing"] == "RUNNING"
+        assert int(row["opening_minor"]) == reported.opening_minor
+        assert (
+            int(row["closing_minor"])
+            == reported.closing_minor
+            == reported.in_transit_minor - reported.unexplained_minor
+        )
+        assert -int(row["deposited_minor"]) == reported.deposited_minor
+    assert found[day(4).isoformat()]["status"] == "RUNNING"
     assert found[day(0).isoformat()]["captured_minor"] == 100_00
     assert found[day(1).isoformat()]["charged_back_minor"] == -10_00
 
@@ -89,13 +93,13 @@ OUTSIDE = {"opening", "closing", "in transit", "unexplained", "residual"}
 
 def test_breaks_show_what_waits_and_vanish_when_an_operator_explains_them(store: Store, account: Account) -> None:
     assert asked(store, "deposit_breaks") == ()
-    account.tell(unmatch("b2", 9))
+    account.report(unmatch("b2", 9))
     script = Script()
     for event in account.events:
         script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "deposit_breaks")
-    assert (row["id"], row["standing"], row["reason"]) == ("b2", "break", "DIFFERENCE_IS_NO_FEE")
+    assert (row["id"], row["status"], row["reason"]) == ("b2", "break", "DIFFERENCE_IS_NO_FEE")
     assert int(row["difference_minor"]) == 1_00
 
 
@@ -130,7 +134,7 @@ def test_search_finds_what_lies_between_gateway_and_bank(
 
 def test_lines_that_nothing_explains_do_not_make_up_for_each_other(store: Store) -> None:
     account, script = Account(), Script()
-    account.tell(bank("rent", -100_00, 1), bank("gift", 100_00, 1))
+    account.report(bank("rent", -100_00, 1), bank("gift", 100_00, 1))
     for event in account.events:
         script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
@@ -140,13 +144,13 @@ def test_lines_that_nothing_explains_do_not_make_up_for_each_other(store: Store)
 
 def test_overdue_money_is_a_break_until_a_deposit_pays_it_out(store: Store) -> None:
     account, script = Account(), Script()
-    account.tell(settled("1", 100_00, 0, 17), settled("2", 10_00, 12))
+    account.report(settled("1", 100_00, 0, 17), settled("2", 10_00, 12))
     for event in account.events:
         script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     (row,) = asked(store, "deposit_breaks")
-    assert (row["standing"], row["amount_minor"], row["suggested_ids"]) == ("overdue", 100_00, ["1:CAPTURED"])
-    for event in account.tell(bank("b1", 100_00, 12), confirm("b1", "1:CAPTURED")):
+    assert (row["status"], row["amount_minor"], row["suggested_ids"]) == ("overdue", 100_00, ["1:CAPTURED"])
+    for event in account.report(bank("b1", 100_00, 12), confirm("b1", "1:CAPTURED")):
         script.write(Topic.SETTLEMENT_EVENTS, event)
     project(store, script.messages)
     assert asked(store, "deposit_breaks") == ()

@@ -37,7 +37,7 @@ from tests.support.abas_commands import (
     post_receipt,
     refund_on_account,
     reverse_receipt,
-    undo_write_off,
+    reverse_write_off,
     write_off,
 )
 from tests.support.builders import done
@@ -47,7 +47,7 @@ from tests.support.examples import example
 SOURCE = tuple(column.name for column in columns_of(Source))
 
 
-def standing(topic: str, offset: int = 7) -> Coordinates:
+def status(topic: str, offset: int = 7) -> Coordinates:
     return Coordinates(
         topic=topic,
         partition=1,
@@ -73,7 +73,7 @@ def as_read(name: str) -> Any:
 @pytest.mark.parametrize(("topic", "name"), list(on_topics()))
 def test_every_record_of_every_topic_fits_its_tables(store: Store, topic: str, name: str) -> None:
     """Each row has exactly the table's columns, and the engine takes and gives back its coordinates."""
-    record, at = as_read(name), standing(topic)
+    record, at = as_read(name), status(topic)
     made = {table: table.project(record, at) for table in tables.FACT_TABLES}
     homes = {table.name for table, rows in made.items() if rows}
     for table in tables.FACT_TABLES:
@@ -92,11 +92,11 @@ def test_the_body_of_a_record_is_its_json(name: str) -> None:
     record = example(name)
     if name == "PositionMarked":
         return
-    (row,) = FCT_RECORDS.project(record, standing(Topic.PAYMENTS_EVENTS))
-    told = {
+    (row,) = FCT_RECORDS.project(record, status(Topic.PAYMENTS_EVENTS))
+    reported = {
         key: value for key, value in to_json(record).items() if not key.startswith("record_") or key == "record_key"
     }
-    assert json.loads(row.body) == told
+    assert json.loads(row.body) == reported
 
 
 def test_each_fact_table_is_fed() -> None:
@@ -104,22 +104,22 @@ def test_each_fact_table_is_fed() -> None:
         table.name
         for topic, name in on_topics()
         for table in tables.FACT_TABLES
-        if table.project(as_read(name), standing(topic))
+        if table.project(as_read(name), status(topic))
     }
     unreadable = UnreadableRecord(value=b"x", error_type="Unreadable", message="no")
-    assert FCT_UNREADABLE.project(unreadable, standing(Topic.PAYMENTS_EVENTS))
+    assert FCT_UNREADABLE.project(unreadable, status(Topic.PAYMENTS_EVENTS))
     assert fed | {FCT_UNREADABLE.name} == {table.name for table in tables.FACT_TABLES}
 
 
 def test_a_record_that_leaves_a_reference_open_has_its_row() -> None:
-    wish = example("PaymentWishObserved", paytrace_transaction_id=None)
-    [row] = FCT_RECORDS.project(wish, standing("gateway.inbox.v1"))
+    payment_request = example("PaymentRequestObserved", paytrace_transaction_id=None)
+    [row] = FCT_RECORDS.project(payment_request, status("gateway.inbox.v1"))
     assert (row.paytrace_transaction_id, row.record_key, row.amount_minor) == ("", "k", 1250)
 
 
 def test_a_command_that_leaves_its_amount_open_has_its_row(store: Store) -> None:
     record = example("WriteOffRest", amount_minor=None)
-    columns = tuple(zip(*FCT_RECORDS.values(record, standing("receivables.inbox.v1")), strict=True))
+    columns = tuple(zip(*FCT_RECORDS.values(record, status("receivables.inbox.v1")), strict=True))
     store.insert(FCT_RECORDS.name, FCT_RECORDS.column_names, columns)
     assert store.rows("SELECT record_type, amount_minor FROM fct_records") == [("WriteOffRest", 0)]
 
@@ -127,7 +127,7 @@ def test_a_command_that_leaves_its_amount_open_has_its_row(store: Store) -> None
 def test_what_a_batch_leaves_open_is_null(store: Store) -> None:
     batch = example("SettlementBatchObserved", sales_minor=None, listed_count=None, is_consistent=None)
     table = FCT_SETTLEMENT_BATCHES
-    columns = tuple(zip(*table.values(batch, standing("settlement.inbox.v1")), strict=True))
+    columns = tuple(zip(*table.values(batch, status("settlement.inbox.v1")), strict=True))
     store.insert(table.name, table.column_names, columns)
     asked = f"SELECT net_minor, sales_minor, listed_count, is_consistent, toString(settled_on) FROM {table.name}"
     assert store.rows(asked) == [(61240, None, None, None, "2015-04-10")]
@@ -141,13 +141,13 @@ def test_topic_names_are_the_catalogue_s() -> None:
 
 def test_an_outcome_on_its_way_back_is_not_a_second_posting() -> None:
     record = example("DocumentPosted")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(Topic.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, status(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
 def test_an_identified_payment_that_arrives_in_receivables_is_not_identified_twice() -> None:
     record = example("PaymentIdentified")
-    homes = {table.name for table in tables.FACT_TABLES if table.project(record, standing(Topic.RECEIVABLES_INBOX))}
+    homes = {table.name for table in tables.FACT_TABLES if table.project(record, status(Topic.RECEIVABLES_INBOX))}
     assert homes == {"fct_records"}
 
 
@@ -156,14 +156,14 @@ def test_a_parked_record_that_leaves_out_what_it_may_is_a_row_all_the_same(name:
     fields = {field["name"]: field["type"] for field in catalog.latest(name).schema["fields"]}
     bare = example(name, **{one: None for one, kind in fields.items() if isinstance(kind, list) and "null" in kind})
     opened = replace(open_dead_letter(example("DeadLetter"), Codec()), record=bare)
-    (row,) = FCT_DEAD_LETTERS.project(opened, standing("payments.observations.v1.dlq"))
+    (row,) = FCT_DEAD_LETTERS.project(opened, status("payments.observations.v1.dlq"))
     may_be_null = {"occurred_at", "behind"}
     assert [column for column, value in asdict(row).items() if value is None and column not in may_be_null] == []
 
 
 def test_parked_bytes_stay_out_of_every_table() -> None:
     letter = example("DeadLetter")
-    rows = [row for t in tables.FACT_TABLES for row in t.project(open_dead_letter(letter, Codec()), standing("x.dlq"))]
+    rows = [row for t in tables.FACT_TABLES for row in t.project(open_dead_letter(letter, Codec()), status("x.dlq"))]
     assert rows
     assert all("record_value" not in str(row) and "record_headers" not in str(row) for row in rows)
 
@@ -213,7 +213,7 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
         on_account("PT3", 3),
         refund_on_account("PT4", 4),
         write_off("PT1W1", "i1", 5),
-        undo_write_off("PT1W1U1", "PT1W1", "i1", 6),
+        reverse_write_off("PT1W1U1", "PT1W1", "i1", 6),
         fee("FEE-1"),
     ]
     assert [parked_money(Topic.ERP_COMMANDS, one) for one in documents] == [1, -2, 3, -4, 0, 0, 0]
@@ -222,18 +222,18 @@ def test_every_record_that_can_be_parked_has_its_money_decided() -> None:
 
 def test_every_event_of_the_payments_journal_is_in_its_table() -> None:
     bookkeeping = {"PositionMarked", "RecordParked", "ParkedRecordReleased", "ParkedRecordDiscarded", "BreakerReset"}
-    told = {record.name for record in catalog.topic(Topic.PAYMENTS_EVENTS).records} - bookkeeping
-    assert told == {kind.__name__ for kind in PAYMENT_RECORDS}
+    reported = {record.name for record in catalog.topic(Topic.PAYMENTS_EVENTS).records} - bookkeeping
+    assert reported == {kind.__name__ for kind in PAYMENT_RECORDS}
 
 
 def test_every_event_of_an_entry_is_in_its_table() -> None:
-    told = {
+    reported = {
         record.name
         for record in catalog.topic(Topic.RECEIVABLES_EVENTS).records
         if "posting_reference" in {field.name for field in fields(catalog.record_classes()[record.name])}
     }
     of_their_own = {kind.__name__ for kind in (MatchSuggested, DecisionTaken, DecisionRefused)}
-    assert told - of_their_own == {kind.__name__ for kind in ENTRY_EVENTS}
+    assert reported - of_their_own == {kind.__name__ for kind in ENTRY_EVENTS}
 
 
 def test_movements_know_the_stage_of_every_record_about_one() -> None:

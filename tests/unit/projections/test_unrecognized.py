@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import pytest
 
 from app.cli import explain, waiting, ways_out
-from app.cli.standing import AgentLine, PersonLine, Standing
+from app.cli.status import AgentLine, PersonLine, PipelineStatus
 from projections import tables
 from projections.reports import questions
 from projections.store.client import Store
@@ -66,10 +66,8 @@ def test_it_waits_in_every_list_of_waiting_money(three: Store) -> None:
     for name in ("waiting_money", "waiting_with_candidates"):
         rows = [row for row in ask(three, name) if row["waits_in"] == "payments"]
         assert {row["paytrace_transaction_id"]: row["signed_minor"] for row in rows} == expected
-    standing = [
-        row for row in ask(three, "posted_waiting_parked_and_for_how_long") if row["standing"] == "unrecognized"
-    ]
-    assert {row["reason"]: (row["item_count"], row["amount_minor"]) for row in standing} == {
+    status = [row for row in ask(three, "posted_waiting_parked_and_for_how_long") if row["status"] == "unrecognized"]
+    assert {row["reason"]: (row["item_count"], row["amount_minor"]) for row in status} == {
         "STATUS_UNKNOWN": (2, 100_00),
         "AMOUNT_UNREADABLE": (1, 0),
     }
@@ -134,10 +132,10 @@ def test_the_latest_observation_counts_whatever_order_they_came_in(store: Store)
 
 
 def test_status_raises_attention_and_never_says_nothing_to_do() -> None:
-    quiet = Standing((), (AgentLine("a", (), ()),), 0)
+    quiet = PipelineStatus((), (AgentLine("a", (), ()),), 0)
     assert quiet.in_a_word == "ready; nothing to do"
     line = PersonLine("payments not recognized", "USD", 3, 100_00, "2026-11-24 12:00:00")
-    waits = Standing((), (AgentLine("a", (), ()),), 0, people=(line,))
+    waits = PipelineStatus((), (AgentLine("a", (), ()),), 0, people=(line,))
     assert waits.in_a_word == "ready; 3 payments not recognized (100.00 USD), see `saldo waiting`"
     assert waits.exit_code == 4
 

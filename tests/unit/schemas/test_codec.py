@@ -106,7 +106,7 @@ OBSERVED = from_json("TransactionObserved", example(catalog.latest("TransactionO
 @given(ANY_RECORD)
 def test_any_record_survives_both_framings(record: Any) -> None:
     for codec in (Codec(), Codec(FakeRegistry())):
-        decoded = codec.decode_as_told(codec.encode_as_told(record))
+        decoded = codec.decode_as_written(codec.encode_as_written(record))
         assert decoded == masked(record)  # what is drawn by chance may be more of a card number than a record may hold
         assert type(decoded) is type(record)
         hints = get_type_hints(type(record))
@@ -127,10 +127,10 @@ def test_any_record_survives_json(record: Any) -> None:
 
 @given(ANY_RECORD)
 def test_equal_records_are_equal_bytes(record: Any) -> None:
-    assert Codec().encode_as_told(record) == Codec().encode_as_told(replace(record))
+    assert Codec().encode_as_written(record) == Codec().encode_as_written(replace(record))
 
 
-def test_the_first_bytes_tell_the_framing() -> None:
+def test_the_first_bytes_report_the_framing() -> None:
     assert Codec().encode(OBSERVED)[:10] == b"\xc3\x01" + catalog.latest("TransactionObserved").fingerprint
     assert Codec(FakeRegistry()).encode(OBSERVED)[:5] == b"\0\0\0\0\0"
 
@@ -179,7 +179,7 @@ def test_random_bytes_behind_a_schema_id_are_unreadable_at_worst(name: str, body
 
 @given(ANY_RECORD, st.data())
 def test_a_damaged_record_is_unreadable_at_worst(record: Any, data: st.DataObject) -> None:
-    value = bytearray(Codec().encode_as_told(record))
+    value = bytearray(Codec().encode_as_written(record))
     for _ in range(data.draw(st.integers(1, 4))):
         value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
     decodes_or_is_unreadable(Codec(), bytes(value))
@@ -348,6 +348,6 @@ def test_a_number_that_no_field_holds_is_named_with_its_value_and_the_remedy(
     record: str, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(Unreadable, match=said) as refused:
-        Codec().encode_as_told(replace(a_record(record), **changes))
+        Codec().encode_as_written(replace(a_record(record), **changes))
     assert "write a number in that range" in str(refused.value)
     assert ("12.50 USD is 1250" in str(refused.value)) == ("batch_number" not in changes)

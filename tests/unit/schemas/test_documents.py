@@ -104,7 +104,7 @@ def test_what_the_kind_does_not_allow_is_refused_with_field_and_remedy(command: 
     found = [finding.remedy for finding in caught.value.findings if finding.field == field]
     assert any(remedy in text for text in found), caught.value
     with pytest.raises(Implausible):
-        CODEC.decode(CODEC.encode_as_told(command))
+        CODEC.decode(CODEC.encode_as_written(command))
 
 
 def test_a_card_number_is_masked_in_lines_and_rows_too() -> None:
@@ -157,7 +157,7 @@ lines: [{role: clearing, side: debit}, {role: bank, side: credit}]
 
 
 @pytest.mark.parametrize(("right", "wrong", "where", "what"), WRONG_KINDS)
-def test_a_wrong_kind_is_told_with_its_line_and_remedy(
+def test_a_wrong_kind_is_reported_with_its_line_and_remedy(
     tmp_path: Path, right: str, wrong: str, where: str, what: str
 ) -> None:
     (tmp_path / "documents").mkdir()

@@ -21,7 +21,7 @@ from schemas.records.receivables import OpenItemObserved
 from schemas.records.tasks import DeadLetter
 from schemas.values.references import invoice_token, tokens_of
 from schemas.wire.codec import Codec, from_json
-from tests.support.builders import NOON, open_item, sighting
+from tests.support.builders import NOON, observation, open_item
 from tests.support.typed import as_a
 
 PAN = "4111111111111111"
@@ -74,7 +74,7 @@ def test_no_text_of_any_record_passes_a_card_number(record: Any) -> None:
             spoilt = replace(record, **{field.name: PAN.encode()})
         else:
             continue
-        kept = codec.decode_as_told(codec.encode_as_told(spoilt))
+        kept = codec.decode_as_written(codec.encode_as_written(spoilt))
         shown = getattr(kept, field.name)
         assert find_sensitive("", shown) is None, field.name
         assert kept == masked(kept) == masked(spoilt, codec._guarded_bytes)
@@ -132,7 +132,7 @@ def test_a_record_in_a_dead_letter_is_masked_by_its_fields() -> None:
     ],
 )
 def test_of_a_card_only_what_its_field_is_for_is_kept(field: str, value: str, kept: str) -> None:
-    record: Any = sighting(TransactionStatus.SETTLED)
+    record: Any = observation(TransactionStatus.SETTLED)
     assert getattr(masked(replace(record, **{field: value})), field) == kept
 
 

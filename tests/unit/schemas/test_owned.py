@@ -26,7 +26,7 @@ class Whole(Entry):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("vesion: 1", "f.yaml:1: vesion: is no entry here; did you mean version?"),
         ("parts: []", "f.yaml:1: version: is missing; write it"),
@@ -50,13 +50,13 @@ class Whole(Entry):
         ("a: b: c", "f.yaml:1: no YAML: mapping values are not allowed here; correct indentation, colons and quotes"),
     ],
 )
-def test_what_is_wrong_is_told_with_place_value_and_remedy(text: str, told: str) -> None:
+def test_what_is_wrong_is_reported_with_place_value_and_remedy(text: str, reported: str) -> None:
     with pytest.raises(FileInvalid) as refused:
         parse_owned(text, Whole, file="f.yaml")
-    assert told in str(refused.value).splitlines()
+    assert reported in str(refused.value).splitlines()
 
 
-def test_everything_is_told_at_once() -> None:
+def test_everything_is_reported_at_once() -> None:
     with pytest.raises(FileInvalid) as refused:
         parse_owned("vesion: 1\nparts:\n  - {side: debt}\n  - {amount_minor: x}\n", Whole, file="f")
     assert sorted(problem.line for problem in refused.value.problems) == [1, 1, 3, 4]
@@ -69,7 +69,7 @@ def test_a_card_number_is_not_shown(text: str) -> None:
     assert "4012000098765439" not in str(refused.value)
 
 
-def test_a_file_that_is_missing_or_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_no_text_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileInvalid, match=r"nowhere\.yaml:1: can't be read \(No such file"):
         read_owned(tmp_path / "nowhere.yaml", Whole)
     (tmp_path / "f.yaml").write_bytes(b"\x80\xff")

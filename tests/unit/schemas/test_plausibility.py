@@ -57,7 +57,7 @@ def test_the_finding_names_field_and_remedy(field: str, value: Any, remedy: str)
     with pytest.raises(Implausible, match=field):
         CODEC.encode(replace(OBSERVED, **{field: value}))
     with pytest.raises(Implausible, match=field):
-        CODEC.decode(CODEC.encode_as_told(replace(OBSERVED, **{field: value})))
+        CODEC.decode(CODEC.encode_as_written(replace(OBSERVED, **{field: value})))
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_a_finding_names_the_field_on_its_way_down() -> None:
     assert finding.field_path == "body.order.items[1].note"
 
 
-def test_every_finding_is_told() -> None:
+def test_every_finding_is_reported() -> None:
     findings = list(scan({"csc": "999", "pan": VISA, "routing_number": "325070760"}))
     assert [(finding.field_path, finding.kind) for finding in findings] == [
         ("csc", CODE),
@@ -391,10 +391,10 @@ cards = st.one_of(
     st.from_regex(r"3[47][0-9]{12}", fullmatch=True),
     st.from_regex(r"6011[0-9]{11}", fullmatch=True),
 ).map(luhn_complete)
-around = st.text(alphabet=st.characters(exclude_categories=("Cs", "Nd")), max_size=20)
+context = st.text(alphabet=st.characters(exclude_categories=("Cs", "Nd")), max_size=20)
 
 
-@given(cards, around, around)
+@given(cards, context, context)
 def test_any_card_number_in_any_text_is_found_and_masked(number: str, before: str, after: str) -> None:
     text = f"{before}{number}{after}"
     assert find_sensitive("note", text) is not None
@@ -432,7 +432,7 @@ hidings = st.sampled_from(
 )
 
 
-@given(cards, st.lists(hidings, max_size=12), around)
+@given(cards, st.lists(hidings, max_size=12), context)
 def test_whatever_it_is_wrapped_in_it_is_found_or_refused(number: str, wraps: list[Any], before: str) -> None:
     text = f"{before} {number}"
     for wrap in wraps:

@@ -27,7 +27,7 @@ def text(version: int, usd: int = 2_000) -> str:
 
 
 def adopt(version: int = 2, **changed: Any) -> AdoptRules:
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "rules_name": NAME,
         "version": version,
         "text": text(version),
@@ -38,7 +38,7 @@ def adopt(version: int = 2, **changed: Any) -> AdoptRules:
         "reason": "agreed with the auditor",
         "requested_at": at(version),
     }
-    return AdoptRules(**(told | changed))
+    return AdoptRules(**(reported | changed))
 
 
 def offer(partitions: int = 4, rules: str = "") -> RulesOffered:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.proofs.rebuild import compare_agents
 from schemas import catalog
-from schemas.records.gateway import GatewayCallRefused, RequestGatewayCall, WishKind
+from schemas.records.gateway import GatewayCallRefused, PaymentRequestKind, RequestGatewayCall
 from schemas.records.payments import PaymentChargebackReversed, PaymentChargedBack
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import DisputeStage
@@ -21,7 +21,7 @@ from streams.tasks.processor import AnyProcessor
 from streams.tasks.stores import MemoryStore
 from streams.tasks.task import Task, TaskRules
 from tests.support.adopted import adopt_into
-from tests.support.builders import PAYMENT, at, sighting
+from tests.support.builders import PAYMENT, at, observation
 from tests.support.settlement import dispute
 from tests.support.signing import RING, SIGNER, by_hand
 
@@ -55,31 +55,31 @@ async def test_a_dispute_reaches_payment_and_gateway_and_a_rebuild_is_identical(
     adopt_into(log)
     processors: tuple[AnyProcessor, ...] = (RECONCILE_DEPOSITS, FOLD_PAYMENTS, send_to_paytrace(Nobody()))
 
-    async def tell(topic: str, record: Any) -> None:
+    async def report(topic: str, record: Any) -> None:
         key = catalog.topic(topic).key_of(record)
         await log.append([by_hand(log, topic, record, Codec().encode(record), key=key)])
         for _ in range(3):  # with new tasks each time, which know only what their journals say
             for processor in processors:
                 await task(processor, log).catch_up()
 
-    await tell("payments.observations.v1", sighting(Status.SETTLED, settled_at=at(3)))
+    await report("payments.observations.v1", observation(Status.SETTLED, settled_at=at(3)))
     flips = [DisputeStage.CHARGED_BACK, DisputeStage.CHARGEBACK_REVERSED, DisputeStage.CHARGED_BACK]
     for on, stage in enumerate(flips):
         fact = replace(dispute("CB1", 100_00, 270 + on, stage), paytrace_transaction_id=PAYMENT)
-        await tell("settlement.inbox.v1", fact)
-        await tell("settlement.inbox.v1", fact)
+        await report("settlement.inbox.v1", fact)
+        await report("settlement.inbox.v1", fact)
     refund = RequestGatewayCall(
-        wish_id="w1",
-        call_reference="SALDO-W-w1",
+        payment_request_id="w1",
+        call_reference="SALDO-R-w1",
         subject=f"payment/{PAYMENT}",
-        kind=WishKind.REFUND,
+        kind=PaymentRequestKind.REFUND,
         paytrace_transaction_id=PAYMENT,
         abas_customer_id="70001",
         amount_minor=100_00,
         currency="USD",
         occurred_at=at(9),
     )
-    await tell("gateway.commands.v1", refund)
+    await report("gateway.commands.v1", refund)
 
     events = [Codec().decode(record.value) for record in log.records("payments.events.v1", 0)]
     disputed = [event for event in events if isinstance(event, PaymentChargedBack | PaymentChargebackReversed)]

@@ -48,7 +48,7 @@ async def test_an_agent_decides_or_parks_whatever_lies_in_its_inbox(inbox: str) 
                 key = spec.key_of(record)
             except Unreadable:
                 key = b"no key"
-            value = CODEC.encode_as_told(record)
+            value = CODEC.encode_as_written(record)
             # Rules that an agent adopted and nobody can read stop the task (tests/unit/streams/tasks/test_rules.py).
             is_signed = key != b"no key" and not isinstance(record, RulesAdopted)
             headers = command_headers(inbox, record, value) if is_signed else []

@@ -1,4 +1,4 @@
-"""The agent that carries out wishes: each begun once, carried out once, told to who waits; a replay acts on nothing."""
+"""The agent that carries out payment requests: each begun once, carried out once, told to who waits; a replay acts on nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
     HoldRefunds,
+    PaymentRequestKind,
     RefundsHeld,
     RequestGatewayCall,
-    WishKind,
 )
 from schemas.records.payments import RefundLinked
 from schemas.records.tasks import ParkedDiscardRequested, ParkedReplayRequested
@@ -44,10 +44,10 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def fields(reference: str) -> dict[str, Any]:
     return {
-        "wish_id": f"wish-{reference}",
+        "payment_request_id": f"wish-{reference}",
         "call_reference": reference,
         "subject": "payment/79388123",
-        "kind": WishKind.REFUND,
+        "kind": PaymentRequestKind.REFUND,
         "paytrace_transaction_id": "79388123",
         "vault_customer_id": None,
         "abas_customer_id": "70001",
@@ -89,7 +89,7 @@ async def live(processor: Processor[Subject, Any, Any], *records: Any) -> tuple[
     return events, outputs
 
 
-async def test_a_call_is_begun_then_carried_out_and_everyone_who_waits_is_told() -> None:
+async def test_a_call_is_begun_then_carried_out_and_everyone_who_waits_is_reported() -> None:
     gateway = Gateway()
     events, outputs = await live(send_to_paytrace(gateway), RequestGatewayCall(**fields("a")))
     assert [type(event) for event in events] == [GatewayCallBegun, GatewayCallDone]
@@ -152,11 +152,11 @@ async def test_a_chargeback_between_the_two_steps_of_a_refund_stops_it_and_other
     assert [type(event) for event in events] == [GatewayCallBegun, RefundsHeld, GatewayCallRefused]
     assert gateway.carried_out == []
     state = reduce(evolve, events, Subject())
-    (begun,) = await processor.events(state, RequestGatewayCall(**fields("v") | {"kind": WishKind.VOID}))
+    (begun,) = await processor.events(state, RequestGatewayCall(**fields("v") | {"kind": PaymentRequestKind.VOID}))
     assert isinstance(begun, GatewayCallBegun)
 
 
-async def test_a_replay_tells_the_same_and_asks_nobody() -> None:
+async def test_a_replay_reports_the_same_and_asks_nobody() -> None:
     names = ("a", "old", "b", "a")
     records: list[Any] = [RequestGatewayCall(**fields(name)) for name in names]
     records += [hold("CB1", 1250), RequestGatewayCall(**fields("c"))]
@@ -208,7 +208,7 @@ async def test_a_rebuild_is_identical_though_a_kill_let_it_say_the_same_in_other
     log.kill_at_append = None
     again = Desk(desk.gateway, log)
     await again.rest()
-    assert [record.call_reference for record in again.told(Topic.GATEWAY_INBOX)][-1] == "a"
+    assert [record.call_reference for record in again.reported(Topic.GATEWAY_INBOX)][-1] == "a"
     compared = await compare_agents([send_to_paytrace(Gateway())], log, Codec(), RING)
     assert [one.what for one in compared if not one.is_identical] == []
     # What was never sent, or sent otherwise, is not passed over.
@@ -279,7 +279,7 @@ class Desk:
     async def parked(self) -> list[ParkedRecord]:
         return await self.letters.parked(Topic.GATEWAY_COMMANDS)
 
-    def told(self, topic: str) -> list[Any]:
+    def reported(self, topic: str) -> list[Any]:
         return [Codec().decode(record.value) for record in self.log.records(topic, 0)]
 
 
@@ -299,7 +299,7 @@ async def test_a_call_in_doubt_is_parked_with_its_reason_and_parks_later_calls_o
     assert head.content is not None
     assert (head.content["type"], head.content["call_reference"]) == ("CarryOutGatewayCall", "a")
     assert behind.behind == head.offset
-    assert desk.told(Topic.GATEWAY_INBOX) == []
+    assert desk.reported(Topic.GATEWAY_INBOX) == []
     assert desk.task.stalled_because is None
 
 
@@ -321,11 +321,11 @@ async def test_a_replay_looks_again_and_never_sends() -> None:
     desk.gateway.shows = True
     await replay()
     assert await desk.parked() == []
-    assert [type(record) for record in desk.told(Topic.GATEWAY_INBOX)] == [GatewayCallDone]
+    assert [type(record) for record in desk.reported(Topic.GATEWAY_INBOX)] == [GatewayCallDone]
     assert desk.gateway.sent == 1
 
 
-async def test_a_discard_gives_up_and_a_new_wish_is_another_call() -> None:
+async def test_a_discard_gives_up_and_a_new_payment_request_is_another_call() -> None:
     desk = await in_doubt()
     [parked] = await desk.parked()
     await desk.letters.ask(
@@ -338,7 +338,7 @@ async def test_a_discard_gives_up_and_a_new_wish_is_another_call() -> None:
     await desk.write(RequestGatewayCall(**fields("b")))
     await desk.rest()
     assert await desk.parked() == []
-    assert [record.call_reference for record in desk.told(Topic.GATEWAY_INBOX)] == ["b"]
+    assert [record.call_reference for record in desk.reported(Topic.GATEWAY_INBOX)] == ["b"]
     assert desk.gateway.sent == 2
 
 

@@ -46,7 +46,7 @@ class Room:
             rules=TaskRules(failures_in_a_row=20, marker_every=1_000),
         )
 
-    async def tell(self, *values: Any) -> None:
+    async def report(self, *values: Any) -> None:
         for value in values:
             await self.task.advance([self._write(value)])
 
@@ -58,8 +58,8 @@ class Room:
         return self.log.records(INBOX, 0)[-1]
 
     def events(self, kind: type[Any]) -> list[Any]:
-        told = [CODEC.decode(record.value) for record in self.log.records(JOURNAL, 0)]
-        return [event for event in told if isinstance(event, kind)]
+        reported = [CODEC.decode(record.value) for record in self.log.records(JOURNAL, 0)]
+        return [event for event in reported if isinstance(event, kind)]
 
 
 UNREADABLE: list[Any] = [
@@ -74,7 +74,7 @@ UNREADABLE: list[Any] = [
 @pytest.mark.parametrize("broken", UNREADABLE, ids=["bytes", "days ahead", "currency"])
 async def test_a_deposit_is_explained_while_another_record_of_the_account_waits(broken: Any) -> None:
     room = Room()
-    await room.tell(broken, settled("1", 125_00, 0, 7), batch(7, 125_00, 0), bank("B1", 125_00, 1, 7), statement(1))
+    await room.report(broken, settled("1", 125_00, 0, 7), batch(7, 125_00, 0), bank("B1", 125_00, 1, 7), statement(1))
     assert [(one.record_key, one.behind) for one in room.events(RecordParked)] == [(KEY, None)]
     assert [one.bank_line_id for one in room.events(DepositMatched)] == ["B1"]
     assert {one.line_id for one in room.events(SettlementLineRecorded)} == {"1:CAPTURED", "B1"}
@@ -85,14 +85,14 @@ async def test_a_deposit_is_explained_while_another_record_of_the_account_waits(
 async def test_a_statement_of_a_batch_that_comes_late_does_not_take_the_place_of_a_newer_one() -> None:
     room = Room()
     newer, older = batch(7, 125_00, 2), replace(batch(7, 90_00, 2), observed_at=noon(1))
-    await room.tell(newer, older, newer)
+    await room.report(newer, older, newer)
     assert [one.net_minor for one in room.events(SettlementBatchRecorded)] == [125_00]
 
 
 async def test_a_replay_of_what_still_can_not_be_read_leaves_it_and_the_account_goes_on() -> None:
     room = Room()
     again = ParkedReplayRequested(record_key=KEY, requested_by="dana", reason="mended", requested_at=noon(2))
-    await room.tell(b"no record", settled("1", 125_00, 0), again, settled("2", 50_00, 0))
+    await room.report(b"no record", settled("1", 125_00, 0), again, settled("2", 50_00, 0))
     assert {one.line_id for one in room.events(SettlementLineRecorded)} == {"1:CAPTURED", "2:CAPTURED"}
     assert room.task.progress is not None
     assert room.task.progress.parked == {KEY: (1,)}

@@ -150,7 +150,7 @@ def test_a_password_is_kept_as_argon2id_alone(access: Access) -> None:
 
 
 @pytest.mark.parametrize(("user", "password"), [("maria", "wrong password!"), ("nobody", PASSWORD), ("maria", "")])
-def test_who_is_wrong_is_not_told_what_is_wrong(access: Access, user: str, password: str) -> None:
+def test_who_is_wrong_is_not_reported_what_is_wrong(access: Access, user: str, password: str) -> None:
     with pytest.raises(LoginNeeded, match=r"^user or password is wrong, or the user is disabled$"):
         session(access, user, password)
 
@@ -456,8 +456,8 @@ def test_every_change_of_users_says_who_made_it(tmp_path: Path) -> None:
     keeper.note("rotate-signing-key", "operators", "0123")
     access.note_policy(by, now=NOW)
     access.note_policy(by, now=NOW)
-    *told, (_, policy, _, version) = changes_of(access)
-    assert told == [
+    *reported, (_, policy, _, version) = changes_of(access)
+    assert reported == [
         (me.user_id, "add", "maria", "admin, accountant"),
         ("maria", "add", "bot", "operator, machine"),
         ("maria", "add-key", "bot", f"{key_id}, operator, until 2026-11-30"),
@@ -490,19 +490,22 @@ def test_another_policy_leaves_a_record(access: Access, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
-        (lambda told: told["changes"].pop(1), "change 2 is not what was recorded"),
-        (lambda told: told["changes"].pop(0), "change 1 is not what was recorded"),
-        (lambda told: told["changes"].pop(), "not those that change 2 left"),
-        (lambda told: told["changes"].clear(), "nothing says how the users came to be"),
-        (lambda told: told["changes"][1].update(who="vera"), "change 2 is not"),
-        (lambda told: told["changes"][1].update(detail="viewer"), "change 2 is not"),
-        (lambda told: told["changes"].reverse(), "change 1 is not"),
-        (lambda told: told["changes"].append(told["changes"][-1]), "change 4 is not"),
+        (lambda reported: reported["changes"].pop(1), "change 2 is not what was recorded"),
+        (lambda reported: reported["changes"].pop(0), "change 1 is not what was recorded"),
+        (lambda reported: reported["changes"].pop(), "not those that change 2 left"),
+        (lambda reported: reported["changes"].clear(), "nothing says how the users came to be"),
+        (lambda reported: reported["changes"][1].update(who="vera"), "change 2 is not"),
+        (lambda reported: reported["changes"][1].update(detail="viewer"), "change 2 is not"),
+        (lambda reported: reported["changes"].reverse(), "change 1 is not"),
+        (lambda reported: reported["changes"].append(reported["changes"][-1]), "change 4 is not"),
         (
-            lambda told: told["users"][1].update(roles=["admin"]),
+            lambda reported: reported["users"][1].update(roles=["admin"]),
             "not those that change 3 left; somebody changed the file",
         ),
-        (lambda told: told["users"].append(told["users"][0] | {"user_id": "eve"}), "not those that change 3 left"),
+        (
+            lambda reported: reported["users"].append(reported["users"][0] | {"user_id": "eve"}),
+            "not those that change 3 left",
+        ),
     ],
 )
 def test_a_history_of_users_that_was_changed_by_hand_is_named(
@@ -510,9 +513,9 @@ def test_a_history_of_users_that_was_changed_by_hand_is_named(
 ) -> None:
     for name in ("dkim", "jo"):
         kept(access).add_user(name, [Role.APPROVER], PASSWORD)
-    told = json.loads(access.store.path.read_text())
-    break_it(told)
-    write_private(access.store.path, json.dumps(told))
+    reported = json.loads(access.store.path.read_text())
+    break_it(reported)
+    write_private(access.store.path, json.dumps(reported))
     found = access.store.read()
     assert words in first_break(found.changes, found.users)
 

@@ -33,7 +33,7 @@ MAY: dict[str, set[Role]] = {
     "PutOnAccount": {C, P},
     "UnmatchEntry": {C, P},
     "WriteOffRest": {C, P},
-    "UndoWriteOff": {C, P},
+    "ReverseWriteOff": {C, P},
     "AssignCustomer": {C, P},
     "ReassignPayment": {C, P},
     "RememberReference": {C, P},

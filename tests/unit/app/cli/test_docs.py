@@ -144,7 +144,7 @@ def test_every_page_says_who_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("saldo statsu", "no command 'statsu'"),
         ("saldo sandbox abas", "no command 'abas'"),
@@ -156,7 +156,7 @@ def test_every_page_says_who_it_is_for() -> None:
         ('saldo write TOPIC --frm "..."', "no option --frm"),
     ],
 )
-def test_a_wrong_line_would_be_found(line: str, told: str) -> None:
+def test_a_wrong_line_would_be_found(line: str, reported: str) -> None:
     trouble = problem(line)
     assert trouble is not None
-    assert told in trouble
+    assert reported in trouble

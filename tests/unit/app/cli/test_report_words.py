@@ -1,4 +1,4 @@
-"""`saldo report`: what it must be told is given in order or by name; what is missing is said with a line to copy."""
+"""`saldo report`: what it needs is given in order or by name; what is missing is said with a line to copy."""
 
 from __future__ import annotations
 

@@ -133,15 +133,15 @@ def rows(line: Ledger) -> list[dict[str, Any]]:
         for entry in state.entries.values():
             if entry.status is not EntryStatus.WAITING:
                 continue
-            told = [
+            reported = [
                 e for e in line.events if isinstance(e, EntryWaiting) and e.posting_reference == entry.posting_reference
             ]
-            assert told, f"{entry.posting_reference} waits and nobody was told"
-            sign = 1 if told[-1].direction is EntryDirection.RECEIPT else -1
+            assert reported, f"{entry.posting_reference} waits and nobody was reported"
+            sign = 1 if reported[-1].direction is EntryDirection.RECEIPT else -1
             found.append(
                 {
                     "waits_in": "receivables",
-                    "reason": told[-1].reason.value,
+                    "reason": reported[-1].reason.value,
                     "posting_reference": entry.posting_reference,
                     "paytrace_transaction_id": entry.transaction_id,
                     "signed": str(Money(sign * entry.amount_minor, entry.currency).major),
@@ -153,8 +153,13 @@ def rows(line: Ledger) -> list[dict[str, Any]]:
 
 def command(kind: type[Any], **fields: Any) -> Any:
     minute = next(MINUTES)
-    told = {"command_id": f"c{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber", "reason": "their letter"}
-    return kind(**{**told, "occurred_at": at(minute), **fields})
+    reported = {
+        "command_id": f"c{minute}",
+        "abas_customer_id": CUSTOMER,
+        "decided_by": "mweber",
+        "reason": "their letter",
+    }
+    return kind(**{**reported, "occurred_at": at(minute), **fields})
 
 
 def as_record(line: Ledger, text: str) -> Any:
@@ -198,8 +203,8 @@ def test_each_command_that_is_named_for_what_waits_is_taken(story: str) -> None:
 def test_only_what_abas_has_to_answer_first_is_not_listed() -> None:
     unlisted = {
         (story, row["posting_reference"], row["reason"])
-        for story, tell in STORIES.items()
-        for row in rows(tell())
+        for story, report in STORIES.items()
+        for row in rows(report())
         if not ways_out.commands(row)
     }
     released = f"PT{PAYMENT}A1"
@@ -210,7 +215,7 @@ def test_only_what_abas_has_to_answer_first_is_not_listed() -> None:
 
 
 def test_the_stories_show_every_reason_why_money_waits() -> None:
-    seen = {row["reason"] for tell in STORIES.values() for row in rows(tell())}
+    seen = {row["reason"] for report in STORIES.values() for row in rows(report())}
     in_identification = {"NO_REFERENCE", "REFERENCE_UNKNOWN", "REFERENCE_AMBIGUOUS"}
     assert seen == {reason.value for reason in WaitingReason} - in_identification - {"UNKNOWN"}
 

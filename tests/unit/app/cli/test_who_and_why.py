@@ -12,7 +12,7 @@ COMMANDS = (
     ("decide", "reject", "PT1", "--all"),
     ("decide", "split", "PT1", "RE-1=1.00"),
     ("decide", "write-off", "RE-1"),
-    ("decide", "undo-write-off", "PT1W1"),
+    ("decide", "reverse-write-off", "PT1W1"),
     ("decide", "on-account", "PT1"),
     ("decide", "unmatch", "PT1"),
     ("decide", "post-again", "PT1"),
@@ -68,12 +68,12 @@ def test_each_proposal_is_a_paragraph(capsys: pytest.CaptureFixture[str]) -> Non
     """A line break inside a line is escaped for the terminal, so it stood there as two letters."""
     proposal = {
         "proposal_id": "P1",
-        "standing": "open",
+        "status": "open",
         "summary": "write off 6.00 USD",
         "proposed_by": "jo",
         "reason": "customer called",
     }
-    waiting._show_proposals((proposal, proposal | {"standing": "expired"}))
+    waiting._show_proposals((proposal, proposal | {"status": "expired"}))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["", "P1  write off 6.00 USD, proposed by jo: customer called"]
     assert len(lines) == 4

@@ -27,7 +27,7 @@ from streams.edges.publishing import observation_id
 from streams.log.memory import MemoryLog
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.ingress import (
     HOOK_TYPE,
     INBOX,
@@ -46,7 +46,7 @@ from tests.support.ingress import (
     signed,
 )
 
-OBSERVATION = to_json(sighting(TransactionStatus.PENDING_SETTLEMENT))
+OBSERVATION = to_json(observation(TransactionStatus.PENDING_SETTLEMENT))
 ROW_ID = ROW["transaction_id"]
 
 
@@ -156,7 +156,7 @@ def test_a_signed_row_is_a_fact(client: Direct, log: MemoryLog) -> None:
     assert written.key == b"79388123"
 
 
-def test_a_late_hook_tells_when_its_row_was_seen(client: Direct, log: MemoryLog) -> None:
+def test_a_late_hook_reports_when_its_row_was_seen(client: Direct, log: MemoryLog) -> None:
     """Else the row of yesterday would pass for the latest word and decide the amount."""
     client.hook({"type": HOOK_TYPE, "timestamp": "2026-11-20T10:00:00-08:00", "data": ROW})
     assert [record.observed_at for record in kept(log)] == [datetime(2026, 11, 20, 18, tzinfo=UTC)]
@@ -289,10 +289,10 @@ def test_a_broker_that_is_away_is_not_given_more_and_more() -> None:
 
 
 def test_a_producer_that_gave_up_ends_the_process() -> None:
-    told: list[str] = []
-    with Direct(new_app(SlowLog(error=DeliveryFailed("fenced")), broken=told)) as client:
+    reported: list[str] = []
+    with Direct(new_app(SlowLog(error=DeliveryFailed("fenced")), broken=reported)) as client:
         is_problem(client.hook(rows(ROW)), 503, "broker-away")
-    assert told == ["broken"]
+    assert reported == ["broken"]
 
 
 @pytest.mark.parametrize(
@@ -536,7 +536,7 @@ def test_the_pages(client: Direct) -> None:
 # -- too much ------------------------------------------------------------------------------------------------------
 
 
-def test_an_address_that_sends_too_fast_is_told_when_to_come_back(log: MemoryLog) -> None:
+def test_an_address_that_sends_too_fast_is_reported_when_to_come_back(log: MemoryLog) -> None:
     with Direct(new_app(log, settings(rate_per_s=0.5, burst=3))) as client:
         assert [client.request("GET", "/healthz").status for _ in range(4)] == [200, 200, 200, 429]
         answer = client.hook(rows(ROW))
@@ -563,7 +563,7 @@ def test_a_body_that_is_larger_than_announced(log: MemoryLog) -> None:
         assert client.hook(rows(ROW)).status == 200
 
 
-def test_a_fault_of_ours_is_told_without_what_was_sent(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_ours_is_reported_without_what_was_sent(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
     with Direct(new_app(log, reader=NoReader())) as client:  # NoReader fails when it is asked
         answer = client.hook({"type": HOOK_TYPE, "data": {"transaction_id": "31415926"}})
     is_problem(answer, 500, "fault")

@@ -23,7 +23,7 @@ from schemas.checks.sensitive import SensitiveKind, find_sensitive
 from schemas.records.payments import TransactionStatus
 from schemas.wire.codec import to_json
 from streams.log.memory import MemoryLog
-from tests.support.builders import sighting
+from tests.support.builders import observation
 from tests.support.ingress import (
     ROW,
     TOKEN,
@@ -38,7 +38,7 @@ from tests.support.ingress import (
 )
 from tests.unit.schemas.test_sensitive import NEAR_MISSES, POSITIVES, TEST_CARDS, VISA
 
-OBSERVATION = to_json(sighting(TransactionStatus.PENDING_SETTLEMENT))
+OBSERVATION = to_json(observation(TransactionStatus.PENDING_SETTLEMENT))
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.sources.polling import Teller
+from app.sources.polling import Publisher
 from connectors.paytrace import wire
 from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.source import PayTraceSource
 from connectors.paytrace.wire import JsonObject
 from schemas.records.identification import Movement, PaymentToIdentify
-from schemas.records.payments import CaptureSighted, PaymentStatusRecognized
+from schemas.records.payments import CaptureRecorded, PaymentStatusRecognized
 from schemas.records.tasks import PositionMarked
 from schemas.wire.codec import Codec
 from schemas.wire.envelope import header_text
@@ -86,7 +86,7 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Seen:
-    """One sighting of one fact by one way, so many minutes after the fact."""
+    """One observation of one fact by one way, so many minutes after the fact."""
 
     row: dict[str, Any]
     way: Way
@@ -116,7 +116,7 @@ class World:
         self.at = BEGAN
         # The replay window is about the real clock of networks; the books have a clock of their own here.
         self.client = Direct(new_app(self.log, reader=self.books, now=lambda: self.at.timestamp()))
-        self.teller = Teller("paytrace", self.log, CODEC)
+        self.publisher = Publisher("paytrace", self.log, CODEC)
         self.source = PayTraceSource(self.books, PayTraceSettings(ach_source="off"), now=lambda: self.at)
 
     def see(self, seen: Seen) -> None:
@@ -135,13 +135,13 @@ class World:
             case Way.SILENT_POST:
                 answer = self.client.silent_post(f"parmList=ORDERID~1|TRANSACTIONID~{identity}|APPCODE~X|".encode())
             case Way.POLL:
-                asyncio.run(self.teller.tell(self.polled()))
+                asyncio.run(self.publisher.publish(self.polled()))
                 return
         assert answer.status == 200, answer.body
 
     async def polled(self) -> AsyncIterator[Any]:
-        async for sighting in self.source.poll(TODAY, TODAY):
-            yield sighting
+        async for observation in self.source.poll(TODAY, TODAY):
+            yield observation
 
     def fold(self) -> Outcome:
         async def run() -> None:
@@ -189,15 +189,15 @@ class Outcome:
 
     @property
     def facts(self) -> Counter[tuple[Any, ...]]:
-        """The events without the moment of their sighting, which is not the same by each way.
+        """The events without the moment of their observation, which is not the same by each way.
 
-        CaptureSighted and PaymentStatusRecognized are left out: they move nothing and only remember how late what is
+        CaptureRecorded and PaymentStatusRecognized are left out: they move nothing and only remember how late what is
         known was seen again.
         """
         return Counter(
             (type(event).__name__, *(getattr(event, f.name) for f in fields(event) if f.name != "occurred_at"))
             for event in self.events
-            if not isinstance(event, CaptureSighted | PaymentStatusRecognized)
+            if not isinstance(event, CaptureRecorded | PaymentStatusRecognized)
         )
 
     @property
@@ -210,9 +210,9 @@ class Outcome:
         return net
 
 
-def told(sightings: Sequence[Seen]) -> Outcome:
+def published(observations: Sequence[Seen]) -> Outcome:
     world = World()
-    for seen in sightings:
+    for seen in observations:
         world.see(seen)
     return world.fold()
 
@@ -239,7 +239,7 @@ PROPERTY = hypothesis_settings(deadline=None, max_examples=50, suppress_health_c
 @PROPERTY
 @given(days(LIVES))
 def test_any_order_any_number_any_one_missing_is_one_event_set(found: tuple[list[Seen], list[Seen]]) -> None:
-    plain, wild = map(told, found)
+    plain, wild = map(published, found)
     assert wild.facts == plain.facts
     assert max(wild.facts.values()) == 1
     assert wild.net_minor == plain.net_minor
@@ -250,7 +250,7 @@ def test_any_order_any_number_any_one_missing_is_one_event_set(found: tuple[list
 @PROPERTY
 @given(days(ADJUSTED))
 def test_the_money_agrees_when_amounts_change(found: tuple[list[Seen], list[Seen]]) -> None:
-    plain, wild = map(told, found)
+    plain, wild = map(published, found)
     assert +wild.net_minor == +plain.net_minor
     assert -wild.net_minor == -plain.net_minor
     assert wild.observation_ids == plain.observation_ids

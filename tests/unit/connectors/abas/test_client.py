@@ -191,7 +191,7 @@ async def test_addresses_are_escaped() -> None:
     assert handler.requests[0].url.raw_path.startswith(b"/mw/r/erp/obj/data/0:1/a%2Fb%3Fc%281%29")
 
 
-async def test_a_retry_after_is_told_on() -> None:
+async def test_a_retry_after_is_reported_on() -> None:
     async with client_for(Counting(httpx2.Response(429, headers={"Retry-After": "7"}, text="slow"))) as client:
         with pytest.raises(SaldoError) as caught:
             await post(client)

@@ -39,14 +39,14 @@ def test_the_sandbox_profile_is_valid() -> None:
         ("    created: erfass", "    amount_side: sideways\n    created: erfass"),
     ],
 )
-def test_a_wrong_entry_is_told_with_its_line(right: str, wrong: str) -> None:
+def test_a_wrong_entry_is_reported_with_its_line(right: str, wrong: str) -> None:
     text = TEXT.replace(right, wrong, 1)
     with pytest.raises(ProfileUnreadable) as caught:
         parse_profile(text, origin="p.yaml")
     assert f"p.yaml:{line_of(text, wrong)}:" in str(caught.value)
 
 
-def test_every_wrong_entry_is_told_at_once() -> None:
+def test_every_wrong_entry_is_reported_at_once() -> None:
     text = TEXT.replace('table: "0:1"', "table: x", 1).replace("strategy: infosystem", "strategy: x")
     with pytest.raises(ProfileUnreadable) as caught:
         parse_profile(text, origin="p.yaml")
@@ -78,7 +78,7 @@ ROWS = "        debit: debitAmt\n"
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "reported"),
     [
         (
             "      value_on: docDate",
@@ -142,23 +142,23 @@ ROWS = "        debit: debitAmt\n"
         ("  customer:\n", "  customer:\n    rows: {inputs: {row_key: x}}\n", r"customer\.rows: the kind has no rows"),
     ],
 )
-def test_a_wrong_place_of_a_kind_is_told_with_its_line_and_remedy(right: str, wrong: str, told: str) -> None:
+def test_a_wrong_place_of_a_kind_is_reported_with_its_line_and_remedy(right: str, wrong: str, reported: str) -> None:
     ours = TEXT.index("\n  fee: &entry\n")
     assert right in TEXT[ours:]
     text = TEXT[:ours] + TEXT[ours:].replace(right, wrong, 1)
-    with pytest.raises(ProfileUnreadable, match=told) as caught:
+    with pytest.raises(ProfileUnreadable, match=reported) as caught:
         parse_profile(text, origin="p.yaml")
-    lines = [line for line in str(caught.value).splitlines() if re.search(told, line)]
+    lines = [line for line in str(caught.value).splitlines() if re.search(reported, line)]
     assert all(int(line.split(":")[1]) > text[:ours].count("\n") for line in lines)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ProfileUnreadable, match=r"nowhere\.yaml"):
         load_profile(tmp_path / "nowhere.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "\t", "a: &x [*x]", "1: 2", "? [a]: b", "{" * 500])
-def test_what_is_no_profile_is_told(text: str) -> None:
+def test_what_is_no_profile_is_reported(text: str) -> None:
     with pytest.raises(ProfileUnreadable):
         parse_profile(text, origin="p.yaml")
 

@@ -199,7 +199,7 @@ async def test_a_server_without_pages_is_read_once() -> None:
     assert len(await read_all(whole)) == 25
 
 
-async def test_full_pages_that_do_not_move_are_told() -> None:
+async def test_full_pages_that_do_not_move_are_reported() -> None:
     with pytest.raises(AbasAddressWrong, match="same page"):
         await read_all(paged(10, moves=False))
 

@@ -89,5 +89,5 @@ async def test_a_side_that_is_busy_and_says_no_time_parks_nobody() -> None:
         )
         async with asyncio.timeout(20):
             assert await task.catch_up() == 4, "all of them are still to be decided"
-    told = [CODEC.decode(record.value) for record in log.records(OUTCOMES, 0)]
-    assert [one for one in told if isinstance(one, RecordParked)] == []
+    reported = [CODEC.decode(record.value) for record in log.records(OUTCOMES, 0)]
+    assert [one for one in reported if isinstance(one, RecordParked)] == []

@@ -1,4 +1,4 @@
-"""A poll hides nothing: what can't be read is told, after everything else was yielded."""
+"""A poll hides nothing: what can't be read is reported, after everything else was yielded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server(request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(200, json={"content": {"messages": [], "data": {"erpDataObjects": objects}}})
 
 
-async def test_an_unreadable_record_does_not_hide_the_others_and_is_told() -> None:
+async def test_an_unreadable_record_does_not_hide_the_others_and_is_reported() -> None:
     async with AbasClient(SETTINGS, transport=httpx2.MockTransport(server)) as client:
         source = AbasSource(
             client, load_profile(SANDBOX_PROFILE), SETTINGS, now=lambda: datetime(2026, 1, 1, tzinfo=UTC)

@@ -83,7 +83,7 @@ class Watch:
         return seen
 
 
-async def test_an_item_that_was_deleted_is_told_as_closed_with_what_was_last_known() -> None:
+async def test_an_item_that_was_deleted_is_reported_as_closed_with_what_was_last_known() -> None:
     books = Books(ONE, TWO)
     watch = Watch(books)
     before = (await watch.poll())[ONE]
@@ -106,7 +106,7 @@ async def test_an_item_that_a_page_left_out_stays_open() -> None:
     assert set(books.looked_up) == {ONE}
 
 
-async def test_an_item_filed_without_a_visible_change_is_told_as_closed() -> None:
+async def test_an_item_filed_without_a_visible_change_is_reported_as_closed() -> None:
     books = Books(ONE)
     watch = Watch(books)
     await watch.poll()

@@ -85,7 +85,7 @@ def test_a_number_keeps_every_digit() -> None:
     assert parse_object(parse_answer(body).data).head["amount"].value == Decimal("9007199254740993.01")
 
 
-def test_a_failed_commit_tells_its_reason() -> None:
+def test_a_failed_commit_reports_its_reason() -> None:
     answer = parse_answer(json.dumps(FAILED_COMMIT).encode())
     assert answer.error is not None
     assert (answer.error.category, answer.error.erp_number, answer.error.field_name) == ("OTHER", 1147, "kl")
@@ -126,7 +126,7 @@ def test_missing_parts_are_empty_not_errors() -> None:
         b"[" * 100000,
     ],
 )
-def test_what_is_no_answer_is_told_as_such(body: bytes) -> None:
+def test_what_is_no_answer_is_reported_as_such(body: bytes) -> None:
     with pytest.raises(WireError):
         parse_answer(body)
 

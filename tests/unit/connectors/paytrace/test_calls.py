@@ -141,7 +141,7 @@ async def test_retry_after_may_be_a_date() -> None:
     assert throttled.value.retry_after_s == pytest.approx(60, abs=3)
 
 
-async def test_a_read_waits_as_long_as_it_is_told() -> None:
+async def test_a_read_waits_as_long_as_it_is_reported() -> None:
     started_s = time.monotonic()
     await send(Server(says(429, retry_after="0.2"), says(200)), READ)
     assert time.monotonic() - started_s >= 0.2

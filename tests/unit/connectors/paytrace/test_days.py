@@ -81,7 +81,7 @@ def test_a_day_that_cannot_be_read_is_refused() -> None:
         to_day("created", "31/31/2026", PACIFIC)
 
 
-def test_the_day_of_the_sighting_is_the_merchants_and_no_part_of_the_fact() -> None:
+def test_the_day_of_the_observation_is_the_merchants_and_no_part_of_the_fact() -> None:
     row = card("11/1/2026 10:00:00 AM")
     assert read(row).observed_on == date(2026, 11, 28)
     assert read(row, BERLIN).observed_on == date(2026, 11, 29)

@@ -74,7 +74,7 @@ def test_a_batch_that_adds_up_is_consistent() -> None:
         ({"sales_amount": ..., "net_amount": "612.39"}, LISTED, "net 61239 stated, 61240 listed"),
     ],
 )
-def test_a_batch_that_does_not_add_up_is_told_with_what_differs(
+def test_a_batch_that_does_not_add_up_is_reported_with_what_differs(
     changes: dict[str, Any], rows: tuple[dict[str, Any], ...], mismatch: str
 ) -> None:
     batch = observe(batch_row(**changes), rows)
@@ -105,7 +105,7 @@ def test_a_list_that_could_not_be_read_proves_nothing_but_the_statement_may_stil
     assert contradictory.mismatch.endswith("; its transactions could not be read")
 
 
-def test_numbers_begin_again_after_999_and_the_settle_date_tells_the_batches_apart() -> None:
+def test_numbers_begin_again_after_999_and_the_settle_date_reports_the_batches_apart() -> None:
     days = [f"{day}/2015 8:00:00 PM" for day in ("1/5", "1/6", "7/1")]
     batches = [observe(batch_row(batch_number=n, settled=d), None) for n, d in zip((999, 1, 999), days, strict=True)]
     assert [batch.batch_id for batch in batches] == ["main/999/2015-01-05", "main/1/2015-01-06", "main/999/2015-07-01"]
@@ -376,8 +376,8 @@ def test_whatever_a_row_holds_it_is_read_or_refused_and_no_card_number_passes(ch
         try:
             record = read()
         except UnreadableRow as error:
-            told = str(error)
+            reported = str(error)
         else:
-            told = repr(record)
+            reported = repr(record)
             assert Codec().decode(Codec().encode(record)) == record
-        assert find_sensitive("told", told) is None
+        assert find_sensitive("reported", reported) is None

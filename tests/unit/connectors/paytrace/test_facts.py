@@ -1,4 +1,4 @@
-"""The facts source against a client that may be refused anything: what is readable is told, what is not is said."""
+"""The facts source against a client that may be refused anything: what is readable is reported, what is not is said."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connectors.paytrace.errors import (
     PayTraceUnavailable,
     UnreadableRow,
 )
-from connectors.paytrace.facts import FactSighting, PayTraceFacts
+from connectors.paytrace.facts import FactObservation, PayTraceFacts
 from connectors.paytrace.settings import PayTraceSettings
 from tests.support.paytrace_fact_rows import LISTED, batch_row, customer_row, schedule_row
 
@@ -62,15 +62,15 @@ def facts(client: ScriptedClient) -> PayTraceFacts:
     return PayTraceFacts(client, PayTraceSettings(), now=lambda: NOW)
 
 
-async def seen(client: ScriptedClient) -> list[FactSighting]:
-    return [sighting async for sighting in facts(client).poll(DAY, DAY)]
+async def seen(client: ScriptedClient) -> list[FactObservation]:
+    return [observation async for observation in facts(client).poll(DAY, DAY)]
 
 
 async def subjects(client: ScriptedClient) -> list[str]:
     return [subject for subject, _ in await seen(client)]
 
 
-async def test_batches_customers_and_schedules_are_told_under_lasting_subjects() -> None:
+async def test_batches_customers_and_schedules_are_reported_under_lasting_subjects() -> None:
     client = ScriptedClient()
     assert await subjects(client) == ["batch/main/571/2015-04-10", "customer/main/acme-inc", "recurrence/main/42"]
     assert client.asked[0] == ("batches", date(2015, 4, 9), date(2015, 4, 11))
@@ -78,8 +78,8 @@ async def test_batches_customers_and_schedules_are_told_under_lasting_subjects()
 
 async def test_a_number_that_was_used_twice_gives_two_batches_and_is_asked_for_once() -> None:
     client = ScriptedClient(batches=[batch_row(), batch_row(settled="7/1/2015 8:00:00 PM")])
-    sightings = dict(await seen(client))
-    older, newer = sightings["batch/main/571/2015-04-10"][0], sightings["batch/main/571/2015-07-01"][0]
+    observations = dict(await seen(client))
+    older, newer = observations["batch/main/571/2015-04-10"][0], observations["batch/main/571/2015-07-01"][0]
     assert [getattr(batch, "is_consistent", "") for batch in (older, newer)] == [True, None]
     assert client.asked.count(("listed", 571)) == 1
 
@@ -89,8 +89,10 @@ async def test_a_number_that_was_used_twice_on_one_day_names_the_same_batches_in
     twin = batch_row(net_amount="1.00")
     expected = None
     for rows in ([early, late, twin], [late, early, twin], [twin, late, early], [late, twin, early]):
-        told = {subject: facts[0] for subject, facts in await seen(ScriptedClient(batches=rows))}
-        found = {name: (getattr(one, "settled_at", None), getattr(one, "net_minor", 0)) for name, one in told.items()}
+        reported = {subject: facts[0] for subject, facts in await seen(ScriptedClient(batches=rows))}
+        found = {
+            name: (getattr(one, "settled_at", None), getattr(one, "net_minor", 0)) for name, one in reported.items()
+        }
         named = {name: one for name, one in found.items() if name.startswith("batch/")}
         assert set(named) == {f"batch/main/571/2015-04-10{nth}" for nth in ("", "/2", "/3")}
         expected = expected or named
@@ -103,7 +105,7 @@ async def test_a_pending_batch_waits_until_it_has_settled() -> None:
 
 
 @pytest.mark.parametrize("reason", [CallNotOffered("no"), PayTraceRefused("no", code="58")])
-async def test_a_batch_whose_list_is_refused_is_told_without_comparison(reason: Exception) -> None:
+async def test_a_batch_whose_list_is_refused_is_reported_without_comparison(reason: Exception) -> None:
     [(_, (batch,)), *_] = await seen(ScriptedClient(listed=reason))
     assert getattr(batch, "is_consistent", "") is None
     assert "could not be read: no" in getattr(batch, "mismatch", "")
@@ -111,15 +113,15 @@ async def test_a_batch_whose_list_is_refused_is_told_without_comparison(reason: 
 
 @pytest.mark.parametrize("reason", [CallNotOffered("no"), LoginRejected("981"), PayTraceRefused("no", code="1")])
 @pytest.mark.parametrize("what", ["batches", "customers", "recurrences"])
-async def test_what_the_account_may_not_read_is_said_and_the_rest_is_told(
+async def test_what_the_account_may_not_read_is_said_and_the_rest_is_reported(
     what: str, reason: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = facts(ScriptedClient(**{what: reason}))
-    told = [subject async for subject, _ in source.poll(DAY, DAY)]
+    reported = [subject async for subject, _ in source.poll(DAY, DAY)]
     (left_out,) = source.not_read
     assert what in left_out
     assert str(reason) in left_out
-    assert {subject.partition("/")[0] for subject in told} == {"batch", "customer", "recurrence"} - {
+    assert {subject.partition("/")[0] for subject in reported} == {"batch", "customer", "recurrence"} - {
         {"batches": "batch", "customers": "customer", "recurrences": "recurrence"}[what]
     }
     assert "paytrace facts not read" in caplog.text
@@ -132,8 +134,8 @@ async def test_schedules_are_asked_for_customer_by_customer_where_all_at_once_is
         return [schedule_row(id=customer_id.removeprefix("c"), customer_id=customer_id)]
 
     customers = [customer_row(customer_id="c1"), customer_row(customer_id="c2")]
-    told = await subjects(ScriptedClient(customers=customers, recurrences=recurrences))
-    assert told[-2:] == ["recurrence/main/1", "recurrence/main/2"]
+    reported = await subjects(ScriptedClient(customers=customers, recurrences=recurrences))
+    assert reported[-2:] == ["recurrence/main/1", "recurrence/main/2"]
 
 
 async def test_an_unreadable_row_of_each_kind_stops_no_other_and_is_not_passed_over() -> None:
@@ -142,15 +144,15 @@ async def test_an_unreadable_row_of_each_kind_stops_no_other_and_is_not_passed_o
         customers=[customer_row(customer_id=""), customer_row()],
         recurrences=[schedule_row(amount="?"), schedule_row()],
     )
-    told: list[str] = []
+    reported: list[str] = []
 
     async def note_all() -> None:
         async for subject, _ in facts(client).poll(DAY, DAY):
-            told.append(subject)
+            reported.append(subject)
 
     with pytest.raises(UnreadableRow, match="batch_number"):
         await note_all()
-    assert told == ["batch/main/571/2015-04-10", "customer/main/acme-inc", "recurrence/main/42"]
+    assert reported == ["batch/main/571/2015-04-10", "customer/main/acme-inc", "recurrence/main/42"]
 
 
 async def test_an_outage_is_the_runner_s_to_retry() -> None:

@@ -332,7 +332,7 @@ def test_the_first_six_digits_of_an_export_with_bin_are_dropped() -> None:
         {"approval_code": {}},
     ],
 )
-def test_a_row_that_cannot_be_read_becomes_an_unknown_sighting(change: dict[str, Any]) -> None:
+def test_a_row_that_cannot_be_read_becomes_an_unknown_observation(change: dict[str, Any]) -> None:
     record = observe({**SAMPLE, **change})
     assert record.paytrace_transaction_id == "79388123"
     assert record.status is S.UNKNOWN

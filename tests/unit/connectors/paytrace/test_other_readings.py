@@ -205,7 +205,7 @@ async def ids_of(source: PayTraceSource) -> list[str]:
         json_of({"data": [{"field": "query/merchant_id", "detail": "unknown"}]}, 422),
     ],
 )
-async def test_cards_are_told_where_ach_can_not_be_read(ach: httpx2.Response) -> None:
+async def test_cards_are_reported_where_ach_can_not_be_read(ach: httpx2.Response) -> None:
     def handler(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.startswith("/v3"):
             return ach

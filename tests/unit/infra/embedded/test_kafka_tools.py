@@ -10,7 +10,7 @@ from schemas.failures import ContractBroken
 
 
 def test_a_log_in_is_worded_for_java_whatever_the_password_holds() -> None:
-    told = as_properties(
+    reported = as_properties(
         {
             "bootstrap.servers": "127.0.0.1:1",
             "security.protocol": "SASL_PLAINTEXT",
@@ -19,7 +19,7 @@ def test_a_log_in_is_worded_for_java_whatever_the_password_holds() -> None:
             "sasl.password": 'a"b\\c',
         }
     )
-    assert told.splitlines() == [
+    assert reported.splitlines() == [
         "security.protocol=SASL_PLAINTEXT",
         "sasl.mechanism=PLAIN",
         "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "

@@ -21,7 +21,7 @@ from infra.sandboxes.paytrace import SandboxSettings, create_app, v1
 from infra.sandboxes.paytrace.bank_books import DebitRequest
 from infra.sandboxes.paytrace.card_books import ChargeRequest
 from infra.sandboxes.paytrace.cards import StoredCard
-from infra.sandboxes.paytrace.desk import Desk
+from infra.sandboxes.paytrace.merchant import Merchant
 from infra.sandboxes.paytrace.rejections import Rejected
 from infra.sandboxes.paytrace.rows import bank_entry, card_entry
 from schemas.failures import ContractBroken
@@ -45,57 +45,57 @@ class Books(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
-        self.desk = Desk(SandboxSettings(data_dir=Path(self.directory.name), ach_return_share=0.3))
+        self.merchant = Merchant(SandboxSettings(data_dir=Path(self.directory.name), ach_return_share=0.3))
         self.states: dict[str, str] = {}
 
     def teardown(self) -> None:
-        self.desk.close()
+        self.merchant.close()
         self.directory.cleanup()
 
     @rule(target=charges, kind=st.sampled_from(["SALE", "AUTHORIZATION"]), amount=AMOUNTS)
     def charge(self, kind: str, amount: int) -> int:
         request = ChargeRequest(kind=kind, amount_minor=amount, card=CARD, fields={})
-        return int(self.desk.cards.charge(request)["number"])
+        return int(self.merchant.cards.charge(request)["number"])
 
     @rule(number=charges, amount=st.none() | AMOUNTS)
     def capture(self, number: int, amount: int | None) -> None:
         with suppress(Rejected):
-            self.desk.cards.capture(number, amount)
+            self.merchant.cards.capture(number, amount)
 
     @rule(number=charges)
     def void(self, number: int) -> None:
         with suppress(Rejected):
-            self.desk.cards.void(number)
+            self.merchant.cards.void(number)
 
     @rule(target=charges, number=charges, amount=st.none() | AMOUNTS)
     def refund(self, number: int, amount: int | None) -> int:
         try:
-            return int(self.desk.cards.refund(number, amount)["number"])
+            return int(self.merchant.cards.refund(number, amount)["number"])
         except Rejected:
             return number
 
     @rule(target=debits, amount=AMOUNTS)
     def debit(self, amount: int) -> str:
         request = DebitRequest(api="v3", kind="SALE", amount_minor=amount, last_four="1234")
-        return str(self.desk.bank.debit(request)["id"])
+        return str(self.merchant.bank.debit(request)["id"])
 
     @rule()
     def settle(self) -> None:
-        self.desk.cards.settle(self.desk.store.now_us())
+        self.merchant.cards.settle(self.merchant.store.now_us())
 
     @rule(hours=st.integers(min_value=1, max_value=100))
     def let_time_pass(self, hours: int) -> None:
-        self.desk.store.move_clock(advance_s=hours * 3600)
-        self.desk.catch_up(at_once=True)
+        self.merchant.store.move_clock(advance_s=hours * 3600)
+        self.merchant.catch_up(at_once=True)
 
     @rule()
     def restart(self) -> None:
-        self.desk.close()
-        self.desk = Desk(self.desk.settings)
+        self.merchant.close()
+        self.merchant = Merchant(self.merchant.settings)
 
     @invariant()
     def states_go_forward_only(self) -> None:
-        for row in self.desk.cards.all():
+        for row in self.merchant.cards.all():
             entry = card_entry(row)
             before, now = self.states.get(entry["id"]), entry["state"]
             assert now == before or now in NEXT.get(before, set()), f"{before} -> {now}"
@@ -104,8 +104,8 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def refunds_never_exceed_what_they_refund(self) -> None:
-        cards = [card_entry(row) for row in self.desk.cards.all()]
-        entries = cards + [bank_entry(row) for row in self.desk.bank.all()]
+        cards = [card_entry(row) for row in self.merchant.cards.all()]
+        entries = cards + [bank_entry(row) for row in self.merchant.bank.all()]
         for entry in entries:
             refunded = sum(
                 other["amount_minor"]
@@ -116,8 +116,8 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def batches_are_what_settled(self) -> None:
-        for batch in self.desk.cards.latest_batches(100):
-            rows = self.desk.cards.of_batch(batch["key"])
+        for batch in self.merchant.cards.latest_batches(100):
+            rows = self.merchant.cards.of_batch(batch["key"])
             sales = [row["amount_minor"] for row in rows if row["kind"] != "REFUND"]
             refunds = [row["amount_minor"] for row in rows if row["kind"] == "REFUND"]
             assert (batch["sales_count"], batch["sales_minor"]) == (len(sales), sum(sales))
@@ -125,10 +125,10 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def everything_can_be_exported(self) -> None:
-        for row in self.desk.cards.all():
-            wire.encode(self.desk.rows.transaction(row))
-        for row in self.desk.bank.all():
-            wire.encode(self.desk.rows.ach(row, 1))
+        for row in self.merchant.cards.all():
+            wire.encode(self.merchant.rows.transaction(row))
+        for row in self.merchant.bank.all():
+            wire.encode(self.merchant.rows.ach(row, 1))
 
 
 Books.TestCase.settings = settings(
@@ -217,9 +217,9 @@ def test_any_v3_body_gets_an_answer(http: Http, call: tuple[str, str], body: Any
 
 
 def test_books_of_another_version_are_refused_at_once(tmp_path: Path) -> None:
-    Desk(SandboxSettings(data_dir=tmp_path)).close()
-    Desk(SandboxSettings(data_dir=tmp_path)).close()
+    Merchant(SandboxSettings(data_dir=tmp_path)).close()
+    Merchant(SandboxSettings(data_dir=tmp_path)).close()
     with sqlite3.connect(tmp_path / "paytrace.sqlite3") as db:
         db.execute("PRAGMA user_version = 0")
     with pytest.raises(ContractBroken, match="another version of Saldo; move that directory away"):
-        Desk(SandboxSettings(data_dir=tmp_path))
+        Merchant(SandboxSettings(data_dir=tmp_path))

@@ -66,7 +66,7 @@ def test_each_line_says_which_way_when_and_which_batch(tmp_path: Path) -> None:
     assert {line.direction for line in found.lines if line.text == "COFFEE"} == {BankDirection.DEBIT}
 
 
-def test_a_statement_ends_its_last_day_unless_told_otherwise(tmp_path: Path) -> None:
+def test_a_statement_ends_its_last_day_unless_reported_otherwise(tmp_path: Path) -> None:
     (ended,) = read(tmp_path, ROWS).ended
     assert (ended.settlement_account, ended.through_on, ended.line_count) == ("main/USD", date(2026, 11, 25), 4)
     path = tmp_path / "bank.csv"

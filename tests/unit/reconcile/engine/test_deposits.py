@@ -108,11 +108,11 @@ def test_records_of_another_day_that_would_do_instead_keep_it_a_tie() -> None:
     st.integers(0, 2),
 )
 def test_what_is_chosen_to_the_cent_is_never_one_of_two_genuinely_different_sets(
-    told: list[tuple[int, int, bool]], paid_on: int
+    reported: list[tuple[int, int, bool]], paid_on: int
 ) -> None:
     records = [
         GatewayRecord(f"r{at}", RecordKind.REFUND if is_back else RecordKind.CAPTURE, amount, day(on), day(on))
-        for at, (on, amount, is_back) in enumerate(told)
+        for at, (on, amount, is_back) in enumerate(reported)
     ]
     paid = sum(one.net_minor for one in records if one.settled_on == day(paid_on))
     bridge = daily_bridges(records, [deposit("d", paid, 3)], NO_FEES, day(3))[-1]

@@ -107,7 +107,7 @@ def test_an_entry_typed_twice_is_a_duplicate_of_the_first() -> None:
     assert matched(outcome, "D3") is not None
 
 
-def test_two_twins_of_one_day_are_only_told_apart_by_ids_that_count() -> None:
+def test_two_twins_of_one_day_are_only_distinguished_by_ids_that_count() -> None:
     rows = [right("D3", 65_203, 2, "GUTSCHRIFT QUELLMANN OPTIK RE-88123")]
     for ids, status in ((("D1", "D2"), Status.CONFIRMED), (("D7f", "Dq2"), Status.SUGGESTED)):
         outcome = outcome_of([left(ident, 65_203, 0, "Quellmann Optik", "RE-88123") for ident in ids], rows)

@@ -191,7 +191,7 @@ def test_bad_rows_are_listed_with_line_and_reason_and_the_rest_goes_on(tmp_path:
     assert "formula" in found.bad[2].reason
 
 
-def test_repeated_ids_are_told_apart(tmp_path: Path) -> None:
+def test_repeated_ids_are_distinguished(tmp_path: Path) -> None:
     rows = "".join(f"{at % 40},2026-03-02,1.00\n" for at in range(41))
     found = read(written(tmp_path / "f.csv", "id,date,amount\n" + rows))
     assert len({line.id for line in found.lines}) == 41

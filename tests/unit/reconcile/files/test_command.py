@@ -120,7 +120,7 @@ def test_a_directory_that_cannot_be_written_is_refused_before_anything_is_read(
         writing.check_out(tmp_path / "out")
 
 
-def test_a_full_disk_is_told_and_not_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_not_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 

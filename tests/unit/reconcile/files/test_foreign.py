@@ -135,7 +135,7 @@ def test_a_credit_note_that_frees_more_than_the_invoices_take_is_left_open(tmp_p
     assert set(found) == {"RE-100"}
 
 
-def test_an_advice_tells_numbers_of_one_year_apart(tmp_path: Path) -> None:
+def test_an_advice_reports_numbers_of_one_year_apart(tmp_path: Path) -> None:
     found = matched(
         tmp_path,
         "invoice id,due date,amount,customer\nINV-2026/0012,2026-11-01,500.00,Alpha\n"
@@ -206,7 +206,7 @@ def test_spanish_short_headers_and_the_invoice_number_as_id(tmp_path: Path) -> N
     )
 
 
-def test_repeated_ids_stay_ids_and_are_told(tmp_path: Path) -> None:
+def test_repeated_ids_stay_ids_and_are_reported(tmp_path: Path) -> None:
     found = read(tmp_path, "id,date,amount\n1,2026-11-24,10.00\n1,2026-11-24,20.00\n2,2026-11-24,30.00\n")
     assert [line.id for line in found.lines] == ["1", "1#2", "2"]
     assert found.notes == ["lines whose id stands above them already: 1 ('1' became 1#2)"]
@@ -280,7 +280,7 @@ def test_a_number_with_two_digits_of_the_year(tmp_path: Path) -> None:
     assert {one: pair[0] for one, pair in found.items()} == {"1": "row-3", "2": "row-4", "3": "row-2"}
 
 
-def test_amounts_in_cents_beside_amounts_in_euros_are_told(tmp_path: Path) -> None:
+def test_amounts_in_cents_beside_amounts_in_euros_are_reported(tmp_path: Path) -> None:
     matched(
         tmp_path,
         "id,date,amount\n1,2026-11-24,125000\n2,2026-11-24,7525\n",

@@ -192,7 +192,7 @@ def test_a_line_is_the_same_during_the_day_and_after_it() -> None:
 
 
 @pytest.mark.parametrize("number", ["{}", "1000{}", "00100{}", "20261124-000{}"])
-def test_running_numbers_of_a_table_tell_no_line_apart(tmp_path: Path, number: str) -> None:
+def test_running_numbers_of_a_table_report_no_line_apart(tmp_path: Path, number: str) -> None:
     head, rows = "Date,Document No,Description,Amount\n", ["2026-11-23,{},RENT,-5.00", "2026-11-24,{},PAYTRACE,7.00"]
     day, week = tmp_path / "day.csv", tmp_path / "week.csv"
     day.write_text(head + rows[1].format(number.format(1)) + "\n")

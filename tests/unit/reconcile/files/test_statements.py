@@ -43,11 +43,11 @@ def test_amounts_as_banks_write_them(tmp_path: Path, amount: str) -> None:
 
 
 def test_german_subfields_give_name_text_and_references(tmp_path: Path) -> None:
-    told = (
+    reported = (
         ":86:166?00SEPA-GUTSCHRIFT?109310?20EREF+E2E-4711 ?21SVWZ+RE 770012 vom 01.02.20?2226 Kd-Nr 88"
         "?30GENODEF1XXX?31DE89370400440532013000?32MEYERS OPTIK UND HOERGERAET?33E GMBH"
     )
-    rows = [told[at : at + 65] for at in range(0, len(told), 65)]
+    rows = [reported[at : at + 65] for at in range(0, len(reported), 65)]
     line = read(tmp_path, mt940(":61:2603020302C12,50NTRFKREF+//B-99", *rows)).lines[0]
     assert line.counterparty == "MEYERS OPTIK UND HOERGERAETE GMBH"
     assert "RE 770012 vom 01.02.2026 Kd-Nr 88" in line.text
@@ -56,8 +56,10 @@ def test_german_subfields_give_name_text_and_references(tmp_path: Path) -> None:
 
 
 def test_dutch_keywords_between_slashes(tmp_path: Path) -> None:
-    told = ":86:/TRTP/SEPA OVERBOEKING/IBAN/NL91ABNA0417164300/BIC/ABNANL2A/NAME/J JANSEN/REMI/Factuur 26-12/EREF/X-77/"
-    line = read(tmp_path, mt940(":61:260302D5,00NTRFEREF", told)).lines[0]
+    reported = (
+        ":86:/TRTP/SEPA OVERBOEKING/IBAN/NL91ABNA0417164300/BIC/ABNANL2A/NAME/J JANSEN/REMI/Factuur 26-12/EREF/X-77/"
+    )
+    line = read(tmp_path, mt940(":61:260302D5,00NTRFEREF", reported)).lines[0]
     assert (line.counterparty, line.references) == ("J JANSEN", ("X-77",))
     assert line.text == "SEPA OVERBOEKING Factuur 26-12"
 
@@ -80,7 +82,7 @@ def test_a_broken_entry_costs_one_line_and_is_named(tmp_path: Path) -> None:
     assert [row.line for row in found.bad] == [5]  # the balance cannot fit then, and is not blamed as well
 
 
-def test_a_statement_that_does_not_add_up_is_told_at_its_closing_balance(tmp_path: Path) -> None:
+def test_a_statement_that_does_not_add_up_is_reported_at_its_closing_balance(tmp_path: Path) -> None:
     good = mt940(":61:260302C1,00NTRF", closing="C260302EUR101,00")
     assert read(tmp_path, good).bad == []
     wrong = read(tmp_path, good + mt940(":61:260303C1,00NTRF", opening="C260302EUR101,00", closing="C260303EUR103,00"))
@@ -202,7 +204,7 @@ def test_a_file_that_says_utf8_and_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         ('<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><Document>&b;</Document>', "DTD"),
         ("<Document><Stmt><Ntry>" + "<a>" * 5_000, "nested deeper"),
@@ -210,8 +212,8 @@ def test_a_file_that_says_utf8_and_is_not(tmp_path: Path) -> None:
         ('<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.03"/>', "pain.001.001.03"),
     ],
 )
-def test_xml_that_is_no_statement_is_refused_with_the_reason(tmp_path: Path, content: str, told: str) -> None:
-    with pytest.raises(FileUnreadable, match=told):
+def test_xml_that_is_no_statement_is_refused_with_the_reason(tmp_path: Path, content: str, reported: str) -> None:
+    with pytest.raises(FileUnreadable, match=reported):
         read(tmp_path, content)
 
 
@@ -318,7 +320,7 @@ def test_ofx_as_xml_of_a_card_with_currencies(tmp_path: Path) -> None:
     assert (found.lines[0].counterparty, found.lines[0].text) == ("Shop", "a < b debit")
 
 
-def test_broken_ofx_entries_cost_only_themselves_and_pending_ones_are_told(tmp_path: Path) -> None:
+def test_broken_ofx_entries_cost_only_themselves_and_pending_ones_are_reported(tmp_path: Path) -> None:
     text = ofx(
         "<STMTTRN><DTPOSTED>20261324<TRNAMT>1.00<FITID>1</STMTTRN>",
         "<STMTTRN><DTPOSTED>20261124<TRNAMT>none<FITID>2</STMTTRN>",
@@ -345,7 +347,7 @@ def test_ibans_are_cut_to_the_last_four_and_look_alikes_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b"OFXHEADER:100\nDATA:OFXSGML\n", "without a statement"),
         (b'<?xml version="1.0"?>\n<?OFX OFXHEADER="200"?><OFX></OFX>', "without a statement"),
@@ -354,8 +356,8 @@ def test_ibans_are_cut_to_the_last_four_and_look_alikes_stay() -> None:
         (b"\x1f\x8b\x08rest", "gzip"),
     ],
 )
-def test_other_formats_are_named_with_what_to_ask_for(tmp_path: Path, content: bytes, told: str) -> None:
-    with pytest.raises(FileUnreadable, match=told) as refused:
+def test_other_formats_are_named_with_what_to_ask_for(tmp_path: Path, content: bytes, reported: str) -> None:
+    with pytest.raises(FileUnreadable, match=reported) as refused:
         read(tmp_path, content)
     assert refused.value.remedy
 

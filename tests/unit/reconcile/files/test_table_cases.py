@@ -32,7 +32,7 @@ def amounts(found: SideFile) -> list[int]:
     return [line.amount_minor for line in found.lines]
 
 
-def told(found: SideFile) -> str:
+def reported(found: SideFile) -> str:
     return "\n".join(found.notes)
 
 
@@ -47,7 +47,7 @@ def test_a_minus_beside_the_letter_turns_it(tmp_path: Path) -> None:
     folder = CASES / "csv-sign-column-with-one-negative"
     found = case("csv-sign-column-with-one-negative/bank.csv")
     assert amounts(found) == [-1190_00, 2380_00, 55_00, 500_00]
-    assert "a minus beside the sign in 'S/H' turns it: 1 rows" in told(found)
+    assert "a minus beside the sign in 'S/H' turns it: 1 rows" in reported(found)
     outcome = run(folder / "ledger.csv", folder / "bank.csv", tmp_path / "out", None, None, lambda *_: None).outcome
     assert outcome.totals == {"XXX": (1745_00, 1745_00)}
     pairs = [(one.left_ids[0], one.right_ids[0]) for one in outcome.matches]
@@ -101,7 +101,7 @@ def test_a_ledger_that_writes_credits_with_a_minus_keeps_its_signs(tmp_path: Pat
         tmp_path, "Date,Label,Amount,D/C", "2026-11-01,a,10.00,D", "2026-11-02,b,-4.00,C", "2026-11-03,c,7.00,D"
     )
     assert amounts(found) == [10_00, -4_00, 7_00]
-    assert "the minus counts" in told(found)
+    assert "the minus counts" in reported(found)
 
 
 def test_a_letter_that_says_neither_costs_only_its_row(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_column_of_words_that_proves_too_little_is_reported(tmp_path: Path) ->
     rows = ["2026-11-01,a,1.00,Withdrawal", "2026-11-02,b,2.00,Card", "2026-11-03,c,3.00,Card", "2026-11-04,d,4.00,Fee"]
     found = read(tmp_path, "Date,Label,Amount,Type", *rows)
     assert amounts(found) == [1_00, 2_00, 3_00, 4_00]
-    assert "'Type' says debit or credit in 1 of 4 rows and was not taken for the sign" in told(found)
+    assert "'Type' says debit or credit in 1 of 4 rows and was not taken for the sign" in reported(found)
 
 
 # -- decimal marks ----------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_a_column_of_words_that_proves_too_little_is_reported(tmp_path: Path) ->
 def test_whole_thousands_are_no_small_change() -> None:
     for name in ("a.csv", "b.csv"):
         assert amounts(case(f"csv-only-whole-thousands/{name}")) == [-1000_00, 2500_00]
-    assert "no value proves the decimal mark of 'Betrag'" in told(case("csv-only-whole-thousands/a.csv"))
+    assert "no value proves the decimal mark of 'Betrag'" in reported(case("csv-only-whole-thousands/a.csv"))
     assert case("csv-only-whole-thousands/b.csv").notes == []  # the other column proves it
 
 
@@ -149,13 +149,13 @@ def test_what_no_value_proves_is_reported(
     cells = [f'"{row}"' if "," in row and not row.startswith('"') else row for row in rows]
     found = read(tmp_path, "Date,Label,Amount", *(f"2026-11-0{day},a,{cell}" for day, cell in enumerate(cells, 1)))
     assert amounts(found) == (expected or [-1000_00, 2500_50])
-    assert ("decimal mark" not in told(found)) is proven
+    assert ("decimal mark" not in reported(found)) is proven
 
 
 def test_three_digits_are_decimals_where_the_currency_has_three(tmp_path: Path) -> None:
     found = read(tmp_path, "Date,Label,Amount,Currency", "2026-11-01,a,-1.250,KWD", "2026-11-02,b,2.500,KWD")
     assert amounts(found) == [-1250, 2500]
-    assert "as that of decimals" in told(found)
+    assert "as that of decimals" in reported(found)
 
 
 # -- gross, fee, net ------------------------------------------------------------------------------------------------
@@ -170,13 +170,13 @@ def test_net_is_the_money_and_gross_is_reported(tmp_path: Path, header: str) -> 
         tmp_path, f"Datum,{header}", "14.11.2026,119.00,-3.21,115.79,1115.79", "15.11.2026,-5.00,0,-5.00,1110.79"
     )
     assert amounts(found) == [115_79, -5_00]
-    assert f"not of {header.split(',')[0]!r}" in told(found)
+    assert f"not of {header.split(',')[0]!r}" in reported(found)
 
 
 def test_the_german_wallet() -> None:
     found = case("csv-german-gross-fee-net/wallet.csv")
     assert (amounts(found), found.bad) == ([115_79, -500_00], [])
-    assert "amounts are those of 'Netto', not of 'Brutto'" in told(found)
+    assert "amounts are those of 'Netto', not of 'Brutto'" in reported(found)
 
 
 def test_a_balance_proves_gross_amounts_and_fees(tmp_path: Path) -> None:
@@ -187,14 +187,14 @@ def test_a_balance_proves_gross_amounts_and_fees(tmp_path: Path) -> None:
     ]
     found = read(tmp_path, "Date,Gross,Fee,Net,Balance", *rows)
     assert amounts(found) == [10_00, 20_00, 5_00]
-    assert "proves amounts in 'Gross'" in told(found)
+    assert "proves amounts in 'Gross'" in reported(found)
     rows = ["2026-11-03,-25.00,1.00,974.00", "2026-11-04,100.00,0.50,1073.50", "2026-11-05,-40.00,0.00,1033.50"]
     found = read(tmp_path, "Date,Amount,Fee,Balance", *rows)
     assert amounts(found) == [-26_00, 99_50, -40_00]
-    assert "that 'Fee' is taken off the amount" in told(found)
+    assert "that 'Fee' is taken off the amount" in reported(found)
     found = read(tmp_path, "Date,Amount,Fee", *(row.rpartition(",")[0] for row in rows))
     assert amounts(found) == [-25_00, 100_00, -40_00]
-    assert "whether amounts have 'Fee' taken off already, nothing in the file proves" in told(found)
+    assert "whether amounts have 'Fee' taken off already, nothing in the file proves" in reported(found)
 
 
 def test_a_tax_between_net_and_gross_makes_gross_the_money(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_rows_that_the_balance_leaves_out_are_not_booked(tmp_path: Path) -> None
     for mixed in (blank, same, blank[::-1]):
         found = read(tmp_path, "Date,Label,Amount,Balance", *mixed)
         assert sorted(amounts(found)) == sorted(minor for _, minor, _ in STATEMENT)
-        assert "left out as not booked, as the balance in 'Balance' shows: 1" in told(found)
+        assert "left out as not booked, as the balance in 'Balance' shows: 1" in reported(found)
     found = read(tmp_path, "Date,Label,Amount,Balance", *rows, "2026-11-06,new,-9.00,")
     assert [line for line, _ in reasons(found)] == [7]
 
@@ -267,7 +267,7 @@ def test_a_balance_of_another_kind_proves_nothing_and_says_so(tmp_path: Path) ->
     rows = ["2026-11-01,a,10.00,3.00", "2026-11-02,b,20.00,5.00", "2026-11-03,c,-5.00,1.00"]
     found = read(tmp_path, "Date,Label,Amount,Balance", *rows)
     assert (amounts(found), found.bad) == ([10_00, 20_00, -5_00], [])
-    assert "follows 0 of 2 amounts and proves nothing" in told(found)
+    assert "follows 0 of 2 amounts and proves nothing" in reported(found)
 
 
 def test_what_invoices_have_left_open_is_no_running_balance(tmp_path: Path) -> None:
@@ -306,9 +306,9 @@ def test_a_whole_statement_is_never_blamed(
 def test_what_is_pending_reverted_or_denied_is_no_money() -> None:
     wallet, gateway = case("csv-rows-that-are-not-booked/wallet.csv"), case("csv-rows-that-are-not-booked/gateway.csv")
     assert (amounts(wallet), wallet.bad) == ([-25_00, 100_00], [])
-    assert "left out as not booked: 2 (pending 1, reverted 1)" in told(wallet)
+    assert "left out as not booked: 2 (pending 1, reverted 1)" in reported(wallet)
     assert (amounts(gateway), gateway.bad) == ([96_80], [])
-    assert "left out as not booked: 2 (denied 1, pending 1)" in told(gateway)
+    assert "left out as not booked: 2 (denied 1, pending 1)" in reported(gateway)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_what_is_pending_reverted_or_denied_is_no_money() -> None:
 def test_other_words_for_it(tmp_path: Path, status: str) -> None:
     found = read(tmp_path, "Date,Label,Amount,Status", "2026-11-01,a,1.00,Booked", f"2026-11-02,b,2.00,{status}")
     assert amounts(found) == [1_00]
-    assert f"left out as not booked: 1 ({status.lower()} 1)" in told(found)
+    assert f"left out as not booked: 1 ({status.lower()} 1)" in reported(found)
 
 
 def test_an_authorisation_is_no_money(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_an_authorisation_is_no_money(tmp_path: Path) -> None:
 def test_a_status_that_is_not_known_is_counted_and_reported(tmp_path: Path) -> None:
     found = read(tmp_path, "Date,Label,Amount,Status", "2026-11-01,a,1.00,Completed", "2026-11-02,b,2.00,Zonked")
     assert amounts(found) == [1_00, 2_00]
-    assert "'Zonked' is not known to be booked or not; counted as booked: 1" in told(found)
+    assert "'Zonked' is not known to be booked or not; counted as booked: 1" in reported(found)
 
 
 def test_the_status_of_an_open_invoice_and_a_state_of_a_country_say_nothing_of_it(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_a_column_that_may_hold_the_files_accounts_is_reported_and_a_profile_nam
 ) -> None:
     rows = [f"{header};Datum;Verwendungszweck;Betrag", "Giro 1;24.11.2026;a;1,00", "Spar 2;24.11.2026;b;2,00"]
     found = read(tmp_path, *rows)
-    assert f"'{header}' holds 2 different values, which were not taken for accounts" in told(found)
+    assert f"'{header}' holds 2 different values, which were not taken for accounts" in reported(found)
     found = read(tmp_path, *rows, profile=SideProfile(columns={"account": (header,)}))
     assert len({line.account for line in found.lines}) == 2
 

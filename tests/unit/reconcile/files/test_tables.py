@@ -115,7 +115,7 @@ def test_dates_by_their_whole_column(column: list[Any], first: date) -> None:
     assert read_date(column[0], date_order(column)) == first
 
 
-def test_a_date_order_that_nothing_proves_is_told(tmp_path: Path) -> None:
+def test_a_date_order_that_nothing_proves_is_reported(tmp_path: Path) -> None:
     text = "date,amount\n03/04/2026,1.00\n"
     assert "no value proves" in read(tmp_path, text).notes[0]
     known = read(tmp_path, text, profile=SideProfile(date_format="%d/%m/%Y"))
@@ -151,7 +151,7 @@ def test_a_name_that_holds_such_a_word_is_a_line(tmp_path: Path) -> None:
     assert amounts(read(tmp_path, "date,name,text,amount\n2026-03-02,a,b,1.00\n,Meyer,Saldo,2.00\n")) == [100, 200]
 
 
-def test_columns_without_header_are_told_by_their_values(tmp_path: Path) -> None:
+def test_columns_without_header_are_reported_by_their_values(tmp_path: Path) -> None:
     text = "02.03.2026;Miete;-50,00;50,00;EUR\n03.03.2026;Kunde;10,00;60,00;EUR\n04.03.2026;Bank;-1,00;59,00;EUR\n"
     found = read(tmp_path, text)
     assert next((line.amount_minor, line.currency, line.text) for line in found.lines) == (-5000, "EUR", "Miete")
@@ -207,7 +207,7 @@ def test_an_account_number_names_nobody(tmp_path: Path) -> None:
         ("Größe", "utf-8"),
     ],
 )
-def test_encodings_are_told_by_bytes_that_only_one_explains(tmp_path: Path, text: str, encoding: str) -> None:
+def test_encodings_are_reported_by_bytes_that_only_one_explains(tmp_path: Path, text: str, encoding: str) -> None:
     path = tmp_path / "f"
     path.write_bytes(text.encode(encoding))
     assert encoding_of(path) == encoding
@@ -268,7 +268,7 @@ def test_parquet_decimals_zones_and_structs(tmp_path: Path) -> None:
     assert (line.amount_minor, line.on, line.text) == (1250, date(2026, 3, 3), "x y")
 
 
-def test_several_sheets_are_told_and_the_name_of_a_file_does_not_matter(tmp_path: Path) -> None:
+def test_several_sheets_are_reported_and_the_name_of_a_file_does_not_matter(tmp_path: Path) -> None:
     book = Workbook()
     for name in ("Notes", "March", "April"):
         sheet = book.create_sheet(name)
@@ -360,7 +360,7 @@ def test_what_is_no_file_of_ours_is_refused(tmp_path: Path, kind: str) -> None:
     assert refused.value.remedy
 
 
-def test_no_currency_against_several_is_told(tmp_path: Path) -> None:
+def test_no_currency_against_several_is_reported(tmp_path: Path) -> None:
     several = read(tmp_path, "date,amount,currency\n2026-03-02,1.00,EUR\n2026-03-02,1.00,USD\n")
     bare = read(tmp_path, "date,amount\n2026-03-02,1.00\n")
     one_currency(several, bare)

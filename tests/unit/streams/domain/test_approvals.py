@@ -90,7 +90,7 @@ def reject(by: str = "dkim", minute: int = 10, command_id: str = "r1") -> Reject
     )
 
 
-def told(*records: Any) -> tuple[list[Any], list[Any]]:
+def reported(*records: Any) -> tuple[list[Any], list[Any]]:
     """The events of these records, in order, and what goes to other inboxes."""
     state = INITIAL
     events: list[Any] = []
@@ -104,14 +104,14 @@ def told(*records: Any) -> tuple[list[Any], list[Any]]:
 
 
 def refusal(*records: Any) -> str:
-    events, outputs = told(*records)
+    events, outputs = reported(*records)
     assert not outputs
     refused = next(event for event in events if isinstance(event, ApprovalRefused))
     return refused.refused_because
 
 
 def test_an_approved_command_goes_to_its_inbox_with_both_names_as_of_the_approval() -> None:
-    events, outputs = told(propose(), approve())
+    events, outputs = reported(propose(), approve())
     assert [type(event) for event in events] == [CommandProposed, ProposalApproved]
     assert [(output.topic, output.record) for output in outputs] == [
         (RECEIVABLES, replace(WRITE_OFF, approved_by="dkim", occurred_at=at(10), decided_on=date(2026, 11, 21)))
@@ -126,27 +126,29 @@ def test_the_proposer_does_not_approve_and_does_not_reject(proposer: str) -> Non
 
 
 def test_one_approval_has_one_effect() -> None:
-    events, outputs = told(propose(), approve(), approve(), approve(by="jo", command_id="a2"), reject(command_id="r2"))
+    events, outputs = reported(
+        propose(), approve(), approve(), approve(by="jo", command_id="a2"), reject(command_id="r2")
+    )
     assert len(outputs) == 1
     assert [type(event) for event in events[2:]] == [ApprovalRefused, ApprovalRefused]
     assert events[2].refused_because == "dkim approved it at 2026-11-20 12:10 UTC already"
 
 
 def test_what_was_rejected_is_not_approved() -> None:
-    events, outputs = told(propose(), reject(), approve())
+    events, outputs = reported(propose(), reject(), approve())
     assert (outputs, type(events[1])) == ([], ProposalRejected)
     assert "dkim rejected it" in refusal(propose(), reject(), approve())
 
 
 @pytest.mark.parametrize(("minute", "is_late"), [(59, False), (60, True), (61, True)])
 def test_from_the_instant_of_expiry_on_nobody_approves(minute: int, is_late: bool) -> None:
-    events, outputs = told(propose(), approve(minute=minute))
+    events, outputs = reported(propose(), approve(minute=minute))
     assert bool(outputs) is not is_late
     assert any(isinstance(event, ProposalExpired) for event in events) is is_late
     if is_late:
         assert "it expired at 2026-11-20 13:00 UTC" in refusal(propose(), approve(minute=minute))
         # A later one with an earlier instant does not wake it up.
-        assert told(propose(), approve(minute=minute), approve(minute=5, command_id="a2"))[1] == []
+        assert reported(propose(), approve(minute=minute), approve(minute=5, command_id="a2"))[1] == []
 
 
 def test_nothing_is_approved_before_it_is_proposed() -> None:
@@ -167,7 +169,7 @@ def test_a_name_and_a_reason_are_needed_here_too() -> None:
 def test_the_first_content_of_an_id_stands() -> None:
     larger = propose(replace(WRITE_OFF, amount_minor=9_99))
     assert "is another proposal" in refusal(propose(), larger)
-    _, outputs = told(propose(), larger, approve())
+    _, outputs = reported(propose(), larger, approve())
     assert outputs[0].record.amount_minor == 7_50
 
 
@@ -213,7 +215,7 @@ RECORDS = st.one_of(
 
 @given(st.lists(RECORDS, max_size=12))
 def test_any_order_and_repetition_releases_at_most_once_and_never_by_the_proposer(records: list[Any]) -> None:
-    events, outputs = told(*records)
+    events, outputs = reported(*records)
     approved = [event for event in events if isinstance(event, ProposalApproved)]
     assert len(outputs) == len(approved) <= 1
     for event, output in zip(approved, outputs, strict=True):
@@ -224,14 +226,14 @@ def test_any_order_and_repetition_releases_at_most_once_and_never_by_the_propose
         assert event.occurred_at < first.expires_at
         before = events[: events.index(event)]
         assert not [one for one in before if isinstance(one, ProposalRejected | ProposalExpired)]
-    # Told twice, and each record twice: nothing more is released.
-    assert len(told(*records, *records)[1]) <= max(1, len(outputs))
-    assert told(*(record for record in records for _ in range(2)))[1] == outputs
+    # Reported twice, and each record twice: nothing more is released.
+    assert len(reported(*records, *records)[1]) <= max(1, len(outputs))
+    assert reported(*(record for record in records for _ in range(2)))[1] == outputs
 
 
 @given(st.lists(RECORDS, max_size=8), RECORDS)
 def test_any_event_is_remembered_in_any_state(records: list[Any], last: Any) -> None:
-    events, _ = told(*records, last)
+    events, _ = reported(*records, last)
     for event in events:
         assert isinstance(approvals.evolve(State(ended_by="it ended"), event), State)
 

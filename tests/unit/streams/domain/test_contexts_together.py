@@ -1,4 +1,4 @@
-"""The contexts in a row: what PayTrace's sightings prove is where the customers' entries say it is."""
+"""The contexts in a row: what PayTrace's observations prove is where the customers' entries say it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from streams.domain import identification, payments, receivables
 from streams.domain.payments.decider import Stage
-from tests.support.builders import CUSTOMER, SIGNS, Ledger, at, done, key_by, open_item, payers_key, refused, sighting
+from tests.support.builders import (
+    CUSTOMER,
+    SIGNS,
+    Ledger,
+    at,
+    done,
+    key_by,
+    observation,
+    open_item,
+    payers_key,
+    refused,
+)
 
 
 class Pipeline:
@@ -48,8 +59,8 @@ class Pipeline:
             book.when(what)
             waiting.extend((out.topic, out.record) for out in book.outputs[said:])
 
-    def seen(self, *sightings: Any) -> Pipeline:
-        for record in sightings:
+    def seen(self, *observations: Any) -> Pipeline:
+        for record in observations:
             self.take("payments.observations.v1", record)
         return self
 
@@ -80,22 +91,22 @@ class Pipeline:
 
 def test_a_sale_its_refund_and_the_void_of_the_refund() -> None:
     line = Pipeline().invoiced("RE-1", "i1", 100_00)
-    line.seen(sighting(Status.PENDING_SETTLEMENT), sighting(Status.SETTLED, minute=1))
-    line.seen(sighting(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9", minute=2))
+    line.seen(observation(Status.PENDING_SETTLEMENT), observation(Status.SETTLED, minute=1))
+    line.seen(observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND, payment="9", minute=2))
     assert line.payments.states["79388123"].stage is Stage.PARTIALLY_REFUNDED
-    line.seen(sighting(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=3))
+    line.seen(observation(Status.VOIDED, 30_00, kind=Kind.REFUND, payment="9", minute=3))
     assert line.commands == [("PT79388123", 100_00), ("PT9V", 30_00), ("PT9", 30_00)]
 
 
 def test_a_payment_waits_for_its_invoice_and_is_posted_when_it_comes() -> None:
-    line = Pipeline().seen(sighting(Status.SETTLED))
+    line = Pipeline().seen(observation(Status.SETTLED))
     assert line.commands == []
     line.invoiced("RE-1", "i1", 100_00, minute=5)
     assert line.commands == [("PT79388123", 100_00)]
 
 
 def test_a_void_waits_behind_its_capture() -> None:
-    line = Pipeline().seen(sighting(Status.PENDING_SETTLEMENT), sighting(Status.VOIDED, minute=1))
+    line = Pipeline().seen(observation(Status.PENDING_SETTLEMENT), observation(Status.VOIDED, minute=1))
     state = line.payers.states["payment:79388123"]
     assert [waits.movement for waits in state.payment.waiting] == [Movement.CAPTURED, Movement.VOIDED]
     line.invoiced("RE-1", "i1", 100_00, minute=5)
@@ -107,7 +118,7 @@ def observations(kind: Kind, names: list[str], amounts: list[int]) -> st.SearchS
     return st.tuples(
         st.just("seen"),
         st.builds(
-            sighting,
+            observation,
             st.sampled_from(Status),
             st.sampled_from(amounts),
             minute=st.integers(0, 9),

@@ -22,8 +22,8 @@ from schemas.records.receivables import (
     PutRefundOnAccount,
     ReassignPayment,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -39,8 +39,13 @@ T = TypeVar("T")
 
 def decided(kind: type[T], **fields: Any) -> T:
     minute = next(MINUTES)
-    told = {"command_id": f"c{minute}", "abas_customer_id": CUSTOMER, "decided_by": "mweber", "reason": "phone call"}
-    return kind(**{**told, "occurred_at": at(minute), **fields})
+    reported = {
+        "command_id": f"c{minute}",
+        "abas_customer_id": CUSTOMER,
+        "decided_by": "mweber",
+        "reason": "phone call",
+    }
+    return kind(**{**reported, "occurred_at": at(minute), **fields})
 
 
 def confirmed(*items: str, amounts: tuple[int, ...] = (100_00,), code: str = "") -> ConfirmMatch:
@@ -256,7 +261,7 @@ def test_a_posted_match_is_reversed_then_the_money_waits_and_may_be_matched_else
     assert book.sent("cash_receipt")[-1].posting_reference == f"{RECEIPT}A1", "but a person may say so"
 
 
-def test_a_refund_after_an_undone_match_cancels_out_with_the_money_that_waits() -> None:
+def test_a_refund_after_an_unmatched_match_cancels_out_with_the_money_that_waits() -> None:
     book = posted().given(decided(UnmatchEntry, posting_reference=RECEIPT))
     events = book.when(identified(Movement.REFUNDED, payment="9"))
     assert kinds(events) == ["MovementRecorded", "RefundMatched", "EntryNetted", "EntryNetted"]
@@ -273,7 +278,7 @@ def test_an_unposted_match_is_simply_dissolved() -> None:
     assert "ruled out" in events[2].detail
 
 
-def test_what_cannot_be_undone_now_says_why() -> None:
+def test_what_cannot_be_unmatched_now_says_why() -> None:
 
     def unmatch(reference: str) -> UnmatchEntry:
         return decided(UnmatchEntry, posting_reference=reference)
@@ -282,7 +287,7 @@ def test_what_cannot_be_undone_now_says_why() -> None:
     assert "matched with nothing" in refusal(short(), unmatch(RECEIPT))
     assert "is being posted" in refusal(short().given(confirmed("i1")), unmatch(RECEIPT))
     taken_back = posted().given(identified(Movement.VOIDED))
-    assert f"all of {RECEIPT} is taken back already" in refusal(taken_back, unmatch(RECEIPT))
+    assert f"all of {RECEIPT} is reversed already" in refusal(taken_back, unmatch(RECEIPT))
     assert "no receipt" in refusal(taken_back, unmatch(f"{RECEIPT}V"))
     netted = ledger(identified(Movement.CAPTURED), identified(Movement.VOIDED))
     assert "cancelled out" in refusal(netted, unmatch(RECEIPT))
@@ -367,8 +372,8 @@ def test_a_write_off_that_does_not_fit_is_refused() -> None:
     assert "no open item i9" in refusal(rest(), written_off(item="i9"))
 
 
-def undone(reference: str = f"{RECEIPT}W1") -> UndoWriteOff:
-    return decided(UndoWriteOff, posting_reference=reference)
+def undone(reference: str = f"{RECEIPT}W1") -> ReverseWriteOff:
+    return decided(ReverseWriteOff, posting_reference=reference)
 
 
 def written() -> Ledger:
@@ -386,12 +391,12 @@ def test_a_write_off_is_taken_back_by_a_document_and_the_rest_is_open_again() ->
     assert (asked.posting_reference, asked.reverses_reference) == (f"{RECEIPT}W1U1", f"{RECEIPT}W1")
     assert (asked.abas_open_item_id, asked.amount_minor) == ("i1", 3_00)
     assert dict(book.state.available) == {}, "not before abas has confirmed it"
-    assert "is taken back already" in refusal(book, undone())
+    assert "is reversed already" in refusal(book, undone())
     outcome = done(asked)
     assert kinds(book.when(outcome)) == ["EntryPosted"]
     assert book.when(outcome) == []
     assert dict(book.state.available) == {"i1": 3_00}
-    assert "is taken back already" in refusal(book, undone())
+    assert "is reversed already" in refusal(book, undone())
     assert sum(entry.signed_minor for entry in book.state.entries.values()) == 100_00, "none of the payer's money"
     assert book.when(written_off())[1].posting_reference == f"{RECEIPT}W2", "the limit counts what stands"
 

@@ -56,7 +56,7 @@ class Customers:
         self.asked: deque[Any] = deque()
         self.posted: dict[str, Any] = {}
 
-    def tell(self, *records: Any, answers: bool = True) -> list[Any]:
+    def report(self, *records: Any, answers: bool = True) -> list[Any]:
         """Decide records and all that follows; with `answers`, abas does all that it was asked."""
         events: list[Any] = []
         inbox = deque(records)
@@ -100,8 +100,13 @@ T = TypeVar("T")
 
 def decided(kind: type[T], customer: str = CUSTOMER, **fields: Any) -> T:
     minute = next(MINUTES)
-    told = {"command_id": f"c{minute}", "abas_customer_id": customer, "decided_by": "mweber", "reason": "their letter"}
-    return kind(**{**told, "occurred_at": at(minute), **fields})
+    reported = {
+        "command_id": f"c{minute}",
+        "abas_customer_id": customer,
+        "decided_by": "mweber",
+        "reason": "their letter",
+    }
+    return kind(**{**reported, "occurred_at": at(minute), **fields})
 
 
 def reassigned(to: str = RIGHT, customer: str = CUSTOMER, payment: str = PAYMENT) -> ReassignPayment:
@@ -122,8 +127,8 @@ def refund(amount_minor: int = 30_00, **fields: Any) -> Any:
 
 def test_a_posted_payment_is_taken_back_at_the_wrong_customer_and_posted_at_the_right_one() -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice=None))
-    taken, *_ = line.tell(reassigned())
+    line.report(*items(), identified(Movement.CAPTURED, invoice=None))
+    taken, *_ = line.report(reassigned())
     assert isinstance(taken, DecisionTaken)
     assert (taken.decision, taken.posting_reference, taken.decided_by) == (Decision.REASSIGN, RECEIPT, "mweber")
     assert [(c.posting_reference, c.abas_customer_id) for c in line.posted.values()] == [
@@ -137,37 +142,37 @@ def test_a_posted_payment_is_taken_back_at_the_wrong_customer_and_posted_at_the_
 
 def test_the_right_customer_gets_the_money_only_when_abas_has_taken_it_back() -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice=None))
-    events = line.tell(reassigned(), answers=False)
+    line.report(*items(), identified(Movement.CAPTURED, invoice=None))
+    events = line.report(reassigned(), answers=False)
     assert not [event for event in events if isinstance(event, EntryMoved)]
     assert (line.balance(CUSTOMER), line.balance(RIGHT)) == (100_00, 0)
-    line.tell()
+    line.report()
     assert (line.balance(CUSTOMER), line.balance(RIGHT)) == (0, 100_00)
 
 
 @pytest.mark.parametrize("answer", [done, refused])
 def test_a_document_on_its_way_to_abas_is_answered_first(answer: Any) -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice=None), answers=False)
-    assert isinstance(line.tell(reassigned(), answers=False)[0], DecisionTaken)
+    line.report(*items(), identified(Movement.CAPTURED, invoice=None), answers=False)
+    assert isinstance(line.report(reassigned(), answers=False)[0], DecisionTaken)
     assert line.entry(RECEIPT).status is EntryStatus.REQUESTED
-    line.tell(line.answer(answer))
+    line.report(line.answer(answer))
     assert (line.in_abas(CUSTOMER), line.in_abas(RIGHT)) == (0, 100_00)
     assert (line.balance(CUSTOMER), line.balance(RIGHT)) == (0, 100_00)
 
 
 def test_money_that_waits_goes_at_once_under_its_own_reference() -> None:
     line = Customers()
-    line.tell(open_item("i1", 103_00), identified(Movement.CAPTURED), open_item("i2", customer=RIGHT))
-    line.tell(reassigned())
+    line.report(open_item("i1", 103_00), identified(Movement.CAPTURED), open_item("i2", customer=RIGHT))
+    line.report(reassigned())
     assert [(c.posting_reference, c.abas_customer_id) for c in line.posted.values()] == [(RECEIPT, RIGHT)]
 
 
 def test_what_was_refunded_before_stays_and_only_the_rest_moves() -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED), refund(30_00))
-    line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
-    line.tell(reassigned())
+    line.report(*items(), identified(Movement.CAPTURED), refund(30_00))
+    line.report(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
+    line.report(reassigned())
     assert (line.in_abas(CUSTOMER), line.balance(CUSTOMER), line.balance(RIGHT)) == (0, 0, 70_00)
 
 
@@ -175,53 +180,53 @@ def test_what_was_refunded_before_stays_and_only_the_rest_moves() -> None:
 @pytest.mark.parametrize("early", [True, False], ids=["before abas answered", "afterwards"])
 def test_what_takes_the_payment_back_later_follows_it(movement: Movement, *, early: bool) -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice=None))
-    line.tell(reassigned(), answers=not early)
-    line.tell(identified(movement, 100_00, invoice=None, minute=300))
+    line.report(*items(), identified(Movement.CAPTURED, invoice=None))
+    line.report(reassigned(), answers=not early)
+    line.report(identified(movement, 100_00, invoice=None, minute=300))
     assert (line.balance(CUSTOMER), line.balance(RIGHT)) == (0, 0)
     assert (line.in_abas(CUSTOMER), line.in_abas(RIGHT)) == (0, 0)
 
 
 def test_a_second_reassignment_goes_on_from_where_the_money_is() -> None:
     line = Customers()
-    line.tell(*items(), open_item("i3", customer=THIRD), identified(Movement.CAPTURED, invoice=None))
-    line.tell(reassigned())
-    line.tell(reassigned(THIRD, RIGHT))
+    line.report(*items(), open_item("i3", customer=THIRD), identified(Movement.CAPTURED, invoice=None))
+    line.report(reassigned())
+    line.report(reassigned(THIRD, RIGHT))
     assert [line.in_abas(customer) for customer in (CUSTOMER, RIGHT, THIRD)] == [0, 0, 100_00]
-    line.tell(identified(Movement.VOIDED, invoice=None, minute=300))
+    line.report(identified(Movement.VOIDED, invoice=None, minute=300))
     assert [line.in_abas(customer) for customer in (CUSTOMER, RIGHT, THIRD)] == [0, 0, 0]
 
 
 def test_a_payment_may_come_back() -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice=None))
-    line.tell(reassigned())
-    line.tell(reassigned(CUSTOMER, RIGHT))
+    line.report(*items(), identified(Movement.CAPTURED, invoice=None))
+    line.report(reassigned())
+    line.report(reassigned(CUSTOMER, RIGHT))
     assert (line.in_abas(CUSTOMER), line.in_abas(RIGHT)) == (100_00, 0)
-    line.tell(identified(Movement.VOIDED, invoice=None, minute=300))
+    line.report(identified(Movement.VOIDED, invoice=None, minute=300))
     assert (line.in_abas(CUSTOMER), line.balance(CUSTOMER), line.balance(RIGHT)) == (0, 0, 0)
 
 
 def test_what_cannot_be_reassigned_says_why() -> None:
     line = Customers()
-    (nothing,) = line.tell(reassigned())
+    (nothing,) = line.report(reassigned())
     assert nothing.refused_because == f"customer {CUSTOMER} has no money of payment {PAYMENT}"
-    line.tell(*items(), identified(Movement.CAPTURED))
-    (same,) = line.tell(reassigned(CUSTOMER))
+    line.report(*items(), identified(Movement.CAPTURED))
+    (same,) = line.report(reassigned(CUSTOMER))
     assert same.refused_because == f"payment {PAYMENT} is with customer {CUSTOMER} already"
-    line.tell(reassigned())
-    (gone,) = line.tell(reassigned(THIRD))
+    line.report(reassigned())
+    (gone,) = line.report(reassigned(THIRD))
     assert gone.refused_because == f"payment {PAYMENT} went to customer {RIGHT}; decide there"
-    line.tell(identified(Movement.CAPTURED, payment="5", invoice="RE-9"), identified(Movement.VOIDED, payment="5"))
-    (over,) = line.tell(reassigned(payment="5"))
+    line.report(identified(Movement.CAPTURED, payment="5", invoice="RE-9"), identified(Movement.VOIDED, payment="5"))
+    (over,) = line.report(reassigned(payment="5"))
     assert "is left to move" in over.refused_because
 
 
 def test_an_entry_for_another_customer_is_unreadable_and_one_that_came_twice_counts_once() -> None:
     line = Customers()
-    line.tell(open_item("i1", 103_00), identified(Movement.CAPTURED), reassigned())
+    line.report(open_item("i1", 103_00), identified(Movement.CAPTURED), reassigned())
     (came,) = [out.record for out in line.book.outputs if isinstance(out.record, EntryMoved)]
-    assert line.tell(came) == []
+    assert line.report(came) == []
     moved = line.book.events[[type(e) for e in line.book.events].index(EntryMoved)]
     with pytest.raises(Unreadable, match="goes to 70002"):
         receivables.decide(receivables.INITIAL, moved, RECEIVABLES)
@@ -232,7 +237,7 @@ def test_an_entry_for_another_customer_is_unreadable_and_one_that_came_twice_cou
 
 def refund_waits() -> Customers:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, invoice="RE-1"), refund(30_00))
+    line.report(*items(), identified(Movement.CAPTURED, invoice="RE-1"), refund(30_00))
     assert line.entry("PT9001").reason is WaitingReason.REFUND_WITHOUT_PAYMENT
     return line
 
@@ -240,7 +245,7 @@ def refund_waits() -> Customers:
 @pytest.mark.parametrize("name", [PAYMENT, RECEIPT])
 def test_a_refund_is_matched_by_hand_to_a_payment_named_by_id_or_reference(name: str) -> None:
     line = refund_waits()
-    line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=name))
+    line.report(decided(MatchRefund, posting_reference="PT9001", payment_id=name))
     reversal = line.posted["PT9001"]
     assert reversal.kind == "cash_receipt_reversal"
     assert (reversal.reverses_reference, reversal.amount_minor) == (RECEIPT, 30_00)
@@ -260,35 +265,35 @@ def test_a_refund_is_not_matched_to_what_cannot_have_brought_it(
     amount: int, currency: str, payment: str, why: str
 ) -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED), refund(amount, currency=currency))
-    (refusal,) = line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=payment))
+    line.report(*items(), identified(Movement.CAPTURED), refund(amount, currency=currency))
+    (refusal,) = line.report(decided(MatchRefund, posting_reference="PT9001", payment_id=payment))
     assert isinstance(refusal, DecisionRefused)
     assert refusal.refused_because == why
 
 
 def test_no_more_is_refunded_than_was_captured_though_several_refunds_are_matched() -> None:
     line = refund_waits()
-    line.tell(identified(Movement.REFUNDED, 80_00, payment="9002", invoice=None, minute=6))
-    line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
-    (refusal,) = line.tell(decided(MatchRefund, posting_reference="PT9002", payment_id=PAYMENT))
+    line.report(identified(Movement.REFUNDED, 80_00, payment="9002", invoice=None, minute=6))
+    line.report(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
+    (refusal,) = line.report(decided(MatchRefund, posting_reference="PT9002", payment_id=PAYMENT))
     assert refusal.refused_because == f"payment {PAYMENT} has 70.00 USD left, the refund is 80.00 USD"
 
 
 def test_a_refund_identified_with_the_wrong_customer_is_reassigned_and_finds_its_payment_there() -> None:
     line = Customers()
-    line.tell(*items(), identified(Movement.CAPTURED, customer=RIGHT), refund(100_00))
+    line.report(*items(), identified(Movement.CAPTURED, customer=RIGHT), refund(100_00))
     assert line.entry("PT9001").reason is WaitingReason.REFUND_WITHOUT_PAYMENT
-    line.tell(reassigned(payment="9001"))
+    line.report(reassigned(payment="9001"))
     assert line.entry("PT9001", RIGHT).status is EntryStatus.POSTED
     assert (line.balance(CUSTOMER), line.balance(RIGHT), line.in_abas(RIGHT)) == (0, 0, 0)
 
 
 def test_a_refund_is_put_on_account_and_asked_again_when_abas_refused_it() -> None:
     line = refund_waits()
-    line.tell(decided(PutRefundOnAccount, posting_reference="PT9001"), answers=False)
-    line.tell(line.answer(refused))
+    line.report(decided(PutRefundOnAccount, posting_reference="PT9001"), answers=False)
+    line.report(line.answer(refused))
     assert line.entry("PT9001").is_refused
-    line.tell(decided(PostAgain, posting_reference="PT9001"))
+    line.report(decided(PostAgain, posting_reference="PT9001"))
     document = line.posted["PT9001"]
     assert document.kind == "on_account_refund"
     assert (document.amount_minor, document.abas_customer_id) == (30_00, CUSTOMER)
@@ -297,9 +302,9 @@ def test_a_refund_is_put_on_account_and_asked_again_when_abas_refused_it() -> No
 
 def test_a_refund_that_abas_refused_on_account_is_matched_after_all_and_takes_its_receipt_back() -> None:
     line = refund_waits()
-    line.tell(decided(PutRefundOnAccount, posting_reference="PT9001"), answers=False)
-    line.tell(line.answer(refused))
-    line.tell(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
+    line.report(decided(PutRefundOnAccount, posting_reference="PT9001"), answers=False)
+    line.report(line.answer(refused))
+    line.report(decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT))
     document = line.posted["PT9001"]
     assert document.kind == "cash_receipt_reversal", "the person's last decision counts"
     assert document.reverses_reference == RECEIPT
@@ -312,9 +317,9 @@ def test_a_refund_of_another_amount_than_was_seen_is_refused(kind: type[Any]) ->
     payment: dict[str, Any] = {"payment_id": PAYMENT} if kind is MatchRefund else {}
     for minor, currency in ((1, "USD"), (30_00, "EUR")):
         seen: dict[str, Any] = {"amount_minor": minor, "currency": currency}
-        (refusal,) = refund_waits().tell(decided(kind, posting_reference="PT9001", **payment, **seen))
+        (refusal,) = refund_waits().report(decided(kind, posting_reference="PT9001", **payment, **seen))
         assert "PT9001 has changed since: it is 30.00 USD" in refusal.refused_because
-    taken, *_ = refund_waits().tell(
+    taken, *_ = refund_waits().report(
         decided(kind, posting_reference="PT9001", **payment, amount_minor=30_00, currency="USD")
     )
     assert isinstance(taken, DecisionTaken)
@@ -322,15 +327,15 @@ def test_a_refund_of_another_amount_than_was_seen_is_refused(kind: type[Any]) ->
 
 def test_a_decision_says_how_its_person_is_known_and_who_approved_it() -> None:
     known = {"authenticated_by": "session", "approved_by": "dkim"}
-    taken, *_ = refund_waits().tell(decided(HandToFinance, posting_reference="PT9001", **known))
+    taken, *_ = refund_waits().report(decided(HandToFinance, posting_reference="PT9001", **known))
     assert (taken.decided_by, taken.authenticated_by, taken.approved_by) == ("mweber", "session", "dkim")
-    (refusal,) = refund_waits().tell(decided(HandToFinance, posting_reference="PT404", **known))
+    (refusal,) = refund_waits().report(decided(HandToFinance, posting_reference="PT404", **known))
     assert (refusal.authenticated_by, refusal.approved_by) == ("session", "dkim")
 
 
 def test_a_refund_handed_to_finance_ends_there_and_keeps_counting() -> None:
     line = refund_waits()
-    taken, over = line.tell(decided(HandToFinance, posting_reference="PT9001"))
+    taken, over = line.report(decided(HandToFinance, posting_reference="PT9001"))
     assert isinstance(over, EntryHandedOver)
     assert (taken.decision, over.amount_minor, over.decided_by, over.reason) == (
         Decision.HAND_OVER,
@@ -344,25 +349,27 @@ def test_a_refund_handed_to_finance_ends_there_and_keeps_counting() -> None:
         decided(MatchRefund, posting_reference="PT9001", payment_id=PAYMENT),
         decided(PutRefundOnAccount, posting_reference="PT9001"),
     ):
-        (refusal,) = line.tell(command)
+        (refusal,) = line.report(command)
         assert refusal.refused_because == "PT9001 is handed over to finance"
-    assert line.tell(open_item("i9", 30_00, invoice="RE-9", minute=400))[1:] == [], "it is not looked at again"
+    assert line.report(open_item("i9", 30_00, invoice="RE-9", minute=400))[1:] == [], "it is not looked at again"
 
 
 def test_the_void_of_a_refund_that_finance_has_cancels_out_with_it() -> None:
     line = refund_waits()
-    line.tell(decided(HandToFinance, posting_reference="PT9001"))
-    line.tell(identified(Movement.REFUND_VOIDED, 30_00, payment="9001", invoice=None, minute=500))
+    line.report(decided(HandToFinance, posting_reference="PT9001"))
+    line.report(identified(Movement.REFUND_VOIDED, 30_00, payment="9001", invoice=None, minute=500))
     assert "PT9001V" not in line.posted
     assert line.balance(CUSTOMER) == 100_00
 
 
 def test_receipts_are_not_handed_over_and_only_refunds_are_matched_or_put_on_account() -> None:
     line = refund_waits()
-    assert "put a receipt on account" in line.tell(decided(HandToFinance, posting_reference=RECEIPT))[0].refused_because
-    (refusal,) = line.tell(decided(PutRefundOnAccount, posting_reference=RECEIPT))
+    assert (
+        "put a receipt on account" in line.report(decided(HandToFinance, posting_reference=RECEIPT))[0].refused_because
+    )
+    (refusal,) = line.report(decided(PutRefundOnAccount, posting_reference=RECEIPT))
     assert refusal.refused_because == f"{RECEIPT} is no refund"
-    (refusal,) = line.tell(decided(MatchRefund, posting_reference="PT1", payment_id=PAYMENT))
+    (refusal,) = line.report(decided(MatchRefund, posting_reference="PT1", payment_id=PAYMENT))
     assert refusal.refused_because == "this customer has no entry PT1"
 
 
@@ -420,15 +427,15 @@ def test_no_cent_is_lost_or_doubled_whatever_moves_where(history: list[Any]) -> 
     for step in history:
         if step in (done, refused):
             if line.asked:
-                line.tell(line.answer(step), answers=False)
+                line.report(line.answer(step), answers=False)
             continue
         record = decided(step[0], step[1], **step[2]) if isinstance(step, tuple) else step
-        line.tell(record, answers=False)
+        line.report(record, answers=False)
         if hasattr(record, "movement_id") and record.movement_id not in seen:
             seen.add(record.movement_id)
             moved += SIGNS[record.movement] * record.amount_minor
         assert sum(line.balance(customer) for customer in CUSTOMERS) == moved
-    line.tell()
+    line.report()
     assert sum(line.balance(customer) for customer in CUSTOMERS) == moved
     for customer in CUSTOMERS:
         state = line.book.states.get(customer)
@@ -458,8 +465,8 @@ def test_a_decision_without_a_name_or_a_reason_is_refused_whoever_wrote_it(
     fields: dict[str, Any], by: str, why: str
 ) -> None:
     kind = fields["kind"]
-    told = {name: value for name, value in fields.items() if name != "kind"}
-    command = kind(command_id="c", abas_customer_id=CUSTOMER, decided_by=by, reason=why, occurred_at=at(90), **told)
+    reported = {name: value for name, value in fields.items() if name != "kind"}
+    command = kind(command_id="c", abas_customer_id=CUSTOMER, decided_by=by, reason=why, occurred_at=at(90), **reported)
     book = Ledger(receivables, key_by("abas_customer_id")).given(
         open_item("i1"),
         identified(Movement.CAPTURED),

@@ -28,7 +28,7 @@ from schemas.records.settlement import (
 from schemas.signs import settlement_sign
 from streams.domain import payments, settlement
 from streams.domain.payments.decider import Stage
-from tests.support.builders import PAYMENT, refund_linked, sighting
+from tests.support.builders import PAYMENT, observation, refund_linked
 from tests.support.policies import DEPOSITS
 from tests.support.settlement import Account, bank, dispute, entry, folded, names, noon, settled, statement
 
@@ -44,17 +44,17 @@ class Line:
         self.events: list[Any] = []
         self.holds: list[HoldRefunds] = []
 
-    def tell(self, *records: Any) -> list[Any]:
+    def report(self, *records: Any) -> list[Any]:
         """Decide these records; returns the settlement events of all of them."""
-        told: list[Any] = []
+        reported: list[Any] = []
         for record in records:
             for event in settlement.decide(self.account, record, DEPOSITS):
                 self.account = settlement.evolve(self.account, event)
-                told.append(event)
+                reported.append(event)
                 for output in settlement.route(self.account, event):
                     assert output.topic == "payments.observations.v1"
                     self.pay(output.record)
-        return told
+        return reported
 
     def pay(self, *records: Any) -> None:
         """Decide these observations of payments."""
@@ -85,9 +85,9 @@ def minor_of(events: Sequence[Any]) -> int:
 
 def test_a_dispute_that_flips_back_takes_the_money_again() -> None:
     account = Account()
-    account.tell(dispute("CB1", 100_00, 4), bank("b1", -100_00, 5))
-    account.tell(dispute("CB1", 100_00, 8, WON), bank("b2", 100_00, 9))
-    account.tell(dispute("CB1", 100_00, 12), bank("b3", -100_00, 13), statement(13))
+    account.report(dispute("CB1", 100_00, 4), bank("b1", -100_00, 5))
+    account.report(dispute("CB1", 100_00, 8, WON), bank("b2", 100_00, 9))
+    account.report(dispute("CB1", 100_00, 12), bank("b3", -100_00, 13), statement(13))
     assert [line.line_ids for line in account.of(DepositMatched)] == [
         ("CB1:CHARGED_BACK",),
         ("CB1:CHARGEBACK_REVERSED",),
@@ -96,46 +96,46 @@ def test_a_dispute_that_flips_back_takes_the_money_again() -> None:
     assert minor_of([e for e in account.events if getattr(e, "kind", "").startswith("CHARGE")]) == -100_00
 
 
-def test_flips_of_one_day_are_told_apart_by_number_or_by_reading() -> None:
+def test_flips_of_one_day_are_distinguished_by_number_or_by_reading() -> None:
     numbered = [replace(dispute("CB1", 100_00, 4, stage), sequence=n) for n, stage in enumerate([BACK, WON, BACK])]
-    assert minor_of(Account().tell(*numbered, *numbered)) == -100_00
+    assert minor_of(Account().report(*numbered, *numbered)) == -100_00
     read = [
         replace(fact, sequence=None, observed_at=noon(4) + timedelta(hours=hour)) for hour, fact in enumerate(numbered)
     ]
-    assert minor_of(Account().tell(*read)) == -100_00
+    assert minor_of(Account().report(*read)) == -100_00
 
 
 def test_a_source_read_again_says_nothing_new() -> None:
     account = Account()
     facts = [dispute("CB1", 100_00, 4), dispute("CB1", 100_00, 8, WON), dispute("CB1", 100_00, 12)]
-    account.tell(*facts)
-    assert account.tell(*(replace(fact, observed_at=noon(20)) for fact in facts)) == []
+    account.report(*facts)
+    assert account.report(*(replace(fact, observed_at=noon(20)) for fact in facts)) == []
 
 
 def test_part_of_it_given_back_leaves_the_rest_taken() -> None:
     line = Line()
-    line.pay(sighting(Status.SETTLED))
-    line.tell(named(dispute("CB1", 100_00, 4)), named(dispute("CB1", 40_00, 8, WON)))
+    line.pay(observation(Status.SETTLED))
+    line.report(named(dispute("CB1", 100_00, 4)), named(dispute("CB1", 40_00, 8, WON)))
     assert line.payment.charged_back_minor == 60_00
     assert line.payment.stage is Stage.PARTIALLY_CHARGED_BACK
 
 
 def test_a_reversal_whose_chargeback_never_came_is_money_at_the_bank_and_takes_nothing_from_the_payment() -> None:
     line = Line()
-    assert minor_of(line.tell(named(dispute("CB1", 100_00, 8, WON)))) == 100_00
+    assert minor_of(line.report(named(dispute("CB1", 100_00, 8, WON)))) == 100_00
     assert line.payments == {}
-    assert minor_of(line.tell(named(dispute("CB1", 100_00, 4)))) == -100_00  # it came late: both have moved now
+    assert minor_of(line.report(named(dispute("CB1", 100_00, 4)))) == -100_00  # it came late: both have moved now
     assert line.payments == {}
 
 
 def test_a_chargeback_of_a_payment_is_seen_by_the_payment_and_the_gateway() -> None:
     line = Line()
-    line.pay(sighting(Status.SETTLED))
-    line.tell(named(dispute("CB1", 100_00, 4)))
+    line.pay(observation(Status.SETTLED))
+    line.report(named(dispute("CB1", 100_00, 4)))
     stages = [line.payment.stage]
-    line.tell(named(dispute("CB1", 100_00, 8, WON)))
+    line.report(named(dispute("CB1", 100_00, 8, WON)))
     stages.append(line.payment.stage)
-    line.tell(named(dispute("CB1", 100_00, 12)))
+    line.report(named(dispute("CB1", 100_00, 12)))
     assert [*stages, line.payment.stage] == [Stage.CHARGED_BACK, Stage.SETTLED, Stage.CHARGED_BACK]
     assert names(line.events)[-3:] == ["PaymentChargedBack", "PaymentChargebackReversed", "PaymentChargedBack"]
     assert [(hold.subject, hold.charged_back_minor) for hold in line.holds] == [
@@ -145,37 +145,37 @@ def test_a_chargeback_of_a_payment_is_seen_by_the_payment_and_the_gateway() -> N
 
 def test_two_disputes_of_one_payment_add_up_and_a_refund_beside_them_is_seen() -> None:
     line = Line()
-    line.pay(sighting(Status.SETTLED), refund_linked(amount_minor=20_00))
-    line.tell(named(dispute("CB1", 30_00, 4)))
+    line.pay(observation(Status.SETTLED), refund_linked(amount_minor=20_00))
+    line.report(named(dispute("CB1", 30_00, 4)))
     first = line.payment.stage
-    line.tell(named(dispute("CB2", 50_00, 5)))
+    line.report(named(dispute("CB2", 50_00, 5)))
     assert line.payment.charged_back_minor == 80_00
     assert (first, line.payment.stage) == (Stage.PARTIALLY_CHARGED_BACK, Stage.CHARGED_BACK)
 
 
 def test_a_payment_that_nobody_saw_is_charged_back_too() -> None:
     line = Line()
-    line.tell(named(dispute("CB1", 100_00, 4), "404"))
+    line.report(named(dispute("CB1", 100_00, 4), "404"))
     assert line.payments["404"].stage is Stage.CHARGED_BACK
 
 
 def test_a_dispute_that_names_its_payment_later_moves_to_it_and_from_a_wrong_one_to_the_right_one() -> None:
     line = Line()
-    line.tell(dispute("CB1", 100_00, 4))
+    line.report(dispute("CB1", 100_00, 4))
     assert line.payments == {}
-    line.tell(named(dispute("CB1", 100_00, 4), "1"), named(dispute("CB1", 100_00, 6), "2"))
+    line.report(named(dispute("CB1", 100_00, 4), "1"), named(dispute("CB1", 100_00, 6), "2"))
     assert {key: state.charged_back_minor for key, state in line.payments.items()} == {"1": 0, "2": 100_00}
-    line.tell(named(dispute("CB1", 100_00, 8, WON), None))
+    line.report(named(dispute("CB1", 100_00, 8, WON), None))
     assert {key: state.charged_back_minor for key, state in line.payments.items()} == {"1": 0, "2": 0}
 
 
 def test_what_is_too_old_is_refused_and_no_stage_is_guessed() -> None:
     account = Account()
-    account.tell(settled("1", 100_00, 500))
-    assert names(account.tell(dispute("CB1", 100_00, 2))) == [SettlementLineRefused.__name__]
+    account.report(settled("1", 100_00, 500))
+    assert names(account.report(dispute("CB1", 100_00, 2))) == [SettlementLineRefused.__name__]
     for odd in (replace(dispute("CB1", 1, 500), amount_minor=-1), dispute("CB1", 1, 500, DisputeStage.UNKNOWN)):
         with pytest.raises(Unreadable):
-            account.tell(odd)
+            account.report(odd)
 
 
 @st.composite
@@ -205,25 +205,25 @@ def test_any_sequence_of_facts_ends_with_the_money_of_the_last_one(facts: list[D
     """Repeats and any order of arrival; journal and payment say the same, and another delivery says nothing."""
     arriving = data.draw(st.permutations(facts + data.draw(st.lists(st.sampled_from(facts), max_size=4))))
     line = Line()
-    line.pay(sighting(Status.SETTLED))
-    events = line.tell(*arriving)
+    line.pay(observation(Status.SETTLED))
+    events = line.report(*arriving)
     assert minor_of(events) == expected(facts)
     assert line.payment.charged_back_minor == max(0, -expected(facts))
     assert folded(events) == line.account
-    assert line.tell(*arriving) == []
+    assert line.report(*arriving) == []
     reported = [event for event in line.events if isinstance(event, PaymentChargedBack | PaymentChargebackReversed)]
     assert sum(event.amount_minor - event.previous_minor for event in reported) == line.payment.charged_back_minor
 
 
 def test_a_repeated_report_changes_no_payment() -> None:
-    told = settlement.route(settlement.INITIAL, recorded(Account(), named(dispute("CB1", 100_00, 4))))[0].record
-    assert isinstance(told, DisputeReported)
-    state = reduce(payments.evolve, payments.decide(payments.INITIAL, told), payments.INITIAL)
-    assert payments.decide(state, told) == ()
+    reported = settlement.route(settlement.INITIAL, recorded(Account(), named(dispute("CB1", 100_00, 4))))[0].record
+    assert isinstance(reported, DisputeReported)
+    state = reduce(payments.evolve, payments.decide(payments.INITIAL, reported), payments.INITIAL)
+    assert payments.decide(state, reported) == ()
 
 
 def recorded(account: Account, fact: DisputeObserved) -> DisputeRecorded:
-    (first, *_) = account.tell(fact)
+    (first, *_) = account.report(fact)
     assert isinstance(first, DisputeRecorded)
     return first
 
@@ -236,15 +236,15 @@ HELD, RELEASED = ProcessorEntryKind.RESERVE_HELD, ProcessorEntryKind.RESERVE_REL
 def test_a_reserve_held_released_and_held_again_under_one_number_counts_three_times() -> None:
     facts = [entry("R1", 50_00, 1, HELD), entry("R1", 50_00, 5, RELEASED), entry("R1", 50_00, 9, HELD)]
     account = Account()
-    assert minor_of(account.tell(*facts)) == -50_00
-    assert account.tell(*facts) == []
+    assert minor_of(account.report(*facts)) == -50_00
+    assert account.report(*facts) == []
 
 
 def test_an_entry_is_not_taken_for_a_bank_line_of_the_same_number() -> None:
     account = Account()
-    account.tell(settled("1", 100_00, 0, 17), bank("4711", 98_00, 1), entry("4711", 2_00, 1, ProcessorEntryKind.FEE))
+    account.report(settled("1", 100_00, 0, 17), bank("4711", 98_00, 1), entry("4711", 2_00, 1, ProcessorEntryKind.FEE))
     assert [line.line_id for line in account.of(SettlementLineRecorded)][-1] == "4711:FEE:2026-03-03"
-    assert account.tell(entry("4711", 2_00, 1, ProcessorEntryKind.FEE)) == []
+    assert account.report(entry("4711", 2_00, 1, ProcessorEntryKind.FEE)) == []
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_an_entry_is_not_taken_for_a_bank_line_of_the_same_number() -> None:
 )
 def test_an_id_that_stands_for_another_line_is_refused_where_people_see_it_once(first: Any, second: Any) -> None:
     account = Account()
-    account.tell(first)
-    refused = account.tell(second, second)
+    account.report(first)
+    refused = account.report(second, second)
     assert names(refused) == [SettlementLineRefused.__name__]
     assert "stands for" in refused[0].detail
-    assert account.tell(first) == []
+    assert account.report(first) == []

@@ -86,7 +86,7 @@ def test_everything_else_waits_and_is_at_most_suggested(
     assert [option.suggestion_number for option in options] == list(range(1, len(options) + 1))
 
 
-def test_what_was_nearest_is_told() -> None:
+def test_what_was_nearest_is_reported() -> None:
     book = ledger(*items(110_00, 50_00), paid(100_00))
     detail = next(event.detail for event in book.events if isinstance(event, EntryWaiting))
     assert detail == "no open item of exactly 100.00 USD; nearest is invoice RE-1001 with 110.00 USD open"

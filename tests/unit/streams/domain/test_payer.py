@@ -41,7 +41,7 @@ class Payers:
     def __init__(self) -> None:
         self.book = Ledger(identification, payers_key)
 
-    def tell(self, *records: Any) -> list[Any]:
+    def report(self, *records: Any) -> list[Any]:
         """Decide these records and all that follow from them; gives the events in order."""
         events: list[Any] = []
         for record in records:
@@ -99,8 +99,8 @@ def forgotten(token: str = VAULT, command: str = "f1") -> ForgetReference:
 
 def test_a_known_first_token_identifies_in_two_decisions() -> None:
     line = Payers()
-    line.tell(known(VAULT))
-    events = line.tell(to_identify(*TOKENS))
+    line.report(known(VAULT))
+    events = line.report(to_identify(*TOKENS))
     assert kinds(events) == ["PaymentPassedOn", "PaymentIdentified"]
     (found,) = line.identified
     assert (found.abas_customer_id, found.identified_by, found.occurred_at) == ("70001", VAULT, NOON)
@@ -109,9 +109,9 @@ def test_a_known_first_token_identifies_in_two_decisions() -> None:
 @pytest.mark.parametrize("token", TOKENS)
 def test_every_token_of_a_payment_that_waits_is_heard(token: str) -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS))
+    line.report(to_identify(*TOKENS))
     assert [one.reason for one in line.waiting] == [WaitingReason.REFERENCE_UNKNOWN]
-    assert kinds(line.tell(known(token))) == ["ReferenceLearned", "ReferenceAnswered", "PaymentIdentified"]
+    assert kinds(line.report(known(token))) == ["ReferenceLearned", "ReferenceAnswered", "PaymentIdentified"]
     assert [(one.abas_customer_id, one.identified_by) for one in line.identified] == [("70001", token)]
     assert line.waiting == []
 
@@ -119,13 +119,13 @@ def test_every_token_of_a_payment_that_waits_is_heard(token: str) -> None:
 def test_a_vault_customer_known_late_gets_the_payment_that_names_an_unknown_invoice() -> None:
     """The payment of yesterday must not wait for ever while the one of today takes its invoice."""
     line = Payers()
-    line.tell(to_identify(VAULT, INVOICE, payment="1"), known(VAULT), to_identify(VAULT, INVOICE, payment="2"))
+    line.report(to_identify(VAULT, INVOICE, payment="1"), known(VAULT), to_identify(VAULT, INVOICE, payment="2"))
     assert [one.paytrace_transaction_id for one in line.identified] == ["1", "2"]
 
 
 def test_a_payment_that_waits_says_once_what_nobody_is_known_by() -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS))
+    line.report(to_identify(*TOKENS))
     (waits,) = line.waiting
     assert waits.detail == "no abas customer is known by vault:acme, invoice:RE-1, order:RE-1, order:PO-7"
     assert waits.asks == (INVOICE, ORDER, PURCHASE)
@@ -133,9 +133,9 @@ def test_a_payment_that_waits_says_once_what_nobody_is_known_by() -> None:
 
 def test_a_payment_without_reference_waits_until_a_person_names_the_customer() -> None:
     line = Payers()
-    line.tell(to_identify("none:79388123"))
+    line.report(to_identify("none:79388123"))
     assert [one.reason for one in line.waiting] == [WaitingReason.NO_REFERENCE]
-    taken, found = line.tell(assigned("70009"))
+    taken, found = line.report(assigned("70009"))
     assert isinstance(taken, DecisionTaken)
     assert (taken.decision, taken.decided_by, taken.reason) == (Decision.ASSIGN_CUSTOMER, "mweber", "payer called")
     assert (found.abas_customer_id, found.identified_by) == ("70009", "payment:79388123")
@@ -143,45 +143,45 @@ def test_a_payment_without_reference_waits_until_a_person_names_the_customer() -
 
 def test_a_token_of_several_customers_is_no_answer_and_holds_back_those_behind_it() -> None:
     line = Payers()
-    line.tell(known(VAULT, "70002"), known(VAULT, "70001"), known(INVOICE, "70001"), to_identify(*TOKENS))
+    line.report(known(VAULT, "70002"), known(VAULT, "70001"), known(INVOICE, "70001"), to_identify(*TOKENS))
     (waits,) = line.waiting
     assert (waits.reason, waits.token) == (WaitingReason.REFERENCE_AMBIGUOUS, VAULT)
     assert waits.detail == "vault:acme is known by customers 70001, 70002"
-    assert kinds(line.tell(assigned("70001"))) == ["DecisionTaken", "PaymentIdentified"]
+    assert kinds(line.report(assigned("70001"))) == ["DecisionTaken", "PaymentIdentified"]
 
 
-def test_a_tie_behind_the_first_token_is_told_and_ended_by_the_first() -> None:
+def test_a_tie_behind_the_first_token_is_reported_and_ended_by_the_first() -> None:
     line = Payers()
-    line.tell(known(INVOICE, "70001"), known(INVOICE, "70002"), to_identify(*TOKENS))
+    line.report(known(INVOICE, "70001"), known(INVOICE, "70002"), to_identify(*TOKENS))
     assert [one.token for one in line.waiting] == [INVOICE]
-    line.tell(known(ORDER, "70001"))
+    line.report(known(ORDER, "70001"))
     assert line.identified == []
-    line.tell(known(VAULT, "70003"))
+    line.report(known(VAULT, "70003"))
     assert [one.abas_customer_id for one in line.identified] == ["70003"]
 
 
 def test_what_waits_for_a_token_is_identified_in_order_of_arrival() -> None:
     line = Payers()
-    line.tell(to_identify(INVOICE, payment="2"), to_identify(INVOICE, payment="1"), known())
+    line.report(to_identify(INVOICE, payment="2"), to_identify(INVOICE, payment="1"), known())
     assert [one.paytrace_transaction_id for one in line.identified] == ["2", "1"]
 
 
 def test_a_token_of_higher_priority_that_says_otherwise_is_reported_and_moves_nothing() -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS), known(INVOICE, "70002"))
-    events = line.tell(known(VAULT, "70001"))
+    line.report(to_identify(*TOKENS), known(INVOICE, "70002"))
+    events = line.report(known(VAULT, "70001"))
     (contest,) = [event for event in events if isinstance(event, IdentificationReviewed)]
     assert not contest.agrees
     assert (contest.abas_customer_id, contest.abas_customer_ids, contest.token) == ("70002", ("70001",), VAULT)
     assert [one.abas_customer_id for one in line.identified] == ["70002"]
-    line.tell(to_identify(*TOKENS, movement=Movement.VOIDED))
+    line.report(to_identify(*TOKENS, movement=Movement.VOIDED))
     assert [one.abas_customer_id for one in line.identified] == ["70002", "70002"]
 
 
 def test_a_contested_customer_may_be_kept_by_a_person() -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS), known(INVOICE, "70002"), known(VAULT, "70001"))
-    assert kinds(line.tell(assigned("70002"))) == ["DecisionTaken"]
+    line.report(to_identify(*TOKENS), known(INVOICE, "70002"), known(VAULT, "70001"))
+    assert kinds(line.report(assigned("70002"))) == ["DecisionTaken"]
 
 
 @pytest.mark.parametrize(
@@ -197,16 +197,16 @@ def test_a_contested_customer_may_be_kept_by_a_person() -> None:
 )
 def test_an_assignment_that_says_nothing_new_is_refused(history: Sequence[Any], why: str) -> None:
     line = Payers()
-    line.tell(*history)
-    (refusal,) = line.tell(assigned())
+    line.report(*history)
+    (refusal,) = line.report(assigned())
     assert isinstance(refusal, DecisionRefused)
     assert refusal.refused_because.startswith(why)
-    assert line.tell(assigned()) == []
+    assert line.report(assigned()) == []
 
 
 def test_a_remembered_token_answers_for_all_that_wait_and_all_that_come() -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS, payment="1"), remembered(), to_identify(*TOKENS, payment="2"))
+    line.report(to_identify(*TOKENS, payment="1"), remembered(), to_identify(*TOKENS, payment="2"))
     assert [(one.paytrace_transaction_id, one.abas_customer_id) for one in line.identified] == [
         ("1", "70001"),
         ("2", "70001"),
@@ -215,27 +215,27 @@ def test_a_remembered_token_answers_for_all_that_wait_and_all_that_come() -> Non
 
 def test_a_remembered_token_stands_before_what_abas_says_until_it_is_overruled_or_forgotten() -> None:
     line = Payers()
-    line.tell(known(VAULT, "70001"), known(VAULT, "70002"), remembered(VAULT, "70003"))
-    line.tell(to_identify(VAULT, payment="1"), remembered(VAULT, "70004", "r2"), to_identify(VAULT, payment="2"))
+    line.report(known(VAULT, "70001"), known(VAULT, "70002"), remembered(VAULT, "70003"))
+    line.report(to_identify(VAULT, payment="1"), remembered(VAULT, "70004", "r2"), to_identify(VAULT, payment="2"))
     assert [one.abas_customer_id for one in line.identified] == ["70003", "70004"]
-    assert kinds(line.tell(forgotten())) == ["DecisionTaken", "ReferenceForgotten"]
-    line.tell(to_identify(VAULT, payment="3"))
+    assert kinds(line.report(forgotten())) == ["DecisionTaken", "ReferenceForgotten"]
+    line.report(to_identify(VAULT, payment="3"))
     assert [one.reason for one in line.waiting] == [WaitingReason.REFERENCE_AMBIGUOUS]
 
 
 def test_what_is_remembered_already_or_not_at_all_is_refused() -> None:
     line = Payers()
-    line.tell(remembered())
-    (again,) = line.tell(remembered(command="r2"))
+    line.report(remembered())
+    (again,) = line.report(remembered(command="r2"))
     assert again.refused_because == "vault:acme stands for customer 70001 already"
-    (nothing,) = line.tell(forgotten(INVOICE))
+    (nothing,) = line.report(forgotten(INVOICE))
     assert nothing.refused_because == "no decision about invoice:RE-1 is remembered"
 
 
 def test_a_later_movement_waits_behind_the_first_and_goes_its_way() -> None:
     line = Payers()
-    line.tell(to_identify(*TOKENS), to_identify(*TOKENS, movement=Movement.VOIDED), known(INVOICE))
-    line.tell(known(INVOICE, "70002"), to_identify(*TOKENS, movement=Movement.RETURNED))
+    line.report(to_identify(*TOKENS), to_identify(*TOKENS, movement=Movement.VOIDED), known(INVOICE))
+    line.report(known(INVOICE, "70002"), to_identify(*TOKENS, movement=Movement.RETURNED))
     assert [(one.movement, one.abas_customer_id) for one in line.identified] == [
         (Movement.CAPTURED, "70001"),
         (Movement.VOIDED, "70001"),
@@ -259,7 +259,7 @@ def test_any_order_of_facts_about_one_customer_ends_in_the_same_identification()
     ]
     for order in permutations(story):
         line = Payers()
-        line.tell(*order)
+        line.report(*order)
         assert sorted((one.movement, one.abas_customer_id) for one in line.identified) == [
             (Movement.CAPTURED, "70001"),
             (Movement.VOIDED, "70001"),
@@ -294,7 +294,7 @@ def test_in_any_order_the_first_token_that_names_one_customer_decides_or_contest
     """For tokens that name at most one customer each, whether they agree or not."""
     story = [to_identify(*TOKENS), *(known(token, customer) for token, customer in knows.items())]
     line = Payers()
-    line.tell(*(story[number] for number in order if number < len(story)))
+    line.report(*(story[number] for number in order if number < len(story)))
     expected = next((knows[token] for token in TOKENS if token in knows), None)
     if expected is None:
         assert len(line.waiting) == 1
@@ -313,7 +313,7 @@ def test_in_any_order_the_first_token_that_names_one_customer_decides_or_contest
 @given(st.lists(records, max_size=14))
 def test_nothing_is_identified_twice_and_all_movements_of_a_payment_go_one_way(history: list[Any]) -> None:
     line = Payers()
-    line.tell(*history)
+    line.report(*history)
     asked = {one.movement_id for one in history if isinstance(one, PaymentToIdentify)}
     left = [one.movement_id for one in line.identified]
     assert sorted([*left, *(one.movement_id for one in line.waiting)]) == sorted(asked)
@@ -327,9 +327,9 @@ def test_nothing_is_identified_twice_and_all_movements_of_a_payment_go_one_way(h
 @given(st.lists(records, max_size=12))
 def test_repeats_identify_nothing_and_the_state_survives_the_local_store(history: list[Any]) -> None:
     line = Payers()
-    line.tell(*history)
+    line.report(*history)
     before = len(line.identified)
-    line.tell(*(one for one in history if not isinstance(one, RememberReference | ForgetReference | AssignCustomer)))
+    line.report(*(one for one in history if not isinstance(one, RememberReference | ForgetReference | AssignCustomer)))
     assert len(line.identified) == before
     for state in line.book.states.values():
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=identification.State) == state
@@ -339,8 +339,8 @@ def test_repeats_identify_nothing_and_the_state_survives_the_local_store(history
 @given(st.lists(records, max_size=10), st.lists(records, max_size=10))
 def test_any_event_is_accepted_in_any_state(one: list[Any], other: list[Any]) -> None:
     first, second = Payers(), Payers()
-    first.tell(*one)
-    second.tell(*other)
+    first.report(*one)
+    second.report(*other)
     state = next(iter(first.book.states.values()), identification.INITIAL)
     for event in second.book.events:
         state = identification.evolve(state, event)
@@ -351,13 +351,13 @@ def test_any_event_is_accepted_in_any_state(one: list[Any], other: list[Any]) ->
 @pytest.mark.parametrize(("by", "why"), [("", "their letter"), ("mweber", " "), ("mweber", "test")])
 @pytest.mark.parametrize("kind", [AssignCustomer, RememberReference, ForgetReference])
 def test_a_decision_about_a_payer_needs_a_name_and_a_reason(kind: type[Any], by: str, why: str) -> None:
-    told: dict[str, Any] = {"command_id": "c", "decided_by": by, "reason": why, "occurred_at": at(9)}
+    reported: dict[str, Any] = {"command_id": "c", "decided_by": by, "reason": why, "occurred_at": at(9)}
     if kind is AssignCustomer:
-        told |= {"payment_token": payment_token(PAYMENT), "paytrace_transaction_id": PAYMENT}
+        reported |= {"payment_token": payment_token(PAYMENT), "paytrace_transaction_id": PAYMENT}
     else:
-        told["token"] = "vault:acme"
+        reported["token"] = "vault:acme"
     if kind is not ForgetReference:
-        told["abas_customer_id"] = CUSTOMER
-    (answer,) = Ledger(identification, payers_key).given(to_identify("none:79388123")).when(kind(**told))
+        reported["abas_customer_id"] = CUSTOMER
+    (answer,) = Ledger(identification, payers_key).given(to_identify("none:79388123")).when(kind(**reported))
     assert isinstance(answer, DecisionRefused)
     assert "names nobody" in answer.refused_because or "is no reason" in answer.refused_because

@@ -1,4 +1,4 @@
-"""The life of a transaction: each status and kind has its reading, and each money fact is told once."""
+"""The life of a transaction: each status and kind has its reading, and each money fact is reported once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
 from streams.domain import payments
 from streams.domain.payments.decider import Stage
-from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, refund_linked, sighting
+from tests.support.builders import PAYMENT, SIGNS, Ledger, at, key_by, kinds, observation, refund_linked
 
 
 def ledger() -> Ledger:
@@ -72,7 +72,7 @@ ACH_REFUND = {
     Status.ACH_CLEARED: (["RefundIssued"], Stage.REFUND_ISSUED),
 }
 NOTHING = dict.fromkeys(Status, (["PaymentStatusUnrecognized"], Stage.UNKNOWN))
-FIRST_SIGHTING = {
+FIRST_OBSERVATION = {
     Kind.UNKNOWN: NOTHING,
     Kind.SALE: CARD,
     Kind.AUTHORIZATION: CARD,
@@ -84,15 +84,15 @@ MONEY = {"PaymentCaptured": 1, "RefundIssued": -1}
 
 
 def test_the_table_names_every_kind_with_every_status() -> None:
-    assert set(FIRST_SIGHTING) == set(Kind)
-    assert all(set(rows) == set(Status) for rows in FIRST_SIGHTING.values())
+    assert set(FIRST_OBSERVATION) == set(Kind)
+    assert all(set(rows) == set(Status) for rows in FIRST_OBSERVATION.values())
 
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("status", Status)
-def test_a_first_sighting_of_each_kind_in_each_status(kind: Kind, status: Status) -> None:
-    book, seen = ledger(), sighting(status, 100_00, kind=kind)
-    expected, stage = FIRST_SIGHTING[kind][status]
+def test_a_first_observation_of_each_kind_in_each_status(kind: Kind, status: Status) -> None:
+    book, seen = ledger(), observation(status, 100_00, kind=kind)
+    expected, stage = FIRST_OBSERVATION[kind][status]
     assert kinds(book.when(seen)) == expected
     assert book.state.stage is stage
     assert net(book) == sum(MONEY.get(name, 0) for name in expected) * 100_00
@@ -100,20 +100,22 @@ def test_a_first_sighting_of_each_kind_in_each_status(kind: Kind, status: Status
 
 
 def test_a_partial_capture_counts_what_was_captured() -> None:
-    book = ledger().given(sighting(Status.AUTHORIZED, 100_00), sighting(Status.PENDING_SETTLEMENT, 80_00, minute=5))
+    book = ledger().given(
+        observation(Status.AUTHORIZED, 100_00), observation(Status.PENDING_SETTLEMENT, 80_00, minute=5)
+    )
     assert kinds(book.events) == ["PaymentAuthorized", "PaymentCaptured"]
     assert movements(book) == [(Movement.CAPTURED, 80_00)]
 
 
 def test_a_settlement_names_its_batch_and_its_moments() -> None:
-    book = ledger().given(sighting(Status.SETTLED, minute=9, settled_at=at(7), batch=571))
+    book = ledger().given(observation(Status.SETTLED, minute=9, settled_at=at(7), batch=571))
     settled = book.events[1]
     assert (settled.batch_number, settled.settled_at, settled.occurred_at) == (571, at(7), at(9))
 
 
 @pytest.mark.parametrize("void", [Status.VOIDED, Status.VOIDED_BY_RULE])
 def test_a_void_takes_the_capture_back_whichever_is_seen_first(void: Status) -> None:
-    capture, voided = sighting(Status.PENDING_SETTLEMENT), sighting(void, minute=3)
+    capture, voided = observation(Status.PENDING_SETTLEMENT), observation(void, minute=3)
     in_order, late = ledger().given(capture, voided), ledger().given(voided, capture)
     assert kinds(in_order.events) == ["PaymentCaptured", "PaymentVoided", "CaptureReversed"]
     assert kinds(late.events) == ["PaymentVoided", "PaymentCaptured", "CaptureReversed"]
@@ -122,18 +124,18 @@ def test_a_void_takes_the_capture_back_whichever_is_seen_first(void: Status) -> 
     assert in_order.state == late.state
 
 
-def test_who_voided_is_told_apart() -> None:
-    book = ledger().given(sighting(Status.VOIDED_BY_RULE), sighting(Status.VOIDED))
+def test_who_voided_is_distinguished() -> None:
+    book = ledger().given(observation(Status.VOIDED_BY_RULE), observation(Status.VOIDED))
     assert [event.reason for event in book.events] == [VoidReason.AVS_CSC_RULE, VoidReason.VOID]
 
 
 def test_an_ach_return_takes_the_cleared_money_back_once() -> None:
     book = ledger().given(
-        sighting(Status.ACH_PENDING, kind=Kind.ACH_SALE),
-        sighting(Status.ACH_CLEARED, kind=Kind.ACH_SALE, minute=1),
-        sighting(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=2, return_code="R01"),
-        sighting(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=3, return_code="R01"),
-        sighting(Status.VOIDED, kind=Kind.ACH_SALE, minute=4),
+        observation(Status.ACH_PENDING, kind=Kind.ACH_SALE),
+        observation(Status.ACH_CLEARED, kind=Kind.ACH_SALE, minute=1),
+        observation(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=2, return_code="R01"),
+        observation(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=3, return_code="R01"),
+        observation(Status.VOIDED, kind=Kind.ACH_SALE, minute=4),
     )
     assert kinds(book.events) == [
         "AchPaymentInitiated",
@@ -149,9 +151,9 @@ def test_an_ach_return_takes_the_cleared_money_back_once() -> None:
 
 def test_a_refund_is_issued_once_and_reversed_when_voided() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND),
-        sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, minute=1),
-        sighting(Status.VOIDED, 30_00, kind=Kind.REFUND, minute=2),
+        observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND),
+        observation(Status.SETTLED, 30_00, kind=Kind.REFUND, minute=1),
+        observation(Status.VOIDED, 30_00, kind=Kind.REFUND, minute=2),
     )
     assert kinds(book.events) == ["RefundIssued", "RefundSettled", "PaymentVoided", "RefundReversed"]
     assert movements(book) == [(Movement.REFUNDED, 30_00), (Movement.REFUND_VOIDED, 30_00)]
@@ -161,8 +163,8 @@ def test_a_refund_is_issued_once_and_reversed_when_voided() -> None:
 @pytest.mark.parametrize("status", [Status.ACH_FAILED, Status.ACH_RETURNED])
 def test_an_ach_refund_that_comes_back_is_reversed(status: Status) -> None:
     book = ledger().given(
-        sighting(Status.ACH_PENDING, 30_00, kind=Kind.ACH_REFUND),
-        sighting(status, 30_00, kind=Kind.ACH_REFUND, minute=1),
+        observation(Status.ACH_PENDING, 30_00, kind=Kind.ACH_REFUND),
+        observation(status, 30_00, kind=Kind.ACH_REFUND, minute=1),
     )
     assert kinds(book.events)[-1] == "RefundReversed"
     assert net(book) == 0
@@ -170,16 +172,16 @@ def test_an_ach_refund_that_comes_back_is_reversed(status: Status) -> None:
 
 def test_a_refund_of_two_amounts_is_shown_and_counts_once() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND),
-        sighting(Status.SETTLED, 20_00, kind=Kind.REFUND, minute=1),
+        observation(Status.PENDING_SETTLEMENT, 30_00, kind=Kind.REFUND),
+        observation(Status.SETTLED, 20_00, kind=Kind.REFUND, minute=1),
     )
     assert book.events[-1].detail == "refund amounts 3000 and 2000"
     assert net(book) == -30_00
 
 
 def test_a_status_we_cannot_read_is_kept_raw_once_per_pair() -> None:
-    strange = sighting(Status.UNKNOWN, raw_status="Q/Queued", raw_kind="Sale")
-    book = ledger().given(strange, strange, sighting(Status.UNKNOWN, raw_status="R/Review", raw_kind="Sale"))
+    strange = observation(Status.UNKNOWN, raw_status="Q/Queued", raw_kind="Sale")
+    book = ledger().given(strange, strange, observation(Status.UNKNOWN, raw_status="R/Review", raw_kind="Sale"))
     assert [(event.raw_kind, event.raw_status) for event in book.events] == [("Sale", "Q/Queued"), ("Sale", "R/Review")]
     assert book.outputs == []
 
@@ -196,27 +198,27 @@ def test_a_status_we_cannot_read_is_kept_raw_once_per_pair() -> None:
 )
 def test_what_cannot_both_be_true_is_shown_once(one: Status, other: Status, kind: Kind, detail: str) -> None:
     for first, second in ((one, other), (other, one)):
-        book = ledger().given(*(sighting(status, kind=kind) for status in (first, second, first, second)))
+        book = ledger().given(*(observation(status, kind=kind) for status in (first, second, first, second)))
         assert [event.detail for event in book.events if type(event).__name__ == "PaymentContradicted"] == [detail]
 
 
 def test_a_sale_that_is_also_a_refund_is_shown() -> None:
-    book = ledger().given(sighting(Status.SETTLED), sighting(Status.SETTLED, kind=Kind.REFUND, minute=1))
+    book = ledger().given(observation(Status.SETTLED), observation(Status.SETTLED, kind=Kind.REFUND, minute=1))
     assert book.events[-1].detail == "CAPTURED and REFUND_ISSUED"
 
 
 def test_another_currency_is_shown_and_moves_nothing() -> None:
-    book = ledger().given(sighting(Status.SETTLED), sighting(Status.SETTLED, 50_00, currency="EUR", minute=1))
+    book = ledger().given(observation(Status.SETTLED), observation(Status.SETTLED, 50_00, currency="EUR", minute=1))
     assert book.events[-1].detail == "currencies EUR and USD"
     assert movements(book) == [(Movement.CAPTURED, 100_00)]
 
 
 def test_the_latest_captured_amount_wins() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, 100_00, minute=1),
-        sighting(Status.PENDING_SETTLEMENT, 80_00, minute=3),
-        sighting(Status.PENDING_SETTLEMENT, 90_00, minute=2),
-        sighting(Status.SETTLED, 95_00, minute=4),
+        observation(Status.PENDING_SETTLEMENT, 100_00, minute=1),
+        observation(Status.PENDING_SETTLEMENT, 80_00, minute=3),
+        observation(Status.PENDING_SETTLEMENT, 90_00, minute=2),
+        observation(Status.SETTLED, 95_00, minute=4),
     )
     assert movements(book) == [
         (Movement.CAPTURED, 100_00),
@@ -227,25 +229,25 @@ def test_the_latest_captured_amount_wins() -> None:
 
 
 def test_at_one_instant_the_further_status_is_the_later_one() -> None:
-    pending, settled = sighting(Status.PENDING_SETTLEMENT, 100_00), sighting(Status.SETTLED, 80_00)
+    pending, settled = observation(Status.PENDING_SETTLEMENT, 100_00), observation(Status.SETTLED, 80_00)
     for book in (ledger().given(pending, settled), ledger().given(settled, pending)):
         assert book.state.captured_minor == net(book) == 80_00
 
 
 def test_an_older_amount_cannot_win_by_arriving_late() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, 100_00, minute=1),
-        sighting(Status.PENDING_SETTLEMENT, 100_00, minute=3),
-        sighting(Status.PENDING_SETTLEMENT, 80_00, minute=2),
+        observation(Status.PENDING_SETTLEMENT, 100_00, minute=1),
+        observation(Status.PENDING_SETTLEMENT, 100_00, minute=3),
+        observation(Status.PENDING_SETTLEMENT, 80_00, minute=2),
     )
-    assert kinds(book.events) == ["PaymentCaptured", "CaptureSighted"]
+    assert kinds(book.events) == ["PaymentCaptured", "CaptureRecorded"]
     assert net(book) == 100_00
 
 
 def test_an_amount_that_comes_back_is_a_movement_of_its_own() -> None:
     amounts = (100_00, 80_00, 100_00, 80_00)
     book = ledger().given(
-        *(sighting(Status.PENDING_SETTLEMENT, amount, minute=minute) for minute, amount in enumerate(amounts))
+        *(observation(Status.PENDING_SETTLEMENT, amount, minute=minute) for minute, amount in enumerate(amounts))
     )
     ids = [sent.movement_id for sent in book.sent(PaymentToIdentify)]
     assert len(set(ids)) == 4
@@ -253,16 +255,16 @@ def test_an_amount_that_comes_back_is_a_movement_of_its_own() -> None:
 
 def test_after_a_reversal_an_amount_changes_nothing() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, 100_00),
-        sighting(Status.VOIDED, minute=1),
-        sighting(Status.PENDING_SETTLEMENT, 80_00, minute=2),
+        observation(Status.PENDING_SETTLEMENT, 100_00),
+        observation(Status.VOIDED, minute=1),
+        observation(Status.PENDING_SETTLEMENT, 80_00, minute=2),
     )
     assert net(book) == 0
-    assert kinds(book.events)[-1] == "CaptureSighted"
+    assert kinds(book.events)[-1] == "CaptureRecorded"
 
 
 def test_a_refund_is_applied_to_its_payment_once() -> None:
-    book = ledger().given(sighting(Status.SETTLED), refund_linked("9", 30_00), refund_linked("9", 30_00))
+    book = ledger().given(observation(Status.SETTLED), refund_linked("9", 30_00), refund_linked("9", 30_00))
     assert kinds(book.events)[-1] == "RefundApplied"
     assert (book.state.refunded_minor, book.state.stage) == (30_00, Stage.PARTIALLY_REFUNDED)
     assert book.given(refund_linked("10", 70_00)).state.stage is Stage.REFUNDED
@@ -270,15 +272,15 @@ def test_a_refund_is_applied_to_its_payment_once() -> None:
 
 def test_every_movement_carries_the_tokens_of_the_first() -> None:
     book = ledger().given(
-        sighting(Status.PENDING_SETTLEMENT, invoice=" re-7 ", vault=None),
-        sighting(Status.PENDING_SETTLEMENT, 90_00, minute=1, invoice="RE-8", vault="acme"),
-        sighting(Status.VOIDED, minute=2, invoice=None, vault=None),
+        observation(Status.PENDING_SETTLEMENT, invoice=" re-7 ", vault=None),
+        observation(Status.PENDING_SETTLEMENT, 90_00, minute=1, invoice="RE-8", vault="acme"),
+        observation(Status.VOIDED, minute=2, invoice=None, vault=None),
     )
     assert {sent.tokens for sent in book.sent(PaymentToIdentify)} == {("invoice:RE-7", "order:RE-7")}
 
 
 def test_the_number_of_the_order_outlives_a_restart_and_goes_with_every_movement() -> None:
-    seen = replace(sighting(Status.PENDING_SETTLEMENT, invoice=None, vault=None), customer_reference="PO-7")
+    seen = replace(observation(Status.PENDING_SETTLEMENT, invoice=None, vault=None), customer_reference="PO-7")
     book = ledger().given(seen, replace(seen, status=Status.VOIDED, customer_reference=None, observed_at=at(2)))
     assert {(sent.movement, sent.tokens) for sent in book.sent(PaymentToIdentify)} == {
         (Movement.CAPTURED, ("order:PO-7",)),
@@ -301,7 +303,7 @@ def test_the_number_of_the_order_outlives_a_restart_and_goes_with_every_movement
 def test_tokens_in_the_order_in_which_they_are_asked(
     vault: str | None, invoice: str | None, reference: str | None, tokens: tuple[str, ...]
 ) -> None:
-    seen = sighting(Status.SETTLED, vault=vault, invoice=invoice)
+    seen = observation(Status.SETTLED, vault=vault, invoice=invoice)
     book = ledger().given(replace(seen, customer_reference=reference))
     (sent,) = book.sent(PaymentToIdentify)
     assert sent.tokens == tokens
@@ -311,37 +313,39 @@ def test_tokens_in_the_order_in_which_they_are_asked(
 # -- what settlement hears -------------------------------------------------------------------------------------------
 
 
-def told_to_settlement(*sightings: TransactionObserved) -> list[tuple[str, int, int | None]]:
+def reported_to_settlement(*observations: TransactionObserved) -> list[tuple[str, int, int | None]]:
     """Movement, amount and batch of each MoneySettled."""
-    sent = ledger().given(*sightings).sent(MoneySettled)
+    sent = ledger().given(*observations).sent(MoneySettled)
     return [(str(money.movement), money.amount_minor, money.batch_number) for money in sent]
 
 
-def test_a_card_payment_is_told_when_it_is_settled_and_a_refund_likewise() -> None:
-    sale = [sighting(Status.PENDING_SETTLEMENT), sighting(Status.SETTLED, minute=1, settled_at=at(1), batch=17)]
-    assert told_to_settlement(*sale, *sale) == [("CAPTURED", 100_00, 17)]
-    refund = sighting(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9", minute=2, batch=18)
-    assert told_to_settlement(refund, refund) == [("REFUNDED", 30_00, 18)]
+def test_a_card_payment_is_reported_when_it_is_settled_and_a_refund_likewise() -> None:
+    sale = [observation(Status.PENDING_SETTLEMENT), observation(Status.SETTLED, minute=1, settled_at=at(1), batch=17)]
+    assert reported_to_settlement(*sale, *sale) == [("CAPTURED", 100_00, 17)]
+    refund = observation(Status.SETTLED, 30_00, kind=Kind.REFUND, payment="9", minute=2, batch=18)
+    assert reported_to_settlement(refund, refund) == [("REFUNDED", 30_00, 18)]
 
 
-def test_the_settled_amount_is_the_one_of_the_sighting_that_settled_it_and_later_ones_are_told_as_differences() -> None:
-    pending = sighting(Status.PENDING_SETTLEMENT, 100_00)
-    settled = sighting(Status.SETTLED, 120_00, minute=1, batch=17)
-    corrected = sighting(Status.SETTLED, 90_00, minute=2, batch=17)
-    assert told_to_settlement(pending, settled) == [("CAPTURED", 120_00, 17)]
-    assert told_to_settlement(pending, settled, corrected) == [
+def test_the_settled_amount_is_the_one_of_the_observation_that_settled_it_and_later_ones_are_reported_as_differences()
+    -> ( None
+):
+    pending = observation(Status.PENDING_SETTLEMENT, 100_00)
+    settled = observation(Status.SETTLED, 120_00, minute=1, batch=17)
+    corrected = observation(Status.SETTLED, 90_00, minute=2, batch=17)
+    assert reported_to_settlement(pending, settled) == [("CAPTURED", 120_00, 17)]
+    assert reported_to_settlement(pending, settled, corrected) == [
         ("CAPTURED", 120_00, 17),
         ("AMOUNT_DECREASED", 30_00, None),
     ]
 
 
-def test_ach_money_is_told_when_it_clears_and_when_it_comes_back() -> None:
-    cleared = sighting(Status.ACH_CLEARED, kind=Kind.ACH_SALE)
-    returned = sighting(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=1, return_code="R01")
+def test_ach_money_is_reported_when_it_clears_and_when_it_comes_back() -> None:
+    cleared = observation(Status.ACH_CLEARED, kind=Kind.ACH_SALE)
+    returned = observation(Status.ACH_RETURNED, kind=Kind.ACH_SALE, minute=1, return_code="R01")
     both = [("CAPTURED", 100_00, None), ("RETURNED", 100_00, None)]
-    assert told_to_settlement(cleared, returned) == both
-    assert told_to_settlement(returned, cleared) == both
+    assert reported_to_settlement(cleared, returned) == both
+    assert reported_to_settlement(returned, cleared) == both
 
 
 def test_a_payment_voided_before_it_settles_is_no_money_for_the_bank() -> None:
-    assert told_to_settlement(sighting(Status.PENDING_SETTLEMENT), sighting(Status.VOIDED, minute=1)) == []
+    assert reported_to_settlement(observation(Status.PENDING_SETTLEMENT), observation(Status.VOIDED, minute=1)) == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.records.identification import PaymentToIdentify
 from schemas.records.payments import (
     CaptureAmountChanged,
-    CaptureSighted,
+    CaptureRecorded,
     PaymentStatusRecognized,
     PaymentStatusUnrecognized,
     TransactionObserved,
@@ -23,21 +23,21 @@ from schemas.records.payments import TransactionKind as Kind
 from schemas.records.payments import TransactionStatus as Status
 from schemas.records.settlement import MoneySettled
 from streams.domain.payments import decider
-from tests.support.builders import SIGNS, Ledger, key_by, refund_linked, sighting
+from tests.support.builders import SIGNS, Ledger, key_by, observation, refund_linked
 
 # What these say is about the latest of all observations, so how many there are follows from their order.
-ABOUT_THE_LATEST = (CaptureAmountChanged, CaptureSighted, PaymentStatusRecognized)
+ABOUT_THE_LATEST = (CaptureAmountChanged, CaptureRecorded, PaymentStatusRecognized)
 ONCE = {"PaymentCaptured", "CaptureReversed", "RefundIssued", "RefundReversed", "PaymentSettled", "PaymentAuthorized"}
 
 payments = st.builds(
-    sighting,
+    observation,
     st.sampled_from(Status),
     st.sampled_from([0, 80_00, 90_00, 100_00]),
     minute=st.integers(0, 5),
     kind=st.sampled_from([Kind.SALE, Kind.AUTHORIZATION]),
 )
 ach_payments = st.builds(
-    sighting,
+    observation,
     st.sampled_from(Status),
     st.sampled_from([80_00, 100_00]),
     minute=st.integers(0, 5),
@@ -47,7 +47,7 @@ ach_payments = st.builds(
 
 def refunds(kind: Kind) -> st.SearchStrategy[TransactionObserved]:
     """The amount of a refund never changes in PayTrace; what happens when it does has its own test."""
-    return st.builds(sighting, st.sampled_from(Status), st.just(30_00), minute=st.integers(0, 5), kind=st.just(kind))
+    return st.builds(observation, st.sampled_from(Status), st.just(30_00), minute=st.integers(0, 5), kind=st.just(kind))
 
 
 links = st.builds(refund_linked, st.sampled_from(["9", "10"]), st.just(30_00))
@@ -89,8 +89,8 @@ def test_any_order_and_repetition_ends_the_same(histories: tuple[list[Any], list
     for book in (one, other):
         counts = Counter(type(event).__name__ for event in book.events)
         assert all(counts[name] <= 1 for name in ONCE)
-    told = [{type(e).__name__ for e in book.events if not isinstance(e, ABOUT_THE_LATEST)} for book in (one, other)]
-    assert told[0] == told[1]
+    reported = [{type(e).__name__ for e in book.events if not isinstance(e, ABOUT_THE_LATEST)} for book in (one, other)]
+    assert reported[0] == reported[1]
 
 
 @settings(max_examples=150)
@@ -152,7 +152,7 @@ anything = st.builds(
 
 
 def is_readable(seen: TransactionObserved) -> bool:
-    """By a way of its own: what the first observation of a transaction is told as."""
+    """By a way of its own: what the first observation of a transaction is reported as."""
     return not any(isinstance(event, PaymentStatusUnrecognized) for event in run([seen]).events)
 
 
@@ -168,8 +168,8 @@ def test_a_transaction_waits_while_its_latest_observation_can_not_be_read(
         waits = any(not is_readable(seen) for seen in history if seen.observed_at == last)
         assert state.is_unrecognized is waits
         # A reader of the journal comes to the same by the latest of the two events.
-        told = [e for e in book.events if isinstance(e, PaymentStatusUnrecognized | PaymentStatusRecognized)]
-        latest = max(told, key=lambda e: (e.occurred_at, isinstance(e, PaymentStatusUnrecognized)), default=None)
+        reported = [e for e in book.events if isinstance(e, PaymentStatusUnrecognized | PaymentStatusRecognized)]
+        latest = max(reported, key=lambda e: (e.occurred_at, isinstance(e, PaymentStatusUnrecognized)), default=None)
         assert isinstance(latest, PaymentStatusUnrecognized) is waits
 
 

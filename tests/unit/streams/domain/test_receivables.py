@@ -206,7 +206,7 @@ def test_an_older_view_of_an_item_is_silence() -> None:
     assert book.when(open_item(minute=2)) == [], "of two views of one instant the first counts"
 
 
-def test_the_same_reason_is_told_once() -> None:
+def test_the_same_reason_is_reported_once() -> None:
     book = ledger().given(identified(Movement.CAPTURED, invoice=None))
     assert kinds(book.when(open_item("i9", 5_00))) == ["OpenItemRecorded"]
 
@@ -353,7 +353,7 @@ def test_a_change_before_posting_changes_the_receipt() -> None:
     assert book.when(identified(Movement.AMOUNT_DECREASED, 20_00, name="80")) == []
 
 
-def test_a_change_before_posting_tells_the_new_amount() -> None:
+def test_a_change_before_posting_reports_the_new_amount() -> None:
     book = ledger().given(identified(Movement.CAPTURED, invoice=None))
     event = only(book.when(identified(Movement.AMOUNT_INCREASED, 5_00)), EntryWaiting)
     assert (event.posting_reference, event.amount_minor) == (RECEIPT, 105_00)

@@ -31,8 +31,8 @@ from schemas.records.receivables import (
     PostingRequested,
     PutOnAccount,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -54,7 +54,7 @@ ENDS = {
     EntryStatus.SPLIT: EntrySplit,
 }
 QUESTIONS = [name for name, value in vars(receivables.State).items() if isinstance(value, cached_property)]
-# Events that tell of an entry without telling where its money is.
+# Events that tell of an entry without naming where its money is.
 BESIDE = DecisionTaken | DecisionRefused | EntryUnmatched
 
 
@@ -105,7 +105,7 @@ class Day:
                 fields |= {"suggestion_code": code, "currency": "USD"}
             case "RejectMatch":
                 fields |= {"abas_open_item_ids": suggested}
-            case "UndoWriteOff":
+            case "ReverseWriteOff":
                 written_off = sorted(entry.posting_reference for entry in entries if entry.is_write_off)
                 reference = written_off[which % len(written_off)] if written_off else "PT0W1"
         if kind is not WriteOffRest:
@@ -157,7 +157,7 @@ persons = st.tuples(
             PutOnAccount,
             UnmatchEntry,
             PostAgain,
-            UndoWriteOff,
+            ReverseWriteOff,
         ]
     ),
     st.integers(0, 3),
@@ -178,7 +178,7 @@ SHORT_PAYMENT = [
     ("answer", 0, done),
     ("person", WriteOffRest, 1, "i4", 40_00),
 ]
-WRITTEN_OFF = [("answer", 0, done), ("person", UndoWriteOff, 0, "i4", 40_00)]
+WRITTEN_OFF = [("answer", 0, done), ("person", ReverseWriteOff, 0, "i4", 40_00)]
 beginnings = st.sampled_from([[], OPENING, OPENING + SHORT_PAYMENT, OPENING + SHORT_PAYMENT + WRITTEN_OFF])
 days = st.builds(lambda begin, rest: [*begin, *rest], beginnings, st.lists(steps, max_size=14))
 
@@ -225,17 +225,17 @@ def test_movements_and_entries_are_the_same_money(moves: list[tuple[Any, ...]]) 
 
 @settings(max_examples=120, deadline=None)
 @given(days)
-def test_the_events_alone_tell_where_all_the_money_is(moves: list[tuple[Any, ...]]) -> None:
-    day, told = live(moves), {}
+def test_the_events_alone_report_where_all_the_money_is(moves: list[tuple[Any, ...]]) -> None:
+    day, reported = live(moves), {}
     for event in day.book.events:
         is_entry = isinstance(event, EntryWaiting | PostingRequested | EntryPosted | EntryNetted | EntrySplit)
         if is_entry:
             sign = {EntryDirection.RECEIPT: 1, EntryDirection.REVERSAL: -1, EntryDirection.NONE: 0}[event.direction]
-            told[event.posting_reference] = (
+            reported[event.posting_reference] = (
                 0 if isinstance(event, EntryNetted | EntrySplit) else sign * event.amount_minor
             )
-    assert sum(told.values()) == moved(day)
-    assert set(told) == set(state_of(day).entries)
+    assert sum(reported.values()) == moved(day)
+    assert set(reported) == set(state_of(day).entries)
 
 
 @settings(max_examples=120, deadline=None)
@@ -284,7 +284,7 @@ def test_any_order_of_the_same_records_keeps_every_cent_and_asks_for_no_more(
 
 
 def nothing_is_asked_for_twice(day: Day) -> None:
-    """No item is asked for more than it has, and nothing more is taken back from a receipt than it brought."""
+    """No item is asked for more than it has, and nothing more is reversed from a receipt than it brought."""
     latest = {command.posting_reference: command for command in day.commands()}
     entries = state_of(day).entries
     money = {ref: entry for ref, entry in entries.items() if not entry.is_write_off}

@@ -39,7 +39,7 @@ AMOUNTS = st.integers(1, 5_000_00)
 @st.composite
 def stories(draw: st.DrawFn) -> list[Any]:
     """Batches of some days, their deposits named or not, short or not, early, late, twice; and operators at work."""
-    told: list[tuple[int, int, Any]] = []
+    reported: list[tuple[int, int, Any]] = []
     lines: list[str] = []
     for on in range(draw(st.integers(1, 6))):
         amounts = draw(st.lists(AMOUNTS, min_size=1, max_size=4))
@@ -49,45 +49,45 @@ def stories(draw: st.DrawFn) -> list[Any]:
             refunded = index > 0 and draw(st.booleans()) and amount < net
             movement = Movement.REFUNDED if refunded else Movement.CAPTURED
             net += -amount if refunded else amount
-            told.append(
+            reported.append(
                 (
                     on + draw(st.sampled_from([0, 0, 0, 1, 4])),
                     0,
                     settled(f"{on}-{index}", amount, on, number, movement=movement),
                 )
             )
-        told.append((on, 1, batch(number, net, on)))
+        reported.append((on, 1, batch(number, net, on)))
         booked = on + draw(st.integers(0, 2))
         line = f"b{on}"
         named = number if draw(st.booleans()) else None
         short = draw(st.sampled_from([0, 0, 0, 1, 250]))
-        told.append((booked + draw(st.sampled_from([0, 0, 3])), 2, bank(line, net - short, booked, named)))
+        reported.append((booked + draw(st.sampled_from([0, 0, 3])), 2, bank(line, net - short, booked, named)))
         lines.append(line)
     for minute in range(draw(st.integers(0, 4))):
         line = draw(st.sampled_from(lines))
         requests: list[Callable[..., Any]] = [confirm, reject, unmatch, dismiss]
         ask = draw(st.sampled_from(requests))
-        told.append((draw(st.integers(0, DAYS)), 3, ask(line, minute=minute)))
-    told += [(on, 4, statement(on)) for on in draw(st.sets(st.integers(0, DAYS), max_size=5))]
+        reported.append((draw(st.integers(0, DAYS)), 3, ask(line, minute=minute)))
+    reported += [(on, 4, statement(on)) for on in draw(st.sets(st.integers(0, DAYS), max_size=5))]
     if draw(st.booleans()):
-        told += draw(st.lists(st.sampled_from(told), max_size=5))
+        reported += draw(st.lists(st.sampled_from(reported), max_size=5))
     end = draw(st.sampled_from([DAYS, 40, 80]))
-    told.append((end, 5, settled("last", 1, end)))
-    return [record for _, _, record in sorted(told, key=lambda one: one[:2])]
+    reported.append((end, 5, settled("last", 1, end)))
+    return [record for _, _, record in sorted(reported, key=lambda one: one[:2])]
 
 
 @settings(max_examples=60, deadline=None)
 @given(stories())
 def test_no_cent_is_lost_on_any_prefix_and_days_follow_one_another(story: list[Any]) -> None:
     account = Account(as_shown=True)
-    account.tell(*story)  # which holds the sums of the running day against what is open, after every event
+    account.report(*story)  # which holds the sums of the running day against what is open, after every event
     previous: dict[str, int] = {}
     for event in account.events:
         if type(event).__name__ != "SettlementDayStated":
             continue
         assert event.residual_minor == 0
-        told = event.opening_minor + sum(event.new_by_kind.values()) - event.deposited_minor - event.fee_minor
-        assert event.closing_minor == told + event.dismissed_minor
+        reported = event.opening_minor + sum(event.new_by_kind.values()) - event.deposited_minor - event.fee_minor
+        assert event.closing_minor == reported + event.dismissed_minor
         assert event.closing_minor == event.in_transit_minor - event.unexplained_minor
         assert not event.is_closed or (not event.open_bank_line_ids and not event.overdue_count)
         day = event.book_on.isoformat()
@@ -102,10 +102,10 @@ def test_no_cent_is_lost_on_any_prefix_and_days_follow_one_another(story: list[A
 @given(stories())
 def test_every_line_is_in_one_place(story: list[Any]) -> None:
     account = Account(as_shown=True)
-    account.tell(*story)
+    account.report(*story)
     recorded = {event.line_id: event for event in account.of(SettlementLineRecorded)}
     assert len(recorded) == len(account.of(SettlementLineRecorded))
-    standing: Counter[str] = Counter(list(recorded))
+    status: Counter[str] = Counter(list(recorded))
     for event in account.events:
         match event:
             case DepositMatched():
@@ -113,15 +113,15 @@ def test_every_line_is_in_one_place(story: list[Any]) -> None:
                     settlement_sign(recorded[id_].kind) * recorded[id_].amount_minor for id_ in event.line_ids
                 )
                 assert event.records_minor == event.deposit_minor + event.fee_minor
-                standing.subtract([event.bank_line_id, *event.line_ids])
+                status.subtract([event.bank_line_id, *event.line_ids])
             case DepositUnmatched():
-                standing.update([event.bank_line_id, *event.line_ids])
+                status.update([event.bank_line_id, *event.line_ids])
             case BankLineDismissed():
-                standing.subtract([event.bank_line_id])
+                status.subtract([event.bank_line_id])
             case _:
                 continue
-        assert set(standing.values()) <= {0, 1}
-    open_now = {id_ for id_, count in standing.items() if count}
+        assert set(status.values()) <= {0, 1}
+    open_now = {id_ for id_, count in status.items() if count}
     aside = sum(event.open_minor for event in account.of(SettlementLinesSetAside))
     assert account.state.set_aside_minor == aside
     gateway = {id_ for id_ in open_now if recorded[id_].kind not in BANK_KINDS}
@@ -135,7 +135,7 @@ def test_every_line_is_in_one_place(story: list[Any]) -> None:
 @given(stories())
 def test_the_journal_alone_gives_the_state_and_a_named_batch_is_paid_out_whole(story: list[Any]) -> None:
     account = Account(as_shown=True)
-    account.tell(*story)
+    account.report(*story)
     assert folded(account.events) == account.state
     for matched in account.of(DepositMatched):
         if matched.rule == "deposit-by-batch-key":

@@ -23,8 +23,8 @@ from schemas.records.receivables import (
     PostAgain,
     PutOnAccount,
     RejectMatch,
+    ReverseWriteOff,
     SplitEntry,
-    UndoWriteOff,
     UnmatchEntry,
     WriteOffRest,
 )
@@ -53,8 +53,8 @@ class Office:
 
     def decide(self, kind: type[Any], by: str = "mweber", why: str = "customer called", **fields: Any) -> list[Any]:
         self.minute += 1
-        told = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
-        return self.book.when(kind(**told, occurred_at=at(self.minute), **fields))
+        reported = {"command_id": f"c{self.minute}", "abas_customer_id": CUSTOMER, "decided_by": by, "reason": why}
+        return self.book.when(kind(**reported, occurred_at=at(self.minute), **fields))
 
     def confirm(self, shown: MatchSuggested, by: str = "mweber", **changed: Any) -> list[Any]:
         meaning = {
@@ -219,9 +219,7 @@ def test_who_decided_before_is_said_of_parts_write_offs_and_reversals_too() -> N
     assert "is being posted; anna decided confirm" in refusal(office.decide(PutOnAccount, posting_reference=part))
     office.book.given(done(office.book.sent()[-1]))
     office.decide(UnmatchEntry, "berta", posting_reference=part)
-    assert "is taken back already; berta decided unmatch" in refusal(
-        office.decide(UnmatchEntry, posting_reference=part)
-    )
+    assert "is reversed already; berta decided unmatch" in refusal(office.decide(UnmatchEntry, posting_reference=part))
     rest = Office(open_item("i1", 103_00), identified(Movement.CAPTURED))
     rest.confirm(rest.shown()[0])
     rest.book.given(done(rest.book.sent()[-1]), open_item("i1", 3_00, minute=99_999, amount_minor=103_00))
@@ -229,9 +227,9 @@ def test_who_decided_before_is_said_of_parts_write_offs_and_reversals_too() -> N
     rest.decide(WriteOffRest, "anna", **give_up)
     assert "has 0.00 USD left; anna decided write off" in refusal(rest.decide(WriteOffRest, **give_up))
     rest.book.given(done(rest.book.sent()[-1]))
-    rest.decide(UndoWriteOff, "berta", posting_reference=f"{RECEIPT}W1")
-    assert "is taken back already; berta decided undo write off" in refusal(
-        rest.decide(UndoWriteOff, posting_reference=f"{RECEIPT}W1")
+    rest.decide(ReverseWriteOff, "berta", posting_reference=f"{RECEIPT}W1")
+    assert "is reversed already; berta decided reverse write off" in refusal(
+        rest.decide(ReverseWriteOff, posting_reference=f"{RECEIPT}W1")
     )
 
 
@@ -243,7 +241,7 @@ def test_who_decided_before_is_said_of_parts_write_offs_and_reversals_too() -> N
 )
 @pytest.mark.parametrize(
     "kind",
-    [ConfirmMatch, RejectMatch, SplitEntry, WriteOffRest, PutOnAccount, UnmatchEntry, PostAgain, UndoWriteOff],
+    [ConfirmMatch, RejectMatch, SplitEntry, WriteOffRest, PutOnAccount, UnmatchEntry, PostAgain, ReverseWriteOff],
 )
 def test_a_command_without_a_name_or_a_reason_is_refused_whoever_wrote_it(kind: type[Any], by: str, why: str) -> None:
     office = tie()
@@ -285,7 +283,7 @@ def test_what_is_left_after_a_rejection_stays_a_suggestion(invoice: str | None) 
         assert kinds(office.confirm(office.shown()[0])) == ["DecisionTaken", "PaymentMatched", "PostingRequested"]
 
 
-def test_money_of_an_undone_match_is_not_posted_elsewhere_unseen() -> None:
+def test_money_of_an_unmatched_match_is_not_posted_elsewhere_unseen() -> None:
     office = Office(open_item("i1"), identified(Movement.CAPTURED), open_item("i2", invoice="RE-2", minute=2))
     office.book.given(done(office.book.sent()[-1]))
     office.decide(UnmatchEntry, posting_reference=RECEIPT)

@@ -28,7 +28,7 @@ from connectors.paytrace.settings import PayTraceSettings
 from connectors.paytrace.sink import PayTraceSink, SendingRights
 from connectors.paytrace.wire import JsonObject
 from schemas.failures import ContractBroken, Unavailable
-from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed, GatewayCallDone, WishKind
+from schemas.records.gateway import CarryOutGatewayCall, GatewayCallClaimed, GatewayCallDone, PaymentRequestKind
 from schemas.wire.codec import Codec
 from streams.edges.claims import TOPIC, Claims
 from streams.log.memory import MemoryLog
@@ -143,14 +143,14 @@ def row(number: int, kind: str, amount_minor: int, invoice: str) -> JsonObject:
     }
 
 
-def call(kind: WishKind = WishKind.REFUND, reference: str = "SALDO-W-1") -> CarryOutGatewayCall:
+def call(kind: PaymentRequestKind = PaymentRequestKind.REFUND, reference: str = "SALDO-R-1") -> CarryOutGatewayCall:
     return CarryOutGatewayCall(
-        wish_id="(1,900,0)",
+        payment_request_id="(1,900,0)",
         call_reference=reference,
         subject="payment/79388123",
         kind=kind,
-        paytrace_transaction_id="79388123" if kind is WishKind.REFUND else None,
-        vault_customer_id="acme-inc" if kind is WishKind.CHARGE else None,
+        paytrace_transaction_id="79388123" if kind is PaymentRequestKind.REFUND else None,
+        vault_customer_id="acme-inc" if kind is PaymentRequestKind.CHARGE else None,
         abas_customer_id="70001",
         amount_minor=5000,
         currency="USD",
@@ -174,9 +174,9 @@ class EverybodyMay:
 
 
 class Theatre:
-    """The wish, PayTrace, the log, and two processes at a time that may carry the wish out."""
+    """The payment request, PayTrace, the log, and two processes at a time that may carry the payment request out."""
 
-    def __init__(self, kind: WishKind, fates: list[Fate], *, has_claims: bool = True) -> None:
+    def __init__(self, kind: PaymentRequestKind, fates: list[Fate], *, has_claims: bool = True) -> None:
         self.paytrace = PayTrace(fates)
         self.log = SteppedLog({TOPIC: 4})
         self.now = NOON
@@ -195,7 +195,7 @@ class Theatre:
         return PayTraceSink(self.paytrace, SETTINGS, rights, now=lambda: self.now)
 
     def step(self, which: int) -> bool:
-        """Move one process by one await; True when it has come to an end with the wish: done, refused or parked."""
+        """Move one process by one await; True when it has come to an end with the payment request: done, refused or parked."""
         attempt = self.attempts[which]
         if attempt is None:
             attempt = self.attempts[which] = Stepped(self.sinks[which].carry_out(self.call, NOBODY))
@@ -235,12 +235,12 @@ MOVES = st.lists(
 
 @settings(max_examples=300)
 @given(
-    kind=st.sampled_from([WishKind.REFUND, WishKind.CHARGE]),
+    kind=st.sampled_from([PaymentRequestKind.REFUND, PaymentRequestKind.CHARGE]),
     fates=st.lists(st.sampled_from(list(Fate)), max_size=3),
     moves=MOVES,
 )
 def test_whatever_happens_to_two_processes_the_money_moves_once_or_a_person_is_asked(
-    kind: WishKind, fates: list[Fate], moves: list[tuple[int, str]]
+    kind: PaymentRequestKind, fates: list[Fate], moves: list[tuple[int, str]]
 ) -> None:
     theatre = Theatre(kind, fates)
     for which, move in moves:
@@ -269,9 +269,9 @@ def test_whatever_happens_to_two_processes_the_money_moves_once_or_a_person_is_a
 
 
 @pytest.mark.parametrize(("has_claims", "effects"), [(False, 2), (True, 1)])
-@pytest.mark.parametrize("kind", [WishKind.REFUND, WishKind.CHARGE])
+@pytest.mark.parametrize("kind", [PaymentRequestKind.REFUND, PaymentRequestKind.CHARGE])
 def test_the_worker_that_wakes_up_within_a_call_made_it_twice_before_there_were_claims(
-    kind: WishKind, has_claims: bool, effects: int
+    kind: PaymentRequestKind, has_claims: bool, effects: int
 ) -> None:
     rehearsal = Theatre(kind, [], has_claims=has_claims)
     steps = 0
@@ -288,7 +288,7 @@ def test_the_worker_that_wakes_up_within_a_call_made_it_twice_before_there_were_
 
 
 def test_an_effect_that_shows_after_the_wait_is_parked_and_found_by_a_replay_that_sends_nothing() -> None:
-    theatre = Theatre(WishKind.REFUND, [Fate.LATE])
+    theatre = Theatre(PaymentRequestKind.REFUND, [Fate.LATE])
     doubt = theatre.to_the_end(0)
     assert isinstance(doubt, CallInDoubt)
     assert theatre.now - NOON >= timedelta(seconds=SETTINGS.outcome_wait_s)
@@ -299,7 +299,7 @@ def test_an_effect_that_shows_after_the_wait_is_parked_and_found_by_a_replay_tha
 
 
 def test_a_call_that_was_cut_off_is_looked_for_and_never_sent_again() -> None:
-    theatre = Theatre(WishKind.REFUND, [Fate.CUT_BEFORE])
+    theatre = Theatre(PaymentRequestKind.REFUND, [Fate.CUT_BEFORE])
     for _ in range(3):
         assert isinstance(theatre.to_the_end(0), CallInDoubt)
         theatre.restart(0)
@@ -307,25 +307,25 @@ def test_a_call_that_was_cut_off_is_looked_for_and_never_sent_again() -> None:
 
 
 def test_the_operator_reads_what_to_do_and_which_process_to_end() -> None:
-    theatre = Theatre(WishKind.REFUND, [Fate.CUT_BEFORE])
+    theatre = Theatre(PaymentRequestKind.REFUND, [Fate.CUT_BEFORE])
     theatre.to_the_end(0)
     theatre.restart(1)
     words = str(theatre.to_the_end(1))
     for part in (
-        "refund SALDO-W-1 (50.00 USD of payment 79388123) may have been made, and is not sent again",
+        "refund SALDO-R-1 (50.00 USD of payment 79388123) may have been made, and is not sent again",
         "PayTrace shows no trace of it 90 s later",
         "process 1, claimed at 2026-11-24 20:00:00 UTC. End that process if it still runs",
         "saldo dlq replay, which looks again and never sends",
-        "saldo dlq discard, and a new wish in abas",
+        "saldo dlq discard, and a new payment request in abas",
     ):
         assert part in words
 
 
 def test_a_call_that_never_left_is_made_when_paytrace_is_back_unless_somebody_else_came() -> None:
-    alone = Theatre(WishKind.REFUND, [Fate.UNREACHED, Fate.UNREACHED])
+    alone = Theatre(PaymentRequestKind.REFUND, [Fate.UNREACHED, Fate.UNREACHED])
     assert isinstance(alone.to_the_end(0), GatewayCallDone)
     assert (alone.paytrace.sent, alone.paytrace.effects) == (3, 1)
-    overtaken = Theatre(WishKind.REFUND, [Fate.UNREACHED])
+    overtaken = Theatre(PaymentRequestKind.REFUND, [Fate.UNREACHED])
     while overtaken.paytrace.sent == 0:
         overtaken.step(0)
     assert isinstance(overtaken.to_the_end(1), CallInDoubt)
@@ -334,30 +334,30 @@ def test_a_call_that_never_left_is_made_when_paytrace_is_back_unless_somebody_el
 
 
 def test_two_equal_refunds_asked_for_at_once_are_both_made() -> None:
-    theatre = Theatre(WishKind.REFUND, [])
+    theatre = Theatre(PaymentRequestKind.REFUND, [])
     first = finish(theatre.sinks[0].carry_out(call(), NOBODY))
-    second = finish(theatre.sinks[0].carry_out(call(reference="SALDO-W-2"), NOBODY))
+    second = finish(theatre.sinks[0].carry_out(call(reference="SALDO-R-2"), NOBODY))
     assert first.result_transaction_id != second.result_transaction_id
     assert theatre.paytrace.effects == 2
 
 
-def test_a_process_tells_again_what_it_knows_without_asking() -> None:
-    theatre = Theatre(WishKind.REFUND, [])
+def test_a_process_reports_again_what_it_knows_without_asking() -> None:
+    theatre = Theatre(PaymentRequestKind.REFUND, [])
     first = theatre.to_the_end(0)
     theatre.paytrace.rows.clear()
     assert theatre.to_the_end(0) is first
 
 
 def test_a_debit_is_repeated_under_its_key_but_not_where_a_card_may_have_been_charged() -> None:
-    theatre = Theatre(WishKind.CHARGE, [Fate.CUT_BEFORE])
+    theatre = Theatre(PaymentRequestKind.CHARGE, [Fate.CUT_BEFORE])
     theatre.paytrace.has_card = False
     for which in (0, 1):
         assert isinstance(theatre.to_the_end(which), GatewayCallDone)
-    assert theatre.paytrace.debits == {"SALDO-W-1"}
+    assert theatre.paytrace.debits == {"SALDO-R-1"}
     theatre.paytrace.has_card = True
     theatre.restart(0)
     assert isinstance(theatre.to_the_end(0), CallInDoubt)
-    other = Theatre(WishKind.CHARGE, [Fate.CUT_BEFORE])
+    other = Theatre(PaymentRequestKind.CHARGE, [Fate.CUT_BEFORE])
     other.to_the_end(0)
     other.paytrace.has_card = False
     assert isinstance(other.to_the_end(1), CallInDoubt)
@@ -371,7 +371,7 @@ def claims(log: Log, name: str) -> Claims:
     return Claims(log, Codec(), claimed_by=name, now=lambda: NOON)
 
 
-async def may(who: Claims, reference: str = "SALDO-W-1") -> bool:
+async def may(who: Claims, reference: str = "SALDO-R-1") -> bool:
     return await who.may_make(call(reference=reference), is_repeatable=False)
 
 
@@ -379,7 +379,7 @@ async def test_the_first_of_all_processes_may_and_hears_it_once() -> None:
     log = MemoryLog({TOPIC: 4}, signer=SIGNER)
     a, b = claims(log, "a"), claims(log, "b")
     assert [await may(who) for who in (a, b, a, b)] == [True, False, False, False]
-    assert await may(b, "SALDO-W-2") is True
+    assert await may(b, "SALDO-R-2") is True
     written = [record for partition in range(4) for record in log.records(TOPIC, partition)]
     assert len(written) == 3, "a process claims a call once, however often it asks"
     claim = Codec().decode(written[0].value)

@@ -123,7 +123,7 @@ def test_the_embedded_broker_s_log_in_goes_to_no_other_address(tmp_path: Path) -
     assert settings.kafka_log_in().sasl_username == "saldo-operators"
 
 
-def test_saldo_up_tells_each_process_the_file_of_its_own_role(tmp_path: Path) -> None:
+def test_saldo_up_reports_each_process_the_file_of_its_own_role(tmp_path: Path) -> None:
     specs = {spec.name: spec.env or {} for spec in Stack(Settings(data_dir=tmp_path)).pipeline()}
     for name, role in {"worker-1": "worker", "projector": "projector", "source-abas": "source-abas"}.items():
         own = specs[name]["SALDO_KAFKA_CREDENTIALS_PATH"]

@@ -38,7 +38,7 @@ def test_patience_ends_after_one_try_at_least() -> None:
     assert len(ask.errors) == 1
 
 
-def test_what_does_not_pass_is_told_at_once() -> None:
+def test_what_does_not_pass_is_reported_at_once() -> None:
     ask = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.NOT_LEADER_FOR_PARTITION)
     with pytest.raises(KafkaException):
         once_led(ask, within_s=60)

@@ -44,7 +44,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 @pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT])
-def test_ends_are_told_again_after_the_leader_has_changed(cluster: Cluster, code: int) -> None:
+def test_ends_are_reported_again_after_the_leader_has_changed(cluster: Cluster, code: int) -> None:
     cluster.admin = Fenced(code)  # type: ignore[assignment]
     assert cluster.ends([("payments.events.v1", 0)]) == {("payments.events.v1", 0): 5}
 

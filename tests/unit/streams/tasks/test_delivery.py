@@ -63,7 +63,7 @@ class Healing(SilentObserver):
         self.records += records
 
 
-def told_to_decide(lab: Lab) -> list[str]:
+def reported_to_decide(lab: Lab) -> list[str]:
     """What the decider is asked from now on, in order; silence about a repeat would hide that it was asked."""
     asked: list[str] = []
 
@@ -77,7 +77,7 @@ def told_to_decide(lab: Lab) -> list[str]:
 
 async def test_rule_2_a_delivery_that_overlaps_the_position_is_decided_from_there() -> None:
     lab = Lab()
-    asked = told_to_decide(lab)
+    asked = reported_to_decide(lab)
     records = lab.write(refund("p", "r1"), refund("p", "r2"))
     await lab.task.advance(records)
     records += lab.write(refund("p", "r3"))
@@ -87,7 +87,7 @@ async def test_rule_2_a_delivery_that_overlaps_the_position_is_decided_from_ther
 
 async def test_rule_2_what_is_decided_before_a_gap_is_not_decided_again_behind_it() -> None:
     lab = Lab()
-    asked = told_to_decide(lab)
+    asked = reported_to_decide(lab)
     first = lab.write(refund("p", "r1"))
     lab.write(refund("p", "r2"))
     third = lab.write(refund("p", "r3"))

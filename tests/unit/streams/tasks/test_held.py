@@ -80,10 +80,10 @@ class World:
 
 
 def _recall(events: Any) -> Any:
-    told = {event.refund_transaction_id: event for event in events if isinstance(event, RefundApplied)}
+    reported = {event.refund_transaction_id: event for event in events if isinstance(event, RefundApplied)}
 
     async def perform(_state: Counted, record: Any) -> tuple[Any, ...]:
-        return (told[record.refund_transaction_id],)
+        return (reported[record.refund_transaction_id],)
 
     return perform
 
@@ -218,7 +218,7 @@ async def test_what_waits_too_often_or_turns_out_wrong_is_left_to_a_person() -> 
         assert await differing(lab, world) == []
 
 
-async def test_a_persons_replay_is_told_apart_from_the_tasks_own_and_its_name_is_the_same_after_a_crash() -> None:
+async def test_a_persons_replay_is_distinguished_from_the_tasks_own_and_its_name_is_the_same_after_a_crash() -> None:
     lab, world = Lab(), World(wrong={"p"})
     lab.write(refund("p", "r1"))
     task = sink(lab, world)

@@ -14,7 +14,7 @@ from streams.log.cluster import Cluster
 from streams.log.outbound import Outbound
 from streams.log.ports import DeliveryFailed
 from streams.log.records import Inbound, partition_for
-from streams.tasks.crew import Crew
+from streams.tasks.manager import TaskManager
 from streams.tasks.membership import GroupMembership
 from streams.tasks.ports import SilentObserver
 from streams.tasks.processor import AnyProcessor
@@ -154,7 +154,8 @@ async def test_when_the_coordinator_cannot_be_asked_nothing_is_ours(coordinator:
     assert await coordinator.holds(*OURS)
 
 
-# -- the crew ------------------------------------------------------------------------------------------------------
+# -- the task manager
+# ------------------------------------------------------------------------------------------------------
 
 
 class Halted(Exception):
@@ -180,7 +181,7 @@ class Slow(FragileLog):
         return await super().append(records)
 
 
-def crew_on(log: FragileLog) -> Crew:
+def task_manager_on(log: FragileLog) -> TaskManager:
     def new_task(processor: AnyProcessor, partition: int) -> Task[Any]:
         return Task(
             processor,
@@ -194,7 +195,7 @@ def crew_on(log: FragileLog) -> Crew:
             rules=TaskRules(),
         )
 
-    return Crew([COUNTING], new_task, halt)
+    return TaskManager([COUNTING], new_task, halt)
 
 
 def keys_of(partition: int, partitions: int) -> list[str]:
@@ -221,21 +222,21 @@ def write(log: FragileLog, partition: int, *records: Any) -> list[Inbound]:
 async def test_a_delivery_of_several_partitions_goes_to_the_task_of_each() -> None:
     log = FragileLog()
     log._partitions |= {INBOX: 2, JOURNAL: 2}
-    crew = crew_on(log)
+    manager = task_manager_on(log)
     first, second = keys_of(0, 2)[0], keys_of(1, 2)[0]
     records = [*write(log, 0, refund(first, "r1")), *write(log, 1, refund(second, "r2"))]
-    await crew.advance(COUNTING, records)
+    await manager.advance(COUNTING, records)
     assert [len(log.records(JOURNAL, partition)) for partition in (0, 1)] == [1, 1]
-    assert [task.name for task in crew.tasks] == ["counting/0", "counting/1"]
+    assert [task.name for task in manager.tasks] == ["counting/0", "counting/1"]
 
 
 async def test_tending_reads_what_was_never_delivered_of_assigned_partitions_only() -> None:
     log = FragileLog()
     log._partitions |= {INBOX: 2, JOURNAL: 2}
-    crew = crew_on(log)
+    manager = task_manager_on(log)
     write(log, 0, refund(keys_of(0, 2)[0], "r1"))
     write(log, 1, refund(keys_of(1, 2)[0], "r2"))
-    await crew.tend([(INBOX, 0), (NEXT, 0)])
+    await manager.tend([(INBOX, 0), (NEXT, 0)])
     assert [len(log.records(JOURNAL, partition)) for partition in (0, 1)] == [1, 0]
 
 
@@ -245,33 +246,33 @@ async def test_a_delivery_failure_ends_the_process() -> None:
             raise DeliveryFailed("no acknowledgement")
 
     log = Failing()
-    crew = crew_on(log)
+    manager = task_manager_on(log)
     with pytest.raises(Halted, match="DeliveryFailed: no acknowledgement"):
-        await crew.advance(COUNTING, write(log, 0, refund("p", "r1")))
+        await manager.advance(COUNTING, write(log, 0, refund("p", "r1")))
 
 
 async def test_a_cancelled_agent_does_not_cut_its_batch_in_two() -> None:
     log = Slow()
-    crew = crew_on(log)
-    agent = asyncio.ensure_future(crew.advance(COUNTING, write(log, 0, refund("p", "r1"))))
+    manager = task_manager_on(log)
+    agent = asyncio.ensure_future(manager.advance(COUNTING, write(log, 0, refund("p", "r1"))))
     await log.appending.wait()
     agent.cancel()
     with pytest.raises(asyncio.CancelledError):
         await agent
     log.acknowledged.set()
-    await crew.release([(INBOX, 0)])
+    await manager.release([(INBOX, 0)])
     assert len(log.records(JOURNAL, 0)) == 1
 
 
 async def test_a_partition_is_let_go_only_when_the_batch_in_hand_is_written() -> None:
     log = Slow()
-    crew = crew_on(log)
-    agent = asyncio.ensure_future(crew.advance(COUNTING, write(log, 0, refund("p", "r1"))))
+    manager = task_manager_on(log)
+    agent = asyncio.ensure_future(manager.advance(COUNTING, write(log, 0, refund("p", "r1"))))
     await log.appending.wait()
-    leaving = asyncio.ensure_future(crew.release([(INBOX, 0)]))
+    leaving = asyncio.ensure_future(manager.release([(INBOX, 0)]))
     await asyncio.sleep(0)
     assert not leaving.done()
     log.acknowledged.set()
     await asyncio.gather(agent, leaving)
     assert len(log.records(JOURNAL, 0)) == 1
-    assert crew.tasks[0].progress is None
+    assert manager.tasks[0].progress is None

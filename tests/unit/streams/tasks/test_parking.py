@@ -390,7 +390,7 @@ async def test_a_record_whose_events_or_outputs_do_not_fit_is_parked_and_others_
 
 
 async def test_an_output_that_does_not_fit_leaves_no_event_behind() -> None:
-    """Each event fits, what follows from it does not: nothing of the record is told."""
+    """Each event fits, what follows from it does not: nothing of the record is reported."""
     lab = Lab()
     room = catalog.room_bytes(NEXT)
     (event,) = task_lab.decide(Counted(), refund("p", "r"))

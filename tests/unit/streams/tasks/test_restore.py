@@ -258,7 +258,7 @@ async def test_a_cut_short_group_that_newer_rules_say_nothing_about_hides_no_lat
 # -- what a restore learns of silence ------------------------------------------------------------------------------
 
 
-async def test_marks_of_silence_survive_a_restart_and_are_told_with_the_next_event() -> None:
+async def test_marks_of_silence_survive_a_restart_and_are_reported_with_the_next_event() -> None:
     lab = Lab()
     lab.rules = replace(lab.rules, marker_every=2)
     lab.task = lab.new_task()
@@ -269,20 +269,20 @@ async def test_marks_of_silence_survive_a_restart_and_are_told_with_the_next_eve
     assert (await lab.task.restore()).position == 6
     await lab.task.advance(lab.write(refund("p", "late repeat"), sources=quiet[-1:]))
     await lab.task.advance(lab.write(refund("p", "r2")))
-    told = header_map(lab.log.records(JOURNAL, 0)[-1].headers)["saldo-accepted"]
-    assert told == str(quiet[-1]).encode()
+    reported = header_map(lab.log.records(JOURNAL, 0)[-1].headers)["saldo-accepted"]
+    assert reported == str(quiet[-1]).encode()
     assert [record.headers for record in lab.log.records(NEXT, 0)][-1:] != []
     lab.task = lab.new_task(store := MemoryStore[Counted]())
     await lab.task.advance(lab.write(refund("p", "repeat again"), sources=quiet[-1:]))
     assert store.get(b"p") == Counted(("r1", "r2"), 200)
 
 
-async def test_each_mark_is_told_once_and_with_the_first_event_of_its_group() -> None:
+async def test_each_mark_is_reported_once_and_with_the_first_event_of_its_group() -> None:
     lab = Lab()
     sources = [SourcePosition(UPSTREAM, 0, number, 0) for number in range(3)]
     await lab.task.advance(lab.write(refund("p", "r1", 3000), refund("p", "r2"), refund("p", "r3"), sources=sources))
-    told = [header_map(record.headers).get("saldo-accepted") for record in lab.log.records(JOURNAL, 0)]
-    assert told == [str(sources[0]).encode(), None, str(sources[1]).encode(), str(sources[2]).encode()]
+    reported = [header_map(record.headers).get("saldo-accepted") for record in lab.log.records(JOURNAL, 0)]
+    assert reported == [str(sources[0]).encode(), None, str(sources[1]).encode(), str(sources[2]).encode()]
 
 
 async def test_a_marker_before_a_stop_reaches_to_the_record_before_it() -> None:
@@ -319,7 +319,7 @@ async def test_half_a_group_gives_way_to_what_another_version_decided_whole(half
     restored = MemoryStore[Counted]()
     progress = await lab.new_task(restored).restore()
     assert dict(restored.items()) == dict(live.items())
-    assert progress.position == (2 if later else 0), "silence is told with the next event"
+    assert progress.position == (2 if later else 0), "silence is reported with the next event"
     if later:
         assert restored.get(b"p") == Counted(("r1",) * len(later), sum(later))
 

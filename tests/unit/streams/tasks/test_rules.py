@@ -95,13 +95,13 @@ class Room:
         for partition in range(self.log.partition_count(INBOX)):
             await self.task(RECONCILE_DEPOSITS, partition).catch_up()
 
-    async def tell(self, topic: Topic, *records: Any) -> None:
+    async def report(self, topic: Topic, *records: Any) -> None:
         await self.put(topic, *records)
         await self.settle()
 
     def events(self, kind: Any, topic: str = Topic.SETTLEMENT_EVENTS, partition: int = 0) -> list[Any]:
-        told = [CODEC.decode(record.value) for record in self.log.records(topic, partition)]
-        return [event for event in told if isinstance(event, kind)]
+        reported = [CODEC.decode(record.value) for record in self.log.records(topic, partition)]
+        return [event for event in reported if isinstance(event, kind)]
 
     async def in_force(self, partition: int = 0) -> dict[str, int]:
         progress = await self.task(RECONCILE_DEPOSITS, partition).restore()
@@ -117,7 +117,7 @@ def begin(partitions: int = 1) -> Any:
 
 
 def adopt(version: int, sure_one_in: int = 1000, partitions: int = 1, **changed: Any) -> AdoptRules:
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "rules_name": NAME,
         "version": version,
         "text": f"version: {version}\nsure_one_in: {sure_one_in}\n",
@@ -128,7 +128,7 @@ def adopt(version: int, sure_one_in: int = 1000, partitions: int = 1, **changed:
         "reason": "agreed",
         "requested_at": at(version),
     }
-    return AdoptRules(**(told | changed))
+    return AdoptRules(**(reported | changed))
 
 
 def deposit(number: int) -> tuple[Any, Any]:
@@ -145,10 +145,10 @@ def versions(room: Room) -> dict[str, int]:
 
 async def test_a_decision_before_an_adoption_is_by_the_old_rules_and_one_after_by_the_new() -> None:
     room = Room()
-    await room.tell(RULES, begin())
-    await room.tell(INBOX, *deposit(1))
-    await room.tell(RULES, adopt(3))
-    await room.tell(INBOX, *deposit(2))
+    await room.report(RULES, begin())
+    await room.report(INBOX, *deposit(1))
+    await room.report(RULES, adopt(3))
+    await room.report(INBOX, *deposit(2))
     assert versions(room) == {"B1": 2, "B2": 3}
     assert await room.in_force() == {NAME: 3}
     await room.assert_rebuild()
@@ -181,7 +181,7 @@ async def test_what_lies_before_the_first_adoption_waits_for_it_and_is_decided_b
     assert task.stalled_because is not None
     assert "no deposit-matching adopted yet" in task.stalled_because
     assert room.events(FINDING) == []
-    await room.tell(RULES, begin())
+    await room.report(RULES, begin())
     assert versions(room) == {"B1": 2}
     await room.assert_rebuild()
 
@@ -189,7 +189,7 @@ async def test_what_lies_before_the_first_adoption_waits_for_it_and_is_decided_b
 async def test_a_rebuild_finds_the_first_rules_though_the_task_stopped_before_it_took_them() -> None:
     room = Room()
     await room.put(INBOX, *deposit(1))
-    await room.tell(RULES, begin())
+    await room.report(RULES, begin())
     records = room.log.records(INBOX, 0)
     fresh = Room()
     fresh.log._records[INBOX, 0] = list(records)
@@ -202,7 +202,7 @@ async def test_a_rebuild_finds_the_first_rules_though_the_task_stopped_before_it
 @pytest.mark.parametrize("written", range(4))
 async def test_a_kill_between_two_partitions_ends_in_force_on_all_of_them(written: int) -> None:
     room = Room(partitions=4)
-    await room.tell(RULES, begin(4))
+    await room.report(RULES, begin(4))
     await room.put(RULES, adopt(3, partitions=4))
     room.log.kill_after = written
     with pytest.raises(Killed):
@@ -220,8 +220,8 @@ async def test_a_kill_between_two_partitions_ends_in_force_on_all_of_them(writte
 async def test_two_people_who_adopt_at_once_leave_every_partition_with_the_same_rules() -> None:
     for order in itertools.permutations((adopt(3, 100, 2), adopt(3, 200, 2), adopt(4, 300, 2))):
         room = Room(partitions=2)
-        await room.tell(RULES, begin(2))
-        await room.tell(RULES, *order)
+        await room.report(RULES, begin(2))
+        await room.report(RULES, *order)
         texts = {(await room.task(RECONCILE_DEPOSITS, one).restore()).rules[NAME].text for one in range(2)}
         assert texts == {adopt(4, 300).text}
         await room.assert_rebuild()
@@ -229,28 +229,28 @@ async def test_two_people_who_adopt_at_once_leave_every_partition_with_the_same_
 
 async def test_an_old_adoption_written_again_changes_nothing() -> None:
     room = Room()
-    await room.tell(RULES, begin())
-    await room.tell(RULES, adopt(3))
+    await room.report(RULES, begin())
+    await room.report(RULES, adopt(3))
     old = room.log.records(INBOX, 0)[0]
     # Signed as it is, and without the source by which it would be known as a repeat.
     headers = [header for header in old.headers if header[0] != "saldo-source"]
     again = Outbound(topic=INBOX, partition=0, key=old.key or b"", value=old.value or b"", headers=headers)
     await room.log.append([again])
-    await room.tell(INBOX, *deposit(1))
+    await room.report(INBOX, *deposit(1))
     assert versions(room) == {"B1": 3}
     await room.assert_rebuild()
 
 
 async def test_a_forged_adoption_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     room = Room()
-    await room.tell(RULES, begin())
+    await room.report(RULES, begin())
     (adopted,) = room.events(RulesAdopted, INBOX)
     forged = replace(adopted, number=9, version=9, text="version: 9\nsure_one_in: 1\n")
     value, key = CODEC.encode(forged), NAME.encode()
     await room.log.append([Outbound(topic=INBOX, partition=0, key=key, value=value, headers=[])])
     with pytest.raises(ContractBroken, match="RulesAdopted"):
         signer_of("operators").headers(topic=INBOX, key=key, type="RulesAdopted", event_id="e", value=value)
-    await room.tell(INBOX, *deposit(1))
+    await room.report(INBOX, *deposit(1))
     assert "forged adoption ignored" in caplog.messages
     assert versions(room) == {"B1": 2}
     assert room.log.records(f"{INBOX}.dlq", 0) == []
@@ -259,7 +259,7 @@ async def test_a_forged_adoption_is_ignored(caplog: pytest.LogCaptureFixture) ->
 
 async def test_rules_that_this_version_can_not_read_stop_the_task_and_are_named() -> None:
     room = Room()
-    await room.tell(RULES, begin())
+    await room.report(RULES, begin())
     (adopted,) = room.events(RulesAdopted, INBOX)
     await room.put(INBOX, replace(adopted, number=2, version=3, text="version: 3\nsure_once: 7\n"))
     await room.put(INBOX, *deposit(1))
@@ -273,7 +273,7 @@ async def test_rules_that_this_version_can_not_read_stop_the_task_and_are_named(
 
 async def test_a_snapshot_keeps_the_rules() -> None:
     room = Room()
-    await room.tell(RULES, begin())
+    await room.report(RULES, begin())
     progress = await room.task(RECONCILE_DEPOSITS).restore()
     assert Progress.from_bytes(progress.to_bytes()).rules == progress.rules != {}
     copied = progress.copy()
@@ -283,7 +283,7 @@ async def test_a_snapshot_keeps_the_rules() -> None:
 
 async def test_an_adoption_for_a_partition_that_is_not_there_is_parked() -> None:
     room = Room()
-    await room.tell(RULES, begin(), adopt(3, partitions=2))
+    await room.report(RULES, begin(), adopt(3, partitions=2))
     assert await room.in_force() == {NAME: 2}
     (letter,) = [CODEC.decode(record.value) for record in room.log.records(f"{RULES}.dlq", 0)]
     assert "is for partition 1 of settlement.inbox.v1, which has 1" in as_a(DeadLetter, letter).message
@@ -291,8 +291,8 @@ async def test_an_adoption_for_a_partition_that_is_not_there_is_parked() -> None
 
 async def test_the_account_is_what_the_rules_are_asked_about() -> None:
     room = Room()
-    await room.tell(RULES, begin())
-    await room.tell(INBOX, *deposit(1))
+    await room.report(RULES, begin())
+    await room.report(INBOX, *deposit(1))
     keys = {record.key for record in room.log.records(Topic.SETTLEMENT_EVENTS, 0)}
     assert keys == {ACCOUNT.encode(), NAME.encode()}
     names = [header_text(record.headers, "ce_type") for record in room.log.records(Topic.SETTLEMENT_EVENTS, 0)]

@@ -1,4 +1,4 @@
-"""Wishes: what is carried out, what is turned down and why, and that nothing is carried out twice."""
+"""Payment requests: what is carried out, what is turned down and why, and that nothing is carried out twice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from schemas.records.gateway import (
     GatewayCallDone,
     GatewayCallRefused,
-    PaymentWishAccepted,
-    PaymentWishClosed,
-    PaymentWishObserved,
-    PaymentWishTurnedDown,
+    PaymentRequestAccepted,
+    PaymentRequestClosed,
+    PaymentRequestKind,
+    PaymentRequestObserved,
+    PaymentRequestRejected,
+    PaymentRequestStatus,
     RequestGatewayCall,
-    WishKind,
-    WishStatus,
 )
 from schemas.topic import Topic
 from streams.domain import gateway
@@ -28,12 +28,12 @@ from streams.domain.gateway.decider import call_reference
 from tests.support.typed import as_a
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-REFUND = PaymentWishObserved(
-    wish_id="(4712,900,0)",
-    wish_number="ZW-40001",
-    kind=WishKind.REFUND,
+REFUND = PaymentRequestObserved(
+    payment_request_id="(4712,900,0)",
+    payment_request_number="ZW-40001",
+    kind=PaymentRequestKind.REFUND,
     raw_kind="refund",
-    status=WishStatus.OPEN,
+    status=PaymentRequestStatus.OPEN,
     raw_status="OPEN",
     abas_customer_id="70001",
     amount_minor=1250,
@@ -45,21 +45,21 @@ REFUND = PaymentWishObserved(
     observed_at=NOW,
     raw="{}",
 )
-CHARGE = replace(REFUND, kind=WishKind.CHARGE, paytrace_transaction_id=None)
+CHARGE = replace(REFUND, kind=PaymentRequestKind.CHARGE, paytrace_transaction_id=None)
 
 
 def events_of(*records: Any) -> list[Any]:
     state = gateway.INITIAL
-    told: list[Any] = []
+    reported: list[Any] = []
     for record in records:
         events = gateway.decide(state, record)
         state = reduce(gateway.evolve, events, state)
-        told += events
-    return told
+        reported += events
+    return reported
 
 
-def outcome_of(accepted: PaymentWishAccepted, *, is_done: bool) -> GatewayCallDone | GatewayCallRefused:
-    names = set(PaymentWishAccepted.__dataclass_fields__) - {"invoice_number"}
+def outcome_of(accepted: PaymentRequestAccepted, *, is_done: bool) -> GatewayCallDone | GatewayCallRefused:
+    names = set(PaymentRequestAccepted.__dataclass_fields__) - {"invoice_number"}
     fields = {name: getattr(accepted, name) for name in names}
     if is_done:
         return GatewayCallDone(**fields, result_transaction_id="79388456", code="106", message="refunded")
@@ -76,13 +76,13 @@ def test_a_charge_carries_the_invoice_that_it_pays_and_nothing_else_does() -> No
     assert complaint.code == "invoice-too-long"
 
 
-def test_an_open_wish_becomes_one_call_and_a_repeat_is_silent() -> None:
+def test_an_open_payment_request_becomes_one_call_and_a_repeat_is_silent() -> None:
     [accepted] = events_of(REFUND, REFUND, replace(REFUND, reason="typed again", amount_minor=99))
-    assert (accepted.call_reference, accepted.subject) == ("SALDO-W-4712-900-0", "payment/79388123")
+    assert (accepted.call_reference, accepted.subject) == ("SALDO-R-4712-900-0", "payment/79388123")
     [output] = gateway.route(gateway.INITIAL, accepted)
     assert output.topic == Topic.GATEWAY_COMMANDS
     assert isinstance(output.record, RequestGatewayCall)
-    assert (output.record.amount_minor, output.record.kind) == (1250, WishKind.REFUND)
+    assert (output.record.amount_minor, output.record.kind) == (1250, PaymentRequestKind.REFUND)
 
 
 def test_a_charge_is_about_the_vault_customer_alone() -> None:
@@ -91,15 +91,17 @@ def test_a_charge_is_about_the_vault_customer_alone() -> None:
     assert accepted.vault_customer_id == "acme-inc"
 
 
-@pytest.mark.parametrize("status", [status for status in WishStatus if status is not WishStatus.OPEN])
-def test_only_an_open_wish_asks_for_anything(status: WishStatus) -> None:
+@pytest.mark.parametrize(
+    "status", [status for status in PaymentRequestStatus if status is not PaymentRequestStatus.OPEN]
+)
+def test_only_an_open_payment_request_asks_for_anything(status: PaymentRequestStatus) -> None:
     assert events_of(replace(REFUND, status=status)) == []
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("payment_request", "code"),
     [
-        (replace(REFUND, kind=WishKind.UNKNOWN, raw_kind="ask"), "unknown-kind"),
+        (replace(REFUND, kind=PaymentRequestKind.UNKNOWN, raw_kind="ask"), "unknown-kind"),
         (replace(REFUND, currency="EUR"), "currency"),
         (replace(REFUND, amount_minor=0), "no-amount"),
         (replace(REFUND, paytrace_transaction_id=None), "no-payment"),
@@ -107,24 +109,28 @@ def test_only_an_open_wish_asks_for_anything(status: WishStatus) -> None:
         (replace(CHARGE, vault_customer_id=None), "no-vault-customer"),
     ],
 )
-def test_what_can_not_be_carried_out_says_why_once_and_may_be_put_right(wish: PaymentWishObserved, code: str) -> None:
-    turned_down, accepted = events_of(wish, wish, REFUND)
-    assert isinstance(turned_down, PaymentWishTurnedDown)
+def test_what_can_not_be_carried_out_says_why_once_and_may_be_put_right(
+    payment_request: PaymentRequestObserved, code: str
+) -> None:
+    turned_down, accepted = events_of(payment_request, payment_request, REFUND)
+    assert isinstance(turned_down, PaymentRequestRejected)
     assert turned_down.code == code
-    assert isinstance(accepted, PaymentWishAccepted)
+    assert isinstance(accepted, PaymentRequestAccepted)
     assert gateway.route(gateway.INITIAL, turned_down) == ()
 
 
 def test_a_void_needs_no_amount() -> None:
-    assert isinstance(events_of(replace(REFUND, kind=WishKind.VOID, amount_minor=0))[0], PaymentWishAccepted)
+    assert isinstance(
+        events_of(replace(REFUND, kind=PaymentRequestKind.VOID, amount_minor=0))[0], PaymentRequestAccepted
+    )
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_an_outcome_closes_the_wish_for_good(is_done: bool) -> None:
+def test_an_outcome_closes_the_payment_request_for_good(is_done: bool) -> None:
     [accepted] = events_of(REFUND)
     outcome = outcome_of(accepted, is_done=is_done)
     closed = events_of(REFUND, outcome, outcome, REFUND)[1:]
-    assert [type(event) for event in closed] == [PaymentWishClosed]
+    assert [type(event) for event in closed] == [PaymentRequestClosed]
     assert closed[0].is_done is is_done
     assert closed[0].result_transaction_id == ("79388456" if is_done else None)
 
@@ -135,23 +141,23 @@ def test_an_outcome_of_what_was_never_asked_is_silent() -> None:
 
 
 @given(st.lists(st.sampled_from(["open", "changed", "cancelled", "done", "refused"]), max_size=8))
-def test_whatever_is_told_in_whatever_order_a_wish_is_carried_out_at_most_once(story: list[str]) -> None:
+def test_whatever_is_reported_in_whatever_order_a_payment_request_is_carried_out_at_most_once(story: list[str]) -> None:
     [accepted] = events_of(REFUND)
     records = {
         "open": REFUND,
         "changed": replace(REFUND, amount_minor=700),
-        "cancelled": replace(REFUND, status=WishStatus.CANCELLED),
+        "cancelled": replace(REFUND, status=PaymentRequestStatus.CANCELLED),
         "done": outcome_of(accepted, is_done=True),
         "refused": outcome_of(accepted, is_done=False),
     }
-    told = [type(event) for event in events_of(*(records[word] for word in story))]
-    assert told.count(PaymentWishAccepted) <= 1
-    assert told.count(PaymentWishClosed) <= told.count(PaymentWishAccepted)
+    reported = [type(event) for event in events_of(*(records[word] for word in story))]
+    assert reported.count(PaymentRequestAccepted) <= 1
+    assert reported.count(PaymentRequestClosed) <= reported.count(PaymentRequestAccepted)
 
 
-@pytest.mark.parametrize("wish_id", ["(4712,900,0)", "x" * 300, "(1,2,3)"])
-def test_a_reference_fits_into_an_invoice_number(wish_id: str) -> None:
-    reference = call_reference(wish_id)
+@pytest.mark.parametrize("payment_request_id", ["(4712,900,0)", "x" * 300, "(1,2,3)"])
+def test_a_reference_fits_into_an_invoice_number(payment_request_id: str) -> None:
+    reference = call_reference(payment_request_id)
     assert len(reference) <= 50
-    assert reference == call_reference(wish_id)
+    assert reference == call_reference(payment_request_id)
     assert reference.replace("-", "").isalnum()

@@ -1,4 +1,4 @@
-"""Payment wishes: what abas asks of the gateway, read word by word; nothing that moves money is guessed."""
+"""Payment requests: what abas asks of the gateway, read word by word; nothing that moves money is guessed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from connectors.abas.errors import AbasRecordUnreadable
-from connectors.abas.mapping import WISH_KINDS, WISH_STATUSES, to_payment_wish_observed
-from connectors.abas.profile import PaymentWishFields, load_profile
+from connectors.abas.mapping import PAYMENT_REQUEST_KINDS, PAYMENT_REQUEST_STATUSES, to_payment_request_observed
+from connectors.abas.profile import PaymentRequestFields, load_profile
 from connectors.abas.settings import SANDBOX_PROFILE
 from connectors.abas.wire import ErpField, ErpObject
 from schemas.checks.sensitive import find_sensitive
-from schemas.records.gateway import PaymentWishObserved, WishKind, WishStatus
+from schemas.records.gateway import PaymentRequestKind, PaymentRequestObserved, PaymentRequestStatus
 from schemas.wire.codec import Codec
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,13 +24,13 @@ CARD_NUMBER = "4012000098765439"
 
 
 @pytest.fixture(scope="module")
-def fields() -> PaymentWishFields:
-    table = load_profile(Path(SANDBOX_PROFILE)).tables.payment_wish
+def fields() -> PaymentRequestFields:
+    table = load_profile(Path(SANDBOX_PROFILE)).tables.payment_request
     assert table is not None
     return table.fields
 
 
-def wish(**changes: Any) -> ErpObject:
+def payment_request(**changes: Any) -> ErpObject:
     values: dict[str, Any] = {
         "idno": "ZW-40001",
         "ykind": "refund",
@@ -47,17 +47,19 @@ def wish(**changes: Any) -> ErpObject:
     return ErpObject("(4712,900,0)", "900:6", "", head)
 
 
-def observe(fields: PaymentWishFields, **changes: Any) -> PaymentWishObserved:
-    return to_payment_wish_observed(wish(**changes), fields, load_profile(SANDBOX_PROFILE).formats, observed_at=NOW)
+def observe(fields: PaymentRequestFields, **changes: Any) -> PaymentRequestObserved:
+    return to_payment_request_observed(
+        payment_request(**changes), fields, load_profile(SANDBOX_PROFILE).formats, observed_at=NOW
+    )
 
 
-def test_a_wish_is_read_and_fits_its_schema(fields: PaymentWishFields) -> None:
+def test_a_payment_request_is_read_and_fits_its_schema(fields: PaymentRequestFields) -> None:
     seen = observe(fields)
-    assert (seen.wish_id, seen.wish_number, seen.kind, seen.status) == (
+    assert (seen.payment_request_id, seen.payment_request_number, seen.kind, seen.status) == (
         "(4712,900,0)",
         "ZW-40001",
-        WishKind.REFUND,
-        WishStatus.OPEN,
+        PaymentRequestKind.REFUND,
+        PaymentRequestStatus.OPEN,
     )
     assert (seen.amount_minor, seen.currency, seen.paytrace_transaction_id) == (1250, "USD", "79388123")
     assert (seen.vault_customer_id, seen.requester, seen.reason) == ("acme-inc", "M. Muster", "damaged")
@@ -65,22 +67,26 @@ def test_a_wish_is_read_and_fits_its_schema(fields: PaymentWishFields) -> None:
     assert Codec().decode(Codec().encode(seen)) == seen
 
 
-def test_a_charge_names_no_payment(fields: PaymentWishFields) -> None:
+def test_a_charge_names_no_payment(fields: PaymentRequestFields) -> None:
     seen = observe(fields, ykind="CHARGE", ypaytraceid="")
-    assert (seen.kind, seen.paytrace_transaction_id, seen.vault_customer_id) == (WishKind.CHARGE, None, "acme-inc")
+    assert (seen.kind, seen.paytrace_transaction_id, seen.vault_customer_id) == (
+        PaymentRequestKind.CHARGE,
+        None,
+        "acme-inc",
+    )
 
 
-def test_every_word_has_its_reading_in_any_case_and_others_are_unknown(fields: PaymentWishFields) -> None:
-    for word, kind in WISH_KINDS.items():
+def test_every_word_has_its_reading_in_any_case_and_others_are_unknown(fields: PaymentRequestFields) -> None:
+    for word, kind in PAYMENT_REQUEST_KINDS.items():
         assert observe(fields, ykind=word.lower()).kind is kind
-    for word, status in WISH_STATUSES.items():
+    for word, status in PAYMENT_REQUEST_STATUSES.items():
         assert observe(fields, ystatus=word.title()).status is status
     seen = observe(fields, ykind="REFUND ALL", ystatus="")
-    assert (seen.kind, seen.raw_kind) == (WishKind.UNKNOWN, "REFUND ALL")
-    assert (seen.status, seen.raw_status) == (WishStatus.UNKNOWN, "")
+    assert (seen.kind, seen.raw_kind) == (PaymentRequestKind.UNKNOWN, "REFUND ALL")
+    assert (seen.status, seen.raw_status) == (PaymentRequestStatus.UNKNOWN, "")
 
 
-def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields: PaymentWishFields) -> None:
+def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields: PaymentRequestFields) -> None:
     less = fields.model_copy(update={"vault_customer": None, "requester": None})
     seen = observe(less)
     assert (seen.vault_customer_id, seen.requester) == (None, None)
@@ -97,10 +103,10 @@ def test_a_profile_without_requester_and_vault_customer_leaves_them_open(fields:
     ],
 )
 def test_card_and_bank_numbers_that_somebody_typed_do_not_pass(
-    fields: PaymentWishFields, name: str, typed: str
+    fields: PaymentRequestFields, name: str, typed: str
 ) -> None:
     seen = observe(fields, **{name: typed})
-    assert find_sensitive("wish", repr(seen)) is None
+    assert find_sensitive("payment_request", repr(seen)) is None
     assert "325070760" not in repr(seen)
 
 
@@ -115,8 +121,8 @@ def test_card_and_bank_numbers_that_somebody_typed_do_not_pass(
         ({"idno": ""}, "idno"),
     ],
 )
-def test_a_wish_that_cannot_be_read_names_the_field(
-    fields: PaymentWishFields, changes: dict[str, Any], why: str
+def test_a_payment_request_that_cannot_be_read_names_the_field(
+    fields: PaymentRequestFields, changes: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(AbasRecordUnreadable, match=why):
         observe(fields, **changes)

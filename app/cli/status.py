@@ -15,7 +15,7 @@ from schemas.values.counting import counted
 
 if TYPE_CHECKING:
     from app.sources.status import PollStatus, SourceStatus
-    from app.status.tasks import TaskStanding
+    from app.status.tasks import TaskStatus
     from infra.embedded.supervisor import ProcessStatus, SupervisorStatus
     from infra.installation.stack import Stack
 
@@ -45,12 +45,12 @@ class AgentLine:
     """
 
     name: str
-    tasks: tuple[TaskStanding | None, ...]
+    tasks: tuple[TaskStatus | None, ...]
     ends: tuple[int, ...] | None
 
     @property
     def behind(self) -> int | None:
-        """Records of the inbox that are not decided; None when that can't be told."""
+        """Records of the inbox that are not decided; None when that can't be known."""
         if self.ends is None or None in self.tasks:
             return None
         return sum(max(0, end - task.position) for end, task in zip(self.ends, self.tasks, strict=True) if task)
@@ -143,10 +143,10 @@ _PERSON_WORDS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PipelineStatus:
     """All of it at one moment.
 
-    projector_behind is a record count, None when that can't be told; projector_error says why. people is None when the
+    projector_behind is a record count, None when that can't be known; projector_error says why. people is None when the
     tables can't be asked. access is what is to be known of how people are known; empty where they log in.
     """
 
@@ -190,17 +190,17 @@ class Standing:
         return "; ".join(("ready", *(remarks + people or ["nothing to do"])))
 
     def agent_lines(self) -> list[str]:
-        """The table of agents, the projector below it."""
+        """Return the table of agents, the projector below it."""
         lines = [line for agent in self.agents for line in agent.lines()]
         projector = f"{'projector':{_WIDTH}} {_count(self.projector_behind):>7} {'':>7}   all topics"
         return [_HEADING, *lines, projector, *([f"  {self.projector_error}"] if self.projector_error else [])]
 
     def poll_lines(self) -> list[str]:
-        """What each poll of a source last did."""
+        """Return what each poll of a source last did."""
         return [line for poll in self.polls for line in poll.lines()]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it for programs; the words of `summary` may change, the rest keeps its names."""
+        """Return all of it for programs; the words of `summary` may change, the rest keeps its names."""
         return {
             "ready": self.is_ready,
             "exit_code": self.exit_code,
@@ -255,7 +255,7 @@ class Standing:
         return [*unreadable, *asked]
 
 
-def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
+def pipeline_status_of(stack: Stack, status: SupervisorStatus | None) -> PipelineStatus:
     """Ask workers, sources, broker and projector once; nothing is changed.
 
     Without a supervisor the processes are those that tell of themselves on this machine: workers, sources, projector.
@@ -266,14 +266,14 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     from app.status.tasks import read_all
     from schemas import catalog
 
-    told = read_all(stack.data_dir / "state")
+    reported = read_all(stack.data_dir / "state")
     processors = every_processor(stack.settings)
     partitions = {processor.inbox: range(catalog.topic(processor.inbox).partitions) for processor in processors}
     ends = _ends(stack, [(inbox, number) for inbox, numbers in partitions.items() for number in numbers])
     agents = tuple(
         AgentLine(
             processor.name,
-            tuple(told.get(f"{processor.name}/{number}") for number in partitions[processor.inbox]),
+            tuple(reported.get(f"{processor.name}/{number}") for number in partitions[processor.inbox]),
             tuple(ends[processor.inbox, number] for number in partitions[processor.inbox]) if ends else None,
         )
         for processor in processors
@@ -286,11 +286,11 @@ def standing_of(stack: Stack, status: SupervisorStatus | None) -> Standing:
     silent -= {source.source for source in sources}
     polls += [PollLine(name, PollStatus()) for name in sorted(silent)]
     notice = access(stack.settings).notice()
-    return Standing(processes, agents, behind, tuple(polls), _people(stack), error, notice)
+    return PipelineStatus(processes, agents, behind, tuple(polls), _people(stack), error, notice)
 
 
 def runs_alone(stack: Stack) -> bool:
-    """Whether processes of this installation run on this machine without a `saldo up`."""
+    """Return whether processes of this installation run on this machine without a `saldo up`."""
     from app.sources.status import read_sources
 
     return any(line.is_well for line in _alone(stack, read_sources(stack.data_dir)))
@@ -298,20 +298,20 @@ def runs_alone(stack: Stack) -> bool:
 
 def _alone(stack: Stack, sources: Iterable[SourceStatus]) -> tuple[ProcessLine, ...]:
     """Workers, sources and projector as they tell of themselves; a worker that ended without a trace is none."""
-    from app.status.tasks import FILE, read_standing
+    from app.status.tasks import FILE, read_status
 
     def line(name: str, pid: int, *, is_alive: bool) -> ProcessLine:
         return ProcessLine(name, f"running, pid {pid}" if is_alive else "does not run", is_alive)
 
     found = [line(f"{_SOURCE}{source.source}", source.pid, is_alive=source.is_alive) for source in sources]
     for path in sorted((stack.data_dir / "state").glob(f"*/{FILE}")):
-        if (worker := read_standing(path.parent)) is not None:
+        if (worker := read_status(path.parent)) is not None:
             found.append(line(path.parent.name, worker.pid, is_alive=True))
     return tuple(found)
 
 
 def process_line(process: ProcessStatus) -> ProcessLine:
-    """One process of the supervisor's list in words."""
+    """Return one process of the supervisor's list in words."""
     from infra.embedded.supervisor import ProcessState
 
     times = "once" if process.restarts == 1 else f"{process.restarts} times"
@@ -349,7 +349,7 @@ def _ends(stack: Stack, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[
 
 
 def _projector_behind(stack: Stack) -> tuple[int | None, str | None]:
-    """Records that the tables lack, or why that can't be told."""
+    """Return records that the tables lack, or why that can't be known."""
     import httpx2
 
     from projections.serving.reader import connect_endpoint
@@ -360,14 +360,14 @@ def _projector_behind(stack: Stack) -> tuple[int | None, str | None]:
     try:
         return int(endpoint.get("/lag")["total"]), None
     except httpx2.HTTPStatusError as error:
-        return None, f"the projector can't ask the broker: {_told_error(error)}"
+        return None, f"the projector can't ask the broker: {_reported_error(error)}"
     except (httpx2.HTTPError, ValueError, KeyError) as error:
         return None, f"the projector does not answer as it should: {type(error).__name__}"
     finally:
         endpoint.close()
 
 
-def _told_error(error: Any) -> str:
+def _reported_error(error: Any) -> str:
     try:
         return str(error.response.json()["error"])
     except (ValueError, KeyError, TypeError):
@@ -375,7 +375,7 @@ def _told_error(error: Any) -> str:
 
 
 def _people(stack: Stack) -> tuple[PersonLine, ...] | None:
-    """What waits for people, as the tables say; None when they can't be asked."""
+    """Return what waits for people, as the tables say; None when they can't be asked."""
     from projections.serving.metrics import needs_a_person
     from projections.serving.reader import connect_endpoint
     from projections.store.client import open_read_only

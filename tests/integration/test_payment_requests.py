@@ -1,7 +1,8 @@
-"""Wishes typed at the abas sandbox, carried out at the PayTrace sandbox by a real worker that is killed in between.
+"""Payment requests typed at the abas sandbox, carried out at the PayTrace sandbox by a real worker that is killed in between.
 
-Each wish has its effect once by PayTrace's own books, whether the worker dies after the effect and before its outcome
-is known, or PayTrace's answers are lost, and a refund is linked to its payment. A refund that shows no trace is parked.
+Each payment request has its effect once by PayTrace's own books, whether the worker dies after the effect and before
+its outcome is known, or PayTrace's answers are lost, and a refund is linked to its payment. A refund that shows no
+trace is parked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from connectors.paytrace.ports import Charge
-from schemas.records.gateway import PaymentWishClosed, WishKind
+from schemas.records.gateway import PaymentRequestClosed, PaymentRequestKind
 from schemas.records.payments import RefundApplied
 from schemas.records.tasks import DeadLetter, RecordParked
 from tests.support.abas_sandbox import AbasSandboxProcess, running_sandbox
@@ -28,7 +29,7 @@ from tests.support.worker_process import SESSION_S, make_our_topics
 
 pytestmark = pytest.mark.journey
 
-WISHES, CALLS, CLAIMS = "gateway.events.v1", "gateway.commands.v1", "gateway.claims.v1"
+PAYMENT_REQUESTS, CALLS, CLAIMS = "gateway.events.v1", "gateway.commands.v1", "gateway.claims.v1"
 PATIENCE_S = 120.0
 
 
@@ -65,18 +66,18 @@ def shop(paytrace: Sandbox) -> dict[str, str]:
 AMOUNTS = {"refund": "50.00", "void": "7.00", "capture": "9.00", "charge": "33.00"}
 
 
-def make_wishes(abas: AbasSandboxProcess, payments: dict[str, str], *kinds: str) -> None:
-    wishes = [
+def make_payment_requests(abas: AbasSandboxProcess, payments: dict[str, str], *kinds: str) -> None:
+    payment_requests = [
         {"kind": kind, "customer_number": "70001", "amount": amount, "currency": "USD", "reason": f"please {kind}"}
         | ({"paytrace_transaction_id": payments[kind]} if kind in payments else {})
         for kind, amount in AMOUNTS.items()
         if kind in kinds
     ]
-    abas.admin("POST", "payment-wishes", wishes)
+    abas.admin("POST", "payment-requests", payment_requests)
 
 
 def effects(paytrace: Sandbox, payments: dict[str, str]) -> Counter[str]:
-    """How often PayTrace's books show what each wish asks for."""
+    """How often PayTrace's books show what each payment request asks for."""
     books = paytrace.books()
     return Counter(
         {
@@ -88,12 +89,14 @@ def effects(paytrace: Sandbox, payments: dict[str, str]) -> Counter[str]:
     )
 
 
-def closed(saldo: Installation) -> list[PaymentWishClosed]:
-    """Every wish that was closed, by its first telling."""
-    told = {
-        record.wish_id: record for _, record in reversed(saldo.records(WISHES)) if isinstance(record, PaymentWishClosed)
+def closed(saldo: Installation) -> list[PaymentRequestClosed]:
+    """Every payment request that was closed, by its first telling."""
+    reported = {
+        record.payment_request_id: record
+        for _, record in reversed(saldo.records(PAYMENT_REQUESTS))
+        if isinstance(record, PaymentRequestClosed)
     }
-    return list(told.values())
+    return list(reported.values())
 
 
 def parked(saldo: Installation) -> list[DeadLetter]:
@@ -114,8 +117,8 @@ def worker_env(saldo: Installation) -> None:
     }
 
 
-def wait_until_closed(saldo: Installation, count: int) -> list[PaymentWishClosed]:
-    wait_for(lambda: len(closed(saldo)) >= count, f"{count} wishes closed", PATIENCE_S)
+def wait_until_closed(saldo: Installation, count: int) -> list[PaymentRequestClosed]:
+    wait_for(lambda: len(closed(saldo)) >= count, f"{count} payment requests closed", PATIENCE_S)
     return closed(saldo)
 
 
@@ -124,7 +127,7 @@ def within_the_call(paytrace: Sandbox, payments: dict[str, str], kind: str) -> C
 
 
 @pytest.mark.timeout(400)
-def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
+def test_payment_requests_are_carried_out_once_though_the_worker_is_killed_within_a_call(
     saldo: Installation, tmp_path: Path
 ) -> None:
     with (
@@ -139,23 +142,25 @@ def test_wishes_are_carried_out_once_though_the_worker_is_killed_within_a_call(
         path = "/v1/transactions/refund"
         paytrace.admin("faults", {"latency_after": {"seconds": 20, "path": path, "count": 1}})
         # The others come afterwards: a charge that is killed between its claim and its call waits for a person.
-        make_wishes(abas, payments, "refund")
+        make_payment_requests(abas, payments, "refund")
         with saldo.running("paytrace", "run", "source", "paytrace"), saldo.running("abas", "run", "source", "abas"):
             with saldo.running("worker-1", "run", "worker"):
                 wait_for(within_the_call(paytrace, payments, "refund"), "the refund at PayTrace", PATIENCE_S)
-            make_wishes(abas, payments, "void", "capture", "charge")
+            make_payment_requests(abas, payments, "void", "capture", "charge")
             with saldo.running("worker-2", "run", "worker"):
                 outcomes = wait_until_closed(saldo, 4)
                 linked = partial(_is_linked, saldo, payments["refund"])
                 wait_for(linked, "the refund linked to its payment", PATIENCE_S)
-        assert all(wish.is_done for wish in outcomes), outcomes
+        assert all(payment_request.is_done for payment_request in outcomes), outcomes
         assert effects(paytrace, payments) == Counter({"refund": 1, "void": 1, "capture": 1, "charge": 1})
         [refund] = [entry for entry in paytrace.books().values() if entry["kind"] == "REFUND"]
-        assert refund["id"] in {wish.result_transaction_id for wish in outcomes}
+        assert refund["id"] in {payment_request.result_transaction_id for payment_request in outcomes}
 
 
 @pytest.mark.timeout(400)
-def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo: Installation, tmp_path: Path) -> None:
+def test_payment_requests_are_carried_out_once_or_parked_though_connections_are_cut(
+    saldo: Installation, tmp_path: Path
+) -> None:
     with (
         paytrace_of_the_day(tmp_path / "paytrace") as paytrace,
         running_sandbox(_made(tmp_path / "abas")) as abas,
@@ -167,11 +172,11 @@ def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo:
         money = ("/v1/transactions/refund", "/v1/transactions/sale")
         paytrace.admin("faults", {"cut_before": {"path": money[0], "count": 1}})
         paytrace.admin("faults", {"cut_after": {"path": money[1], "count": 1}})
-        make_wishes(abas, payments, *AMOUNTS)
+        make_payment_requests(abas, payments, *AMOUNTS)
         with saldo.running("abas", "run", "source", "abas"), saldo.running("worker", "run", "worker"):
             outcomes = wait_until_closed(saldo, 3)
             wait_for(lambda: for_a_person(saldo) != [], "the refund parked for a person", PATIENCE_S)
-        assert all(wish.is_done for wish in outcomes), outcomes
+        assert all(payment_request.is_done for payment_request in outcomes), outcomes
         assert effects(paytrace, payments) == Counter({"refund": 0, "void": 1, "capture": 1, "charge": 1})
         [letter] = parked(saldo)
         [last] = for_a_person(saldo)
@@ -179,7 +184,7 @@ def test_wishes_are_carried_out_once_or_parked_though_connections_are_cut(saldo:
         # Held back and looked for at first, a person's once the wait for its outcome was over.
         assert (letter.error_type, letter.record_key) == ("CallStillUnknown", key)
         assert (last.error_type, last.record_key) == ("CallInDoubt", key)
-        [claim] = [one for _, one in saldo.records(CLAIMS) if one.kind is WishKind.REFUND]
+        [claim] = [one for _, one in saldo.records(CLAIMS) if one.kind is PaymentRequestKind.REFUND]
         assert claim.claimed_by in last.message
 
 

@@ -23,7 +23,7 @@ from infra.sandboxes.paytrace.vault import Vault, stored_card
 _LOOK_EVERY_US: Final = MICROS
 
 
-class Desk:
+class Merchant:
     """One pretended PayTrace account."""
 
     def __init__(self, settings: SandboxSettings, faults: Faults | None = None) -> None:
@@ -51,7 +51,7 @@ class Desk:
     # --- tokens
 
     def issue_token(self, api: str) -> tuple[str, int]:
-        """A new token of one API version and its life in seconds."""
+        """Return a new token of one API version and its life in seconds."""
         life_s = self.settings.token_life_s if api == "v1" else self.settings.v3_token_life_s
         token = ":".join(secrets.token_hex(part) for part in (16, 16, 32))
         now_us = self._tokens_now_us()
@@ -63,13 +63,13 @@ class Desk:
         return token, life_s
 
     def accepts_token(self, authorization: str, api: str) -> bool:
-        """Whether an Authorization header carries a token of this API version that is still good."""
+        """Return whether an Authorization header carries a token of this API version that is still good."""
         scheme, _, token = authorization.partition(" ")
         issued, expires_at = self._tokens.get(token.strip(), ("", 0))
         return scheme.lower() == "bearer" and issued == api and self._tokens_now_us() < expires_at
 
     def _tokens_now_us(self) -> int:
-        """The clock of log-ins, which the fault clock_skew leaves alone: it may concern charges only."""
+        """Return the clock of log-ins, which the fault clock_skew leaves alone: it may concern charges only."""
         return self.store.now_us() - SKEW_US.get()
 
     def expire_tokens(self) -> None:

@@ -9,27 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.standing import (
+from app.cli.status import (
     AgentLine,
     PersonLine,
+    PipelineStatus,
     PollLine,
     ProcessLine,
-    Standing,
+    pipeline_status_of,
     process_line,
     runs_alone,
-    standing_of,
 )
 from app.settings.settings import Settings
 from app.sources.status import PollStatus, SourceFile
-from app.status.tasks import StandingFile, TaskStanding
+from app.status.tasks import StatusFile, TaskStatus
 from infra.embedded import process
 from infra.embedded.supervisor import ProcessState, ProcessStatus, SupervisorStatus
 from infra.installation.stack import Stack
 from schemas.failures import Unavailable
 
 
-def task(position: int, *, parked: int = 0, waits: str | None = None, held: int = 0) -> TaskStanding:
-    return TaskStanding(position, parked, waits, held=held)
+def task(position: int, *, parked: int = 0, waits: str | None = None, held: int = 0) -> TaskStatus:
+    return TaskStatus(position, parked, waits, held=held)
 
 
 WELL = ProcessLine("worker-1", "running, pid 7", is_well=True)
@@ -59,13 +59,13 @@ def test_a_task_that_waits_says_why() -> None:
 def test_chargebacks_that_nobody_booked_are_counted() -> None:
     agent = AgentLine("a", (task(9),), (9,))
     line = PersonLine("chargebacks to book", "USD", 2, -125_00, "2026-11-29")
-    told = Standing((WELL,), (agent,), 0, people=(line,))
-    assert told.in_a_word == "ready; 2 chargebacks to book in abas by hand (-125.00 USD), see `saldo waiting`"
-    assert told.exit_code == 4
+    reported = PipelineStatus((WELL,), (agent,), 0, people=(line,))
+    assert reported.in_a_word == "ready; 2 chargebacks to book in abas by hand (-125.00 USD), see `saldo waiting`"
+    assert reported.exit_code == 4
 
 
 @pytest.mark.parametrize(
-    ("processes", "agents", "told"),
+    ("processes", "agents", "reported"),
     [
         ((WELL,), (AgentLine("a", (task(9),), (9,)),), "ready; nothing to do"),
         ((WELL,), (AgentLine("a", (task(7),), (9,)),), "ready; 2 records to decide"),
@@ -73,7 +73,7 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
         ((WELL,), (AgentLine("a", (task(9, waits="x"),), (9,)),), "not ready: a/0 waits"),
         (
             (WELL,),
-            (AgentLine("a", (TaskStanding(9, 20, "20 records in a row", breaker_open=True),), (9,)),),
+            (AgentLine("a", (TaskStatus(9, 20, "20 records in a row", breaker_open=True),), (9,)),),
             "not ready: a/0 stands still after a run of bad records; 20 records parked, see `saldo dlq list`",
         ),
         (
@@ -87,11 +87,11 @@ def test_chargebacks_that_nobody_booked_are_counted() -> None:
     ],
 )
 def test_the_first_line_says_it_all(
-    processes: tuple[ProcessLine, ...], agents: tuple[AgentLine, ...], told: str
+    processes: tuple[ProcessLine, ...], agents: tuple[AgentLine, ...], reported: str
 ) -> None:
-    standing = Standing(processes, agents, 0)
-    assert standing.in_a_word == told
-    assert standing.is_ready is told.startswith("ready")
+    status = PipelineStatus(processes, agents, 0)
+    assert status.in_a_word == reported
+    assert status.is_ready is reported.startswith("ready")
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_an_installation_that_has_just_been_started_is_not_ready(tmp_path: Path)
     birth = process.birth_of(os.getpid())
     assert birth is not None
     processes = (ProcessStatus("kafka", ProcessState.STARTING, 3, 0, None),)
-    standing = standing_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
-    assert standing.in_a_word == "not ready: kafka"
-    assert [agent.name for agent in standing.agents][-1] == "post-to-abas"
-    assert all("?" in line for agent in standing.agents for line in agent.lines())
+    status = pipeline_status_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
+    assert status.in_a_word == "not ready: kafka"
+    assert [agent.name for agent in status.agents][-1] == "post-to-abas"
+    assert all("?" in line for agent in status.agents for line in agent.lines())
 
 
 AGENT = AgentLine("a", (task(9),), (9,))
@@ -145,57 +145,57 @@ MONEY = PersonLine("money waits", "EUR", 1, -5_00, "2026-11-28 00:00:00")
 
 
 @pytest.mark.parametrize(
-    ("standing", "told", "exit_code"),
+    ("status", "reported", "exit_code"),
     [
-        (Standing((WELL,), (AGENT,), 0, (READS,)), "ready; nothing to do", 0),
-        (Standing((WELL,), (AGENT,), 1, (READS,)), "ready; 1 record to project", 0),
-        (Standing((WELL,), (AGENT,), 0, (FAILS,)), "not ready: source paytrace can't read", 1),
+        (PipelineStatus((WELL,), (AGENT,), 0, (READS,)), "ready; nothing to do", 0),
+        (PipelineStatus((WELL,), (AGENT,), 1, (READS,)), "ready; 1 record to project", 0),
+        (PipelineStatus((WELL,), (AGENT,), 0, (FAILS,)), "not ready: source paytrace can't read", 1),
         (
-            Standing((WELL,), (AGENT,), 0, (PollLine("abas", PollStatus()),)),
+            PipelineStatus((WELL,), (AGENT,), 0, (PollLine("abas", PollStatus()),)),
             "not ready: source abas has not read yet",
             1,
         ),
         (
-            Standing((WELL,), (AGENT,), None, projector_error="x"),
+            PipelineStatus((WELL,), (AGENT,), None, projector_error="x"),
             "not ready: the projector can't tell how far it is",
             1,
         ),
         (
-            Standing((WELL,), (AGENT,), 0, (READS,), (LINES,)),
+            PipelineStatus((WELL,), (AGENT,), 0, (READS,), (LINES,)),
             "ready; 2 bank lines unexplained (600.00 USD), see `saldo report deposit_breaks`",
             4,
         ),
         (
-            Standing((WELL,), (AGENT,), 0, (FAILS,), (MONEY,)),
+            PipelineStatus((WELL,), (AGENT,), 0, (FAILS,), (MONEY,)),
             "not ready: source paytrace can't read; 1 payment waits (-5.00 EUR), see `saldo waiting`",
             1,
         ),
         (
-            Standing((WELL,), (AGENT,), 0, (ROWS,)),
+            PipelineStatus((WELL,), (AGENT,), 0, (ROWS,)),
             "ready; source abas has rows that can't be read, see below",
             4,
         ),
         (
-            Standing((WELL,), (AGENT,), 0, (READS,), None),
+            PipelineStatus((WELL,), (AGENT,), 0, (READS,), None),
             "ready; what waits for people can't be asked now",
             4,
         ),
         (
-            Standing((WELL,), (AGENT,), 0, (BLIND,)),
+            PipelineStatus((WELL,), (AGENT,), 0, (BLIND,)),
             "ready; source paytrace may not read everything, see below",
             0,
         ),
         (
-            Standing((WELL,), (AgentLine("a", (task(9, parked=1),), (9,)),), 0),
+            PipelineStatus((WELL,), (AgentLine("a", (task(9, parked=1),), (9,)),), 0),
             "ready; 1 record parked, see `saldo dlq list`",
             4,
         ),
     ],
 )
-def test_first_line_and_exit_code_tell_the_truth(standing: Standing, told: str, exit_code: int) -> None:
-    assert standing.in_a_word == told
-    assert standing.exit_code == exit_code
-    assert json.loads(json.dumps(standing.as_json()))["exit_code"] == exit_code
+def test_first_line_and_exit_code_report_the_truth(status: PipelineStatus, reported: str, exit_code: int) -> None:
+    assert status.in_a_word == reported
+    assert status.exit_code == exit_code
+    assert json.loads(json.dumps(status.as_json()))["exit_code"] == exit_code
 
 
 def test_a_source_that_fails_says_since_when_why_and_until_when() -> None:
@@ -209,31 +209,31 @@ def test_a_source_that_fails_says_since_when_why_and_until_when() -> None:
 
 
 def test_programs_get_the_same_facts() -> None:
-    told = Standing((WELL,), (AGENT,), 0, (FAILS,), (LINES,)).as_json()
-    assert told["ready"] is False
-    assert told["not_ready_because"] == ["source paytrace can't read"]
-    assert told["sources"][0]["poll"] == "paytrace"
-    assert told["sources"][0]["asked_s"] == 100_000.0
-    assert told["needs_a_person"][0]["amount_minor"] == 600_00
-    assert told["agents"][0]["behind"] == 0
+    reported = PipelineStatus((WELL,), (AGENT,), 0, (FAILS,), (LINES,)).as_json()
+    assert reported["ready"] is False
+    assert reported["not_ready_because"] == ["source paytrace can't read"]
+    assert reported["sources"][0]["poll"] == "paytrace"
+    assert reported["sources"][0]["asked_s"] == 100_000.0
+    assert reported["needs_a_person"][0]["amount_minor"] == 600_00
+    assert reported["agents"][0]["behind"] == 0
 
 
 def test_processes_without_a_supervisor_are_known_by_what_they_write(tmp_path: Path) -> None:
     stack = Stack(Settings(data_dir=tmp_path))
     assert not runs_alone(stack)
     SourceFile(tmp_path, "paytrace", ("paytrace",)).failed("paytrace", Unavailable("HTTP 503"), pause_s=5.0)
-    StandingFile(tmp_path / "state" / "worker").write([], assigned=0)
+    StatusFile(tmp_path / "state" / "worker").write([], assigned=0)
     assert runs_alone(stack)
-    standing = standing_of(stack, None)
-    assert [line.name for line in standing.processes] == ["source-paytrace", "worker"]
-    assert "source paytrace can't read" in standing.in_a_word
-    assert standing.exit_code == 1
+    status = pipeline_status_of(stack, None)
+    assert [line.name for line in status.processes] == ["source-paytrace", "worker"]
+    assert "source paytrace can't read" in status.in_a_word
+    assert status.exit_code == 1
 
 
 def test_a_source_of_the_supervisor_that_never_wrote_has_not_read(tmp_path: Path) -> None:
     birth = process.birth_of(os.getpid())
     assert birth is not None
     processes = (ProcessStatus("source-abas", ProcessState.RUNNING, 3, 0, None),)
-    standing = standing_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
-    assert [(poll.name, poll.status.reads) for poll in standing.polls] == [("abas", False)]
-    assert "source abas has not read yet" in standing.in_a_word
+    status = pipeline_status_of(Stack(Settings(data_dir=tmp_path)), SupervisorStatus(os.getpid(), birth, processes))
+    assert [(poll.name, poll.status.reads) for poll in status.polls] == [("abas", False)]
+    assert "source abas has not read yet" in status.in_a_word

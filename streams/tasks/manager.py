@@ -30,7 +30,7 @@ Halt = Callable[[str], NoReturn]
 NewTask = Callable[[AnyProcessor, int], Task[Any]]
 
 
-class Crew:
+class TaskManager:
     """The tasks of a worker process."""
 
     def __init__(self, processors: Iterable[AnyProcessor], new_task: NewTask, halt: Halt) -> None:
