@@ -30,7 +30,7 @@ _BROKER_TIME = 1  # Kafka's own number for LogAppendTime, which aiokafka hands o
 
 
 def _decider(name: str, inbox: Topic, journal: Topic, context: Any, **more: Any) -> Decider[Any, Any, Any]:
-    """One row: the rules of a context. That they take all that the inbox carries, mypy sees in the rules themselves."""
+    """Make one row of the table. That the rules take all that the inbox carries, mypy sees in the rules."""
     return Decider(
         name=name,
         inbox=inbox,

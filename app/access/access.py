@@ -58,7 +58,7 @@ class Access:
     # -- who is it? ------------------------------------------------------------------------------------------------
 
     def actor(self, *, now: datetime) -> Actor:
-        """Who uses this process: by key, by session, or the one user of an installation without users.
+        """Return who uses this process: by key, by session, or the one user of an installation without users.
 
         Raises: LoginNeeded when there are users and nobody has logged in.
         """
@@ -97,7 +97,7 @@ class Access:
         return Actor(user.user_id, How.KEY, frozenset({key.role} & set(user.roles)), key.key_id, key.expires_at)
 
     def actor_of_client(self, user_id: str, secret: str, *, now: datetime) -> Actor:
-        """Who sends this with every request, as clients of a database do: a password, a session's token or a key.
+        """Return who sends this with every request, as database clients do: a password, a session's token or a key.
 
         A password is hashed once and stands for the session that it began, until that ends; the session is looked
         at each time, so a disabled user or a new password counts at once.

@@ -54,7 +54,7 @@ class Actor:
 
 
 def in_words(user_id: str, how: How, key_id: str = "") -> str:
-    """Who it is and how that is known, e.g. maria (session)."""
+    """Say who it is and how that is known, e.g. maria (session)."""
     if how is How.SINGLE_USER:
         return f"{user_id} (one-user mode, nobody logs in)"
     return f"{user_id} ({how}{f' {key_id}' if key_id else ''})"

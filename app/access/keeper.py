@@ -19,7 +19,7 @@ class UserKeeper:
     """What one person changes about users at one moment."""
 
     def __init__(self, store: UserStore, attempts: Attempts, by: Actor, now: datetime) -> None:
-        """Raises: AccessDenied to a machine's key, which could otherwise make itself a person that approves."""
+        """Refuse a machine's key, which could otherwise make itself a person that approves."""
         if by.how is How.KEY:
             raise AccessDenied(f"{by} is a machine; a person who has logged in keeps users, passwords and keys")
         self._store = store

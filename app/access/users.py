@@ -68,7 +68,7 @@ class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def added(users: Users, user_id: str, roles: Iterable[Role], password_hash: str | None) -> Users:
-    """With one more user.
+    """Add one user.
 
     Raises: AccessDenied when the id is no good or taken, or the first user is no admin who can log in.
     """
@@ -86,7 +86,7 @@ def added(users: Users, user_id: str, roles: Iterable[Role], password_hash: str 
 
 
 def with_roles(users: Users, user_id: str, roles: Iterable[Role]) -> Users:
-    """With these roles in place of the earlier ones; they count at once.
+    """Replace the roles of a user; the new ones count at once.
 
     Raises: AccessDenied when nobody would be left to keep the users.
     """
@@ -94,7 +94,7 @@ def with_roles(users: Users, user_id: str, roles: Iterable[Role]) -> Users:
 
 
 def with_password(users: Users, user_id: str, password_hash: str) -> Users:
-    """With a new password; every session of the user ends."""
+    """Set a new password; every session of the user ends."""
     user = known(users, user_id)
     return _changed(users, msgspec.structs.replace(user, password_hash=password_hash, generation=user.generation + 1))
 
@@ -111,7 +111,7 @@ def disabled(users: Users, user_id: str, *, is_disabled: bool) -> Users:
 def with_key(
     users: Users, user_id: str, key_id: str, secret: str, role: Role, *, now: datetime, expires_at: datetime
 ) -> Users:
-    """With one more key of a user; only the digest of the secret is kept.
+    """Add a key of a user; only the digest of the secret is kept.
 
     Raises: AccessDenied when the user lacks that role or is disabled, or the key would be expired.
     """
@@ -127,7 +127,7 @@ def with_key(
 
 
 def without_key(users: Users, key_id: str) -> Users:
-    """With this key revoked.
+    """Revoke a key.
 
     Raises: AccessDenied when there is none of this id.
     """

@@ -145,7 +145,7 @@ def _root(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What holds for every command; --debug is read by main(), since it decides before a command is found."""
+    """Take the options of every command; --debug is read by main(), since it decides before a command is found."""
     from schemas.checks.sensitive import install_guard_key_source
 
     install_guard_key_source(_guard_key)

@@ -153,7 +153,7 @@ def _commands(
 
 
 def _say_outcome(found: Proposal, outcome: Any) -> None:
-    """What the context of the released command made of it: it may still refuse, as it would have without approval."""
+    """Say what the context of the released command made of it: it may still refuse."""
     from schemas.records.receivables import DecisionRefused, DecisionTaken
 
     match outcome:

@@ -56,7 +56,7 @@ class Connection:
 
     @contextmanager
     def codec(self) -> Iterator[Codec]:
-        """Hold a codec that writes Confluent frames when there is a registry, and reads both framings as far as it can."""
+        """Hold a codec that writes Confluent frames where there is a registry, and reads both framings."""
         from schemas.wire.codec import Codec
 
         if self.schema_registry_url is None:

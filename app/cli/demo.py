@@ -128,7 +128,7 @@ def _play(stack: Stack, console: object, payments: int, seed: int) -> Audit | No
 
 
 def _paid_out(stack: Stack, watcher: Watcher, story: Story) -> Sequence[Mapping[str, Any]]:
-    """Return the bank pays out what settled, its statement is imported like any other, and the days of the bridge end."""
+    """Pay out what settled, import the bank's statement like any other, and end the days of the bridge."""
     from datetime import UTC, datetime
 
     from app.cli.connection import connect

@@ -28,7 +28,7 @@ def access(settings: Settings | None = None) -> Access:
 
 
 def actor() -> Actor:
-    """Who uses this command.
+    """Return who uses this command.
 
     Raises: LoginNeeded when there are users and nobody has logged in.
     """
@@ -36,7 +36,7 @@ def actor() -> Actor:
 
 
 def permit(*names: str) -> Actor:
-    """Who uses this command, if that person may do each of these commands and actions.
+    """Return who uses this command, if that person may do each of these commands and actions.
 
     Raises: LoginNeeded; AccessDenied naming who may.
     """

@@ -105,7 +105,7 @@ def revoke(
 
 
 def _kept_by_an_admin() -> UserKeeper:
-    """Who may change keys; what is done is recorded with the changes of users.
+    """Return who may change keys; what is done is recorded with the changes of users.
 
     Raises: LoginNeeded; AccessDenied.
     """

@@ -204,7 +204,7 @@ def _show(
 
 
 def _show_table(answer: Answer, title: str | None, out: Path | None) -> None:
-    """As wide as the terminal, and PAGE_WIDTH in a file or pipe.
+    """Print a table as wide as the terminal, and PAGE_WIDTH in a file or pipe.
 
     A table that is too wide leaves out what is empty and breaks its texts between words; one whose words do not fit
     either shows each row as a paragraph. Values are never cut.

@@ -56,7 +56,7 @@ class AgentLine:
         return sum(max(0, end - task.position) for end, task in zip(self.ends, self.tasks, strict=True) if task)
 
     def lines(self) -> list[str]:
-        """For people: the numbers, then why a task waits."""
+        """Show people the numbers, then why a task waits."""
         ends = self.ends or (None,) * len(self.tasks)
         places = "  ".join(
             f"{'-' if task is None else task.position}/{'?' if end is None else end}"
@@ -79,7 +79,7 @@ class PollLine:
     status: PollStatus
 
     def in_words(self) -> str:
-        """For people: since when, why, and until when nothing is asked."""
+        """Tell people since when, why, and until when nothing is asked."""
         from schemas.failures.waiting import seconds_in_words
 
         status = self.status
@@ -93,7 +93,7 @@ class PollLine:
         return f"{what} since {status.failing_since}, {times}; {read}{again}"
 
     def lines(self) -> list[str]:
-        """For people: what it does, and why it fails."""
+        """Tell people what it does, and why it fails."""
         error = [f"  {line}" for line in (self.status.error or "").splitlines()]
         left_out = [f"  {what}" for what in self.status.not_read]
         return [f"{self.name:{_WIDTH}} {self.in_words()}", *error, *left_out]
@@ -110,7 +110,7 @@ class PersonLine:
     oldest_since: str
 
     def in_words(self) -> str:
-        """For people: how many, how much, and where to look."""
+        """Tell people how many, how much, and where to look."""
         from schemas.values.money import shown
 
         what, where = _PERSON_WORDS.get(self.kind, (self.kind, "saldo report what_needs_a_person"))
@@ -230,7 +230,7 @@ class PipelineStatus:
         return [*ours, *lost, *self._unread(), *waits]
 
     def _unread(self) -> list[str]:
-        """Polls that don't read: the other side is away, or they have not come round yet."""
+        """Name the polls that don't read: the other side is away, or they have not come round yet."""
         failing = [poll.name for poll in self.polls if poll.status.is_away]
         fresh = [poll.name for poll in self.polls if poll.status.error is None and not poll.status.reads]
         return [

@@ -173,7 +173,7 @@ def export(
 
 
 def _wanted(records: Iterable[ReadRecord], key: str | None) -> Iterator[ReadRecord]:
-    """Without repeats, and of that key when one is named."""
+    """Drop repeats, and other keys when one is named."""
     wanted = None if key is None else key.encode()
     return (record for record in records if not record.is_repeat and wanted in (None, record.found.key))
 

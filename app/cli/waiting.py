@@ -67,7 +67,7 @@ def _show_proposals(rows: tuple[dict[str, Any], ...]) -> None:
 
 
 def show(rows: tuple[dict[str, Any], ...]) -> None:
-    """A paragraph for each entry: what a person needs to decide does not fit a row."""
+    """Print a paragraph for each entry: what a person needs to decide does not fit a row."""
     if not rows:
         say("nothing waits")
     last: tuple[str, ...] | None = None

@@ -238,11 +238,11 @@ def _require_method(request: Request, *allowed: str) -> None:
 
 
 def _anybody(_: Request) -> None:
-    """The body or the path proves the sender."""
+    """Let everybody in: the body or the path proves the sender."""
 
 
 def _unsigned(_: Request, _body: bytes) -> None:
-    """The head has proved the sender, or nothing in the body is believed."""
+    """Ask for no signature: the head has proved the sender, or nothing in the body is believed."""
 
 
 def _place(error: Exception) -> str:

@@ -46,7 +46,7 @@ def describe(settings: IngressSettings, hook_type: str) -> dict[str, Any]:
         "info": {
             "title": "Saldo ingress",
             "version": "1",
-            "description": "Takes what is reported about PayTrace transactions. A 200 means that Kafka holds it durably. "
+            "description": "Takes reports about PayTrace transactions. A 200 means that Kafka holds it durably. "
             "Never send card numbers, security codes or bank numbers: a request that holds one anywhere is refused.",
         },
         "paths": {

@@ -43,7 +43,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self, *, close: bool) -> Response:
-        """Return the answer; `close` when the body was not read to its end, so that no rest of it is read as a request."""
+        """Return the answer; `close` when the body was not read to its end, or its rest would pass for a request."""
         headers = {"Cache-Control": "no-store", **self.headers}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)

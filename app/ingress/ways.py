@@ -75,7 +75,7 @@ class Ways:
         return records if self._believe_rows else await self._confirmed(records)
 
     def _moment(self, given: object) -> datetime:
-        """When the relay saw the rows. A hook that comes late would else pass for news and undo what came after it."""
+        """Return when the relay saw the rows: a late hook would else undo what came after it."""
         try:
             moment = datetime.fromisoformat(given if isinstance(given, str) else "")
             ahead_s = (moment - self._now()).total_seconds()

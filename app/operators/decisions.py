@@ -1,6 +1,6 @@
-"""An operator's command: written to the inbox of the context that it is about, and the answer of that context's journal.
+"""An operator's command: written to the inbox of its context, and the answer of that context's journal.
 
-For `saldo decide` and `saldo deposits`. The word is a record like any other, so a replay of the inbox repeats it in its
+For `saldo decide` and `saldo deposits`. A command is one like any other, so a replay of the inbox repeats it in its
 place; its answer is what the journal holds under the command's own position, whoever decided it and whenever.
 """
 
@@ -30,7 +30,7 @@ _LOOK_EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a word: where it was written, and all that the journal says of it; () if nothing in time."""
+    """What became of a command: where it was written, and all that the journal says of it; () if nothing in time."""
 
     partition: int
     offset: int
@@ -57,9 +57,9 @@ class CommandClient:
         self._codec = codec
 
     async def ask(self, inbox: str, command: Any, *, wait_s: float) -> Answer:
-        """Write a word and wait so long for its answer; 0 does not wait.
+        """Write a command and wait so long for its answer; 0 does not wait.
 
-        Ensures: on return the word is durable. The same one written again is decided once.
+        Ensures: on return the command is durable. The same one written again is decided once.
         Raises:  Unreadable when its words hold a card or account number; DeliveryFailed without an acknowledgement.
         """
         record = Outbound.of(

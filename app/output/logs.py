@@ -62,7 +62,7 @@ def _masked(value: Any) -> Any:
 
 
 def visible_line(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
-    """For a person's terminal: what a line quotes moves no cursor and writes no line of its own."""
+    """Make a line safe for a person's terminal: what a line quotes moves no cursor and writes no line of its own."""
     return {name: _visible(value, is_page=name in _PAGES) for name, value in line.items()}
 
 
@@ -103,7 +103,7 @@ class OncePerKind(logging.Filter):
         self._said_at: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Only the broker client's own lines are held back; ours each say something."""
+        """Hold back lines of the broker client alone; ours each say something."""
         if not record.name.startswith("aiokafka"):
             return True
         kind, now = (record.name, str(record.msg)), self._clock()

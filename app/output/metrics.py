@@ -16,7 +16,7 @@ class TaskMetrics:
     """Hears what tasks do and counts it; satisfies streams.tasks.ports.Observer."""
 
     def decided(self, task: str, records: int) -> None:
-        """Records whose consequences are durable."""
+        """Count records whose consequences are durable."""
         DECIDED.labels(_agent(task)).inc(records)
 
     def dropped(self, task: str, records: int) -> None:
@@ -24,19 +24,19 @@ class TaskMetrics:
         DROPPED.labels(_agent(task)).inc(records)
 
     def healed(self, task: str, records: int) -> None:
-        """Records that a task read itself."""
+        """Count records that a task read itself."""
         HEALED.labels(_agent(task)).inc(records)
 
     def parked(self, task: str, records: int) -> None:
-        """Records that went to the dead letters."""
+        """Count records that went to the dead letters."""
         PARKED.labels(_agent(task)).inc(records)
 
     def stalled(self, task: str, reason: str | None) -> None:
-        """The task waits (reason), or goes on (None)."""
+        """Note that the task waits (reason), or goes on (None)."""
         STALLED.labels(task).set(reason is not None)
 
     def breaker(self, task: str, *, is_open: bool) -> None:
-        """The task stands still after a run of bad records, or goes on."""
+        """Note that a run of bad records stops the task, or that it goes on."""
         BREAKER.labels(task).set(is_open)
 
 

@@ -212,7 +212,7 @@ def _cause(record: Inbound) -> int:
 
 
 def _sorted(records: Iterable[Inbound]) -> list[Inbound]:
-    """By what caused them: partitions interleave as they like."""
+    """Sort by what caused them: partitions interleave as they like."""
     return sorted(records, key=lambda record: trusted_position(record.headers) or SourcePosition("", 0, 0, 0))
 
 

@@ -51,7 +51,7 @@ def use_guard_key(settings: Settings) -> None:
 
 
 def use_guard_key_or_random(settings: Settings) -> None:
-    """The same for a command that belongs to no installation: its masks agree with themselves, for one run."""
+    """Do the same for a command that belongs to no installation: its masks agree with themselves, for one run."""
     if settings.guard.key.get_secret_value() or (settings.data_dir / KEY_FILE).exists():
         use_guard_key(settings)
     else:

@@ -168,7 +168,7 @@ class WindowRounds:
         self._whole_at = float("-inf")
 
     def observations(self, now: datetime) -> AsyncIterator[Observation]:
-        """The next poll; the first one reads the recent days, so that a start is quick, the second one everything."""
+        """Yield the next poll: the first one reads the recent days, for a quick start, the second one everything."""
         since, until = self.days(now)
         return self._source.poll(since, until)
 

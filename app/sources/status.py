@@ -40,10 +40,10 @@ class PollObserver(Protocol):
     """Hears how polls end."""
 
     def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
-        """Everything that the other side showed was read and published; `not_read` is what it refuses to show."""
+        """Note that everything shown was read and published; `not_read` is what it refuses to show."""
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
-        """The poll ended early, or with rows that can't be read; the next attempt comes after pause_s seconds."""
+        """Note that the poll ended early or met bad rows; the next attempt comes after pause_s seconds."""
 
 
 class SilentPollObserver:
@@ -114,13 +114,13 @@ class SourceFile:
         self._write()
 
     def succeeded(self, poll: str, not_read: tuple[str, ...] = ()) -> None:
-        """Everything was read that may be read."""
+        """Note that everything was read that may be read."""
         self._polls[poll] = PollStatus(reads=True, last_success_at=_text(utc_now()), not_read=not_read)
         self._measure(poll)
         self._write()
 
     def failed(self, poll: str, error: SaldoError, *, pause_s: float) -> None:
-        """Not everything was read; from now on until the next success."""
+        """Note that not everything was read; from now on until the next success."""
         now, known = utc_now(), self._polls.get(poll, PollStatus())
         self._polls[poll] = replace(
             known,

@@ -37,7 +37,7 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """What one living worker last reported: its tasks by name (agent/partition); absent is what it has not restored yet."""
+    """What a living worker last reported: its tasks by name (agent/partition); one not yet restored is absent."""
 
     pid: int
     assigned: int
@@ -85,7 +85,7 @@ class StatusFile:
         self._written = text
 
     def _since(self, task: str, reason: str | None) -> str | None:
-        """When this wait was first seen; a reason that changes meanwhile does not begin a new one."""
+        """Return when this wait was first seen; a reason that changes meanwhile does not begin a new one."""
         if reason is None:
             self._waits_since.pop(task, None)
             return None

@@ -126,7 +126,7 @@ def observe(cluster: Cluster, names: Iterable[str]) -> Mapping[str, TopicState]:
 
 
 def default_replication_factor(cluster: Cluster) -> int:
-    """As many copies as the cluster can hold, three at most: 1 on the embedded broker."""
+    """Return as many copies as the cluster can hold, three at most: 1 on the embedded broker."""
     _, brokers = cluster.identity()
     return min(_MOST_REPLICAS, brokers)
 

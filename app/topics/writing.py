@@ -177,7 +177,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; one that says a name twice is refused, since its reader would choose between two amounts."""
+    """Return a JSON object; one that says a name twice is refused: its reader would choose between two amounts."""
     data = dict(pairs)
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]

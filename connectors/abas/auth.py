@@ -37,7 +37,7 @@ class BasicLogin(Login):
         yield request
 
     def forget(self) -> None:
-        """Nothing is kept: each request carries the whole login."""
+        """Forget nothing, since each request carries the whole login."""
 
 
 class BearerLogin(Login):

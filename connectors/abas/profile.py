@@ -313,7 +313,7 @@ class RecordWay(_Way):
     change: str = "UPDATE"
 
     def faults(self, kind: Kind) -> Iterator[tuple[YamlPath, str]]:
-        """As of a document."""
+        """Name the faults, as of a document."""
         every = {*kind.values, "natural_key"}
         of_row = {*kind.row_values, "row_key"} if kind.row_values else set[str]()
         always = {"natural_key", *kind.required}

@@ -59,7 +59,7 @@ class AbasSink:
         return await self._posted(command, "")
 
     async def post_checked(self, command: ErpCommands, permit: str) -> ErpOutcomes:
-        """As `post`, at the request of a person who looked into abas: what is in doubt and not found is sent again.
+        """Post at the request of a person who looked into abas: what is in doubt and not found is sent again.
 
         Ensures: one permit allows one attempt, over all processes and restarts; none is sent before outcome_wait_s.
         """

@@ -33,7 +33,7 @@ class Vanished:
         self._shown: set[str] = set()
 
     def begin(self) -> None:
-        """A poll begins: nothing was shown yet."""
+        """Begin a poll: nothing was shown yet."""
         self._shown = set()
 
     def show(self, item_id: str, observed: OpenItemObserved | None) -> None:
@@ -48,7 +48,7 @@ class Vanished:
             self._open.pop(item_id, None)
 
     def gone(self) -> Sequence[OpenItemObserved]:
-        """Return all items that were found gone, again with each poll, so that one that could not be written is reported anew."""
+        """Return all items that were found gone, again with each poll: one may not have been written."""
         return tuple(self._gone.values())
 
     async def found(self, table: str, fields: Sequence[str]) -> AsyncIterator[tuple[ErpObject, bool]]:

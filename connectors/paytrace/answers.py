@@ -86,7 +86,7 @@ def read_v1_rows(call: Call, reply: Reply, names: tuple[str, ...]) -> list[JsonO
 
 
 def nothing_of(call: Call, body: JsonObject, rows: str) -> list[JsonObject]:
-    """No rows, where the answer around an empty list agrees that these rows ("transactions") were not found.
+    """Return no rows, where the answer around an empty list agrees that these rows ("transactions") were not found.
 
     Raises: UnreadableAnswer when it says that the export failed, or something that is not known to be harmless.
     """
@@ -118,7 +118,7 @@ def nothing_of(call: Call, body: JsonObject, rows: str) -> list[JsonObject]:
 
 
 def rows_of(values: list[Any]) -> list[JsonObject]:
-    """Return a list as rows. What is no object becomes an empty row, which its reader names while the others are reported."""
+    """Return a list as rows. What is no object becomes an empty row, which its reader names."""
     return [value if isinstance(value, dict) else {} for value in values]
 
 

@@ -190,7 +190,7 @@ def _waits(ask: Ask | None) -> dict[str, float]:
 
 
 def _is_of_the_framework(body: object) -> bool:
-    """Return whether a "not found" comes from a web server that has no such path, and not from PayTrace about a record."""
+    """Return whether a "not found" means that the server has no such path, not that PayTrace has no such record."""
     return not (isinstance(body, dict) and any(name in body for name in _ENVELOPE))
 
 

@@ -183,7 +183,7 @@ class PayTraceFacts:
             yield f"recurrence/{schedule.merchant}/{schedule.recurrence_id}", (schedule,)
 
     async def _recurrence_rows(self, vault: list[str]) -> AsyncIterator[JsonObject]:
-        """All at once; customer by customer where PayTrace wants to be told whose, as the reference suggests."""
+        """Yield all at once, or by customer where PayTrace wants to be told whose, as the reference suggests."""
         try:
             rows = await self._client.export_recurrences()
         except PayTraceRefused:

@@ -19,7 +19,7 @@ def open_gateway(
 
 
 def not_offered(settings: PayTraceSettings) -> tuple[str, ...]:
-    """Return what this account's API version has no documented call for, in words for the log of a source that starts."""
+    """Return what this account's API version has no documented call for, in words for the log."""
     missing: list[str] = []
     if settings.api_version == "v3":
         missing.append("recurring schedules: they can't be listed, so they are not read")

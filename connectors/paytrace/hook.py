@@ -57,7 +57,7 @@ def _read(row: wire.JsonObject, settings: PayTraceSettings, observed_at: datetim
 
 
 def _is_ach(row: wire.JsonObject) -> bool:
-    """Rows of the card export carry a status code and message, rows of the ACH list a status."""
+    """Return whether a row is of the ACH list: its rows have a status, those of the card export a code and message."""
     if "check_transaction_id" in row:
         return True
     return "status_code" not in row and any(name in row for name in ACH_STATUS_NAMES)

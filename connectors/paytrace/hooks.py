@@ -30,7 +30,7 @@ class PayTraceReader:
         """Return the rows of a hook as observations, all or none; observed_at is when the relay saw them.
 
         Raises: UnreadableAnswer; UnreadableRow naming the field of a row that can't be read in full. The poll would
-                keep such a row as UNKNOWN, having nobody to tell; a sender can be reported.
+                keep such a row as UNKNOWN, having nobody to tell; a sender can be told.
         """
         records = read_hook(body, self._settings, observed_at=observed_at)
         for record in records:

@@ -106,10 +106,10 @@ class SendingRights(Protocol):
         """
 
     def not_made(self, call: CarryOutGatewayCall) -> None:
-        """The call that was allowed did certainly not reach PayTrace."""
+        """Note that the allowed call did certainly not reach PayTrace."""
 
     def first_of(self, call: CarryOutGatewayCall) -> str:
-        """Who may have made the call, and since when, in words for an operator."""
+        """Say who may have made the call, and since when, in words for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class PayTraceSink:
         self._wait = OutcomeWait(settings.outcome_wait_s, now)
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
-        """Write down which refunds of this size are there before ours; a payment request that waited too long is refused.
+        """Write down which refunds of this size exist before ours; refuse a payment request that waited too long.
 
         Raises: leaves of errors.py.
         """
@@ -194,7 +194,7 @@ class PayTraceSink:
             return _refused(call, "not-offered", str(reason), self._now())
 
     async def _brought_about(self, call: CarryOutGatewayCall, taken: frozenset[str]) -> Outcome:
-        """A void or capture: looked up, made when the transaction does not show it, made again after outcome_wait_s."""
+        """Void or capture: look, act where the transaction does not show it, act again after outcome_wait_s."""
         known = await self._look_up(call, taken)
         if known is not None:
             return known
@@ -258,7 +258,7 @@ class PayTraceSink:
         )
 
     async def _ready(self, call: CarryOutGatewayCall) -> _Ready:
-        """A refund or charge, ready to be sent at once; PayTrace was asked, so it is there to take it."""
+        """Prepare a refund or charge to be sent at once; PayTrace was asked, so it is there to take it."""
         match call.kind:
             case PaymentRequestKind.REFUND:
                 payment = call.paytrace_transaction_id or ""
@@ -271,7 +271,7 @@ class PayTraceSink:
                 raise CallNotOffered(f"{call.kind} is no call")
 
     def _by_state(self, call: CarryOutGatewayCall) -> _Ready:
-        """A void or capture: PayTrace refuses the second by the state of the transaction."""
+        """Void or capture: PayTrace refuses the second by the state of the transaction."""
         payment = call.paytrace_transaction_id or ""
         if call.kind is PaymentRequestKind.VOID:
             return _Ready(partial(self._client.void, payment), is_repeatable=True)

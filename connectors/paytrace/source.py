@@ -40,7 +40,7 @@ class TransactionReader(Protocol):
         """Return one ACH transaction, or None."""
 
     async def export_checks(self, start: date, end: date) -> list[JsonObject]:
-        """Checks of these days."""
+        """Yield checks of these days."""
 
     def list_ach(self, start: date, end: date, *, date_type: AchDateType = "PROCESSED") -> AsyncIterator[JsonObject]:
         """ACH transactions of these days."""
@@ -189,7 +189,7 @@ class PayTraceSource:
                 return
 
     async def _v3_rows(self, since: date, until: date) -> AsyncIterator[JsonObject]:
-        """By day of processing, then what settled in these days and was processed before them."""
+        """Yield rows by day of processing, then what settled in these days and was processed before them."""
         seen: set[str] = set()
         async for row in self._client.list_ach(since, until, date_type="PROCESSED"):
             seen.add(str(row.get(cells.present(row, ACH_ID_NAMES))))

@@ -119,7 +119,7 @@ class Watcher:
     def deposit_days(
         self, bank_line_ids: Sequence[str], through_on: date, *, timeout_s: float
     ) -> tuple[dict[str, Any], ...]:
-        """Return the days of the deposit bridge, once these bank lines are in it and their day has ended, or time is up.
+        """Return the days of the deposit bridge once these bank lines are in it and their day is over, or time is up.
 
         Lines that came late count on the day that runs, which a statement of earlier days does not end.
         """

@@ -107,7 +107,7 @@ class World:
         await self._all(make(deal) for deal in deals)
 
     async def afternoon(self, story: Story, done: Progress = lambda _: None) -> None:
-        """Captures and voids, settlement, ACH results, refunds: what happens to payments after they were made."""
+        """Play captures and voids, settlement, ACH results, refunds: what happens to payments after they were made."""
         await self._all(self._paytrace.capture(transaction) for _, transaction in story.of(Course.CAPTURED))
         await self._all(
             self._paytrace.capture(transaction, captured_part(deal.amount_minor))
@@ -117,7 +117,7 @@ class World:
         done("captures and voids")
 
     async def evening(self, story: Story, done: Progress = lambda _: None) -> None:
-        """The batch closes, ACH debits clear, then money goes back."""
+        """Close the batch, clear ACH debits, then send money back."""
         await self._post(self._desk, "settle", {})
         for _, transaction in story.of(Course.ACH_CLEARED, Course.ACH_RETURNED):
             await self._post(self._desk, "ach", {"transaction_id": transaction, "status": "SETTLED"})
@@ -160,7 +160,7 @@ class World:
         return answer.transaction_id
 
     async def _debit(self, deal: Deal) -> str:
-        """An ACH debit by the v3 API, the only one with statuses."""
+        """Make an ACH debit by the v3 API, the only one with statuses."""
         integrator = {"X-Integrator-Id": self._settings.integrator_id}
         login = await self._desk.post(
             "/v3/token",

@@ -155,7 +155,7 @@ def server_properties(
     listen_on: str = "127.0.0.1",
     log_dir: str = "data",
 ) -> str:
-    """Configuration of a broker of one node that lets these users in, and is reached at 127.0.0.1.
+    """Return the configuration of a broker of one node that lets these users in, and is reached at 127.0.0.1.
 
     Units: client and controller are ports.
     """

@@ -227,7 +227,7 @@ class Stack:
         return [*self.sandboxes(), *brokers, *self.pipeline()]
 
     def prepare(self) -> None:
-        """A data directory that is closed to everybody else, with the keys that no process may come before.
+        """Make a data directory that is closed to everybody else, with the keys that no process may come before.
 
         The keys that sign commands are made at the first start; whoever names a place for them has made them.
         """
@@ -312,7 +312,7 @@ class Stack:
     def _own(
         self, name: str, *words: str, env: Mapping[str, str] | None = None, ready: Callable[[int], bool] | None = None
     ) -> ProcessSpec:
-        """A process of ours. All load their code at the same time, and none is ended because it restores for long."""
+        """Describe a process of ours. All load at the same time, and none is ended because it restores for long."""
         role = re.sub(r"-\d+$", "", name)
         return ProcessSpec(
             name,

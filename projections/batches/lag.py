@@ -39,12 +39,12 @@ class ProjectorStatus:
         self._tally = tally
 
     def began(self, partitions: tuple[Partition, ...]) -> None:
-        """All topics exist and are being read from now on."""
+        """Note that all topics exist and are being read from now on."""
         with self._lock:
             self._partitions = partitions
 
     def stored(self, progress: Mapping[Partition, Progress]) -> None:
-        """These partitions are stored up to here."""
+        """Note that these partitions are stored up to here."""
         with self._lock:
             self._stored.update({partition: known.next_offset for partition, known in progress.items()})
 
@@ -55,7 +55,7 @@ class ProjectorStatus:
             return bool(self._partitions)
 
     def tally(self) -> Mapping[str, int]:
-        """Counts since start: messages read, rows made, repeats dropped, records unreadable."""
+        """Add to the counts since start: messages read, rows made, repeats dropped, records unreadable."""
         return asdict(self._tally)
 
     def lag(self) -> Lag:

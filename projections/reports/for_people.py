@@ -240,6 +240,6 @@ def _number(locale: Locale, plain: str) -> str:
 
 
 def _day(locale: Locale, day: date) -> str:
-    """Return the locale's short form with all digits of the year and without words, which spreadsheets read as a day."""
+    """Return the locale's short form with all digits of the year, which spreadsheets read as a day."""
     pattern = _WORDS.sub("", locale.date_formats["short"].pattern).strip()
     return str(format_date(day, _YEAR.sub("yyyy", pattern), locale=locale))

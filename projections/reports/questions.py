@@ -333,7 +333,7 @@ def as_parquet(
 
 
 def _exact_integers(table: Any, column: str) -> Any:
-    """Return the Arrow table with an Int128 column, which ClickHouse writes as 16 bytes, as decimals without fraction."""
+    """Return the Arrow table with Int128 columns, 16 bytes in ClickHouse, as decimals without fraction."""
     import pyarrow as pa  # as above
 
     found = table.column(column)

@@ -18,7 +18,7 @@ NEEDS_A_PERSON = "what_needs_a_person"
 
 
 def prometheus_text(reader: SqlReader, status: ProjectorStatus) -> bytes:
-    """Return every metric of this moment. What can't be asked now is missing, and `saldo_projector_asks_broker` is 0."""
+    """Return every metric of now. What can't be asked is missing, and `saldo_projector_asks_broker` is 0."""
     registry = CollectorRegistry()
     answers = Gauge(
         "saldo_projector_asks_broker", "1 while the broker tells the projector its ends.", registry=registry

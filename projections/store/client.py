@@ -354,7 +354,7 @@ def _clause(literals: Mapping[str, str]) -> str:
 
 @contextmanager
 def _pipe_to(take: Callable[[bytes], None]) -> Iterator[tuple[int, Future[None]]]:
-    """The end of a pipe to write to inside the block, and what becomes of its pieces, done after the block."""
+    """Hold the end of a pipe to write to inside the block, and what becomes of its pieces, done after the block."""
     reading, writing = os.pipe()
 
     def give() -> None:
@@ -449,7 +449,7 @@ def _plain(error: Exception) -> str:
 
 @contextmanager
 def _refusals(address: str = "") -> Iterator[None]:
-    """The engine's errors as ours; with an address, nobody there is distinguished from what somebody there answers."""
+    """Raise the engine's errors as ours; with an address, silence is distinguished from an answer."""
     try:
         yield
     except ClickHouseError as error:

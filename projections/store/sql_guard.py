@@ -209,7 +209,7 @@ def _check(node: _Node, database: str, *, in_from: bool) -> None:
 
 
 def _check_table(name: str, database: str) -> None:
-    """A name without a database can only be a table of ours or a name that the statement itself gives (WITH)."""
+    """Check a name without a database: a table of ours, or a name that the statement itself gives (WITH)."""
     schema, dot, _ = name.casefold().partition(".")
     if dot and schema != database and name.casefold() not in _SYSTEM_TABLES:
         raise _refused(f"table {name[:100]}", "`SELECT name FROM system.tables` lists the tables")

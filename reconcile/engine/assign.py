@@ -135,7 +135,7 @@ def _greedy(lefts: list[int], by_left: Mapping[int, Mapping[int, float]]) -> dic
 def _exact_margins(
     lefts: list[int], rights: list[int], by_left: Mapping[int, Mapping[int, float]], partner: Mapping[int, int]
 ) -> dict[int, float]:
-    """For each pair, what the best answer without it loses: the shortest cycle through it in the residual graph.
+    """Return for each pair what the best answer without it loses: the shortest cycle through it in the residual graph.
 
     Shapes:  the answer is padded to a square of n + m: a spare column for each left to stay alone with, a spare row
              for each right. Row i moving to the column that row j holds costs gain(i, own) - gain(i, j's).

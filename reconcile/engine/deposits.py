@@ -251,7 +251,7 @@ def _settle(books: _Open, deposit: BankDeposit, schedule: FeeSchedule) -> Settle
 
 
 def _whole(books: _Open, deposit: BankDeposit, exact: Sequence[Settled]) -> Settled | None:
-    """Return the whole days or the batch that fit to the cent, if all else that fits only leaves out or adds what cancels out.
+    """Return the whole days or batch that fit to the cent, if all else that fits differs by what cancels out.
 
     A capture and its return in one day can be left out or taken in, and the sum is the same. A processor pays whole
     days and batches, so both are taken in. Sets of which each has a record that the other lacks stay a tie.
@@ -306,7 +306,7 @@ def _charged(group: Iterable[GatewayRecord]) -> Iterator[GatewayRecord]:
 
 
 def _groups(books: _Open, deposit: BankDeposit) -> Iterator[tuple[str, list[GatewayRecord]]]:
-    """Sets of open records that one deposit may settle, the most distinctive first."""
+    """Yield sets of open records that one deposit may settle, the most distinctive first."""
     if deposit.batch_key:
         keyed = [record for record in books.records.values() if record.batch_key == deposit.batch_key]
         if keyed:

@@ -71,7 +71,7 @@ def doubtful_group(work: Work, side: Side, single: int, members: Sequence[int]) 
 
 
 def doubtful_many(work: Work, lefts: Sequence[int], rights: Sequence[int]) -> bool:
-    """Return whether one of several lines nearly pays one of the others alone, so that the totals may agree by chance."""
+    """Return whether one of several lines nearly pays another alone, so that totals may agree by chance."""
     left, right = work.left.amounts, work.right.amounts
     return any(_nearly_pays(left[one], right[other]) for one in lefts for other in rights)
 

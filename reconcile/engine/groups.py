@@ -124,7 +124,7 @@ def _by_key(work: Work, rule: Rule, side: Side) -> Iterator[Option]:
 
 
 def _keyed(work: Work, rule: Rule, side: Side, at: int, sharers: Sequence[int], long_keys: bool) -> Iterator[Option]:
-    """Groups by a shared number; a suggestion at best if a short one joins other names, for short numbers collide."""
+    """Find groups by a shared number; a suggestion at best if a short one joins other names."""
     for option in _explain(work, rule, side, at, sharers, keyed=True):
         if long_keys or all(
             work.brief_from(side, at, member)[2] >= work.parameters.other_name for member in option.members[:40]
@@ -202,7 +202,7 @@ def _may_reach(amounts: Sequence[int], total: int, parameters: Parameters) -> bo
 
 
 def _by_day(work: Work, rule: Rule, side: Side, confirming: bool) -> Iterator[Option]:
-    """Sums of days, for lines without a name: of all open lines, and of those that name no counterparty."""
+    """Find sums of days, for lines without a name: of all open lines, and of those that name no counterparty."""
     others = work.book(side.other)
     dated = [
         at
@@ -351,7 +351,7 @@ def _chance(amounts: Sequence[int], target: int, size: int, grids: Sequence[int]
 
 
 def _option(work: Work, side: Side, at: int, members: tuple[int, ...], tries: float, keyed: bool) -> Option:
-    """A whole set that adds up: chance had only a few tries, but round amounts make it easy for chance."""
+    """Return a whole set that adds up: chance had only a few tries, but round amounts make it easy for chance."""
     amounts = [work.book(side.other).amounts[member] for member in members]
     grids = work.parameters.grids
     grid = grids[min(roundness(abs(amount), grids) for amount in (*amounts, work.book(side).amounts[at]))]
@@ -447,7 +447,7 @@ def _best_packing(
 
 
 def run_many(work: Work, rule: Rule, confirming: bool, floor: float) -> None:
-    """Two or three lines of one side against two or three of the other, same counterparty, same total."""
+    """Match two or three lines of one side against two or three of the other, same counterparty, same total."""
     names_right = work.names(Side.RIGHT)
     names_left = work.names(Side.LEFT)
     left, right, parameters = work.left, work.right, work.parameters

@@ -269,7 +269,7 @@ def _in_known_order(book: Book, first: int, second: int) -> bool:
 
 
 def _one_too_many(work: Work, side: Side, first: int, second: int) -> bool:
-    """Return whether the other side has fewer lines for this amount than there are twins, and doesn't pay them together."""
+    """Return whether the other side has fewer lines of this amount than twins, and doesn't pay them together."""
     meets = work.meets(side)
     is_open = work.open(side.other)
     partners = sum(1 for at in meets.get(first, set()) | meets.get(second, set()) if is_open[at])

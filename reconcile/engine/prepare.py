@@ -67,7 +67,7 @@ def _one_signed(lines: Sequence[Line]) -> bool:
 
 
 def shared_ids(left: Sequence[Line], right: Sequence[Line]) -> bool:
-    """Return whether the ids of one side are written as ids or references on the other, so that they may count as such."""
+    """Return whether the ids of one side stand as ids or references on the other."""
     left_ids = {line.id for line in left if not line.numbered}
     right_ids = {line.id for line in right if not line.numbered}
     in_right = left_ids & (right_ids | {ref for line in right for ref in line.references})

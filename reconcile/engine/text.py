@@ -182,7 +182,7 @@ def number(digits: str) -> str:
 
 
 def squashed(text: str) -> str:
-    """Only letters and digits of a text: what a bank leaves that drops spaces."""
+    """Keep only letters and digits of a text: what a bank leaves that drops spaces."""
     return "".join(folded(word) for word in _WORDS.findall(plain(text)))
 
 

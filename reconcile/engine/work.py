@@ -142,7 +142,7 @@ class Work:
         return rule.first_day <= right_day - left_day <= rule.last_day
 
     def meets(self, side: Side) -> dict[int, set[int]]:
-        """For each line of a side, the lines of equal amount that plausibly record the same event."""
+        """Return for each line of a side the lines of equal amount that plausibly record the same event."""
         if side not in self._meets:
             plausible = self.parameters.plausible
             found: dict[int, set[int]] = {}
@@ -325,7 +325,7 @@ class Work:
                     pairs.update((left, right) for right in sharers)
         if max(len(lefts), len(rights)) > self.parameters.block_lines:
             self.limits_hit.add(
-                f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: distinguished by shared words only"
+                f"{len(lefts)} left and {len(rights)} right lines of amount {amount}: told apart by shared words only"
             )
         else:
             pairs.update(self._nearest(lefts, rights))
@@ -353,7 +353,7 @@ def keyword_words(rules: Iterable[Rule]) -> frozenset[str]:
 
 
 class NameIndex:
-    """Open lines of one book by the first letters of their distinctive words, each list in order of position, so of day.
+    """Open lines of one book by the first letters of their distinctive words, each list in order of day.
 
     A word that too many lines share is looked up together with its neighbour, so that "Miller Optics" does not meet
     every Miller: what a look-up costs stays the same when the book grows.
@@ -425,7 +425,7 @@ class NameIndex:
         return sorted(found)
 
     def bearing(self, bag: tuple[str, ...]) -> list[int]:
-        """Return lines that bear a long number of a line which hardly any other line bears, however far off their day."""
+        """Return lines that share a long, rare number with a line, however far off their day."""
         found: set[int] = set()
         for word in bag:
             if len(word) >= self.parameters.long_key and not word.isalpha():

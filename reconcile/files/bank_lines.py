@@ -137,7 +137,7 @@ def batch_number_in(words: str) -> int | None:
 
 
 def masked(text: str) -> str:
-    """Return a bank's words with every number of nine digits and more masked with its identity, and no security code."""
+    """Return a bank's words with each number of nine digits and more masked, and no security code."""
     shown = mask_sensitive(" ".join(text.split()))
     return _LONG_DIGITS.sub(lambda number: mask_of(number[0]), shown)[:_LONGEST_TEXT]
 

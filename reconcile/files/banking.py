@@ -81,7 +81,7 @@ class Closed:
 
 
 def statements_missing(file: str, chains: Mapping[tuple[str, str], Sequence[Closed]]) -> Iterator[BadRow]:
-    """Yield what to say of pages and statements that do not open with what the one before of the same account closed with.
+    """Yield what to say of statements that do not open with what the one before of their account closed with.
 
     Shapes: chains holds them by account and currency, in the order of the file; oldest or newest first, both do.
     """

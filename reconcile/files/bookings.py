@@ -108,7 +108,7 @@ class StatusColumn:
 def status_columns(
     headers: Sequence[Any], rows: Sequence[Sequence[Any]], free: Iterable[int]
 ) -> tuple[list[StatusColumn], list[str]]:
-    """Return the columns among the free ones that hold a status, and what to tell of those that may and were not taken."""
+    """Return the free columns that hold a status, and what to say of those that may and were not taken."""
     found: list[StatusColumn] = []
     notes: list[str] = []
     known = set(beside(headers, "status"))

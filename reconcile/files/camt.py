@@ -214,7 +214,7 @@ def _parts(path: Path, encoding: str = "") -> Iterator[_Node | str]:
 
 
 def _encoding(path: Path) -> str | None:
-    """None to believe the file; Latin-1 for one that says UTF-8, or nothing, and is not."""
+    """Return None to believe the file; Latin-1 for one that says UTF-8, or nothing, and is not."""
     with path.open("rb") as file:
         head = file.read(200).lower()
         if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head:

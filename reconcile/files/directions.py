@@ -60,7 +60,7 @@ def sign_of(value: Any) -> int:
 
 
 def direction_of(value: Any) -> int:
-    """As sign_of, for phrases too ("Incoming transfer", "Money out"); 0 where a phrase names none or both."""
+    """Return the sign, for phrases too ("Incoming transfer", "Money out"); 0 where a phrase names none or both."""
     if sign := sign_of(value):
         return sign
     text = _NO_DIRECTION.sub(" ", plain(str(value or "")).replace("_", " ").replace("-", " "))

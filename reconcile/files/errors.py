@@ -46,5 +46,5 @@ class BadRow:
     reason: str
 
     def __post_init__(self) -> None:
-        """A reason quotes what stands in the file, and the file may hold what must not be shown."""
+        """Mask the reason: it quotes what stands in the file, and the file may hold what must not be shown."""
         object.__setattr__(self, "reason", masked(self.reason))

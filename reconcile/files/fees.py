@@ -39,7 +39,7 @@ def _sum(amounts: Sequence[int | None]) -> int:
 
 
 def _leaves(whole: Sequence[int | None], parts: Sequence[Sequence[int | None]], rest: Sequence[int | None]) -> bool:
-    """Return whether taking the parts off the whole leaves the rest, in every row that has both, and in one that has parts."""
+    """Return whether whole less parts is the rest, in every row that has both, and in one that has parts."""
     rows = [
         (one, sum(part or 0 for part in taken), left)
         for one, left, *taken in zip(whole, rest, *parts, strict=True)

@@ -23,7 +23,7 @@ SHOWN = 40  # characters of a value that are quoted in a message
 
 
 def masked(text: str) -> str:
-    """Return text with card numbers masked, the end of each account number, and of an IBAN country and end ("DE..3000").
+    """Return text with card numbers masked, account numbers by their end, an IBAN as "DE..3000".
 
     Ensures: only what passes the check digits is taken for a card number or an IBAN, so that an order number that looks
              alike stays whole.

@@ -164,7 +164,7 @@ def _unique(lines: Sequence[Line], notes: list[str]) -> list[Line]:
 
 
 def one_currency(left: SideFile, right: SideFile) -> None:
-    """A side that names no currency has the other side's, if that has only one.
+    """Give a side that names no currency the other side's, if that has only one.
 
     Ensures: amounts are read again in that currency's decimals: 100 yen are 100, not 10,000.
     """

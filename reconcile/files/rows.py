@@ -439,7 +439,7 @@ class RowReader:
         return amount
 
     def _period(self, profile: SideProfile) -> tuple[date, date] | None:
-        """When the file's days without a year may be: as the profile says, or the text above the table."""
+        """Return when the file's days without a year may be: as the profile says, or the text above the table."""
         said = profile.period or self.table.above
         period = period_in(said, replace(self.order, pattern=""))
         if period:
@@ -1000,7 +1000,7 @@ def _fullest(columns: Columns, rows: Sequence[Sequence[Any]], headers: Sequence[
 
 
 def _settle_currency(single: dict[str, int], columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
-    """A currency column holds codes, whatever its header says; "valuta" is a date in German, a currency in Italian."""
+    """Take for a currency column what holds codes: "valuta" is a date in German, a currency in Italian."""
 
     def codes(at: int) -> bool:
         values = [value for value in (_text(cell) for cell in column(rows, at)) if value not in NOTHING]

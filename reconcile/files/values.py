@@ -126,7 +126,7 @@ def amount_minor(value: Any, mark: str, currency: str, in_minor: bool = False) -
 
 
 def mark_of(value: Any) -> int:
-    """Return +1 for an amount that is marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 for one without a mark."""
+    """Return +1 for an amount marked as a credit ("12.00 CR", "12,00 H"), -1 for a debit, 0 without a mark."""
     if not isinstance(value, str) or not value[-1:].strip() or value[-1].isdigit():
         return 0
     text = value.strip()
@@ -303,7 +303,7 @@ def _yearless_order(texts: Sequence[str], pattern: str, comma: bool) -> DateOrde
 
 
 def period_in(text: str, order: DateOrder) -> tuple[date, date] | None:
-    """From when to when the dates in a text reach ("28.12.2026 bis 10.01.2027"), or else the year in it.
+    """Return from when to when dates in a text reach ("28.12.2026 bis 10.01.2027"), or the year in it.
 
     Ensures: None for more than a year, in which a day without a year may lie twice.
     """

@@ -48,7 +48,7 @@ class OutcomeWait:
         self._claimed: dict[str, datetime] = {}
 
     def begin(self, reference: str, since: datetime | None = None) -> None:
-        """It is in doubt since then, or since now; a doubt that is known keeps its begin, unless a later one is reported.
+        """Put it in doubt since then, or since now; a known doubt keeps its begin, unless a later one is reported.
 
         A time ahead of our clock counts as now, once: another's wrong clock must not make the wait endless.
         """
@@ -64,7 +64,7 @@ class OutcomeWait:
         return reference in self._since
 
     def begin_anew(self, reference: str) -> None:
-        """It was sent once more, and the answer was lost again: the wait begins now."""
+        """Begin the wait now: it was sent once more, and the answer was lost again."""
         self._since[reference] = self._now()
 
     def may_still_show(self, reference: str) -> bool:
@@ -79,6 +79,6 @@ class OutcomeWait:
         return max(0.0, (since + timedelta(seconds=self.wait_s) - self._now()).total_seconds())
 
     def end(self, reference: str) -> None:
-        """Its outcome is known."""
+        """End the doubt: its outcome is known."""
         self._since.pop(reference, None)
         self._claimed.pop(reference, None)

@@ -60,7 +60,7 @@ def bounded_wait_s(asked_s: float | None, longest_s: float = LONGEST_WAIT_S) -> 
 
 
 def seconds_in_words(seconds: float) -> str:
-    """For messages: "600 s", "27.8 hours", "longer than a year"."""
+    """Put seconds into words: "600 s", "27.8 hours", "longer than a year"."""
     if seconds > 366 * 86_400:
         return "longer than a year"
     if seconds > 48 * 3_600:
@@ -79,7 +79,7 @@ class Ask:
     at: datetime
 
     def in_words(self) -> str:
-        """For messages; the same for as long as this ask holds, so that a log can tell one wait from the next."""
+        """Put it into words, the same for as long as this ask holds, so that a log can tell one wait from the next."""
         until = f"{self.at:%Y-%m-%dT%H:%M:%SZ}"
         bound = "" if self.granted_s >= self.asked_s else f", bounded to {seconds_in_words(self.granted_s)}"
         return f"it asked at {until} to be left alone for {seconds_in_words(self.asked_s)}{bound}"

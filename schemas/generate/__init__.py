@@ -40,7 +40,7 @@ def generated(contract: Contract) -> Mapping[str, str]:
 
 
 def stale(root: Path) -> tuple[Problem, ...]:
-    """Generated files that don't hold what the contract says now; () where a directory has no Python side."""
+    """Return generated files that don't hold what the contract says now; () where a directory has no Python side."""
     if not _has_python(root):
         return ()
     try:
@@ -85,7 +85,7 @@ def _write(root: Path) -> tuple[str, ...]:
 
 
 def _has_python(root: Path) -> bool:
-    """Return whether it is Saldo's own contract, or a copy of it, and not that of somebody who has the data files alone."""
+    """Return whether it is Saldo's own contract, or a copy of it, and not data files alone."""
     return (root / "records").is_dir()
 
 

@@ -103,7 +103,7 @@ def _money(file: str, where: str, name: str, kind: Mapping[str, Any], record: Ma
 
 
 def _observation(schema: SchemaFile) -> Iterator[Problem]:
-    """A fact reported by outside keeps the source's words, so that a better mapping can be replayed over it."""
+    """Find facts without the source's own words, which are kept so that a better mapping can be replayed over it."""
     fields = {field["name"]: core(field["type"])["type"] for field in schema.schema["fields"]}
     if fields.get("raw") != "string":
         yield Problem(schema.file, "an observation has no field raw", "keep the source's own fields there, masked")

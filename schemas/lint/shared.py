@@ -63,7 +63,7 @@ def read_shared(root: Path) -> Shared:
 
 
 def shared_rules(contract: Contract, root: Path) -> list[Problem]:
-    """Return findings on copies that differ from what is shared, and on what nobody uses. Older versions stay as they were."""
+    """Return findings on copies that differ from what is shared, and on what nobody uses, in newest versions."""
     try:
         shared = read_shared(root)
     except ValueError as error:

@@ -113,7 +113,7 @@ def _carried(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
 
 
 def _commands(topic: TopicFile, contract: Contract) -> Iterator[Problem]:
-    """Who may give what makes somebody act; only an inbox is acted on."""
+    """Find commands that nobody may give; only an inbox is acted on."""
     file, data = topic.file, topic.data
     commands = data.get("commands", {})
     if not isinstance(commands, dict) or not all(isinstance(givers, list) and givers for givers in commands.values()):
@@ -152,7 +152,7 @@ def _key(file: str, name: str, key_field: Any, schema: SchemaFile) -> Iterator[P
 
 
 def _pairs(topics: tuple[TopicFile, ...]) -> Iterator[Problem]:
-    """One inbox, one journal, one agent, and as many partitions on both: p is decided into p."""
+    """Find agents without one inbox, one journal and as many partitions on both: p is decided into p."""
     inboxes = [topic for topic in topics if topic.data.get("role") == "inbox"]
     for journal in (topic for topic in topics if topic.data.get("role") == "journal"):
         owners = journal.data.get("producers") or []
@@ -176,7 +176,7 @@ def _pairs(topics: tuple[TopicFile, ...]) -> Iterator[Problem]:
 
 
 def _decided(inbox: TopicFile, agents: list[str]) -> Iterator[Problem]:
-    """An inbox has its agent, or says outright that there is none yet: forgetting one would look just the same."""
+    """Find inboxes that name no agent and do not say that there is none yet: both would look the same."""
     waits = inbox.data.get("agent") == NO_AGENT_YET
     if not agents and not waits:
         yield Problem(

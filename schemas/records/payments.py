@@ -132,6 +132,20 @@ class CaptureAmountChanged(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRecorded(Record):
+    """The captured amount as a later observation carries it, moving no money.
+
+    An older observation which arrives late then changes nothing.
+    """
+
+    paytrace_transaction_id: str
+    status: TransactionStatus
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureReversed(Record):
     """Money out: captured money was voided or returned."""
 
@@ -145,20 +159,6 @@ class CaptureReversed(Record):
     card_last_four: str | None = None
     reason: CaptureReversalReason
     value_on: date | None = None
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureRecorded(Record):
-    """The captured amount as a later observation carries it, moving no money.
-
-    An older observation which arrives late then changes nothing.
-    """
-
-    paytrace_transaction_id: str
-    status: TransactionStatus
-    amount_minor: int
-    currency: str
     occurred_at: datetime
 
 

@@ -493,6 +493,21 @@ class RejectMatch(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseWriteOff(Record):
+    """Command of a person: this write-off was wrong, the rest is open again. Key: abas_customer_id."""
+
+    command_id: str
+    abas_customer_id: str
+    posting_reference: str
+    decided_by: str
+    authenticated_by: str = ""
+    approved_by: str | None = None
+    reason: str
+    decided_on: date | None = None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SplitEntry(Record):
     """Command of a person: divide a receipt by amounts over open items. Key: abas_customer_id."""
 
@@ -506,21 +521,6 @@ class SplitEntry(Record):
     authenticated_by: str = ""
     approved_by: str | None = None
     reason: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReverseWriteOff(Record):
-    """Command of a person: this write-off was wrong, the rest is open again. Key: abas_customer_id."""
-
-    command_id: str
-    abas_customer_id: str
-    posting_reference: str
-    decided_by: str
-    authenticated_by: str = ""
-    approved_by: str | None = None
-    reason: str
-    decided_on: date | None = None
     occurred_at: datetime
 
 

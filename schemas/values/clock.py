@@ -68,7 +68,7 @@ def new_uuid() -> uuid.UUID:
 
 @contextmanager
 def running_on(clock: Clock) -> Iterator[None]:
-    """What runs inside the block, and whatever is started there, has this clock."""
+    """Give this clock to what runs inside the block, and to whatever is started there."""
     token = _clock.set(clock)
     try:
         yield

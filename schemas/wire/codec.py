@@ -289,7 +289,7 @@ def _rows(name: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _converters(name: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-    """Only the fields that Avro does not already give in our own types."""
+    """Return converters of the fields that Avro does not already give in our own types."""
     converters: list[tuple[str, Callable[[Any], Any]]] = []
     rows = dict(_rows(name))
     for field, hint in _hints(name).items():

@@ -110,7 +110,7 @@ class Registry:
         return str(schema.schema_str)
 
     def _ask(self, request: Callable[[], T]) -> T:
-        """One request; what only time or an operator heals becomes Unavailable, what is refused stays as it is."""
+        """Make one request; what only time or an operator heals becomes Unavailable, what is refused stays as it is."""
         try:
             return request()
         except SchemaRegistryError as error:

@@ -35,7 +35,7 @@ def decided(
     events: tuple[Any, ...] = (),
     refused: str,
 ) -> tuple[Any, ...]:
-    """The decision first, then what follows from it; only the refusal where something stands against it."""
+    """Return the decision first, then what follows from it; only the refusal where something stands against it."""
     fields: dict[str, Any] = {
         "command_id": command.command_id,
         "abas_customer_id": customer,

@@ -29,7 +29,7 @@ class ClaimTopic:
         self.read_to: dict[int, int] = {}
 
     def partition_of(self, key: str) -> int:
-        """Raises: Unavailable when the broker can't be asked."""
+        """Ask the broker; Unavailable when it can't be asked."""
         return partition_for(key.encode(), self._log.partition_count(self.name))
 
     async def append(self, partition: int, claim: Any) -> int:

@@ -77,7 +77,7 @@ class Claims:
             return is_free
 
     def not_made(self, call: CarryOutGatewayCall) -> None:
-        """The call that was allowed did certainly not reach the gateway: unless somebody else came, it may be again."""
+        """Note that the allowed call certainly did not reach the gateway: it may be made again."""
         self._used.discard(call.call_reference)
 
     def first_of(self, call: CarryOutGatewayCall) -> str:

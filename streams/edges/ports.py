@@ -35,7 +35,7 @@ class Gateway(Protocol):
     """The payment gateway, as the agent sees it that carries out payment requests."""
 
     async def begin(self, request: RequestGatewayCall) -> GatewayCallBegun | GatewayCallRefused:
-        """Look at the gateway before a call is made, so that its effect can be distinguished from what was there already.
+        """Look at the gateway before a call, so that its effect is distinguished from what was there before.
 
         Raises: Transient, Unavailable, Unreadable, ContractBroken of schemas.failures.
         """

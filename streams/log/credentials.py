@@ -89,7 +89,7 @@ def read_credentials(path: Path) -> Credentials:
 
 
 def provide_credentials(directory: Path) -> Mapping[str, Credentials]:
-    """Return the log-in of every role, made at the first call and kept, and of other systems whose files lie beside them.
+    """Return the log-in of every role, made at the first call and kept, and of systems whose files lie beside.
 
     Ensures: the directory is 0700 and each file 0600, whatever the umask.
     Raises:  ContractBroken naming a file that is no log-in, or takes the name of one of our users.

@@ -309,7 +309,7 @@ class KafkaFeed:
         return frozenset(self._at_end)
 
     def take(self, most: int, timeout_s: float) -> Sequence[Inbound]:
-        """Up to so many records; see streams.log.ports.Feed."""
+        """Take up to so many records; see streams.log.ports.Feed."""
         with broker_asked(self._address):
             messages = self._consumer.consume(most, timeout_s)
         taken: list[Inbound] = []

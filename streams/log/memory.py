@@ -39,7 +39,7 @@ class MemoryLog:
         return count
 
     def starts(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
-        """Nothing is ever thrown away, so zero."""
+        """Return zero: nothing is ever thrown away."""
         return dict.fromkeys(partitions, 0)
 
     def ends(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
@@ -109,7 +109,7 @@ class MemoryFeed:
         return frozenset(at for at, offset in self._next.items() if offset >= len(self._log.records(*at)))
 
     def take(self, most: int, timeout_s: float) -> Sequence[Inbound]:
-        """Up to so many records; none at once where a broker would be waited for.
+        """Take up to so many records; none at once where a broker would be waited for.
 
         Raises: RecordsGone at an offset that the partition never held.
         """
@@ -133,7 +133,7 @@ class MemoryFeed:
         self._held.discard(partition)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
 
 class ShadowLog(MemoryLog):
@@ -151,14 +151,14 @@ class ShadowLog(MemoryLog):
         return {topic for (topic, _), records in self._records.items() if records}
 
     async def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        """Of the real log for the inbox, cut at its end; else of the shadow."""
+        """Ask the real log for the inbox, cut at its end; else of the shadow."""
         if topic == self._inbox:
             start, end = await self._real.watermarks(topic, partition)
             return start, min(end, self._end)
         return await super().watermarks(topic, partition)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Inbound]]:
-        """From the real log for the inbox, else from the shadow."""
+        """Read from the real log for the inbox, else from the shadow."""
         read = self._real.read if topic == self._inbox else super().read
         async for batch in read(topic, partition, start, end):
             yield batch

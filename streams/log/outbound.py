@@ -148,7 +148,7 @@ class Checked:
 
     @classmethod
     def again(cls, found: Inbound, record: Record, *, key: bytes, codec: Codec) -> Checked:
-        """Return a record to be written once more to its own topic, byte for byte unless a number in it had to be masked.
+        """Return a record to be written to its own topic again, byte for byte unless a number had to be masked.
 
         `record` is what it says. What is signed holds no number: it was masked before.
 

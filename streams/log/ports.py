@@ -43,7 +43,7 @@ class Feed(Protocol):
         ...
 
     def take(self, most: int, timeout_s: float) -> Sequence[Inbound]:
-        """Up to so many records, each partition's in order; fewer, or none, when the time is over.
+        """Take up to so many records, each partition's in order; fewer, or none, when the time is over.
 
         Raises: RecordsGone when a partition no longer holds what comes next; ContractBroken when the broker refuses us.
                 A broker that is away is waited for.

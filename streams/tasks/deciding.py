@@ -221,7 +221,7 @@ class BatchDecider(Generic[S]):
         return self._sealed(checked, cause, partition=self.partition, more=more)
 
     def is_reset(self, record: Inbound) -> bool:
-        """Return whether a record of the inbox is an operator's proved command, with a reason, that ends a run of bad records."""
+        """Return whether a record is an operator's proved command, with a reason, that ends a run of bad records."""
         name = BreakerResetRequested.__name__
         if (
             header_text(record.headers, "ce_type") or name
@@ -276,7 +276,7 @@ class BatchDecider(Generic[S]):
         return _Step(record, key, value, position=position, moved=moved, unproved=unproved)
 
     def _as_it_was(self, step: _Step) -> _Step:
-        """In a replay, what was parked then is of the key that it was parked under, though it may be readable today."""
+        """Keep what was parked then, in a replay, under the key of then, though it may be readable today."""
         parked = self.verdicts and self.verdicts.parked.get(step.record.offset)
         if not parked:
             return step
@@ -381,8 +381,7 @@ class BatchDecider(Generic[S]):
             if events:
                 outcome.state = state
         except DeliveryFailed:
-            raise  # an effect's own append: whether it is there is unknown, so the process ends, as with every other
-                   one
+            raise  # an effect's own append: whether it is there is unknown, so the process ends
         except (Unavailable, ContractBroken) as error:
             raise Stop(f"{type(error).__name__}: {mask_sensitive(str(error))}") from error
         except Exception as error:
@@ -405,7 +404,7 @@ class BatchDecider(Generic[S]):
     async def _replay(
         self, asked: _Step, request: ParkedReplayRequested, state: S, queue: _Queue, rules: Adopted
     ) -> _Outcome[S]:
-        """Decide the key's parked records again, oldest first, up to the first that still fails; all where order is free.
+        """Decide the key's parked records again, oldest first, up to the first that fails; all where order is free.
 
         The task's own request is for a key that it holds, and says nothing about one that a person has to decide. How
         the first that fails is left is journaled where a held key is concerned: held on, or for a person from now on.
@@ -493,7 +492,7 @@ class BatchDecider(Generic[S]):
         return outcome
 
     def _reset(self, step: _Step, request: BreakerResetRequested) -> _Outcome[S]:
-        """The count of bad records begins anew here; those before it were parked because this command was found ahead."""
+        """Begin the count of bad records anew; those before were parked because this command was found ahead."""
         outcome: _Outcome[S] = _Outcome()
         event = BreakerReset(
             topic=step.record.topic,

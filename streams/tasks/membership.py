@@ -57,5 +57,5 @@ class SoleOwner:
     """Everything is ours: for a rebuild, a test, or a process that is alone by construction."""
 
     async def holds(self, topic: str, partition: int) -> bool:
-        """Always."""
+        """Return True, always."""
         return True

@@ -17,7 +17,7 @@ class Observer(Protocol):
     """Hears what tasks do, for metrics; must not fail."""
 
     def decided(self, task: str, records: int) -> None:
-        """Records whose consequences are durable."""
+        """Count records whose consequences are durable."""
         ...
 
     def dropped(self, task: str, records: int) -> None:
@@ -25,19 +25,19 @@ class Observer(Protocol):
         ...
 
     def healed(self, task: str, records: int) -> None:
-        """Records that were never delivered and that the task read itself."""
+        """Count records that were never delivered and that the task read itself."""
         ...
 
     def parked(self, task: str, records: int) -> None:
-        """Records that went to the dead letters."""
+        """Count records that went to the dead letters."""
         ...
 
     def stalled(self, task: str, reason: str | None) -> None:
-        """The task waits (reason), or goes on (None)."""
+        """Note that the task waits (reason), or goes on (None)."""
         ...
 
     def breaker(self, task: str, *, is_open: bool) -> None:
-        """The task stands still after a run of bad records, until they are mended or an operator says to park them."""
+        """Note that a run of bad records stops the task until they are mended or an operator parks them."""
         ...
 
 

@@ -80,29 +80,29 @@ class Progress:
             self.upstream.accept(mark)
 
     def park(self, key: bytes, offset: int) -> None:
-        """One more record of this key waits; one that waits already is reported anew."""
+        """Note one more waiting record of this key; one that waits already is noted anew."""
         if offset not in self.parked.get(key, ()):
             self.parked[key] = (*self.parked.get(key, ()), offset)
 
     def failed(self, offset: int, error: str) -> None:
-        """One more record in a row could not be decided."""
+        """Count one more record in a row that could not be decided."""
         self.failures += 1
         if self.first_failed is None:
             self.first_failed = offset, error[:LONGEST_ERROR]
 
     def succeeded(self) -> None:
-        """A record was decided, or an operator ended the run."""
+        """End the run of bad records: one was decided, or an operator said so."""
         self.failures, self.first_failed = 0, None
 
     def hold(self, key: bytes, is_held: bool) -> None:
-        """Whether a parked key is tried again by itself."""
+        """Set whether a parked key is tried again by itself."""
         if is_held:
             self.held.add(key)
         else:
             self.held.discard(key)
 
     def unpark(self, key: bytes, offset: int) -> None:
-        """A parked record was decided or given up; the key goes free with its last one."""
+        """Note that a parked record was decided or given up; the key goes free with its last one."""
         rest = tuple(waiting for waiting in self.parked.get(key, ()) if waiting != offset)
         if rest:
             self.parked[key] = rest
@@ -111,7 +111,7 @@ class Progress:
             self.held.discard(key)
 
     def to_bytes(self) -> bytes:
-        """For the snapshot."""
+        """Write it for the snapshot."""
         return msgspec.msgpack.encode(
             _Stored(
                 position=self.position,
@@ -131,7 +131,7 @@ class Progress:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Progress:
-        """From the snapshot; raises msgspec.MsgspecError or ValueError when it is none of ours."""
+        """Read it from the snapshot; raises msgspec.MsgspecError or ValueError when it is none of ours."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
         unjournaled = [SourcePosition.parse(mark) for mark in stored.unjournaled]
         return cls(

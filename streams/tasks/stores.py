@@ -51,7 +51,7 @@ class MemoryStore(Generic[S]):
         self._states: dict[bytes, S] = {}
 
     def load(self, identity: str) -> Progress | None:
-        """Nothing survives, so nothing is found."""
+        """Find nothing, since nothing survives."""
         self._states.clear()
         return None
 
@@ -68,7 +68,7 @@ class MemoryStore(Generic[S]):
         return iter(sorted(self._states.items()))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Close nothing: there is nothing to let go of."""
 
 
 class SqliteStore(Generic[S]):

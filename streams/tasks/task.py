@@ -334,7 +334,7 @@ class Task(Generic[S]):
         await self._advance_in_batches(batch)
 
     async def _advance_missing(self, batch: list[Inbound], start: int, end: int) -> bool:
-        """Records were never delivered to us: read them ourselves, first things first."""
+        """Read the records that were never delivered to us, first things first."""
         if not await self._advance_in_batches(batch):
             return False
         batch.clear()
@@ -361,7 +361,7 @@ class Task(Generic[S]):
         return True
 
     async def _advance_batch(self, records: Sequence[Inbound]) -> bool:
-        """The delivery rule itself. True when the whole batch is decided."""
+        """Apply the delivery rule itself; True when the whole batch is decided."""
         progress = self._require()
         ahead = await self._find_rules(progress)
         batch = await self._decider.decide_batch(records, progress.copy(), reset_at=self._reset_at, rules_ahead=ahead)

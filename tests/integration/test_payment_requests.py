@@ -1,4 +1,4 @@
-"""Payment requests typed at the abas sandbox, carried out at the PayTrace sandbox by a real worker that is killed in between.
+"""Payment requests from the abas sandbox, carried out at PayTrace's by a real worker that is killed in between.
 
 Each payment request has its effect once by PayTrace's own books, whether the worker dies after the effect and before
 its outcome is known, or PayTrace's answers are lost, and a refund is linked to its payment. A refund that shows no

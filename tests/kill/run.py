@@ -550,7 +550,7 @@ def report(outcome: Outcome) -> str:
             f"residual {dict(audit.residual_minor)}"
         )
     lines.append(
-        f"{outcome.payment_requests} payment requests of people at abas, {outcome.parked_payment_requests} of them parked without effect"
+        f"{outcome.payment_requests} payment requests, {outcome.parked_payment_requests} of them parked without effect"
     )
     lines.append(f"troubles: {dict(outcome.played.counts)}")
     lines += [f"{place}: {scan.looked_at} looked through" for place, scan in outcome.scans.items()]

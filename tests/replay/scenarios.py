@@ -125,7 +125,7 @@ def ach_cleared_then_returned() -> Sequence[Reported]:
 
 
 def seen_four_weeks_late() -> Sequence[Reported]:
-    """Created on 23 October, its refund on 2 November, both seen on 20 November; the match is unmatched and made again."""
+    """Created on 23 October, its refund on 2 November, both seen on 20 November; matched, unmatched, matched again."""
     october, november = datetime(2026, 10, 24, 3, tzinfo=UTC), datetime(2026, 11, 3, 4, tzinfo=UTC)
     sale = observation(Status.SETTLED, minute=1, settled_at=october, batch=17)
     sale = replace(sale, created_at=october, created_on=date(2026, 10, 23), settled_on=date(2026, 10, 23))

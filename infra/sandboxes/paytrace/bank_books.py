@@ -107,7 +107,7 @@ class BankBooks:
     # --- time
 
     def next_due_us(self) -> int | None:
-        """When the next debit changes by itself."""
+        """Return when the next debit changes by itself."""
         first = self._store.row("SELECT min(due_at) AS at FROM bank_charge WHERE due_at IS NOT NULL")
         return None if first is None else first["at"]
 

@@ -227,7 +227,7 @@ class CardBooks:
             return self._store.row("SELECT * FROM batch WHERE key = ?", cursor.lastrowid)
 
     def next_settlement_us(self) -> int | None:
-        """When the next automatic settlement has something to do."""
+        """Return when the next automatic settlement has something to do."""
         if not self._store.settings.auto_settle:
             return None
         first = self._store.row("SELECT min(pending_at) AS at FROM card_charge WHERE state = 'PENDING'")

@@ -254,7 +254,7 @@ class FaultLayer:
 
 
 async def _swallow(message: Message) -> None:
-    """An answer that never leaves."""
+    """Swallow an answer."""
 
 
 def _retype(send: Send) -> Send:

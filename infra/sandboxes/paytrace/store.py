@@ -128,7 +128,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, committed when the block ends; inside another transaction it joins that one."""
+        """Commit all or nothing when the block ends; inside another transaction it joins that one."""
         if self.db.in_transaction:
             yield self.db
             return

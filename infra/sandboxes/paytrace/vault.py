@@ -195,7 +195,7 @@ class Vault:
         )
 
     def next_due_us(self) -> int | None:
-        """When the next schedule runs."""
+        """Return when the next schedule runs."""
         first = self._store.row("SELECT min(due_at) AS at FROM recurrence WHERE due_at IS NOT NULL")
         return None if first is None else first["at"]
 

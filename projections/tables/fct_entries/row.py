@@ -110,7 +110,7 @@ def project(record: Any, at: Coordinates) -> tuple[EntryRow, ...]:
 
 
 def _direction(record: Any) -> EntryDirection:
-    """A match names its direction by its own name: a payment is a receipt, a refund a reversal."""
+    """Return the direction, which a match names by its own name: a payment is a receipt, a refund a reversal."""
     match record:
         case PaymentMatched() | EntryUnmatched():
             return EntryDirection.RECEIPT

@@ -75,7 +75,7 @@ def project(record: Any, at: Coordinates) -> tuple[RecordRow, ...]:
 
 
 def _body(record: Any) -> str:
-    """Return the record as JSON, field for field what schemas.wire.codec.to_json gives, written by the faster encoder."""
+    """Return the record as JSON, field for field as schemas.wire.codec.to_json, by the faster encoder."""
     if isinstance(record, DeadLetter):
         record = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _WITHHELD}
     return msgspec.json.encode(record, order="sorted").decode()

@@ -61,7 +61,7 @@ def install_guard_key_source(source: Callable[[], bytes] | None) -> None:
 
 @contextmanager
 def guard_key(key: bytes | None) -> Iterator[None]:
-    """The same for as long as a block lasts, in which no other source of a key counts."""
+    """Hold the key for as long as a block lasts, in which no other source of a key counts."""
     key_before, source_before = _installed, _source
     install_guard_key(key)
     install_guard_key_source(None)

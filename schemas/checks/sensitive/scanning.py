@@ -232,7 +232,7 @@ def _decoded(text: str) -> Iterator[object]:
 
 
 def _unquoted(text: str) -> str:
-    """Return what urllib.parse.unquote_plus says, which takes a random megabyte apart into half a million pieces first."""
+    """Return what urllib.parse.unquote_plus says; that one cuts a random megabyte into half a million pieces."""
     return _QUOTED.sub(_unquoted_bytes, text.replace("+", " "))
 
 

@@ -278,7 +278,7 @@ def labelled_spans(plain: str, *, own_names: bool = False) -> Iterator[Span]:
 
 
 def _without_hashes(text: str, *, own_names: bool) -> str:
-    """Return the text without hashes and UUIDs, and without the shorter names that Saldo derives, at the same length."""
+    """Return the text without hashes, UUIDs and the shorter names that Saldo derives, at the same length."""
     if _HEX_RUN.search(text) is None and "-" not in text:
         return text
     text = _HEX_TOKEN.sub(_without_hash, text)
@@ -286,7 +286,7 @@ def _without_hashes(text: str, *, own_names: bool) -> str:
 
 
 def _without_hash(token: re.Match[str]) -> str:
-    """Nothing to find in a hash, at the same length."""
+    """Blank out a hash, at the same length."""
     return "x" * len(token[0]) if _HAS_HEX_LETTER.search(token[0]) else token[0]
 
 

@@ -1,4 +1,4 @@
-"""May a payment request of somebody at abas be carried out? Decided for the gateway context, one payment request at a time.
+"""May a payment request from abas be carried out? Decided for the gateway context, one request at a time.
 
 Protects money that goes out: only an open payment request of a known kind that names everything it needs becomes a
 call, once in its life; what abas says of it later changes nothing. What can't be carried out says why, once for each
@@ -85,7 +85,7 @@ def evolve(state: State, event: GatewayEvents) -> State:
 
 
 def route(_state: State, event: GatewayEvents) -> tuple[Output, ...]:
-    """An accepted payment request becomes a command for the gateway."""
+    """Make an accepted payment request a command for the gateway."""
     if not isinstance(event, PaymentRequestAccepted):
         return ()
     command = RequestGatewayCall(

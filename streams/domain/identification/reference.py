@@ -104,7 +104,7 @@ def evolve(reference: Reference, event: ReferenceEvent) -> Reference:
 
 
 def _owing(reference: Reference, payment: str, transaction_id: str, answer: tuple[str, ...]) -> Reference:
-    """An answer is owed until it was one customer; then this token never speaks to that payment again."""
+    """Return the payments that are owed an answer: until it was one customer, and never after."""
     if len(answer) != 1:
         return (
             reference

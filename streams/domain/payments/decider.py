@@ -491,7 +491,7 @@ def _why_unrecognized(seen: TransactionObserved, reading: frozenset[Fact] | None
 
 
 def _unrecognized(state: State, seen: TransactionObserved, reason: UnrecognizedReason) -> tuple[Event, ...]:
-    """The transaction waits from here, unless a later observation could be read.
+    """Note that the transaction waits from here, unless a later observation could be read.
 
     A reading that is known is published again when it is seen later: otherwise an older, readable observation that
     arrives late would end the waiting.
@@ -522,7 +522,7 @@ def _unrecognized(state: State, seen: TransactionObserved, reason: UnrecognizedR
 
 
 def _recognized(state: State, events: tuple[Event, ...], seen: TransactionObserved) -> tuple[Event, ...]:
-    """The end of the waiting; also what keeps the time of an observation that proved nothing new.
+    """End the waiting; also keep the time of an observation that proved nothing new.
 
     Without the second, an unreadable observation that arrives late would wait although a later one could be read.
     """
@@ -542,7 +542,7 @@ def _newly_proved(state: State, reading: frozenset[Fact], seen: TransactionObser
 
 
 def _amount_changed(state: State, reading: frozenset[Fact], seen: TransactionObserved) -> tuple[Event, ...]:
-    """The latest captured amount wins; once the capture is reversed, nothing is left that could change."""
+    """Take the latest captured amount; once the capture is reversed, nothing is left that could change."""
     if Fact.CAPTURED not in reading & state.facts or Fact.CAPTURE_REVERSED in state.facts:
         return ()
     if not _is_later(state, seen) or seen.amount_minor == state.captured_minor:
@@ -788,7 +788,7 @@ def _with_amount(state: State, observation: AmountObservation) -> State:
 
 
 def _changed_amount(state: State, event: CaptureAmountChanged) -> AmountObservation:
-    """The event does not name its status; at the instant of the latest observation it can only be of that rank."""
+    """Return the observation of an event that names no status: at the latest instant it has that rank."""
     rank = state.capture.rank if state.capture and state.capture.observed_at == event.occurred_at else 0
     return AmountObservation(event.occurred_at, rank, event.amount_minor)
 
@@ -868,7 +868,7 @@ def _reversal(event: CaptureReversed) -> Movement:
 
 
 def _change_suffix(state: State, event: CaptureAmountChanged) -> str:
-    """Return an amount may come back to what it was, so a change is named by its instant and rank besides the amount."""
+    """Name a change by its instant and rank besides the amount, which may come back to what it was."""
     micros = (event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     rank = state.capture.rank if state.capture else 0
     return f":{event.amount_minor}:{micros}:{rank}"

@@ -475,7 +475,7 @@ def _model(policy: Policy) -> Model:
 
 
 def _lessons() -> tuple[Sequence[Line], Sequence[Line]]:
-    """Return invoices of a hundred customers and their payments; amounts are spread by arithmetic, not by random numbers."""
+    """Return invoices of a hundred customers and their payments, with amounts spread by arithmetic."""
     invoices, payments = [], []
     for number in range(_LESSONS):
         # Two large odd steps below 2,000.00: amounts come near each other as often as those of real books.

@@ -139,7 +139,7 @@ def _later(known: DisputeRecorded | None, fact: DisputeRecorded) -> DisputeRecor
 
 
 def _is_seen_again(before: Case, after: Case) -> bool:
-    """A source read again says the same at a later moment; it matters only when that makes another fact last."""
+    """Return whether only a later moment differs, which matters where it makes another fact last."""
     return all(
         _same(one, other)
         for one, other in (

@@ -215,7 +215,7 @@ def _check(line: SettlementLineRecorded) -> None:
 
 
 def _is_known(state: State, line: SettlementLineRecorded) -> bool:
-    """Movements are reported once by the payments context; what is open or was just paid out is looked for all the same."""
+    """Payments reports each movement once; what is open or was just paid out is looked for all the same."""
     if line.line_id in state.known or line.line_id in state.deposits or state.line(line.line_id) is not None:
         return True
     return any(
@@ -284,7 +284,7 @@ def _asked(state: State, bank_line_ids: Iterable[str], at: datetime, policy: Pol
 
 
 def _on_statement(state: State, reported: BankStatementEnded, policy: Policy) -> tuple[Event, ...]:
-    """Only the day that runs can end so: later days may still get lines of the gateway that are in time."""
+    """End the day that runs, and no later one: it may still get lines of the gateway that are in time."""
     if state.day is None or state.day > reported.through_on:
         return ()
     return day_end(state, state.day + timedelta(days=1), reported.occurred_at, policy)

@@ -1,4 +1,4 @@
-"""Hooks of the sandbox: signed, reported after every change, and the same fact as the poll, whatever the network does."""
+"""Hooks of the sandbox: signed, sent after every change, and the same fact as the poll, whatever the network does."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Till:
         return MONEY_PATHS[kind][0 if self.version == "v1" else 1]
 
     async def made(self, kind: PaymentRequestKind, amount_minor: int = 12500) -> str | None:
-        """What a payment request of this kind is about; the id of a payment that it can act on, or None for a charge."""
+        """What a payment request of this kind is about; the id of a payment to act on, or None for a charge."""
         async with PayTraceClient(self.sandbox.client_settings()) as shop:
             if kind is PaymentRequestKind.CHARGE:
                 await shop.create_customer("acme-inc", card=CARD, billing_address={"name": "Kevin"})

@@ -111,7 +111,7 @@ async def test_a_backfill_books_old_days_on_their_own_days(
         return None
 
     period = (date(2026, 9, 20), date(2026, 9, 30))
-    _ = [progress async for progress in backfill(source(client, sandbox), *period, report=report, mark_done=mark_done)]
+    _ = [progress async for progress in backfill(source(client, sandbox), *period, publish=report, mark_done=mark_done)]
     held: dict[str, str] = {}
     for number in (0, 1):
         books = Books(abas, f"RE-V2{number}")

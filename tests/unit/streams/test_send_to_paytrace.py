@@ -1,4 +1,4 @@
-"""The agent that carries out payment requests: each begun once, carried out once, told to who waits; a replay acts on nothing."""
+"""The agent that carries out payment requests: each begun and carried out once; a replay acts on nothing."""
 
 from __future__ import annotations
 

@@ -326,9 +326,7 @@ def test_a_card_payment_is_reported_when_it_is_settled_and_a_refund_likewise() -
     assert reported_to_settlement(refund, refund) == [("REFUNDED", 30_00, 18)]
 
 
-def test_the_settled_amount_is_the_one_of_the_observation_that_settled_it_and_later_ones_are_reported_as_differences()
-    -> ( None
-):
+def test_the_settled_amount_is_that_of_the_settling_observation_and_later_ones_are_differences() -> None:
     pending = observation(Status.PENDING_SETTLEMENT, 100_00)
     settled = observation(Status.SETTLED, 120_00, minute=1, batch=17)
     corrected = observation(Status.SETTLED, 90_00, minute=2, batch=17)

@@ -195,7 +195,7 @@ class Theatre:
         return PayTraceSink(self.paytrace, SETTINGS, rights, now=lambda: self.now)
 
     def step(self, which: int) -> bool:
-        """Move one process by one await; True when it has come to an end with the payment request: done, refused or parked."""
+        """Move one process by one await; True when the payment request has come to its end: done, refused or parked."""
         attempt = self.attempts[which]
         if attempt is None:
             attempt = self.attempts[which] = Stepped(self.sinks[which].carry_out(self.call, NOBODY))
