@@ -179,7 +179,7 @@ def evolve(state: Subject, event: GatewayOutcomes) -> Subject:
 
 
 def route(_state: Subject, event: GatewayOutcomes) -> tuple[Output, ...]:
-    """Return a begun call is carried out next.
+    """Carry out a begun call next.
 
     An outcome closes its payment request, and a refund is linked to its payment.
     """

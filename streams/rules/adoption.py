@@ -72,7 +72,7 @@ def evolve(state: State, event: RulesEvents) -> State:
 
 
 def route(_state: State, event: RulesEvents) -> tuple[Output, ...]:
-    """Return an accepted adoption goes to every partition that uses it."""
+    """Send an accepted adoption to every partition that uses it."""
     if not isinstance(event, RulesAccepted):
         return ()
     adopted = RulesAdopted(

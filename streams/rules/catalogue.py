@@ -23,6 +23,7 @@ from schemas.values.money import currencies
 from streams.domain.receivables.policy import Policy as ReceivablesPolicy
 from streams.domain.receivables.policy import WriteOffLimits
 from streams.domain.settlement.policy import Policy as DepositPolicy
+from streams.rules.model import model_of
 
 SHIPPED = Path(__file__).with_name("shipped")
 
@@ -119,8 +120,10 @@ def kind_of(name: str) -> RulesKind:
 @lru_cache(maxsize=16)
 def receivables_policy(matching: str, limits: str) -> ReceivablesPolicy:
     """Return the policy of match-open-items from the texts of its rules; raises FileInvalid."""
+    rules = _open_item_matching(matching, OPEN_ITEM_MATCHING.name)
     return ReceivablesPolicy(
-        rules=_open_item_matching(matching, OPEN_ITEM_MATCHING.name),
+        rules=rules,
+        model=model_of(rules),
         write_offs=_write_off_limits(limits, WRITE_OFF_LIMITS.name),
     )
 

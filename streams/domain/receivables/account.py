@@ -25,6 +25,7 @@ from schemas.records.erp import Side
 from schemas.records.identification import WaitingReason
 from schemas.records.payments import PaymentMethod
 from schemas.records.receivables import DecisionTaken, EntryDirection, MatchSuggested, OpenItemRecorded
+from schemas.signs import direction_sign
 from schemas.values.references import normalised_invoice
 
 
@@ -149,9 +150,7 @@ class Entry:
     @property
     def signed_minor(self) -> int:
         """The payer's money with its direction, 0 once netted, divided or moved away."""
-        if not self.is_live or self.is_write_off:
-            return 0
-        return self.amount_minor if self.is_receipt else -self.amount_minor
+        return direction_sign(self.direction) * self.amount_minor if self.is_live else 0
 
     @property
     def is_waiting(self) -> bool:

@@ -11,8 +11,7 @@ stays.
 Evidence says what agrees and what differs. A line that is published is true whatever rule or person asked for it.
 
 The engine learns from large books how distinctive a word or an amount is; one customer's few lines teach it nothing, so
-it is given numbers learned once from a book in which payers name what they pay. They are frozen: a line more changes no
-earlier answer, and a replay gives the same ones.
+it is given the policy's model. That is frozen: a line more changes no earlier answer, and a replay gives the same ones.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from itertools import islice
 
 from reconcile.engine import engine
 from reconcile.engine.differences import difference_kind, transposed
-from reconcile.engine.learn import Model
 from reconcile.engine.lines import Line, Orientation, Side
 from reconcile.engine.results import Match, Outcome, Status
 from schemas.records.identification import WaitingReason
@@ -43,9 +41,7 @@ MOST_ADDED_UP = 14  # items of which every sum is looked at, 2^14 of them; with 
 NEAR = 4  # the nearest item is reported if it differs by at most a quarter of the payment
 # All lines of one run are of one customer; the engine wants to see that as a name that both sides bear.
 _THE_CUSTOMER = "thiscustomer"
-_LESSONS = 300
 _SEPARATORS = re.compile(r"[\s,;+&/|]+")
-_NAMES = "bcdfghjklmnpqrstvwxz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,26 +459,6 @@ def _receipt_line(receipt: Entry, named: frozenset[str]) -> Line:
 def _compare(items: tuple[Line, ...], receipts: tuple[Line, ...], policy: Policy) -> Outcome:
     """Ask the engine about lines of one customer and one currency; its answer for equal lines is remembered."""
     # A copy, because the model notes each new word and would grow with every invoice of a long life.
-    fresh = replace(_model(policy), _weights={}, _alike={})
+    fresh = replace(policy.model, _weights={}, _alike={})
     learned = engine.Learned(Orientation.SAME, ids_count=False, models={receipts[0].currency: fresh})
     return engine.match(items, receipts, policy.rules, learned)
-
-
-@lru_cache(maxsize=2)
-def _model(policy: Policy) -> Model:
-    """Return the numbers of a book in which every payment has its invoice and four of five name it."""
-    return engine.learn_all(*_lessons(), policy.rules).models["USD"]
-
-
-def _lessons() -> tuple[Sequence[Line], Sequence[Line]]:
-    """Return invoices of a hundred customers and their payments, with amounts spread by arithmetic."""
-    invoices, payments = [], []
-    for number in range(_LESSONS):
-        # Two large odd steps below 2,000.00: amounts come near each other as often as those of real books.
-        amount = 10_00 + (number * 245_489 + number * number * 977) % 1_999_99
-        name = "customer " + "".join(_NAMES[(number // 3 * 7 // 20**place) % 20] for place in range(4))
-        reference = f"RE-{10_000 + number * 37}"
-        invoices.append(Line(f"i{number}", Side.LEFT, amount, "USD", counterparty=name, references=(reference,)))
-        names_it = (reference,) if number % 5 else ()
-        payments.append(Line(f"p{number}", Side.RIGHT, amount, "USD", counterparty=name, references=names_it))
-    return invoices, payments

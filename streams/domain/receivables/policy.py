@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconcile.engine.learn import Model
 from reconcile.engine.rules import Need, RuleSet
 
 
@@ -19,9 +20,13 @@ class WriteOffLimits:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """How open items are matched, and how much may be written off."""
+    """How open items are matched, and how much may be written off.
+
+    model is what the engine knows beforehand: how distinctive words and amounts are.
+    """
 
     rules: RuleSet
+    model: Model
     write_offs: WriteOffLimits
 
     @property

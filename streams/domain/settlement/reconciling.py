@@ -122,7 +122,7 @@ def decide(state: State, record: SettlementInbox, policy: Policy) -> tuple[Event
 
 
 def route(_state: State, event: Event) -> tuple[Output, ...]:
-    """Return what a dispute takes from a payment is said to the payment."""
+    """Tell the payment what a dispute takes from it."""
     return to_payment(event) if isinstance(event, DisputeRecorded) else ()
 
 
