@@ -160,6 +160,7 @@ def test_a_record_under_the_wrong_key_is_parked_under_that_key_and_says_what_to_
     assert wrong not in [line["key"] for line in operator.parked()]
 
 
+@pytest.mark.journey
 def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given_up(operator: Operator) -> None:
     noise = os.urandom(1_040_000)
     sent = [Outbound(topic=INBOX, partition=number % 4, key=b"", value=noise, headers=()) for number in range(2)]
@@ -178,6 +179,7 @@ def test_bytes_without_a_key_and_of_the_largest_size_are_parked_and_can_be_given
     assert not any("/" in line["key"] for line in operator.parked())
 
 
+@pytest.mark.journey
 def test_a_record_whose_event_would_be_larger_than_the_broker_takes_is_parked_and_others_go_on(
     operator: Operator,
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_session_broker_takes_records_in_a_group_and_compressed(kafka: str) 
         make_topics(kafka, {topic: 1})
 
 
+@pytest.mark.journey
 def test_records_and_address_survive_kill_9_of_a_supervised_broker(tmp_path: Path) -> None:
     values = [b"%d" % number for number in range(500)]
     broker = TestBroker(tmp_path)

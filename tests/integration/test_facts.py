@@ -151,6 +151,7 @@ def test_v3_reports_the_same_facts_and_says_what_it_does_not_offer(saldo: Instal
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.journey
 def test_a_killed_backfill_goes_on_where_its_mark_stands(saldo: Installation, tmp_path: Path) -> None:
     first, days = date(2026, 3, 5), 8  # over the night of 8 March, when the clocks go forward
     last = first + timedelta(days=days - 1)

@@ -279,6 +279,7 @@ def test_more_connections_than_there_is_room_for_are_turned_away(ingress: Ingres
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.journey
 def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
     """No 200 while it is away, 503 with Retry-After instead; afterwards everything answered with 200 is there."""
     home = tmp_path / "broker"

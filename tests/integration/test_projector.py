@@ -100,6 +100,7 @@ def undisturbed(
     return settings
 
 
+@pytest.mark.journey
 def test_kill_9_at_any_moment_changes_nothing(killed: tuple[TableDigest, ...], undisturbed: ProjectionSettings) -> None:
     assert killed == stored(undisturbed)
     assert {table.table for table in killed if not table.rows} == LEFT_EMPTY

@@ -83,6 +83,7 @@ def fold_task(log: KafkaLog, partition: int, processor: Any = FOLD_PAYMENTS) -> 
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.journey
 async def test_a_worker_paused_longer_than_its_session_repeats_at_most_the_batch_in_hand(
     broker: str, log: KafkaLog, tmp_path: Path
 ) -> None:
@@ -195,6 +196,7 @@ async def test_a_task_far_behind_catches_up_by_direct_reading(broker: str, log: 
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.journey
 async def test_a_broker_that_dies_while_we_append_is_fatal_and_leaves_nothing_half_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
